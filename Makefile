@@ -1,0 +1,87 @@
+# Everything a newcomer needs is `make demo` and `make test`; `make help` lists the rest.
+# Each target makes its own .venv and installs into it what it needs, once.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help demo test lint format bench soak dist clean
+
+# The first of these that runs, is 3.11 or newer and can make a virtual environment.
+# `make test PYTHON=/path/to/python` chooses another.
+PYTHON ?=
+PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Every folder of Python that is there; mypy stops at a name that is not.
+CODE := $(wildcard src tests bench examples)
+# As many test processes as the machine has cores; `make test JOBS=0` runs all in one.
+JOBS ?= auto
+PYTEST_ARGS ?=
+
+# A PYTHONPATH of the caller's would put other code before the checkout's.
+unexport PYTHONPATH
+unexport PYTHONHOME
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.installed-cli ## run the example workflow and show the review of what it recorded
+	@$(BIN)/m31 demo
+
+test: lint ## everything CI checks: style, types, floors, tests
+	$(BIN)/python -m pytest -q -n $(JOBS) $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev ## style and types only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+
+format: $(VENV)/.installed-dev ## lay the code out and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-bench ## measure what recording costs, beside other libraries
+	$(BIN)/python -m bench
+
+soak: $(VENV)/.installed-dev ## the full repetition counts of crashes and mutations: minutes
+	$(BIN)/python -m pytest -m soak -s $(PYTEST_ARGS)
+
+dist: $(VENV)/.installed-dev ## build the wheel and the sdist into dist/
+	rm -rf dist
+	$(BIN)/python -m build
+
+clean: ## remove everything that these targets made
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pyproject.toml newer than the stamp: what is needed may have changed, so install again.
+$(VENV)/.installed-%: pyproject.toml $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+# A system upgrade that removes the old Python leaves a dangling link here, which make takes
+# for a missing file: then everything is made anew.
+# `python -m venv` needs ensurepip, which Debian packs apart; `virtualenv` does without it.
+$(BIN)/python:
+	@new='import sys; sys.exit(sys.version_info < (3, 11))'; \
+	usable=; said=; \
+	for python in $(PYTHONS); do \
+	  "$$python" -c "$$new" 2>/dev/null || continue; \
+	  usable="$${usable:-$$python}"; \
+	  said=$$({ "$$python" -m venv --clear $(VENV) \
+	    || "$$python" -m virtualenv --clear $(VENV) \
+	    || virtualenv --clear --python "$$python" $(VENV); } 2>&1) \
+	    && { echo "$(VENV): $$($(BIN)/python --version)"; exit 0; }; \
+	done; \
+	rm -rf $(VENV); \
+	if [ -n "$$usable" ]; then \
+	  echo "$$said" >&2; \
+	  echo "$$usable cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	else \
+	  echo "This project needs Python 3.11 or newer; none of these is one: $(PYTHONS)" >&2; \
+	  echo "Install one, or name yours: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
+	fi; \
+	exit 1

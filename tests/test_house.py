@@ -1,0 +1,148 @@
+"""The rules of the house that no linter knows (CONTRIBUTING.md tells why they are rules)."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = sorted((ROOT / "src").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
+
+FILE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 60
+
+# Names that say nothing: whatever is put there has a better home.
+VAGUE = {"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"}
+
+UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
+
+# A folder of one machine, not a name inside a longer path or address. People that everyone
+# knows to be invented may have a home in an example.
+MACHINE_PATH = re.compile(
+    r"(?<![\w.~/-])/(?:root|work|home/(?!(?:alice|bob|jo|me|user)\b)\w+)(?![\w-])"
+)
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    """Parse a file once, however many rules look at it."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def functions(path: Path) -> Iterator[Function]:
+    """Every function and method of a file, nested ones too."""
+    return (node for node in ast.walk(tree(path)) if isinstance(node, Function))
+
+
+def at(path: Path, line: int) -> str:
+    """A place as editors and terminals make it clickable."""
+    return f"{path.relative_to(ROOT)}:{line}"
+
+
+def tracked() -> list[Path]:
+    """Every file that is in git or about to be."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("needs a git checkout to know which files belong to the project")
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [path for name in listing.stdout.split("\0") if (path := ROOT / name).is_file()]
+
+
+def test_files_stay_small() -> None:
+    """A source file of more than 400 lines has become two things."""
+    long = [path for path in SOURCE if len(path.read_text().splitlines()) > FILE_LINES_MAX]
+    assert not long, f"more than {FILE_LINES_MAX} lines: make each a folder on its floor"
+
+
+def test_functions_stay_small() -> None:
+    """A function fits on one screen, its docstring included."""
+    long = [
+        f"{at(path, node.lineno)} {node.name}: {lines} lines"
+        for path in SOURCE
+        for node in functions(path)
+        if (lines := (node.end_lineno or 0) - node.lineno + 1) >= FUNCTION_LINES_MAX
+    ]
+    assert not long, "\n".join(long)
+
+
+def test_names_say_something() -> None:
+    """No module is called `utils` or the like."""
+    vague = [path for path in SOURCE if VAGUE & {path.stem.strip("_"), path.parent.name}]
+    assert not vague
+
+
+def test_tests_say_what_they_prove() -> None:
+    """Every test carries a sentence."""
+    mute = [
+        f"{at(path, node.lineno)} {node.name}"
+        for path in TESTS
+        for node in functions(path)
+        if node.name.startswith("test_") and not ast.get_docstring(node)
+    ]
+    assert not mute, "\n".join(mute)
+
+
+def test_every_rule_switched_off_has_a_reason() -> None:
+    """Each ruff rule ignored in pyproject.toml is followed by a comment."""
+    rule = re.compile(r'^\s*"[A-Z]+\d+",(.*)$')
+    lines = (ROOT / "pyproject.toml").read_text().splitlines()
+    rules = [
+        (number, found[1]) for number, line in enumerate(lines, 1) if (found := rule.match(line))
+    ]
+    bare = [number for number, rest in rules if not re.match(r"\s*# \S+ \S+", rest)]
+    assert rules
+    assert not bare, f"pyproject.toml, lines without a reason: {bare}"
+
+
+def test_every_exception_in_the_code_has_a_reason() -> None:
+    """Each `noqa`, and in the source each `type: ignore`, names its rule and says why."""
+    mark = re.compile(r"#\s*(?:(?:ruff: )?noqa|type:\s*ignore)")
+    mark_in_tests = re.compile(r"#\s*(?:ruff: )?noqa")
+    reason = re.compile(
+        r"# (?:(?:ruff: )?noqa: \w+(?:, ?\w+)*|type: ignore\[[\w, -]+\])\s+[#-] \S+ \S+"
+    )
+    bare = [
+        at(path, number)
+        for path in (*SOURCE, *sorted((ROOT / "tests").rglob("*.py")))
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if (mark if path in SOURCE else mark_in_tests).search(line) and not reason.search(line)
+    ]
+    assert not bare, "write `# noqa: RULE - why`:\n" + "\n".join(bare)
+
+
+def test_nothing_is_left_unfinished() -> None:
+    """The source makes no promises: a thing is built or it is not there."""
+    found = [
+        at(path, number)
+        for path in SOURCE
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if UNFINISHED.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_no_file_speaks_of_one_machine() -> None:
+    """No tracked text file holds a folder of the machine it was written on."""
+    found = []
+    for path in tracked():
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            continue
+        found += [at(path, n) for n, line in enumerate(lines, 1) if MACHINE_PATH.search(line)]
+    assert not found, "\n".join(found)

@@ -1,0 +1,80 @@
+"""The floors hold: who may import whom, and what `import m31a_metrics` may load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "m31a_metrics"
+
+# Nothing here may be loaded by a host that only records. Each costs it start-up time (sqlite3,
+# logging, dataclasses ...) or is a part of an extra that it may not have.
+NOT_FOR_HOSTS = {
+    "argparse", "asyncio", "click", "dataclasses", "email", "genai_prices", "http", "jinja2",
+    "json", "logging", "multiprocessing", "opentelemetry", "pathlib", "plotly", "prometheus_client",
+    "pydantic", "rich", "socket", "sqlite3", "ssl", "starlette", "subprocess", "tempfile",
+    "textual", "tomllib", "unittest", "urllib", "uvicorn",
+}  # fmt: skip
+
+# Floors 1 to 3 take values and give values. Whoever opens a file, reads a clock or takes a
+# lock there has put a decision and a danger into one place.
+PURE = (
+    "errors", "model", "table", "histogram", "failures", "genai", "events",
+    "tally", "codec", "review", "phases", "pricing", "questions", "budget", "validation",
+)  # fmt: skip
+IMPURE = {
+    "asyncio", "fcntl", "glob", "http", "logging", "mmap", "multiprocessing", "os", "pathlib",
+    "random", "secrets", "select", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess",
+    "tempfile", "threading", "time", "urllib",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    """Who imports what, the standard library included."""
+    return grimp.build_graph(PACKAGE, include_external_packages=True, cache_dir=None)
+
+
+def test_imports_go_only_downward() -> None:
+    """import-linter finds every contract of pyproject.toml kept."""
+    command = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "--no-logo", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_floors_one_to_three_touch_nothing(graph: grimp.ImportGraph) -> None:
+    """No module on the pure floors imports disk, clock, lock, network or chance."""
+    roots = {f"{PACKAGE}.{name}" for name in PURE}
+    found = [
+        f"{module} imports {imported}"
+        for module in sorted(graph.modules)
+        if module in roots or any(module.startswith(f"{root}.") for root in roots)
+        for imported in sorted(graph.find_modules_directly_imported_by(module))
+        if imported.partition(".")[0] in IMPURE
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_import_loads_only_what_recording_needs() -> None:
+    """A fresh Python that imports the package has loaded nothing heavy and no extra."""
+    script = (
+        "import sys; before = set(sys.modules); "
+        f"import {PACKAGE}; print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = done.stdout.split()
+    assert PACKAGE in loaded
+    assert not [name for name in loaded if name.partition(".")[0] in NOT_FOR_HOSTS]
