@@ -1,0 +1,44 @@
+"""Every error a caller can decide upon: one base, one child per decision.
+
+Each carries one sentence that names the thing, the place and the remedy, because the
+command line prints exactly that sentence and nothing else.
+"""
+
+
+class MetricsError(Exception):
+    """The base: catching it catches everything this package raises on purpose."""
+
+
+class InvalidSessionId(MetricsError, ValueError):
+    """The id cannot name a directory, so the caller must choose another."""
+
+
+class DamagedMetrics(MetricsError):
+    """A METRICS.json that Go would refuse too; `m31 doctor --fix` sets it aside."""
+
+
+class ForeignFile(MetricsError):
+    """Something stands where a session belongs that is not ours to touch.
+
+    A symbolic link in place of the directory, a plain file, another user's directory.
+    """
+
+
+class SessionHasJournals(MetricsError):
+    """`save` would lose what the journals hold; record events instead."""
+
+
+class StorageError(MetricsError):
+    """The disk said no (full, read-only, gone); trying again later may work."""
+
+
+class ConfigError(MetricsError):
+    """The configuration says something we do not understand; edit the file."""
+
+
+class SessionNotFound(MetricsError):
+    """No session of that id, prefix or path; list them with `m31 sessions`."""
+
+
+class BudgetExceeded(MetricsError):
+    """The only exception of an `on_event` callback that reaches the host."""

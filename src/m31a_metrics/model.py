@@ -1,0 +1,191 @@
+"""The values everything else speaks of: one session, its tools, its LLM use, its phases.
+
+Attribute names are the JSON names of METRICS.json (docs/metrics-json.md), so that the
+file, the code and the screen use one word. Rows are plain mutable structs: a snapshot
+is the caller's own copy and may be changed freely.
+
+Field order is constructor order. The order of keys in the file is the codec's business.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+Tokens = Annotated[int, Meta(ge=0, le=2**53)]
+"""A token count of one interaction; JSON readers hold integers to 2**53 exactly."""
+
+ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
+"""Go's zero time.Time, which M31A writes where it has no time."""
+
+
+class WorkflowPhase(StrEnum):
+    """M31A's phases, and `explore`, which reading transcripts needs.
+
+    Any other string is a phase too; these are only the names that everyone shares.
+    """
+
+    IDLE = "idle"
+    INITIALIZE = "initialize"
+    DISCUSS = "discuss"
+    EXPLORE = "explore"
+    PLAN = "plan"
+    EXECUTE = "execute"
+    VERIFY = "verify"
+    RUNTIME = "runtime"
+    SHIP = "ship"
+
+
+class _Tokens(Struct, frozen=True, gc=False):
+    prompt_tokens: Tokens
+    completion_tokens: Tokens
+    total_tokens: Tokens | None = None
+
+
+class Usage(_Tokens, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Tokens of one LLM interaction.
+
+    `prompt_tokens` includes cache reads and writes, `completion_tokens` includes
+    reasoning. `total_tokens=None` means prompt + completion; a given number is kept
+    as given, 0 too.
+    """
+
+    cache_read_tokens: Tokens = 0
+    cache_write_5m_tokens: Tokens = 0
+    cache_write_1h_tokens: Tokens = 0
+    reasoning_tokens: Tokens = 0
+
+    @property
+    def total(self) -> int:
+        """The given total, or prompt + completion where none was given."""
+        if self.total_tokens is not None:
+            return self.total_tokens
+        return self.prompt_tokens + self.completion_tokens
+
+
+class ToolMetric(Struct):
+    """One tool: how often it ran, how often it failed, how long it took (whole ms)."""
+
+    name: str = ""
+    call_count: int = 0
+    success_count: int = 0
+    fail_count: int = 0
+    total_duration_ms: int = 0
+    avg_duration_ms: float = 0.0
+    unknown: dict[str, Any] = {}
+
+
+class LLMMetric(Struct):
+    """LLM use of one phase. `cost` is in USD.
+
+    `unpriced_tokens` counts the tokens of interactions whose cost nobody knew; they
+    add nothing to `cost`.
+    """
+
+    phase: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cost: float = 0.0
+    interaction_count: int = 0
+    prompt_hash: str = ""
+    truncated_input: bool = False
+    unpriced_tokens: int = 0
+    unknown: dict[str, Any] = {}
+
+
+class PhaseMetric(Struct):
+    """One workflow phase. `duration_ms` and `success` are those last recorded, not sums."""
+
+    phase: str = ""
+    duration_ms: int = 0
+    transition_count: int = 0
+    heal_trigger_count: int = 0
+    bisect_trigger_count: int = 0
+    success: bool = False
+    heal_success_count: int = 0
+    heal_fail_count: int = 0
+    heal_duration_ms: int = 0
+    heal_loop_count: int = 0
+    bisect_success_count: int = 0
+    bisect_fail_count: int = 0
+    unknown: dict[str, Any] = {}
+
+
+class EditStrategyMetric(Struct):
+    """How often one way of applying an edit was used."""
+
+    strategy: str = ""
+    count: int = 0
+    unknown: dict[str, Any] = {}
+
+
+class SessionMetrics(Struct):
+    """One session as a whole: what METRICS.json holds.
+
+    `plan_outcomes`, `startup`, `completions` and `cancellations` are M31A's own and are
+    carried as the JSON values they are. `unknown` holds keys of the file that this
+    version does not know; they are written back behind the known ones.
+    """
+
+    session_id: str = ""
+    started_at: datetime = ZERO_TIME
+    updated_at: datetime = ZERO_TIME
+    tools: list[ToolMetric] = []
+    llms: list[LLMMetric] = []
+    phases: list[PhaseMetric] = []
+    edit_strategies: list[EditStrategyMetric] = []
+    plan_outcomes: list[Any] = []
+    startup: dict[str, Any] = {}
+    completions: list[Any] = []
+    cancellations: list[Any] = []
+    unknown: dict[str, Any] = {}
+
+
+class ToolDurations(Struct, frozen=True):
+    """How long one tool's calls ran, from the journals (ms; percentiles within 2 %)."""
+
+    name: str
+    count: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+    wait_ms: float
+
+
+class ModelMetric(Struct):
+    """LLM use of one model. `model` is empty where the recorder did not name it."""
+
+    model: str = ""
+    interaction_count: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost: float = 0.0
+    unpriced_tokens: int = 0
+
+
+class LatestEvent(Struct, frozen=True):
+    """One event as a person reads it in a list of the latest."""
+
+    at: datetime
+    event: str
+    name: str
+    success: bool | None = None
+    duration_ms: float | None = None
+
+
+class SessionDetail(Struct):
+    """What only the journals know: percentiles, models, the latest events (oldest first)."""
+
+    durations: list[ToolDurations] = []
+    models: list[ModelMetric] = []
+    latest: list[LatestEvent] = []

@@ -1,0 +1,52 @@
+"""The one shape of everything that is shown: a titled table with units in its columns.
+
+`review` makes Tables, views draw them, exporters write them. A view never computes: a
+share, a sparkline or a difference is already a cell.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+Cell = str | int | float | bool | datetime | list[float] | None
+"""None is "not known" and is drawn as a dash; a list of numbers is a sparkline."""
+
+
+class Unit(StrEnum):
+    """What a column's numbers are; decides how a view writes and aligns them."""
+
+    TEXT = "text"
+    COUNT = "count"
+    TOKENS = "tokens"
+    MS = "ms"
+    USD = "usd"
+    SHARE = "share"  # 0..1, drawn as a percentage
+    BAR = "bar"  # 0..1, drawn as a bar
+    SPARK = "spark"  # list of numbers, drawn as a sparkline
+    TIME = "time"
+    OUTCOME = "outcome"  # True, False or None
+
+
+class Column(Struct, frozen=True):
+    """`name` is the key in JSON and the head in CSV (unit last); `title` is for people."""
+
+    name: str
+    title: str
+    unit: Unit = Unit.TEXT
+
+
+class Table(Struct):
+    """Rows under columns, in the order to be shown.
+
+    `empty` is the sentence shown when there are no rows: it names the command to try
+    next. `notes` are sentences below the table (what a dash means, what is unpriced).
+    """
+
+    title: str
+    columns: list[Column]
+    rows: list[tuple[Cell, ...]] = []
+    empty: str = ""
+    notes: list[str] = []
