@@ -1,0 +1,195 @@
+"""Histogram: within 2 % of the exact quantile, adds up in any order, survives its bytes."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m31a_metrics.histogram import (
+    LAST_BUCKET,
+    MAX_MS,
+    MIN_MS,
+    Histogram,
+    bucket_of,
+    unpack,
+    value_of,
+)
+
+durations = st.one_of(
+    st.just(0.0),
+    st.floats(MIN_MS, MAX_MS),
+    st.integers(0, 10**12).map(float),
+    st.floats(0.1, 100_000),
+)
+samples = st.lists(durations, max_size=60)
+
+
+def of(values: list[float]) -> Histogram:
+    histogram = Histogram()
+    for value in values:
+        histogram.add(value)
+    return histogram
+
+
+def nearest_rank(values: list[float], q: float) -> float:
+    rank = max(1, math.ceil(round(q * len(values), 6)))
+    return sorted(values)[rank - 1]
+
+
+@given(
+    samples.filter(bool), st.one_of(st.sampled_from([0.0, 0.5, 0.95, 0.99, 1.0]), st.floats(0, 1))
+)
+def test_quantile_is_within_two_percent(values: list[float], q: float) -> None:
+    """Any quantile of any durations differs from the exact nearest rank by 2 % at most."""
+    exact = nearest_rank(values, q)
+    found = of(values).quantile(q)
+    assert found is not None
+    assert abs(found - exact) <= 0.02 * exact
+
+
+@given(st.floats(MIN_MS, MAX_MS))
+def test_bucket_stands_for_its_values(value: float) -> None:
+    """The value of a bucket is within 2 % of each value that falls into it."""
+    bucket = bucket_of(value)
+    assert 1 <= bucket <= LAST_BUCKET
+    assert abs(value_of(bucket) - value) <= 0.02 * value
+
+
+@pytest.mark.parametrize("bucket", range(1, LAST_BUCKET + 1, 7))
+def test_bucket_of_its_own_value(bucket: int) -> None:
+    """A bucket's value falls back into that bucket."""
+    assert bucket_of(value_of(bucket)) == bucket
+
+
+@pytest.mark.parametrize(
+    ("value", "bucket"),
+    [
+        (0, 0),
+        (-5, 0),
+        (-math.inf, 0),
+        (5e-324, 1),
+        (1e-6, 1),
+        (1, 360),
+        (2, 378),
+        (1e12, LAST_BUCKET),
+        (1e300, LAST_BUCKET),
+        (math.inf, LAST_BUCKET),
+    ],
+)
+def test_bucket_numbers_stay(value: float, bucket: int) -> None:
+    """Bucket numbers are stored, so these may never change; out of range is clamped."""
+    assert bucket_of(value) == bucket
+    histogram = Histogram()
+    histogram.add(value)
+    assert histogram.buckets == {bucket: 1}
+
+
+def test_maximum_is_exact_and_clamped() -> None:
+    """The largest duration is kept as it came, and no quantile goes beyond it."""
+    histogram = of([1.0, 1.0, 1234.567])
+    assert histogram.max_ms == 1234.567
+    assert histogram.quantile(1) == 1234.567
+    assert of([7.0]).quantile(0.5) == 7.0
+    assert of([math.inf]).max_ms == MAX_MS
+
+
+def test_empty_knows_no_quantile() -> None:
+    """An empty histogram has no quantile, no count and no maximum."""
+    assert Histogram().quantile(0.5) is None
+    assert Histogram().count == 0
+    assert Histogram().max_ms == 0
+
+
+def test_zeros_are_zero() -> None:
+    """Zero has its own bucket and comes back as zero."""
+    assert of([0.0, 0.0, 5.0]).quantile(0.5) == 0
+
+
+@pytest.mark.parametrize("call", [(math.nan,), (1.0, 0), (1.0, -1)])
+def test_nonsense_is_refused(call: tuple[float, ...]) -> None:
+    """NaN and counts below one raise ValueError and change nothing."""
+    histogram = of([1.0])
+    with pytest.raises(ValueError, match="value_ms|count"):
+        histogram.add(*call)  # type: ignore[arg-type]
+    assert histogram == of([1.0])
+
+
+@pytest.mark.parametrize("q", [-0.1, 1.1, math.nan])
+def test_quantile_outside_is_refused(q: float) -> None:
+    """A quantile outside 0..1 is an error and not a guess."""
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        of([1.0]).quantile(q)
+
+
+@given(durations, st.integers(1, 10**6))
+def test_count_is_repetition(value: float, count: int) -> None:
+    """Adding with a count equals merging as many single ones."""
+    once = Histogram()
+    once.add(value, count)
+    assert once.count == count
+    assert once.buckets == {bucket_of(value): count}
+
+
+@given(samples, samples, samples)
+def test_merge_adds_up(a: list[float], b: list[float], c: list[float]) -> None:
+    """Merging is associative and commutative, and equals adding everything to one."""
+    left = of(a)
+    left.merge(of(b))
+    left.merge(of(c))
+    inner = of(c)
+    inner.merge(of(b))
+    right = of(a)
+    right.merge(inner)
+    assert left == right == of(a + b + c)
+
+
+@given(samples)
+def test_merge_with_itself_doubles(values: list[float]) -> None:
+    """A histogram may be merged with itself."""
+    histogram = of(values)
+    histogram.merge(histogram)
+    assert histogram == of(values + values)
+
+
+@given(samples)
+def test_bytes_bring_it_back(values: list[float]) -> None:
+    """unpack(pack(h)) is h, and equal histograms have equal bytes."""
+    histogram = of(values)
+    assert unpack(histogram.pack()) == histogram
+    assert of(values[::-1]).pack() == histogram.pack()
+
+
+def test_bytes_are_pinned() -> None:
+    """The stored form does not change: version, maximum, bucket distances and counts."""
+    histogram = Histogram()
+    histogram.add(0)
+    histogram.add(1.0, 300)
+    histogram.add(2.0)
+    assert histogram.pack() == b"\x01" + struct.pack("<d", 2.0) + bytes(
+        [0, 1, 0xE8, 0x02, 0xAC, 0x02, 18, 1]
+    )
+
+
+def test_bytes_are_few() -> None:
+    """A thousand calls of a tool between 10 ms and 10 s take under 400 bytes."""
+    histogram = of([10 * 1000 ** (i / 1000) for i in range(1000)])
+    assert len(histogram.pack()) < 400
+
+
+@given(samples.filter(bool), st.data())
+def test_damage_is_named_or_harmless(values: list[float], data: st.DataObject) -> None:
+    """Cut or changed bytes give a histogram or a ValueError, and nothing else."""
+    packed = bytearray(of(values).pack())
+    packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(packed[: data.draw(st.integers(0, len(packed)))])
+    for damaged in (bytes(packed), cut, b"", bytes(packed) + b"\xff" * 20):
+        try:
+            histogram = unpack(damaged)
+        except ValueError as error:
+            assert "histogram" in str(error)
+        else:
+            assert all(0 <= bucket <= LAST_BUCKET for bucket in histogram.buckets)
