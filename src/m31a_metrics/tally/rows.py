@@ -1,0 +1,177 @@
+"""The rows of a Tally: a metric's sums, and when it was first seen.
+
+`Order` is an event's place in a session: its time, then its place among equal times
+(writer and line of the journals). Rows are shown in the order of first appearance.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+from m31a_metrics.model import EditStrategyMetric, LLMMetric, PhaseMetric, ToolMetric
+
+Order = tuple[int, int]
+
+NEVER: Order = (-(2**63), -1)
+
+
+class ToolCount:
+    """Calls of one tool with one outcome.
+
+    The Collector adds to these two attributes on its hot path, without a lock: `x += 1`
+    on a slot is not interrupted under the GIL.
+    """
+
+    __slots__ = ("calls", "total_ms")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.total_ms = 0
+
+
+class ToolRow:
+    """One tool. `other_calls` are calls of a file that neither succeeded nor failed."""
+
+    __slots__ = ("failed", "first", "name", "other_calls", "succeeded", "unknown")
+
+    def __init__(self, name: str, first: Order) -> None:
+        self.name = name
+        self.first = first
+        self.succeeded = ToolCount()
+        self.failed = ToolCount()
+        self.other_calls = 0
+        self.unknown: dict[str, Any] = {}
+
+    def add(self, metric: ToolMetric) -> None:
+        """Add the row of a file."""
+        self.succeeded.calls += metric.success_count
+        self.failed.calls += metric.fail_count
+        self.other_calls += metric.call_count - metric.success_count - metric.fail_count
+        # A file does not say which calls took the time; the total is what matters.
+        self.succeeded.total_ms += metric.total_duration_ms
+        self.unknown = metric.unknown | self.unknown
+
+    def absorb(self, other: ToolRow) -> None:
+        """Add another tally's row of the same tool."""
+        self.succeeded.calls += other.succeeded.calls
+        self.succeeded.total_ms += other.succeeded.total_ms
+        self.failed.calls += other.failed.calls
+        self.failed.total_ms += other.failed.total_ms
+        self.other_calls += other.other_calls
+        self.unknown = other.unknown | self.unknown
+
+    def metric(self) -> ToolMetric:
+        """Return a copy of the sums as the file holds them."""
+        succeeded, failed = self.succeeded, self.failed
+        success_count = succeeded.calls
+        fail_count = failed.calls
+        calls = success_count + fail_count + self.other_calls
+        total_ms = succeeded.total_ms + failed.total_ms
+        average = total_ms / calls if calls else 0.0
+        metric = ToolMetric(self.name, calls, success_count, fail_count, total_ms, average)
+        if self.unknown:
+            metric.unknown = dict(self.unknown)
+        return metric
+
+
+class LLMRow:
+    """LLM use of one phase."""
+
+    __slots__ = ("first", "sums")
+
+    def __init__(self, phase: str, first: Order) -> None:
+        self.first = first
+        self.sums = LLMMetric(phase)
+
+    def add(self, metric: LLMMetric) -> None:
+        """Add the row of a file; the first prompt's hash stays, as in M31A."""
+        sums = self.sums
+        sums.prompt_tokens += metric.prompt_tokens
+        sums.completion_tokens += metric.completion_tokens
+        sums.total_tokens += metric.total_tokens
+        sums.cost += metric.cost
+        sums.interaction_count += metric.interaction_count
+        sums.unpriced_tokens += metric.unpriced_tokens
+        sums.prompt_hash = sums.prompt_hash or metric.prompt_hash
+        sums.truncated_input = sums.truncated_input or metric.truncated_input
+        sums.unknown = metric.unknown | sums.unknown
+
+    def absorb(self, other: LLMRow) -> None:
+        """Add another tally's row of the same phase."""
+        self.add(other.sums)
+
+    def metric(self) -> LLMMetric:
+        """Return a copy of the sums."""
+        metric = copy(self.sums)
+        metric.unknown = dict(metric.unknown)
+        return metric
+
+
+class PhaseRow:
+    """One phase; `ended` is the place of the duration that counts, the last one."""
+
+    __slots__ = ("ended", "first", "sums")
+
+    def __init__(self, phase: str, first: Order) -> None:
+        self.first = first
+        self.ended = NEVER
+        self.sums = PhaseMetric(phase)
+
+    def end(self, order: Order, duration_ms: int, success: bool) -> None:
+        """Take a duration, unless a later one is already there."""
+        if order >= self.ended:
+            self.ended = order
+            self.sums.duration_ms = duration_ms
+            self.sums.success = success
+
+    def add(self, metric: PhaseMetric) -> None:
+        """Add the counts of a file's row; its duration is `end`'s business."""
+        sums = self.sums
+        sums.transition_count += metric.transition_count
+        sums.heal_trigger_count += metric.heal_trigger_count
+        sums.bisect_trigger_count += metric.bisect_trigger_count
+        sums.heal_success_count += metric.heal_success_count
+        sums.heal_fail_count += metric.heal_fail_count
+        sums.heal_duration_ms += metric.heal_duration_ms
+        sums.heal_loop_count += metric.heal_loop_count
+        sums.bisect_success_count += metric.bisect_success_count
+        sums.bisect_fail_count += metric.bisect_fail_count
+        sums.unknown = metric.unknown | sums.unknown
+
+    def absorb(self, other: PhaseRow) -> None:
+        """Add another tally's row of the same phase; the later duration stays."""
+        self.add(other.sums)
+        if other.ended > NEVER:
+            self.end(other.ended, other.sums.duration_ms, other.sums.success)
+
+    def metric(self) -> PhaseMetric:
+        """Return a copy of the sums."""
+        metric = copy(self.sums)
+        metric.unknown = dict(metric.unknown)
+        return metric
+
+
+class StrategyRow:
+    """One way of applying an edit."""
+
+    __slots__ = ("first", "sums")
+
+    def __init__(self, strategy: str, first: Order) -> None:
+        self.first = first
+        self.sums = EditStrategyMetric(strategy)
+
+    def add(self, metric: EditStrategyMetric) -> None:
+        """Add the row of a file."""
+        self.sums.count += metric.count
+        self.sums.unknown = metric.unknown | self.sums.unknown
+
+    def absorb(self, other: StrategyRow) -> None:
+        """Add another tally's row of the same strategy."""
+        self.add(other.sums)
+
+    def metric(self) -> EditStrategyMetric:
+        """Return a copy of the sums."""
+        metric = copy(self.sums)
+        metric.unknown = dict(metric.unknown)
+        return metric
