@@ -1,0 +1,130 @@
+"""The configuration: a TOML file and the environment, read once at the door.
+
+    ~/.m31a/config.toml (M31A_CONFIG names another)
+    [features]  metrics_enabled              M31A's own switch
+    [metrics]   sessions_dir, journal, retention_days, index
+    [metrics.prices], [metrics.budget]
+    M31A_METRICS_ENABLED=0                   overrides the switch
+
+Other tables are M31A's and are left alone. Unknown keys of `[metrics]` are an error: a
+misspelt key would otherwise be a setting that silently does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from m31a_metrics.errors import ConfigError
+from m31a_metrics.store import read as read_file
+
+_HOME = "~/.m31a"
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True} | {
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+
+
+class Config(Struct, frozen=True):
+    """What a user may set. Paths are absolute; `retention_days` None keeps for ever."""
+
+    sessions_dir: str
+    index: str
+    metrics_enabled: bool = True
+    journal: bool = True
+    retention_days: int | None = None
+    prices: dict[str, Any] = {}
+    budget: dict[str, Any] = {}
+
+
+_TYPES: dict[str, tuple[type, str]] = {
+    "sessions_dir": (str, "a string"),
+    "journal": (bool, "true or false"),
+    "retention_days": (int, "a whole number of days"),
+    "index": (str, "a string"),
+    "prices": (dict, "a table"),
+    "budget": (dict, "a table"),
+}
+
+
+def read(environ: Mapping[str, str] | None = None) -> Config:
+    """Read the configuration; every setting has a default, and the file may be absent.
+
+    Raises ConfigError, naming the file, the key and the remedy, and StorageError.
+    """
+    environ = os.environ if environ is None else environ
+    path = environ.get("M31A_CONFIG") or os.path.expanduser(f"{_HOME}/config.toml")
+    data = read_file(path)
+    if data is None and environ.get("M31A_CONFIG"):
+        raise ConfigError(f"M31A_CONFIG names {path}, which is not there")
+    tables = {} if data is None else _parse(data, path)
+    settings = _settings(_table(tables, "metrics", path), path)
+    enabled = _table(tables, "features", path).get("metrics_enabled", True)
+    if not isinstance(enabled, bool):
+        raise ConfigError(f"{path}: features.metrics_enabled must be true or false")
+    return Config(
+        sessions_dir=_path(settings.pop("sessions_dir", f"{_HOME}/sessions")),
+        index=_path(settings.pop("index", f"{_HOME}/metrics.db")),
+        metrics_enabled=_switch(environ, enabled),
+        **settings,
+    )
+
+
+def defaults() -> Config:
+    """The configuration of a machine that has none."""
+    return Config(_path(f"{_HOME}/sessions"), _path(f"{_HOME}/metrics.db"))
+
+
+def _parse(data: bytes, path: str) -> dict[str, Any]:
+    import tomllib  # takes milliseconds, and most machines have no such file
+
+    try:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+
+
+def _table(tables: dict[str, Any], name: str, path: str) -> dict[str, Any]:
+    table = tables.get(name, {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: {name} must be a table, as in [{name}]")
+    return table
+
+
+def _settings(table: dict[str, Any], path: str) -> dict[str, Any]:
+    for key, value in table.items():
+        if key not in _TYPES:
+            raise ConfigError(f"{path}: unknown key {key!r} in [metrics]{_nearest(key)}")
+        kind, words = _TYPES[key]
+        # bool is an int to Python, not to a reader of the file.
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise ConfigError(f"{path}: metrics.{key} must be {words}, not {value!r}")
+    if table.get("retention_days", 1) < 1:
+        raise ConfigError(f"{path}: metrics.retention_days must be at least 1")
+    return dict(table)
+
+
+def _nearest(key: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, _TYPES, n=1, cutoff=0.0)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _switch(environ: Mapping[str, str], enabled: bool) -> bool:
+    text = environ.get("M31A_METRICS_ENABLED")
+    if text is None or text == "":
+        return enabled
+    switch = _SWITCH.get(text.strip().lower())
+    if switch is None:
+        raise ConfigError(f"M31A_METRICS_ENABLED must be 0 or 1, not {text!r}")
+    return switch
+
+
+def _path(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))

@@ -1,0 +1,22 @@
+"""Append-only events on disk: `events/<writer>.jsonl` of a session (docs/journal.md).
+
+`Writer` is one Collector's own file, `append_shared` the file that short-lived commands
+share, `read` gives back what either wrote, `trim` cuts what a dead writer left behind.
+"""
+
+from m31a_metrics.journal.read import Journal, names, read, remainder
+from m31a_metrics.journal.shared import SHARED, append_shared
+from m31a_metrics.journal.trim import Trimmed, trim
+from m31a_metrics.journal.writer import Writer
+
+__all__ = [
+    "SHARED",
+    "Journal",
+    "Trimmed",
+    "Writer",
+    "append_shared",
+    "names",
+    "read",
+    "remainder",
+    "trim",
+]

@@ -1,0 +1,38 @@
+"""The journal that short-lived commands and hooks share: one `write` call per event.
+
+A line is led by a newline as well as ended by one, so that a line torn by another
+writer's death cannot swallow ours; O_APPEND keeps simultaneous writers apart.
+"""
+
+from __future__ import annotations
+
+import os
+
+from m31a_metrics.errors import StorageError
+
+SHARED = "hooks.jsonl"
+
+
+def append_shared(directory: str, lines: list[bytes]) -> None:
+    """Append events (without line ends) in one write. Raises StorageError.
+
+    The events are in the kernel's hands when this returns: a kill cannot lose them.
+    """
+    path = f"{directory}/{SHARED}"
+    data = b"\n" + b"\n".join(lines) + b"\n"
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    try:
+        os.fchmod(descriptor, 0o600)
+        written = os.write(descriptor, data)
+        # A short write means the disk filled up in the middle of the line; the rest
+        # would not be one write, and the torn line is passed over by every reader.
+        if written != len(data):
+            raise StorageError(f"cannot write {path}: the disk took {written} of {len(data)} bytes")
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,76 @@
+"""Cutting the tail that a dead writer left: only under that writer's own lock.
+
+A living writer holds its journal's lock, so it is never touched; the lock of a dead one
+is free. The shared journal has no tail to cut.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from msgspec import DecodeError, Struct
+from msgspec.json import decode
+
+from m31a_metrics.errors import StorageError
+from m31a_metrics.journal.shared import SHARED
+from m31a_metrics.store import read as read_file
+
+
+class Trimmed(Struct, frozen=True):
+    """What trimming a journal did: bytes cut, or that its writer is alive."""
+
+    name: str
+    cut_bytes: int = 0
+    torn_bytes: int = 0
+    alive: bool = False
+
+
+def trim(directory: str, name: str, *, dry: bool = False) -> Trimmed:
+    """Cut the empty tail, and a torn last line, of a journal whose writer is dead.
+
+    `dry` only tells what would be cut. Raises StorageError.
+    """
+    if name == SHARED:
+        return Trimmed(name)
+    path = f"{directory}/{name}"
+    try:
+        flags = os.O_RDONLY if dry else os.O_RDWR
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise StorageError(f"cannot open {path}: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return Trimmed(name, alive=True)
+        size = os.fstat(descriptor).st_size
+        keep, torn = _whole_lines(read_file(path) or b"")
+        if keep < size and not dry:
+            os.ftruncate(descriptor, keep)
+            os.fsync(descriptor)
+        return Trimmed(name, max(size - keep, 0), torn)
+    except OSError as error:
+        raise StorageError(f"cannot trim {path}: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+
+
+def _whole_lines(data: bytes) -> tuple[int, int]:
+    """How many bytes to keep, and how many bytes of a torn last line are not among them."""
+    content = data.rstrip(b"\0\n")
+    last = content.rfind(b"\n") + 1
+    line = content[last:].strip(b"\0")
+    if line and not _is_json(line):
+        return last, len(content) - last
+    # The line end belongs to the line, where it is there.
+    return min(len(content) + 1, len(data)) if content else 0, 0
+
+
+def _is_json(line: bytes) -> bool:
+    # Not "is an event": a newer version's event is not torn.
+    try:
+        decode(line)
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True

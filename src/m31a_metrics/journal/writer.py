@@ -1,0 +1,148 @@
+"""One Collector's journal: appends to a memory-mapped, preallocated file.
+
+Why a mapping: an append costs a fraction of a `write` call, and the pages of a killed
+process reach the disk all the same.
+
+Why preallocated: a store into a hole of a full disk is a SIGBUS that kills the host;
+the allocation fails with an error instead. The window is filled with newlines, not only
+allocated: pages that are already there fault in half the time, and a file of a killed
+writer ends in empty lines, which every reader of JSON Lines passes over.
+
+Why no lock: `mmap.write` takes its place and copies the line in one call of C, during
+which CPython keeps the GIL. A lock here would be fought over by every thread that
+records (docs/decisions/lock-free-append.md).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+from _thread import allocate_lock
+
+from m31a_metrics.errors import StorageError
+from m31a_metrics.store import write_all
+
+WINDOW_BYTES = 256 * 1024
+"""Growing is what costs: 1 MiB faults in more at once and was slower, 64 KiB maps more often."""
+
+
+class Writer:
+    """A journal file that is ours alone while we live; a lock on it says that we do.
+
+    `write` appends a line that ends in a newline to the current window, and raises
+    ValueError when it does not fit; `append` then grows the file. Callers on a hot path
+    call `write` themselves. Raises StorageError where the disk refuses.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self.name = f"{os.getpid()}-{os.urandom(4).hex()}.jsonl"
+        self.path = f"{directory}/{self.name}"
+        self._grow_lock = allocate_lock()
+        self._offset = 0
+        self._closed_length: int | None = None
+        try:
+            self._descriptor = os.open(
+                self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+            )
+        except OSError as error:
+            raise StorageError(f"cannot write {self.path}: {error.strerror}") from error
+        try:
+            os.fchmod(self._descriptor, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            self._window = self._map(0, WINDOW_BYTES)
+        except OSError as error:
+            os.close(self._descriptor)
+            os.unlink(self.path)
+            raise StorageError(f"cannot write {self.path}: {error.strerror or error}") from error
+        self.write = self._window.write
+
+    def append(self, line: bytes) -> None:
+        """Append one line, newline included, whatever its length. Raises StorageError."""
+        while True:
+            window = self._window
+            try:
+                window.write(line)
+                return
+            except ValueError:  # it does not fit
+                self._grow(window, len(line))
+
+    def _grow(self, full: mmap.mmap, size: int) -> None:
+        """Publish a window that holds at least `size` bytes, unless another thread did.
+
+        The old mapping is not closed: another thread may be about to write a line into
+        it that still fits, and that line counts. It goes when nobody holds it any more.
+        """
+        with self._grow_lock:
+            if self._window is not full:
+                return
+            if self._descriptor < 0:
+                raise StorageError(f"cannot write {self.path}: it is closed")
+            offset = self._offset + len(full)
+            pages = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+            try:
+                window = self._map(offset, max(WINDOW_BYTES, pages))
+            except OSError as error:
+                raise StorageError(
+                    f"cannot lengthen {self.path}: {error.strerror or error}"
+                ) from error
+            self._offset = offset
+            self._window = window
+            self.write = window.write
+
+    def _map(self, offset: int, size: int) -> mmap.mmap:
+        descriptor = self._descriptor
+        try:
+            if hasattr(os, "posix_fallocate"):  # not on macOS, where writing must do
+                os.posix_fallocate(descriptor, offset, size)
+            os.lseek(descriptor, offset, os.SEEK_SET)
+            # Comes back short under a size limit or on a full tmpfs, then raises: a
+            # mapping beyond the end of the file would be a SIGBUS later.
+            write_all(descriptor, b"\n" * size)
+            return mmap.mmap(descriptor, size, offset=offset)
+        except (OSError, ValueError) as error:
+            os.ftruncate(descriptor, offset)  # what was written of a window nobody will use
+            if isinstance(error, ValueError):
+                raise OSError(None, str(error)) from error
+            raise
+
+    @property
+    def length(self) -> int:
+        """Bytes of the file that hold lines so far."""
+        if self._closed_length is not None:
+            return self._closed_length
+        while True:
+            window, offset = self._window, self._offset
+            length = offset + window.tell()
+            if window is self._window:  # or it was replaced between two of these lines
+                return length
+
+    def close(self) -> None:
+        """Seal the window, cut the file to its lines and give up the lock.
+
+        Sealing comes first: a store beyond the cut would be a SIGBUS. From then on every
+        `write` fails, and `append` raises StorageError.
+        """
+        with self._grow_lock:
+            if self._descriptor < 0:
+                return
+            window = self._window
+            window.seek(0, os.SEEK_END)
+            # The position is lost to the seal, so the end is where the last line ends.
+            last = window.rfind(b"}\n", 0)
+            self._closed_length = self._offset + (last + 2 if last >= 0 else 0)
+            try:
+                os.ftruncate(self._descriptor, self._closed_length)
+                os.fsync(self._descriptor)
+            finally:
+                # Unlocked, not only closed: a child forked this moment shares the lock.
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+                os.close(self._descriptor)
+                self._descriptor = -1
+
+    def abandon(self) -> None:
+        """Let go without touching the file: after a fork it is the parent's."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)  # not LOCK_UN, which would unlock the parent's
+            self._descriptor = -1
+        self._window.close()  # this process's mapping only

@@ -1,0 +1,328 @@
+"""One session directory as a whole: load, save, fold of its journals, flush, repair.
+
+    <sessions_dir>/<session-id>/METRICS.json      the session, for every reader
+                                events/base.json  what it held before it had journals
+                                events/*.jsonl    one journal per writer
+                                events/.covered   how far METRICS.json has read them
+                                events/.lock      held while any of these is rewritten
+
+The journals (with their base) are the truth; METRICS.json is a copy that is cheap to
+read. `.covered` says which bytes it covers, because a journal's modification time does
+not tell (docs/journal.md).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from binascii import crc32
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
+from time import monotonic, sleep, time_ns
+
+import msgspec
+
+from m31a_metrics import codec, journal, store
+from m31a_metrics.errors import DamagedMetrics, SessionHasJournals, StorageError
+from m31a_metrics.events import Event, SessionStart, encode
+from m31a_metrics.journal import Journal, Trimmed, Writer
+from m31a_metrics.model import SessionDetail, SessionMetrics
+from m31a_metrics.tally import DetailTally, Tally, fold
+
+BASE = "base.json"
+COVERED = ".covered"
+LOCK = ".lock"
+
+_LOCK_TIMEOUT_S = 10.0
+"""A holder that was stopped, not killed, must not hang a host for ever."""
+_REFRESH_TIMEOUT_S = 2.0
+
+REFRESH_BYTES = 1 << 20
+"""Journals up to here are folded in some 20 ms, which is less than starting Python."""
+
+
+class Covered(msgspec.Struct):
+    """Which METRICS.json this is about, and how many bytes of each journal are in it."""
+
+    size: int
+    crc32: int
+    journals: dict[str, int]
+
+
+class Own(msgspec.Struct):
+    """A living writer's part of a flush: its journals, how far, and what it counted.
+
+    The lengths must have been taken before `tally` was, or METRICS.json could be said
+    to cover a line that it does not count.
+    """
+
+    lengths: dict[str, int]
+    tally: Tally
+
+
+class Session:
+    """The directory of one session. Raises InvalidSessionId for an id that cannot be one."""
+
+    def __init__(self, sessions_dir: str, session_id: str) -> None:
+        self.session_id = store.check_session_id(session_id)
+        self.directory = f"{sessions_dir}/{session_id}"
+        self.metrics_path = f"{self.directory}/{store.METRICS}"
+        self.events = f"{self.directory}/{store.EVENTS}"
+
+    def load(self) -> SessionMetrics | None:
+        """Read the session, folding journals that METRICS.json does not cover; writes nothing.
+
+        None if there is no such session. Raises DamagedMetrics, ForeignFile, StorageError.
+        """
+        if not store.check_directory(self.directory, ours=False):
+            return None
+        names = self._journal_names()
+        data = store.read(self.metrics_path)
+        if names and (data is None or not self._covers(data, names)):
+            return self.fold()[0].metrics(self._name())
+        if data is None:
+            data = store.read(f"{self.events}/{BASE}")
+        return None if data is None else codec.decode(data, self.metrics_path)
+
+    def save(self, metrics: SessionMetrics) -> None:
+        """Write METRICS.json as it is given.
+
+        Raises SessionHasJournals where that would lose what they hold, ValueError for
+        what JSON cannot say, ForeignFile, StorageError.
+        """
+        data = codec.encode(metrics)
+        if self.has_journals():
+            raise SessionHasJournals(
+                f"{self.directory} has journals, which a saved METRICS.json would hide; "
+                "record events with a Collector or `m31 record` instead"
+            )
+        store.make_directory(self.directory)
+        store.replace(self.metrics_path, data)
+
+    def fold(self, without: Container[str] = ()) -> tuple[Tally, list[Journal]]:
+        """Fold base and journals (but not those in `without`); also what was read."""
+        journals = [
+            journal.read(self.events, name) for name in self._journal_names() if name not in without
+        ]
+        return fold(self._base(), (one.events for one in journals)), journals
+
+    def detail(self) -> SessionDetail:
+        """Percentiles, models and the latest events, from the journals."""
+        tally, journals = self.fold()
+        detail = DetailTally()
+        detail.add_all(one.events for one in journals)
+        return SessionDetail(detail.durations(), list(tally.models.values()), detail.latest())
+
+    def join(self, without: Container[str] = ()) -> tuple[Tally, Writer]:
+        """Open the session for one more writer: what it holds so far, and a journal of our own.
+
+        What it holds leaves out the journals in `without`, which the caller has counted.
+        Takes METRICS.json as base where there are no journals yet, and cuts the tails of
+        dead writers. Raises ForeignFile, StorageError.
+        """
+        with self.locked():
+            self._take_base()
+            self.trim()
+            return self.fold(without)[0], Writer(self.events)
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Append events to the journal that short-lived commands share.
+
+        A new session begins with a `session_start`; no events at all do only that. What
+        was appended is in the kernel's hands when this returns, so no kill loses it.
+        Raises ForeignFile, StorageError.
+        """
+        lines = [encode(event) for event in events]
+        if self._is_joined():
+            # Nothing to prepare, so no lock to wait for.
+            if lines:
+                journal.append_shared(self.events, lines)
+            return
+        with self.locked():
+            self._take_base()
+            if not self.has_journals() and store.read(f"{self.events}/{BASE}") is None:
+                start_us = events[0].t_us if events else time_ns() // 1000
+                lines.insert(0, encode(SessionStart(start_us)))
+            if lines:
+                journal.append_shared(self.events, lines)
+
+    def refresh(self) -> None:
+        """Bring METRICS.json up to date where that is cheap; elsewhere readers fold.
+
+        For commands that live for one event: they cannot spare reading back journals of
+        any size, nor waiting long for a lock. Raises what `flush` raises.
+        """
+        if self._journals_bytes() > REFRESH_BYTES:
+            return
+        with self.locked(_REFRESH_TIMEOUT_S):
+            # Whoever held the lock before us may have counted our events too.
+            if not self.is_current():
+                self._rewrite(None)
+
+    def flush(self, own: Own | None = None) -> Tally:
+        """Rewrite METRICS.json from base and journals; return what others than `own` counted.
+
+        `own` spares reading back the caller's own journal. Raises ForeignFile,
+        StorageError, and ValueError where a sum is beyond what JSON can say.
+        """
+        with self.locked():
+            return self._rewrite(own)
+
+    def is_current(self) -> bool:
+        """Tell whether METRICS.json holds everything that the journals do."""
+        names = self._journal_names()
+        data = store.read(self.metrics_path)
+        return not names or (data is not None and self._covers(data, names))
+
+    def trim(self, *, dry: bool = False) -> list[Trimmed]:
+        """Cut what dead writers left at the ends of their journals; `dry` only tells."""
+        return [journal.trim(self.events, name, dry=dry) for name in self._journal_names()]
+
+    @contextmanager
+    def locked(self, timeout_s: float = _LOCK_TIMEOUT_S) -> Iterator[None]:
+        """Hold the lock under which METRICS.json, base and `.covered` are rewritten."""
+        store.make_directory(self.directory)
+        store.make_directory(self.events)
+        path = f"{self.events}/{LOCK}"
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            descriptor = os.open(path, flags, 0o600)
+        except OSError as error:
+            raise StorageError(f"cannot write {path}: {error.strerror}") from error
+        try:
+            _wait_for(descriptor, path, timeout_s)
+            yield
+        finally:
+            # Unlocked, not only closed: a child forked this moment shares the lock.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            os.close(descriptor)
+
+    def has_journals(self) -> bool:
+        """Tell whether events were journalled, so that METRICS.json is only a copy."""
+        return bool(self._journal_names())
+
+    def has_journal(self, name: str) -> bool:
+        """Tell whether one journal is still there."""
+        return os.path.isfile(f"{self.events}/{name}")
+
+    def _rewrite(self, own: Own | None) -> Tally:
+        self._take_base()
+        others, journals = self.fold(without=() if own is None else own.lengths)
+        covered = {one.name: one.length for one in journals}
+        whole = others
+        if own is not None:
+            if own.tally.ids & others.ids:
+                # Which of two events with one id counts is for the whole fold to say.
+                whole, journals = self.fold()
+                covered = {one.name: one.length for one in journals}
+            else:
+                covered.update(own.lengths)
+                whole = Tally()
+                whole.absorb(others)
+                whole.absorb(own.tally)
+        data = codec.encode(whole.metrics(self._name()))
+        # METRICS.json first: killed in between, the old `.covered` fits no file and
+        # the next reader folds, which is right, only slower.
+        store.replace(self.metrics_path, data)
+        note = Covered(len(data), crc32(data), covered)
+        store.replace(f"{self.events}/{COVERED}", msgspec.json.encode(note), sync=False)
+        return others
+
+    def _is_joined(self) -> bool:
+        """Tell whether someone journals here already, and so has seen to the base."""
+        return (
+            store.check_directory(self.directory)
+            and store.check_directory(self.events)
+            and self.has_journals()
+        )
+
+    def _journals_bytes(self) -> int:
+        names = self._journal_names()
+        try:
+            return sum(os.lstat(f"{self.events}/{name}").st_size for name in names)
+        except OSError as error:
+            raise StorageError(f"cannot look at {self.events}: {error.strerror}") from error
+
+    def _journal_names(self) -> list[str]:
+        return journal.names(self.events) if store.check_directory(self.events, ours=False) else []
+
+    def _name(self) -> str:
+        # The id inside the base is data, and stays what M31A wrote.
+        base = self._base()
+        return base.session_id if base is not None and base.session_id else self.session_id
+
+    def _base(self) -> SessionMetrics | None:
+        path = f"{self.events}/{BASE}"
+        data = store.read(path)
+        return None if data is None else codec.decode(data, path)
+
+    def _take_base(self) -> None:
+        """Keep a METRICS.json that was there before any journal; set a damaged one aside."""
+        data = store.read(self.metrics_path)
+        if data is None:
+            return
+        has_journals = self.has_journals()
+        try:
+            codec.decode(data, self.metrics_path)
+        except DamagedMetrics:
+            store.set_aside(self.metrics_path)
+            return
+        if not has_journals and store.read(f"{self.events}/{BASE}") is None:
+            store.replace(f"{self.events}/{BASE}", data)
+
+    def _covers(self, data: bytes, names: list[str]) -> bool:
+        note = store.read(f"{self.events}/{COVERED}")
+        if note is None:
+            return False
+        try:
+            covered = msgspec.json.decode(note, type=Covered)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return False
+        if (covered.size, covered.crc32) != (len(data), crc32(data)):
+            return False
+        for name in names:
+            length = covered.journals.get(name)
+            if length is None or journal.remainder(self.events, name, length):
+                return False
+        return True
+
+
+def _wait_for(descriptor: int, path: str, timeout_s: float) -> None:
+    deadline = monotonic() + timeout_s
+    pause_s = 0.001
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if monotonic() > deadline:
+                raise StorageError(
+                    f"{path} has been held by another process for {timeout_s:.0f} s; "
+                    "find it with `fuser` and let it go on"
+                ) from None
+        except OSError as error:
+            raise StorageError(f"cannot lock {path}: {error.strerror}") from error
+        sleep(pause_s)
+        pause_s = min(pause_s * 2, 0.05)
+
+
+def load(sessions_dir: str | os.PathLike[str], session_id: str) -> SessionMetrics | None:
+    """Read a session's metrics; None if there is no such session.
+
+    Raises InvalidSessionId, DamagedMetrics, ForeignFile, StorageError.
+    """
+    return Session(os.fspath(sessions_dir), session_id).load()
+
+
+def save(sessions_dir: str | os.PathLike[str], session_id: str, metrics: SessionMetrics) -> None:
+    """Write a session's metrics as they are given.
+
+    Raises InvalidSessionId, ValueError (a number or time that JSON cannot say),
+    SessionHasJournals, ForeignFile, StorageError.
+    """
+    Session(os.fspath(sessions_dir), session_id).save(metrics)
+
+
+def new_session_id() -> str:
+    """Make an id as M31A does: 8 hexadecimal characters."""
+    return os.urandom(4).hex()

@@ -1,0 +1,186 @@
+"""The only place that writes METRICS.json, and the rules of the disk for all the rest.
+
+Modes are 0600 for files and 0700 for directories, whatever the umask. A file is
+replaced by temporary file, fsync, rename and fsync of the directory: a reader sees the
+old file or the new one, never a third thing.
+
+Every function raises StorageError where the disk refuses and ForeignFile where
+something stands that is not ours to touch; both name the path.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from time import time_ns
+
+from m31a_metrics.errors import ForeignFile, InvalidSessionId, StorageError
+
+METRICS = "METRICS.json"
+EVENTS = "events"
+
+_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+_ID_LENGTH = 128
+
+
+def check_session_id(session_id: str) -> str:
+    """Return the id if it can name a directory; it can then never leave `sessions_dir`.
+
+    Raises InvalidSessionId, or TypeError for something that is no string.
+    """
+    if not isinstance(session_id, str):
+        raise TypeError(f"session_id must be a str, not {type(session_id).__name__}")
+    if (
+        not session_id
+        or len(session_id) > _ID_LENGTH
+        or not _ID_CHARACTERS.issuperset(session_id)
+        or session_id[0] in "._-"
+    ):
+        raise InvalidSessionId(
+            f"session id {session_id[:140]!r} cannot name a directory: use 1 to {_ID_LENGTH} "
+            "letters, digits, '.', '_' or '-', the first a letter or digit"
+        )
+    return session_id
+
+
+def make_directory(path: str) -> None:
+    """Make a directory and its parents, mode 0700 each; one that exists must be ours."""
+    if check_directory(path):
+        return
+    parent = os.path.dirname(path)
+    if parent and not os.path.isdir(parent):
+        make_directory(parent)
+    try:
+        os.mkdir(path, 0o700)
+        os.chmod(path, 0o700)  # mkdir obeys the umask
+    except FileExistsError:
+        check_directory(path)  # another process was quicker
+    except OSError as error:
+        raise _storage_error("make the directory", path, error) from error
+
+
+def check_directory(path: str, *, ours: bool = True) -> bool:
+    """Tell whether a directory is there; refuse a link, a file, another user's directory.
+
+    A symbolic link in place of a session could lead anywhere, so it is not followed.
+    """
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _storage_error("look at", path, error) from error
+    if stat.S_ISLNK(status.st_mode):
+        raise ForeignFile(f"{path} is a symbolic link, which is not followed; remove it")
+    if not stat.S_ISDIR(status.st_mode):
+        raise ForeignFile(f"{path} is a file where a directory belongs; move it away")
+    if ours and status.st_uid != os.geteuid():
+        raise ForeignFile(
+            f"{path} belongs to user {status.st_uid}, not to you; choose another sessions_dir"
+        )
+    return True
+
+
+def read(path: str) -> bytes | None:
+    """Read a whole file; None if it is not there. A symbolic link is not followed."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if os.path.islink(path):
+            raise ForeignFile(f"{path} is a symbolic link, which is not followed") from error
+        raise _storage_error("read", path, error) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ForeignFile(f"{path} is not a regular file; move it away")
+        chunks = []
+        # One read is enough for a file that nobody lengthens meanwhile.
+        while chunk := os.read(descriptor, max(status.st_size + 1, 1 << 16)):
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    except OSError as error:
+        raise _storage_error("read", path, error) from error
+    finally:
+        os.close(descriptor)
+
+
+def replace(path: str, data: bytes, *, sync: bool = True) -> None:
+    """Write a file so that a reader, or a crash, sees the old one whole or the new one.
+
+    `sync=False` spares the disk where losing the file in a power failure costs nothing.
+    """
+    directory, name = os.path.split(path)
+    temporary = f"{directory}/.{name}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _storage_error("write", path, error) from error
+    try:
+        try:
+            os.fchmod(descriptor, 0o600)
+            write_all(descriptor, data)
+            if sync:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(temporary, path)
+        if sync:
+            sync_directory(directory)
+    except OSError as error:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass  # gone already: the rename was done, or the directory was removed
+        raise _storage_error("write", path, error) from error
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write every byte: `write` comes back short at a size limit before it fails."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def sync_directory(path: str) -> None:
+    """Make a rename or a new file last through a power failure."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def set_aside(path: str) -> str:
+    """Move a damaged file to `<path>.bad-<time>`, so that nothing is lost; return where."""
+    aside = f"{path}.bad-{time_ns() // 1_000_000}"
+    try:
+        os.rename(path, aside)
+    except OSError as error:
+        raise _storage_error("set aside", path, error) from error
+    return aside
+
+
+def session_ids(sessions_dir: str) -> Iterator[str]:
+    """Names below `sessions_dir` that may be sessions, in no order; none if it is absent."""
+    try:
+        with os.scandir(sessions_dir) as entries:
+            for entry in entries:
+                name = entry.name
+                if (
+                    name[0] not in "._-"
+                    and _ID_CHARACTERS.issuperset(name)
+                    and len(name) <= _ID_LENGTH
+                    and entry.is_dir(follow_symlinks=False)
+                ):
+                    yield name
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _storage_error("list", sessions_dir, error) from error
+
+
+def _storage_error(what: str, path: str, error: OSError) -> StorageError:
+    return StorageError(f"cannot {what} {path}: {error.strerror or error}")
