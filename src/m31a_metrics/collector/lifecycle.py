@@ -1,0 +1,67 @@
+"""What happens to Collectors that nobody stops: interpreter exit, fork, garbage.
+
+Weak references only: a host that drops a Collector gets its memory back, and the
+session is still flushed, from its journal, at exit.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import weakref
+from typing import TYPE_CHECKING
+
+from m31a_metrics.collector.log import warn
+from m31a_metrics.errors import MetricsError
+from m31a_metrics.session import Session
+
+if TYPE_CHECKING:
+    from m31a_metrics.collector.collector import Collector
+    from m31a_metrics.journal import Writer
+
+_alive: weakref.WeakSet[Collector] = weakref.WeakSet()
+_dropped: dict[str, Session] = {}
+
+
+def watch(collector: Collector) -> None:
+    """Flush this Collector at interpreter exit, and give it its own journal after a fork."""
+    _alive.add(collector)
+
+
+def close_when_dropped(
+    collector: Collector, writer: Writer, session: Session
+) -> weakref.finalize[[Writer, Session], Collector]:
+    """Close the journal once its Collector is garbage; `detach()` the result to prevent it."""
+    final = weakref.finalize(collector, _close_dropped, writer, session)
+    final.atexit = False  # at exit the living are flushed, which needs them whole
+    return final
+
+
+def _close_dropped(writer: Writer, session: Session) -> None:
+    # The garbage collector may run this anywhere, also inside a flush of the same
+    # session: so no lock is waited for here, and the flush is left for the exit.
+    try:
+        writer.close()
+    except OSError as error:
+        warn(f"cannot close {writer.path}: {error.strerror}")
+    _dropped[session.directory] = session
+
+
+def _at_exit() -> None:
+    for collector in list(_alive):
+        collector._finish()
+    for session in _dropped.values():
+        try:
+            session.flush()
+        except (MetricsError, ValueError) as error:
+            warn(f"metrics of session {session.session_id} not written: {error}")
+
+
+def _in_child() -> None:
+    _dropped.clear()  # the parent's business
+    for collector in list(_alive):
+        collector._after_fork()
+
+
+atexit.register(_at_exit)
+os.register_at_fork(after_in_child=_in_child)
