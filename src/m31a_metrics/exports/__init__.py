@@ -1,0 +1,1 @@
+"""Exports write what was reviewed in other programs' formats; one file per format."""

@@ -1,0 +1,87 @@
+"""Tables as JSON and CSV: raw figures under the columns' names, for programs to read."""
+
+from __future__ import annotations
+
+import csv
+import re
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any, TextIO
+
+from msgspec import json
+
+from m31a_metrics.table import Cell, Table
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""A text cell that begins so is run by spreadsheets, and names come from strangers."""
+
+# CSV has no way to write these down, and a terminal obeys them (ESC above all).
+_CONTROL = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - {ord(c) for c in "\t\n\r"})
+
+
+def write_json(tables: list[Table], file: TextIO) -> None:
+    """Write one table as an array of objects, any other number as an object of arrays.
+
+    Rows are keyed by `Column.name`, tables by the slug of their title. Numbers are raw,
+    times RFC 3339 in UTC, a sparkline is a list; null where a figure is not known.
+    """
+    value: Any
+    if len(tables) == 1:
+        value = _records(tables[0])
+    else:
+        value = {}
+        for table in tables:
+            value[_free_slug(table.title, value)] = _records(table)
+    file.write(json.format(json.encode(value), indent=2).decode() + "\n")
+
+
+def write_csv(table: Table, file: TextIO) -> None:
+    """Write a table after RFC 4180, under a head of column names.
+
+    As in JSON, but empty where a figure is not known, and a sparkline is a JSON list.
+    Text that a spreadsheet would take for a formula gets an apostrophe before it, and
+    control characters go. Open `file` with newline="", or ends of lines are translated.
+    """
+    writer = csv.writer(file)
+    writer.writerow([column.name for column in table.columns])
+    writer.writerows([_csv_cell(cell) for cell in row] for row in table.rows)
+
+
+def _records(table: Table) -> list[dict[str, Any]]:
+    names = [column.name for column in table.columns]
+    return [{name: _raw(cell) for name, cell in zip(names, row, strict=True)} for row in table.rows]
+
+
+def _raw(cell: Cell) -> Cell:
+    if isinstance(cell, str):
+        return _encodable(cell)
+    if isinstance(cell, datetime):
+        return cell.astimezone(UTC)
+    if isinstance(cell, float) and not isfinite(cell):
+        return None
+    return cell
+
+
+def _csv_cell(cell: Cell) -> str:
+    cell = _raw(cell)
+    if isinstance(cell, str):
+        cell = cell.translate(_CONTROL)
+        return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    if cell is None:
+        return ""
+    text = json.encode(cell).decode()
+    return text.strip('"') if isinstance(cell, datetime) else text
+
+
+def _encodable(text: str) -> str:
+    # File names that are not UTF-8 reach Python as lone surrogates, which nothing writes.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _free_slug(title: str, taken: dict[str, Any]) -> str:
+    slug = re.sub(r"\W+", "_", title.lower()).strip("_") or "table"
+    free, number = slug, 1
+    while free in taken:
+        number += 1
+        free = f"{slug}_{number}"
+    return free

@@ -1,0 +1,114 @@
+"""A Table made to fit a width: which columns stay, how wide they are, what is cut.
+
+Figures are never cut. First heads are broken over lines, then names are cut, then
+columns go: bars and sparklines first, because a figure beside them says the same, then
+from the right. The first column always stays.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from m31a_metrics.table import Table, Unit
+from m31a_metrics.views.names import cut, width_of, wrap
+from m31a_metrics.views.numbers import head_of, is_number, text_of
+
+GAP = 2
+
+_ROOMY_NAME = 24  # below this a name is worth more than a bar
+_FIRST_NAME = 16
+_OTHER_NAME = 10
+
+
+class GridColumn(Struct):
+    """One drawn column: `index` in the table, cells as text, `width` in terminal cells."""
+
+    index: int
+    unit: Unit
+    head: str
+    cells: list[str]
+    body_width: int
+    width: int = 0
+
+    @property
+    def right(self) -> bool:
+        """Whether it is aligned to the right."""
+        return is_number(self.unit)
+
+    @property
+    def head_lines(self) -> list[str]:
+        """The head, broken to the column's width."""
+        return [cut(line, self.width) for line in wrap(self.head, self.width)]
+
+    def least(self, name: int) -> int:
+        """Give the least width it can be drawn in, where a name may be cut to `name`."""
+        body = min(self.body_width, name) if self.unit is Unit.TEXT else self.body_width
+        return max(body, *(width_of(word) for word in wrap(self.head, 0)))
+
+
+class Grid(Struct):
+    """The columns that fit, and the heads of those that do not."""
+
+    columns: list[GridColumn]
+    hidden: list[str]
+
+
+def fit(table: Table, width: int | None) -> Grid:
+    """Write a table's cells and fit them into `width` cells; None: as wide as they are."""
+    columns = [_column(table, index) for index in range(len(table.columns))]
+    if width is None:
+        for column in columns:
+            column.width = max(column.body_width, width_of(column.head))
+        return Grid(columns, [])
+    kept = _that_fit(columns, width)
+    _widen(kept, width)
+    for column in kept:
+        if column.unit is Unit.TEXT and column.width < column.body_width:
+            column.cells = [cut(cell, column.width) for cell in column.cells]
+    indexes = {column.index for column in kept}
+    return Grid(kept, [column.head for column in columns if column.index not in indexes])
+
+
+def _column(table: Table, index: int) -> GridColumn:
+    column = table.columns[index]
+    unit = column.unit
+    cells = [text_of(row[index], unit) for row in table.rows]
+    body_width = max(map(width_of, cells), default=0)
+    return GridColumn(index, unit, head_of(column), cells, body_width)
+
+
+def _that_fit(columns: list[GridColumn], width: int) -> list[GridColumn]:
+    kept = list(columns)
+    for column in reversed(columns):
+        pictured = column.unit in (Unit.BAR, Unit.SPARK)
+        if pictured and column.index and _least(kept, _ROOMY_NAME, _ROOMY_NAME) > width:
+            kept.remove(column)
+    while len(kept) > 1 and _least(kept, _FIRST_NAME, _OTHER_NAME) > width:
+        kept.pop()
+    return kept
+
+
+def _least(columns: list[GridColumn], first: int, other: int) -> int:
+    names = [first] + [other] * (len(columns) - 1)
+    least = sum(column.least(name) for column, name in zip(columns, names, strict=True))
+    return least + GAP * (len(columns) - 1)
+
+
+def _widen(columns: list[GridColumn], width: int) -> None:
+    """Share out the width: all get their least, then names grow, then heads."""
+    for at, column in enumerate(columns):
+        column.width = column.least(_OTHER_NAME if at else _FIRST_NAME)
+    if len(columns) == 1 and columns[0].unit is Unit.TEXT:
+        columns[0].width = min(columns[0].width, max(width, 1))
+    room = width - sum(column.width for column in columns) - GAP * (len(columns) - 1)
+    for wanted in (
+        [column.body_width for column in columns],
+        [max(column.body_width, width_of(column.head)) for column in columns],
+    ):
+        while room > 0:
+            narrow = [c for c, want in zip(columns, wanted, strict=True) if c.width < want]
+            if not narrow:
+                break
+            for column in narrow[:room]:
+                column.width += 1
+            room -= min(room, len(narrow))

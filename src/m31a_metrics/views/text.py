@@ -1,0 +1,167 @@
+"""Tables as text: drawn with rich on a terminal, plain and quick in a pipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from msgspec import Struct
+
+from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.views.grid import GAP, Grid, fit
+from m31a_metrics.views.names import clean, pad, wrap
+from m31a_metrics.views.numbers import UNKNOWN
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+RICH_ROWS = 60
+"""Longer tables are drawn plain: rich would take longer to draw them than to read them."""
+
+# Where the output cannot take our own signs, these can stand for them.
+_PLAINER = str.maketrans({UNKNOWN: "-", "…": "~", "█": "#"})
+
+
+class _Page(Struct):
+    """What is drawn, cleaned and fitted: lines above, the table, lines below.
+
+    A table without rows has no grid columns, and `empty` stands in its place.
+    """
+
+    table: Table
+    grid: Grid
+    titles: list[str]
+    empty: list[str]
+    notes: list[str]
+
+
+def print_table(
+    table: Table, *, file: TextIO, color: bool, width: int | None, title: bool = True
+) -> None:
+    """Write a table to `file`: its title, its rows or why there are none, its notes.
+
+    `width` is in terminal cells; None means that of the terminal, and no limit where
+    `file` is none. `color` matters on a terminal only: a pipe never gets escapes.
+    """
+    terminal = file.isatty()
+    if width is None and terminal:
+        width = _terminal_width()
+    grid = fit(table, width) if table.rows else Grid([], [])
+    notes = list(table.notes)
+    if grid.hidden:
+        notes.append(f"Hidden for lack of width: {', '.join(grid.hidden)}.")
+    page = _Page(
+        table,
+        grid,
+        titles=_lines([table.title], width) if title else [],
+        empty=[] if table.rows else _lines([table.empty], width),
+        notes=_lines(notes, width),
+    )
+    if terminal and width and len(table.rows) <= RICH_ROWS:
+        _write(file, _rich(page, color, width))
+    else:
+        _write(file, _plain(page))
+
+
+def _lines(texts: list[str], width: int | None) -> list[str]:
+    cleaned = [clean(text) for text in texts if text]
+    return [line for text in cleaned for line in wrap(text, width)] if width else cleaned
+
+
+def _terminal_width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
+def _write(file: TextIO, text: str) -> None:
+    try:
+        file.write(text)
+    except UnicodeEncodeError:
+        encoding = file.encoding or "ascii"
+        file.write(text.translate(_PLAINER).encode(encoding, "replace").decode(encoding))
+
+
+def _plain(page: _Page) -> str:
+    lines = page.titles + page.empty
+    if page.table.rows:
+        lines += _plain_rows(page.grid)
+    if page.notes:
+        lines += ["", *page.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _plain_rows(grid: Grid) -> list[str]:
+    heads = [column.head_lines for column in grid.columns]
+    deepest = max(map(len, heads))
+    padded = [
+        [
+            pad(text, column.width, column.right)
+            for text in [""] * (deepest - len(head)) + head + column.cells
+        ]
+        for column, head in zip(grid.columns, heads, strict=True)
+    ]
+    gap = " " * GAP
+    return [gap.join(row).rstrip() for row in zip(*padded, strict=True)]
+
+
+def _rich(page: _Page, color: bool, width: int) -> str:
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.text import Text
+
+    drawn = StringIO()
+    console = Console(
+        file=drawn,
+        width=width,
+        force_terminal=True,
+        color_system="standard" if color else None,
+        no_color=not color,
+        legacy_windows=False,
+    )
+    for line in page.titles:
+        console.print(Text(line, style="bold"))
+    for line in page.empty:
+        console.print(Text(line))
+    if page.table.rows:
+        console.print(_rich_rows(page))
+    if page.notes:
+        console.print()
+    for note in page.notes:
+        console.print(Text(note, style="dim"))
+    return drawn.getvalue()
+
+
+def _rich_rows(page: _Page) -> RichTable:
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    rows = RichTable(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    for column in page.grid.columns:
+        rows.add_column(
+            Text("\n".join(column.head_lines)),
+            justify="right" if column.right else "left",
+            vertical="bottom",
+            width=column.width,
+            no_wrap=True,
+        )
+    for at, row in enumerate(page.table.rows):
+        # As Text, because a plain string would be searched for markup.
+        rows.add_row(
+            *(
+                Text(column.cells[at], _style(row[column.index], page.table.columns[column.index]))
+                for column in page.grid.columns
+            )
+        )
+    return rows
+
+
+def _style(cell: Cell, column: Column) -> str:
+    if cell is None:
+        return "dim"
+    if column.unit is Unit.OUTCOME:
+        return "green" if cell is True else "red" if cell is False else ""
+    if column.unit in (Unit.BAR, Unit.SPARK):
+        return "cyan"
+    failures = "fail" in column.name and isinstance(cell, int | float) and cell > 0
+    return "red" if failures else ""

@@ -1,0 +1,78 @@
+"""What stays, breaks, is cut or goes when a table must fit a width."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m31a_metrics.table import Column, Table, Unit
+from m31a_metrics.views.grid import GAP, fit
+
+TABLE = Table(
+    "Tools",
+    [
+        Column("name", "Tool"),
+        Column("share", "Share", Unit.BAR),
+        Column("total_duration_ms", "Time in all calls", Unit.MS),
+        Column("project", "Project"),
+        Column("cost_usd", "Cost", Unit.USD),
+    ],
+    [("n" * 30, 1.0, 3200, "p" * 20, 1.5)],
+)
+
+
+def shown(width: int | None) -> list[tuple[str, int, str]]:
+    return [(column.head, column.width, column.cells[0]) for column in fit(TABLE, width).columns]
+
+
+def test_no_width_is_no_limit() -> None:
+    """Without a width everything stands as wide as it is."""
+    assert shown(None) == [
+        ("Tool", 30, "n" * 30),
+        ("Share", 10, "█" * 10),
+        ("Time in all calls", 17, "3.2 s"),
+        ("Project", 20, "p" * 20),
+        ("Cost", 5, "$1.50"),
+    ]
+
+
+def test_heads_break_first() -> None:
+    """A long head over short figures is broken over lines before any name is cut."""
+    grid = fit(TABLE, 82)
+    assert [column.width for column in grid.columns] == [30, 10, 9, 20, 5]
+    assert grid.columns[2].head_lines == ["Time in", "all calls"]
+    assert not grid.hidden
+
+
+def test_then_names_are_cut() -> None:
+    """Names give way next, each keeping enough to be told apart."""
+    grid = fit(TABLE, 77)
+    assert [column.head for column in grid.columns][1] == "Share"
+    assert grid.columns[0].cells[0].endswith("n…")
+    assert sum(column.width for column in grid.columns) + GAP * 4 == 77
+
+
+def test_then_bars_go_and_columns_from_the_right() -> None:
+    """Bars go before names get short, then the rightmost columns; all are named."""
+    grid = fit(TABLE, 50)
+    assert [column.head for column in grid.columns] == [
+        "Tool",
+        "Time in all calls",
+        "Project",
+        "Cost",
+    ]
+    assert grid.hidden == ["Share"]
+    assert fit(TABLE, 30).hidden == ["Share", "Project", "Cost"]
+
+
+@given(st.integers(1, 200))
+def test_figures_are_whole(width: int) -> None:
+    """At any width the first column stays, the rest fits, and no figure is cut."""
+    grid = fit(TABLE, width)
+    assert grid.columns[0].head == "Tool"
+    assert sum(column.width for column in grid.columns) + GAP * (len(grid.columns) - 1) <= width
+    whole = {column.head: column.cells for column in fit(TABLE, None).columns}
+    for column in grid.columns:
+        if column.unit is not Unit.TEXT:
+            assert column.cells == whole[column.head]
+    assert {column.head for column in grid.columns} | set(grid.hidden) == set(whole)
