@@ -14,6 +14,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 from msgspec.json import Decoder, Encoder
+from msgspec.structs import astuple
 
 from m31a_metrics.model import SessionMetrics, Tokens, Usage
 
@@ -23,7 +24,8 @@ LARGEST = 2**53
 A line that says more is damage (a flipped bit), not a measurement.
 """
 
-encode = Encoder().encode
+# The hook is for numbers of unknown keys in a Counts, which remember their text.
+encode = Encoder(enc_hook=float).encode
 
 Micros = Annotated[int, Meta(ge=0, lt=253_402_300_800_000_000)]
 """Unix time in microseconds, before the year 10000, which no datetime can hold."""
@@ -44,7 +46,12 @@ class _Event(
 
 
 class ToolCall(_Event, frozen=True, tag="tool_call", omit_defaults=True, gc=False):
-    """A tool ran for `duration_ms`, after waiting `wait_ms` for a person's leave."""
+    """A tool ran for `duration_ms`, after waiting `wait_ms` for a person's leave.
+
+    `elapsed_only` marks a duration that may hold a wait which could not be told apart:
+    it counts in sums and stays out of percentiles. `subagent` names who called, if it
+    was not the session's own agent.
+    """
 
     t_us: Micros
     name: str
@@ -52,6 +59,8 @@ class ToolCall(_Event, frozen=True, tag="tool_call", omit_defaults=True, gc=Fals
     duration_ms: Millis
     wait_ms: Millis | None = None
     error: str | None = None
+    elapsed_only: bool = False
+    subagent: str | None = None
 
 
 LINE_START = b'{"event":"tool_call","t_us":'
@@ -69,7 +78,11 @@ def line_middle(name: str, success: bool) -> bytes:
 
 
 class LLMInteraction(_Event, frozen=True, tag="llm_interaction", omit_defaults=True, gc=False):
-    """A model answered. `cost` in USD; None means nobody said, so it is priced later."""
+    """A model answered. `cost` in USD; None means nobody said, so it is priced later.
+
+    `tier` is how the provider served it where that changes the price (`fast`, `batch`);
+    `subagent` names who asked, if it was not the session's own agent.
+    """
 
     t_us: Micros
     phase: str
@@ -77,6 +90,8 @@ class LLMInteraction(_Event, frozen=True, tag="llm_interaction", omit_defaults=T
     cost: Usd | None = None
     model: str | None = None
     duration_ms: Millis | None = None
+    tier: str | None = None
+    subagent: str | None = None
 
 
 class PhaseTransition(_Event, frozen=True, tag="phase_transition", omit_defaults=True, gc=False):
@@ -196,11 +211,23 @@ class PermissionWait(_Event, frozen=True, tag="permission_wait", omit_defaults=T
 class Counts(_Event, frozen=True, tag="counts", omit_defaults=True, gc=False):
     """Sums of events that could not be journalled one by one (a full disk, no journal).
 
-    `metrics` holds what was counted since the journal last took a line.
+    `metrics` holds what was counted since the journal last took a line. Raises
+    ValueError for figures that METRICS.json cannot hold: a flipped bit in one line must
+    not be the end of every flush.
     """
 
     t_us: Micros
     metrics: SessionMetrics
+
+    def __post_init__(self) -> None:
+        metrics = self.metrics
+        if metrics.started_at.tzinfo is None or metrics.updated_at.tzinfo is None:
+            raise ValueError("a time without a zone")
+        for rows in (metrics.tools, metrics.llms, metrics.phases, metrics.edit_strategies):
+            for row in rows:
+                for value in astuple(row):
+                    if isinstance(value, int | float) and not -(2**63) <= value < 2**63:
+                        raise ValueError("a figure that 64 bits cannot hold")
 
 
 Event = (
