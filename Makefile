@@ -5,7 +5,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint format bench soak dist clean
+.PHONY: help demo test lint format bench soak pictures dist clean
 
 # The first of these that runs, is 3.11 or newer and can make a virtual environment.
 # `make test PYTHON=/path/to/python` chooses another.
@@ -15,7 +15,7 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 VENV := .venv
 BIN := $(VENV)/bin
 # Every folder of Python that is there; mypy stops at a name that is not.
-CODE := $(wildcard src tests bench examples)
+CODE := $(wildcard src tests bench examples tools)
 # As many test processes as the machine has cores; `make test JOBS=0` runs all in one.
 JOBS ?= auto
 PYTEST_ARGS ?=
@@ -48,6 +48,9 @@ bench: $(VENV)/.installed-bench ## measure what recording costs, beside other li
 
 soak: $(VENV)/.installed-dev ## the full repetition counts of crashes and mutations: minutes
 	$(BIN)/python -m pytest -m soak -s $(PYTEST_ARGS)
+
+pictures: $(VENV)/.installed-cli ## draw the README's picture anew
+	@$(BIN)/python tools/pictures.py
 
 dist: $(VENV)/.installed-dev ## build the wheel and the sdist into dist/
 	rm -rf dist

@@ -1,0 +1,51 @@
+"""Our pages hold together: links lead somewhere, pages are found, the map is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a page's headings make."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Each relative link of a page names a file that is there, and a heading that it has."""
+    broken = []
+    for path, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        target = (page.parent / path) if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(f"{path}#{anchor}")
+    assert not broken
+
+
+def test_every_page_can_be_found() -> None:
+    """README names each page of docs/, and the folder of the decisions."""
+    named = {path for path, _ in LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))}
+    pages = {str(page.relative_to(ROOT)) for page in ROOT.glob("docs/*.md")}
+    assert pages | {"docs/decisions"} <= named
+
+
+def test_the_map_shows_what_is_there() -> None:
+    """Each module and file that ARCHITECTURE.md points to exists."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    floors = re.findall(r"^\| \d\w? \| (.*?) \|", text.replace("\\|", ","), re.MULTILINE)
+    modules = re.findall(r"`(\w+)`", " ".join(floors))
+    files = re.findall(r"`((?!tests/)\w+/(?:\w+\.py)?|\w+\.py)`", text)
+    assert modules
+    assert files
+    package = ROOT / "src" / "m31a_metrics"
+    there = {path.stem for path in package.iterdir()}
+    assert [name for name in modules if name not in there] == []
+    assert [name for name in files if not (package / name).exists()] == []
