@@ -1,0 +1,81 @@
+"""Prices many interactions at the cost of a dictionary look-up each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from m31a_metrics.events import LLMInteraction
+from m31a_metrics.model import Usage
+from m31a_metrics.pricing import cache, library, names
+from m31a_metrics.pricing.overrides import Overrides
+from m31a_metrics.pricing.rates import Periods, Rates, cost
+
+
+class Pricer:
+    """Resolves each model once and remembers it: `pricer(event)` is USD or None.
+
+    `overrides` go before the price library. `cached` is what `to_cache` of an earlier
+    process returned; with it the library is imported only for a model that no process has
+    seen. Safe to share between threads: at worst two resolve the same model.
+    """
+
+    def __init__(self, overrides: Overrides | None = None, cached: bytes | None = None) -> None:
+        self._overrides: Mapping[str, Periods] = overrides or {}
+        self._cached = cached
+        self._edition: str | None = None  # not looked up yet
+        self._models: dict[str, Periods] = {}
+        self._tiers: dict[tuple[str, str | None], Periods] = {}
+        self._has_news = False
+
+    def __call__(self, event: LLMInteraction) -> float | None:
+        """Return what the interaction cost in USD; None: unpriced. `event.cost` is not read."""
+        if event.model is None:
+            return None
+        return self.price(event.model, event.usage, event.t_us, event.tier)
+
+    def price(self, model: str, usage: Usage, t_us: int, tier: str | None = None) -> float | None:
+        """Return the USD of one request at this time (Unix microseconds); None: unpriced."""
+        rates = self.rates(model, t_us, tier)
+        return None if rates is None else cost(rates, usage)
+
+    def rates(self, model: str, t_us: int, tier: str | None = None) -> Rates | None:
+        """Return the rates that hold for a model at a time; None: unpriced."""
+        periods = self._tiers.get((model, tier))
+        if periods is None:
+            periods = self._learn(model, tier)
+        for rates in periods:
+            if rates.cover(t_us):
+                return rates
+        return None
+
+    def to_cache(self) -> bytes | None:
+        """Return the bytes to give to the next process; None: nothing new since `cached`."""
+        if not self._has_news or not self._edition:
+            return None
+        return cache.encode(self._edition, self._models.copy())
+
+    def _learn(self, model: str, tier: str | None) -> Periods:
+        wanted = names.tier_name(tier)
+        if len(model) > names.NAME_MAX or wanted is None:
+            return ()
+        found = tuple(rates for rates in self._resolve(model) if rates.tier == wanted)
+        self._tiers[model, tier] = found
+        return found
+
+    def _resolve(self, model: str) -> Periods:
+        for spelling in names.spellings(model):
+            if spelling in self._overrides:
+                return self._overrides[spelling]
+        if self._edition is None:
+            self._edition = library.edition()
+            if self._cached is not None and self._edition:
+                self._models.update(cache.decode(self._cached, self._edition))
+            self._cached = None
+        periods = self._models.get(model)
+        if periods is None:
+            periods = library.periods(model)
+            if periods is None:
+                return ()  # not remembered: the library may be installed tomorrow
+            self._models[model] = periods
+            self._has_news = True
+        return periods

@@ -1,0 +1,204 @@
+"""Pricing many interactions, and from a cache without the price library."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from threading import Thread
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m31a_metrics.events import LLMInteraction
+from m31a_metrics.model import Usage
+from m31a_metrics.pricing import Periods, Pricer, cache, library, overrides
+
+T_US = 1_780_000_000_000_000
+USAGE = Usage(1_000_000, 0)
+MODELS = ("claude-opus-4-5", "gpt-5.6-sol", "deepseek-chat", "claude-sonnet-4-5", "nobody-knows")
+
+
+@pytest.fixture
+def no_library(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As on a machine that has only what recording needs."""
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+    monkeypatch.setitem(sys.modules, "genai_prices.data", None)
+    monkeypatch.setattr(library, "edition", lambda: "")
+    library._snapshot.cache_clear()
+    yield
+    library._snapshot.cache_clear()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The models that the library is asked for."""
+    models: list[str] = []
+    ask = library.periods
+
+    def noted(model: str) -> Periods | None:
+        models.append(model)
+        return ask(model)
+
+    monkeypatch.setattr(library, "periods", noted)
+    return models
+
+
+def test_an_interaction_is_priced_by_its_model_usage_time_and_tier() -> None:
+    """The pricer is what a tally asks: an event in, USD or None out."""
+    pytest.importorskip("genai_prices", reason="needs genai-prices: m31a-metrics[cli]")
+    pricer = Pricer()
+
+    def event(model: str | None, tier: str | None = None) -> LLMInteraction:
+        return LLMInteraction(t_us=T_US, phase="execute", usage=USAGE, model=model, tier=tier)
+
+    assert pricer(event("claude-opus-4-8")) == pytest.approx(5.0)
+    assert pricer(event("claude-opus-4-8", "standard")) == pytest.approx(5.0)
+    assert pricer(event("claude-opus-4-8", "fast")) == pytest.approx(10.0)
+    assert pricer(event("claude-opus-4-8", "no-such-tier")) is None
+    assert pricer(event("no-such-model")) is None
+    assert pricer(event(None)) is None
+
+
+def test_a_price_cut_counts_from_its_day() -> None:
+    """The same tokens before and after a cut cost what they cost then."""
+    pytest.importorskip("genai_prices", reason="needs genai-prices: m31a-metrics[cli]")
+    cut_us = 1_785_369_600_000_000  # 2026-07-30, 0:00 UTC
+    pricer = Pricer()
+    usage = Usage(1_000, 1_000)
+    before = pricer.price("gpt-5.6-luna", usage, cut_us - 1)
+    after = pricer.price("gpt-5.6-luna", usage, cut_us)
+    assert before == pytest.approx(0.007)
+    assert after == pytest.approx(0.0014)
+
+
+def test_each_model_is_asked_for_once(asked: list[str]) -> None:
+    """However many interactions, tiers and times; unknown models too."""
+    pricer = Pricer()
+    for t_us in range(0, T_US, T_US // 50):
+        for tier in (None, "batch"):
+            for model in MODELS:
+                pricer.price(model, USAGE, t_us, tier)
+    assert sorted(asked) == sorted(MODELS)
+
+
+def test_a_long_name_is_not_even_asked_for(asked: list[str]) -> None:
+    """A damaged line of megabytes is neither a model nor remembered as one."""
+    pricer = Pricer()
+    assert pricer.rates("x" * 10_000_000, T_US) is None
+    assert not asked
+    assert not pricer._tiers
+
+
+def test_a_cache_gives_the_same_rates_without_the_library(asked: list[str]) -> None:
+    """The next process prices, to the bit, without asking; and has nothing to write."""
+    pytest.importorskip("genai_prices", reason="needs genai-prices: m31a-metrics[cli]")
+    first = Pricer()
+    assert first.to_cache() is None
+    wanted = [first.rates(model, T_US, tier) for model in MODELS for tier in (None, "batch")]
+    assert len(asked) == len(MODELS)
+    data = first.to_cache()
+    assert data is not None
+
+    second = Pricer(cached=data)
+    assert [second.rates(m, T_US, tier) for m in MODELS for tier in (None, "batch")] == wanted
+    assert len(asked) == len(MODELS)
+    assert second.to_cache() is None
+    second.rates("gpt-5", T_US)
+    assert second.to_cache() is not None
+
+
+def test_a_cache_of_another_edition_is_not_used(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New prices count at once."""
+    pytest.importorskip("genai_prices", reason="needs genai-prices: m31a-metrics[cli]")
+    first = Pricer()
+    first.rates("gpt-5", T_US)
+    data = first.to_cache()
+    monkeypatch.setattr(library, "edition", lambda: "newer")
+    Pricer(cached=data).rates("gpt-5", T_US)
+    assert asked == ["gpt-5", "gpt-5"]
+
+
+def test_the_edition_is_that_of_what_is_installed() -> None:
+    """It is the same each time, and names no version that would have to be imported."""
+    pytest.importorskip("genai_prices", reason="needs genai-prices: m31a-metrics[cli]")
+    assert library.edition() == library.edition() != ""
+
+
+def test_there_is_no_edition_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is installed where nothing can be found."""
+    monkeypatch.setattr(sys, "path", [])
+    assert library.edition() == ""
+
+
+@given(st.binary(max_size=200))
+def test_a_damaged_cache_is_no_cache(data: bytes) -> None:
+    """Any bytes may be in that file, and none of them stops anyone."""
+    assert cache.decode(data, "e") == {}
+
+
+def test_a_cut_cache_is_no_cache() -> None:
+    """Each beginning of a cache is damage, and nothing of it is used."""
+    data = cache.encode("e", {"m": overrides({"m": {"input": 1, "output": 2}}, "")["m"], "n": ()})
+    assert cache.decode(data, "e").keys() == {"m", "n"}
+    for end in range(len(data)):
+        assert cache.decode(data[:end], "e") == {}
+
+
+def test_a_cache_stays_small_and_holds_no_text_but_names_and_prices() -> None:
+    """Ten thousand made-up names do not make a file of megabytes."""
+    data = cache.encode("e", {f"made-up-{n}": () for n in range(10_000)})
+    assert len(json.loads(data)["models"]) == 1_000
+
+
+@pytest.mark.usefixtures("no_library")
+def test_without_the_library_only_overrides_are_priced() -> None:
+    """A host that only records gets None, no exception, and caches no ignorance."""
+    pricer = Pricer(overrides({"mine": {"input": 2.0, "output": 2.0}}, "config.toml"))
+    assert pricer.price("mine", USAGE, T_US) == pytest.approx(2.0)
+    assert pricer.price("claude-opus-4-5", USAGE, T_US) is None
+    assert pricer.price("<synthetic>", USAGE, T_US) is None
+    assert pricer.to_cache() is None
+
+
+def test_a_broken_library_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be asked today is asked again tomorrow."""
+    monkeypatch.setattr(library, "periods", lambda _model: None)
+    pricer = Pricer()
+    assert pricer.price("claude-opus-4-5", USAGE, T_US) is None
+    assert pricer.to_cache() is None
+
+
+def test_threads_may_share_a_pricer() -> None:
+    """Many threads that learn and price at once get what one gets."""
+    pytest.importorskip("genai_prices", reason="needs genai-prices: m31a-metrics[cli]")
+    alone = [Pricer().price(model, USAGE, T_US) for model in MODELS]
+    shared = Pricer()
+    results: list[list[float | None]] = []
+    threads = [
+        Thread(target=lambda: results.append([shared.price(m, USAGE, T_US) for m in MODELS]))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [alone] * 8
+
+
+def test_a_known_model_is_priced_in_microseconds() -> None:
+    """A look-up and some multiplications: the best of many runs is under 10 µs."""
+    pricer = Pricer(overrides({"m": {"input": 1, "output": 2}}, ""))
+    pricer.price("m", USAGE, T_US)
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        for _ in range(1_000):
+            pricer.price("m", USAGE, T_US)
+        return (time.perf_counter() - start) / 1_000
+
+    assert min(seconds() for _ in range(20)) < 10e-6
