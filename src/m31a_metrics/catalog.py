@@ -1,0 +1,212 @@
+"""Where the review's questions get their sessions: find, load, name what is damaged.
+
+A session that cannot be read never hides the others: it is left out, and a sentence in
+`Reading.problems` names it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from m31a_metrics import codec, store
+from m31a_metrics.errors import InvalidSessionId, MetricsError, SessionNotFound
+from m31a_metrics.journal import Journal
+from m31a_metrics.model import ModelMetric, SessionDetail, SessionMetrics, ToolDurations
+from m31a_metrics.session import Session
+from m31a_metrics.tally import DetailTally
+
+LAST = "last"
+"""Names the session with the latest event. One whose id is `last` is found by its path."""
+
+_CANDIDATES_SHOWN = 5
+
+Progress = Callable[[int, int], None]
+"""Told how many sessions are read, and of how many."""
+
+
+def quiet(_done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
+class Reading(Struct):
+    """What was asked for: sessions (latest first), and what their journals add.
+
+    `session_id` of each is the name it is found by, whatever stands inside the file.
+    `durations` are of all these sessions together, `models` of each on its own; both are
+    empty unless asked for.
+    """
+
+    sessions: list[SessionMetrics]
+    durations: list[ToolDurations] = []
+    models: list[ModelMetric] = []
+    problems: list[str] = []
+
+    @property
+    def detail(self) -> SessionDetail:
+        """What the journals add, as review takes it for one session."""
+        return SessionDetail(self.durations, self.models)
+
+
+def read_sessions(
+    sessions_dir: str,
+    *,
+    journals: bool = False,
+    since: datetime | None = None,
+    progress: Progress = quiet,
+) -> Reading:
+    """Read every session, or those with an event at or after `since`, latest first.
+
+    `journals` asks for percentiles and models, which means reading every event.
+    Raises StorageError where `sessions_dir` itself cannot be listed.
+    """
+    problems: list[str] = []
+    found: list[tuple[Session, SessionMetrics]] = []
+    names = sorted(store.session_ids(sessions_dir))
+    for done, name in enumerate(names):
+        progress(done, len(names))
+        session = Session(sessions_dir, name)
+        try:
+            metrics = session.load()
+        except MetricsError as error:
+            problems.append(str(error))
+            continue
+        if metrics is not None and (since is None or metrics.updated_at >= since):
+            metrics.session_id = name
+            found.append((session, metrics))
+    progress(len(names), len(names))
+    found.sort(key=_by_time, reverse=True)
+    if journals:
+        return _with_journals(found, problems, progress)
+    return Reading([metrics for _, metrics in found], problems=problems)
+
+
+def read_session(sessions_dir: str, name: str, *, progress: Progress = quiet) -> Reading:
+    """Read one session by id, unique prefix, path or `last`, with what its journals add.
+
+    Raises SessionNotFound, InvalidSessionId, DamagedMetrics, ForeignFile, StorageError.
+    """
+    session = resolve(sessions_dir, name, progress=progress)
+    if isinstance(session, str):
+        return Reading([_read_file(session)])
+    metrics = session.load()
+    if metrics is None:
+        raise SessionNotFound(f"{session.directory} holds neither METRICS.json nor journals")
+    metrics.session_id = session.session_id
+    return _with_journals([(session, metrics)], [], quiet)
+
+
+def resolve(sessions_dir: str, name: str, *, progress: Progress = quiet) -> Session | str:
+    """Find what a person means by `name`: a session, or the path of a lone METRICS.json.
+
+    An exact id goes before a prefix, and both before a path without a slash. Raises
+    SessionNotFound, which names the candidates of an ambiguous prefix; InvalidSessionId
+    for the path of a directory with journals whose name is no id; StorageError.
+    """
+    if name == LAST:
+        return Session(sessions_dir, _last(sessions_dir, progress))
+    if os.sep in name:
+        sought = f"there is nothing at {name!r}"
+    else:
+        sought = f"no session in {sessions_dir} has the id or prefix {name!r}"
+        names = set(store.session_ids(sessions_dir))
+        candidates = [one for one in sorted(names) if name and one.startswith(name)]
+        if name in names or len(candidates) == 1:
+            return Session(sessions_dir, candidates[0])
+        if candidates:
+            raise SessionNotFound(_ambiguous(name, candidates))
+    path = os.path.realpath(os.path.expanduser(name))
+    if not name or not os.path.exists(path):
+        raise SessionNotFound(f"{sought}; list the sessions: `m31 sessions`")
+    return _at_path(path)
+
+
+def _last(sessions_dir: str, progress: Progress) -> str:
+    reading = read_sessions(sessions_dir, progress=progress)
+    if reading.sessions:
+        return reading.sessions[0].session_id
+    if reading.problems:
+        raise SessionNotFound(f"no session in {sessions_dir} can be read; see why: `m31 doctor`")
+    raise SessionNotFound(
+        f"nothing is recorded in {sessions_dir} yet; record a command: `m31 run -- COMMAND`"
+    )
+
+
+def _ambiguous(name: str, candidates: Sequence[str]) -> str:
+    shown = ", ".join(candidates[:_CANDIDATES_SHOWN])
+    more = len(candidates) - _CANDIDATES_SHOWN
+    rest = f" or {more:,} more" if more > 0 else ""
+    return f"{name!r} is the beginning of several sessions: {shown}{rest}; give more of it"
+
+
+def _at_path(path: str) -> Session | str:
+    if not os.path.isdir(path):
+        if os.path.basename(path) != store.METRICS:
+            return path
+        path = os.path.dirname(path)
+    parent, name = os.path.split(path)
+    file = os.path.join(path, store.METRICS)
+    has_events = os.path.isdir(os.path.join(path, store.EVENTS))
+    if not has_events and not os.path.exists(file):
+        raise SessionNotFound(
+            f"{path} is no session, for it holds no {store.METRICS}; "
+            f"list the sessions in it: `m31 sessions --sessions-dir {path}`"
+        )
+    try:
+        return Session(parent, name)
+    except InvalidSessionId:
+        # M31A names directories as it likes; only one with journals must have our ids.
+        if has_events:
+            raise
+        return file
+
+
+def _read_file(path: str) -> SessionMetrics:
+    data = store.read(path)
+    if data is None:
+        raise SessionNotFound(f"{path} was removed while it was read")
+    metrics = codec.decode(data, path)
+    metrics.session_id = metrics.session_id or path
+    return metrics
+
+
+def _with_journals(
+    found: Sequence[tuple[Session, SessionMetrics]], problems: list[str], progress: Progress
+) -> Reading:
+    reading = Reading([], problems=problems)
+    detail = DetailTally()
+    for done, (session, metrics) in enumerate(found):
+        progress(done, len(found))
+        if session.has_journals():
+            try:
+                tally, journals = session.fold()
+            except MetricsError as error:
+                reading.problems.append(str(error))
+            else:
+                metrics = tally.metrics(session.session_id)
+                reading.models += tally.models.values()
+                reading.problems += _damage(session, journals)
+                # One tally a session: the ids of one mean nothing in another.
+                one = DetailTally()
+                one.add_all(journal.events for journal in journals)
+                detail.merge(one)
+        reading.sessions.append(metrics)
+    progress(len(found), len(found))
+    reading.durations = detail.durations()
+    return reading
+
+
+def _damage(session: Session, journals: Iterable[Journal]) -> list[str]:
+    return [
+        f"{session.events}/{journal.name}: {journal.damaged:,} damaged lines are not counted "
+        f"({journal.reasons[0]})"
+        for journal in journals
+        if journal.damaged
+    ]
+
+
+def _by_time(found: tuple[Session, SessionMetrics]) -> datetime:
+    return found[1].updated_at

@@ -1,0 +1,93 @@
+"""The command line `m31`: talks to people, reads the clock, sets exit codes.
+
+Data goes to stdout, talk to stderr. Every error is one sentence; none is a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from m31a_metrics.errors import InvalidSessionId, MetricsError, SessionNotFound
+
+FOUND_PROBLEMS = 1
+"""A command that was asked to look for problems found some."""
+WRONG_USAGE = 2
+NOT_THERE = 3
+"""No such session, no such path."""
+UNUSABLE = 4
+"""It is there and cannot be read or written: damaged, forbidden, disk full."""
+BUG = 70
+INTERRUPTED = 130
+
+
+class State:
+    """What the group was told and `main` needs when a command fails."""
+
+    debug = False
+
+
+def main() -> int:
+    """Run the command that `sys.argv` names and return its exit code."""
+    _open_closed_streams()
+    try:
+        import click
+    except ImportError:
+        _say("the command line needs one part more: pip install 'm31a-metrics[cli]'")
+        return UNUSABLE
+    state = State()
+    try:
+        from m31a_metrics.cli.app import app
+
+        code = app.main(prog_name="m31", obj=state, standalone_mode=False)
+        sys.stdout.flush()  # here, where a full disk or a closed pipe can still be told
+        return code if isinstance(code, int) else 0
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader has seen enough (`m31 sessions | head`), which is no failure; but the
+        # interpreter would try to flush again when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last door: no traceback reaches a user
+        if state.debug:
+            import traceback
+
+            traceback.print_exc()
+        return _report(error)
+
+
+def _open_closed_streams() -> None:
+    """Take the places of streams that the caller closed (`m31 sessions >&-`).
+
+    Python has None for them, and the next file that is opened would be taken for them.
+    """
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
+
+
+def _report(error: Exception) -> int:
+    """Say what went wrong in one sentence and return the exit code that means it."""
+    if isinstance(error, MetricsError):
+        _say(str(error))
+        if isinstance(error, InvalidSessionId):
+            return WRONG_USAGE
+        return NOT_THERE if isinstance(error, SessionNotFound) else UNUSABLE
+    if isinstance(error, OSError):
+        place = f" {error.filename}" if error.filename else " the output"
+        _say(f"cannot read or write{place}: {error.strerror or error}")
+        return UNUSABLE
+    words = " ".join(str(error).split())
+    _say(f"this is a bug in m31 ({type(error).__name__}: {words}); see where: m31 --debug ...")
+    return BUG
+
+
+def _say(sentence: str) -> None:
+    from m31a_metrics.views.names import clean  # a file's name may hold anything
+
+    sys.stderr.write(f"m31: {clean(sentence)}\n")

@@ -1,0 +1,128 @@
+"""The command list. A command's module is imported when it is run, and no other."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from m31a_metrics.cli import State
+from m31a_metrics.cli.options import examples, format_options, sessions_dir_option
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "glance": ("m31a_metrics.cli.glance", "This machine on one screen (the default)."),
+    "sessions": ("m31a_metrics.cli.sessions", "List the sessions, latest first."),
+    "show": ("m31a_metrics.cli.show", "What happened in one session."),
+    "tools": ("m31a_metrics.cli.tools", "Which tools are slow or fail."),
+    "cost": ("m31a_metrics.cli.cost", "Tokens and cost, by phase and by model."),
+    "phases": ("m31a_metrics.cli.phases", "Which phases take the time, where the agent heals."),
+    "run": ("m31a_metrics.cli.run", "Run a command and record it as a tool call."),
+    "record": ("m31a_metrics.cli.record", "Record one event."),
+    "demo": ("m31a_metrics.cli.demo", "Record a small workflow and look at the review of it."),
+    "doctor": ("m31a_metrics.cli.doctor", "Look for damage, and repair it with --fix."),
+    "completion": ("m31a_metrics.cli.completion", "Print the completion script of a shell."),
+}
+"""Name -> (module that exports `command`, one line of help)."""
+
+
+def load(name: str) -> click.Command:
+    """Import the module of a command and return its `command`."""
+    command: click.Command = import_module(COMMANDS[name][0]).command
+    return command
+
+
+class CommandList(click.Group):
+    """A group that knows its commands by name and imports only the one that is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Give the names in the order of the table, which is the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import one command; None if there is none of that name."""
+        return load(cmd_name) if cmd_name in COMMANDS else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of a command line; name the nearest one of a misspelt name."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, n=1)
+            ctx.fail(f"No such command '{name}'.{f' Did you mean {near[0]}?' if near else ''}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write the list for `m31 --help` from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete command names from the table, and options as click does."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        from click.shell_completion import CompletionItem
+
+        return [
+            CompletionItem(name, help=line)
+            for name, (_, line) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(f"m31 {version('m31a-metrics')}")
+    except PackageNotFoundError:
+        click.echo("m31, run from its source without being installed")
+    ctx.exit()
+
+
+@click.group(
+    cls=CommandList,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples(
+        ("m31", "what happened on this machine lately"),
+        ("m31 show last", "the latest session"),
+        ("m31 run -- pytest -q", "run a command and record it"),
+        ("m31 demo", "nothing recorded yet? see what it looks like"),
+    )
+    + "\n\nExit codes: 0 done, 1 problems found, 2 wrong usage, 3 not there, 4 cannot be read "
+    "or written, 70 a bug, 130 interrupted.",
+)
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+@sessions_dir_option
+@format_options
+@click.pass_context
+def app(ctx: click.Context, debug: bool) -> None:
+    """Look at the sessions of AI agents: tools, tokens, cost, phases, self-heals.
+
+    Without a command, m31 shows this machine at a glance.
+    """
+    if isinstance(ctx.obj, State):
+        ctx.obj.debug = debug
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(load("glance"))

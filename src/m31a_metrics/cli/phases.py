@@ -1,0 +1,36 @@
+"""`m31 phases`: where the time goes and where the agent heals itself."""
+
+from __future__ import annotations
+
+import click
+
+from m31a_metrics.cli.options import (
+    days_option,
+    emit,
+    examples,
+    format_options,
+    read,
+    session_argument,
+    sessions_dir_option,
+)
+from m31a_metrics.review.phases import phases
+
+
+@click.command(
+    epilog=examples(
+        ("m31 phases", "of all sessions"),
+        ("m31 phases --days 30", "of the last month"),
+        ("m31 phases last", "of the latest session, with its outcomes"),
+    )
+)
+@session_argument
+@days_option
+@sessions_dir_option
+@format_options
+@click.pass_context
+def command(ctx: click.Context, name: str | None, days: int | None) -> None:
+    """Which phases take the time, and where the agent heals itself or bisects.
+
+    --csv writes the table of phases.
+    """
+    emit(ctx, phases(read(ctx, name, days=days).sessions))
