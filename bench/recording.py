@@ -37,8 +37,8 @@ def _others(record: contestants.Recorder, duration: int | float, calls: int) -> 
     return per_call_ns(run, calls)
 
 
-def _warm(session: str, directory: Path, **options: bool) -> Collector:
-    collector = Collector(session, directory, enabled=options.pop("enabled", True), **options)
+def _warm(session: str, directory: Path, *, journal: bool = True) -> Collector:
+    collector = Collector(session, directory, enabled=True, journal=journal)
     collector.record_tool_call("Bash", True, 1)
     return collector
 
@@ -121,9 +121,7 @@ def many_tools(directory: Path, *, rounds: int = 10, calls: int = 20_000) -> Row
             record = collector.record_tool_call
             sequence = tools * (calls // len(tools))
 
-            def run(
-                record: Callable[..., object] = record, sequence: list[str] = sequence
-            ) -> None:
+            def run(record: Callable[..., object] = record, sequence: list[str] = sequence) -> None:
                 for name in sequence:
                     record(name, True, WHOLE_MS)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import compileall
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import m31a_metrics
 from bench.measure import PYTHON, Rounds, Row, process_s
 from m31a_metrics import LLMMetric, PhaseMetric, SessionMetrics, ToolMetric, save
 
@@ -30,6 +32,8 @@ def sessions(directory: Path, count: int) -> None:
 def processes(directory: Path, *, rounds: int = 15) -> list[Row]:
     """Import, and `m31 sessions` over 1,000 sessions."""
     sessions(directory, 1000)
+    # As an installer leaves it; where bytecode is not written, each run would compile anew.
+    compileall.compile_dir(Path(m31a_metrics.__file__).parent, quiet=1)
     table = [PYTHON, "-c", "from m31a_metrics.cli import main; main()", "sessions"]
     commands = {
         "bare": [PYTHON, "-c", "pass"],

@@ -26,7 +26,7 @@ UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
 # A folder of one machine, not a name inside a longer path or address. People that everyone
 # knows to be invented may have a home in an example.
 MACHINE_PATH = re.compile(
-    r"(?<![\w.~/-])/(?:root|work|home/(?!(?:alice|bob|jo|me|user)\b)\w+)(?![\w-])"
+    r"(?<![\w.~/-])/(?:root|work|home/(?!(?:ada|alice|bob|dev|jo|me|user)\b)\w+)(?![\w-])"
 )
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -42,3 +42,7 @@ class SessionNotFound(MetricsError):
 
 class BudgetExceeded(MetricsError):
     """The only exception of an `on_event` callback that reaches the host."""
+
+
+class NotThisFormat(MetricsError):
+    """A file that this source does not read; ask another source, or name the agent."""

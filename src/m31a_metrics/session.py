@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from binascii import crc32
-from collections.abc import Container, Iterator, Sequence
+from _thread import get_ident
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic, sleep, time_ns
 
@@ -27,7 +27,7 @@ from m31a_metrics.errors import DamagedMetrics, SessionHasJournals, StorageError
 from m31a_metrics.events import Event, SessionStart, encode
 from m31a_metrics.journal import Journal, Trimmed, Writer
 from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.tally import DetailTally, Tally, fold
+from m31a_metrics.tally import Price, Tally, fold
 
 BASE = "base.json"
 COVERED = ".covered"
@@ -42,28 +42,40 @@ REFRESH_BYTES = 1 << 20
 
 
 class Covered(msgspec.Struct):
-    """Which METRICS.json this is about, and how many bytes of each journal are in it."""
+    """Which METRICS.json this is about, and how many bytes of each journal are in it.
+
+    `crc32` is that of METRICS.json followed by `journals` as it stands in the file: a
+    length with a flipped bit could hide events from every reader.
+    """
 
     size: int
     crc32: int
-    journals: dict[str, int]
+    journals: msgspec.Raw
 
 
 class Own(msgspec.Struct):
     """A living writer's part of a flush: its journals, how far, and what it counted.
 
     The lengths must have been taken before `tally` was, or METRICS.json could be said
-    to cover a line that it does not count.
+    to cover a line that it does not count. `names` are all journals that `tally` counts,
+    also one that a signal handler begins during the flush.
     """
 
     lengths: dict[str, int]
     tally: Tally
+    names: set[str]
 
 
 class Session:
-    """The directory of one session. Raises InvalidSessionId for an id that cannot be one."""
+    """The directory of one session. Raises InvalidSessionId for an id that cannot be one.
 
-    def __init__(self, sessions_dir: str, session_id: str) -> None:
+    `price` is asked, when journals are folded, for the cost of what came without one.
+    """
+
+    def __init__(self, sessions_dir: str, session_id: str, price: Price | None = None) -> None:
+        if not isinstance(sessions_dir, str):
+            raise TypeError(f"sessions_dir must be a str, not {type(sessions_dir).__name__}")
+        self.price = price
         self.session_id = store.check_session_id(session_id)
         self.directory = f"{sessions_dir}/{session_id}"
         self.metrics_path = f"{self.directory}/{store.METRICS}"
@@ -91,39 +103,48 @@ class Session:
         what JSON cannot say, ForeignFile, StorageError.
         """
         data = codec.encode(metrics)
+        store.make_directory(self.directory)
         if self.has_journals():
             raise SessionHasJournals(
                 f"{self.directory} has journals, which a saved METRICS.json would hide; "
                 "record events with a Collector or `m31 record` instead"
             )
-        store.make_directory(self.directory)
         store.replace(self.metrics_path, data)
 
-    def fold(self, without: Container[str] = ()) -> tuple[Tally, list[Journal]]:
-        """Fold base and journals (but not those in `without`); also what was read."""
+    def fold(
+        self, without: Container[str] = (), known: Iterable[str] = ()
+    ) -> tuple[Tally, list[Journal]]:
+        """Fold base and journals (but not those in `without`); also what was read.
+
+        Events whose ids are `known` are passed over: the caller has counted them.
+        """
         journals = [
             journal.read(self.events, name) for name in self._journal_names() if name not in without
         ]
-        return fold(self._base(), (one.events for one in journals)), journals
+        read = (one.events for one in journals)
+        return fold(self._base(), read, price=self.price, known=known), journals
 
     def detail(self) -> SessionDetail:
         """Percentiles, models and the latest events, from the journals."""
+        from m31a_metrics.tally.detail import DetailTally
+
         tally, journals = self.fold()
         detail = DetailTally()
         detail.add_all(one.events for one in journals)
         return SessionDetail(detail.durations(), list(tally.models.values()), detail.latest())
 
-    def join(self, without: Container[str] = ()) -> tuple[Tally, Writer]:
+    def join(self, without: Container[str] = (), known: Iterable[str] = ()) -> tuple[Tally, Writer]:
         """Open the session for one more writer: what it holds so far, and a journal of our own.
 
-        What it holds leaves out the journals in `without`, which the caller has counted.
+        What it holds leaves out the journals in `without` and the events whose ids are
+        `known`, which the caller has counted.
         Takes METRICS.json as base where there are no journals yet, and cuts the tails of
         dead writers. Raises ForeignFile, StorageError.
         """
         with self.locked():
             self._take_base()
             self.trim()
-            return self.fold(without)[0], Writer(self.events)
+            return self.fold(without, known)[0], Writer(self.events)
 
     def append(self, events: Sequence[Event]) -> None:
         """Append events to the journal that short-lived commands share.
@@ -184,18 +205,37 @@ class Session:
         store.make_directory(self.directory)
         store.make_directory(self.events)
         path = f"{self.events}/{LOCK}"
-        try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = os.open(path, flags, 0o600)
-        except OSError as error:
-            raise StorageError(f"cannot write {path}: {error.strerror}") from error
+        holder = (path, get_ident())
+        if holder in _held:
+            # We are a signal handler in the middle of ourselves: one lock for both.
+            _wait_for(_held[holder], path, timeout_s)
+            yield
+            return
+        descriptor = _held[holder] = store.open_file(path, os.O_RDWR | os.O_CREAT)
         try:
             _wait_for(descriptor, path, timeout_s)
             yield
         finally:
-            # Unlocked, not only closed: a child forked this moment shares the lock.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-            os.close(descriptor)
+            if holder in _held:  # no fork has let go of it
+                # Unlocked, not only closed: a child forked this moment shares the lock.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+                del _held[holder]
+                os.close(descriptor)
+
+    def forget_sums(self) -> None:
+        """Set METRICS.json and base aside, for a Collector that knows all they hold.
+
+        It does where the journals were removed: then neither file says what it counts.
+        """
+        with self.locked():
+            for path in (self.metrics_path, f"{self.events}/{BASE}"):
+                if os.path.lexists(path):
+                    store.set_aside(path)
+
+    def counted_by(self, names: Iterable[str]) -> SessionMetrics:
+        """What some journals alone count; those that are not there count nothing."""
+        journals = (journal.read(self.events, name) for name in sorted(names))
+        return fold(None, (one.events for one in journals)).metrics(self.session_id)
 
     def has_journals(self) -> bool:
         """Tell whether events were journalled, so that METRICS.json is only a copy."""
@@ -207,7 +247,7 @@ class Session:
 
     def _rewrite(self, own: Own | None) -> Tally:
         self._take_base()
-        others, journals = self.fold(without=() if own is None else own.lengths)
+        others, journals = self.fold(without=() if own is None else own.names)
         covered = {one.name: one.length for one in journals}
         whole = others
         if own is not None:
@@ -215,6 +255,7 @@ class Session:
                 # Which of two events with one id counts is for the whole fold to say.
                 whole, journals = self.fold()
                 covered = {one.name: one.length for one in journals}
+                others, _ = self.fold(without=own.names, known=own.tally.ids)
             else:
                 covered.update(own.lengths)
                 whole = Tally()
@@ -224,7 +265,8 @@ class Session:
         # METRICS.json first: killed in between, the old `.covered` fits no file and
         # the next reader folds, which is right, only slower.
         store.replace(self.metrics_path, data)
-        note = Covered(len(data), crc32(data), covered)
+        lengths = msgspec.json.encode(covered)
+        note = Covered(len(data), _checksum(data, lengths), msgspec.Raw(lengths))
         store.replace(f"{self.events}/{COVERED}", msgspec.json.encode(note), sync=False)
         return others
 
@@ -244,7 +286,11 @@ class Session:
             raise StorageError(f"cannot look at {self.events}: {error.strerror}") from error
 
     def _journal_names(self) -> list[str]:
-        return journal.names(self.events) if store.check_directory(self.events, ours=False) else []
+        # The session's own directory first, for the better words about what stands there.
+        for path in (self.directory, self.events):
+            if not store.check_directory(path, ours=False):
+                return []
+        return journal.names(self.events)
 
     def _name(self) -> str:
         # The id inside the base is data, and stays what M31A wrote.
@@ -257,34 +303,82 @@ class Session:
         return None if data is None else codec.decode(data, path)
 
     def _take_base(self) -> None:
-        """Keep a METRICS.json that was there before any journal; set a damaged one aside."""
+        """Keep a METRICS.json that was there before any journal; set damaged files aside."""
         data = store.read(self.metrics_path)
-        if data is None:
-            return
-        has_journals = self.has_journals()
+        if data is not None:
+            try:
+                codec.decode(data, self.metrics_path)
+            except DamagedMetrics:
+                store.set_aside(self.metrics_path)
+                data = None
+        base = f"{self.events}/{BASE}"
         try:
-            codec.decode(data, self.metrics_path)
+            has_base = self._base() is not None
         except DamagedMetrics:
+            store.set_aside(base)
+            has_base = self._rebuild_base(data)
+        if data is not None and not has_base and not self.has_journals():
+            store.replace(base, data)
+
+    def _rebuild_base(self, data: bytes | None) -> bool:
+        """Take the journals out of METRICS.json again, which leaves the base; False if not.
+
+        Where that cannot be done METRICS.json is set aside: rewritten without a base it
+        would no longer tell what the base held.
+        """
+        if data is None or not self.has_journals():
+            return False
+        lengths = self._covered(data)
+        if lengths is None:
             store.set_aside(self.metrics_path)
-            return
-        if not has_journals and store.read(f"{self.events}/{BASE}") is None:
-            store.replace(f"{self.events}/{BASE}", data)
+            return False
+        read = (journal.read(self.events, name, lengths[name]) for name in sorted(lengths))
+        part = fold(None, (one.events for one in read)).metrics("")
+        from m31a_metrics.tally.difference import difference
+
+        rest = difference(codec.decode(data, self.metrics_path), part)
+        store.replace(f"{self.events}/{BASE}", codec.encode(rest))
+        return True
 
     def _covers(self, data: bytes, names: list[str]) -> bool:
+        lengths = self._covered(data)
+        return lengths is not None and all(
+            name in lengths and not journal.remainder(self.events, name, lengths[name])
+            for name in names
+        )
+
+    def _covered(self, data: bytes) -> dict[str, int] | None:
+        """How much of each journal is in this METRICS.json; None where nobody noted it."""
         note = store.read(f"{self.events}/{COVERED}")
         if note is None:
-            return False
+            return None
         try:
             covered = msgspec.json.decode(note, type=Covered)
+            if (covered.size, covered.crc32) != (len(data), _checksum(data, covered.journals)):
+                return None
+            return msgspec.json.decode(covered.journals, type=dict[str, int])
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            return False
-        if (covered.size, covered.crc32) != (len(data), crc32(data)):
-            return False
-        for name in names:
-            length = covered.journals.get(name)
-            if length is None or journal.remainder(self.events, name, length):
-                return False
-        return True
+            return None
+
+
+def _checksum(metrics: bytes, lengths: bytes | msgspec.Raw) -> int:
+    from binascii import crc32  # a library of its own to load, and not for recording
+
+    return crc32(lengths, crc32(metrics))
+
+
+_held: dict[tuple[str, int], int] = {}
+"""The descriptors of locks that are held or waited for, by path and thread."""
+
+
+def _let_go() -> None:
+    """In a forked child: the lock is the parent's, also when that is killed while it holds it."""
+    for descriptor in _held.values():
+        os.close(descriptor)  # not LOCK_UN, which would unlock the parent's
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def _wait_for(descriptor: int, path: str, timeout_s: float) -> None:

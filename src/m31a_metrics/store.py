@@ -85,26 +85,51 @@ def check_directory(path: str, *, ours: bool = True) -> bool:
 def read(path: str) -> bytes | None:
     """Read a whole file; None if it is not there. A symbolic link is not followed."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        if os.path.islink(path):
-            raise ForeignFile(f"{path} is a symbolic link, which is not followed") from error
-        raise _storage_error("read", path, error) from error
+        descriptor = open_file(path, os.O_RDONLY)
+    except StorageError as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            return None
+        raise
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ForeignFile(f"{path} is not a regular file; move it away")
         chunks = []
         # One read is enough for a file that nobody lengthens meanwhile.
-        while chunk := os.read(descriptor, max(status.st_size + 1, 1 << 16)):
+        size = os.fstat(descriptor).st_size
+        while chunk := os.read(descriptor, max(size + 1, 1 << 16)):
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
     except OSError as error:
         raise _storage_error("read", path, error) from error
     finally:
         os.close(descriptor)
+
+
+def open_file(path: str, flags: int) -> int:
+    """Open a regular file of ours and return its descriptor; one that is made has mode 0600.
+
+    A link is not followed, and a pipe would swallow what is written to it.
+    """
+    what = "write" if flags & (os.O_WRONLY | os.O_RDWR) else "read"
+    try:
+        # O_NONBLOCK: opening a pipe would wait for somebody at its other end.
+        flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        if os.path.lexists(path) and (os.path.islink(path) or not os.path.isfile(path)):
+            raise _not_regular(path) from error
+        raise _storage_error(what, path, error) from error
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise _not_regular(path)
+        if flags & os.O_CREAT and stat.S_IMODE(mode) != 0o600:
+            os.fchmod(descriptor, 0o600)  # made under an odd umask
+    except OSError as error:
+        os.close(descriptor)
+        raise _storage_error(what, path, error) from error
+    except ForeignFile:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def replace(path: str, data: bytes, *, sync: bool = True) -> None:
@@ -144,6 +169,15 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def fill(descriptor: int, data: bytes, offset: int) -> None:
+    """Write every byte at a place of its own, wherever the descriptor's position is."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view = view[written:]
+        offset += written
+
+
 def sync_directory(path: str) -> None:
     """Make a rename or a new file last through a power failure."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -155,11 +189,19 @@ def sync_directory(path: str) -> None:
 
 def set_aside(path: str) -> str:
     """Move a damaged file to `<path>.bad-<time>`, so that nothing is lost; return where."""
-    aside = f"{path}.bad-{time_ns() // 1_000_000}"
+    aside = vacant(path)
     try:
         os.rename(path, aside)
     except OSError as error:
         raise _storage_error("set aside", path, error) from error
+    return aside
+
+
+def vacant(path: str) -> str:
+    """A name `<path>.bad-<time>` that nothing has yet."""
+    at_ms = time_ns() // 1_000_000
+    while os.path.lexists(aside := f"{path}.bad-{at_ms}"):
+        at_ms += 1  # a clock that was set back must not cost what was set aside before
     return aside
 
 
@@ -180,6 +222,12 @@ def session_ids(sessions_dir: str) -> Iterator[str]:
         return
     except OSError as error:
         raise _storage_error("list", sessions_dir, error) from error
+
+
+def _not_regular(path: str) -> ForeignFile:
+    if os.path.islink(path):
+        return ForeignFile(f"{path} is a symbolic link, which is not followed; move it away")
+    return ForeignFile(f"{path} is not a regular file; move it away")
 
 
 def _storage_error(what: str, path: str, error: OSError) -> StorageError:

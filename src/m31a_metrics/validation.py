@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from math import isfinite
 
+from msgspec.structs import replace
+
 from m31a_metrics.events import LARGEST
 from m31a_metrics.model import Usage
 
@@ -49,10 +51,10 @@ def duration_ms(value: int | float, argument: str) -> int | float:
     """Return a finite int or float; it may be negative (the caller counts that as 0)."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{argument} must be an int or a float, not {type(value).__name__}")
-    if not isfinite(value) if isinstance(value, float) else False:
+    if isinstance(value, float) and not isfinite(value):
         raise ValueError(f"{argument} must be finite, not {value}")
     if value > LARGEST or value < -LARGEST:
-        raise ValueError(f"{argument} must be at most 2**53, not {value}")
+        raise ValueError(f"{argument} must be at most 2**53")
     # A subclass (numpy's float64) becomes the plain number that JSON can say.
     return float(value) if isinstance(value, float) else int(value)
 
@@ -69,7 +71,7 @@ def cost(value: float | None) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"cost must be a float (USD) or None, not {type(value).__name__}")
     if not -LARGEST_COST_USD <= value <= LARGEST_COST_USD:
-        raise ValueError(f"cost must be finite and at most 1e15 USD, not {value}")
+        raise ValueError("cost must be finite and at most 1e15 USD")
     return float(value)
 
 
@@ -77,6 +79,7 @@ def usage(value: Usage) -> Usage:
     """Return a Usage whose token counts are whole numbers from 0 to 2**53."""
     if not isinstance(value, Usage):
         raise TypeError(f"usage must be a Usage or None, not {type(value).__name__}")
+    plain = True
     for field in Usage.__struct_fields__:
         count = getattr(value, field)
         if field == "total_tokens" and count is None:
@@ -84,5 +87,10 @@ def usage(value: Usage) -> Usage:
         if isinstance(count, bool) or not isinstance(count, int):
             raise TypeError(f"usage.{field} must be an int, not {type(count).__name__}")
         if not 0 <= count <= LARGEST:
-            raise ValueError(f"usage.{field} must be from 0 to 2**53, not {count}")
-    return value
+            raise ValueError(f"usage.{field} must be from 0 to 2**53")
+        plain = plain and type(count) is int
+    if plain:
+        return value
+    # msgspec encodes plain integers only.
+    counts = {field: getattr(value, field) for field in Usage.__struct_fields__}
+    return replace(value, **{field: int(n) for field, n in counts.items() if n is not None})

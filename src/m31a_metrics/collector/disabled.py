@@ -1,3 +1,4 @@
+# ruff: noqa: D102 - the words that explain these methods are Collector's
 """A Collector that is switched off: every method is empty, no disk, no clock.
 
 A class of its own, so that the hot path of a living Collector need not ask, and so that
@@ -7,15 +8,50 @@ position here, because CPython binds keyword-only ones more slowly.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
 from m31a_metrics.collector.collector import Collector
+from m31a_metrics.collector.scopes import HealScope, P, PhaseScope, R, ToolScope
 from m31a_metrics.events import Event
 from m31a_metrics.model import SessionDetail, SessionMetrics
+
+
+class _Unmeasured:
+    """A `with` form that neither reads the clock nor records."""
+
+    success: bool
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.success = False
+
+
+class _PhaseScope(_Unmeasured, PhaseScope):
+    pass
+
+
+class _ToolScope(_Unmeasured, ToolScope):
+    pass
+
+
+class _HealScope(_Unmeasured, HealScope):
+    pass
 
 
 class DisabledCollector(Collector):
     """What `Collector(..., enabled=False)` becomes."""
 
-    def record_tool_call(  # noqa: D102  # the same words as Collector's
+    def record_tool_call(
         self,
         name: object,
         success: object,
@@ -25,48 +61,61 @@ class DisabledCollector(Collector):
     ) -> None:
         pass
 
-    def record_llm_interaction(self, *_: object, **__: object) -> None:  # noqa: D102
+    def record_llm_interaction(self, *_: object, **__: object) -> None:
         pass
 
-    def record_phase_transition(self, phase: object) -> None:  # noqa: D102
+    def record_phase_transition(self, phase: object) -> None:
         pass
 
-    def record_phase_duration(  # noqa: D102
-        self, phase: object, duration_ms: object, success: object
-    ) -> None:
+    def record_phase_duration(self, phase: object, duration_ms: object, success: object) -> None:
         pass
 
-    def record_heal_trigger(self, phase: object) -> None:  # noqa: D102
+    def record_heal_trigger(self, phase: object) -> None:
         pass
 
-    def record_heal_outcome(  # noqa: D102
+    def record_heal_outcome(
         self, phase: object, success: object, duration_ms: object = None
     ) -> None:
         pass
 
-    def record_heal_loop(self, phase: object) -> None:  # noqa: D102
+    def record_heal_loop(self, phase: object) -> None:
         pass
 
-    def record_bisect_trigger(self, phase: object) -> None:  # noqa: D102
+    def record_bisect_trigger(self, phase: object) -> None:
         pass
 
-    def record_bisect_outcome(self, phase: object, success: object) -> None:  # noqa: D102
+    def record_bisect_outcome(self, phase: object, success: object) -> None:
         pass
 
-    def record_edit_strategy(self, strategy: object) -> None:  # noqa: D102
+    def record_edit_strategy(self, strategy: object) -> None:
         pass
 
-    def record(self, event: Event) -> None:  # noqa: D102
+    def record(self, event: Event) -> None:
         pass
 
-    def snapshot(self) -> SessionMetrics:  # noqa: D102
+    def phase(self, phase: str) -> PhaseScope:
+        return _PhaseScope(self, phase)
+
+    def tool_call(self, name: str) -> ToolScope:
+        return _ToolScope(self, name)
+
+    def heal(self, phase: str) -> HealScope:
+        return _HealScope(self, phase)
+
+    def tool(  # a function that is not wrapped costs nothing
+        self,
+        name: str,  # noqa: ARG002 - Collector's signature
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        return lambda function: function
+
+    def snapshot(self) -> SessionMetrics:
         return SessionMetrics()
 
-    def detail(self) -> SessionDetail:  # noqa: D102
+    def detail(self) -> SessionDetail:
         return SessionDetail()
 
-    def flush(self) -> bool:  # noqa: D102
+    def flush(self) -> bool:
         return True
 
-    def stop(self) -> None:  # noqa: D102
+    def stop(self) -> None:
         pass

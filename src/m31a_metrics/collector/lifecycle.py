@@ -16,21 +16,21 @@ from m31a_metrics.errors import MetricsError
 from m31a_metrics.session import Session
 
 if TYPE_CHECKING:
-    from m31a_metrics.collector.collector import Collector
+    from m31a_metrics.collector.keeping import Keeping
     from m31a_metrics.journal import Writer
 
-_alive: weakref.WeakSet[Collector] = weakref.WeakSet()
+_alive: weakref.WeakSet[Keeping] = weakref.WeakSet()
 _dropped: dict[str, Session] = {}
 
 
-def watch(collector: Collector) -> None:
+def watch(collector: Keeping) -> None:
     """Flush this Collector at interpreter exit, and give it its own journal after a fork."""
     _alive.add(collector)
 
 
 def close_when_dropped(
-    collector: Collector, writer: Writer, session: Session
-) -> weakref.finalize[[Writer, Session], Collector]:
+    collector: Keeping, writer: Writer, session: Session
+) -> weakref.finalize[[Writer, Session], Keeping]:
     """Close the journal once its Collector is garbage; `detach()` the result to prevent it."""
     final = weakref.finalize(collector, _close_dropped, writer, session)
     final.atexit = False  # at exit the living are flushed, which needs them whole
@@ -49,7 +49,7 @@ def _close_dropped(writer: Writer, session: Session) -> None:
 
 def _at_exit() -> None:
     for collector in list(_alive):
-        collector._finish()
+        collector._finish()  # noqa: SLF001 - part of the Collector, but not for hosts
     for session in _dropped.values():
         try:
             session.flush()
@@ -60,7 +60,7 @@ def _at_exit() -> None:
 def _in_child() -> None:
     _dropped.clear()  # the parent's business
     for collector in list(_alive):
-        collector._after_fork()
+        collector._after_fork()  # noqa: SLF001 - part of the Collector, but not for hosts
 
 
 atexit.register(_at_exit)

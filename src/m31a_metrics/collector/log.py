@@ -12,11 +12,11 @@ def warn(message: str) -> None:
     logging.getLogger(_LOGGER).warning(message)
 
 
-def exception(message: str) -> None:
+def exception(message: str, error: Exception) -> None:
     """Log an exception of the host's own code, with its traceback."""
     import logging
 
-    logging.getLogger(_LOGGER).exception(message)
+    logging.getLogger(_LOGGER).error(message, exc_info=error)
 
 
 def info(message: str) -> None:

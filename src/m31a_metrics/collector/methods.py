@@ -6,6 +6,7 @@ Wrong types, empty names, NaN and infinities raise before anything has changed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from time import time_ns
 from typing import Any
 
@@ -15,7 +16,6 @@ from msgspec.structs import replace
 from m31a_metrics import events, validation
 from m31a_metrics.collector.scopes import HealScope, P, PhaseScope, R, ToolScope, recorded
 from m31a_metrics.events import Event, decoder, encode
-from m31a_metrics.failures import failure_line
 from m31a_metrics.model import Usage
 
 
@@ -48,7 +48,7 @@ class RecordMethods:
         if wait_ms is not None:
             wait_ms = self._duration_ms(wait_ms, "wait_ms")
         if error is not None:
-            error = failure_line(validation.text(error, "error")) or None
+            error = _failure_line(validation.text(error, "error"))
         self._take(events.ToolCall(time_ns() // 1000, name, success, duration_ms, wait_ms, error))
 
     def record_llm_interaction(
@@ -125,7 +125,8 @@ class RecordMethods:
     def record(self, event: Event) -> None:
         """Record an event that has its own time, and perhaps an id, which counts once.
 
-        Raises TypeError for what is no event, ValueError for what a journal cannot hold.
+        Raises TypeError for what is no event, and ValueError or TypeError, naming the
+        field, for what a journal cannot hold.
         """
         if not isinstance(event, Event):
             raise TypeError(f"event must be an event, not {type(event).__name__}")
@@ -144,7 +145,7 @@ class RecordMethods:
 
     def tool_call(self, name: str) -> ToolScope:
         """`with collector.tool_call("Bash") as call:` records one tool call."""
-        return ToolScope(self, name)
+        return ToolScope(self, validation.name(name, "name"))
 
     def heal(self, phase: str) -> HealScope:
         """`with collector.heal("execute") as heal:` records a self-heal and its outcome."""
@@ -152,19 +153,44 @@ class RecordMethods:
 
     def tool(self, name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """`@collector.tool("Bash")` records every call of a function or coroutine function."""
+        name = validation.name(name, "name")
         return lambda function: recorded(self, name, function)
 
 
 def journalled(event: Event) -> Event:
     """Return the event as a journal gives it back, so that memory and disk agree.
 
-    Raises ValueError naming the field for what a journal cannot hold (NaN, a negative
-    count, a wrong type).
+    Raises ValueError or TypeError naming the field for what a journal cannot hold (NaN, a
+    negative count, a wrong type), and for an empty name.
     """
+    _check(event)
     if isinstance(event, events.ToolCall) and event.error is not None:
-        event = replace(event, error=failure_line(event.error) or None)
+        event = replace(event, error=_failure_line(event.error))
     try:
         return decoder().decode(encode(event))
     except (MsgspecError, UnicodeError, TypeError) as error:
         kind = type(event).__name__
         raise ValueError(f"this {kind} cannot be recorded: {error}") from error
+
+
+def _check(event: Event) -> None:
+    """Refuse what encoding would silently turn into "nobody said"."""
+    for field in event.__struct_fields__:
+        value = getattr(event, field)
+        if field in _NAMES and value is not None:
+            validation.name(value, field)
+        elif field == "error" and value is not None:
+            validation.text(value, field)
+        elif isinstance(value, float) and not isfinite(value):
+            raise ValueError(f"{field} must be finite, not {value}")
+        elif isinstance(value, Usage):
+            validation.usage(value)
+
+
+_NAMES = {"id", "model", "name", "strategy"}
+
+
+def _failure_line(error: str) -> str | None:
+    from m31a_metrics.failures import failure_line  # most calls do not fail
+
+    return failure_line(error) or None

@@ -12,6 +12,8 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
+from m31a_metrics import validation
+
 if TYPE_CHECKING:
     from m31a_metrics.collector.methods import RecordMethods
 
@@ -42,7 +44,8 @@ class _Scope:
         duration_ms = (perf_counter_ns() - self._start_ns) / 1e6
         if error is not None:
             self.success = False
-        self._end(duration_ms, error)
+            self._raised(error)
+        self._end(duration_ms)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -58,7 +61,10 @@ class _Scope:
     def _begin(self) -> None:
         pass
 
-    def _end(self, duration_ms: float, error: BaseException | None) -> None:
+    def _raised(self, error: BaseException) -> None:
+        pass
+
+    def _end(self, duration_ms: float) -> None:
         raise NotImplementedError
 
 
@@ -68,7 +74,7 @@ class PhaseScope(_Scope):
     def _begin(self) -> None:
         self._collector.record_phase_transition(self._name)
 
-    def _end(self, duration_ms: float, error: BaseException | None) -> None:
+    def _end(self, duration_ms: float) -> None:
         self._collector.record_phase_duration(self._name, duration_ms, self.success)
 
 
@@ -85,17 +91,19 @@ class ToolScope(_Scope):
 
         Of `error` only one normalised line is kept.
         """
+        self._error = None if error is None else validation.text(error, "error")
         self.success = False
-        self._error = error
 
-    def _end(self, duration_ms: float, error: BaseException | None) -> None:
-        text = self._error
-        if text is None and error is not None:
-            text = f"{type(error).__name__}: {error}"
+    def _raised(self, error: BaseException) -> None:
+        if self._error is None:
+            self._error = _words(error)
+
+    def _end(self, duration_ms: float) -> None:
+        wait_ms = validation.optional_duration_ms(self.wait_ms, "wait_ms")
         # The wait is part of the block's time but not of the tool's.
-        ran_ms = max(duration_ms - (self.wait_ms or 0.0), 0.0)
+        ran_ms = max(duration_ms - max(wait_ms or 0.0, 0.0), 0.0)
         self._collector.record_tool_call(
-            self._name, self.success, ran_ms, wait_ms=self.wait_ms, error=text
+            self._name, self.success, ran_ms, wait_ms=wait_ms, error=self._error
         )
 
 
@@ -105,8 +113,15 @@ class HealScope(_Scope):
     def _begin(self) -> None:
         self._collector.record_heal_trigger(self._name)
 
-    def _end(self, duration_ms: float, error: BaseException | None) -> None:
+    def _end(self, duration_ms: float) -> None:
         self._collector.record_heal_outcome(self._name, self.success, duration_ms)
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - an exception's own __str__ may fail, and must not replace it
+        return type(error).__name__
 
 
 def recorded(collector: RecordMethods, name: str, function: Callable[P, R]) -> Callable[P, R]:

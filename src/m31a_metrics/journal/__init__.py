@@ -2,15 +2,17 @@
 
 `Writer` is one Collector's own file, `append_shared` the file that short-lived commands
 share, `read` gives back what either wrote, `trim` cuts what a dead writer left behind.
+`journal.mend` blanks what nobody can read; only `m31 doctor` asks for it.
 """
 
-from m31a_metrics.journal.read import Journal, names, read, remainder
+from m31a_metrics.journal.read import SUFFIX, Journal, names, read, remainder
 from m31a_metrics.journal.shared import SHARED, append_shared
 from m31a_metrics.journal.trim import Trimmed, trim
 from m31a_metrics.journal.writer import Writer
 
 __all__ = [
     "SHARED",
+    "SUFFIX",
     "Journal",
     "Trimmed",
     "Writer",

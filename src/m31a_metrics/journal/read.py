@@ -1,14 +1,15 @@
 """Reading journals: whole lines only, and a word about each one that is damaged.
 
 Empty lines and NUL bytes are the tail of a preallocated file, or the place of a line
-whose writer was killed before it stood there. A last line that does not decode was torn
-by a kill, or is being written this moment. Neither is damage. Every other line that
-does not decode is counted and named.
+whose writer was killed before it stood there. A last line that does not come to its end
+was torn by a kill, or is being written this moment. Neither is damage. Every other line
+that does not decode is counted and named.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import msgspec
 
@@ -18,6 +19,7 @@ from m31a_metrics.store import read as read_file
 
 SUFFIX = ".jsonl"
 _NAMED_AT_MOST = 5
+_PADDING = b"\0 \t\r"
 
 
 class Journal:
@@ -43,11 +45,14 @@ def names(directory: str) -> list[str]:
         raise StorageError(f"cannot list {directory}: {error.strerror}") from error
 
 
-def read(directory: str, name: str) -> Journal:
-    """Read one journal. Raises StorageError or ForeignFile if it cannot be read at all."""
+def read(directory: str, name: str, covered: int | None = None) -> Journal:
+    """Read one journal, or only its first `covered` bytes.
+
+    Raises StorageError or ForeignFile if it cannot be read at all.
+    """
     journal = Journal(name)
     data = read_file(f"{directory}/{name}") or b""
-    data = data.rstrip(b"\0\n")
+    data = data[:covered].rstrip(b"\0\n")
     journal.length = len(data)
     if not data:
         return journal
@@ -60,21 +65,31 @@ def read(directory: str, name: str) -> Journal:
 
 
 def _read_lines(journal: Journal, data: bytes) -> None:
-    decode = decoder().decode
-    lines = data.split(b"\n")
-    last = len(lines)
-    for number, line in enumerate(lines, 1):
-        line = line.strip(b"\0 \t\r")
-        if not line:
-            continue
+    decode = decoder().decode_lines  # for the same answer as for the whole file
+    for number, start, line in lines(data):
         try:
-            journal.events.append(decode(line))
+            journal.events += decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            if number == last:
+            if start + len(line) == len(data) and is_torn(line):
                 return
             journal.damaged += 1
             if len(journal.reasons) < _NAMED_AT_MOST:
                 journal.reasons.append(f"line {number}: {error}")
+
+
+def lines(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """The lines that hold anything: number (from 1), place in `data`, and the line itself."""
+    start = 0
+    for number, line in enumerate(data.split(b"\n"), 1):
+        content = line.lstrip(_PADDING)
+        if content:
+            yield number, start + len(line) - len(content), content.rstrip(_PADDING)
+        start += len(line) + 1
+
+
+def is_torn(line: bytes) -> bool:
+    """Tell whether an unreadable last line is the beginning of one: not all braces are closed."""
+    return line.count(b"{") > line.count(b"}")
 
 
 def remainder(directory: str, name: str, covered: int) -> bool:

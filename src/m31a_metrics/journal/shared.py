@@ -9,30 +9,26 @@ from __future__ import annotations
 import os
 
 from m31a_metrics.errors import StorageError
+from m31a_metrics.store import open_file
 
 SHARED = "hooks.jsonl"
 
 
 def append_shared(directory: str, lines: list[bytes]) -> None:
-    """Append events (without line ends) in one write. Raises StorageError.
+    """Append events (without line ends) in one write. Raises ForeignFile, StorageError.
 
     The events are in the kernel's hands when this returns: a kill cannot lose them.
     """
     path = f"{directory}/{SHARED}"
     data = b"\n" + b"\n".join(lines) + b"\n"
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
     try:
-        descriptor = os.open(path, flags, 0o600)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        os.fchmod(descriptor, 0o600)
         written = os.write(descriptor, data)
-        # A short write means the disk filled up in the middle of the line; the rest
-        # would not be one write, and the torn line is passed over by every reader.
-        if written != len(data):
-            raise StorageError(f"cannot write {path}: the disk took {written} of {len(data)} bytes")
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
     finally:
         os.close(descriptor)
+    # A short write means the disk filled up in the middle of the line; the rest would
+    # not be one write, and the torn line is passed over by every reader.
+    if written != len(data):
+        raise StorageError(f"cannot write {path}: the disk took {written} of {len(data)} bytes")

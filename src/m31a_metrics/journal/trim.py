@@ -13,7 +13,9 @@ from msgspec import DecodeError, Struct
 from msgspec.json import decode
 
 from m31a_metrics.errors import StorageError
+from m31a_metrics.journal.read import is_torn
 from m31a_metrics.journal.shared import SHARED
+from m31a_metrics.store import open_file
 from m31a_metrics.store import read as read_file
 
 
@@ -29,20 +31,14 @@ class Trimmed(Struct, frozen=True):
 def trim(directory: str, name: str, *, dry: bool = False) -> Trimmed:
     """Cut the empty tail, and a torn last line, of a journal whose writer is dead.
 
-    `dry` only tells what would be cut. Raises StorageError.
+    `dry` only tells what would be cut. Raises ForeignFile, StorageError.
     """
     if name == SHARED:
         return Trimmed(name)
     path = f"{directory}/{name}"
+    descriptor = open_file(path, os.O_RDONLY if dry else os.O_RDWR)
     try:
-        flags = os.O_RDONLY if dry else os.O_RDWR
-        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise StorageError(f"cannot open {path}: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock(descriptor, shared=dry):
             return Trimmed(name, alive=True)
         size = os.fstat(descriptor).st_size
         keep, torn = _whole_lines(read_file(path) or b"")
@@ -56,19 +52,31 @@ def trim(directory: str, name: str, *, dry: bool = False) -> Trimmed:
         os.close(descriptor)
 
 
+def lock(descriptor: int, *, shared: bool) -> bool:
+    """Take a journal's lock, until the descriptor is closed; False while its writer lives.
+
+    Who only looks shares it, lest two that look take each other for the writer.
+    """
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _whole_lines(data: bytes) -> tuple[int, int]:
     """How many bytes to keep, and how many bytes of a torn last line are not among them."""
     content = data.rstrip(b"\0\n")
     last = content.rfind(b"\n") + 1
     line = content[last:].strip(b"\0")
-    if line and not _is_json(line):
+    if is_torn(line) and not _is_json(line):
         return last, len(content) - last
     # The line end belongs to the line, where it is there.
     return min(len(content) + 1, len(data)) if content else 0, 0
 
 
 def _is_json(line: bytes) -> bool:
-    # Not "is an event": a newer version's event is not torn.
+    # A brace in a name does not make a line a torn one.
     try:
         decode(line)
     except (DecodeError, UnicodeDecodeError, RecursionError):

@@ -18,10 +18,11 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
-from _thread import allocate_lock
+from _thread import RLock
+from errno import EINVAL, EOPNOTSUPP
 
 from m31a_metrics.errors import StorageError
-from m31a_metrics.store import write_all
+from m31a_metrics.store import fill
 
 WINDOW_BYTES = 256 * 1024
 """Growing is what costs: 1 MiB faults in more at once and was slower, 64 KiB maps more often."""
@@ -38,8 +39,11 @@ class Writer:
     def __init__(self, directory: str) -> None:
         self.name = f"{os.getpid()}-{os.urandom(4).hex()}.jsonl"
         self.path = f"{directory}/{self.name}"
-        self._grow_lock = allocate_lock()
-        self._offset = 0
+        # Reentrant: a signal handler may record or stop while its thread grows the file.
+        self._grow_lock = RLock()
+        self._growing = 0
+        self._offset = 0  # of the window
+        self._reserved = WINDOW_BYTES  # how much of the file windows take
         self._closed_length: int | None = None
         try:
             self._descriptor = os.open(
@@ -68,7 +72,7 @@ class Writer:
                 self._grow(window, len(line))
 
     def _grow(self, full: mmap.mmap, size: int) -> None:
-        """Publish a window that holds at least `size` bytes, unless another thread did.
+        """Publish a window that holds at least `size` bytes, unless somebody else did.
 
         The old mapping is not closed: another thread may be about to write a line into
         it that still fits, and that line counts. It goes when nobody holds it any more.
@@ -76,35 +80,41 @@ class Writer:
         with self._grow_lock:
             if self._window is not full:
                 return
-            if self._descriptor < 0:
-                raise StorageError(f"cannot write {self.path}: it is closed")
-            offset = self._offset + len(full)
-            pages = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+            size = max(WINDOW_BYTES, -(-size // mmap.PAGESIZE) * mmap.PAGESIZE)
+            self._growing += 1  # from here on nobody closes the file under us
             try:
-                window = self._map(offset, max(WINDOW_BYTES, pages))
+                if self._closed_length is not None:
+                    raise StorageError(f"cannot write {self.path}: it is closed")
+                # One statement: a signal handler that grows the file gets another place.
+                self._reserved = (offset := self._reserved) + size
+                window = self._map(offset, size)
             except OSError as error:
+                if self._window is full:
+                    os.ftruncate(self._descriptor, offset)  # a window nobody will use
+                    self._reserved = offset
                 raise StorageError(
                     f"cannot lengthen {self.path}: {error.strerror or error}"
                 ) from error
-            self._offset = offset
-            self._window = window
-            self.write = window.write
+            finally:
+                self._growing -= 1
+                if self._closed_length is not None:
+                    self._let_go()  # a signal handler closed it meanwhile
+            # A signal handler may have been quicker: then ours stays an empty stretch.
+            if self._window is full and self._closed_length is None:
+                self._offset = offset
+                self._window = window
+                self.write = window.write
 
     def _map(self, offset: int, size: int) -> mmap.mmap:
         descriptor = self._descriptor
+        _allocate(descriptor, offset, size)
+        # Comes back short under a size limit or on a full tmpfs, then raises: a mapping
+        # beyond the end of the file would be a SIGBUS later.
+        fill(descriptor, b"\n" * size, offset)
         try:
-            if hasattr(os, "posix_fallocate"):  # not on macOS, where writing must do
-                os.posix_fallocate(descriptor, offset, size)
-            os.lseek(descriptor, offset, os.SEEK_SET)
-            # Comes back short under a size limit or on a full tmpfs, then raises: a
-            # mapping beyond the end of the file would be a SIGBUS later.
-            write_all(descriptor, b"\n" * size)
             return mmap.mmap(descriptor, size, offset=offset)
-        except (OSError, ValueError) as error:
-            os.ftruncate(descriptor, offset)  # what was written of a window nobody will use
-            if isinstance(error, ValueError):
-                raise OSError(None, str(error)) from error
-            raise
+        except ValueError as error:
+            raise OSError(None, str(error)) from error
 
     @property
     def length(self) -> int:
@@ -121,24 +131,37 @@ class Writer:
         """Seal the window, cut the file to its lines and give up the lock.
 
         Sealing comes first: a store beyond the cut would be a SIGBUS. From then on every
-        `write` fails, and `append` raises StorageError.
+        `write` fails, and `append` raises StorageError. Raises OSError.
         """
         with self._grow_lock:
-            if self._descriptor < 0:
+            if self._closed_length is not None:
                 return
             window = self._window
             window.seek(0, os.SEEK_END)
             # The position is lost to the seal, so the end is where the last line ends.
             last = window.rfind(b"}\n", 0)
             self._closed_length = self._offset + (last + 2 if last >= 0 else 0)
-            try:
-                os.ftruncate(self._descriptor, self._closed_length)
-                os.fsync(self._descriptor)
-            finally:
-                # Unlocked, not only closed: a child forked this moment shares the lock.
-                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-                os.close(self._descriptor)
-                self._descriptor = -1
+            if not self._growing:  # or else we are in a signal handler, and `_grow` goes on
+                self._let_go()
+
+    def _let_go(self) -> None:
+        if self._growing or self._descriptor < 0:
+            return
+        try:
+            os.ftruncate(self._descriptor, self.length)
+            os.fsync(self._descriptor)
+        finally:
+            # Unlocked, not only closed: a child forked this moment shares the lock.
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def discard(self) -> None:
+        """Close and remove a journal that never took a line. Raises OSError."""
+        try:
+            self.close()
+        finally:
+            os.unlink(self.path)
 
     def abandon(self) -> None:
         """Let go without touching the file: after a fork it is the parent's."""
@@ -146,3 +169,15 @@ class Writer:
             os.close(self._descriptor)  # not LOCK_UN, which would unlock the parent's
             self._descriptor = -1
         self._window.close()  # this process's mapping only
+
+
+def _allocate(descriptor: int, offset: int, size: int) -> None:
+    """Reserve room on the disk, where the system can; elsewhere writing it must do."""
+    if not hasattr(os, "posix_fallocate"):  # macOS
+        return
+    try:
+        os.posix_fallocate(descriptor, offset, size)
+    except OSError as error:
+        # glibc writes zeros where a file system cannot allocate; musl does not.
+        if error.errno not in (EOPNOTSUPP, EINVAL):
+            raise

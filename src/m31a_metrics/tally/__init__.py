@@ -1,20 +1,20 @@
 """The one fold: events in, SessionMetrics out. No lock, no clock, no disk.
 
-`Tally` holds the sums, `fold` makes one from the journals of a session, `DetailTally`
-keeps what METRICS.json has no room for (percentiles, the latest events).
+`Tally` holds the sums, `fold` makes one from the journals of a session. By their own
+names, because a program that records needs neither: `tally.detail` keeps what METRICS.json
+has no room for (percentiles, the latest events), `tally.difference` takes sums apart.
 """
 
-from m31a_metrics.tally.detail import DetailTally
 from m31a_metrics.tally.fold import fold
 from m31a_metrics.tally.rows import ToolCount
-from m31a_metrics.tally.tally import NEVER_UPDATED_US, Tally, micros, moment
+from m31a_metrics.tally.tally import Price, Tally, merge, micros, moment
 
 __all__ = [
-    "NEVER_UPDATED_US",
-    "DetailTally",
+    "Price",
     "Tally",
     "ToolCount",
     "fold",
+    "merge",
     "micros",
     "moment",
 ]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
-from heapq import nlargest
 from typing import Any
 
 from m31a_metrics import events
@@ -15,6 +13,9 @@ from m31a_metrics.tally.tally import moment
 LATEST = 50
 """How many of the latest events a SessionDetail carries."""
 
+_ROOM = 1000
+"""So many events are kept before the latest are picked: picking them costs a sort."""
+
 
 class DetailTally:
     """Durations per tool and the latest events of one session or of many."""
@@ -22,7 +23,7 @@ class DetailTally:
     def __init__(self) -> None:
         self.histograms: dict[str, Histogram] = {}
         self.waits_ms: dict[str, float] = {}
-        self._latest: deque[events.Event] = deque(maxlen=LATEST)
+        self._latest: list[events.Event] = []
         self._ids: set[str] = set()
 
     def add(self, event: events.Event) -> None:
@@ -32,24 +33,37 @@ class DetailTally:
                 return
             self._ids.add(event.id)
         self._latest.append(event)
+        if len(self._latest) > _ROOM:
+            self._keep_latest()
         if isinstance(event, events.ToolCall):
-            histogram = self.histograms.get(event.name)
-            if histogram is None:
-                histogram = self.histograms[event.name] = Histogram()
-            histogram.add(event.duration_ms)
+            if not event.elapsed_only:
+                histogram = self.histograms.get(event.name)
+                if histogram is None:
+                    histogram = self.histograms[event.name] = Histogram()
+                histogram.add(event.duration_ms)
             if event.wait_ms is not None:
                 self.waits_ms[event.name] = self.waits_ms.get(event.name, 0.0) + event.wait_ms
 
     def add_all(self, journals: Iterable[Iterable[events.Event]]) -> None:
-        """Take the journals of a session; the latest events are merged by time."""
-        latest: list[events.Event] = []
+        """Take the journals of a session; of two events with one id the first by time counts."""
+        named: list[events.Event] = []
         for journal in journals:
-            self._latest.clear()
             for event in journal:
-                self.add(event)
-            latest += self._latest
-        newest_first = nlargest(LATEST, latest, key=lambda event: event.t_us)
-        self._latest = deque(reversed(newest_first), maxlen=LATEST)
+                if event.id is None:
+                    self.add(event)
+                else:
+                    named.append(event)
+        for event in sorted(named, key=_time):
+            self.add(event)
+
+    def merge(self, other: DetailTally) -> None:
+        """Add all that another session's tally holds; it stays as it is."""
+        for name, histogram in other.histograms.items():
+            self.histograms.setdefault(name, Histogram()).merge(histogram)
+        for name, wait_ms in other.waits_ms.items():
+            self.waits_ms[name] = self.waits_ms.get(name, 0.0) + wait_ms
+        self._latest += other._latest
+        self._keep_latest()
 
     def durations(self) -> list[ToolDurations]:
         """Percentiles per tool, in the order in which the tools appeared."""
@@ -59,8 +73,18 @@ class DetailTally:
         ]
 
     def latest(self) -> list[LatestEvent]:
-        """The latest events, oldest first."""
+        """The latest events by time, oldest first."""
+        self._keep_latest()
         return [_latest_event(event) for event in self._latest]
+
+    def _keep_latest(self) -> None:
+        # A stable sort: what happened in one moment stays in the order in which it came.
+        self._latest.sort(key=_time)
+        del self._latest[:-LATEST]
+
+
+def _time(event: events.Event) -> int:
+    return event.t_us
 
 
 def durations(name: str, histogram: Histogram, wait_ms: float) -> ToolDurations:

@@ -10,21 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from m31a_metrics.events import Event
-from m31a_metrics.model import ZERO_TIME, SessionMetrics
-from m31a_metrics.tally.tally import Tally, micros
+from m31a_metrics.model import SessionMetrics
+from m31a_metrics.tally.tally import Price, Tally
 
 _LINES_PER_WRITER = 2**40
 
 
-def fold(base: SessionMetrics | None, journals: Iterable[Iterable[Event]]) -> Tally:
+def fold(
+    base: SessionMetrics | None,
+    journals: Iterable[Iterable[Event]],
+    *,
+    price: Price | None = None,
+    known: Iterable[str] = (),
+) -> Tally:
     """Fold a session: `base` is what it held before it had journals, if anything.
 
+    Events whose ids are `known` are passed over; `price` is a Tally's.
     `journals` come in the order of their writers' names, each in the order of its lines.
     """
-    tally = Tally()
+    tally = Tally(price)
     if base is not None:
-        at_us = micros(base.updated_at) if base.updated_at > ZERO_TIME else 0
-        tally.add_metrics(base, at_us)
+        tally.add_metrics(base)
     named: list[tuple[int, int, Event]] = []
     for writer, journal in enumerate(journals):
         for place, event in enumerate(journal, writer * _LINES_PER_WRITER):
@@ -33,8 +39,10 @@ def fold(base: SessionMetrics | None, journals: Iterable[Iterable[Event]]) -> Ta
             else:
                 named.append((event.t_us, place, event))
     named.sort(key=_time_and_place)
+    tally.ids.update(known)
     for _, place, event in named:
         tally.add(event, place)
+    tally.ids.difference_update(known)
     return tally
 
 

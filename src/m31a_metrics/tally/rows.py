@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any
+
+from msgspec.structs import replace
 
 from m31a_metrics.model import EditStrategyMetric, LLMMetric, PhaseMetric, ToolMetric
 
@@ -71,7 +72,7 @@ class ToolRow:
         average = total_ms / calls if calls else 0.0
         metric = ToolMetric(self.name, calls, success_count, fail_count, total_ms, average)
         if self.unknown:
-            metric.unknown = dict(self.unknown)
+            metric.unknown = _copied(self.unknown)
         return metric
 
 
@@ -103,9 +104,7 @@ class LLMRow:
 
     def metric(self) -> LLMMetric:
         """Return a copy of the sums."""
-        metric = copy(self.sums)
-        metric.unknown = dict(metric.unknown)
-        return metric
+        return replace(self.sums, unknown=_copied(self.sums.unknown))
 
 
 class PhaseRow:
@@ -147,9 +146,7 @@ class PhaseRow:
 
     def metric(self) -> PhaseMetric:
         """Return a copy of the sums."""
-        metric = copy(self.sums)
-        metric.unknown = dict(metric.unknown)
-        return metric
+        return replace(self.sums, unknown=_copied(self.sums.unknown))
 
 
 class StrategyRow:
@@ -172,6 +169,13 @@ class StrategyRow:
 
     def metric(self) -> EditStrategyMetric:
         """Return a copy of the sums."""
-        metric = copy(self.sums)
-        metric.unknown = dict(metric.unknown)
-        return metric
+        return replace(self.sums, unknown=_copied(self.sums.unknown))
+
+
+def _copied(unknown: dict[str, Any]) -> dict[str, Any]:
+    # Nearly always empty, and deepcopy is slow.
+    if not unknown:
+        return {}
+    from copy import deepcopy  # most sessions have no unknown key
+
+    return deepcopy(unknown)

@@ -7,8 +7,7 @@ fold of journals agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from copy import deepcopy
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -16,18 +15,20 @@ from m31a_metrics import events
 from m31a_metrics.model import (
     ZERO_TIME,
     EditStrategyMetric,
-    LLMMetric,
     ModelMetric,
     SessionMetrics,
 )
-from m31a_metrics.tally.rows import LLMRow, Order, PhaseRow, StrategyRow, ToolRow
+from m31a_metrics.tally.rows import NEVER, LLMRow, Order, PhaseRow, StrategyRow, ToolRow
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LATEST_US = 253_402_300_799_999_999
 
 NEVER_STARTED_US = 2**63
 NEVER_UPDATED_US = -(2**63)
 """Before the first event: later, or earlier, than any time, so that comparing suffices."""
+
+Price = Callable[[events.LLMInteraction], float | None]
 
 _Row = TypeVar("_Row", ToolRow, LLMRow, PhaseRow, StrategyRow)
 
@@ -38,14 +39,19 @@ def micros(at: datetime) -> int:
 
 
 def moment(t_us: int) -> datetime:
-    """The other way round, in UTC."""
-    return EPOCH + timedelta(microseconds=t_us)
+    """The other way round, in UTC, where the year 9999 of a zone west of it may not exist."""
+    return EPOCH + timedelta(microseconds=min(t_us, _LATEST_US))
 
 
 class Tally:
-    """What happened in a session so far, by tool, phase, model and edit strategy."""
+    """What happened in a session so far, by tool, phase, model and edit strategy.
 
-    def __init__(self) -> None:
+    `price` is asked for the cost (USD, or None) of an interaction that came without one;
+    it must be quick and pure. Without it, such tokens are unpriced.
+    """
+
+    def __init__(self, price: Price | None = None) -> None:
+        self._price = price
         self.started_us = NEVER_STARTED_US
         self.updated_us = NEVER_UPDATED_US
         self.tools: dict[str, ToolRow] = {}
@@ -56,6 +62,7 @@ class Tally:
         self.ids: set[str] = set()
         self._carried = SessionMetrics()  # M31A's own lists and unknown keys, unread
         self._in_order = True
+        self._latest_first = NEVER
 
     def add(self, event: events.Event, place: int = 0) -> bool:
         """Count one event; `place` orders events of the same microsecond.
@@ -76,69 +83,85 @@ class Tally:
             add(self, event, (t_us, place))
         return True
 
+    def cost(self, event: events.LLMInteraction) -> float | None:
+        """The cost of an interaction: as given, else by price; None: nobody knows it."""
+        if event.cost is not None:
+            return event.cost
+        return None if self._price is None else self._price(event)
+
     def tool(self, name: str, order: Order) -> ToolRow:
         """Find or make the row of a tool."""
-        return self._row(self.tools, ToolRow, name, order)
+        return self.row(self.tools, ToolRow, name, order)
 
     def phase(self, phase: str, order: Order) -> PhaseRow:
         """Find or make the row of a phase."""
-        return self._row(self.phases, PhaseRow, phase, order)
+        return self.row(self.phases, PhaseRow, phase, order)
 
-    def _row(
+    def row(
         self, rows: dict[str, _Row], make: Callable[[str, Order], _Row], name: str, order: Order
     ) -> _Row:
+        """Find or make the row of a name among `rows`, which are this tally's own."""
         row = rows.get(name)
         if row is None:
             # Sorting is only owed when rows did not come in the order of their times.
-            if rows and self._in_order:
-                self._in_order = next(reversed(rows.values())).first <= order
-            row = rows[name] = make(name, order)
-        elif order < row.first:
+            if order < self._latest_first:
+                self._in_order = False
+            else:
+                self._latest_first = order
+            # Not by assignment: a signal handler may have counted the same name meanwhile.
+            row = rows.setdefault(name, make(name, order))
+        if order < row.first:
             row.first = order
             self._in_order = False
         return row
 
-    def add_metrics(self, metrics: SessionMetrics, at_us: int) -> None:
+    def add_metrics(
+        self, metrics: SessionMetrics, at_us: int | None = None, place: int = 0
+    ) -> None:
         """Add a whole METRICS.json (a session's base, sums without events).
 
-        Its rows count as first seen at its start and its phases as ended at `at_us`.
+        Its rows count as first seen at its start, in their order, and its phases as
+        ended at `at_us`; None means its own `updated_at`.
         """
+        if at_us is None:
+            at_us = micros(metrics.updated_at) if metrics.updated_at > ZERO_TIME else 0
         start_us = at_us
         if metrics.started_at > ZERO_TIME:
             start_us = micros(metrics.started_at)
             self.started_us = min(self.started_us, start_us)
         if metrics.updated_at > ZERO_TIME:
             self.updated_us = max(self.updated_us, micros(metrics.updated_at))
-        first = (start_us, 0)
-        for tool in metrics.tools:
-            self.tool(tool.name, first).add(tool)
-        for llm in metrics.llms:
-            self._row(self.llms, LLMRow, llm.phase, first).add(llm)
-        for phase in metrics.phases:
-            row = self.phase(phase.phase, first)
+        # A place for each row, so that they stay in this order whatever is added later.
+        for first, tool in enumerate(metrics.tools, place):
+            self.tool(tool.name, (start_us, first)).add(tool)
+        for first, llm in enumerate(metrics.llms, place):
+            self.row(self.llms, LLMRow, llm.phase, (start_us, first)).add(llm)
+        for first, phase in enumerate(metrics.phases, place):
+            row = self.phase(phase.phase, (start_us, first))
             row.add(phase)
             # A row that only counts (no duration, no success) never ended its phase.
             if phase.duration_ms or phase.success:
-                row.end((at_us, 0), phase.duration_ms, phase.success)
-        for strategy in metrics.edit_strategies:
-            self._row(self.strategies, StrategyRow, strategy.strategy, first).add(strategy)
+                row.end((at_us, place), phase.duration_ms, phase.success)
+        for first, strategy in enumerate(metrics.edit_strategies, place):
+            name = strategy.strategy
+            self.row(self.strategies, StrategyRow, name, (start_us, first)).add(strategy)
         self._carry(metrics)
 
     def absorb(self, other: Tally) -> None:
         """Add all of another tally. Ids that both counted must have been settled before."""
         self.started_us = min(self.started_us, other.started_us)
         self.updated_us = max(self.updated_us, other.updated_us)
-        for tool in other.tools.values():
+        for tool in list(other.tools.values()):
             self.tool(tool.name, tool.first).absorb(tool)
-        for llm in other.llms.values():
-            self._row(self.llms, LLMRow, llm.sums.phase, llm.first).absorb(llm)
-        for phase in other.phases.values():
+        for llm in list(other.llms.values()):
+            self.row(self.llms, LLMRow, llm.sums.phase, llm.first).absorb(llm)
+        for phase in list(other.phases.values()):
             self.phase(phase.sums.phase, phase.first).absorb(phase)
-        for strategy in other.strategies.values():
+        for strategy in list(other.strategies.values()):
             name = strategy.sums.strategy
-            self._row(self.strategies, StrategyRow, name, strategy.first).absorb(strategy)
-        for model in other.models.values():
-            _add_model(self.models, model)
+            self.row(self.strategies, StrategyRow, name, strategy.first).absorb(strategy)
+        for model in list(other.models.values()):
+            _merge_model(self.models, model)
         self.ids |= other.ids
         self._carry(other._carried)
 
@@ -150,20 +173,30 @@ class Tally:
         carried.startup = metrics.startup | carried.startup
         carried.unknown = metrics.unknown | carried.unknown
 
+    def is_empty(self) -> bool:
+        """Tell whether nothing was ever added."""
+        return (
+            self.started_us == NEVER_STARTED_US
+            and self.updated_us == NEVER_UPDATED_US
+            # A file may have rows and no times.
+            and not (self.tools or self.llms or self.phases or self.strategies)
+            and self._carried == _NOTHING
+        )
+
     def metrics(self, session_id: str) -> SessionMetrics:
         """Return a deep copy of the sums under the given id."""
-        if not self._in_order:
-            self._sort()
         metrics = SessionMetrics(
             session_id,
             ZERO_TIME if self.started_us == NEVER_STARTED_US else moment(self.started_us),
             ZERO_TIME if self.updated_us == NEVER_UPDATED_US else moment(self.updated_us),
-            _rows(self.tools.values()),
-            _rows(self.llms.values()),
-            _rows(self.phases.values()),
-            _rows(self.strategies.values()),
+            self._metrics_of(self.tools),
+            self._metrics_of(self.llms),
+            self._metrics_of(self.phases),
+            self._metrics_of(self.strategies),
         )
         if self._carried != _NOTHING:
+            from copy import deepcopy
+
             carried = deepcopy(self._carried)
             metrics.plan_outcomes = carried.plan_outcomes
             metrics.startup = carried.startup
@@ -172,72 +205,80 @@ class Tally:
             metrics.unknown = carried.unknown
         return metrics
 
-    def _sort(self) -> None:
-        # A stable sort: rows of one moment keep the order in which they came.
-        self.tools = dict(sorted(self.tools.items(), key=_by_first))
-        self.llms = dict(sorted(self.llms.items(), key=_by_first))
-        self.phases = dict(sorted(self.phases.items(), key=_by_first))
-        self.strategies = dict(sorted(self.strategies.items(), key=_by_first))
-        self._in_order = True
+    def _metrics_of(self, rows: dict[str, Any]) -> list[Any]:
+        """The rows in the order of first appearance, from a copy: handlers may add to them."""
+        found = list(rows.values())
+        if not self._in_order:
+            found.sort(key=_by_first)  # stable: rows of one moment stay as they came
+        return [row.metric() for row in found]
 
 
 _NOTHING = SessionMetrics()
 
 
-def _by_first(item: tuple[str, Any]) -> Order:
-    first: Order = item[1].first
+def merge(*parts: Tally) -> Tally:
+    """Return a new tally of all that these counted. An id must not be in two of them."""
+    merged = Tally()
+    for part in parts:
+        merged.absorb(part)
+    return merged
+
+
+def _by_first(row: Any) -> Order:
+    first: Order = row.first
     return first
-
-
-def _rows(rows: Iterable[Any]) -> list[Any]:
-    return [row.metric() for row in rows]
 
 
 def _add_tool_call(tally: Tally, event: events.ToolCall, order: Order) -> None:
     row = tally.tool(event.name, order)
     count = row.succeeded if event.success else row.failed
+    # Computed before a sum is read: during a call a signal handler may count, too.
+    whole_ms = round(event.duration_ms)
     count.calls += 1
-    count.total_ms += round(event.duration_ms)
+    count.total_ms += whole_ms
 
 
 def _add_llm(tally: Tally, event: events.LLMInteraction, order: Order) -> None:
-    usage = event.usage
-    unpriced = usage.total if event.cost is None else 0
-    cost = event.cost or 0.0
-    row = tally._row(tally.llms, LLMRow, event.phase, order)
-    row.add(
-        LLMMetric(
-            event.phase,
-            usage.prompt_tokens,
-            usage.completion_tokens,
-            usage.total,
-            cost,
-            interaction_count=1,
-            unpriced_tokens=unpriced,
-        )
-    )
-    _add_model(
-        tally.models,
-        ModelMetric(
-            event.model or "",
-            1,
-            usage.prompt_tokens,
-            usage.completion_tokens,
-            usage.total,
-            usage.cache_read_tokens,
-            usage.cache_write_5m_tokens,
-            usage.cache_write_1h_tokens,
-            usage.reasoning_tokens,
-            cost,
-            unpriced,
-        ),
-    )
+    cost = tally.cost(event)
+    total = event.usage.total
+    sums = tally.row(tally.llms, LLMRow, event.phase, order).sums
+    sums.prompt_tokens += event.usage.prompt_tokens
+    sums.completion_tokens += event.usage.completion_tokens
+    sums.total_tokens += total
+    sums.interaction_count += 1
+    if cost is None:
+        sums.unpriced_tokens += total
+    else:
+        sums.cost += cost
+    add_model(tally.models, event, cost)
 
 
-def _add_model(models: dict[str, ModelMetric], more: ModelMetric) -> None:
-    sums = models.get(more.model)
+def add_model(
+    models: dict[str, ModelMetric], event: events.LLMInteraction, cost: float | None
+) -> None:
+    """Count an interaction by its model; `cost` None: nobody knows it."""
+    name = event.model or ""
+    sums = models.get(name)
     if sums is None:
-        sums = models[more.model] = ModelMetric(more.model)
+        sums = models.setdefault(name, ModelMetric(name))
+    usage = event.usage
+    total = usage.total
+    sums.interaction_count += 1
+    sums.prompt_tokens += usage.prompt_tokens
+    sums.completion_tokens += usage.completion_tokens
+    sums.total_tokens += total
+    sums.cache_read_tokens += usage.cache_read_tokens
+    sums.cache_write_5m_tokens += usage.cache_write_5m_tokens
+    sums.cache_write_1h_tokens += usage.cache_write_1h_tokens
+    sums.reasoning_tokens += usage.reasoning_tokens
+    if cost is None:
+        sums.unpriced_tokens += total
+    else:
+        sums.cost += cost
+
+
+def _merge_model(models: dict[str, ModelMetric], more: ModelMetric) -> None:
+    sums = models.setdefault(more.model, ModelMetric(more.model))
     for field in ModelMetric.__struct_fields__[1:]:
         setattr(sums, field, getattr(sums, field) + getattr(more, field))
 
@@ -256,11 +297,12 @@ def _add_heal_trigger(tally: Tally, event: events.HealTrigger, order: Order) -> 
 
 def _add_heal_outcome(tally: Tally, event: events.HealOutcome, order: Order) -> None:
     sums = tally.phase(event.phase, order).sums
+    whole_ms = round(event.duration_ms or 0)
     if event.success:
         sums.heal_success_count += 1
     else:
         sums.heal_fail_count += 1
-    sums.heal_duration_ms += round(event.duration_ms or 0)
+    sums.heal_duration_ms += whole_ms
 
 
 def _add_heal_loop(tally: Tally, event: events.HealLoop, order: Order) -> None:
@@ -280,12 +322,12 @@ def _add_bisect_outcome(tally: Tally, event: events.BisectOutcome, order: Order)
 
 
 def _add_strategy(tally: Tally, event: events.EditStrategy, order: Order) -> None:
-    row = tally._row(tally.strategies, StrategyRow, event.strategy, order)
+    row = tally.row(tally.strategies, StrategyRow, event.strategy, order)
     row.add(EditStrategyMetric(event.strategy, 1))
 
 
 def _add_counts(tally: Tally, event: events.Counts, order: Order) -> None:
-    tally.add_metrics(event.metrics, order[0])
+    tally.add_metrics(event.metrics, *order)
 
 
 # Events that are not here (a user's turn, a compaction, ...) move the session's times

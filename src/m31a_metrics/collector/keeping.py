@@ -1,0 +1,283 @@
+"""Where a Collector keeps what it counted: in memory, and in a journal where the disk lets it.
+
+Everything here is off the hot path: opening, failing, recovering, flushing, closing.
+One journal may follow another (after `stop`, a fork, a full disk); `_closed_lengths`
+remembers the earlier ones, so that a flush need not read back what is counted here.
+"""
+
+from __future__ import annotations
+
+from _thread import RLock
+from time import time_ns
+from typing import Any
+
+from m31a_metrics import events
+from m31a_metrics.collector import lifecycle
+from m31a_metrics.collector.log import warn
+from m31a_metrics.collector.methods import RecordMethods
+from m31a_metrics.errors import DamagedMetrics, MetricsError, StorageError
+from m31a_metrics.events import Event, encode
+from m31a_metrics.journal import Writer
+from m31a_metrics.model import SessionMetrics
+from m31a_metrics.session import Own, Session
+from m31a_metrics.store import set_aside
+from m31a_metrics.tally import Tally, ToolCount, merge
+
+
+class Keeping(RecordMethods):
+    """A session's counts, its journal, and METRICS.json.
+
+    `_lock` guards the counts and is held for microseconds; `_flush_lock` lets one thread
+    at a time open a journal or rewrite METRICS.json, and is taken first where both are.
+    """
+
+    def __init__(self, session: Session, *, journal: bool) -> None:
+        self.session_id = session.session_id
+        self._held_id = session.session_id  # what METRICS.json says
+        self._session = session
+        self._journal = journal
+        # Reentrant: a signal handler may record or stop while its thread holds them.
+        self._lock = RLock()
+        self._flush_lock = RLock()
+        self._flushing = False
+        # The hot path's own, per tool: valid while the journal that is open now is.
+        self._succeeded: dict[str, tuple[bytes, ToolCount]] = {}
+        self._failed: dict[str, tuple[bytes, ToolCount]] = {}
+        self._tally = Tally()  # what this Collector counted
+        self._before = Tally()  # what others counted, as of the last look at the disk
+        self._unjournalled: Tally | None = None  # what no journal took
+        self._writer: Writer | None = None
+        self._names: set[str] = set()  # of all journals of ours
+        self._closed_lengths: dict[str, int] = {}  # of those that are closed
+        self._closing: Any = None
+        self._stopped = False
+        self._is_child = False
+        self._warned: set[str] = set()
+        self._open()
+
+    def _open(self) -> None:
+        """Continue the session: learn what it holds, and begin a journal of our own."""
+        start = events.SessionStart(time_ns() // 1000)
+        self._tally.add(start)
+        try:
+            # A session with journals is written through journals, whoever asks otherwise.
+            self._journal = self._journal or self._session.has_journals()
+            if self._journal:
+                self._begin_journal(start)
+            else:
+                self._take_over()
+        except (MetricsError, OSError) as error:
+            self._go_on_in_memory(start, error)
+
+    def _take_over(self) -> None:
+        """Without a journal: go on from what METRICS.json holds."""
+        try:
+            held = self._session.load()
+        except DamagedMetrics:
+            set_aside(self._session.metrics_path)
+            return
+        if held is not None:
+            self._before.add_metrics(held)
+            # The id inside the file is data, and stays what it is.
+            self._held_id = held.session_id or self.session_id
+
+    def _begin_journal(self, first: Event) -> None:
+        self._before, writer = self._session.join(self._names, self._tally.ids)
+        try:
+            writer.append(encode(first) + b"\n")
+        except StorageError:
+            writer.discard()
+            raise
+        self._names.add(writer.name)
+        self._closing = lifecycle.close_when_dropped(self, writer, self._session)
+        self._writer = writer
+
+    def _append(self, event: Event) -> None:
+        """Bring a counted event to the journal, or remember that it is in none."""
+        line = encode(event) + b"\n"
+        while True:
+            writer = self._writer
+            if writer is not None:
+                try:
+                    writer.append(line)
+                    return
+                except StorageError as error:
+                    if self._writer is writer:
+                        self._go_on_in_memory(event, error)
+                        return
+                    continue
+            with self._lock:
+                if self._writer is None and self._unjournalled is not None:
+                    self._unjournalled.add(event)
+                    return
+            self._begin_another_journal()
+
+    def _begin_another_journal(self) -> None:
+        """After `stop` or a fork: the next event opens a new journal, or goes to memory."""
+        with self._flush_lock:
+            if self._writer is not None or self._unjournalled is not None:
+                return
+            # The event that asks was counted already: its time, so that memory and disk agree.
+            start = events.SessionStart(self._tally.updated_us)
+            try:
+                self._begin_journal(start)
+            except (MetricsError, OSError) as error:
+                self._go_on_in_memory(start, error)
+
+    def _go_on_in_memory(self, event: Event, error: Exception) -> None:
+        self._close_journal()
+        with self._lock:
+            if self._unjournalled is None:
+                self._unjournalled = Tally()
+            self._unjournalled.add(event)
+        self._warn("disk", f"metrics of {self.session_id} are in memory only: {error}")
+
+    def _close_journal(self) -> None:
+        """Cool the hot path down and close the journal; its events stay counted as ours."""
+        with self._lock:
+            self._succeeded.clear()
+            self._failed.clear()
+            writer, self._writer = self._writer, None
+            if writer is None:
+                return
+            # Not at its final length yet, but a flush by another thread must find it.
+            self._closed_lengths[writer.name] = writer.length
+        self._closing.detach()
+        try:
+            writer.close()
+        except OSError as error:
+            self._warn("close", f"cannot close {writer.path}: {error.strerror}")
+        self._closed_lengths[writer.name] = writer.length
+
+    def snapshot(self) -> SessionMetrics:
+        """Return a deep copy of the session so far: what it held, and what was recorded."""
+        with self._lock:
+            if self._before.is_empty():
+                return self._tally.metrics(self.session_id)
+            return merge(self._before, self._tally).metrics(self.session_id)
+
+    def flush(self) -> bool:
+        """Write METRICS.json with what all writers recorded; False (and one warning) if not.
+
+        False too for a flush from a signal handler that interrupted a flush.
+        """
+        with self._flush_lock:
+            if self._flushing:
+                return False
+            self._flushing = True
+            try:
+                self._flush()
+            except (MetricsError, ValueError, OSError) as error:
+                self._warn("disk", f"metrics of {self.session_id} not written: {error}")
+                return False
+            finally:
+                self._flushing = False
+        self._warned.discard("disk")
+        return True
+
+    def _flush(self) -> None:
+        if not self._journal:
+            self._save()
+            return
+        if self._journals_are_gone():
+            self._recount()
+        if self._unjournalled is not None:
+            self._journal_the_rest()
+        with self._lock:
+            # The lengths first: what stands in a journal is counted by then (see `Own`).
+            lengths = dict(self._closed_lengths)
+            if self._writer is not None:
+                lengths[self._writer.name] = self._writer.length
+            own = merge(self._tally)
+        others = self._session.flush(Own(lengths, own, self._names))
+        with self._lock:
+            self._before = others
+
+    def _recount(self) -> None:
+        """Somebody removed journals of ours: what they held is to be written once more."""
+        self._close_journal()
+        if not self._session.has_journals():
+            # What others counted is ours to keep now, and no file there says anything new.
+            self._session.forget_sums()
+            with self._lock:
+                self._tally.absorb(self._before)
+                self._before = Tally()
+        for name in self._names:
+            if not self._session.has_journal(name):
+                self._closed_lengths.pop(name, None)
+        left = self._session.counted_by(self._closed_lengths)
+        with self._lock:
+            self._unjournalled = Tally()
+            from m31a_metrics.tally.difference import difference
+
+            self._unjournalled.add_metrics(difference(self._tally.metrics(""), left))
+
+    def _save(self) -> None:
+        """Without a journal: write METRICS.json from memory alone."""
+        if self._is_child:
+            raise StorageError("a session without a journal is written by the process it began in")
+        if self._unjournalled is not None:
+            # It could not be read when this Collector was opened; it must not be lost now.
+            self._take_over()
+            self._unjournalled = None
+        metrics = self.snapshot()
+        metrics.session_id = self._held_id
+        self._session.save(metrics)
+
+    def _journals_are_gone(self) -> bool:
+        with self._lock:
+            names = [*self._closed_lengths]
+            if self._writer is not None:
+                names.append(self._writer.name)
+        return not all(self._session.has_journal(name) for name in names)
+
+    def _journal_the_rest(self) -> None:
+        """Begin a new journal with the sums of what none took. Raises StorageError."""
+        with self._lock:
+            # Taken away first: whoever records meanwhile waits for the new journal.
+            rest, self._unjournalled = self._unjournalled, None
+        if rest is None:
+            return
+        try:
+            self._begin_journal(events.Counts(rest.updated_us, rest.metrics(self.session_id)))
+        except (MetricsError, ValueError, OSError):
+            with self._lock:
+                self._unjournalled = rest
+            raise
+
+    def _finish(self) -> None:
+        """Leave the session on disk as complete and as small as it can be."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self._close_journal()
+        if not self.flush():
+            self._stopped = False
+        self._close_journal()  # the flush may have opened one for what was in memory only
+
+    def _after_fork(self) -> None:
+        """In the child: the journal and what stands in it are the parent's."""
+        self._lock = RLock()  # a thread that the child does not have may hold them
+        self._flush_lock = RLock()
+        self._flushing = False
+        self._is_child = True
+        self._succeeded.clear()
+        self._failed.clear()
+        if not self._journal:
+            return
+        if self._writer is not None:
+            self._closing.detach()
+            self._writer.abandon()
+            self._writer = None
+        self._names = set()
+        self._closed_lengths.clear()
+        self._unjournalled = None
+        self._before = merge(self._before, self._tally)
+        self._tally = Tally()
+        self._stopped = True  # until the child records something
+
+    def _warn(self, kind: str, message: str) -> None:
+        """Log one kind of trouble once, until it is over."""
+        if kind not in self._warned:
+            self._warned.add(kind)
+            warn(message)
