@@ -31,7 +31,10 @@ _SWITCH = {"1": True, "true": True, "yes": True, "on": True} | {
 
 
 class Config(Struct, frozen=True):
-    """What a user may set. Paths are absolute; `retention_days` None keeps for ever."""
+    """What a user may set. Paths are absolute; `retention_days` None keeps for ever.
+
+    `path` is the file that was read, to be named where a price in it is wrong.
+    """
 
     sessions_dir: str
     index: str
@@ -40,6 +43,7 @@ class Config(Struct, frozen=True):
     retention_days: int | None = None
     prices: dict[str, Any] = {}
     budget: dict[str, Any] = {}
+    path: str = ""
 
 
 _TYPES: dict[str, tuple[type, str]] = {
@@ -64,6 +68,10 @@ def read(environ: Mapping[str, str] | None = None) -> Config:
         raise ConfigError(f"M31A_CONFIG names {path}, which is not there")
     tables = {} if data is None else _parse(data, path)
     settings = _settings(_table(tables, "metrics", path), path)
+    if settings.get("prices"):
+        from m31a_metrics.pricing import overrides
+
+        overrides(settings["prices"], path)  # refused here, at the door, if they are wrong
     enabled = _table(tables, "features", path).get("metrics_enabled", True)
     if not isinstance(enabled, bool):
         raise ConfigError(f"{path}: features.metrics_enabled must be true or false")
@@ -71,6 +79,7 @@ def read(environ: Mapping[str, str] | None = None) -> Config:
         sessions_dir=_path(settings.pop("sessions_dir", f"{_HOME}/sessions")),
         index=_path(settings.pop("index", f"{_HOME}/metrics.db")),
         metrics_enabled=_switch(environ, enabled),
+        path=path,
         **settings,
     )
 

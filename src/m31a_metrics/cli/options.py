@@ -43,7 +43,23 @@ _CONFIG = "m31.config"
 _NONE = "m31.none"  # why there is not one session, where that has another reason
 
 _SHORT = 36
-_ALL_DAYS = 36_500
+_SLICE = "m31.slice"
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "w": "weeks"}
+_UNIT_MAX = 5_000  # of weeks, more than there were since computers count from
+AGENTS = (
+    "m31a",
+    "claude-code",
+    "codex",
+    "gemini-cli",
+    "opencode",
+    "copilot-cli",
+    "pi",
+    "qwen",
+    "aider",
+    "entire",
+)
+"""What `--agent` takes; `m31a` is the sessions directory. A test holds it to the sources."""
+
 _PROBLEMS_SHOWN = 3
 _PATIENCE_S = 1.0
 """How long a person waits before being told what takes so long."""
@@ -93,14 +109,54 @@ def session_argument(function: _Decorated) -> _Decorated:
     )(function)
 
 
-def days_option(function: _Decorated) -> _Decorated:
-    """Add `--days N`: only sessions with an event in the last N days."""
-    return click.option(
-        "--days",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Only sessions with an event in the last N days.",
-    )(function)
+def slice_options(function: _Decorated) -> _Decorated:
+    """Add `--since`, `--until`, `--agent` and `--project`; `read` obeys them."""
+    agents = ", ".join(AGENTS)
+    for name, metavar, line in (
+        ("project", "TEXT", "Only sessions in a project whose path contains TEXT."),
+        ("agent", "NAME", f"Only this agent's sessions; may be repeated.  [{agents}]"),
+        ("until", "WHEN", "Only sessions that began by then."),
+        ("since", "WHEN", "Only sessions with an event since: 7d, 12h, or 2026-06-20."),
+    ):
+        function = click.option(
+            f"--{name}",
+            name,
+            metavar=metavar,
+            expose_value=False,
+            multiple=name == "agent",
+            type=click.Choice(AGENTS) if name == "agent" else str,
+            callback=_keep_slice,
+            help=line,
+        )(function)
+    return function
+
+
+def _keep_slice(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if not value:
+        return
+    kept = ctx.meta.setdefault(_SLICE, {})
+    name = str(parameter.name)
+    if name in ("since", "until"):
+        kept[name] = _moment(value)
+    elif name == "agent":
+        kept["agents"] = tuple(value)
+    else:
+        kept[name] = value
+
+
+def _moment(text: str) -> datetime:
+    """Read `7d`, `12h` (ago), or a date or time of ISO 8601, local where no zone is given."""
+    amount, unit = text[:-1], text[-1:]
+    if amount.isdigit() and unit in _UNITS:
+        ago = timedelta(**{_UNITS[unit]: min(int(amount), _UNIT_MAX)})
+        return datetime.now(UTC) - ago
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone() if at.tzinfo is None else at
+    except (ValueError, OverflowError, OSError):
+        raise click.BadParameter(
+            f"{text!r} is no time: write 7d, 12h, 2026-06-20 or 2026-06-20T14:30."
+        ) from None
 
 
 def examples(*lines: tuple[str, str]) -> str:
@@ -130,41 +186,43 @@ def settings(ctx: click.Context) -> Config:
     return read if directory is None else replace(read, sessions_dir=directory)
 
 
-def read(
-    ctx: click.Context, name: str | None, *, journals: bool = False, days: int | None = None
-) -> Reading:
-    """Read one session, or all of them where no name is given; say what is damaged.
+def read(ctx: click.Context, name: str | None, *, journals: bool = False) -> Reading:
+    """Read one session, or the slice asked for where no name is given; say what is damaged.
 
+    `--sessions-dir` speaks of that directory alone, unless `--agent` says otherwise.
     `journals` asks for percentiles and models too. Raises what the catalog raises, and
     SessionNotFound where `--sessions-dir` names nothing.
     """
     from m31a_metrics import catalog
 
-    sessions_dir = settings(ctx).sessions_dir
-    if _SESSIONS_DIR in ctx.meta and not os.path.exists(sessions_dir):
-        raise SessionNotFound(f"{sessions_dir} (--sessions-dir) is not there")
-    if name is not None and days is not None:
-        raise click.UsageError("--days is for all sessions, not for one.")
+    config = settings(ctx)
+    kept: dict[str, Any] = dict(ctx.meta.get(_SLICE, {}))
+    environ: dict[str, str] = dict(os.environ)
+    if _SESSIONS_DIR in ctx.meta:
+        if not os.path.exists(config.sessions_dir):
+            raise SessionNotFound(f"{config.sessions_dir} (--sessions-dir) is not there")
+        if "agents" not in kept:
+            environ = {}
+    if name is not None and kept:
+        raise click.UsageError(
+            f"--{next(iter(kept)).rstrip('s')} is for many sessions, not for one."
+        )
     gc.disable()  # it would look at thousands of rows again and again, and find nothing
     try:
         if name is not None:
-            reading = catalog.read_session(sessions_dir, name, progress=_progress())
+            reading = catalog.read_one(config, name, environ, progress=_progress())
         else:
-            since = (
-                None if days is None else datetime.now(UTC) - timedelta(days=min(days, _ALL_DAYS))
-            )
-            reading = catalog.read_sessions(
-                sessions_dir, journals=journals, since=since, progress=_progress()
-            )
+            which = catalog.Slice(**kept)
+            reading = catalog.read(config, which, environ, journals=journals, progress=_progress())
     finally:
         gc.freeze()
         gc.enable()
     _warn(reading.problems)
     if not reading.sessions and reading.problems:
         ctx.meta[_NONE] = "No session here can be read. See why: `m31 doctor`."
-    elif not reading.sessions and days is not None:
-        period = "day" if days == 1 else f"{days:,} days"
-        ctx.meta[_NONE] = f"No session has an event in the last {period}. Leave out --days for all."
+    elif not reading.sessions and kept:
+        asked = " ".join(f"--{key.rstrip('s')}" for key in kept)
+        ctx.meta[_NONE] = f"No session fits {asked}. Leave it out for all."
     return reading
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from m31a_metrics.cli.options import (
-    days_option,
     emit,
     examples,
     format_options,
     read,
     session_argument,
     sessions_dir_option,
+    slice_options,
 )
 from m31a_metrics.review.phases import phases
 
@@ -24,13 +24,13 @@ from m31a_metrics.review.phases import phases
     )
 )
 @session_argument
-@days_option
+@slice_options
 @sessions_dir_option
 @format_options
 @click.pass_context
-def command(ctx: click.Context, name: str | None, days: int | None) -> None:
+def command(ctx: click.Context, name: str | None) -> None:
     """Which phases take the time, and where the agent heals itself or bisects.
 
     --csv writes the table of phases.
     """
-    emit(ctx, phases(read(ctx, name, days=days).sessions))
+    emit(ctx, phases(read(ctx, name).sessions))

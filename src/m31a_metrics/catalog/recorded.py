@@ -1,54 +1,23 @@
-"""Where the review's questions get their sessions: find, load, name what is damaged.
-
-A session that cannot be read never hides the others: it is left out, and a sentence in
-`Reading.problems` names it.
-"""
+"""The sessions directory: M31A's sessions, and those that a Collector recorded."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from msgspec import Struct
-
 from m31a_metrics import codec, store
+from m31a_metrics.catalog.reading import Progress, Reading, quiet
 from m31a_metrics.errors import InvalidSessionId, MetricsError, SessionNotFound
 from m31a_metrics.journal import Journal
-from m31a_metrics.model import ModelMetric, SessionDetail, SessionMetrics, ToolDurations
+from m31a_metrics.model import SessionMetrics
 from m31a_metrics.session import Session
-from m31a_metrics.tally import DetailTally
+from m31a_metrics.tally.detail import DetailTally
 
 LAST = "last"
 """Names the session with the latest event. One whose id is `last` is found by its path."""
 
 _CANDIDATES_SHOWN = 5
-
-Progress = Callable[[int, int], None]
-"""Told how many sessions are read, and of how many."""
-
-
-def quiet(_done: int, _total: int) -> None:
-    """Nobody watches."""
-
-
-class Reading(Struct):
-    """What was asked for: sessions (latest first), and what their journals add.
-
-    `session_id` of each is the name it is found by, whatever stands inside the file.
-    `durations` are of all these sessions together, `models` of each on its own; both are
-    empty unless asked for.
-    """
-
-    sessions: list[SessionMetrics]
-    durations: list[ToolDurations] = []
-    models: list[ModelMetric] = []
-    problems: list[str] = []
-
-    @property
-    def detail(self) -> SessionDetail:
-        """What the journals add, as review takes it for one session."""
-        return SessionDetail(self.durations, self.models)
 
 
 def read_sessions(
@@ -117,7 +86,7 @@ def resolve(sessions_dir: str, name: str, *, progress: Progress = quiet) -> Sess
         if name in names or len(candidates) == 1:
             return Session(sessions_dir, candidates[0])
         if candidates:
-            raise SessionNotFound(_ambiguous(name, candidates))
+            raise SessionNotFound(ambiguous(name, candidates))
     path = os.path.realpath(os.path.expanduser(name))
     if not name or not os.path.exists(path):
         raise SessionNotFound(f"{sought}; list the sessions: `m31 sessions`")
@@ -135,7 +104,8 @@ def _last(sessions_dir: str, progress: Progress) -> str:
     )
 
 
-def _ambiguous(name: str, candidates: Sequence[str]) -> str:
+def ambiguous(name: str, candidates: Sequence[str]) -> str:
+    """Say which sessions a beginning may stand for."""
     shown = ", ".join(candidates[:_CANDIDATES_SHOWN])
     more = len(candidates) - _CANDIDATES_SHOWN
     rest = f" or {more:,} more" if more > 0 else ""
@@ -195,7 +165,7 @@ def _with_journals(
                 detail.merge(one)
         reading.sessions.append(metrics)
     progress(len(found), len(found))
-    reading.durations = detail.durations()
+    reading.histograms, reading.waits_ms = detail.histograms, detail.waits_ms
     return reading
 
 

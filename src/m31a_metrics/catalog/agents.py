@@ -1,0 +1,134 @@
+"""The sessions of other agents on this machine: found, read, priced, each event once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from m31a_metrics import sources
+from m31a_metrics.catalog.rates import pricer, remember
+from m31a_metrics.catalog.summary import Summary, summarise
+from m31a_metrics.catalog.workers import work
+from m31a_metrics.config import Config
+from m31a_metrics.errors import MetricsError
+
+Progress = Callable[[int, int], None]
+
+_WORTH_A_PROCESS_BYTES = 32 << 20
+
+
+class Place(Struct, frozen=True):
+    """Where one session of an agent is, and how many bytes it takes to read."""
+
+    agent: str
+    path: str
+    size: int
+    changed_us: int
+
+
+class Failure(Struct, tag=True):
+    """A file that could not be read, and why."""
+
+    path: str
+    reason: str
+
+
+Outcome = Summary | Failure
+
+
+def places(agents: Iterable[str], environ: Mapping[str, str]) -> list[Place]:
+    """Find the sessions of these agents, the latest changed first."""
+    found = []
+    for agent in agents:
+        for path in sources.source(agent).find(environ):
+            status = _status(path)
+            if status is not None:
+                changed_us = status.st_mtime_ns // 1000
+                found.append(Place(agent, path, status.st_size, changed_us))
+    found.sort(key=lambda place: -place.changed_us)
+    return found
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        # A session inside a database is as large, and as new, as the database.
+        return os.stat(path.partition("::")[0])
+    except OSError:
+        return None  # it went away this moment
+
+
+def read_places(
+    found: Sequence[Place],
+    config: Config,
+    progress: Progress,
+    *,
+    processes: int | None = None,
+) -> tuple[list[Summary], list[str]]:
+    """Read sessions, each event once, whatever replays of it other files hold.
+
+    Returns them with the sentences that name what could not be read. An event that
+    several sessions hold counts in the one that began first.
+    """
+    price = pricer(config)
+
+    def one(place: Place, skip: frozenset[str] = frozenset()) -> Outcome:
+        try:
+            transcript = sources.source(place.agent).read(place.path, skip)
+        except MetricsError as error:
+            return Failure(place.path, str(error))
+        return summarise(place.path, transcript, price)
+
+    sizes = [place.size for place in found]
+    if processes is None:
+        worth = sum(sizes) // _WORTH_A_PROCESS_BYTES
+        processes = min(os.cpu_count() or 1, max(worth, 1))
+    summaries: list[tuple[Place, Summary]] = []
+    problems: list[str] = []
+    for done, (index, outcome) in enumerate(work(found, sizes, one, Outcome, processes)):  # type: ignore[arg-type]  # a union is a type to msgspec
+        progress(done, len(found))
+        if isinstance(outcome, Failure):
+            problems.append(outcome.reason)
+        else:
+            summaries.append((found[index], outcome))
+    progress(len(found), len(found))
+    kept = _each_event_once(summaries, one)
+    remember(config, price)
+    problems += [
+        f"{summary.path}: {summary.damage.count:,} damaged records are not counted "
+        f"({summary.damage.reasons[0]})"
+        for summary in kept
+        if summary.damage.count
+    ]
+    return kept, problems
+
+
+def _each_event_once(
+    summaries: list[tuple[Place, Summary]],
+    read: Callable[[Place, frozenset[str]], Outcome],
+) -> list[Summary]:
+    """Take replayed events out of all sessions but the one that began first.
+
+    Replays are rare, so a file that holds some is simply read again without them.
+    """
+    summaries.sort(key=lambda pair: (pair[1].facts.started_us, pair[0].path))
+    seen: dict[str, set[str]] = {}
+    kept = []
+    for place, summary in summaries:
+        known = seen.setdefault(place.agent, set())
+        replayed = known.intersection(summary.ids)
+        if replayed:
+            again = read(place, frozenset(replayed))
+            if isinstance(again, Failure):
+                continue
+            again.effects.replayed_responses += len(replayed)
+            again.effects.replayed_tokens += sum(
+                before.total_tokens for before in summary.models
+            ) - sum(after.total_tokens for after in again.models)
+            summary = again
+            if not summary.ids:
+                continue  # nothing of its own: a copy
+        known.update(summary.ids)
+        kept.append(summary)
+    return kept

@@ -1,0 +1,49 @@
+"""What a question gets: sessions, and what their journals or transcripts add."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from m31a_metrics.histogram import Histogram
+from m31a_metrics.model import ModelMetric, SessionDetail, SessionMetrics, ToolDurations
+from m31a_metrics.tally.detail import durations
+from m31a_metrics.transcript import Facts
+
+Progress = Callable[[int, int], None]
+"""Told how many sessions are read, and of how many."""
+
+
+def quiet(_done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
+class Reading(Struct):
+    """What was asked for: sessions (latest first), and what their journals add.
+
+    `session_id` of each is the name it is found by, whatever stands inside the file.
+    `histograms` and `waits_ms` are by tool, of all these sessions together; `models` of
+    each on its own; all are empty unless asked for. `facts` tell, by session id, whose
+    transcript a session is; a recorded session has none.
+    """
+
+    sessions: list[SessionMetrics]
+    histograms: dict[str, Histogram] = {}
+    waits_ms: dict[str, float] = {}
+    models: list[ModelMetric] = []
+    problems: list[str] = []
+    facts: dict[str, Facts] = {}
+
+    @property
+    def durations(self) -> list[ToolDurations]:
+        """Percentiles by tool."""
+        return [
+            durations(tool, histogram, self.waits_ms.get(tool, 0.0))
+            for tool, histogram in self.histograms.items()
+        ]
+
+    @property
+    def detail(self) -> SessionDetail:
+        """What the journals add, as review takes it for one session."""
+        return SessionDetail(self.durations, self.models)

@@ -1,0 +1,119 @@
+"""One transcript, summed: what the questions need of it, small enough to pass between processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+from msgspec import Struct
+
+from m31a_metrics.events import LLMInteraction
+from m31a_metrics.model import ModelMetric, SessionMetrics
+from m31a_metrics.tally import Tally, add_model
+from m31a_metrics.tally.detail import DetailTally
+from m31a_metrics.transcript import Damage, Effects, Facts, Transcript
+
+Price = Callable[[LLMInteraction], float | None]
+
+
+class DayUse(Struct):
+    """LLM use of one model on one day (of the person's own time zone)."""
+
+    day: str
+    use: ModelMetric
+
+
+class Summary(Struct, tag=True):
+    """One session of another agent. `ids` are those of its events, for finding replays.
+
+    `histograms` are packed, by tool; `unpaired_count` counts calls without a result.
+    """
+
+    path: str
+    facts: Facts
+    metrics: SessionMetrics
+    models: list[ModelMetric]
+    days: list[DayUse]
+    histograms: dict[str, bytes]
+    waits_ms: dict[str, float]
+    ids: list[str]
+    unpaired_count: int
+    user_turns: int
+    compactions: int
+    subagent_tokens: int
+    damage: Damage
+    effects: Effects
+
+
+def summarise(path: str, transcript: Transcript, price: Price) -> Summary:
+    """Sum a transcript; `price` is asked for what the agent gave no cost of."""
+    tally, detail, days = Tally(price), DetailTally(), Days()
+    turns = compactions = subagent_tokens = 0
+    for place, event in enumerate(transcript.events):
+        if not tally.add(event, place):
+            continue
+        kind = type(event).__struct_config__.tag
+        if kind == "tool_call":
+            detail.add(event)
+        elif isinstance(event, LLMInteraction):
+            days.add(event, tally.cost(event))
+            if event.subagent:
+                subagent_tokens += event.usage.total
+        elif kind == "user_turn":
+            turns += 1
+        elif kind == "compaction":
+            compactions += 1
+    facts = transcript.facts
+    return Summary(
+        path,
+        facts,
+        tally.metrics(facts.native_id),
+        list(tally.models.values()),
+        days.uses(),
+        {name: histogram.pack() for name, histogram in detail.histograms.items()},
+        detail.waits_ms,
+        sorted(tally.ids),
+        sum(call.success is None for call in transcript.calls),
+        turns,
+        compactions,
+        subagent_tokens,
+        transcript.damage,
+        transcript.effects,
+    )
+
+
+class Days:
+    """LLM use by local day and model."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, dict[str, ModelMetric]] = {}
+        self._names: dict[int, str] = {}
+
+    def add(self, event: LLMInteraction, cost: float | None) -> None:
+        """Count an interaction on its day."""
+        day = self._day(event.t_us)
+        models = self._models.get(day)
+        if models is None:
+            models = self._models[day] = {}
+        add_model(models, event, cost)
+
+    def uses(self) -> list[DayUse]:
+        """The days in order, their models as they appeared."""
+        return [
+            DayUse(day, use)
+            for day, models in sorted(self._models.items())
+            for use in models.values()
+        ]
+
+    def _day(self, t_us: int) -> str:
+        # The zone's rules are asked once per quarter of an hour (no zone cuts finer).
+        quarter = t_us // 900_000_000
+        name = self._names.get(quarter)
+        if name is None:
+            name = self._names[quarter] = local_day(quarter * 900_000_000)
+        return name
+
+
+def local_day(t_us: int) -> str:
+    """The date of a time where the person is, as YYYY-MM-DD."""
+    return date.isoformat(datetime.fromtimestamp(t_us / 1e6).astimezone().date())

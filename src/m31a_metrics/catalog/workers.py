@@ -1,0 +1,120 @@
+"""Work on a list of things in several processes, results as they come.
+
+Processes, because decoding holds the GIL; forked by hand, because the standard pool
+takes longer to import than a day's transcripts take to read. What a child that died
+left undone, the parent does itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from selectors import EVENT_READ, DefaultSelector
+from typing import TypeVar
+
+from msgspec.msgpack import Decoder, Encoder
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_HEADER_BYTES = 8
+_READ_BYTES = 1 << 20
+
+
+def work(
+    items: Sequence[Item],
+    sizes: Sequence[int],
+    do: Callable[[Item], Result],
+    kind: type[Result],
+    processes: int,
+) -> Iterator[tuple[int, Result]]:
+    """Yield (index, do(item)) for every item, in no certain order.
+
+    `sizes` tell how much work each is, so that the shares come out even; `kind` is the
+    type of a result, which msgspec must be able to encode. With one process all is done
+    here, in order.
+    """
+    left = set(range(len(items)))
+    if processes > 1:
+        decode = Decoder(kind).decode
+        for index, data in _from_children(items, _shares(sizes, processes), do):
+            left.discard(index)
+            yield index, decode(data)
+    for index in sorted(left):
+        yield index, do(items[index])
+
+
+def _shares(sizes: Sequence[int], processes: int) -> list[list[int]]:
+    """Deal the indices out, the largest first, always to who has least."""
+    shares: list[list[int]] = [[] for _ in range(processes)]
+    loads = [0] * processes
+    for index in sorted(range(len(sizes)), key=lambda index: -sizes[index]):
+        least = loads.index(min(loads))
+        shares[least].append(index)
+        loads[least] += sizes[index] + 1
+    return [share for share in shares if share]
+
+
+def _from_children(
+    items: Sequence[Item], shares: list[list[int]], do: Callable[[Item], Result]
+) -> Iterator[tuple[int, bytes]]:
+    children: dict[int, bytearray] = {}
+    pids = []
+    sys.stdout.flush()  # or a child would print it again
+    sys.stderr.flush()
+    with DefaultSelector() as selector:
+        for share in shares:
+            reading, writing = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                _serve(items, share, do, writing)
+            os.close(writing)
+            pids.append(pid)
+            children[reading] = bytearray()
+            selector.register(reading, EVENT_READ)
+        try:
+            while children:
+                for key, _ in selector.select():
+                    chunk = os.read(key.fd, _READ_BYTES)
+                    if not chunk:
+                        selector.unregister(key.fd)
+                        os.close(key.fd)
+                        del children[key.fd]
+                        continue
+                    children[key.fd] += chunk
+                    yield from _whole(children[key.fd])
+        finally:
+            for reading in children:
+                os.close(reading)  # who still writes gets EPIPE, and ends
+            for pid in pids:
+                os.waitpid(pid, 0)
+
+
+def _whole(received: bytearray) -> Iterator[tuple[int, bytes]]:
+    """Take the complete messages from the front of what was received."""
+    start = 0
+    while len(received) - start >= _HEADER_BYTES:
+        index = int.from_bytes(received[start : start + 4], "little")
+        length = int.from_bytes(received[start + 4 : start + 8], "little")
+        end = start + _HEADER_BYTES + length
+        if end > len(received):
+            break
+        yield index, bytes(received[start + _HEADER_BYTES : end])
+        start = end
+    del received[:start]
+
+
+def _serve(
+    items: Sequence[Item], share: list[int], do: Callable[[Item], Result], writing: int
+) -> None:
+    """In a child: do the share, then leave without the parent's exit handlers."""
+    encode = Encoder().encode
+    try:
+        with open(writing, "wb", buffering=_READ_BYTES) as out:
+            for index in share:
+                data = encode(do(items[index]))
+                out.write(index.to_bytes(4, "little") + len(data).to_bytes(4, "little") + data)
+    except BaseException:  # noqa: BLE001 - whatever it was, the parent does it again and says so
+        os._exit(1)
+    os._exit(0)

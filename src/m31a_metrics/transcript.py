@@ -1,0 +1,95 @@
+"""What reading another agent's transcript gives: facts, events, and calls for inference.
+
+`events` are what is counted and kept. `calls` hold what phases and failures are inferred
+from (commands, paths, error texts): they live in memory only and are never written.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from m31a_metrics.events import Event
+
+
+class Facts(Struct):
+    """Who ran, where, when. Identity of a session is (agent, native_id).
+
+    Times are Unix microseconds; 0 where the transcript has none. `parent_id` names the
+    session that this one was forked from, if it was.
+    """
+
+    agent: str
+    native_id: str = ""
+    version: str = ""
+    project: str = ""
+    branch: str = ""
+    models: list[str] = []
+    started_us: int = 0
+    ended_us: int = 0
+    parent_id: str = ""
+
+
+class Call(Struct, gc=False):
+    """One tool call as inference sees it. `success` None: the result was never seen.
+
+    `response` is the id of the LLM response that made the call, `subagent` the agent
+    that did if it was not the session's own, `mode` the permission mode at the time.
+    """
+
+    id: str
+    t_us: int
+    tool: str
+    command: str = ""
+    paths: tuple[str, ...] = ()
+    error: str = ""
+    success: bool | None = None
+    end_us: int = 0
+    response: str = ""
+    subagent: str = ""
+    mode: str = ""
+
+
+class Damage(Struct):
+    """Records of a file that could not be read: how many, and the first few by place."""
+
+    count: int = 0
+    reasons: list[str] = []
+
+    def add(self, place: str, reason: object) -> None:
+        """Count one, and name it while few are named."""
+        self.count += 1
+        if len(self.reasons) < 5:
+            self.reasons.append(f"{place}: {reason}")
+
+
+class Effects(Struct):
+    """What each counting rule did to a session's tokens, for `m31 audit`.
+
+    Tokens are totals of all classes. Every field says what was not counted, or counted
+    differently, than the file's lines added up would have it.
+    """
+
+    lines: int = 0
+    responses: int = 0
+    repeated_lines: int = 0
+    repeated_tokens: int = 0
+    first_snapshot_tokens: int = 0
+    progress_responses: int = 0
+    progress_tokens: int = 0
+    replayed_responses: int = 0
+    replayed_tokens: int = 0
+    synthetic_lines: int = 0
+
+
+class Transcript(Struct):
+    """One session of another agent.
+
+    LLM events have the response's key as `id`, so that a response replayed in another
+    file of the same agent counts once.
+    """
+
+    facts: Facts
+    events: list[Event] = []
+    calls: list[Call] = []
+    damage: Damage = field(default_factory=Damage)
+    effects: Effects = field(default_factory=Effects)
