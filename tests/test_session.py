@@ -288,7 +288,7 @@ def test_refresh(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     session.refresh()
     assert session.is_current()
     session.append([call()])
-    monkeypatch.setattr("m31a_metrics.session.REFRESH_BYTES", 10)
+    monkeypatch.setattr("m31a_metrics.session.session.REFRESH_BYTES", 10)
     session.refresh()
     assert not session.is_current()
     assert calls(session.load()) == {"Bash": 2}

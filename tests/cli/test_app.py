@@ -15,7 +15,7 @@ from m31a_metrics.cli.app import COMMANDS, app, load
 from tests.cli.conftest import M31
 from tests.commands import environment
 
-REVIEW = ["glance", "sessions", "show", "tools", "cost", "phases"]
+REVIEW = ["glance", "sessions", "show", "tools", "cost", "phases", "audit"]
 
 
 def loaded_by(*arguments: str) -> set[str]:

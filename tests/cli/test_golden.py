@@ -26,6 +26,7 @@ CASES = {
     "tools": ["tools"],
     "cost": ["cost"],
     "phases": ["phases"],
+    "audit": ["audit"],
     "sessions_json": ["sessions", "--json"],
     "sessions_csv": ["sessions", "--csv"],
     "show_json": ["show", machine.FULL, "--json"],

@@ -60,7 +60,7 @@ def test_errors_are_one_sentence(
         ["sessions", "--all", "--limit", "3"],
         ["sessions", "--json", "--csv"],
         ["--json", "sessions", "--csv"],
-        ["cost", FULL, "--days", "3"],
+        ["cost", FULL, "--since", "3d"],
         ["completion", "tcsh"],
     ],
 )

@@ -11,10 +11,12 @@ from pathlib import Path
 import click
 import pytest
 
-from m31a_metrics import config
+from m31a_metrics import config, sources
+from m31a_metrics.catalog import everything
 from m31a_metrics.cli import options
 from m31a_metrics.cli.options import emit, examples, settings
 from m31a_metrics.config import Config
+from m31a_metrics.review.sessions import RECORDED
 from m31a_metrics.table import Column, Table, Unit
 from tests.cli.conftest import M31
 from tests.cli.machine import FULL, M31A
@@ -114,14 +116,43 @@ def test_only_damage_is_not_called_nothing(m31: M31, sessions_dir: Path) -> None
     assert "Nothing is recorded" not in said.out
 
 
-@pytest.mark.parametrize("command", ["sessions", "tools", "cost", "phases"])
-def test_days_leave_out_what_is_older(command: str, m31: M31, sessions_dir: Path) -> None:
-    """`--days` looks at the last event; with nothing in that time, that is what is said."""
-    said = m31(command, "--days", "1")
-    assert said.code == 0
-    assert "No session has an event in the last day. Leave out --days for all." in said.out
-    assert "No session" not in m31(command, "--days", "99999999999").out
-    assert m31(command, "--days", "1", "--json").code == 0
+@pytest.mark.parametrize("command", ["sessions", "tools", "cost", "phases", "audit"])
+@pytest.mark.usefixtures("sessions_dir")
+def test_a_slice_leaves_out_what_is_not_in_it(command: str, m31: M31) -> None:
+    """`--since` looks at the last event, `--until` at the first; an empty slice says so."""
+    for empty in (["--since", "2026-06-21"], ["--until", "2020-01-01T10:00"]):
+        said = m31(command, *empty)
+        assert (said.code, said.err) == (0, "")
+        assert f"No session fits {empty[0]}. Leave it out for all." in said.out
+        assert m31(command, *empty, "--json").code == 0
+    for whole in (["--since", "99999999999w"], ["--since", "2020-01-01"], ["--until", "0m"]):
+        assert m31(command, *whole) == m31(command)
+    assert m31(command, "--agent", "m31a") == m31(command)
+    assert "No session fits --agent." in m31(command, "--agent", "codex").out
+    assert "No session fits --project." in m31(command, "--project", "x").out
+
+
+@pytest.mark.usefixtures("sessions_dir")
+def test_a_slice_of_time_has_two_ends(m31: M31) -> None:
+    """`--since` and `--until` together give what lies between, however a time is written."""
+    between = ["--since", "2026-06-17", "--until", "2026-06-19T12:00+00:00"]
+    listed = json.loads(m31("sessions", "--json", *between).out)
+    assert [row["session_id"] for row in listed] == [M31A]
+
+
+@pytest.mark.parametrize("when", ["yesterday", "", "7", "7y", "2026-13-01", "-1d"])
+@pytest.mark.usefixtures("sessions_dir")
+def test_what_is_no_time_is_wrong_usage(when: str, m31: M31) -> None:
+    """A time that cannot be read is never taken for all times."""
+    said = m31("sessions", "--since", when)
+    assert said.code == 2
+    assert "is no time: write 7d, 12h, 2026-06-20" in said.err
+
+
+def test_the_agents_are_those_that_can_be_read() -> None:
+    """`--agent` takes the sessions directory and every source, in their order."""
+    assert ("m31a", *sources.SOURCES) == options.AGENTS
+    assert options.AGENTS[0] == everything.RECORDED == RECORDED
 
 
 class _Terminal(io.StringIO):
@@ -166,7 +197,9 @@ def test_colour_is_for_terminals_that_want_it() -> None:
 
 
 @pytest.mark.usefixtures("sessions_dir")
-@pytest.mark.parametrize("command", ["glance", "sessions", "show", "tools", "cost", "phases"])
+@pytest.mark.parametrize(
+    "command", ["glance", "sessions", "show", "tools", "cost", "phases", "audit"]
+)
 def test_eighty_columns_are_enough(command: str) -> None:
     """No line is wider than the terminal, and the figures that matter are not hidden."""
     drawn = on_terminal(command, NO_COLOR="1")

@@ -20,11 +20,11 @@ from m31a_metrics import (
     Usage,
     config,
     events,
-    session,
 )
 from m31a_metrics.collector import collector as collector_module
 from m31a_metrics.collector import keeping, methods, scopes
 from m31a_metrics.collector.disabled import DisabledCollector
+from m31a_metrics.session import session
 
 
 def exercise(collector: Collector) -> None:

@@ -127,15 +127,19 @@ def damaged(directory: Path) -> None:
     (directory / ID / "METRICS.json").write_bytes(b'{"session_id": "killed", "too')
 
 
+def flush(directory: str) -> None:
+    """Rewrite METRICS.json from the journals."""
+    Session(directory, ID).flush()
+
+
 def test_flush(tmp_path: Path) -> None:
     """Killed anywhere in a flush: METRICS.json is the old or the new one, the sum is right."""
     seen = set()
-    act = lambda directory: Session(directory, ID).flush()  # noqa: E731 - one line, used twice
-    for directory in deaths(flushed_then_killed, act, tmp_path):
+    for directory in deaths(flushed_then_killed, flush, tmp_path):
         seen.add(in_file(directory))
         assert calls(load(directory, ID)) == 15
         # The next flush finds its way, whatever lies there.
-        act(str(directory))
+        flush(str(directory))
         assert in_file(directory) == 15
     assert seen == {10, 15}
 
@@ -196,9 +200,9 @@ def test_save(tmp_path: Path) -> None:
 
 def test_setting_aside(tmp_path: Path) -> None:
     """Killed anywhere while a damaged METRICS.json is replaced: the journals tell all."""
-    for directory in deaths(damaged, lambda to: Session(to, ID).flush(), tmp_path):
+    for directory in deaths(damaged, flush, tmp_path):
         assert calls(load(directory, ID)) == 15
-        Session(str(directory), ID).flush()
+        flush(str(directory))
         assert in_file(directory) == 15
         assert len(list((directory / ID).glob("METRICS.json.bad-*"))) == 1
 
@@ -209,26 +213,26 @@ def test_trimming(tmp_path: Path) -> None:
         assert calls(load(directory, ID)) == 15
 
 
-@pytest.mark.parametrize("tools", [10, 2_500])
-def test_after_a_full_disk(tmp_path: Path, tools: int) -> None:
+@pytest.mark.parametrize("length", [10, 30_000])
+def test_after_a_full_disk(tmp_path: Path, length: int) -> None:
     """Killed anywhere while what was in memory only is written: all of it or none of it.
 
-    With 2,500 tools their sums are a line that no window of the journal holds.
+    With the longer names the sums are a line that no window of the journal holds.
     """
 
     def act(directory: str) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(writer, "fill", disk_full)
             collector = Collector(ID, directory)
-        for number in range(tools):
-            collector.record_tool_call(f"tool-{number:05}", True, 1)
+        for number in range(10):
+            collector.record_tool_call(f"{number}" * length, True, 1)
         collector.flush()
 
     seen = set()
     for directory in deaths(lambda to: to, act, tmp_path):
         metrics = load(directory, ID)
         seen.add(len(metrics.tools) if metrics else 0)
-    assert seen == {0, tools}
+    assert seen == {0, 10}
 
 
 def disk_full(*_: object) -> None:

@@ -209,7 +209,9 @@ def run_out(patch: pytest.MonkeyPatch, call: str, after: int) -> None:
     left = iter(range(after))
 
     def limited(*arguments: object) -> object:
-        return refuse() if next(left, None) is None else original(*arguments)
+        if next(left, None) is None:
+            refuse()
+        return original(*arguments)
 
     patch.setattr(os, call, limited)
 

@@ -277,7 +277,7 @@ def test_fork_while_threads_record(tmp_path: Path, error: str | None) -> None:
     threads = [threading.Thread(target=record, args=(slot,)) for slot in range(3)]
     for thread in threads:
         thread.start()
-    started = []
+    started: list[int] = []
     while any(thread.is_alive() for thread in threads) and len(started) < 12:
         started.append(children.start(lambda: record_as_a_child(collector)))
         time.sleep(0.01)
@@ -294,6 +294,7 @@ def test_a_fork_during_a_flush_of_a_parent_that_is_killed(tmp_path: Path) -> Non
     pids = Counters()
 
     def parent() -> None:
+        pids[1] = os.getpid()
         session = Session(str(tmp_path), ID)
 
         def child() -> None:
@@ -309,7 +310,7 @@ def test_a_fork_during_a_flush_of_a_parent_that_is_killed(tmp_path: Path) -> Non
             pids[0] = 1
             time.sleep(30)
 
-    pid = children.start(lambda: (pids.__setitem__(1, os.getpid()), parent()))
+    pid = children.start(parent)
     while not pids[0]:
         time.sleep(0.001)
     children.kill(pid)

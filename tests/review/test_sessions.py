@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from m31a_metrics import PhaseMetric, SessionMetrics
-from m31a_metrics.review.sessions import FOR_PEOPLE, FOR_PROGRAMS, sessions
+from m31a_metrics.review.sessions import (
+    FOR_PEOPLE,
+    FOR_PROGRAMS,
+    OF_AGENTS,
+    sessions,
+    short_ids,
+)
+from m31a_metrics.transcript import Facts
 from tests.review.builders import NOW, column, llm, records, session, tool
 
 
@@ -30,6 +40,8 @@ def test_a_row_holds_the_figures_of_its_session() -> None:
             "interaction_count": 2,
             "unpriced_tokens": 0,
             "started_at": NOW - timedelta(seconds=90),
+            "agent": "m31a",
+            "project": None,
         }
     ]
 
@@ -77,3 +89,33 @@ def test_an_empty_list_says_what_to_try() -> None:
     assert not table.rows
     assert "`m31 run -- COMMAND`" in table.empty
     assert "`m31 demo`" in table.empty
+
+
+def test_sessions_of_agents_name_agent_and_project() -> None:
+    """People get the last part of a path and a short id; programs get both whole."""
+    long = "0b7e2f14-1111-4111-8111-000000000001"
+    two = [session(long), session("a-recorded-session")]
+    facts = {long: Facts("codex", long, project="/src/some/app")}
+    table = sessions(two, facts=facts)
+    assert table.columns == OF_AGENTS
+    assert [row[:3] for row in table.rows] == [
+        ("0b7e2f14", "codex", "app"),
+        ("a-recorded-session", "m31a", None),
+    ]
+    whole = sessions(two, facts=facts, whole=True)
+    assert column(whole, "session_id") == [long, "a-recorded-session"]
+    assert column(whole, "project") == ["/src/some/app", None]
+    assert sessions(two[1:], facts=facts).columns == FOR_PEOPLE
+
+
+@given(st.sets(st.text("ab", min_size=1, max_size=14)), st.sets(st.text("ab", min_size=1)))
+def test_a_short_id_names_one_session(names: set[str], recorded: set[str]) -> None:
+    """Whatever ids there are, what is shown of one begins no other, and is its beginning."""
+    facts = {name: Facts("codex", name) for name in names}
+    shown = short_ids(names | recorded, facts)
+    for name in names:
+        assert name.startswith(shown[name])
+        others = [other for other in names | recorded if other.startswith(shown[name])]
+        # An id that begins another one is found because it is there whole.
+        assert others == [name] or shown[name] == name
+    assert all(shown[name] == name for name in recorded - names)

@@ -9,6 +9,7 @@ from tests.review.builders import column, llm, session, tool
 
 TITLES = [
     "Session",
+    "Transcript",
     "Phases",
     "Self-heals and bisects",
     "Tools",
@@ -47,4 +48,4 @@ def test_what_a_session_lacks_takes_no_room() -> None:
     """Of an empty session the optional tables have no words either: text leaves them out."""
     tables = dict(zip(TITLES, show(session(), SessionDetail()), strict=True))
     silent = [title for title, table in tables.items() if not table.rows and not table.empty]
-    assert silent == ["Self-heals and bisects", "Cost by model", "Edit strategies"]
+    assert silent == ["Transcript", "Self-heals and bisects", "Cost by model", "Edit strategies"]

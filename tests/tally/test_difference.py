@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +38,12 @@ def sums(draw: st.DrawFn) -> SessionMetrics:
     )
 
 
+def in_order(rows: list[Any]) -> None:
+    """Rows that count nothing need not come back, nor the order of rows."""
+    rows[:] = [row for row in rows if any(getattr(row, key) for key in row.__struct_fields__[1:])]
+    rows.sort(key=lambda row: str(getattr(row, row.__struct_fields__[0])))
+
+
 @given(sums(), sums())
 def test_difference_undoes_addition(base: SessionMetrics, part: SessionMetrics) -> None:
     """(base + part) - part + part counts what base + part did."""
@@ -47,15 +54,7 @@ def test_difference_undoes_addition(base: SessionMetrics, part: SessionMetrics) 
             tally.add_metrics(more)
         metrics = tally.metrics("s")
         for found in (metrics.tools, metrics.llms, metrics.phases, metrics.edit_strategies):
-            # Rows that count nothing need not come back, nor the order of rows.
-            found[:] = sorted(
-                (
-                    row
-                    for row in found
-                    if any(getattr(row, key) for key in row.__struct_fields__[1:])
-                ),
-                key=lambda row: str(getattr(row, row.__struct_fields__[0])),
-            )
+            in_order(found)
         return metrics
 
     whole = counted(base, part)

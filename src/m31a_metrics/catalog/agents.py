@@ -82,8 +82,7 @@ def read_places(
 
     sizes = [place.size for place in found]
     if processes is None:
-        worth = sum(sizes) // _WORTH_A_PROCESS_BYTES
-        processes = min(os.cpu_count() or 1, max(worth, 1))
+        processes = process_count(sizes)
     summaries: list[tuple[Place, Summary]] = []
     problems: list[str] = []
     for done, (index, outcome) in enumerate(work(found, sizes, one, Outcome, processes)):  # type: ignore[arg-type]  # a union is a type to msgspec
@@ -104,6 +103,12 @@ def read_places(
     return kept, problems
 
 
+def process_count(sizes: Iterable[int]) -> int:
+    """How many processes reading so many bytes is worth on this machine."""
+    worth = sum(sizes) // _WORTH_A_PROCESS_BYTES
+    return min(os.cpu_count() or 1, max(worth, 1))
+
+
 def _each_event_once(
     summaries: list[tuple[Place, Summary]],
     read: Callable[[Place, frozenset[str]], Outcome],
@@ -114,7 +119,7 @@ def _each_event_once(
     """
     summaries.sort(key=lambda pair: (pair[1].facts.started_us, pair[0].path))
     seen: dict[str, set[str]] = {}
-    kept = []
+    kept: list[Summary] = []
     for place, summary in summaries:
         known = seen.setdefault(place.agent, set())
         replayed = known.intersection(summary.ids)
@@ -122,13 +127,22 @@ def _each_event_once(
             again = read(place, frozenset(replayed))
             if isinstance(again, Failure):
                 continue
-            again.effects.replayed_responses += len(replayed)
-            again.effects.replayed_tokens += sum(
-                before.total_tokens for before in summary.models
-            ) - sum(after.total_tokens for after in again.models)
-            summary = again
+            summary = again  # its source has told `effects` what was left out
             if not summary.ids:
+                _tell_of_copy(kept, place.agent, replayed, summary)
                 continue  # nothing of its own: a copy
         known.update(summary.ids)
         kept.append(summary)
     return kept
+
+
+def _tell_of_copy(kept: list[Summary], agent: str, replayed: set[str], copy: Summary) -> None:
+    """Let the session that a file copies tell of the copy, or no audit could explain it."""
+    for summary in kept:
+        if summary.facts.agent == agent and not replayed.isdisjoint(summary.ids):
+            summary.effects.lines += copy.effects.lines
+            summary.effects.replayed_responses += copy.effects.replayed_responses
+            summary.effects.replayed_tokens += copy.effects.replayed_tokens
+            summary.effects.repeated_lines += copy.effects.repeated_lines
+            summary.effects.repeated_tokens += copy.effects.repeated_tokens
+            return

@@ -52,21 +52,24 @@ def read(
     A transcript goes before its imported copy. Raises StorageError where `sessions_dir`
     cannot be listed.
     """
-    reading = Reading([])
-    if which.wants(RECORDED) and not which.project:
-        reading = recorded.read_sessions(
-            config.sessions_dir, journals=journals, since=which.since, progress=progress
-        )
     found = places(_agents(which, environ), environ)
     if which.since is not None:
         since_us = micros(which.since)
         # A file holds nothing newer than its last change.
         found = [place for place in found if place.changed_us >= since_us]
     summaries, problems = read_places(found, config, progress)
+    reading = Reading([])
+    if which.wants(RECORDED) and not which.project:
+        reading = recorded.read_sessions(
+            config.sessions_dir,
+            journals=journals,
+            since=which.since,
+            until=which.until,
+            leave_out={summary.facts.native_id for summary in summaries},
+            progress=progress,
+        )
     _join(reading, [one for one in summaries if _belongs(one, which)])
     reading.problems += problems
-    if which.until is not None:
-        reading.sessions = [one for one in reading.sessions if one.started_at <= which.until]
     return reading
 
 
@@ -83,18 +86,19 @@ def read_one(
     path = os.path.expanduser(name)
     if os.path.isfile(path) and os.path.basename(path) != store.METRICS:
         return _bare_file(path, config)
+    found = places(sources.present(environ), environ)
     try:
-        return recorded.read_session(config.sessions_dir, name, progress=progress)
+        reading = recorded.read_session(config.sessions_dir, name, progress=progress)
+        return _transcript_of(reading, found, config) or reading
     except SessionNotFound:
-        found = places(sources.present(environ), environ)
         # Most agents name a file after its session, so few files need to be opened.
         likely = [place for place in found if name in os.path.basename(place.path)]
-        reading = _matching(name, likely, config, progress) or _matching(
+        matching = _matching(name, likely, config, progress) or _matching(
             name, [place for place in found if place not in likely], config, progress
         )
-        if reading is None:
+        if matching is None:
             raise
-        return reading
+        return matching
 
 
 def _agents(which: Slice, environ: Mapping[str, str]) -> list[str]:
@@ -106,16 +110,17 @@ def _agents(which: Slice, environ: Mapping[str, str]) -> list[str]:
 def _belongs(summary: Summary, which: Slice) -> bool:
     if which.project and which.project not in summary.facts.project:
         return False
-    return which.since is None or summary.metrics.updated_at >= which.since
+    metrics = summary.metrics
+    return (which.since is None or metrics.updated_at >= which.since) and (
+        which.until is None or metrics.started_at <= which.until
+    )
 
 
 def _join(reading: Reading, summaries: Sequence[Summary]) -> None:
-    """Add transcripts to what was recorded, in place of imported copies of them."""
-    native = {summary.metrics.session_id for summary in summaries}
-    reading.sessions = [one for one in reading.sessions if one.session_id not in native]
+    """Add transcripts to what was recorded."""
     for summary in summaries:
         reading.sessions.append(summary.metrics)
-        reading.facts[summary.metrics.session_id] = summary.facts
+        reading.summaries[summary.metrics.session_id] = summary
         reading.models += summary.models
         for tool, packed in summary.histograms.items():
             reading.histograms.setdefault(tool, Histogram()).merge(unpack(packed))
@@ -125,20 +130,57 @@ def _join(reading: Reading, summaries: Sequence[Summary]) -> None:
 
 
 def _last(config: Config, environ: Mapping[str, str], progress: Progress) -> Reading:
-    newest = places(sources.present(environ), environ)[:1]
-    summaries, problems = read_places(newest, config, progress)
+    newest, problems = _newest(places(sources.present(environ), environ), config, progress)
     try:
         reading = recorded.read_session(config.sessions_dir, recorded.LAST, progress=progress)
     except SessionNotFound:
-        if not summaries:
+        if newest is None:
             raise
         reading = Reading([])
-    if summaries and (
-        not reading.sessions or summaries[0].metrics.updated_at > reading.sessions[0].updated_at
+    # An imported copy is as new as its transcript, which goes before it.
+    if newest is not None and (
+        not reading.sessions or newest.metrics.updated_at >= reading.sessions[0].updated_at
     ):
         reading = Reading([], problems=problems)
-        _join(reading, summaries)
+        _join(reading, [newest])
     return reading
+
+
+def _newest(
+    found: Sequence[Place], config: Config, progress: Progress
+) -> tuple[Summary | None, list[str]]:
+    """Find the transcript with the latest event, and why others could not be read.
+
+    A file holds nothing newer than its last change, so few files need to be opened.
+    """
+    newest: Summary | None = None
+    problems: list[str] = []
+    start, end = 0, 1
+    while start < len(found):
+        if newest is not None and found[start].changed_us < micros(newest.metrics.updated_at):
+            break
+        # All sessions of one database changed in one moment.
+        while end < len(found) and found[end].changed_us == found[end - 1].changed_us:
+            end += 1
+        summaries, problems = read_places(found[start:end], config, progress)
+        for one in summaries:
+            if newest is None or one.metrics.updated_at > newest.metrics.updated_at:
+                newest = one
+        start, end = end, end + 2 * (end - start)
+    return newest, problems if newest is None else []
+
+
+def _transcript_of(reading: Reading, found: Sequence[Place], config: Config) -> Reading | None:
+    """Read the transcript that a recorded session is an imported copy of, if it is one."""
+    name = reading.sessions[0].session_id
+    likely = [place for place in found if name in os.path.basename(place.path)]
+    summaries, _ = read_places(likely, config, quiet)
+    for summary in summaries:
+        if summary.facts.native_id == name:
+            own = Reading([])
+            _join(own, [summary])
+            return own
+    return None
 
 
 def _bare_file(path: str, config: Config) -> Reading:

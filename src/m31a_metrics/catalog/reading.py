@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from m31a_metrics.catalog.summary import Summary
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.model import ModelMetric, SessionDetail, SessionMetrics, ToolDurations
 from m31a_metrics.tally.detail import durations
@@ -24,8 +25,8 @@ class Reading(Struct):
 
     `session_id` of each is the name it is found by, whatever stands inside the file.
     `histograms` and `waits_ms` are by tool, of all these sessions together; `models` of
-    each on its own; all are empty unless asked for. `facts` tell, by session id, whose
-    transcript a session is; a recorded session has none.
+    each on its own; all are empty unless asked for. `summaries` are, by session id, what
+    else transcripts tell; a recorded session has none.
     """
 
     sessions: list[SessionMetrics]
@@ -33,7 +34,12 @@ class Reading(Struct):
     waits_ms: dict[str, float] = {}
     models: list[ModelMetric] = []
     problems: list[str] = []
-    facts: dict[str, Facts] = {}
+    summaries: dict[str, Summary] = {}
+
+    @property
+    def facts(self) -> dict[str, Facts]:
+        """Whose transcript a session is, by session id; a recorded session has none."""
+        return {name: summary.facts for name, summary in self.summaries.items()}
 
     @property
     def durations(self) -> list[ToolDurations]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 
 from m31a_metrics import codec, store
@@ -25,10 +25,13 @@ def read_sessions(
     *,
     journals: bool = False,
     since: datetime | None = None,
+    until: datetime | None = None,
+    leave_out: Container[str] = (),
     progress: Progress = quiet,
 ) -> Reading:
     """Read every session, or those with an event at or after `since`, latest first.
 
+    `until` leaves out those that began later, `leave_out` those of these ids.
     `journals` asks for percentiles and models, which means reading every event.
     Raises StorageError where `sessions_dir` itself cannot be listed.
     """
@@ -37,13 +40,15 @@ def read_sessions(
     names = sorted(store.session_ids(sessions_dir))
     for done, name in enumerate(names):
         progress(done, len(names))
+        if name in leave_out:
+            continue
         session = Session(sessions_dir, name)
         try:
             metrics = session.load()
         except MetricsError as error:
             problems.append(str(error))
             continue
-        if metrics is not None and (since is None or metrics.updated_at >= since):
+        if metrics is not None and _within(metrics, since, until):
             metrics.session_id = name
             found.append((session, metrics))
     progress(len(names), len(names))
@@ -51,6 +56,12 @@ def read_sessions(
     if journals:
         return _with_journals(found, problems, progress)
     return Reading([metrics for _, metrics in found], problems=problems)
+
+
+def _within(metrics: SessionMetrics, since: datetime | None, until: datetime | None) -> bool:
+    return (since is None or metrics.updated_at >= since) and (
+        until is None or metrics.started_at <= until
+    )
 
 
 def read_session(sessions_dir: str, name: str, *, progress: Progress = quiet) -> Reading:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.model import ModelMetric, SessionMetrics
@@ -17,10 +18,16 @@ Price = Callable[[LLMInteraction], float | None]
 
 
 class DayUse(Struct):
-    """LLM use of one model on one day (of the person's own time zone)."""
+    """LLM use of one model on one day (of the person's own time zone).
+
+    `given_tokens` are those whose cost the agent itself said. `cost_1h` is what cache
+    writes for an hour cost above those for five minutes, in USD.
+    """
 
     day: str
     use: ModelMetric
+    given_tokens: int = 0
+    cost_1h: float = 0.0
 
 
 class Summary(Struct, tag=True):
@@ -47,7 +54,7 @@ class Summary(Struct, tag=True):
 
 def summarise(path: str, transcript: Transcript, price: Price) -> Summary:
     """Sum a transcript; `price` is asked for what the agent gave no cost of."""
-    tally, detail, days = Tally(price), DetailTally(), Days()
+    tally, detail, days = Tally(price), DetailTally(), Days(price)
     turns = compactions = subagent_tokens = 0
     for place, event in enumerate(transcript.events):
         if not tally.add(event, place):
@@ -85,8 +92,10 @@ def summarise(path: str, transcript: Transcript, price: Price) -> Summary:
 class Days:
     """LLM use by local day and model."""
 
-    def __init__(self) -> None:
+    def __init__(self, price: Price) -> None:
+        self._price = price
         self._models: dict[str, dict[str, ModelMetric]] = {}
+        self._uses: dict[tuple[str, str], DayUse] = {}
         self._names: dict[int, str] = {}
 
     def add(self, event: LLMInteraction, cost: float | None) -> None:
@@ -96,13 +105,24 @@ class Days:
         if models is None:
             models = self._models[day] = {}
         add_model(models, event, cost)
+        if event.cost is not None:
+            self._use(day, event).given_tokens += event.usage.total
+        elif cost is not None and event.usage.cache_write_1h_tokens:
+            self._use(day, event).cost_1h += cost - (self._price(_at_5m(event)) or 0.0)
+
+    def _use(self, day: str, event: LLMInteraction) -> DayUse:
+        name = event.model or ""
+        use = self._uses.get((day, name))
+        if use is None:
+            use = self._uses[day, name] = DayUse(day, self._models[day][name])
+        return use
 
     def uses(self) -> list[DayUse]:
         """The days in order, their models as they appeared."""
         return [
-            DayUse(day, use)
+            self._uses.get((day, name)) or DayUse(day, use)
             for day, models in sorted(self._models.items())
-            for use in models.values()
+            for name, use in models.items()
         ]
 
     def _day(self, t_us: int) -> str:
@@ -112,6 +132,13 @@ class Days:
         if name is None:
             name = self._names[quarter] = local_day(quarter * 900_000_000)
         return name
+
+
+def _at_5m(event: LLMInteraction) -> LLMInteraction:
+    usage = event.usage
+    written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+    usage = replace(usage, cache_write_5m_tokens=written, cache_write_1h_tokens=0)
+    return replace(event, usage=usage)
 
 
 def local_day(t_us: int) -> str:

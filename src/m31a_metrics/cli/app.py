@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tools": ("m31a_metrics.cli.tools", "Which tools are slow or fail."),
     "cost": ("m31a_metrics.cli.cost", "Tokens and cost, by phase and by model."),
     "phases": ("m31a_metrics.cli.phases", "Which phases take the time, where the agent heals."),
+    "import": ("m31a_metrics.cli.import_", "Keep other agents' transcripts as sessions here."),
+    "audit": ("m31a_metrics.cli.audit", "What each counting rule did to tokens and cost."),
     "run": ("m31a_metrics.cli.run", "Run a command and record it as a tool call."),
     "record": ("m31a_metrics.cli.record", "Record one event."),
     "demo": ("m31a_metrics.cli.demo", "Record a small workflow and look at the review of it."),

@@ -28,5 +28,6 @@ from m31a_metrics.review.glance import glance
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """This machine on one screen: the last sessions, their cost, the tools to look at."""
-    sessions = read(ctx, None).sessions
-    emit(ctx, glance(sessions, datetime.now().astimezone(), whole=not wants_text(ctx)))
+    reading = read(ctx, None)
+    now = datetime.now().astimezone()
+    emit(ctx, glance(reading.sessions, now, reading.facts, whole=not wants_text(ctx)))

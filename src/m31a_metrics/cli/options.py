@@ -132,7 +132,7 @@ def slice_options(function: _Decorated) -> _Decorated:
 
 
 def _keep_slice(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
-    if not value:
+    if value is None or value == ():
         return
     kept = ctx.meta.setdefault(_SLICE, {})
     name = str(parameter.name)

@@ -19,7 +19,7 @@ from m31a_metrics.review.phases import phases
 @click.command(
     epilog=examples(
         ("m31 phases", "of all sessions"),
-        ("m31 phases --days 30", "of the last month"),
+        ("m31 phases --since 30d", "of the last month"),
         ("m31 phases last", "of the latest session, with its outcomes"),
     )
 )

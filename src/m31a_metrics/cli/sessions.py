@@ -46,4 +46,5 @@ def command(ctx: click.Context, limit: int | None, everything: bool) -> None:
     text = wants_text(ctx)
     if limit is None and not everything and text and sys.stdout.isatty():
         limit = ROWS_ON_TERMINAL
-    emit(ctx, [sessions(read(ctx, None).sessions, limit, whole=not text)])
+    reading = read(ctx, None)
+    emit(ctx, [sessions(reading.sessions, limit, reading.facts, whole=not text)])

@@ -21,6 +21,7 @@ from m31a_metrics.review.show import show
         ("m31 show", "the session with the latest event"),
         ("m31 show 3f2a", "any unique beginning of an id will do"),
         ("m31 show ./METRICS.json", "a file or a session directory, M31A's too"),
+        ("m31 show ./0b7e2f14.jsonl", "another agent's transcript"),
         ("m31 show last --json", "its tables as one JSON object"),
     )
 )
@@ -31,9 +32,12 @@ from m31a_metrics.review.show import show
 def command(ctx: click.Context, name: str | None) -> None:
     """What happened in one session: phases, self-heals, tools, tokens and cost.
 
-    Percentiles and models come from its journals; a session that M31A wrote has none and
-    shows a dash there. Without ID it is the session with the latest event.
+    Other agents' sessions are found by their ids, too, and by the path of a transcript.
+    Percentiles and models come from journals and transcripts; a session that M31A wrote
+    has none and shows a dash there. Without ID it is the session with the latest event.
     """
     reading = read(ctx, name or "last")
     whole = not wants_text(ctx)
-    emit(ctx, show(reading.sessions[0], reading.detail, whole=whole))
+    session = reading.sessions[0]
+    told = reading.summaries.get(session.session_id)
+    emit(ctx, show(session, reading.detail, told, whole=whole))

@@ -35,4 +35,5 @@ def command(ctx: click.Context, name: str | None) -> None:
     calls together. A dash stands where only a METRICS.json is.
     """
     reading = read(ctx, name, journals=True)
-    emit(ctx, [tools(reading.sessions, reading.durations)])
+    table = tools(reading.sessions, reading.durations, transcripts=bool(reading.summaries))
+    emit(ctx, [table])

@@ -157,7 +157,7 @@ class Collector(Keeping):
         with self._lock:
             if event.id is not None and event.id in self._before.ids:
                 return
-            if not self._tally.add(event):
+            if not self._tally.add(event, next(self._places)):
                 return
         self._stopped = False
         if self._journal:

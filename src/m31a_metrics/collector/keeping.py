@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from _thread import RLock
 from time import time_ns
+from itertools import count
 from typing import Any
 
 from m31a_metrics import events
@@ -44,6 +45,7 @@ class Keeping(RecordMethods):
         self._succeeded: dict[str, tuple[bytes, ToolCount]] = {}
         self._failed: dict[str, tuple[bytes, ToolCount]] = {}
         self._tally = Tally()  # what this Collector counted
+        self._places = count(1)  # of events of one moment: as their lines in a journal
         self._before = Tally()  # what others counted, as of the last look at the disk
         self._unjournalled: Tally | None = None  # what no journal took
         self._writer: Writer | None = None

@@ -3,6 +3,8 @@
 from m31a_metrics.table import Column, Unit
 
 SESSION = Column("session_id", "Session")
+AGENT = Column("agent", "Agent")
+PROJECT = Column("project", "Project")
 TOOL = Column("name", "Tool")
 PHASE = Column("phase", "Phase")
 MODEL = Column("model", "Model")

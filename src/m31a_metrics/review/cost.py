@@ -51,13 +51,15 @@ def cost(sessions: Sequence[SessionMetrics], models: Sequence[ModelMetric]) -> l
     """Show what sessions cost. `models` come from the journals."""
     sums = totals(sessions)
     return [
-        _by_phase(sessions, sums),
+        _by_phase(sessions, models, sums),
         _by_model(sessions, models, sums),
         _by_session(sessions, sums),
     ]
 
 
-def _by_phase(sessions: Sequence[SessionMetrics], sums: Totals) -> Table:
+def _by_phase(
+    sessions: Sequence[SessionMetrics], models: Sequence[ModelMetric], sums: Totals
+) -> Table:
     """Show LLM use by phase, the dearest first."""
     rows = sorted(llm_sums(sessions), key=_by_cost)
     table = Table(
@@ -65,7 +67,7 @@ def _by_phase(sessions: Sequence[SessionMetrics], sums: Totals) -> Table:
         BY_PHASE,
         [
             (
-                row.phase,
+                row.phase or None,
                 row.interaction_count,
                 row.prompt_tokens,
                 row.completion_tokens,
@@ -79,7 +81,12 @@ def _by_phase(sessions: Sequence[SessionMetrics], sums: Totals) -> Table:
         empty("LLM calls", "Record one: `m31 record llm --help`.", sessions),
     )
     if rows:
-        table.notes = [_in_all(sums, scope(sessions)), *unpriced(sums.unpriced_tokens)]
+        table.notes = [
+            _in_all(sums, scope(sessions)),
+            *unpriced(sums.unpriced_tokens, model_sums(models)),
+        ]
+        if any(not row.phase for row in rows):
+            table.notes.append("A dash: a transcript, which does not name its phases.")
     return table
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from m31a_metrics.model import SessionMetrics, ToolMetric
 from m31a_metrics.review import columns
-from m31a_metrics.review.sessions import columns_for, session_rows
+from m31a_metrics.review.sessions import NO_FACTS, session_table
 from m31a_metrics.review.sums import known_cost_usd, ratio, tool_sums, totals
 from m31a_metrics.review.words import NOTHING_YET, unpriced
 from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.transcript import Facts
 
 LAST_SESSIONS = 5
 TOP_TOOLS = 5
@@ -42,17 +43,22 @@ FAILING = [
 
 
 def glance(
-    sessions: Sequence[SessionMetrics], now: datetime, *, whole: bool = False
+    sessions: Sequence[SessionMetrics],
+    now: datetime,
+    facts: Mapping[str, Facts] = NO_FACTS,
+    *,
+    whole: bool = False,
 ) -> list[Table]:
     """Show sessions (latest first) at the time `now`, whose time zone decides what a day is.
 
-    `whole` adds the columns that a terminal has no room for.
+    `facts` tell, by session id, whose transcript a session is. `whole` adds the columns
+    that a terminal has no room for.
     """
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     first_day = today - timedelta(days=DAYS - 1)
     recent = [session for session in sessions if session.updated_at >= first_day]
-    shown = sessions[:LAST_SESSIONS]
-    last = Table("Last sessions", columns_for(whole), session_rows(shown, whole), NOTHING_YET)
+    last = session_table("Last sessions", sessions, LAST_SESSIONS, facts, whole=whole)
+    last.empty = NOTHING_YET
     return [last, _totals(sessions, recent, today), *_tools(sessions, recent)]
 
 

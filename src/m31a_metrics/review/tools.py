@@ -25,11 +25,22 @@ COLUMNS = [
     Column("wait_ms", "Waited", Unit.MS),
 ]
 
+ELAPSED_ONLY = (
+    "The time of the others may hold a person's wait, which a transcript does not always tell "
+    "apart, or they have no journal: they count in Total and Avg only."
+)
 
-def tools(sessions: Sequence[SessionMetrics], durations: Sequence[ToolDurations]) -> Table:
+
+def tools(
+    sessions: Sequence[SessionMetrics],
+    durations: Sequence[ToolDurations],
+    *,
+    transcripts: bool = False,
+) -> Table:
     """Show the tools of sessions, the most time first.
 
     `durations` come from the journals; a tool that is not among them gets dashes.
+    `transcripts` says that other agents' sessions are among these.
     """
     metrics = sorted(tool_sums(sessions), key=_by_time)
     known = {one.name: one for one in durations}
@@ -39,7 +50,7 @@ def tools(sessions: Sequence[SessionMetrics], durations: Sequence[ToolDurations]
         COLUMNS,
         [_row(metric, known.get(metric.name), whole_ms) for metric in metrics],
         empty("tool calls", "Record one: `m31 run -- COMMAND`.", sessions),
-        _notes(metrics, known),
+        _notes(metrics, known, transcripts),
     )
 
 
@@ -64,11 +75,18 @@ def _row(metric: ToolMetric, durations: ToolDurations | None, whole_ms: int) -> 
     )
 
 
-def _notes(metrics: Sequence[ToolMetric], known: dict[str, ToolDurations]) -> list[str]:
+def _notes(
+    metrics: Sequence[ToolMetric], known: dict[str, ToolDurations], transcripts: bool
+) -> list[str]:
     call_count = sum(metric.call_count for metric in metrics)
     timed_count = sum(known[metric.name].count for metric in metrics if metric.name in known)
     if timed_count >= call_count:
         return []
+    if transcripts:
+        return [
+            f"p50 to max are of {timed_count:,} of the {call_count:,} calls.",
+            ELAPSED_ONLY,
+        ]
     if not timed_count:
         return ["No percentiles: they need a journal, and METRICS.json alone holds sums."]
     timed = f"p50 to max are of {timed_count:,} of the {call_count:,} calls"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from m31a_metrics.model import SessionMetrics
+from m31a_metrics.model import ModelMetric, SessionMetrics
 
 NOTHING_YET = (
     "Nothing is recorded here yet. Record a command: `m31 run -- COMMAND`, "
@@ -28,8 +28,19 @@ def empty(what: str, how: str, sessions: Sequence[SessionMetrics]) -> str:
     return f"The {len(sessions):,} sessions have no {what}. {how}"
 
 
-def unpriced(tokens: int) -> list[str]:
-    """Say that a cost is not all of it, where it is not."""
+def unpriced(tokens: int, models: Iterable[ModelMetric] = ()) -> list[str]:
+    """Say that a cost is not all of it, where it is not, and of which models the rest is."""
     if not tokens:
         return []
-    return [f"{tokens:,} tokens are unpriced (nobody gave their cost), so cost leaves them out."]
+    said = f"{tokens:,} tokens are unpriced (nobody gave their cost), so cost leaves them out."
+    named = sorted(
+        (model for model in models if model.unpriced_tokens and model.model),
+        key=lambda model: -model.unpriced_tokens,
+    )
+    if not named:
+        return [said]
+    parts = [f"{model.model} ({model.unpriced_tokens:,})" for model in named]
+    rest = tokens - sum(model.unpriced_tokens for model in named)
+    if rest > 0:
+        parts.append(f"models that nobody named ({rest:,})")
+    return [said, f"Unpriced: {', '.join(parts)}."]

@@ -13,12 +13,10 @@ not tell (docs/journal.md).
 
 from __future__ import annotations
 
-import fcntl
 import os
-from _thread import get_ident
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from time import monotonic, sleep, time_ns
+from time import time_ns
 
 import msgspec
 
@@ -27,30 +25,18 @@ from m31a_metrics.errors import DamagedMetrics, SessionHasJournals, StorageError
 from m31a_metrics.events import Event, SessionStart, encode
 from m31a_metrics.journal import Journal, Trimmed, Writer
 from m31a_metrics.model import SessionDetail, SessionMetrics
+from m31a_metrics.session.covered import covered_lengths, covered_note
+from m31a_metrics.session.lock import LOCK_TIMEOUT_S, locked
 from m31a_metrics.tally import Price, Tally, fold
 
 BASE = "base.json"
 COVERED = ".covered"
 LOCK = ".lock"
 
-_LOCK_TIMEOUT_S = 10.0
-"""A holder that was stopped, not killed, must not hang a host for ever."""
 _REFRESH_TIMEOUT_S = 2.0
 
 REFRESH_BYTES = 1 << 20
 """Journals up to here are folded in some 20 ms, which is less than starting Python."""
-
-
-class Covered(msgspec.Struct):
-    """Which METRICS.json this is about, and how many bytes of each journal are in it.
-
-    `crc32` is that of METRICS.json followed by `journals` as it stands in the file: a
-    length with a flipped bit could hide events from every reader.
-    """
-
-    size: int
-    crc32: int
-    journals: msgspec.Raw
 
 
 class Own(msgspec.Struct):
@@ -200,27 +186,12 @@ class Session:
         return [journal.trim(self.events, name, dry=dry) for name in self._journal_names()]
 
     @contextmanager
-    def locked(self, timeout_s: float = _LOCK_TIMEOUT_S) -> Iterator[None]:
+    def locked(self, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
         """Hold the lock under which METRICS.json, base and `.covered` are rewritten."""
         store.make_directory(self.directory)
         store.make_directory(self.events)
-        path = f"{self.events}/{LOCK}"
-        holder = (path, get_ident())
-        if holder in _held:
-            # We are a signal handler in the middle of ourselves: one lock for both.
-            _wait_for(_held[holder], path, timeout_s)
+        with locked(f"{self.events}/{LOCK}", timeout_s):
             yield
-            return
-        descriptor = _held[holder] = store.open_file(path, os.O_RDWR | os.O_CREAT)
-        try:
-            _wait_for(descriptor, path, timeout_s)
-            yield
-        finally:
-            if holder in _held:  # no fork has let go of it
-                # Unlocked, not only closed: a child forked this moment shares the lock.
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
-                del _held[holder]
-                os.close(descriptor)
 
     def forget_sums(self) -> None:
         """Set METRICS.json and base aside, for a Collector that knows all they hold.
@@ -265,9 +236,7 @@ class Session:
         # METRICS.json first: killed in between, the old `.covered` fits no file and
         # the next reader folds, which is right, only slower.
         store.replace(self.metrics_path, data)
-        lengths = msgspec.json.encode(covered)
-        note = Covered(len(data), _checksum(data, lengths), msgspec.Raw(lengths))
-        store.replace(f"{self.events}/{COVERED}", msgspec.json.encode(note), sync=False)
+        store.replace(f"{self.events}/{COVERED}", covered_note(data, covered), sync=False)
         return others
 
     def _is_joined(self) -> bool:
@@ -350,54 +319,7 @@ class Session:
     def _covered(self, data: bytes) -> dict[str, int] | None:
         """How much of each journal is in this METRICS.json; None where nobody noted it."""
         note = store.read(f"{self.events}/{COVERED}")
-        if note is None:
-            return None
-        try:
-            covered = msgspec.json.decode(note, type=Covered)
-            if (covered.size, covered.crc32) != (len(data), _checksum(data, covered.journals)):
-                return None
-            return msgspec.json.decode(covered.journals, type=dict[str, int])
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return None
-
-
-def _checksum(metrics: bytes, lengths: bytes | msgspec.Raw) -> int:
-    from binascii import crc32  # a library of its own to load, and not for recording
-
-    return crc32(lengths, crc32(metrics))
-
-
-_held: dict[tuple[str, int], int] = {}
-"""The descriptors of locks that are held or waited for, by path and thread."""
-
-
-def _let_go() -> None:
-    """In a forked child: the lock is the parent's, also when that is killed while it holds it."""
-    for descriptor in _held.values():
-        os.close(descriptor)  # not LOCK_UN, which would unlock the parent's
-    _held.clear()
-
-
-os.register_at_fork(after_in_child=_let_go)
-
-
-def _wait_for(descriptor: int, path: str, timeout_s: float) -> None:
-    deadline = monotonic() + timeout_s
-    pause_s = 0.001
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if monotonic() > deadline:
-                raise StorageError(
-                    f"{path} has been held by another process for {timeout_s:.0f} s; "
-                    "find it with `fuser` and let it go on"
-                ) from None
-        except OSError as error:
-            raise StorageError(f"cannot lock {path}: {error.strerror}") from error
-        sleep(pause_s)
-        pause_s = min(pause_s * 2, 0.05)
+        return None if note is None else covered_lengths(note, data)
 
 
 def load(sessions_dir: str | os.PathLike[str], session_id: str) -> SessionMetrics | None:

@@ -1,0 +1,288 @@
+"""Other agents' transcripts written as sessions of our own: METRICS.json and a journal each.
+
+What a transcript comes to is made where it is read, in the worker processes, and staged
+beside the sessions. It is moved to its place when all are read: only then is it known
+which events another transcript of the same agent holds too. So an import that is killed
+leaves every session as it was or whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from m31a_metrics import codec, journal, sources, store
+from m31a_metrics.catalog.agents import Failure, Place, process_count
+from m31a_metrics.catalog.landing import has_others, holds, land, stage, staging
+from m31a_metrics.catalog.rates import pricer, remember
+from m31a_metrics.catalog.workers import work
+from m31a_metrics.config import Config
+from m31a_metrics.errors import InvalidSessionId, MetricsError, NotThisFormat
+from m31a_metrics.events import Event, SessionStart, encode
+from m31a_metrics.session import Session
+from m31a_metrics.tally import Tally
+from m31a_metrics.transcript import Damage, Transcript
+
+IMPORTED, UNCHANGED, SKIPPED, FAILED = "imported", "unchanged", "skipped", "failed"
+"""What became of a transcript. Skipped is one that is not to be imported; failed is one
+that cannot be read, or its session written."""
+
+RECORDED = "its session was recorded here already, and would count twice"
+COPY = "all that is in it is in another transcript, too"
+EMPTY = "nothing happened in it"
+
+
+class Imported(Struct):
+    """What became of one transcript; `reason` tells why it was skipped, or failed."""
+
+    agent: str
+    path: str
+    state: str
+    session_id: str = ""
+    reason: str = ""
+    event_count: int = 0
+    damage: Damage = field(default_factory=Damage)
+
+
+class Prepared(Struct, tag=True):
+    """A transcript that was read: `ids` are those of its events, for finding replays.
+
+    `staged` is where its session's directory stands ready; `is_there` tells that the
+    sessions directory holds just the same already, `problem` why it cannot be written.
+    """
+
+    agent: str
+    path: str
+    session_id: str
+    started_us: int
+    updated_us: int
+    event_count: int
+    ids: list[str]
+    damage: Damage
+    is_there: bool = False
+    staged: str = ""
+    problem: str = ""
+
+
+Outcome = Prepared | Failure
+
+
+def import_transcripts(
+    config: Config,
+    found: Sequence[Place],
+    progress: Callable[[int, int], None],
+    *,
+    dry: bool = False,
+    since_us: int = 0,
+    processes: int | None = None,
+) -> list[Imported]:
+    """Import transcripts into `config.sessions_dir`; tell of each what became of it.
+
+    A Place without an agent is a bare file, told by its first records. `dry` writes
+    nothing. Transcripts without an event since `since_us` are passed over. An event that
+    several transcripts of an agent hold counts in the one that began first. Raises
+    StorageError where `sessions_dir` cannot be written to.
+    """
+    with staging(config.sessions_dir, dry) as folder:
+        price = pricer(config)
+        reader = _Reader(config.sessions_dir, folder, price, since_us)
+        sizes = [place.size for place in found]
+        read: list[tuple[Place, Prepared]] = []
+        results: list[Imported] = []
+        if processes is None:
+            processes = process_count(sizes)
+        outcomes = work(found, sizes, reader.prepare, Outcome, processes)  # type: ignore[arg-type]  # a union is a type to msgspec
+        for done, (index, outcome) in enumerate(outcomes):
+            progress(done, len(found))
+            place = found[index]
+            if isinstance(outcome, Failure):
+                results.append(Imported(place.agent, place.path, FAILED, reason=outcome.reason))
+            else:
+                read.append((place, outcome))
+        progress(len(found), len(found))
+        results += _settle(read, reader, dry)
+        if not dry:
+            remember(config, price)
+    return results
+
+
+def session_name(agent: str, native_id: str, path: str) -> str:
+    """The session directory of a transcript: its own id, or one that is made of it.
+
+    The path tells transcripts apart that have no id.
+    """
+    try:
+        return store.check_session_id(native_id)
+    except InvalidSessionId:
+        return _derived(agent, native_id or path)
+
+
+def journal_name(agent: str) -> str:
+    """The journal that an import of an agent's transcript is."""
+    return f"import-{agent}{journal.SUFFIX}"
+
+
+def _derived(agent: str, identity: str) -> str:
+    from hashlib import sha256
+
+    digest = sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{agent}-{digest[:16]}"
+
+
+class _Reader:
+    """Reads transcripts, in whatever process, and stages the sessions that they are."""
+
+    def __init__(
+        self, sessions_dir: str, staging: str | None, price: Callable[..., float | None], since: int
+    ) -> None:
+        self.sessions_dir = sessions_dir
+        self._staging = staging
+        self._price = price
+        self._since_us = since
+        self._numbers = count()
+
+    def prepare(
+        self, place: Place, skip: frozenset[str] = frozenset(), *, apart: bool = False
+    ) -> Outcome:
+        """Read a transcript without the events whose ids are in `skip`.
+
+        `apart`: its session's directory is another transcript's, so it gets one after
+        its path.
+        """
+        try:
+            return self._prepare(place, skip, apart)
+        except (MetricsError, ValueError) as error:
+            # ValueError: a figure that METRICS.json cannot hold, a name that is no text.
+            named = str(error) if place.path in str(error) else f"{place.path}: {error}"
+            return Failure(place.path, named)
+
+    def _prepare(self, place: Place, skip: frozenset[str], apart: bool) -> Prepared:
+        agent, transcript = _read(place, skip)
+        facts = transcript.facts
+        session_id = session_name(agent, facts.native_id, place.path)
+        if apart:
+            session_id = _derived(agent, place.path)
+        tally = Tally(self._price)
+        events = _from_start(transcript)
+        kept = [event for order, event in enumerate(events) if tally.add(event, order)]
+        lines = b"\n".join(map(encode, kept)) + b"\n"
+        metrics = codec.encode(tally.metrics(session_id))
+        name = journal_name(agent)
+        prepared = Prepared(
+            agent,
+            place.path,
+            session_id,
+            facts.started_us,
+            tally.updated_us,
+            sum(type(event) is not SessionStart for event in kept),
+            sorted(tally.ids),
+            transcript.damage,
+        )
+        if not prepared.event_count or not self.is_wanted(prepared):
+            return prepared
+        try:
+            if holds(Session(self.sessions_dir, session_id), name, lines, metrics):
+                prepared.is_there = True
+            elif self._staging is not None:
+                prepared.staged = f"{self._staging}/{os.getpid()}-{next(self._numbers)}"
+                stage(prepared.staged, name, lines, metrics)
+        except MetricsError as error:
+            prepared.problem = str(error)
+        return prepared
+
+    def is_wanted(self, prepared: Prepared) -> bool:
+        """Tell whether a transcript has an event in the time that was asked for."""
+        return prepared.updated_us >= self._since_us
+
+
+def _read(place: Place, skip: frozenset[str]) -> tuple[str, Transcript]:
+    """Read a transcript; the agent is the one who wrote it, whoever keeps it."""
+    if os.path.isdir(place.path):
+        raise NotThisFormat(f"{place.path} is a folder; name the transcripts in it")
+    if place.agent:
+        transcript = sources.source(place.agent).read(place.path, skip)
+        return transcript.facts.agent or place.agent, transcript
+    agent, transcript = sources.detect(place.path)
+    if skip:
+        transcript = sources.source(agent).read(place.path, skip)
+    return transcript.facts.agent or agent, transcript
+
+
+def _from_start(transcript: Transcript) -> list[Event]:
+    """The events, led by who ran where: a journal tells it where nothing else does."""
+    events = transcript.events
+    if not events or any(type(event) is SessionStart for event in events):
+        return events
+    facts = transcript.facts
+    start = SessionStart(
+        t_us=events[0].t_us,
+        agent=facts.agent,
+        version=facts.version or None,
+        native_id=facts.native_id or None,
+        project=facts.project or None,
+        branch=facts.branch or None,
+    )
+    return [start, *events]
+
+
+def _settle(read: list[tuple[Place, Prepared]], reader: _Reader, dry: bool) -> Iterator[Imported]:
+    """Take out what other transcripts hold too, and put each session where it belongs.
+
+    Replays are rare, so a transcript that holds some is simply read again without them.
+    """
+    read.sort(key=lambda pair: (pair[1].started_us, pair[0].path))
+    seen: dict[str, set[str]] = {}
+    taken: set[str] = set()
+    for place, prepared in read:
+        known = seen.setdefault(prepared.agent, set())
+        replayed = known.intersection(prepared.ids)
+        apart = prepared.session_id in taken
+        if replayed and len(replayed) == len(prepared.ids):
+            yield _skipped(prepared, COPY)
+            continue
+        if (replayed or apart) and reader.is_wanted(prepared):
+            again = reader.prepare(place, frozenset(replayed), apart=apart)
+            if isinstance(again, Failure):
+                yield Imported(prepared.agent, place.path, FAILED, reason=again.reason)
+                continue
+            prepared = again
+        known.update(prepared.ids)
+        if not prepared.event_count:
+            yield _skipped(prepared, EMPTY)
+        elif reader.is_wanted(prepared):
+            taken.add(prepared.session_id)
+            yield _put(Session(reader.sessions_dir, prepared.session_id), prepared, dry)
+
+
+def _skipped(prepared: Prepared, reason: str) -> Imported:
+    return Imported(prepared.agent, prepared.path, SKIPPED, reason=reason, damage=prepared.damage)
+
+
+def _put(session: Session, prepared: Prepared, dry: bool) -> Imported:
+    """Move a staged session to its directory, unless somebody else records into that."""
+    name = journal_name(prepared.agent)
+    result = Imported(
+        prepared.agent,
+        prepared.path,
+        UNCHANGED if prepared.is_there else IMPORTED,
+        prepared.session_id,
+        event_count=prepared.event_count,
+        damage=prepared.damage,
+    )
+    try:
+        # Also before the lock, which makes files where there were none.
+        if has_others(session, name):
+            return replace(result, state=SKIPPED, reason=RECORDED)
+        if prepared.problem:
+            return replace(result, state=FAILED, reason=prepared.problem)
+        if dry or prepared.is_there:
+            return result
+        if not land(prepared.staged, session, name):
+            return replace(result, state=SKIPPED, reason=RECORDED)
+    except MetricsError as error:
+        return replace(result, state=FAILED, reason=str(error))
+    return result

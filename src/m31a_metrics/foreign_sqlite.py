@@ -1,0 +1,84 @@
+"""Connecting to a SQLite database that another program writes, leaving nothing beside it.
+
+A plain reader of a database in WAL mode makes `-wal` and `-shm` files where there are none,
+and leaves them there. A writer killed at the right moment leaves `-wal` without `-shm`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from urllib.parse import quote
+
+MAGIC = b"SQLite format 3\0"
+
+_WAL = 2
+_VERSION_AT = 18  # in the file's header: 2 means that changes are written ahead
+_PATIENCE_S = 5.0
+_VALUE_BYTES_MAX = 2**25  # no request to a model may be longer
+
+
+class Changed(Exception):
+    """What was read may be half of an old state and half of a new one: read again."""
+
+
+def is_database(path: str) -> bool:
+    """Whether a file is SQLite's. Raises OSError."""
+    with open(path, "rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
+@contextmanager
+def connected(path: str) -> Iterator[sqlite3.Connection]:
+    """Connect for reading one state of a database, whatever is written meanwhile.
+
+    Raises Changed on leaving if there was no such state, sqlite3.Error and OSError.
+    """
+    wal = f"{path}-wal"
+    if not _writes_ahead(path):
+        yield from _reading(path, "mode=ro")
+    elif not _size(wal):
+        # All is in the file itself. SQLite's locks cannot be taken without making files.
+        before = _stamp(path)
+        yield from _reading(path, "mode=ro&immutable=1")
+        if _stamp(path) != before:
+            raise Changed(path)
+    elif os.path.exists(f"{path}-shm"):
+        yield from _reading(path, "mode=ro&readonly_shm=1")
+    else:
+        with tempfile.TemporaryDirectory(prefix="m31a-") as folder:
+            copy = f"{folder}/copy.db"
+            shutil.copyfile(path, copy)
+            shutil.copyfile(wal, f"{copy}-wal")
+            yield from _reading(copy, "mode=rw")
+
+
+def _reading(path: str, how: str) -> Iterator[sqlite3.Connection]:
+    uri = f"file:{quote(os.path.abspath(path))}?{how}"
+    with closing(sqlite3.connect(uri, _PATIENCE_S, uri=True, isolation_level=None)) as connection:
+        connection.text_factory = bytes
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _VALUE_BYTES_MAX)
+        connection.execute("BEGIN")
+        yield connection
+
+
+def _writes_ahead(path: str) -> bool:
+    with open(path, "rb") as file:
+        header = file.read(_VERSION_AT + 1)
+    return header[_VERSION_AT:] == bytes([_WAL])
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except FileNotFoundError:
+        return 0
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    stat = os.stat(path)
+    return stat.st_mtime_ns, stat.st_size

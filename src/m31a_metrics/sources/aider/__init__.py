@@ -1,0 +1,178 @@
+"""Aider: its analytics log, which a user has to ask for (`--analytics-log FILE`).
+
+It tells when a message was sent to a model, and how many tokens it took and what it cost;
+in whole seconds, cached tokens not apart, and no tools. A session's path is
+`<log>::<second of its beginning>`; the path of the log itself stands for all of them.
+
+The chat history (.aider.chat.history.md) is not read: of times it has only that of a
+session's start, it names no model for a message, and it rounds tokens ("12k sent") and cost.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+
+from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
+from m31a_metrics.events import LLMInteraction, Mode, SessionStart, UserTurn
+from m31a_metrics.figures import model_name, stated_cost, text, tokens
+from m31a_metrics.model import Usage
+from m31a_metrics.sources.aider.log import SENDING, SENT, Entry, Log, Session, read_log
+from m31a_metrics.timestamps import unix_us
+from m31a_metrics.transcript import Damage, Facts, Transcript
+
+NAME = "aider"
+
+_WITHIN = "::"
+
+# In Aider's configuration, and in a file of environment variables.
+_SETTING = re.compile(
+    r"""^(?:analytics-log\s*:|(?:export\s+)?AIDER_ANALYTICS_LOG\s*=)\s*["']?([^"'#\n]+)""",
+    re.MULTILINE,
+)
+_SETTINGS = (".aider.conf.yml", ".env")
+_SETTINGS_CHARS = 2**20
+
+
+def find(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield every session that sent a message, in the logs that the user's settings name.
+
+    They stand in AIDER_ANALYTICS_LOG, or in the files that Aider reads: in the home, the
+    current folder (PWD) and the root of its repository.
+    """
+    for path in dict.fromkeys(_logs(environ)):
+        try:
+            log = _log(path)
+        except (NotThisFormat, StorageError):
+            continue
+        for session in log.sessions:
+            if session.sent:
+                yield f"{path}{_WITHIN}{session.key}"
+
+
+def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
+    """Read a session, or a whole log as one.
+
+    Raises NotThisFormat, SessionNotFound, StorageError.
+    """
+    file, _, key = path.rpartition(_WITHIN)
+    if not file or os.path.exists(path):
+        file, key = path, ""
+    log = _log(file)
+    sessions = [session for session in log.sessions if key in ("", session.key)]
+    if not sessions:
+        raise SessionNotFound(f"{file} holds no session {key}")
+    damage = Damage(log.damage.count, list(log.damage.reasons))
+    transcript = Transcript(Facts(NAME), damage=damage)
+    for session in sessions:
+        _fold(session, transcript, skip)
+    transcript.events.sort(key=lambda event: event.t_us)
+    facts = transcript.facts
+    only = sessions[0] if len(sessions) == 1 else None
+    facts.native_id = _id(only) if only else sessions[0].user_id
+    start = SessionStart(
+        t_us=facts.started_us,
+        agent=NAME,
+        version=facts.version or None,
+        native_id=facts.native_id or None,
+    )
+    transcript.events.insert(0, start)
+    return transcript
+
+
+def _fold(session: Session, transcript: Transcript, skip: frozenset[str]) -> None:
+    facts = transcript.facts
+    mode = ""
+    number = 0
+    t_us = session.began_us
+    for entry in session.entries:
+        t_us = unix_us(entry.time) or t_us
+        facts.started_us = min(facts.started_us or t_us, t_us)
+        facts.ended_us = max(facts.ended_us, t_us)
+        facts.version = facts.version or text(entry.properties.aider_version)
+        if entry.event == SENDING:
+            # Also when Aider itself asks again, about what a linter or a test said.
+            transcript.events.append(UserTurn(t_us=t_us))
+        elif entry.event == SENT:
+            number += 1
+            if mode != (mode := text(entry.properties.edit_format) or mode):
+                transcript.events.append(Mode(t_us=t_us, mode=mode))
+            _count(_response(entry, t_us, f"{_id(session)}:{number}"), transcript, skip)
+
+
+def _response(entry: Entry, t_us: int, key: str) -> LLMInteraction | None:
+    said = entry.properties
+    provider, _, rest = text(said.main_model).partition("/")
+    model = model_name(provider, rest) if rest else provider
+    used = Usage(tokens(said.prompt_tokens), tokens(said.completion_tokens))
+    if not used.total:
+        return None
+    return LLMInteraction(
+        id=key,
+        t_us=t_us,
+        phase="",
+        usage=used,
+        cost=stated_cost(said.cost, model),
+        model=model or None,
+    )
+
+
+def _count(event: LLMInteraction | None, transcript: Transcript, skip: frozenset[str]) -> None:
+    if event is None:
+        return
+    effects, models = transcript.effects, transcript.facts.models
+    effects.lines += 1
+    if event.id in skip:
+        effects.replayed_responses += 1
+        effects.replayed_tokens += event.usage.total
+        return
+    effects.responses += 1
+    transcript.events.append(event)
+    if event.model and event.model not in models:
+        models.append(event.model)
+
+
+def _id(session: Session) -> str:
+    return f"{session.user_id}-{session.key}" if session.user_id else session.key
+
+
+def _log(path: str) -> Log:
+    try:
+        stat = os.stat(path)
+        return read_log(path, (stat.st_mtime_ns, stat.st_size))
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _logs(environ: Mapping[str, str]) -> Iterator[str]:
+    home, here = environ.get("HOME", ""), environ.get("PWD", "")
+    named = environ.get("AIDER_ANALYTICS_LOG")
+    if named:
+        yield _path(named, here, home)
+    for folder in dict.fromkeys((home, _repository(here), here)):
+        for name in _SETTINGS if folder else ():
+            for value in _settings(f"{folder}/{name}"):
+                yield _path(value.strip(), here, home)
+
+
+def _path(named: str, here: str, home: str) -> str:
+    if named.startswith("~/"):
+        named = home + named[1:]
+    return os.path.normpath(os.path.join(here, named))
+
+
+def _repository(folder: str) -> str:
+    while folder and folder != os.sep:
+        if os.path.exists(f"{folder}/.git"):
+            return folder
+        folder = os.path.dirname(folder)
+    return ""
+
+
+def _settings(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return _SETTING.findall(file.read(_SETTINGS_CHARS))
+    except OSError:
+        return []

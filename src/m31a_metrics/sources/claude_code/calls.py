@@ -1,0 +1,214 @@
+"""Tool calls and their results, paired by id; the result says whether it went well."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from m31a_metrics.events import ToolCall
+from m31a_metrics.failures import failure_line
+from m31a_metrics.figures import call_key, error_text, text
+from m31a_metrics.jsonlines import UNREADABLE
+from m31a_metrics.sources.claude_code.durations import may_ask, may_queue, said_ms, spent
+from m31a_metrics.sources.claude_code.records import Block, Input, Result, ToolUseResult
+from m31a_metrics.timestamps import millis, span_ms
+from m31a_metrics.transcript import Call
+
+AGENTS = frozenset(("Agent", "Task"))
+"""Tools that start a subagent, new name and old."""
+
+_SHELLS = frozenset(("Bash", "PowerShell"))
+_FAILED = frozenset(("canceled", "cancelled", "error", "failed", "killed"))
+# How a result begins that says the tool never ran. What follows was said by a person, or is
+# about what they asked for, so none of it goes into the failure line.
+_DENIALS = {
+    "The user doesn't want to proceed with this tool use": "Permission denied by the user",
+    "The user doesn't want to take this action right now": "Permission denied by the user",
+    "Permission for this tool use was denied": "Permission denied by the user",
+    "User rejected tool use": "Permission denied by the user",
+    "Permission for this action was denied": "Permission denied by auto mode",
+    "Permission to use ": "Permission denied by a rule",
+    "Claude requested permissions to ": "Permission not granted",
+}
+
+
+_TOGETHER_MAX = 32
+"""So many calls of one response are looked at for one that held the next one up."""
+
+
+class _Said(Struct):
+    text: str = ""
+
+
+# The same mistakes come again and again, and to normalise one takes up to a millisecond.
+_known_line = lru_cache(maxsize=128)(failure_line)
+_KNOWN_LENGTH_MAX = 16_384
+
+_content_decoder = Decoder(str | list[_Said] | None)
+
+
+class Calls:
+    """The tool calls of one session by id, and what is known of those that still run."""
+
+    def __init__(self) -> None:
+        self.all: list[Call] = []
+        self._latest: dict[str, Call] = {}
+        self._done: dict[str, list[Call]] = {}
+        self._began_us: dict[str, int] = {}
+        self._ran_ms: dict[str, float] = {}
+
+    def use(self, block: Block, t_us: int, response: str, subagent: str, mode: str) -> None:
+        """Take a call; one that is copied from elsewhere in the session is passed over."""
+        given_id = block.id or ""
+        call_id = call_key(given_id, t_us)
+        known = self._latest.get(given_id)
+        if known is not None and known.id == call_id:
+            return
+        given = block.input
+        command, paths = _purpose(given) if type(given) is Input else ("", ())
+        call = Call(
+            call_id,
+            t_us,
+            block.name or "unknown",
+            command,
+            paths,
+            response=response,
+            subagent=subagent,
+            mode=mode,
+        )
+        self.all.append(call)
+        if given_id:
+            self._latest[given_id] = call
+
+    def running(self, call_id: str, t_us: int, elapsed_s: object) -> None:
+        """Take a shell's word that it has been running for so many seconds."""
+        elapsed_ms = millis(elapsed_s, 1_000)
+        if elapsed_ms is not None:
+            # The first word is the best one: later ones lag.
+            self._began_us.setdefault(call_id, t_us - round(elapsed_ms * 1_000))
+
+    def ran(self, call_id: str, elapsed_ms: object) -> None:
+        """Take a server's word that a call has run for so many milliseconds."""
+        ran_ms = millis(elapsed_ms)
+        if ran_ms is not None:
+            self._ran_ms[call_id] = ran_ms
+
+    def result(
+        self, block: Block, t_us: int, said: ToolUseResult, denied: bool = False
+    ) -> tuple[Call, ToolCall] | None:
+        """Take a result; return the call and its event, None if there is no such call."""
+        given_id = block.tool_use_id or ""
+        call = self._latest.get(given_id)
+        if call is None or call.success is not None:
+            return None
+        call.end_us = t_us
+        call.success = _succeeded(call.tool, block, said)
+        error = None
+        if not call.success:
+            why = _why(block, said)
+            error = _denial(why)
+            denied = denied or bool(error)
+            error = error or _line(why) or None
+            call.error = error_text(why)
+        time = spent(
+            call.tool,
+            call.mode,
+            span_ms(call.t_us, t_us),
+            self._run_ms(call, given_id, said),
+            denied=denied,
+            queued=self._was_queued(call),
+        )
+        return call, ToolCall(
+            id=call.id,
+            t_us=t_us,
+            name=call.tool,
+            success=call.success,
+            duration_ms=time.duration_ms,
+            wait_ms=time.wait_ms,
+            error=error,
+            elapsed_only=time.elapsed_only,
+            subagent=call.subagent or None,
+        )
+
+    def asking(self) -> dict[str, bool]:
+        """Return for each subagent with calls whether a person may have been asked about one."""
+        asking: dict[str, bool] = {}
+        for call in self.all:
+            if call.subagent:
+                asked = asking.get(call.subagent, False)
+                asking[call.subagent] = asked or may_ask(call.tool, call.mode)
+        return asking
+
+    def _was_queued(self, call: Call) -> bool:
+        done = self._done.setdefault(call.response, [])
+        queued = any(
+            before.t_us <= call.t_us < before.end_us and may_queue(call.tool, before.tool)
+            for before in done[-_TOGETHER_MAX:]
+        )
+        done.append(call)
+        return queued
+
+    def _run_ms(self, call: Call, given_id: str, said: ToolUseResult) -> float | None:
+        ran_ms = self._ran_ms.pop(given_id, None) if self._ran_ms else None
+        if ran_ms is None and self._began_us:
+            began_us = self._began_us.pop(given_id, None)
+            if began_us is not None:
+                ran_ms = span_ms(max(began_us, call.t_us), call.end_us)
+        if ran_ms is None and type(said) is Result:
+            ran_ms = said_ms(call.tool, said)
+        return ran_ms
+
+
+def _purpose(given: Input) -> tuple[str, tuple[str, ...]]:
+    """Return what tells best what a call is for, and the files and folders it names."""
+    named = (given.file_path, given.path, given.notebook_path)
+    paths = tuple([path for path in named if path and isinstance(path, str)])
+    if isinstance(given.command, str):
+        return given.command, paths
+    if given.subagent_type or given.description:
+        return f"{text(given.subagent_type)}: {text(given.description)}", paths
+    return text(given.skill or given.pattern or given.query or given.url), paths
+
+
+def _succeeded(tool: str, block: Block, said: ToolUseResult) -> bool:
+    if block.is_error:
+        return False
+    if type(said) is Result:
+        return not (
+            said.interrupted is True
+            or said.is_error is True
+            or said.success is False
+            or (said.error and isinstance(said.error, str))
+            or (tool in AGENTS and text(said.status) in _FAILED)
+        )
+    if block.is_error is None:
+        if isinstance(said, str) and said.startswith("Error: "):
+            return False
+        if tool in _SHELLS:
+            begins = memoryview(block.content)[:12].tobytes()
+            return not begins.startswith(b'"Exit code ') or begins == b'"Exit code 0'
+    return True
+
+
+def _why(block: Block, said: ToolUseResult) -> str:
+    try:
+        content = _content_decoder.decode(block.content) if block.content else None
+    except UNREADABLE:
+        content = None
+    if isinstance(content, list):
+        content = "\n".join(part.text for part in content)
+    if not content and isinstance(said, Result):
+        content = text(said.error)
+    if not content and isinstance(said, str):
+        content = said
+    return content or ""
+
+
+def _denial(why: str) -> str:
+    return next((line for start, line in _DENIALS.items() if why.startswith(start)), "")
+
+
+def _line(why: str) -> str:
+    return _known_line(why) if len(why) <= _KNOWN_LENGTH_MAX else failure_line(why)

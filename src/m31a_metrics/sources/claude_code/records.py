@@ -1,0 +1,203 @@
+"""The parts of Claude Code's records that are read; msgspec passes over all others.
+
+Types are as wide as the versions of Claude Code differ: an odd value in a part of little
+weight must not cost a response its tokens.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Annotated, Any
+
+from msgspec import Meta, Raw, Struct, field
+from msgspec.json import Decoder
+
+from m31a_metrics.figures import TOKENS_MAX
+
+Time = Annotated[datetime, Meta(tz=True)]
+
+# Endpoints that imitate Anthropic's write null for what they do not count.
+Count = Annotated[int, Meta(ge=0, le=TOKENS_MAX)] | None
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(at: datetime) -> int:
+    """Return Unix microseconds; negative before 1970."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+class _Record(Struct, gc=False):
+    pass
+
+
+class CacheCreation(_Record, gc=False):
+    """Cache writes by how long they are kept."""
+
+    ephemeral_5m_input_tokens: Count = 0
+    ephemeral_1h_input_tokens: Count = 0
+
+
+class TokenCounts(_Record, gc=False):
+    """`usage` as Anthropic's API gives it: input excludes what the cache took part in."""
+
+    input_tokens: Count = 0
+    output_tokens: Count = 0
+    cache_read_input_tokens: Count = 0
+    cache_creation_input_tokens: Count = 0
+    cache_creation: CacheCreation | None = None
+    service_tier: Any = None
+    speed: Any = None
+
+
+class Input(_Record, gc=False):
+    """What a tool was called with, as far as it tells what the call was for."""
+
+    command: Any = None
+    file_path: Any = None
+    path: Any = None
+    notebook_path: Any = None
+    pattern: Any = None
+    query: Any = None
+    url: Any = None
+    skill: Any = None
+    subagent_type: Any = None
+    description: Any = None
+
+
+class Block(_Record, gc=False):
+    """A block of a message: text, thinking, tool_use, tool_result, image, ..."""
+
+    type: str = ""
+    id: str | None = None
+    name: str | None = None
+    input: Input | str | list[Raw] | None = None
+    tool_use_id: str | None = None
+    is_error: bool | None = None
+    content: Raw = Raw()
+    text: Raw = Raw()
+
+
+class Message(_Record, gc=False):
+    """A message of the API."""
+
+    id: str | None = None
+    model: str | None = None
+    usage: TokenCounts | None = None
+    content: str | list[Block] | None = None
+
+
+class Result(_Record, gc=False, rename="camel"):
+    """`toolUseResult`: what the tool itself says of how it went. Any tool may add keys."""
+
+    duration_ms: Any = None
+    total_duration_ms: Any = None
+    duration_seconds: Any = None
+    interrupted: Any = None
+    success: Any = None
+    is_error: Any = field(default=None, name="is_error")
+    error: Any = None
+    status: Any = None
+    is_async: Any = None
+    agent_id: Any = None
+    agent_type: Any = None
+    total_tokens: Any = None
+    usage: Any = None
+
+
+ToolUseResult = Result | str | list[Raw] | None
+
+
+class Envelope(_Record, gc=False, rename="camel"):
+    """A line of a subagent inside the parent's progress record."""
+
+    type: str = ""
+    timestamp: Time | None = None
+    request_id: str | None = None
+    uuid: str | None = None
+    message: Message | str | None = None
+    tool_use_result: ToolUseResult = None
+    tool_denial_kind: Any = None
+
+
+class Data(_Record, gc=False, rename="camel"):
+    """What a progress record is about."""
+
+    type: Any = None
+    agent_id: Any = None
+    message: Envelope | str | None = None
+    elapsed_time_seconds: Any = None
+    elapsed_time_ms: Any = None
+
+
+class Attachment(_Record, gc=False, rename="camel"):
+    """What was put beside the conversation: queued prompts, reminders, hook output, ..."""
+
+    type: Any = None
+    prompt: Any = None
+    command_mode: Any = None
+    origin: Any = None
+
+
+class CompactMetadata(_Record, gc=False, rename="camel"):
+    """What a compaction did."""
+
+    trigger: Any = None
+    pre_tokens: Any = None
+    post_tokens: Any = None
+    duration_ms: Any = None
+
+
+class Line(_Record, gc=False, rename="camel"):
+    """Any record. Which of these a record has depends on `type` and on the version."""
+
+    type: str = ""
+    timestamp: Time | None = None
+    uuid: str | None = None
+    request_id: str | None = None
+    is_sidechain: bool | None = None
+    message: Message | str | None = None
+    tool_use_result: ToolUseResult = None
+    data: Data | str | None = None
+    attachment: Attachment | None = None
+    compact_metadata: CompactMetadata | None = None
+    parent_tool_use_id: str | None = field(default=None, name="parentToolUseID")
+    agent_id: Any = None
+    subtype: Any = None
+    permission_mode: Any = None
+    is_meta: Any = None
+    is_compact_summary: Any = None
+    prompt_source: Any = None
+    tool_denial_kind: Any = None
+    origin: Any = None
+    forked_from: Any = None
+    leaf_uuid: Any = None
+    cost_usd: Any = field(default=None, name="costUSD")
+    session_id: str | None = None
+    cwd: str | None = None
+    version: str | None = None
+    git_branch: str | None = None
+
+
+class Kind(_Record, gc=False):
+    """All that is asked of a record that does not read as a Line."""
+
+    type: str = ""
+
+
+COUNTED = frozenset(("assistant", "user", "progress", "system", "attachment", "permission-mode"))
+"""Types that figures come from. Any other record may look as it likes."""
+
+
+@cache
+def decoder() -> Decoder[Line]:
+    """Return the one decoder of whole lines."""
+    return Decoder(Line)
+
+
+@cache
+def kind_decoder() -> Decoder[Kind]:
+    """Return the decoder that reads nothing but the type."""
+    return Decoder(Kind)

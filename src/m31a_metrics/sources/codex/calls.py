@@ -1,0 +1,323 @@
+"""Tool calls of a Codex thread: each call, what came of it, and when.
+
+A call's result may come in several records: an end event with the exact figures, the
+text for the model, and, for a command that went on in the background, the poll that saw
+it end. docs/counting-codex.md tells the rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from msgspec import MsgspecError, Struct
+
+from m31a_metrics.events import Event, ToolCall
+from m31a_metrics.failures import failure_line
+from m31a_metrics.figures import error_text
+from m31a_metrics.sources.codex.outcomes import outcome, run_ms
+from m31a_metrics.sources.codex.records import Arguments, Payload, Result, arguments_decoder
+from m31a_metrics.timestamps import span_ms
+from m31a_metrics.transcript import Call
+
+_PATCHED = re.compile(r"^\*\*\* (?:(?:Add|Update|Delete) File|Move to): (.{1,4096})$", re.MULTILINE)
+_ESCALATED = "require_escalated"
+_USER_SHELL = "user_shell"
+_SHELLS = ("-c", "-lc", "/c", "-Command")
+# These never need leave, so what passes while they run is run time.
+_FREE = frozenset(
+    (
+        "close_agent",
+        "list_agents",
+        "read_file",
+        "resume_agent",
+        "send_input",
+        "spawn_agent",
+        "tool_search",
+        "update_plan",
+        "view_image",
+        "wait",
+        "wait_agent",
+        "write_stdin",
+    )
+)
+
+# This does nothing but wait for a person's answer.
+_ASKS = "request_user_input"
+_REJECTED = re.compile(r"[^\n]{0,80}\brejected by user\b")
+
+_RANDOM_CHARS = 20
+_DONE = ("completed", "success")
+_GOING_ON = ("in_progress", "searching", "generating")
+
+
+class _Open(Struct, gc=False):
+    """A call that is not over. `asked_leave`: Codex had to ask before it ran."""
+
+    call: Call
+    key: str
+    asked_leave: bool = False
+    no_approvals: bool = False
+    target: str = ""
+    seen_us: int = 0
+    success: bool | None = None
+    error: str = ""
+    run_ms: float | None = None
+    in_background: bool = False
+
+
+class Calls:
+    """The calls of one thread, in the order of the file."""
+
+    def __init__(self, skip: frozenset[str]) -> None:
+        self.calls: list[Call] = []
+        self.events: list[Event] = []
+        self.thread_id = ""
+        self.subagent = ""
+        self.mode = ""
+        self.approval_policy = ""
+        self._skip = skip
+        self._ids: set[str] = set()
+        self._open: dict[str, _Open] = {}
+        self._background: dict[str, str] = {}
+        self._web_searches: list[str] = []
+        self._unanswered: list[Call] = []
+
+    def answered(self, response: str) -> None:
+        """Note which LLM response made the calls since the last one."""
+        for call in self._unanswered:
+            call.response = response
+        self._unanswered.clear()
+
+    def begin(self, payload: Payload, t_us: int) -> None:
+        """Take a call; its result comes later."""
+        self._begin(payload, t_us)
+
+    def _begin(self, payload: Payload, t_us: int) -> _Open:
+        call_id = payload.call_id or payload.id or f"call-{len(self.calls)}"
+        arguments = _arguments(payload)
+        target = str(arguments.session_id or arguments.cell_id or "")
+        call = Call(
+            self._unique(call_id),
+            t_us,
+            tool_name(payload),
+            command=_command(arguments),
+            subagent=self.subagent,
+            mode=self.mode,
+        )
+        call.paths = _paths(arguments, call.command or _text(payload))
+        polled = self._open.get(self._background.get(target, ""))
+        if polled is not None and not call.command:
+            call.command = polled.call.command
+        self.calls.append(call)
+        self._unanswered.append(call)
+        opened = self._open[call_id] = _Open(
+            call,
+            call_id,
+            asked_leave=arguments.sandbox_permissions == _ESCALATED
+            or bool(arguments.with_escalated_permissions),
+            no_approvals=self.approval_policy == "never" or call.tool in _FREE,
+            target=target,
+        )
+        return opened
+
+    def end(self, payload: Payload, t_us: int) -> None:
+        """Take a result as the model got it. That of an unknown call is passed over."""
+        call_id = payload.call_id or ""
+        opened = self._open.get(call_id)
+        if opened is None or opened.in_background:
+            return
+        read = outcome(payload.output)
+        opened.seen_us = t_us
+        if opened.run_ms is None:
+            opened.run_ms = read.run_ms
+        polled = self._background.get(opened.target) if opened.target else None
+        if polled is not None and (read.exited or read.session):
+            if read.exited:
+                self._exit(polled, t_us, bool(read.success), read.error)
+            self._finish(call_id, True, "")
+        elif read.success is None and opened.success is None:
+            self._background[read.session] = call_id
+            opened.in_background = True
+        elif opened.success is None:
+            self._finish(call_id, bool(read.success), read.error)
+        else:
+            self._finish(call_id, opened.success, opened.error or read.error)
+
+    def executed(self, payload: Payload, t_us: int) -> None:
+        """Take the end event of a command, which may have gone on in the background."""
+        opened = self._open.get(payload.call_id or "")
+        if payload.exit_code is None or payload.source == _USER_SHELL or opened is None:
+            return
+        ran_ms = run_ms(payload.duration)
+        if opened.in_background:
+            self._exit(opened.key, t_us, payload.exit_code == 0, "", ran_ms)
+        else:
+            opened.success, opened.seen_us, opened.run_ms = payload.exit_code == 0, t_us, ran_ms
+
+    def reported(self, payload: Payload, t_us: int) -> None:
+        """Take the end event of a patch, of an MCP call, or of a client's own tool."""
+        success, error = payload.success, ""
+        if isinstance(payload.result, Result):
+            success, error = _mcp_result(payload.result)
+        if success is None:
+            return
+        call_id = payload.call_id or f"call-{len(self.calls)}"
+        ran_ms = run_ms(payload.duration)
+        opened = self._open.get(call_id)
+        if opened is None:
+            if payload.invocation is None or self._is_known(call_id):
+                return
+            # A script of the model made the call, so no other record tells of it.
+            tool = payload.invocation
+            call = Payload(call_id=call_id, name=f"mcp__{tool.server}__{tool.tool}")
+            opened = self._begin(call, t_us - round((ran_ms or 0) * 1_000))
+            opened.seen_us, opened.run_ms = t_us, ran_ms
+            self._finish(call_id, success, error)
+            return
+        if payload.changes:
+            opened.call.paths = tuple(payload.changes)
+        opened.success, opened.error, opened.seen_us = success, error, t_us
+        opened.run_ms = ran_ms if ran_ms is not None else opened.run_ms
+
+    def searched(self, payload: Payload) -> None:
+        """Take a web search's id; the record of the call, which lacks it, comes next."""
+        if payload.call_id:
+            self._web_searches.append(payload.call_id)
+
+    def at_once(self, payload: Payload, t_us: int) -> None:
+        """Take a call that the provider ran itself: its one record is its result too."""
+        if payload.type == "web_search_call" and self._web_searches:
+            payload.call_id = self._web_searches.pop(0)
+        status = payload.status if isinstance(payload.status, str) else ""
+        opened = self._begin(payload, t_us)
+        if status in _GOING_ON:
+            return
+        # Nobody wrote when it began, so its duration is none at all.
+        opened.seen_us, opened.no_approvals = t_us, False
+        self._finish(opened.key, status in _DONE or not status, "")
+
+    def close(self) -> list[Event]:
+        """Settle what is still open at the end, and return the events."""
+        for call_id, opened in list(self._open.items()):
+            if opened.success is not None:
+                self._finish(call_id, opened.success, opened.error)
+            elif opened.in_background:
+                # How the command went was never seen. The call did what it was for: it
+                # started the command and gave its id.
+                self._finish(call_id, True, "")
+        return self.events
+
+    def _exit(
+        self, call_id: str, t_us: int, success: bool, error: str, ran_ms: float | None = None
+    ) -> None:
+        """Finish a command that went on in the background; `ran_ms` where that is known.
+
+        Otherwise it ran at most from its start until it was seen to have ended.
+        """
+        opened = self._open.get(call_id)
+        if opened is None:
+            return
+        started_us = opened.seen_us - round((opened.run_ms or 0) * 1_000)
+        opened.seen_us = t_us
+        opened.run_ms = ran_ms
+        self._finish(call_id, success, error, started_us=started_us)
+
+    def _finish(self, call_id: str, success: bool, error: str, started_us: int = 0) -> None:
+        """Count a call. `started_us`: when it began to run, if not when it was made."""
+        opened = self._open.pop(call_id)
+        call = opened.call
+        call.success, call.end_us = success, opened.seen_us
+        call.error = "" if success else error
+        span = span_ms(started_us or call.t_us, opened.seen_us)
+        ran_ms = opened.run_ms
+        wait_ms = None
+        if call.tool == _ASKS or (not success and _REJECTED.match(error)):
+            wait_ms, span = span, 0.0
+        elif opened.asked_leave and not opened.no_approvals and ran_ms is not None:
+            wait_ms = round(max(0.0, span - ran_ms), 3)
+        if call.id in self._skip:
+            return
+        self.events.append(
+            ToolCall(
+                id=call.id,
+                t_us=opened.seen_us,
+                name=call.tool,
+                success=success,
+                duration_ms=round(span if ran_ms is None else ran_ms, 3),
+                wait_ms=wait_ms,
+                error=(failure_line(call.error) or None) if call.error else None,
+                elapsed_only=ran_ms is None and bool(started_us or not opened.no_approvals),
+                subagent=self.subagent or None,
+            )
+        )
+
+    def _is_known(self, call_id: str) -> bool:
+        return call_id in self._ids or f"{self.thread_id}:{call_id}" in self._ids
+
+    def _unique(self, call_id: str) -> str:
+        """Return an id that no other call has, in this thread or any other but its copies."""
+        # OpenAI's ids are random. Other providers may number theirs from 0 in each response.
+        wanted = call_id if len(call_id) >= _RANDOM_CHARS else f"{self.thread_id}:{call_id}"
+        found, again = wanted, 1
+        while found in self._ids:
+            again += 1
+            found = f"{wanted}#{again}"
+        self._ids.add(found)
+        return found
+
+
+def tool_name(payload: Payload) -> str:
+    """Return a tool's name with its namespace, which versions separate differently."""
+    name = payload.name or payload.type.removesuffix("_call")
+    space = payload.namespace or ""
+    if not space:
+        return name
+    joint = "" if space.endswith("_") or name.startswith("_") else "__"
+    return f"{space}{joint}{name}"
+
+
+def _text(payload: Payload) -> str:
+    """Return what a call was made with, where it is one text (a patch, a script)."""
+    given = payload.input if payload.input is not None else payload.arguments
+    return given if isinstance(given, str) else ""
+
+
+def _arguments(payload: Payload) -> Arguments:
+    for given in (payload.arguments, payload.input, payload.action):
+        if isinstance(given, Arguments):
+            return given
+        if given and given.startswith("{"):
+            try:
+                return arguments_decoder().decode(given)
+            except (MsgspecError, ValueError, RecursionError):
+                continue
+    return Arguments()
+
+
+def _command(arguments: Arguments) -> str:
+    command = arguments.cmd if arguments.cmd is not None else arguments.command
+    if isinstance(command, str):
+        return command
+    words: Sequence[str] = command or ()
+    # `bash -lc SCRIPT` is how every command was written once.
+    if len(words) == 3 and words[1] in _SHELLS:
+        return words[2]
+    from shlex import join
+
+    return join(words)
+
+
+def _paths(arguments: Arguments, text: str) -> tuple[str, ...]:
+    patch = arguments.patch or arguments.input or text
+    if "*** Begin Patch" in patch:
+        return tuple(dict.fromkeys(path.strip() for path in _PATCHED.findall(patch)))
+    return tuple(path for path in (arguments.file_path, arguments.path, arguments.dir_path) if path)
+
+
+def _mcp_result(result: Result) -> tuple[bool, str]:
+    if result.Err is not None:
+        return False, error_text(result.Err)
+    answer = result.Ok
+    failed = not isinstance(answer, str | None) and bool(answer.isError or answer.is_error)
+    return not failed, ""

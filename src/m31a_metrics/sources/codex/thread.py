@@ -1,0 +1,257 @@
+"""One thread of Codex: its records, one after the other -> facts, events and calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from m31a_metrics.events import Compaction, Event, Mode, SessionStart, Subagent, UserTurn
+from m31a_metrics.sources.codex.calls import Calls
+from m31a_metrics.sources.codex.records import Item, Line, Origin, Payload, Spawn, Status
+from m31a_metrics.sources.codex.records import Subagent as SubagentOrigin
+from m31a_metrics.sources.codex.replay import Replay
+from m31a_metrics.sources.codex.tokens import Tokens
+from m31a_metrics.timestamps import unix_us
+from m31a_metrics.transcript import Facts, Transcript
+
+NAME = "codex"
+DEFAULT_MODE = "default"
+
+_ENVELOPES = ("response_item", "event_msg")
+_INJECTED = ("<", "# AGENTS.md", "# Context from my IDE")
+_INJECTED_KINDS = ("environment_context", "user_instructions")
+
+
+class Thread:
+    """Reads one thread. `turn_ended`: whether its last turn ended well, None if unknown."""
+
+    def __init__(self, skip: frozenset[str]) -> None:
+        self.facts = Facts(NAME)
+        self.parent_thread_id = ""
+        self.subagent = ""
+        self.turn_ended: bool | None = None
+        self._skip = skip
+        self._tokens = Tokens(skip)
+        self._calls = Calls(skip)
+        self._events: list[Event] = []
+        self._user_turns: list[int] = []
+        self._user_messages: list[int] = []
+        self._compactions: list[Event] = []
+        self._compaction_notes: list[Event] = []
+        self._ended_agents: set[str] = set()
+        self._replay: Replay | None = None
+        self._has_meta = False
+        self._now_us = 0
+        self._handlers: dict[str, Callable[[Payload, int], None]] = {
+            "session_meta": self._meta,
+            "turn_context": self._turn,
+            "task_started": self._turn,
+            "turn_started": self._turn,
+            "thread_settings_applied": self._settings,
+            "token_count": self._token_count,
+            "user_message": self._user_message,
+            "message": self._message,
+            "compacted": self._compacted,
+            "context_compacted": self._compacted,
+            "task_complete": self._turn_complete,
+            "turn_complete": self._turn_complete,
+            "turn_aborted": self._turn_aborted,
+            "function_call": self._calls.begin,
+            "custom_tool_call": self._calls.begin,
+            "local_shell_call": self._calls.begin,
+            "tool_search_call": self._calls.begin,
+            "function_call_output": self._calls.end,
+            "custom_tool_call_output": self._calls.end,
+            "tool_search_output": self._calls.end,
+            "exec_command_end": self._calls.executed,
+            "patch_apply_end": self._calls.reported,
+            "mcp_tool_call_end": self._calls.reported,
+            "dynamic_tool_call_response": self._calls.reported,
+            "web_search_end": self._searched,
+            "web_search_call": self._calls.at_once,
+            "image_generation_call": self._calls.at_once,
+            "item_completed": self._item_completed,
+            "collab_waiting_end": self._agents_waited,
+            "collab_close_end": self._agent_closed,
+        }
+
+    def take(self, line: Line) -> None:
+        """Take the next record."""
+        payload = line.payload
+        if payload is None:
+            return
+        kind = line.type
+        if kind in _ENVELOPES:
+            kind = payload.type or ("message" if payload.role else "")
+        self.take_item(kind, payload, line.timestamp)
+
+    def take_item(self, kind: str, payload: Payload, timestamp: object) -> None:
+        """Take the next record, of whatever version; unknown kinds only move the time."""
+        t_us = unix_us(timestamp)
+        # A record without a readable time happened no earlier than the one before it.
+        t_us = self._now_us if t_us is None else t_us
+        self._now_us = t_us
+        if t_us:
+            self.facts.started_us = self.facts.started_us or t_us
+            self.facts.ended_us = max(self.facts.ended_us, t_us)
+        if self._replay is not None and self._replay.holds(payload, t_us):
+            self._take_copy(kind, payload, t_us)
+            return
+        handler = self._handlers.get(kind)
+        if handler is not None:
+            handler(payload, t_us)
+
+    def transcript(self) -> Transcript:
+        """Put together what was read, in the order of time."""
+        facts = self.facts
+        facts.models = self._tokens.models
+        facts.started_us = min(facts.started_us, facts.ended_us)
+        turns = self._user_turns or self._user_messages
+        events: list[Event] = [UserTurn(t_us=t_us) for t_us in turns if not self.subagent]
+        events += self._events + self._tokens.events + self._calls.close()
+        events += self._compactions or self._compaction_notes
+        events.sort(key=_time)
+        events.insert(0, self._start())
+        calls = [call for call in self._calls.calls if call.id not in self._skip]
+        return Transcript(facts, events, calls, effects=self._tokens.effects)
+
+    def _start(self) -> SessionStart:
+        facts = self.facts
+        return SessionStart(
+            t_us=facts.started_us,
+            agent=NAME,
+            version=facts.version or None,
+            native_id=facts.native_id or None,
+            project=facts.project or None,
+            branch=facts.branch or None,
+        )
+
+    def _take_copy(self, kind: str, payload: Payload, t_us: int) -> None:
+        """Take a copied record: what holds from then on is kept, nothing is counted."""
+        if kind == "token_count":
+            self._tokens.count(payload, t_us, replayed=True)
+        elif kind == "thread_settings_applied":
+            self._settings(payload, t_us)
+        elif kind in ("turn_context", "task_started"):
+            self._context(payload)
+
+    def _meta(self, payload: Payload, _t_us: int) -> None:
+        # A fork's file holds the parent's and its parent's records too: the first is its own.
+        if self._has_meta:
+            return
+        self._has_meta = True
+        facts = self.facts
+        facts.native_id = self._calls.thread_id = payload.id or ""
+        facts.version = payload.cli_version or ""
+        facts.project = payload.cwd or ""
+        facts.branch = (payload.git.branch if payload.git else None) or ""
+        spawn, kind = _origin(payload.source)
+        self.parent_thread_id = payload.parent_thread_id or spawn.parent_thread_id or ""
+        if kind or self.parent_thread_id:
+            self.subagent = payload.agent_role or spawn.agent_role or kind or "subagent"
+        self._tokens.subagent = self._calls.subagent = self.subagent
+        facts.parent_id = payload.forked_from_id or self.parent_thread_id
+        if facts.parent_id == facts.native_id:
+            facts.parent_id = ""
+        if facts.parent_id:
+            self._replay = Replay(facts.native_id, self._now_us)
+
+    def _context(self, payload: Payload) -> str:
+        """Note the turn, model and policies that hold from here on; return the mode."""
+        self._tokens.turn(payload.turn_id)
+        self._tokens.model = payload.model or self._tokens.model
+        if isinstance(payload.approval_policy, str):
+            self._calls.approval_policy = payload.approval_policy
+        elif payload.approval_policy is not None:
+            self._calls.approval_policy = ""
+        mode = payload.collaboration_mode
+        mode = mode if isinstance(mode, str | None) else mode.mode
+        mode = mode or payload.collaboration_mode_kind or self._calls.mode
+        self._calls.mode, before = mode, self._calls.mode
+        return mode if mode != before else ""
+
+    def _turn(self, payload: Payload, t_us: int) -> None:
+        before = self._calls.mode or DEFAULT_MODE
+        mode = self._context(payload)
+        if mode and mode != before:
+            self._events.append(Mode(t_us=t_us, mode=mode))
+
+    def _settings(self, payload: Payload, _t_us: int) -> None:
+        settings = payload.thread_settings
+        if settings is not None:
+            self._tokens.settle_tier(settings.service_tier)
+
+    def _token_count(self, payload: Payload, t_us: int) -> None:
+        response = self._tokens.count(payload, t_us, replayed=False)
+        if response:
+            self._calls.answered(response)
+
+    def _user_message(self, payload: Payload, t_us: int) -> None:
+        if payload.kind not in _INJECTED_KINDS:
+            self._user_turns.append(t_us)
+
+    def _message(self, payload: Payload, t_us: int) -> None:
+        # Counted only where no record is the user's own: Codex puts much into these messages.
+        if payload.role == "user" and not _text(payload.content).startswith(_INJECTED):
+            self._user_messages.append(t_us)
+
+    def _compacted(self, payload: Payload, t_us: int) -> None:
+        noted = payload.type == "context_compacted"
+        compactions = self._compaction_notes if noted else self._compactions
+        compactions.append(Compaction(t_us=t_us, pre_tokens=self._tokens.context_tokens or None))
+
+    def _turn_complete(self, _payload: Payload, _t_us: int) -> None:
+        self.turn_ended = True
+
+    def _turn_aborted(self, _payload: Payload, _t_us: int) -> None:
+        self.turn_ended = False
+
+    def _searched(self, payload: Payload, _t_us: int) -> None:
+        self._calls.searched(payload)
+
+    def _item_completed(self, payload: Payload, t_us: int) -> None:
+        item = payload.item
+        if item is None or item.exit_code is None:
+            return
+        ended = Payload(
+            call_id=item.id, source=item.source, exit_code=item.exit_code, duration=item.duration
+        )
+        self._calls.executed(ended, t_us)
+
+    def _agents_waited(self, payload: Payload, t_us: int) -> None:
+        for agent in payload.agent_statuses or ():
+            name = agent.agent_role or agent.agent_nickname
+            self._agent_ended(agent.thread_id, name, agent.status, t_us)
+
+    def _agent_closed(self, payload: Payload, t_us: int) -> None:
+        name = payload.receiver_agent_role or payload.receiver_agent_nickname
+        self._agent_ended(payload.receiver_thread_id, name, payload.status, t_us)
+
+    def _agent_ended(
+        self, thread_id: str | None, name: str | None, status: Status | str | None, t_us: int
+    ) -> None:
+        """Note a subagent that ended. Its own file, where it is found, knows more."""
+        if not thread_id or thread_id in self._ended_agents or not isinstance(status, Status):
+            return
+        self._ended_agents.add(thread_id)
+        success = status.completed is not None or None if status.errored is None else False
+        self._events.append(
+            Subagent(t_us=t_us, name=name or "subagent", success=success, id=f"agent:{thread_id}")
+        )
+
+
+def _time(event: Event) -> int:
+    return event.t_us
+
+
+def _origin(source: Origin | str | None) -> tuple[Spawn, str]:
+    """Return how a thread was spawned, and its kind if it is a subagent's."""
+    subagent = source.subagent if isinstance(source, Origin) else None
+    if isinstance(subagent, SubagentOrigin):
+        return subagent.thread_spawn or Spawn(), subagent.other or ""
+    return Spawn(), subagent or ""
+
+
+def _text(content: list[Item] | str | None) -> str:
+    if isinstance(content, str):
+        return content.lstrip()
+    return next((item.text.lstrip() for item in content or () if item.text), "")

@@ -1,0 +1,94 @@
+"""Copilot CLI: ~/.copilot/session-state/<session id>/events.jsonl, and session-store.db.
+
+The rules of counting are told in docs/counting-gemini-qwen-copilot.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+
+from msgspec import ValidationError
+
+from m31a_metrics.errors import NotThisFormat, StorageError
+from m31a_metrics.jsonlines import Decode, batches
+from m31a_metrics.sources.copilot_cli.records import COUNTED, Line, line_decoder, type_decoder
+from m31a_metrics.sources.copilot_cli.responses import Row
+from m31a_metrics.sources.copilot_cli.session import NAME, Session
+from m31a_metrics.transcript import Damage, Transcript
+
+__all__ = ["NAME", "find", "read"]
+
+_STATE = "session-state"
+_STORE = "session-store.db"
+_EVENTS = "events.jsonl"
+_FIRST_RECORDS = 5
+_TYPES = ("session.", "user.", "assistant.", "tool.", "hook.", "system.", "permission.")
+
+
+def find(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield every session's path; in older versions sessions had no folders."""
+    home = environ.get("COPILOT_HOME", "").strip()
+    if not home:
+        if not environ.get("HOME"):
+            return
+        home = os.path.join(environ["HOME"], ".copilot")
+    root = os.path.join(home, _STATE)
+    try:
+        names = sorted(os.listdir(root))
+    except OSError:
+        return
+    for name in names:
+        path = os.path.join(root, name)
+        if name.endswith(".jsonl"):
+            if name.removesuffix(".jsonl") not in names:
+                yield path
+        elif os.path.isfile(os.path.join(path, _EVENTS)):
+            yield os.path.join(path, _EVENTS)
+
+
+def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
+    """Read a session. Raises NotThisFormat, StorageError."""
+    damage = Damage()
+    session = Session(skip)
+    told = False
+    try:
+        for batch in batches(path, Decode(line_decoder().decode_lines, _one), damage):
+            if not told and not any(map(_is_ours, batch[:_FIRST_RECORDS])):
+                break
+            told = True
+            for line in batch:
+                session.take(line)
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+    if not told:
+        raise NotThisFormat(f"{path} is no session of Copilot CLI: its first records are not")
+    transcript = session.transcript(_rows(path, session.facts.native_id, damage))
+    transcript.damage = damage
+    return transcript
+
+
+def _rows(path: str, session_id: str, damage: Damage) -> list[Row]:
+    state = os.path.dirname(os.path.abspath(path))
+    if os.path.basename(path) == _EVENTS:
+        state = os.path.dirname(state)
+    store = os.path.join(os.path.dirname(state), _STORE)
+    if os.path.basename(state) != _STATE or not os.path.isfile(store):
+        return []
+    from m31a_metrics.sources.copilot_cli.store import rows
+
+    return rows(store, session_id, damage)
+
+
+def _is_ours(line: Line) -> bool:
+    return line.data is not None and line.timestamp is not None and line.type.startswith(_TYPES)
+
+
+def _one(line: bytes) -> Line | None:
+    """Decode a line among damaged ones; None for one of a kind that figures never come from."""
+    try:
+        return line_decoder().decode(line)
+    except ValidationError:
+        if type_decoder().decode(line).type in COUNTED:
+            raise
+        return None

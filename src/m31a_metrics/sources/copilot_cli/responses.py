@@ -1,0 +1,217 @@
+"""How many tokens each response took, from up to three witnesses.
+
+The session store has a row for each request: where it has, it alone is believed. A message
+tells its output only; what was read, by model, is in the sums that a session writes when it
+shuts down. They go on over resumes and begin anew after a compaction. What they add since
+the last ones is shared out evenly over the messages in between, so that sums are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from m31a_metrics.events import Event, LLMInteraction
+from m31a_metrics.figures import TOKENS_MAX
+from m31a_metrics.model import Usage
+from m31a_metrics.sources.copilot_cli.records import ModelMetrics, UsageCounts
+from m31a_metrics.transcript import Effects
+
+_REQUESTS_MAX = 1_000
+
+
+class Message(Struct, gc=False):
+    """A message of the model: its output, and its share of what was read."""
+
+    id: str
+    t_us: int
+    model: str | None
+    output: int
+    subagent: str
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+
+
+class Row(Struct, gc=False):
+    """A request, as the session store has it."""
+
+    id: str
+    t_us: int
+    model: str | None
+    counts: UsageCounts
+    duration_ms: float | None = None
+    agent: str = ""
+
+
+class Responses:
+    """The responses of one session."""
+
+    def __init__(self, skip: frozenset[str]) -> None:
+        self.effects = Effects()
+        self.messages: dict[str, Message] = {}
+        self._skip = skip
+        self._leg: list[Message] = []
+        self._before: dict[str, UsageCounts] = {}
+        self._legs: list[int] = []
+
+    def add(self, message: Message) -> None:
+        """Take a message, or a further part of one."""
+        self.effects.lines += 1
+        seen = self.messages.get(message.id)
+        if seen is not None:
+            self.effects.repeated_lines += 1
+            self.effects.repeated_tokens += min(seen.output, message.output)
+            seen.output = max(seen.output, message.output)
+            return
+        self.messages[message.id] = message
+        self._leg.append(message)
+
+    def shut_down(self, metrics: dict[str, ModelMetrics], t_us: int, place: str) -> None:
+        """Take the sums of a session: share out what they grew by."""
+        for model, metric in metrics.items():
+            if metric.usage is None:
+                continue
+            grown = _grown(metric.usage, self._before.get(model))
+            self._before[model] = metric.usage
+            if not any(_figures(grown)):
+                continue
+            asked = [message for message in self._leg if message.model == model]
+            if not asked:
+                # No message tells of these: a subagent's, or a title's.
+                asked = [
+                    Message(f"{place}:{model}:{number}", t_us, model, 0, "")
+                    for number in range(_asked(metric))
+                ]
+                self.messages |= {message.id: message for message in asked}
+            _share(grown, asked)
+        self._leg = []
+
+    def events(self, session_id: str, rows: Sequence[Row]) -> list[Event]:
+        """Put together the events; the store's rows replace the messages of their time."""
+        from_us = min((row.t_us - _us(row.duration_ms) for row in rows), default=None)
+        events: list[Event] = []
+        for message in self.messages.values():
+            if from_us is None or message.t_us < from_us:
+                events += self._event(
+                    f"{session_id}:{message.id}",
+                    message.t_us,
+                    message.model,
+                    _usage(message),
+                    subagent=message.subagent,
+                )
+        for row in rows:
+            usage = _row_usage(row.counts)
+            key = f"{session_id}:{row.id}"
+            events += self._event(
+                key, row.t_us, row.model, usage, subagent=row.agent, duration_ms=row.duration_ms
+            )
+        return events
+
+    def _event(
+        self,
+        key: str,
+        t_us: int,
+        model: str | None,
+        usage: Usage,
+        *,
+        subagent: str,
+        duration_ms: float | None = None,
+    ) -> list[Event]:
+        if not usage.total:
+            return []
+        if key in self._skip:
+            self.effects.replayed_responses += 1
+            self.effects.replayed_tokens += usage.total
+            return []
+        self.effects.responses += 1
+        return [
+            LLMInteraction(
+                t_us=t_us,
+                phase="",
+                usage=usage,
+                model=model,
+                duration_ms=duration_ms,
+                subagent=subagent or None,
+                id=key,
+            )
+        ]
+
+
+def _figures(counts: UsageCounts) -> tuple[int, int, int, int, int]:
+    return (
+        counts.inputTokens or 0,
+        counts.outputTokens or 0,
+        counts.cacheReadTokens or 0,
+        counts.cacheWriteTokens or 0,
+        counts.reasoningTokens or 0,
+    )
+
+
+def _asked(metric: ModelMetrics) -> int:
+    """Return how often a model was asked, at least once."""
+    requests = metric.requests
+    count = requests if isinstance(requests, int) else (requests and requests.count)
+    return max(1, min(count or 1, _REQUESTS_MAX))
+
+
+def _grown(now: UsageCounts, before: UsageCounts | None) -> UsageCounts:
+    """Return what sums grew by; sums that shrank began anew."""
+    if before is None:
+        return now
+    pairs = list(zip(_figures(now), _figures(before), strict=True))
+    if any(later < earlier for later, earlier in pairs):
+        return now
+    return UsageCounts(*(later - earlier for later, earlier in pairs))
+
+
+def _share(counts: UsageCounts, messages: list[Message]) -> None:
+    read, output, cache_read, cache_write, reasoning = _figures(counts)
+    size = len(messages)
+    told = sum(message.output for message in messages)
+    for number, message in enumerate(messages):
+        more = max(0, output - told)
+        message.input = _sum(message.input, _part(read, number, size))
+        message.cache_read = _sum(message.cache_read, _part(cache_read, number, size))
+        message.cache_write = _sum(message.cache_write, _part(cache_write, number, size))
+        message.output = _sum(message.output, _part(more, number, size))
+        message.reasoning = _sum(message.reasoning, _part(reasoning, number, size))
+
+
+def _sum(one: int, other: int) -> int:
+    """Add up; more than any machine ever used is damage."""
+    return min(one + other, TOKENS_MAX)
+
+
+def _part(total: int, number: int, size: int) -> int:
+    """Return an even part of a whole; the parts add up to it."""
+    return total * (number + 1) // size - total * number // size
+
+
+def _usage(message: Message) -> Usage:
+    read = min(message.cache_read, message.input)
+    return Usage(
+        message.input,
+        message.output,
+        cache_read_tokens=read,
+        cache_write_5m_tokens=min(message.cache_write, message.input - read),
+        reasoning_tokens=min(message.reasoning, message.output),
+    )
+
+
+def _row_usage(counts: UsageCounts) -> Usage:
+    prompt, output, cache_read, cache_write, reasoning = _figures(counts)
+    read = min(cache_read, prompt)
+    return Usage(
+        prompt,
+        output,
+        cache_read_tokens=read,
+        cache_write_5m_tokens=min(cache_write, prompt - read),
+        reasoning_tokens=min(reasoning, output),
+    )
+
+
+def _us(duration_ms: float | None) -> int:
+    return round((duration_ms or 0) * 1_000) + 1_000_000

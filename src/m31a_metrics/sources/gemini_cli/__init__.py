@@ -1,0 +1,195 @@
+"""Gemini CLI: ~/.gemini/tmp/<project>/chats, one JSON or JSON Lines file for each session.
+
+    chats/session-<time>-<id>.json(l)         a session
+    chats/<session id>/<subagent id>.jsonl    its subagents
+
+The rules of counting are told in docs/counting-gemini-qwen-copilot.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+
+from m31a_metrics.errors import NotThisFormat, StorageError
+from m31a_metrics.events import LLMInteraction, Subagent, ToolCall
+from m31a_metrics.figures import TOKENS_MAX
+from m31a_metrics.jsonlines import Decode, batches
+from m31a_metrics.model import Usage
+from m31a_metrics.sources.gemini_cli.document import read_document
+from m31a_metrics.sources.gemini_cli.records import Line, line_decoder
+from m31a_metrics.sources.gemini_cli.session import NAME, Session
+from m31a_metrics.timestamps import span_ms
+from m31a_metrics.transcript import Damage, Transcript
+
+__all__ = ["NAME", "find", "read"]
+
+_FIRST_RECORDS = 5
+_HEX = frozenset("0123456789abcdef")
+_HASH_CHARS = 64
+_ROOT_BYTES = 4_096
+
+
+def find(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield every session's path, each once.
+
+    A session that was resumed by a newer version lies in both formats; the newer is whole.
+    The chat of a subagent is part of its parent's session, unless that is gone.
+    """
+    home = environ.get("GEMINI_CLI_HOME") or environ.get("HOME", "")
+    if not home:
+        return
+    root = os.path.join(home, ".gemini", "tmp")
+    for project in _listing(root):
+        yield from _chats(os.path.join(root, project, "chats"))
+
+
+def _chats(directory: str) -> Iterator[str]:
+    names = _listing(directory)
+    present = set(names)
+    for name in names:
+        path = os.path.join(directory, name)
+        if name.endswith(".jsonl") or (name.endswith(".json") and f"{name}l" not in present):
+            yield path
+        elif "." not in name and not any(name[:8] in chat for chat in names if chat != name):
+            # A file's name has the first 8 characters of the session's id.
+            yield from (os.path.join(path, child) for child in _listing(path) if _is_chat(child))
+
+
+def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
+    """Read a session and its subagents. Raises NotThisFormat, StorageError."""
+    transcript = _read(path, skip)
+    facts = transcript.facts
+    if facts.native_id and os.sep not in facts.native_id and facts.native_id not in (".", ".."):
+        folder = os.path.join(os.path.dirname(path), facts.native_id)
+        for name in _listing(folder):
+            if _is_chat(name):
+                _merge(transcript, os.path.join(folder, name), skip)
+        transcript.events.sort(key=lambda event: event.t_us)
+    return transcript
+
+
+def _read(path: str, skip: frozenset[str]) -> Transcript:
+    damage = Damage()
+    session = Session(skip)
+    try:
+        if not _take_lines(path, session, damage):
+            damage = Damage()
+            session = Session(skip)
+            if not read_document(path, session, damage):
+                raise NotThisFormat(f"{path} is no chat of Gemini CLI: no sessionId, no messages")
+        session.facts.project = session.facts.project or _project(path)
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+    transcript = session.transcript()
+    transcript.damage = damage
+    return transcript
+
+
+def _take_lines(path: str, session: Session, damage: Damage) -> bool:
+    """Take all records of JSON Lines; False if the first ones are not Gemini CLI's.
+
+    A document of many lines decodes too, as one record: it is not taken here.
+    """
+    decoder = line_decoder()
+    told = False
+    for batch in batches(path, Decode(decoder.decode_lines, decoder.decode), damage):
+        if not told and not any(map(_is_ours, batch[:_FIRST_RECORDS])):
+            return False
+        told = True
+        for line in batch:
+            _take(session, line)
+    return told
+
+
+def _is_ours(line: Line) -> bool:
+    if line.messages:
+        return False
+    if line.type is None:
+        return line.set is not None or (line.sessionId is not None and line.projectHash is not None)
+    return line.type == "gemini" and line.id is not None
+
+
+def _take(session: Session, line: Line) -> None:
+    if line.type is not None:
+        session.take(line)
+    elif line.set is not None:
+        session.updated(line.set.lastUpdated)
+        if line.set.messages:
+            session.replace(line.set.messages, line.set.lastUpdated)
+    elif line.rewind_to is not None:
+        session.rewind(line.rewind_to)
+    elif line.sessionId is not None:
+        session.header(line.sessionId, line.startTime, line.kind)
+        if line.directories:
+            session.facts.project = line.directories[0]
+
+
+def _merge(parent: Transcript, path: str, skip: frozenset[str]) -> None:
+    """Add a subagent's chat: its calls and tokens are the parent's, marked as its own."""
+    try:
+        child = _read(path, skip)
+    except (NotThisFormat, StorageError) as error:
+        parent.damage.add(path, error)
+        return
+    facts = child.facts
+    usages = [event.usage for event in child.events if isinstance(event, LLMInteraction)]
+    parent.events += [e for e in child.events if isinstance(e, LLMInteraction | ToolCall)]
+    parent.events.append(
+        Subagent(
+            t_us=facts.ended_us,
+            name="subagent",
+            usage=_sum(usages),
+            duration_ms=span_ms(facts.started_us, facts.ended_us),
+        )
+    )
+    parent.calls += child.calls
+    parent.facts.ended_us = max(parent.facts.ended_us, facts.ended_us)
+    parent.facts.models += [model for model in facts.models if model not in parent.facts.models]
+    for name in parent.effects.__struct_fields__:
+        total = getattr(parent.effects, name) + getattr(child.effects, name)
+        setattr(parent.effects, name, total)
+    parent.damage.count += child.damage.count
+    parent.damage.reasons += child.damage.reasons
+
+
+def _sum(usages: list[Usage]) -> Usage:
+    return Usage(
+        _capped(usage.prompt_tokens for usage in usages),
+        _capped(usage.completion_tokens for usage in usages),
+        _capped(usage.total for usage in usages),
+        cache_read_tokens=_capped(usage.cache_read_tokens for usage in usages),
+        reasoning_tokens=_capped(usage.reasoning_tokens for usage in usages),
+    )
+
+
+def _capped(figures: Iterable[int]) -> int:
+    """Add up; more than any machine ever used is damage."""
+    return min(sum(figures), TOKENS_MAX)
+
+
+def _project(path: str) -> str:
+    """Return the project's folder, or the name that Gemini CLI gave it; "" for its hash."""
+    chats = os.path.dirname(path)
+    if os.path.basename(chats) != "chats":
+        chats = os.path.dirname(chats)
+    folder = os.path.dirname(chats)
+    if os.path.basename(chats) != "chats":
+        return ""
+    try:
+        with open(os.path.join(folder, ".project_root"), encoding="utf-8") as file:
+            return file.read(_ROOT_BYTES).strip()
+    except (OSError, ValueError):
+        name = os.path.basename(folder)
+        return "" if len(name) == _HASH_CHARS and set(name) <= _HEX else name
+
+
+def _is_chat(name: str) -> bool:
+    return name.endswith((".json", ".jsonl"))
+
+
+def _listing(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except (OSError, ValueError):  # a damaged session id may be no file's name
+        return []

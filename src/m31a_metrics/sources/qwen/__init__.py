@@ -1,0 +1,93 @@
+"""Qwen Code: ~/.qwen/projects/<project>/chats/<session id>.jsonl.
+
+The rules of counting are told in docs/counting-gemini-qwen-copilot.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+
+from msgspec import ValidationError
+
+from m31a_metrics.errors import NotThisFormat, StorageError
+from m31a_metrics.jsonlines import Decode, batches
+from m31a_metrics.sources.qwen.records import (
+    COUNTED,
+    COUNTED_SUBTYPES,
+    Line,
+    kind_decoder,
+    line_decoder,
+)
+from m31a_metrics.sources.qwen.session import NAME, Session
+from m31a_metrics.transcript import Damage, Transcript
+
+__all__ = ["NAME", "find", "read"]
+
+_FIRST_RECORDS = 5
+_TYPES = ("user", "assistant", "tool_result", "system")
+
+
+def find(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield every session's path."""
+    home = environ.get("HOME", "")
+    given = environ.get("QWEN_RUNTIME_DIR") or environ.get("QWEN_HOME") or ""
+    if given == "~" or given.startswith("~/"):
+        given = home + given[1:]
+    root = given or (os.path.join(home, ".qwen") if home else "")
+    if not root:
+        return
+    projects = os.path.join(root, "projects")
+    for project in _listing(projects):
+        chats = os.path.join(projects, project, "chats")
+        for name in _listing(chats):
+            if name.endswith(".jsonl"):
+                yield os.path.join(chats, name)
+
+
+def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
+    """Read a session. Raises NotThisFormat, StorageError."""
+    damage = Damage()
+    session = Session(skip)
+    told = False
+    try:
+        for batch in batches(path, Decode(line_decoder().decode_lines, _one), damage):
+            if not told and not any(map(_is_ours, batch[:_FIRST_RECORDS])):
+                break
+            told = True
+            for line in batch:
+                session.take(line)
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+    if not told:
+        raise NotThisFormat(f"{path} is no chat of Qwen Code: it does not begin with its records")
+    transcript = session.transcript()
+    transcript.damage = damage
+    return transcript
+
+
+def _is_ours(line: Line) -> bool:
+    """Tell from Claude Code, whose records have the same keys: messages here have parts."""
+    if line.type not in _TYPES or line.uuid is None or line.sessionId is None:
+        return False
+    if line.type == "system":
+        return line.systemPayload is not None
+    return line.message is not None and line.message.parts is not None
+
+
+def _one(line: bytes) -> Line | None:
+    """Decode a line among damaged ones; None for one of a kind that figures never come from."""
+    try:
+        return line_decoder().decode(line)
+    except ValidationError:
+        kind = kind_decoder().decode(line)
+        if kind.type in COUNTED or kind.subtype in COUNTED_SUBTYPES:
+            raise
+        return None
+
+
+def _listing(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []

@@ -1,0 +1,66 @@
+"""Times as agents write them -> Unix microseconds, and spans in milliseconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from m31a_metrics.events import LARGEST
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LATEST_US = 253_402_300_799_999_999
+
+# Numbers are told apart by size: seconds reach this in the year 5138, milliseconds in 1973.
+_SECONDS_MAX = 1e11
+_MILLIS_MAX = 1e14
+
+
+def unix_us(moment: object) -> int | None:
+    """Convert ISO 8601 text, or seconds, milliseconds or microseconds since 1970.
+
+    Text without a zone is UTC. None for anything that is no time between 1970 and 9999.
+    """
+    if isinstance(moment, str):
+        try:
+            at = datetime.fromisoformat(moment)
+        except ValueError:
+            return None
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=UTC)
+        return _bounded((at - _EPOCH) // _MICROSECOND)
+    if isinstance(moment, bool) or not isinstance(moment, int | float):
+        return None
+    if not 0 <= moment <= _LATEST_US:
+        return None
+    if moment < _SECONDS_MAX:
+        return _bounded(round(moment * 1_000_000))
+    return _bounded(round(moment * 1_000) if moment < _MILLIS_MAX else round(moment))
+
+
+def _bounded(t_us: int) -> int | None:
+    return t_us if 0 <= t_us <= _LATEST_US else None
+
+
+def span_ms(start_us: int, end_us: int) -> float:
+    """Return how long it took in milliseconds; a clock that jumped back gives 0."""
+    return max(0, end_us - start_us) / 1_000
+
+
+def millis(value: object, per_unit: float = 1) -> float | None:
+    """Return a duration of so many units as milliseconds; None for what cannot be one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not 0 <= value <= LARGEST:
+        return None
+    duration_ms = value * per_unit
+    return duration_ms if duration_ms <= LARGEST else None
+
+
+def uuid7_us(text: str) -> int | None:
+    """Return the time within a UUID of version 7, to the millisecond; None for any other id."""
+    if len(text) != 36 or text[14] != "7" or text[8] != "-":
+        return None
+    try:
+        return int(text[:8] + text[9:13], 16) * 1_000
+    except ValueError:
+        return None

@@ -1,0 +1,419 @@
+"""What Codex's transcripts come to; tests/golden/codex holds one of each shape."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from m31a_metrics.errors import NotThisFormat, StorageError
+from m31a_metrics.events import LLMInteraction, Subagent, ToolCall, UserTurn
+from m31a_metrics.sources import codex
+from m31a_metrics.sources.codex.outcomes import outcome
+from m31a_metrics.sources.codex.records import Item
+from m31a_metrics.transcript import Transcript
+from tests.sources import fuzzing, golden
+
+PARENT = "019f1ce8-1680-7000-8000-000000000001"
+FORK = "019f1d55-f380-7000-8000-000000000002"
+
+META: dict[str, Any] = {"id": PARENT, "cwd": "/x", "cli_version": "0.142.3", "source": "cli"}
+
+# ccusage 20.0.24 over the samples: date, model -> input without cached, cached, output,
+# reasoning within it, total. docs/counting-codex.md tells how it was asked.
+CCUSAGE = {
+    ("2025-12-18", "gpt-5.2"): (1211, 10880, 182, 128, 12273),
+    ("2026-06-17", "gpt-5.5"): (304621, 2481792, 22838, 12020, 2809251),
+    ("2026-06-18", "gpt-5.4"): (36058, 230656, 2958, 562, 269672),
+    ("2026-06-18", "gpt-5.5"): (584096, 10769408, 60238, 31588, 11413742),
+    ("2026-06-26", "gpt-5.5"): (238531, 2806144, 15834, 5192, 3060509),
+    ("2026-06-27", "gpt-5.5"): (496372, 10380672, 24382, 5067, 10901426),
+    ("2026-07-01", "gpt-5.5"): (487549, 15085056, 39666, 10314, 15612271),
+    ("2026-08-03", "gpt-5.6-luna"): (12757, 3584, 81, 63, 16422),
+}
+
+# A shape that no version of Codex ever wrote.
+REFUSED = {"agent-sessions__schema_drift.jsonl"}
+
+
+def line(at: str, kind: str, **payload: object) -> bytes:
+    """A record of 2026-07-01."""
+    record = {"timestamp": f"2026-07-01T{at}Z", "type": kind, "payload": payload}
+    return json.dumps(record).encode()
+
+
+def tokens(at: str, total: int, last: int | None = None) -> bytes:
+    """A `token_count`: the thread's sum, and the latest response's tokens."""
+    info = {"total_token_usage": {"input_tokens": total, "total_tokens": total}}
+    if last is not None:
+        info["last_token_usage"] = {"input_tokens": last, "total_tokens": last}
+    return line(at, "event_msg", type="token_count", info=info)
+
+
+def read(path: Path, *lines: bytes) -> Transcript:
+    """Write records and read them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return codex.read(str(path))
+
+
+def spent(transcript: Transcript) -> list[int]:
+    """The prompt tokens of each response."""
+    return [e.usage.prompt_tokens for e in transcript.events if isinstance(e, LLMInteraction)]
+
+
+@pytest.mark.parametrize("shape", golden.shapes("codex"))
+def test_each_shape_gives_the_same_events(shape: str) -> None:
+    """A transcript of each shape reads as it did when somebody last looked."""
+    home = str(golden.GOLDEN / "codex" / shape)
+    golden.check(codex, "codex", shape, {"CODEX_HOME": home})
+
+
+def test_tokens_equal_those_of_ccusage(shared: Path) -> None:
+    """By day, model and class, the samples' tokens are to the token what ccusage counts."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for path in sorted((shared / "samples" / "codex").iterdir()):
+        if path.name in REFUSED:
+            continue
+        for event in codex.read(str(path)).events:
+            if isinstance(event, LLMInteraction):
+                day = datetime.fromtimestamp(event.t_us // 1_000_000, UTC).date().isoformat()
+                usage = event.usage
+                sums = found.setdefault((day, event.model or ""), [0] * 5)
+                for index, figure in enumerate(
+                    (
+                        usage.prompt_tokens - usage.cache_read_tokens,
+                        usage.cache_read_tokens,
+                        usage.completion_tokens,
+                        usage.reasoning_tokens,
+                        usage.total,
+                    )
+                ):
+                    sums[index] += figure
+    assert {key: tuple(sums) for key, sums in found.items()} == CCUSAGE
+
+
+def test_calls_of_the_samples_pair_with_results(shared: Path) -> None:
+    """At least 99 % of the calls in real transcripts have their result."""
+    calls, events = 0, 0
+    for path in sorted((shared / "samples" / "codex").glob("019*.jsonl")):
+        transcript = codex.read(str(path))
+        assert not transcript.damage.count
+        calls += len(transcript.calls)
+        events += sum(isinstance(event, ToolCall) for event in transcript.events)
+    assert calls > 800
+    assert events / calls >= 0.99
+
+
+def test_every_sample_is_read_or_refused(shared: Path) -> None:
+    """Each sample is read without damage, or refused by name."""
+    for path in sorted((shared / "samples" / "codex").iterdir()):
+        if path.name in REFUSED:
+            with pytest.raises(NotThisFormat, match="is no transcript of Codex"):
+                codex.read(str(path))
+        else:
+            assert codex.read(str(path)).damage.count == 0
+
+
+def test_a_total_that_did_not_grow_is_a_repeat(tmp_path: Path) -> None:
+    """A record that only brings a new rate limit does not count its tokens again."""
+    transcript = read(
+        tmp_path / "a.jsonl",
+        line("09:00:00", "session_meta", **META),
+        tokens("09:00:05", 100, 100),
+        tokens("09:00:06", 100, 100),
+        tokens("09:00:09", 250, 150),
+    )
+    assert spent(transcript) == [100, 150]
+    effects = transcript.effects
+    assert (effects.lines, effects.responses) == (3, 2)
+    assert (effects.repeated_lines, effects.repeated_tokens) == (1, 100)
+
+
+def test_sums_alone_give_differences(tmp_path: Path) -> None:
+    """Without figures of the latest response, the growth of the sums is what it took."""
+    meta = line("09:00:00", "session_meta", **META)
+    path = tmp_path / "a.jsonl"
+    assert spent(read(path, meta, tokens("09:00:05", 100), tokens("09:00:09", 250))) == [100, 150]
+
+
+def test_a_response_to_be_skipped_is_told_as_replayed(tmp_path: Path) -> None:
+    """Responses and calls that were counted elsewhere are left out when their ids are given."""
+    path = tmp_path / "a.jsonl"
+    transcript = read(
+        path,
+        line("09:00:00", "session_meta", **META),
+        line("09:00:01", "response_item", type="function_call", name="x", call_id="c1"),
+        line("09:00:02", "response_item", type="function_call_output", call_id="c1", output="y"),
+        tokens("09:00:05", 100, 100),
+        tokens("09:00:06", 300, 200),
+    )
+    ids = [event.id for event in transcript.events if event.id]
+    again = codex.read(str(path), frozenset(ids[:2]))
+    assert ids[0] == f"{PARENT}:c1"
+    assert spent(again) == [200]
+    assert (again.effects.replayed_responses, again.effects.replayed_tokens) == (1, 100)
+    assert again.calls == []
+
+
+def fork(*, turn_ids: bool) -> list[bytes]:
+    """A fork with one turn copied from its parent, and one of its own."""
+    old = {"turn_id": "019f1ce8-1a00-7000-8000-000000000003"} if turn_ids else {}
+    new = {"turn_id": "019f1d56-0708-7000-8000-000000000004"} if turn_ids else {}
+    return [
+        line("11:00:00.000", "session_meta", **META | {"id": FORK, "forked_from_id": PARENT}),
+        line("11:00:00.000", "session_meta", **META),
+        line("11:00:00.001", "turn_context", model="m", **old),
+        line("11:00:00.001", "event_msg", type="user_message"),
+        line("11:00:00.002", "response_item", type="function_call", name="x", call_id="c1"),
+        line("11:00:00.002", "response_item", type="function_call_output", call_id="c1", output=""),
+        tokens("11:00:00.003", 100, 100),
+        line("11:00:05.000", "turn_context", model="m", **new),
+        line("11:00:05.001", "event_msg", type="user_message"),
+        tokens("11:00:09.000", 250, 150),
+    ]
+
+
+@pytest.mark.parametrize("turn_ids", [True, False])
+def test_what_a_fork_copied_is_not_counted(tmp_path: Path, turn_ids: bool) -> None:
+    """Copied turns are the parent's: known by their ids, in older versions by the pause behind."""
+    transcript = read(tmp_path / "a.jsonl", *fork(turn_ids=turn_ids))
+    assert spent(transcript) == [150]
+    assert transcript.calls == []
+    assert sum(isinstance(event, UserTurn) for event in transcript.events) == 1
+    assert (transcript.facts.native_id, transcript.facts.parent_id) == (FORK, PARENT)
+    assert transcript.effects.replayed_tokens == 100
+
+
+@pytest.mark.parametrize(
+    ("turn", "expected"),
+    [({"turn_id": "t1"}, "t1:100+0"), ({}, "1782896405000000:100+0")],
+)
+def test_a_response_has_the_same_id_in_every_copy(
+    tmp_path: Path, turn: dict[str, str], expected: str
+) -> None:
+    """Ids are of the turn, or the moment, not of the file: a copy counts once."""
+    context = line("09:00:00", "turn_context", model="m", **turn)
+    ids = set()
+    for thread in (PARENT, FORK):
+        meta = line("09:00:00", "session_meta", **META | {"id": thread})
+        transcript = read(tmp_path / f"{thread}.jsonl", meta, context, tokens("09:00:05", 100, 100))
+        ids |= {event.id for event in transcript.events if isinstance(event, LLMInteraction)}
+    assert ids == {expected}
+
+
+def spawned(thread: str, parent: str) -> bytes:
+    """The first record of a subagent's thread."""
+    source = {"subagent": {"thread_spawn": {"parent_thread_id": parent, "agent_role": "explorer"}}}
+    return line("09:10:00", "session_meta", **META | {"id": thread, "source": source})
+
+
+def test_a_subagent_is_part_of_its_parent(tmp_path: Path) -> None:
+    """Its tokens belong to the parent, shown apart, and it is no session of its own."""
+    day = tmp_path / "sessions" / "2026" / "07" / "01"
+    child = "019f1cf1-3e00-7000-8000-000000000009"
+    read(day / f"rollout-x-{child}.jsonl", spawned(child, PARENT), tokens("09:10:05", 70, 70))
+    path = day / f"rollout-x-{PARENT}.jsonl"
+    transcript = read(path, line("09:00:00", "session_meta", **META), tokens("09:20:00", 50, 50))
+    assert list(codex.find({"CODEX_HOME": str(tmp_path)})) == [str(path)]
+    apart = [e.subagent for e in transcript.events if isinstance(e, LLMInteraction)]
+    assert (spent(transcript), apart) == ([70, 50], ["explorer", None])
+    ended = [event for event in transcript.events if isinstance(event, Subagent)]
+    assert [(event.name, event.usage and event.usage.total) for event in ended] == [
+        ("explorer", 70)
+    ]
+
+
+def test_a_subagent_without_its_parent_is_a_session(tmp_path: Path) -> None:
+    """When the parent's thread is gone, what the subagent spent is still found."""
+    child = "019f1cf1-3e00-7000-8000-000000000009"
+    path = tmp_path / "archived_sessions" / f"rollout-x-{child}.jsonl"
+    transcript = read(path, spawned(child, PARENT), tokens("09:10:05", 70, 70))
+    assert list(codex.find({"CODEX_HOME": str(tmp_path)})) == [str(path)]
+    assert transcript.facts.parent_id == PARENT
+    assert [e.subagent for e in transcript.events if isinstance(e, LLMInteraction)] == ["explorer"]
+
+
+def test_a_thread_and_its_archived_copy_are_one(tmp_path: Path) -> None:
+    """The copy in use is read; without CODEX_HOME the place is ~/.codex."""
+    name = f"rollout-x-{PARENT}.jsonl"
+    meta = line("09:00:00", "session_meta", **META)
+    home = tmp_path / ".codex"
+    used = home / "sessions" / "2026" / "07" / "01" / name
+    read(used, meta)
+    read(home / "archived_sessions" / name, meta)
+    assert list(codex.find({"HOME": str(tmp_path)})) == [str(used)]
+    assert list(codex.find({"HOME": str(tmp_path), "CODEX_HOME": str(tmp_path)})) == []
+    assert list(codex.find({})) == []
+
+
+@pytest.mark.parametrize(
+    ("output", "success", "run_ms"),
+    [
+        ("Chunk ID: 1\nWall time: 0.5 seconds\nProcess exited with code 0\nOutput:\n", True, 500),
+        ("Exit code: 1\nWall time: 2 seconds\nOutput:\nProcess exited with code 0", False, 2000),
+        ('{"output":"","metadata":{"exit_code":7,"duration_seconds":0.25}}', False, 250),
+        ('{"content":[{"type":"text","text":"no"}],"isError":true}', False, None),
+        ('{"agent_id":"x"}', True, None),
+        ("Wall time: 1.5 seconds\nOutput:\nerror: none", True, 1500),
+        ("Script failed\nWall time 0.1 seconds\nOutput:\nTypeError: x", False, 100),
+        ("Wall time: 1.0 seconds\nProcess running with session ID 7\nOutput:\n", None, 1000),
+        ("exec command rejected by user", False, None),
+        ("failed to parse function arguments: x", False, None),
+        ("Plan updated", True, None),
+        ("", True, None),
+        ("Wall time: . seconds\nOutput:\n", True, None),
+        ([Item(text="Exit code: 2"), Item(type="input_image")], False, None),
+        (Item(content="no", success=False), False, None),
+        (Item(text="yes"), True, None),
+        (None, True, None),
+    ],
+)
+def test_results_tell_how_a_call_went(
+    output: Any, success: bool | None, run_ms: float | None
+) -> None:
+    """Exit codes and run times are read in every form, and never from what a command printed."""
+    read_as = outcome(output)
+    assert (read_as.success, read_as.run_ms) == (success, run_ms)
+
+
+def test_a_background_command_goes_as_it_ends(tmp_path: Path) -> None:
+    """The poll that sees the end tells how the command went; the poll itself succeeded."""
+
+    def call(at: str, key: str, name: str, **arguments: object) -> bytes:
+        given = json.dumps(arguments)
+        return line(
+            at, "response_item", type="function_call", name=name, call_id=key, arguments=given
+        )
+
+    def result(at: str, key: str, text: str) -> bytes:
+        return line(at, "response_item", type="function_call_output", call_id=key, output=text)
+
+    running = "Wall time: 1.0 seconds\nProcess running with session ID 7\nOutput:\n"
+    transcript = read(
+        tmp_path / "a.jsonl",
+        line("09:00:00", "session_meta", **META),
+        call("09:00:01", "run", "exec_command", cmd="make"),
+        result("09:00:02", "run", running),
+        call("09:00:03", "poll", "write_stdin", session_id=7, chars=""),
+        result("09:00:09", "poll", "Wall time: 5.0 seconds\nProcess exited with code 2\nOutput:\n"),
+        call("09:00:10", "on", "exec_command", cmd="serve"),
+        result("09:00:11", "on", running.replace("7", "8")),
+    )
+    went = {
+        str(e.id).removeprefix(f"{PARENT}:"): (e.success, e.duration_ms)
+        for e in transcript.events
+        if isinstance(e, ToolCall)
+    }
+    assert went == {"run": (False, 8000.0), "poll": (True, 5000.0), "on": (True, 1000.0)}
+    known = {
+        call.id.removeprefix(f"{PARENT}:"): (call.command, call.success)
+        for call in transcript.calls
+    }
+    assert known == {"run": ("make", False), "poll": ("make", True), "on": ("serve", True)}
+
+
+def test_waits_are_told_from_runs(tmp_path: Path) -> None:
+    """What is only elapsed time is marked, unless no approval was possible."""
+
+    def turn(at: str, policy: str) -> bytes:
+        return line(at, "turn_context", model="m", approval_policy=policy)
+
+    def pair(key: str, name: str, start: str, end: str) -> list[bytes]:
+        made = line(start, "response_item", type="function_call", name=name, call_id=key)
+        return [
+            made,
+            line(end, "response_item", type="function_call_output", call_id=key, output=""),
+        ]
+
+    transcript = read(
+        tmp_path / "a.jsonl",
+        line("09:00:00", "session_meta", **META),
+        turn("09:00:00", "on-request"),
+        *pair("asks", "mcp__x__y", "09:00:01", "09:00:31"),
+        *pair("free", "update_plan", "09:00:32", "09:00:33"),
+        *pair("person", "request_user_input", "09:00:34", "09:01:34"),
+        turn("09:02:00", "never"),
+        *pair("never", "mcp__x__y", "09:02:01", "09:02:03"),
+    )
+    told = {
+        str(event.id).split(":")[1]: (event.duration_ms, event.wait_ms, event.elapsed_only)
+        for event in transcript.events
+        if isinstance(event, ToolCall)
+    }
+    assert told == {
+        "asks": (30_000.0, None, True),
+        "free": (1_000.0, None, False),
+        "person": (0.0, 60_000.0, True),
+        "never": (2_000.0, None, False),
+    }
+
+
+def test_a_folder_is_a_storage_error(tmp_path: Path) -> None:
+    """What cannot be read is told with its path and the reason."""
+    with pytest.raises(StorageError, match=f"cannot read {tmp_path}"):
+        codex.read(str(tmp_path))
+
+
+def test_growing_files_are_looked_at_again(tmp_path: Path) -> None:
+    """A file that was empty when it was listed is asked again for its parent."""
+    day = tmp_path / "sessions" / "2026" / "07" / "01"
+    child = "019f1cf1-3e00-7000-8000-000000000008"
+    day.mkdir(parents=True)
+    path, parent = day / f"rollout-x-{child}.jsonl", day / f"rollout-x-{PARENT}.jsonl"
+    path.write_bytes(b"")
+    parent.write_bytes(line("09:00:00", "session_meta", **META) + b"\n")
+    environ = {"CODEX_HOME": str(tmp_path)}
+    assert sorted(codex.find(environ)) == sorted([str(path), str(parent)])
+    path.write_bytes(spawned(child, PARENT) + b"\n")
+    assert list(codex.find(environ)) == [str(parent)]
+
+
+SUBJECT = fuzzing.Subject(
+    codex,
+    "codex",
+    line("09:00:00", "session_meta", **META),
+    lambda n: line(
+        "09:00:05",
+        "event_msg",
+        type="token_count",
+        info={"last_token_usage": {"input_tokens": fuzzing.FIRST + n, "total_tokens": 0}},
+    ),
+)
+
+
+def test_damage_costs_only_itself(tmp_path: Path) -> None:
+    """2,000 damaged records: the whole ones beside them count, the damage is counted and named."""
+    fuzzing.check_many(SUBJECT, tmp_path, 2_000, 0)
+
+
+@pytest.mark.soak
+def test_much_damage_costs_only_itself(tmp_path: Path) -> None:
+    """50,000 damaged records: the same."""
+    fuzzing.check_many(SUBJECT, tmp_path, 50_000, 10_000)
+
+
+def test_a_file_cut_anywhere_reads(tmp_path: Path) -> None:
+    """A transcript that is being written gives its whole records."""
+    whole = next((golden.GOLDEN / "codex" / "exec-0.140").rglob("*.jsonl")).read_bytes()
+    fuzzing.check_cut(SUBJECT, whole, tmp_path / "a.jsonl")
+
+
+def test_a_huge_line_takes_bounded_memory(tmp_path: Path) -> None:
+    """A line of 100 MB is named and left out."""
+    fuzzing.check_huge(SUBJECT, tmp_path / "a.jsonl")
+
+
+def test_nothing_is_written_where_codex_keeps_its_data(tmp_path: Path) -> None:
+    """Finding and reading leave the folders as they were."""
+    home = golden.GOLDEN / "codex" / "subagent-0.146"
+    before = Counter(os.path.join(top, name) for top, _, names in os.walk(home) for name in names)
+    for path in codex.find({"CODEX_HOME": str(home)}):
+        codex.read(path)
+    after = Counter(os.path.join(top, name) for top, _, names in os.walk(home) for name in names)
+    assert after == before
