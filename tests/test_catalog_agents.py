@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from m31a_metrics import SessionMetrics, SessionNotFound, config, events, save
+from m31a_metrics import SessionMetrics, SessionNotFound, Usage, config, events, save
 from m31a_metrics.catalog import Reading, Slice, agents, read, read_one, workers
+from m31a_metrics.catalog.summary import Summary
 from m31a_metrics.config import Config
 from m31a_metrics.errors import NotThisFormat
 from m31a_metrics.session import Session
@@ -42,6 +43,11 @@ def ids(reading: Reading) -> list[str]:
 def environ(home: Path) -> dict[str, str]:
     """The variables of that home alone."""
     return {"HOME": str(home)}
+
+
+def summary_of(reading: Reading, session_id: str) -> Summary:
+    """What the transcript of this id tells."""
+    return next(one for one in reading.summaries if one.metrics.session_id == session_id)
 
 
 def tokens(reading: Reading) -> int:
@@ -91,7 +97,7 @@ def test_a_slice_is_kept_to(
     session.append([events.ToolCall(t_us=at, name="make", success=True, duration_ms=5)])
     reading = read(settings, which, environ(home), journals=True)
     assert ids(reading) == expected
-    assert set(reading.summaries) == set(expected) - {"own"}
+    assert set(reading.facts) == set(expected) - {"own"}
     assert len(reading.models) == len(set(expected) - {"own"})
     assert ("make" in reading.histograms) == ("own" in expected)
 
@@ -99,7 +105,7 @@ def test_a_slice_is_kept_to(
 def test_a_transcript_goes_before_its_imported_copy(home: Path, settings: Config) -> None:
     """A copy in the sessions directory counts neither as a session nor in any sum beside it."""
     copy = events.LLMInteraction(
-        t_us=int(NOW.timestamp() * 1e6), phase="", usage=events.Usage(1, 1), model="copied"
+        t_us=int(NOW.timestamp() * 1e6), phase="", usage=Usage(1, 1), model="copied"
     )
     tool = events.ToolCall(t_us=copy.t_us, name="Edit", success=True, duration_ms=9_000)
     Session(settings.sessions_dir, ONE).append([copy, tool])
@@ -162,7 +168,7 @@ def test_a_replayed_response_counts_once(home: Path, settings: Config) -> None:
     transcripts.write(home, fork, answer("c", NOW - 3 * DAY), answer("new", NOW + DAY))
     reading = read(settings, Slice(), environ(home))
     assert tokens(reading) == 4 * TOTAL
-    effects = reading.summaries[fork].effects
+    effects = summary_of(reading, fork).effects
     assert (effects.replayed_responses, effects.replayed_tokens) == (1, TOTAL)
 
 
@@ -173,7 +179,7 @@ def test_a_whole_copy_is_no_session(home: Path, settings: Config) -> None:
     reading = read(settings, Slice(), environ(home))
     assert ids(reading) == [ONE, TWO]
     assert tokens(reading) == 3 * TOTAL
-    effects = reading.summaries[TWO].effects
+    effects = summary_of(reading, TWO).effects
     assert (effects.lines, effects.replayed_responses, effects.replayed_tokens) == (2, 1, TOTAL)
 
 
@@ -181,7 +187,7 @@ def test_days_add_up_to_the_session(home: Path, settings: Config) -> None:
     """What a session used by day and model is what it used."""
     late = NOW + 2 * DAY
     transcripts.write(home, "x", answer("d"), answer("e", late), answer("f", late, model="new-1"))
-    summary = read(settings, Slice(), environ(home)).summaries["x"]
+    summary = summary_of(read(settings, Slice(), environ(home)), "x")
     used = [(day.day, day.use.model, day.use.total_tokens) for day in summary.days]
     assert used == [
         (f"{NOW.astimezone():%Y-%m-%d}", MODEL, TOTAL),

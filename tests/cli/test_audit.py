@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from m31a_metrics.views.numbers import UNKNOWN
 from tests import transcripts
 from tests.cli.conftest import M31
 from tests.cli.machine import FULL
@@ -74,7 +75,7 @@ def test_sessions_of_agents_stand_among_the_others(m31: M31) -> None:
     drawn = on_terminal("sessions", NO_COLOR="1", TZ="UTC").splitlines()
     assert not [line for line in drawn if len(line) > 80]
     assert drawn[2].split()[:3] == [ONE[:8], "claude-code", "app"]
-    assert drawn[3].split()[:3] == [FULL, "m31a", "–"]
+    assert drawn[3].split()[:3] == [FULL, "m31a", UNKNOWN]
     assert drawn[4].split()[:3] == [TWO[:8], "claude-code", "lib"]
     rows = json.loads(m31("sessions", "--json").out)
     assert [(row["session_id"], row["agent"], row["project"]) for row in rows[:3]] == [

@@ -56,7 +56,7 @@ def audited(*told: Summary, whole: bool = True) -> tuple[Table, Table]:
     by_day, rules = audit(
         [one.metrics for one in told],
         [model for one in told for model in one.models],
-        {one.metrics.session_id: one for one in told},
+        told,
         whole=whole,
     )
     return by_day, rules
@@ -137,7 +137,7 @@ def test_recorded_sessions_have_no_day() -> None:
     told = transcript("a", answer(tokens=100))
     own = session("own", llms=[llm("plan", 0.5, 70), llm("ship", 0.25, 40)])
     journalled = ModelMetric("priced", 1, 63, 7, 70, 20, cost=0.5)
-    by_day = audit([told.metrics, own], [*told.models, journalled], {"a": told})[0]
+    by_day = audit([told.metrics, own], [*told.models, journalled], [told])[0]
     assert column(by_day, "day") == ["2026-06-20", None, None]
     assert column(by_day, "model") == ["priced", "priced", None]
     assert column(by_day, "input_tokens") == [10, 43, None]
@@ -149,10 +149,10 @@ def test_recorded_sessions_have_no_day() -> None:
 
 def test_without_transcripts_there_are_no_rules() -> None:
     """A machine with nothing, or with recorded sessions only, has no counting to explain."""
-    by_day, rules = audit([], [], {})
+    by_day, rules = audit([], [], [])
     assert by_day.empty.startswith("Nothing is recorded here yet.")
     assert (rules.rows, rules.empty) == ([], "")
-    assert audit([session(llms=[llm("plan", 1.0)])], [], {})[1].rows == []
+    assert audit([session(llms=[llm("plan", 1.0)])], [], [])[1].rows == []
 
 
 answers = st.builds(

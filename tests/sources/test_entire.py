@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tempfile
@@ -13,7 +14,7 @@ import pytest
 
 from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
 from m31a_metrics.events import LLMInteraction
-from m31a_metrics.sources import entire
+from m31a_metrics.sources import entire, source
 from m31a_metrics.transcript import Transcript
 from tests.sources.golden import GOLDEN, check, shapes
 
@@ -190,7 +191,9 @@ def test_a_partial_clone_says_what_to_do(tmp_path: Path) -> None:
 def test_refusals_say_why(tmp_path: Path) -> None:
     """Another agent's session, an unknown one, another path and no repository have reasons."""
     made = repository(tmp_path / "shop", "branch-2025")
-    with pytest.raises(NotThisFormat, match="a session of Cursor, which is not read here"):
+    with pytest.raises(
+        NotThisFormat, match="a session of Cursor, whose .* no format that is read here"
+    ):
         entire.read(f"{made}::2025-12-01-eeee")
     with pytest.raises(SessionNotFound, match="no session nobody"):
         entire.read(f"{made}::nobody")
@@ -209,3 +212,44 @@ def test_without_git_nothing_is_found(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not list(entire.find({"PWD": str(made)}))
     with pytest.raises(StorageError, match="needs git"):
         entire.read(f"{made}::ses_export0001")
+
+
+def test_real_transcripts_read_as_they_do_beside_their_agents(shared: Path, tmp_path: Path) -> None:
+    """What was kept by Entire gives the same events as the agent's own file."""
+    agents = {
+        "claude-code": "Claude Code",
+        "codex": "Codex",
+        "copilot-cli": "Copilot CLI",
+        "gemini-cli": "Gemini CLI",
+        "pi": "Pi",
+    }
+    made = tmp_path / "shop"
+    made.mkdir()
+    git(made, "init", "--quiet")
+    tree: dict[str, bytes] = {}
+    files: dict[str, tuple[str, Path]] = {}
+    for name, said in agents.items():
+        for path in sorted((shared / "samples" / name).iterdir(), key=lambda p: p.stat().st_size):
+            if path.stat().st_size < 500_000 and path.suffix in (".json", ".jsonl"):
+                session = f"{name}-{len(files)}"
+                files[session] = name, path
+                folder = f"{len(files):02x}/checkpoint/0"
+                tree[f"{folder}/full.jsonl"] = path.read_bytes()
+                metadata = {"session_id": session, "agent": said}
+                tree[f"{folder}/metadata.json"] = json.dumps(metadata).encode()
+    commit(made, BRANCH, tree)
+    compared = 0
+    for session, (name, path) in files.items():
+        try:
+            expected = source(name).read(str(path))
+        except NotThisFormat:
+            with pytest.raises(NotThisFormat):
+                entire.read(f"{made}::{session}")
+            continue
+        read = entire.read(f"{made}::{session}")
+        # The first event may have its id from the file's name, where nothing else tells one.
+        assert read.events[1:] == expected.events[1:]
+        assert [call.id for call in read.calls] == [call.id for call in expected.calls]
+        assert read.facts.agent == name
+        compared += 1
+    assert compared > 30

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from m31a_metrics import sources
-from m31a_metrics.catalog.rates import pricer, remember
 from m31a_metrics.catalog.summary import Summary, summarise
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError
+from m31a_metrics.rates import pricer, remember
 
 Progress = Callable[[int, int], None]
 

@@ -120,7 +120,7 @@ def _join(reading: Reading, summaries: Sequence[Summary]) -> None:
     """Add transcripts to what was recorded."""
     for summary in summaries:
         reading.sessions.append(summary.metrics)
-        reading.summaries[summary.metrics.session_id] = summary
+        reading.summaries.append(summary)
         reading.models += summary.models
         for tool, packed in summary.histograms.items():
             reading.histograms.setdefault(tool, Histogram()).merge(unpack(packed))
@@ -184,7 +184,7 @@ def _transcript_of(reading: Reading, found: Sequence[Place], config: Config) -> 
 
 
 def _bare_file(path: str, config: Config) -> Reading:
-    from m31a_metrics.catalog.rates import pricer
+    from m31a_metrics.rates import pricer
 
     _, transcript = sources.detect(path)
     reading = Reading([])

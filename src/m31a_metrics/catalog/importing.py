@@ -18,11 +18,11 @@ from msgspec.structs import replace
 from m31a_metrics import codec, journal, sources, store
 from m31a_metrics.catalog.agents import Failure, Place, process_count
 from m31a_metrics.catalog.landing import has_others, holds, land, stage, staging
-from m31a_metrics.catalog.rates import pricer, remember
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
 from m31a_metrics.errors import InvalidSessionId, MetricsError, NotThisFormat
 from m31a_metrics.events import Event, SessionStart, encode
+from m31a_metrics.rates import pricer, remember
 from m31a_metrics.session import Session
 from m31a_metrics.tally import Tally
 from m31a_metrics.transcript import Damage, Transcript

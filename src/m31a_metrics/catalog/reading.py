@@ -25,8 +25,8 @@ class Reading(Struct):
 
     `session_id` of each is the name it is found by, whatever stands inside the file.
     `histograms` and `waits_ms` are by tool, of all these sessions together; `models` of
-    each on its own; all are empty unless asked for. `summaries` are, by session id, what
-    else transcripts tell; a recorded session has none.
+    each on its own; all are empty unless asked for. `summaries` are what else the
+    transcripts among them tell; a recorded session has none.
     """
 
     sessions: list[SessionMetrics]
@@ -34,12 +34,12 @@ class Reading(Struct):
     waits_ms: dict[str, float] = {}
     models: list[ModelMetric] = []
     problems: list[str] = []
-    summaries: dict[str, Summary] = {}
+    summaries: list[Summary] = []
 
     @property
     def facts(self) -> dict[str, Facts]:
         """Whose transcript a session is, by session id; a recorded session has none."""
-        return {name: summary.facts for name, summary in self.summaries.items()}
+        return {summary.metrics.session_id: summary.facts for summary in self.summaries}
 
     @property
     def durations(self) -> list[ToolDurations]:

@@ -39,5 +39,5 @@ def command(ctx: click.Context, name: str | None) -> None:
     reading = read(ctx, name or "last")
     whole = not wants_text(ctx)
     session = reading.sessions[0]
-    told = reading.summaries.get(session.session_id)
+    told = reading.summaries[0] if reading.summaries else None
     emit(ctx, show(session, reading.detail, told, whole=whole))

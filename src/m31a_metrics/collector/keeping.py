@@ -8,8 +8,8 @@ remembers the earlier ones, so that a flush need not read back what is counted h
 from __future__ import annotations
 
 from _thread import RLock
-from time import time_ns
 from itertools import count
+from time import time_ns
 from typing import Any
 
 from m31a_metrics import events
@@ -178,6 +178,7 @@ class Keeping(RecordMethods):
         return True
 
     def _flush(self) -> None:
+        self._settle()
         if not self._journal:
             self._save()
             return
@@ -194,6 +195,16 @@ class Keeping(RecordMethods):
         others = self._session.flush(Own(lengths, own, self._names))
         with self._lock:
             self._before = others
+
+    def _settle(self) -> None:
+        """Price what was recorded without a cost. Not under the lock: a price may be looked up."""
+        with self._lock:
+            waiting = self._tally.take_waiting()
+        priced = [(event, self._session.price(event)) for event in waiting]
+        with self._lock:
+            for event, cost in priced:
+                if cost is not None:
+                    self._tally.settle(event, cost)
 
     def _recount(self) -> None:
         """Somebody removed journals of ours: what they held is to be written once more."""

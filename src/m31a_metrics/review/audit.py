@@ -6,7 +6,7 @@ far apart a tool is that does not follow it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -111,16 +111,15 @@ class _DaySum(Struct):
 def audit(
     sessions: Sequence[SessionMetrics],
     models: Sequence[ModelMetric],
-    accounts: Mapping[str, Account],
+    told: Sequence[Account],
     *,
     whole: bool = False,
 ) -> list[Table]:
     """Show tokens and cost by day, model and class, and the effect of each counting rule.
 
-    `models` are of all sessions, `accounts` by the ids of those that are transcripts.
+    `models` are of all sessions, `told` is by those of them that are transcripts.
     `whole` puts what each rule means into a column; for people it stands below.
     """
-    told = [accounts[one.session_id] for one in sessions if one.session_id in accounts]
     return [_by_day(sessions, models, told), _rules(sessions, models, told, whole)]
 
 
@@ -218,7 +217,13 @@ def _rules(
     told: Sequence[Account],
     whole: bool,
 ) -> Table:
-    lines = _lines(sessions, models, told) if told else []
+    lines: list[_Line] = []
+    if told:
+        lines = [
+            *_count_lines(told),
+            *_price_lines(models, told),
+            *_loss_lines(sessions, told),
+        ]
     table = Table("Counting rules", [*RULES, WITHOUT] if whole else RULES)
     for line in lines:
         row: tuple[Cell, ...] = (line.rule, line.count, line.tokens, line.cost_usd)
@@ -228,14 +233,11 @@ def _rules(
     return table
 
 
-def _lines(
-    sessions: Sequence[SessionMetrics], models: Sequence[ModelMetric], told: Sequence[Account]
-) -> list[_Line]:
+def _count_lines(told: Sequence[Account]) -> list[_Line]:
     effects = _sum(account.effects for account in told)
-    uses = [day.use for account in told for day in account.days]
-    counted = sum(use.total_tokens for use in uses)
+    counted = sum(day.use.total_tokens for account in told for day in account.days)
     more = effects.repeated_tokens + effects.replayed_tokens
-    lines = [
+    return [
         _Line(
             "lines with usage",
             "a tool that adds up every line shows so many tokens.",
@@ -276,15 +278,34 @@ def _lines(
             "a model called <synthetic>.",
             effects.synthetic_lines,
         ),
-        *_cache_lines(uses, sum(day.cost_1h for account in told for day in account.days)),
+    ]
+
+
+def _price_lines(models: Sequence[ModelMetric], told: Sequence[Account]) -> list[_Line]:
+    days = [day for account in told for day in account.days]
+    lines = [
+        _Line(
+            "cache writes 5m",
+            "a tool that takes them for plain input shows a lower cost.",
+            None,
+            sum(day.use.cache_write_5m_tokens for day in days),
+        ),
+        _Line(
+            "cache writes 1h",
+            "they cost more than those for five minutes; a tool that prices all alike shows so "
+            "many US dollars less.",
+            None,
+            sum(day.use.cache_write_1h_tokens for day in days),
+            sum(day.cost_1h for day in days),
+        ),
         _Line(
             "cost given",
             "the agent said what these cost; a tool that prices them itself may show another sum.",
             None,
-            sum(day.given_tokens for account in told for day in account.days),
+            sum(day.given_tokens for day in days),
         ),
     ]
-    lines += [
+    return lines + [
         _Line(
             f"unpriced: {model.model or 'no name'}",
             "no price is known; a tool that guesses one shows a higher cost.",
@@ -293,26 +314,6 @@ def _lines(
         )
         for model in model_sums(models)
         if model.unpriced_tokens
-    ]
-    return [*lines, *_loss_lines(sessions, told)]
-
-
-def _cache_lines(uses: Sequence[ModelMetric], cost_1h: float) -> list[_Line]:
-    return [
-        _Line(
-            "cache writes 5m",
-            "a tool that takes them for plain input shows a lower cost.",
-            None,
-            sum(use.cache_write_5m_tokens for use in uses),
-        ),
-        _Line(
-            "cache writes 1h",
-            "they cost more than those for five minutes; a tool that prices all alike shows so "
-            "many US dollars less.",
-            None,
-            sum(use.cache_write_1h_tokens for use in uses),
-            cost_1h,
-        ),
     ]
 
 

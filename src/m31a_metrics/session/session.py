@@ -22,7 +22,7 @@ import msgspec
 
 from m31a_metrics import codec, journal, store
 from m31a_metrics.errors import DamagedMetrics, SessionHasJournals, StorageError
-from m31a_metrics.events import Event, SessionStart, encode
+from m31a_metrics.events import Event, LLMInteraction, SessionStart, encode
 from m31a_metrics.journal import Journal, Trimmed, Writer
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.session.covered import covered_lengths, covered_note
@@ -55,13 +55,14 @@ class Own(msgspec.Struct):
 class Session:
     """The directory of one session. Raises InvalidSessionId for an id that cannot be one.
 
-    `price` is asked, when journals are folded, for the cost of what came without one.
+    `price` is asked, when journals are folded, for the cost of what came without one;
+    None stands for the prices of this machine.
     """
 
     def __init__(self, sessions_dir: str, session_id: str, price: Price | None = None) -> None:
         if not isinstance(sessions_dir, str):
             raise TypeError(f"sessions_dir must be a str, not {type(sessions_dir).__name__}")
-        self.price = price
+        self.price = price or _price
         self.session_id = store.check_session_id(session_id)
         self.directory = f"{sessions_dir}/{session_id}"
         self.metrics_path = f"{self.directory}/{store.METRICS}"
@@ -320,6 +321,12 @@ class Session:
         """How much of each journal is in this METRICS.json; None where nobody noted it."""
         note = store.read(f"{self.events}/{COVERED}")
         return None if note is None else covered_lengths(note, data)
+
+
+def _price(event: LLMInteraction) -> float | None:
+    from m31a_metrics.rates import price  # most sessions are told their costs
+
+    return price(event)
 
 
 def load(sessions_dir: str | os.PathLike[str], session_id: str) -> SessionMetrics | None:

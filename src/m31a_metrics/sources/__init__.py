@@ -13,7 +13,7 @@ from typing import Protocol, cast
 
 from msgspec import Struct
 
-from m31a_metrics.errors import NotThisFormat
+from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.transcript import Transcript
 
 
@@ -99,4 +99,8 @@ def detect(path: str) -> tuple[str, Transcript]:
             return name, source(name).read(path)
         except NotThisFormat:
             continue
+        except StorageError:
+            # `<database>::<session>` is a file to no source but its own.
+            if os.path.exists(path):
+                raise
     raise NotThisFormat(f"{path} is no transcript that is known here ({', '.join(SOURCES)})")

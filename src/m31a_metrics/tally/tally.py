@@ -52,6 +52,7 @@ class Tally:
 
     def __init__(self, price: Price | None = None) -> None:
         self._price = price
+        self._waiting: list[events.LLMInteraction] = []  # without a cost, but with a model
         self.started_us = NEVER_STARTED_US
         self.updated_us = NEVER_UPDATED_US
         self.tools: dict[str, ToolRow] = {}
@@ -87,7 +88,24 @@ class Tally:
         """The cost of an interaction: as given, else by price; None: nobody knows it."""
         if event.cost is not None:
             return event.cost
-        return None if self._price is None else self._price(event)
+        if event.model is None:
+            return None
+        if self._price is None:
+            self._waiting.append(event)
+            return None
+        return self._price(event)
+
+    def take_waiting(self) -> list[events.LLMInteraction]:
+        """Hand over the interactions that wait for a price; each is handed over once."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def settle(self, event: events.LLMInteraction, cost: float) -> None:
+        """Give an interaction that was counted as unpriced its cost, in USD."""
+        total = event.usage.total
+        for sums in (self.llms[event.phase].sums, self.models[event.model or ""]):
+            sums.unpriced_tokens -= total
+            sums.cost += cost
 
     def tool(self, name: str, order: Order) -> ToolRow:
         """Find or make the row of a tool."""

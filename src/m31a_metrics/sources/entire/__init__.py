@@ -104,5 +104,7 @@ def _hand_over(path: str, found: Found, copy: str, skip: frozenset[str]) -> Tran
         name, transcript = detect(copy)
     except NotThisFormat as error:
         said = found.metadata.agent or "an agent that is not named"
-        raise NotThisFormat(f"{path} is a session of {said}, which is not read here") from error
+        raise NotThisFormat(
+            f"{path} is a session of {said}, whose transcript has no format that is read here"
+        ) from error
     return source(name).read(copy, skip) if skip else transcript

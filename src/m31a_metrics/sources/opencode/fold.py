@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from m31a_metrics.events import (
+    LARGEST,
     Compaction,
     Event,
     LLMInteraction,
@@ -234,10 +235,11 @@ def _trigger(part: Part) -> str | None:
 def _sum(used: list[Usage]) -> Usage | None:
     if not used:
         return None
+    # Damage may make one huge; the sum must still be one that an event can hold.
     return Usage(
-        sum(one.prompt_tokens for one in used),
-        sum(one.completion_tokens for one in used),
-        cache_read_tokens=sum(one.cache_read_tokens for one in used),
-        cache_write_5m_tokens=sum(one.cache_write_5m_tokens for one in used),
-        reasoning_tokens=sum(one.reasoning_tokens for one in used),
+        min(LARGEST, sum(one.prompt_tokens for one in used)),
+        min(LARGEST, sum(one.completion_tokens for one in used)),
+        cache_read_tokens=min(LARGEST, sum(one.cache_read_tokens for one in used)),
+        cache_write_5m_tokens=min(LARGEST, sum(one.cache_write_5m_tokens for one in used)),
+        reasoning_tokens=min(LARGEST, sum(one.reasoning_tokens for one in used)),
     )

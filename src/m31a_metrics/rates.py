@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
-from m31a_metrics import store
+from m31a_metrics import config, store
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError
+from m31a_metrics.events import LLMInteraction
 from m31a_metrics.pricing import Pricer, overrides
+
+
+def price(event: LLMInteraction) -> float | None:
+    """Price an interaction by this machine's configuration, read at the first one.
+
+    For whoever folds a session without having read the configuration before. In USD;
+    None: nobody knows.
+    """
+    settings, ask = _default()
+    cost = ask(event)
+    remember(settings, ask)
+    return cost
+
+
+@cache
+def _default() -> tuple[Config, Pricer]:
+    try:
+        settings = config.read()
+    except MetricsError:
+        settings = config.defaults()  # who reads it at the door says what is wrong with it
+    return settings, pricer(settings)
 
 
 def pricer(config: Config) -> Pricer:
