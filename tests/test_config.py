@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from m31a_metrics import config
 from m31a_metrics.config import Config
@@ -54,6 +55,7 @@ retention_days = 30
 index = "/srv/index.db"
 [metrics.prices."my-model"]
 input = 1.5
+output = 6
 [metrics.budget]
 day = 10
 """)
@@ -63,8 +65,9 @@ day = 10
         metrics_enabled=False,
         journal=False,
         retention_days=30,
-        prices={"my-model": {"input": 1.5}},
+        prices={"my-model": {"input": 1.5, "output": 6}},
         budget={"day": 10},
+        path=str(file),
     )
 
 
@@ -84,7 +87,7 @@ telepathy = "on"
 [model]
 journal = "none"
 """)
-    assert config.read({}) == config.defaults()
+    assert config.read({}) == replace(config.defaults(), path=str(file))
 
 
 def test_environment_names_another_file(tmp_path: Path, file: Path) -> None:

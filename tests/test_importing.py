@@ -276,6 +276,8 @@ def test_two_transcripts_with_one_id_get_a_directory_each(settings: Config, clau
         assert states(run(settings, claude)) == [expected] * 2
     names = os.listdir(settings.sessions_dir)
     assert len(names) == 2
+    other = f"{claude}/other/{ONE}.jsonl"
+    assert set(names) == importing.copy_names(AGENT, ONE, other)
     loaded = [load(settings.sessions_dir, name) for name in names]
     assert sum(llm.completion_tokens for one in loaded if one for llm in one.llms) == 66
 

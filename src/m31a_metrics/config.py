@@ -79,7 +79,7 @@ def read(environ: Mapping[str, str] | None = None) -> Config:
         sessions_dir=_path(settings.pop("sessions_dir", f"{_HOME}/sessions")),
         index=_path(settings.pop("index", f"{_HOME}/metrics.db")),
         metrics_enabled=_switch(environ, enabled),
-        path=path,
+        path="" if data is None else path,
         **settings,
     )
 

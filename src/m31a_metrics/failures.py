@@ -29,6 +29,9 @@ _MARGIN = r"^(?:[ \t|+]|E[ \t]{2,})+"  # pytest's, and that of exception groups
 _SAID = r"(?i:(the user said:|reason for the rejection:|user feedback:)).*"
 _ECHO = r"\n(?:String|old_string|new_string|Input|Prompt)\s?:[ \n]"
 
+# No possessive quantifier behind a group below: before Python 3.11.5 those match wrongly
+# when the group itself backtracks (CPython issue 106052).
+
 _EXIT = (
     r"^[ \t]*+(?:Error:? )?"
     r"(?:(?:Command|Process|Shell command|Script|Child process)\b[^\n:]{0,40})?"
@@ -36,12 +39,12 @@ _EXIT = (
     r"[:=]? *-?\d+\.?[ \t]*$"
 )
 _TRACEBACK = "Traceback (most recent call last)"
-_RAISED = r"[^\n]*\n(?:[ \t|+][^\n]*\n|\n)*+([^\s|+][^\n]*)"
+_RAISED = r"[^\n]*\n(?:[ \t|+][^\n]*\n|\n)*([^\s|+][^\n]*)"
 
 # From the surest to the vaguest; the first line that matches the surest one is taken.
 _RAISES = (
     r"^[ \t|+]*+(?:E[ \t]++|Uncaught |Unhandled |Caused by: |\w{1,60} failed: )?"
-    r"(?:[\w$]++(?:\.|::))*+[\w$]*(?:Error|Exception|ExceptionGroup|Interrupt)"
+    r"(?:[\w$]++(?:\.|::))*[\w$]*(?:Error|Exception|ExceptionGroup|Interrupt)"
     r"(?: ?\[\w+\])?(?::|$)"
 )
 _REPORTS = (
@@ -63,10 +66,10 @@ _SIGNS = (_RAISES, _REPORTS, _SHOUTS, _COMPLAINS, _GIVES_UP)
 
 _QUOTED = (
     r'\{\s*["\'`].*'  # a JSON value
-    r'|"(?:[^"\\]|\\.)*+(?:"|\\?$)'
+    r'|"(?:[^"\\]|\\.)*(?:"|\\?$)'
     r"|`[^`']*+'(?!\w)|`[^`]*+(?:`|$)"
-    r"|“[^”]*+(?:”|$)|«[^»]*+(?:»|$)|‘(?:[^’]|’(?=\w))*+(?:’|$)"
-    r"|(?<![^\W\d_])(?:[bBrRuUfF]{1,2})?'(?:[^'\\]|\\.|'(?=\w))*+(?:'|\\?$)"
+    r"|“[^”]*+(?:”|$)|«[^»]*+(?:»|$)|‘(?:[^’]|’(?=\w))*(?:’|$)"
+    r"|(?<![^\W\d_])(?:[bBrRuUfF]{1,2})?'(?:[^'\\]|\\.|'(?=\w))*(?:'|\\?$)"
 )
 _BEARER = r"(?i:\b(bearer|password:|passwd:|secret:))\s+(?!<text>|…)\S+"
 
@@ -76,10 +79,8 @@ _KEYED = (
     r"(?!<text>)[^\s)\]},;]+"
 )
 _URL = r"(?P<url>[A-Za-z][A-Za-z0-9+.-]{0,14}://(?:[^\s<>),;]*[^\s<>),;:.!?])?)"
-_MAIL = r"(?P<mail>[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)++)"
-_TIME = (
-    r"(?P<time>\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?|\d++(?:[.,:/-]\d++)*+(?![\w/@]))"
-)
+_MAIL = r"(?P<mail>[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+)"
+_TIME = r"(?P<time>\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?|\d++(?:[.,:/-]\d++)*(?![\w/@]|[.,:/-]\d))"
 _IN_PATH = r"[^\s:,;()\[\]{}<>|=&*?\"]"
 _ABSOLUTE = (
     rf"(?P<absolute>[A-Za-z]:[\\/]{_IN_PATH}*|\\\\\w{_IN_PATH}*"

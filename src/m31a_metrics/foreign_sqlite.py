@@ -59,7 +59,9 @@ def connected(path: str) -> Iterator[sqlite3.Connection]:
 
 def _reading(path: str, how: str) -> Iterator[sqlite3.Connection]:
     uri = f"file:{quote(os.path.abspath(path))}?{how}"
-    with closing(sqlite3.connect(uri, _PATIENCE_S, uri=True, isolation_level=None)) as connection:
+    with closing(
+        sqlite3.connect(uri, timeout=_PATIENCE_S, uri=True, isolation_level=None)
+    ) as connection:
         connection.text_factory = bytes
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _VALUE_BYTES_MAX)
         connection.execute("BEGIN")

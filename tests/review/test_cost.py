@@ -89,3 +89,23 @@ def test_models_add_up_to_phases(interactions: list[events.LLMInteraction]) -> N
         for table in (by_phase, by_model)
     ]
     assert isclose(*sums, rel_tol=1e-9, abs_tol=1e-8)
+
+
+def test_unpriced_models_are_named() -> None:
+    """Below the table stand the models without a price, the most tokens first, and the rest."""
+    one = session(llms=[llm("plan", 0.0, 1_000, 1_000)])
+    models = [
+        ModelMetric("few", 1, total_tokens=200, unpriced_tokens=200),
+        ModelMetric("many", 1, total_tokens=700, unpriced_tokens=700),
+        ModelMetric("known", 1, total_tokens=5, cost=0.1),
+        ModelMetric("", 1, total_tokens=100, unpriced_tokens=100),
+    ]
+    notes = cost([one], models)[0].notes
+    assert notes[-1] == "Unpriced: many (700), few (200), models that nobody named (100)."
+
+
+def test_a_transcript_has_no_phases() -> None:
+    """Use of no phase is a dash with its reason, not a phase without a name."""
+    by_phase = cost([session(llms=[llm("", 0.5), llm("plan", 0.25)])], [])[0]
+    assert column(by_phase, "phase") == [None, "plan"]
+    assert by_phase.notes[-1].startswith("A dash: a transcript")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from m31a_metrics import EditStrategyMetric
+from m31a_metrics.catalog.summary import summarise
+from m31a_metrics.events import UserTurn
 from m31a_metrics.model import ModelMetric, SessionDetail, ToolDurations
-from m31a_metrics.review.show import show
+from m31a_metrics.review.show import TRANSCRIPT, show
+from m31a_metrics.transcript import Facts, Transcript
 from tests.review.builders import column, llm, session, tool
 
 TITLES = [
@@ -49,3 +52,25 @@ def test_what_a_session_lacks_takes_no_room() -> None:
     tables = dict(zip(TITLES, show(session(), SessionDetail()), strict=True))
     silent = [title for title, table in tables.items() if not table.rows and not table.empty]
     assert silent == ["Transcript", "Self-heals and bisects", "Cost by model", "Edit strategies"]
+
+
+def test_what_a_transcript_tells_is_a_row_for_programs_and_lines_for_people() -> None:
+    """People get a line for each thing that is known, programs always the same columns."""
+    read = Transcript(
+        Facts("codex", "abc123", "0.9", "/src/app", models=["a", "b"]),
+        [UserTurn(t_us=at) for at in range(1_200)],
+    )
+    told = summarise("x", read, lambda _: None)
+    table = show(session(), SessionDetail(), told)[1]
+    assert table.rows == [
+        ("Agent", "codex"),
+        ("Version", "0.9"),
+        ("Session id", "abc123"),
+        ("Project", "/src/app"),
+        ("Models", "a, b"),
+        ("User turns", "1,200"),
+    ]
+    whole = show(session(), SessionDetail(), told, whole=True)[1]
+    assert whole.columns == TRANSCRIPT
+    assert column(whole, "branch") == [None]
+    assert column(whole, "user_turn_count") == [1_200]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from m31a_metrics.model import ToolDurations
-from m31a_metrics.review.tools import tools
+from m31a_metrics.review.tools import ELAPSED_ONLY, tools
 from tests.review.builders import column, records, session, tool
 
 
@@ -71,3 +71,12 @@ def test_no_tools_say_what_to_try() -> None:
     assert tools([session("Ab")], []).empty.startswith("Session Ab has no tool calls.")
     assert tools([session(), session()], []).empty.startswith("The 2 sessions have no tool calls.")
     assert "`m31 run -- COMMAND`" in tools([session()], []).empty
+
+
+def test_elapsed_times_are_no_percentiles_and_say_why() -> None:
+    """A transcript's calls that may hold a wait get dashes, and the note counts the others."""
+    one = session(tools=[tool("Edit", 3, 0, 90), tool("Bash", 2, 0, 60)])
+    table = tools([one], [ToolDurations("Bash", 2, 1, 1, 1, 1, 0)], transcripts=True)
+    assert column(table, "p50_ms") == [None, 1]
+    assert table.notes == ["p50 to max are of 2 of the 5 calls.", ELAPSED_ONLY]
+    assert tools([one], [], transcripts=True).notes[0] == "p50 to max are of 0 of the 5 calls."

@@ -121,6 +121,11 @@ def session_name(agent: str, native_id: str, path: str) -> str:
         return _derived(agent, native_id or path)
 
 
+def copy_names(agent: str, native_id: str, path: str) -> set[str]:
+    """The session directories that an import of this transcript may have gone to."""
+    return {session_name(agent, native_id, path), _derived(agent, path)}
+
+
 def journal_name(agent: str) -> str:
     """The journal that an import of an agent's transcript is."""
     return f"import-{agent}{journal.SUFFIX}"
@@ -163,9 +168,8 @@ class _Reader:
     def _prepare(self, place: Place, skip: frozenset[str], apart: bool) -> Prepared:
         agent, transcript = _read(place, skip)
         facts = transcript.facts
-        session_id = session_name(agent, facts.native_id, place.path)
-        if apart:
-            session_id = _derived(agent, place.path)
+        own = session_name(agent, facts.native_id, place.path)
+        session_id = _derived(agent, place.path) if apart else own
         tally = Tally(self._price)
         events = _from_start(transcript)
         kept = [event for order, event in enumerate(events) if tally.add(event, order)]

@@ -48,16 +48,27 @@ def main() -> int:
         error.show()
         return error.exit_code
     except BrokenPipeError:
-        # The reader has seen enough (`m31 sessions | head`), which is no failure; but the
-        # interpreter would try to flush again when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+        _give_up_stdout()
+        return 0  # the reader has seen enough (`m31 sessions | head`), which is no failure
+    except SystemExit as leaving:
+        # click itself leaves with 1 for a closed pipe, having put this in stdout's place.
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":
+            _give_up_stdout()
+            return 0
+        return leaving.code if isinstance(leaving.code, int) else 0
     except Exception as error:  # noqa: BLE001 - the last door: no traceback reaches a user
+        if isinstance(error, OSError) and not error.filename:
+            _give_up_stdout()
         if state.debug:
             import traceback
 
             traceback.print_exc()
         return _report(error)
+
+
+def _give_up_stdout() -> None:
+    """Let what is still to be written go nowhere: the interpreter flushes once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _open_closed_streams() -> None:

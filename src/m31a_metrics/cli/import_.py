@@ -14,15 +14,15 @@ import click
 from m31a_metrics import sources
 from m31a_metrics.cli import UNUSABLE
 from m31a_metrics.cli.options import (
-    _moment as moment,
-)
-from m31a_metrics.cli.options import (
     emit,
     examples,
     format_options,
     sessions_dir_option,
     settings,
     wants_text,
+)
+from m31a_metrics.cli.options import (
+    moment as moment,
 )
 from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.table import Cell, Column, Table, Unit
@@ -121,10 +121,11 @@ def _found(names: Sequence[str], since_us: int) -> list[Place]:
         if name in sources.SOURCES:
             continue
         path = os.path.abspath(os.path.expanduser(name))
-        if not os.path.exists(path):
+        file = path.partition("::")[0]  # a session inside a database
+        if not os.path.exists(file):
             known = ", ".join(sources.SOURCES)
             raise SessionNotFound(f"{name!r} is neither a path nor an agent ({known})")
-        files.append(Place("", path, os.path.getsize(path), 0))
+        files.append(Place("", path, os.path.getsize(file), 0))
     if not names:
         agents = sources.present(environ)
     # A file holds nothing newer than its last change.

@@ -137,14 +137,14 @@ def _keep_slice(ctx: click.Context, parameter: click.Parameter, value: Any) -> N
     kept = ctx.meta.setdefault(_SLICE, {})
     name = str(parameter.name)
     if name in ("since", "until"):
-        kept[name] = _moment(value)
+        kept[name] = moment(value)
     elif name == "agent":
         kept["agents"] = tuple(value)
     else:
         kept[name] = value
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
     """Read `7d`, `12h` (ago), or a date or time of ISO 8601, local where no zone is given."""
     amount, unit = text[:-1], text[-1:]
     if amount.isdigit() and unit in _UNITS:

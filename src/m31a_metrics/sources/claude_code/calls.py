@@ -142,7 +142,10 @@ class Calls:
         return asking
 
     def _was_queued(self, call: Call) -> bool:
-        done = self._done.setdefault(call.response, [])
+        done = self._done.get(call.response)
+        if done is None:
+            self._done[call.response] = [call]
+            return False
         queued = any(
             before.t_us <= call.t_us < before.end_us and may_queue(call.tool, before.tool)
             for before in done[-_TOGETHER_MAX:]

@@ -41,7 +41,7 @@ class Seen(Struct, gc=False):
     cost: object = None
 
 
-class _Response(Struct):
+class _Response(Struct, gc=False):
     id: str
     best: Seen
     total: int
