@@ -17,12 +17,10 @@ from m31a_metrics.cli.options import (
     emit,
     examples,
     format_options,
+    moment,
     sessions_dir_option,
     settings,
     wants_text,
-)
-from m31a_metrics.cli.options import (
-    moment as moment,
 )
 from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.table import Cell, Column, Table, Unit

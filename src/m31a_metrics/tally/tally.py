@@ -61,7 +61,7 @@ class Tally:
         self.strategies: dict[str, StrategyRow] = {}
         self.models: dict[str, ModelMetric] = {}
         self.ids: set[str] = set()
-        self._carried = SessionMetrics()  # M31A's own lists and unknown keys, unread
+        self._carried: SessionMetrics | None = None  # M31A's lists, unknown keys; unread
         self._in_order = True
         self._latest_first = NEVER
 
@@ -181,10 +181,21 @@ class Tally:
         for model in list(other.models.values()):
             _merge_model(self.models, model)
         self.ids |= other.ids
-        self._carry(other._carried)
+        if other._carried is not None:
+            self._carry(other._carried)
 
     def _carry(self, metrics: SessionMetrics) -> None:
+        if not (
+            metrics.plan_outcomes
+            or metrics.completions
+            or metrics.cancellations
+            or metrics.startup
+            or metrics.unknown
+        ):
+            return
         carried = self._carried
+        if carried is None:
+            carried = self._carried = SessionMetrics()
         carried.plan_outcomes = carried.plan_outcomes + metrics.plan_outcomes
         carried.completions = carried.completions + metrics.completions
         carried.cancellations = carried.cancellations + metrics.cancellations
@@ -198,7 +209,7 @@ class Tally:
             and self.updated_us == NEVER_UPDATED_US
             # A file may have rows and no times.
             and not (self.tools or self.llms or self.phases or self.strategies)
-            and self._carried == _NOTHING
+            and self._carried is None
         )
 
     def metrics(self, session_id: str) -> SessionMetrics:
@@ -212,7 +223,7 @@ class Tally:
             self._metrics_of(self.phases),
             self._metrics_of(self.strategies),
         )
-        if self._carried != _NOTHING:
+        if self._carried is not None:
             from copy import deepcopy
 
             carried = deepcopy(self._carried)
@@ -229,9 +240,6 @@ class Tally:
         if not self._in_order:
             found.sort(key=_by_first)  # stable: rows of one moment stay as they came
         return [row.metric() for row in found]
-
-
-_NOTHING = SessionMetrics()
 
 
 def merge(*parts: Tally) -> Tally:
