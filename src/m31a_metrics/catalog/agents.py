@@ -106,7 +106,14 @@ def read_places(
 def process_count(sizes: Iterable[int]) -> int:
     """How many processes reading so many bytes is worth on this machine."""
     worth = sum(sizes) // _WORTH_A_PROCESS_BYTES
-    return min(os.cpu_count() or 1, max(worth, 1))
+    return min(_processors(), max(worth, 1))
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _each_event_once(

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from m31a_metrics.events import LLMInteraction
-from m31a_metrics.model import ModelMetric, SessionMetrics
+from m31a_metrics.model import ModelMetric, SessionMetrics, Usage
 from m31a_metrics.tally import Tally, add_model
 from m31a_metrics.tally.detail import DetailTally
 from m31a_metrics.transcript import Damage, Effects, Facts, Transcript
@@ -54,6 +54,7 @@ class Summary(Struct, tag=True):
 
 def summarise(path: str, transcript: Transcript, price: Price) -> Summary:
     """Sum a transcript; `price` is asked for what the agent gave no cost of."""
+    price = Once(price)
     tally, detail, days = Tally(price), DetailTally(), Days(price)
     turns = compactions = subagent_tokens = 0
     for place, event in enumerate(transcript.events):
@@ -79,7 +80,7 @@ def summarise(path: str, transcript: Transcript, price: Price) -> Summary:
         days.uses(),
         {name: histogram.pack() for name, histogram in detail.histograms.items()},
         detail.waits_ms,
-        sorted(tally.ids),
+        list(tally.ids),
         sum(call.success is None for call in transcript.calls),
         turns,
         compactions,
@@ -87,6 +88,21 @@ def summarise(path: str, transcript: Transcript, price: Price) -> Summary:
         transcript.damage,
         transcript.effects,
     )
+
+
+class Once:
+    """A price that is asked for once, though several sums need it."""
+
+    def __init__(self, price: Price) -> None:
+        self._price = price
+        self._event: LLMInteraction | None = None
+        self._cost: float | None = None
+
+    def __call__(self, event: LLMInteraction) -> float | None:
+        """Return what the event cost, in USD; None: nobody knows."""
+        if event is not self._event:
+            self._event, self._cost = event, self._price(event)
+        return self._cost
 
 
 class Days:
@@ -97,6 +113,7 @@ class Days:
         self._models: dict[str, dict[str, ModelMetric]] = {}
         self._uses: dict[tuple[str, str], DayUse] = {}
         self._names: dict[int, str] = {}
+        self._rates_1h: dict[tuple[str, str | None], float] = {}
 
     def add(self, event: LLMInteraction, cost: float | None) -> None:
         """Count an interaction on its day."""
@@ -107,8 +124,26 @@ class Days:
         add_model(models, event, cost)
         if event.cost is not None:
             self._use(day, event).given_tokens += event.usage.total
-        elif cost is not None and event.usage.cache_write_1h_tokens:
-            self._use(day, event).cost_1h += cost - (self._price(_at_5m(event)) or 0.0)
+        elif cost is not None and (written := event.usage.cache_write_1h_tokens):
+            self._use(day, event).cost_1h += written * self._rate_1h(event)
+
+    def _rate_1h(self, event: LLMInteraction) -> float:
+        """What a token costs more, in USD, for being written for an hour and not 5 minutes.
+
+        At the rates of short prompts, which is near enough for an explanation.
+        """
+        key = (event.model or "", event.tier)
+        rate = self._rates_1h.get(key)
+        if rate is None:
+            hour, minutes = (
+                self._price(replace(event, usage=usage)) or 0.0
+                for usage in (
+                    Usage(1000, 0, cache_write_1h_tokens=1000),
+                    Usage(1000, 0, cache_write_5m_tokens=1000),
+                )
+            )
+            rate = self._rates_1h[key] = (hour - minutes) / 1000
+        return rate
 
     def _use(self, day: str, event: LLMInteraction) -> DayUse:
         name = event.model or ""
@@ -132,13 +167,6 @@ class Days:
         if name is None:
             name = self._names[quarter] = local_day(quarter * 900_000_000)
         return name
-
-
-def _at_5m(event: LLMInteraction) -> LLMInteraction:
-    usage = event.usage
-    written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
-    usage = replace(usage, cache_write_5m_tokens=written, cache_write_1h_tokens=0)
-    return replace(event, usage=usage)
 
 
 def local_day(t_us: int) -> str:

@@ -7,6 +7,7 @@ left undone, the parent does itself.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ Result = TypeVar("Result")
 
 _HEADER_BYTES = 8
 _READ_BYTES = 1 << 20
+_ITEMS_PER_COLLECTION = 16
 
 
 def work(
@@ -36,13 +38,38 @@ def work(
     here, in order.
     """
     left = set(range(len(items)))
-    if processes > 1:
-        decode = Decoder(kind).decode
-        for index, data in _from_children(items, _shares(sizes, processes), do):
-            left.discard(index)
-            yield index, decode(data)
-    for index in sorted(left):
-        yield index, do(items[index])
+    do = _tidily(do)
+    enabled = gc.isenabled()
+    gc.disable()  # for the children too; `_tidily` does its work
+    try:
+        if processes > 1:
+            decode = Decoder(kind).decode
+            for index, data in _from_children(items, _shares(sizes, processes), do):
+                left.discard(index)
+                yield index, decode(data)
+        for index in sorted(left):
+            yield index, do(items[index])
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _tidily(do: Callable[[Item], Result]) -> Callable[[Item], Result]:
+    """Let garbage be collected every few items, and only what is younger than that.
+
+    Readers tie records into knots that nothing else frees; left to itself, the collector
+    looks at all results so far again and again, a sixth of the whole time.
+    """
+    done = 0
+
+    def one(item: Item) -> Result:
+        nonlocal done
+        done += 1
+        if done % _ITEMS_PER_COLLECTION == 0:
+            gc.collect(0)
+        return do(item)
+
+    return one
 
 
 def _shares(sizes: Sequence[int], processes: int) -> list[list[int]]:

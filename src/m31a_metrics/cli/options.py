@@ -14,7 +14,6 @@ The options are kept in `ctx.meta`, which a group and its commands share, so tha
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -207,16 +206,11 @@ def read(ctx: click.Context, name: str | None, *, journals: bool = False) -> Rea
         raise click.UsageError(
             f"--{next(iter(kept)).rstrip('s')} is for many sessions, not for one."
         )
-    gc.disable()  # it would look at thousands of rows again and again, and find nothing
-    try:
-        if name is not None:
-            reading = catalog.read_one(config, name, environ, progress=_progress())
-        else:
-            which = catalog.Slice(**kept)
-            reading = catalog.read(config, which, environ, journals=journals, progress=_progress())
-    finally:
-        gc.freeze()
-        gc.enable()
+    if name is not None:
+        reading = catalog.read_one(config, name, environ, progress=_progress())
+    else:
+        which = catalog.Slice(**kept)
+        reading = catalog.read(config, which, environ, journals=journals, progress=_progress())
     _warn(reading.problems)
     if not reading.sessions and reading.problems:
         ctx.meta[_NONE] = "No session here can be read. See why: `m31 doctor`."

@@ -27,10 +27,10 @@ from m31a_metrics.sources.claude_code.responses import (
     FILE,
     MAIN,
     PROGRESS,
+    SYNTHETIC,
     Origin,
     Responses,
     Seen,
-    is_made_up,
 )
 from m31a_metrics.sources.claude_code.turns import is_prompt, is_queued_prompt
 from m31a_metrics.timestamps import millis
@@ -148,15 +148,7 @@ class Reading:
         origin: Origin,
         cost: object,
     ) -> None:
-        response = ""
-        if message.usage is not None:
-            if is_made_up(message):
-                self._effects.synthetic_lines += 1
-            else:
-                seen = Seen(
-                    at, line.request_id or "", message.usage, message.model or "", origin, cost
-                )
-                response = self.responses.add(message.id or "", line.uuid or "", seen)
+        response = self._response(message, line, at, origin, cost)
         content = message.content
         if type(content) is list:
             for block in content:
@@ -164,6 +156,22 @@ class Reading:
                     t_us = micros(at)
                     mode = self.modes.at(t_us) if self._agent else self.modes.now
                     self.calls.use(block, t_us, response, origin.subagent, mode)
+
+    def _response(
+        self, message: Message, line: Line | Envelope, at: datetime, origin: Origin, cost: object
+    ) -> str:
+        counts = message.usage
+        if counts is None:
+            return ""
+        if message.model == SYNTHETIC:
+            self._effects.synthetic_lines += 1
+            return ""
+        request, message_id = line.request_id or "", message.id or ""
+        response = self.responses.repeats(message_id, request, counts, origin.rank)
+        if response:
+            return response
+        seen = Seen(at, request, counts, message.model or "", origin, cost)
+        return self.responses.add(message_id, line.uuid or "", seen)
 
     def _results(self, content: list[Block], t_us: int, line: Line | Envelope) -> bool:
         """Take the tool results of a message; return whether there are any."""

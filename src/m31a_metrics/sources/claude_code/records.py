@@ -30,7 +30,7 @@ def micros(at: datetime) -> int:
 
 
 class _Record(Struct, gc=False):
-    pass
+    """Fields stand in the order of the files, where msgspec finds them at once."""
 
 
 class CacheCreation(_Record, gc=False):
@@ -44,10 +44,10 @@ class TokenCounts(_Record, gc=False):
     """`usage` as Anthropic's API gives it: input excludes what the cache took part in."""
 
     input_tokens: Count = 0
-    output_tokens: Count = 0
-    cache_read_input_tokens: Count = 0
     cache_creation_input_tokens: Count = 0
+    cache_read_input_tokens: Count = 0
     cache_creation: CacheCreation | None = None
+    output_tokens: Count = 0
     service_tier: Any = None
     speed: Any = None
 
@@ -70,23 +70,23 @@ class Input(_Record, gc=False):
 class Block(_Record, gc=False):
     """A block of a message: text, thinking, tool_use, tool_result, image, ..."""
 
+    tool_use_id: str | None = None
     type: str = ""
+    text: Raw = Raw()
+    content: Raw = Raw()
+    is_error: bool | None = None
     id: str | None = None
     name: str | None = None
     input: Input | str | list[Raw] | None = None
-    tool_use_id: str | None = None
-    is_error: bool | None = None
-    content: Raw = Raw()
-    text: Raw = Raw()
 
 
 class Message(_Record, gc=False):
     """A message of the API."""
 
-    id: str | None = None
     model: str | None = None
-    usage: TokenCounts | None = None
+    id: str | None = None
     content: str | list[Block] | None = None
+    usage: TokenCounts | None = None
 
 
 class Result(_Record, gc=False, rename="camel"):
@@ -115,21 +115,21 @@ class Envelope(_Record, gc=False, rename="camel"):
 
     type: str = ""
     timestamp: Time | None = None
-    request_id: str | None = None
-    uuid: str | None = None
     message: Message | str | None = None
     tool_use_result: ToolUseResult = None
+    request_id: str | None = None
+    uuid: str | None = None
     tool_denial_kind: Any = None
 
 
 class Data(_Record, gc=False, rename="camel"):
     """What a progress record is about."""
 
-    type: Any = None
-    agent_id: Any = None
     message: Envelope | str | None = None
+    type: Any = None
     elapsed_time_seconds: Any = None
     elapsed_time_ms: Any = None
+    agent_id: Any = None
 
 
 class Attachment(_Record, gc=False, rename="camel"):
@@ -153,32 +153,32 @@ class CompactMetadata(_Record, gc=False, rename="camel"):
 class Line(_Record, gc=False, rename="camel"):
     """Any record. Which of these a record has depends on `type` and on the version."""
 
-    type: str = ""
-    timestamp: Time | None = None
-    uuid: str | None = None
-    request_id: str | None = None
     is_sidechain: bool | None = None
-    message: Message | str | None = None
-    tool_use_result: ToolUseResult = None
+    cwd: str | None = None
+    session_id: str | None = None
+    version: str | None = None
+    git_branch: str | None = None
+    agent_id: Any = None
+    type: str = ""
+    subtype: Any = None
     data: Data | str | None = None
     attachment: Attachment | None = None
-    compact_metadata: CompactMetadata | None = None
+    message: Message | str | None = None
+    request_id: str | None = None
     parent_tool_use_id: str | None = field(default=None, name="parentToolUseID")
-    agent_id: Any = None
-    subtype: Any = None
-    permission_mode: Any = None
     is_meta: Any = None
     is_compact_summary: Any = None
+    uuid: str | None = None
+    timestamp: Time | None = None
+    tool_use_result: ToolUseResult = None
+    permission_mode: Any = None
     prompt_source: Any = None
     tool_denial_kind: Any = None
     origin: Any = None
+    compact_metadata: CompactMetadata | None = None
     forked_from: Any = None
     leaf_uuid: Any = None
     cost_usd: Any = field(default=None, name="costUSD")
-    session_id: str | None = None
-    cwd: str | None = None
-    version: str | None = None
-    git_branch: str | None = None
 
 
 class Kind(_Record, gc=False):

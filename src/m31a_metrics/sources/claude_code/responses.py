@@ -14,10 +14,11 @@ from msgspec import Struct
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.figures import usd
 from m31a_metrics.model import Usage
-from m31a_metrics.sources.claude_code.records import Message, TokenCounts, micros
+from m31a_metrics.sources.claude_code.records import TokenCounts, micros
 from m31a_metrics.transcript import Effects
 
-_SYNTHETIC = "<synthetic>"
+SYNTHETIC = "<synthetic>"
+"""The model of messages that Claude Code wrote itself: an API error, an interruption."""
 
 MAIN, FILE, PROGRESS = 2, 1, 0
 """Whose word counts: the session's own line, a subagent's line, a progress record's."""
@@ -57,6 +58,23 @@ class Responses:
         self._by_message: dict[str, _Response] = {}
         self._by_request: dict[tuple[str, str], _Response] = {}
 
+    def repeats(self, message_id: str, request: str, counts: TokenCounts, rank: int) -> str:
+        """Take a line that says the same of its response again; "" for any other line.
+
+        Half of all lines are such, so they have a way of their own.
+        """
+        response = self._by_message.get(message_id)
+        if response is None:
+            return ""
+        best = response.best
+        if best.request != request or best.counts != counts or rank > best.origin.rank:
+            return ""
+        effects = self._effects
+        effects.lines += 1
+        effects.repeated_lines += 1
+        effects.repeated_tokens += response.total
+        return response.id
+
     def add(self, message_id: str, uuid: str, seen: Seen) -> str:
         """Take a line of a response; return the response's id."""
         self._effects.lines += 1
@@ -78,13 +96,10 @@ class Responses:
         return response
 
     def _again(self, response: _Response, seen: Seen) -> None:
-        best, effects = response.best, self._effects
+        effects = self._effects
         effects.repeated_lines += 1
-        if seen.counts == best.counts and seen.origin.rank <= best.origin.rank:
-            effects.repeated_tokens += response.total
-            return
         total = total_tokens(seen.counts)
-        if _standing(seen, total) > _standing(best, response.total):
+        if _standing(seen, total) > _standing(response.best, response.total):
             effects.repeated_tokens += response.total
             response.best, response.total = seen, total
         else:
@@ -131,11 +146,6 @@ class Responses:
                 effects.progress_responses += 1
                 effects.progress_tokens += response.total
             yield _event(response.id, response.best)
-
-
-def is_made_up(message: Message) -> bool:
-    """Whether Claude Code wrote a message itself: an API error, an interruption."""
-    return message.model == _SYNTHETIC
 
 
 def total_tokens(counts: TokenCounts) -> int:
@@ -186,14 +196,12 @@ def _event(response_id: str, seen: Seen) -> LLMInteraction:
         t_us=micros(seen.at),
         phase="",
         usage=usage,
-        cost=usd(seen.cost),
+        cost=None if seen.cost is None else usd(seen.cost),
         model=seen.model or None,
-        tier=_tier(counts),
+        tier="fast"
+        if counts.speed == "fast"
+        else "batch"
+        if counts.service_tier == "batch"
+        else None,
         subagent=seen.origin.subagent or None,
     )
-
-
-def _tier(counts: TokenCounts) -> str | None:
-    if counts.speed == "fast":
-        return "fast"
-    return "batch" if counts.service_tier == "batch" else None

@@ -1,0 +1,104 @@
+"""Reading a gigabyte of Claude Code transcripts, beside ccusage, in turns.
+
+Needs the corpus generator and samples of the reference material in ../shared, and
+ccusage (`npm install -g ccusage`, or M31_CCUSAGE naming its program); says what is
+missing otherwise. ccusage counts tokens and cost; m31 pairs tool calls and errors too.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+from bench.measure import PYTHON, Row
+
+_SHARED = Path(__file__).parents[2] / "shared"
+_M31 = [PYTHON, "-c", "import sys; from m31a_metrics.cli import main; sys.exit(main())"]
+_BYTES = "1GiB"
+_ROUNDS = 5
+
+
+class _Run:
+    """One process as the system accounts it: CPU and wall seconds, peak memory in MB."""
+
+    def __init__(self, command: Sequence[str], environ: dict[str, str], *, one_core: bool) -> None:
+        start = perf_counter()
+        process = subprocess.Popen(
+            command,
+            env=environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=_on_one_core if one_core else None,  # noqa: PLW1509 - no threads here
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        self.wall_s = perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"{command[0]} ended with {process.returncode}")
+        self.cpu_s = usage.ru_utime + usage.ru_stime
+        self.peak_mb = usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def _on_one_core() -> None:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def rows(directory: Path) -> list[Row]:
+    """Compare reading, importing and memory with ccusage; empty where parts are missing."""
+    ccusage = os.environ.get("M31_CCUSAGE") or shutil.which("ccusage")
+    if not (_SHARED / "tools").is_dir() or not ccusage or not hasattr(os, "sched_setaffinity"):
+        sys.stdout.write(
+            "(left out: needs ../shared, Linux, and ccusage: npm install -g ccusage)\n"
+        )
+        return []
+    _corpus(directory)
+    environ = dict(os.environ, CLAUDE_CONFIG_DIR=str(directory / "claude"), HOME=str(directory))
+    peer = [ccusage, "claude", "daily", "--offline", "--json"]
+    ours = [*_M31, "cost", "--agent", "claude-code"]
+    _Run(
+        ours, environ, one_core=False
+    )  # warms the page cache; resolves the prices, as once a machine
+    alone, together, imports, peaks = [], [], [], []
+    for number in range(_ROUNDS):
+        theirs = _Run([*peer, "--single-thread"], environ, one_core=True)
+        mine = _Run(ours, environ, one_core=True)
+        alone.append(mine.cpu_s / theirs.cpu_s)
+        peaks.append(mine.peak_mb)
+        together.append(
+            _Run(ours, environ, one_core=False).wall_s / _Run(peer, environ, one_core=False).wall_s
+        )
+        target = str(directory / f"imported-{number}")
+        wrote = _Run(
+            [*_M31, "import", "claude-code", "--sessions-dir", target], environ, one_core=True
+        )
+        imports.append(wrote.cpu_s / theirs.cpu_s)
+    return [
+        _row("m31 cost / ccusage, CPU on one core", alone, 0.85),
+        _row("m31 cost / ccusage, wall, all cores", together, 1.0),
+        _row("m31 import / ccusage, CPU on one core", imports, 1.3),
+        Row("m31 cost, peak memory", max(peaks), 150, "MB"),
+    ]
+
+
+def _row(what: str, ratios: Sequence[float], limit: float) -> Row:
+    note = f"best {min(ratios):.2f}, worst {max(ratios):.2f} of {len(ratios)} rounds"
+    return Row(what, statistics.median(ratios), limit, note=note)
+
+
+def _corpus(directory: Path) -> None:
+    subprocess.run(
+        [
+            PYTHON,
+            _SHARED / "tools" / "gen_corpus.py",
+            *("--agent", "claude", "--samples", _SHARED / "samples" / "claude-code"),
+            *("--out", directory / "claude", "--files", "2000", "--bytes", _BYTES),
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
