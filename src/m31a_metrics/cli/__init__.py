@@ -52,7 +52,7 @@ def main() -> int:
         return 0  # the reader has seen enough (`m31 sessions | head`), which is no failure
     except SystemExit as leaving:
         # click itself leaves with 1 for a closed pipe, having put this in stdout's place.
-        if type(sys.stdout).__name__ == "PacifyFlushWrapper":
+        if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):
             _give_up_stdout()
             return 0
         return leaving.code if isinstance(leaving.code, int) else 0
