@@ -122,7 +122,7 @@ def test_what_a_call_is_for(tmp_path: Path) -> None:
     ]
     assert known == [
         ("make test", ()),
-        ("", ("/a", "/b")),
+        ("", ("/a",)),
         ("Explore: look", ()),
         ("x", ("/c",)),
         ("", ()),

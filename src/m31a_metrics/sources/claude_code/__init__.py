@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from operator import attrgetter
 
 from m31a_metrics.errors import NotThisFormat, StorageError
-from m31a_metrics.events import Event, LLMInteraction, SessionStart
+from m31a_metrics.events import Event, SessionStart
 from m31a_metrics.jsonlines import UNREADABLE, Decode, batches
 from m31a_metrics.sources.claude_code.facts import NAME, Head, Span, is_own
 from m31a_metrics.sources.claude_code.files import agent_id, agent_type, find, subagents
@@ -47,9 +47,9 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     facts = transcript.facts = head.facts(path)
     transcript.events = _events(path, reading, facts, skip, damage)
     calls = reading.calls.all
-    transcript.calls = sorted((call for call in calls if call.id not in skip), key=_time)
-    models = [event.model for event in transcript.events if isinstance(event, LLMInteraction)]
-    facts.models = list(dict.fromkeys(model for model in models if model))
+    transcript.calls = [call for call in calls if call.id not in skip] if skip else calls
+    transcript.calls.sort(key=_time)
+    facts.models = reading.responses.models()
     return transcript
 
 
@@ -109,7 +109,8 @@ def _events(
             )
         )
     events += reading.modes.events(facts.started_us)
-    events += [event for event in reading.events if event.id not in skip]
+    told = reading.events
+    events += [event for event in told if event.id not in skip] if skip else told
     events += reading.responses.events(skip)
     events.sort(key=_time)
     if events and (events[0].t_us < 0 or events[-1].t_us >= _END_US):

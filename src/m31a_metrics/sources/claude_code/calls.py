@@ -165,9 +165,9 @@ class Calls:
 
 
 def _purpose(given: Input) -> tuple[str, tuple[str, ...]]:
-    """Return what tells best what a call is for, and the files and folders it names."""
-    named = (given.file_path, given.path, given.notebook_path)
-    paths = tuple([path for path in named if path and isinstance(path, str)])
+    """Return what tells best what a call is for, and the file or folder it names."""
+    path = given.file_path or given.path or given.notebook_path
+    paths = (path,) if isinstance(path, str) else ()
     if isinstance(given.command, str):
         return given.command, paths
     if given.subagent_type or given.description:

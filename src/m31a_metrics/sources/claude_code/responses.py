@@ -132,6 +132,11 @@ class Responses:
         else:
             self._effects.replayed_tokens += total
 
+    def models(self) -> list[str]:
+        """Return the models that answered, in the order of the files."""
+        models = dict.fromkeys([response.best.model for response in self._all])
+        return [model for model in models if model]
+
     def events(self, skip: frozenset[str]) -> Iterator[LLMInteraction]:
         """Yield an event for each response that is not in `skip`, and say what rules did."""
         effects = self._effects
