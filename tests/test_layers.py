@@ -24,7 +24,8 @@ NOT_FOR_HOSTS = {
 # Floors 1 to 3 take values and give values. Whoever opens a file, reads a clock or takes a
 # lock there has put a decision and a danger into one place.
 PURE = (
-    "errors", "model", "table", "histogram", "failures", "genai", "events",
+    "errors", "model", "table", "histogram", "failures", "genai", "answers", "events",
+    "transcript", "record",
     "tally", "codec", "review", "phases", "pricing", "questions", "budget", "validation",
 )  # fmt: skip
 IMPURE = {

@@ -1,0 +1,242 @@
+"""What the questions are asked of, and what answers are made of.
+
+A Slice says which sessions and days; rows are sums over them. Rows are what an engine
+(the index, a fleet) returns and what `review` makes Tables of. Every figure is a whole
+number (nano-USD, microseconds), so that the rows of any partition add up exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from m31a_metrics.histogram import Histogram
+
+
+class Slice(Struct, frozen=True):
+    """Which sessions, and which of their days. None and "" stand for all.
+
+    Days are local, as YYYY-MM-DD, both included: what happened on other days is left out
+    of every sum. `since_us` and `until_us` (Unix microseconds) are for bounds within a day:
+    a session without an event between them is left out whole. `agents` None: all.
+    `project` is a part of the project's path; `model` and `branch` are whole names, or
+    patterns with `*`; `model` also leaves out the LLM use of other models. `text` is a part
+    of the id, project, branch, agent or a model, in any case. `session` is one session's id.
+    `tool` leaves out the calls and failures of other tools.
+    """
+
+    agents: tuple[str, ...] | None = None
+    project: str = ""
+    model: str = ""
+    branch: str = ""
+    text: str = ""
+    session: str = ""
+    tool: str = ""
+    first_day: str = ""
+    last_day: str = ""
+    since_us: int | None = None
+    until_us: int | None = None
+
+
+class SessionRow(Struct):
+    """One session of a slice. Sums are of the slice's days; times are of the whole session."""
+
+    agent: str
+    session_id: str
+    native_id: str = ""
+    path: str = ""
+    version: str = ""
+    project: str = ""
+    branch: str = ""
+    models: list[str] = []
+    started_us: int = 0
+    updated_us: int = 0
+    user_turn_count: int = 0
+    compaction_count: int = 0
+    unpaired_count: int = 0
+    is_gone: bool = False
+    """Its source is no longer there: only the index still knows of it."""
+    call_count: int = 0
+    fail_count: int = 0
+    duration_us: int = 0
+    """What its tool calls took, added up."""
+    interaction_count: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    subagent_tokens: int = 0
+    unpriced_tokens: int = 0
+    cost_nano: int = 0
+    heal_trigger_count: int = 0
+    heal_success_count: int = 0
+    heal_fail_count: int = 0
+    bisect_trigger_count: int = 0
+
+
+class TotalsRow(Struct):
+    """What a slice, or one part of it, adds up to; `key` names the part (a day, an agent).
+
+    `lasted_us` adds up the time from the first event to the last of its sessions.
+    """
+
+    key: str = ""
+    session_count: int = 0
+    lasted_us: int = 0
+    call_count: int = 0
+    fail_count: int = 0
+    duration_us: int = 0
+    interaction_count: int = 0
+    total_tokens: int = 0
+    unpriced_tokens: int = 0
+    cost_nano: int = 0
+    heal_trigger_count: int = 0
+    heal_success_count: int = 0
+    heal_fail_count: int = 0
+    bisect_trigger_count: int = 0
+
+
+class ToolRow(Struct):
+    """Calls of one tool (`key`), or of one part of the slice: a day, a project, a phase."""
+
+    key: str
+    session_count: int = 0
+    call_count: int = 0
+    fail_count: int = 0
+    duration_us: int = 0
+    wait_us: int = 0
+    ran: Histogram = field(default_factory=Histogram)
+
+
+class LLMRow(Struct):
+    """LLM use of one part of a slice: a phase, a model, a day; with `model`, of it on a day."""
+
+    key: str
+    model: str = ""
+    session_count: int = 0
+    interaction_count: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    reasoning_tokens: int = 0
+    unpriced_tokens: int = 0
+    given_tokens: int = 0
+    subagent_tokens: int = 0
+    cost_nano: int = 0
+    cost_1h_nano: int = 0
+
+
+class PhaseRow(Struct):
+    """One phase of a slice, or one part of it: a day, a project, an agent.
+
+    `ended_count` sessions know how long the phase took or how it ended, `success_count`
+    of them that it ended well. `call_count`, `total_tokens` and `cost_nano` are what tools
+    and models did in it.
+    """
+
+    key: str
+    session_count: int = 0
+    ended_count: int = 0
+    success_count: int = 0
+    duration_us: int = 0
+    transition_count: int = 0
+    call_count: int = 0
+    fail_count: int = 0
+    total_tokens: int = 0
+    unpriced_tokens: int = 0
+    cost_nano: int = 0
+    heal_trigger_count: int = 0
+    heal_success_count: int = 0
+    heal_fail_count: int = 0
+    heal_loop_count: int = 0
+    heal_duration_us: int = 0
+    bisect_trigger_count: int = 0
+    bisect_success_count: int = 0
+    bisect_fail_count: int = 0
+
+
+class HealRow(Struct):
+    """One failure that an agent set out to heal: all attempts at it in one session.
+
+    `passed` is the outcome of the last attempt; None: the check was not run again.
+    `cost_nano` None: nobody knows what it cost.
+    """
+
+    agent: str
+    session_id: str
+    project: str = ""
+    day: str = ""
+    phase: str = ""
+    tool: str = ""
+    check: str = ""
+    line: str = ""
+    attempt_count: int = 0
+    passed: bool | None = None
+    loop: bool = False
+    began_us: int = 0
+    duration_us: int = 0
+    total_tokens: int = 0
+    cost_nano: int | None = None
+
+
+class FailureRow(Struct):
+    """One way in which a tool fails, and in which sessions (the latest few, by id)."""
+
+    tool: str
+    line: str
+    count: int = 0
+    session_count: int = 0
+    last_day: str = ""
+    session_ids: list[str] = []
+
+
+class Answers(Protocol):
+    """Whoever can answer: the index of this machine, one in memory, a fleet's database.
+
+    `by` names what the rows are the parts of: `day`, `week`, `month`, `agent`, `project`,
+    `model`, `phase`, `tool`, `session`, or "" for the slice as one. ValueError for a part
+    that a question cannot be cut into. Parts come in no certain order.
+    """
+
+    def sessions(
+        self,
+        which: Slice,
+        *,
+        sort: str = "updated_us",
+        descending: bool = True,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[SessionRow]:
+        """Sessions in the order of a field of SessionRow."""
+        ...
+
+    def totals(self, which: Slice, by: str = "") -> list[TotalsRow]:
+        """Sums of all kinds: one row, or one for each day, week, month, agent, project."""
+        ...
+
+    def tools(self, which: Slice, by: str = "tool") -> list[ToolRow]:
+        """Calls by tool, phase, day, week, month, agent, project or session."""
+        ...
+
+    def llms(self, which: Slice, by: Sequence[str] = ("phase",)) -> list[LLMRow]:
+        """LLM use by phase, model, day, week, month, agent, project or session.
+
+        By two of them, the second being `model`, each row names its model too.
+        """
+        ...
+
+    def phases(self, which: Slice, by: str = "phase") -> list[PhaseRow]:
+        """Phases, or all of them together by day, week, month, agent, project or session."""
+        ...
+
+    def heals(self, which: Slice, limit: int | None = None) -> list[HealRow]:
+        """Failures that agents set out to heal, the most expensive first, then the longest."""
+        ...
+
+    def failures(self, which: Slice, limit: int | None = None) -> list[FailureRow]:
+        """The most frequent ways to fail first."""
+        ...

@@ -1,0 +1,146 @@
+"""One session as the index keeps it: who ran it, and sums at the finest grain any question asks.
+
+Every figure is a whole number (money in nano-USD, time in microseconds), so that the sums
+over any partition (days, models, phases, sessions) are exactly the sum of the whole.
+`day` is the local day of an event, as YYYY-MM-DD. No row holds anybody's text: failures
+are normalised lines.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from m31a_metrics.histogram import Histogram
+from m31a_metrics.transcript import Damage, Effects
+
+NANO = 1_000_000_000
+"""Nano-USD in a US dollar."""
+
+
+class ToolDay(Struct):
+    """Calls of one tool in one phase on one day.
+
+    `ran` holds the durations that are known to be the tool's own; elapsed-only ones are in
+    `duration_us` alone. `phase` is empty where nobody knows it.
+    """
+
+    day: str
+    tool: str
+    phase: str = ""
+    call_count: int = 0
+    fail_count: int = 0
+    duration_us: int = 0
+    wait_us: int = 0
+    ran: Histogram = field(default_factory=Histogram)
+
+
+class LLMDay(Struct):
+    """LLM use of one model in one phase on one day.
+
+    `given_tokens` are those whose cost the agent itself said, `cost_1h_nano` what cache
+    writes for an hour cost above those for five minutes, `subagent_tokens` those of
+    subagents, which are among the total.
+    """
+
+    day: str
+    model: str = ""
+    phase: str = ""
+    interaction_count: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    reasoning_tokens: int = 0
+    unpriced_tokens: int = 0
+    given_tokens: int = 0
+    subagent_tokens: int = 0
+    cost_nano: int = 0
+    cost_1h_nano: int = 0
+
+
+class PhaseSum(Struct):
+    """One phase of the session, on the day on which it ended or was last touched.
+
+    `success` is None while it has not ended. The counts are those of PhaseMetric.
+    """
+
+    day: str
+    phase: str
+    duration_us: int = 0
+    success: bool | None = None
+    transition_count: int = 0
+    heal_trigger_count: int = 0
+    heal_success_count: int = 0
+    heal_fail_count: int = 0
+    heal_loop_count: int = 0
+    heal_duration_us: int = 0
+    bisect_trigger_count: int = 0
+    bisect_success_count: int = 0
+    bisect_fail_count: int = 0
+
+
+class HealEpisode(Struct):
+    """One attempt to make a failed check pass.
+
+    `failed_id` and `rerun_id` are calls (empty: not known, or none yet). `chain` numbers the
+    failures of a session: attempts at one failure share it. `line` is the check's normalised
+    failure line, `check` the name of what was run (`pytest`). `passed` None: never rerun.
+    `cost_nano` None: nobody knows what it cost.
+    """
+
+    day: str
+    chain: int
+    phase: str
+    tool: str = ""
+    check: str = ""
+    line: str = ""
+    failed_id: str = ""
+    rerun_id: str = ""
+    passed: bool | None = None
+    loop: bool = False
+    began_us: int = 0
+    duration_us: int = 0
+    total_tokens: int = 0
+    cost_nano: int | None = None
+
+
+class FailureDay(Struct):
+    """How often one tool failed in one way on one day."""
+
+    day: str
+    tool: str
+    line: str
+    count: int = 0
+
+
+class SessionRecord(Struct):
+    """A session. Identity is (agent, native_id); `session_id` is the name it is found by.
+
+    `agent` is `m31a` for a session that a Collector or M31A recorded itself. Times are Unix
+    microseconds, 0 where unknown. `ids` are those of its events, for finding replays.
+    """
+
+    agent: str
+    native_id: str
+    session_id: str
+    path: str
+    version: str = ""
+    project: str = ""
+    branch: str = ""
+    parent_id: str = ""
+    models: list[str] = []
+    started_us: int = 0
+    updated_us: int = 0
+    user_turn_count: int = 0
+    compaction_count: int = 0
+    unpaired_count: int = 0
+    tools: list[ToolDay] = []
+    llms: list[LLMDay] = []
+    phases: list[PhaseSum] = []
+    heals: list[HealEpisode] = []
+    failures: list[FailureDay] = []
+    ids: list[str] = []
+    damage: Damage = field(default_factory=Damage)
+    effects: Effects = field(default_factory=Effects)
