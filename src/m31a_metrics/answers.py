@@ -159,6 +159,18 @@ class PhaseRow(Struct):
     bisect_fail_count: int = 0
 
 
+class SessionParts(Struct):
+    """One session of a slice with its own tools and phases, for setting sessions side by side.
+
+    `tools` has a row for each of its tools (`key`), `phases` one for each of its phases, of
+    the slice's days; `session_count` is 1 in all of them.
+    """
+
+    session: SessionRow
+    tools: list[ToolRow] = []
+    phases: list[PhaseRow] = []
+
+
 class HealRow(Struct):
     """One failure that an agent set out to heal: all attempts at it in one session.
 
@@ -212,6 +224,14 @@ class Answers(Protocol):
         offset: int = 0,
     ) -> list[SessionRow]:
         """Sessions in the order of a field of SessionRow."""
+        ...
+
+    def parts(self, which: Slice, limit: int) -> list[SessionParts]:
+        """Sessions one by one, in no certain order; of more than `limit`, so many of them.
+
+        Which ones has nothing to do with their age, size or agent, and is the same each time
+        they are asked for while the sessions are the same: a fair sample, for statistics.
+        """
         ...
 
     def totals(self, which: Slice, by: str = "") -> list[TotalsRow]:
