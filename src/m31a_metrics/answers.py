@@ -13,6 +13,7 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from m31a_metrics.histogram import Histogram
+from m31a_metrics.transcript import Effects
 
 
 class Slice(Struct, frozen=True):
@@ -206,6 +207,19 @@ class FailureRow(Struct):
     session_ids: list[str] = []
 
 
+class ReadingRow(Struct):
+    """What reading its sessions came to: of whole sessions, for no day can be told.
+
+    `transcript_count` of them are other agents'; `effects` and the counts are added up.
+    """
+
+    session_count: int = 0
+    transcript_count: int = 0
+    unpaired_count: int = 0
+    damage_count: int = 0
+    effects: Effects = field(default_factory=Effects)
+
+
 class Answers(Protocol):
     """Whoever can answer: the index of this machine, one in memory, a fleet's database.
 
@@ -259,4 +273,8 @@ class Answers(Protocol):
 
     def failures(self, which: Slice, limit: int | None = None) -> list[FailureRow]:
         """The most frequent ways to fail first."""
+        ...
+
+    def reading(self, which: Slice) -> ReadingRow:
+        """What the rules of counting did to the sessions of a slice, for the audit."""
         ...

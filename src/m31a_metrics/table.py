@@ -24,6 +24,7 @@ class Unit(StrEnum):
     MS = "ms"
     USD = "usd"
     SHARE = "share"  # 0..1, drawn as a percentage
+    CHANGE = "change"  # 0.1 is 10 % more than before; drawn as a percentage with its sign
     BAR = "bar"  # 0..1, drawn as a bar
     SPARK = "spark"  # list of numbers, drawn as a sparkline
     TIME = "time"

@@ -121,6 +121,13 @@ def _share(number: float) -> str:
     return f"{number:,.1%}"
 
 
+def _change(number: float) -> str:
+    percent = number * 100
+    if not round(percent, 1):
+        return "0%"
+    return f"{percent:+.1f}%" if abs(percent) < 9.95 else f"{percent:+,.0f}%"
+
+
 def _bar(number: float) -> str:
     eighths = round(min(max(number, 0), 1) * BAR_WIDTH * 8)
     full, rest = divmod(max(eighths, 1) if number > 0 else 0, 8)
@@ -151,6 +158,7 @@ _NUMBERS: dict[Unit, Callable[[float], str]] = {
     Unit.MS: _ms,
     Unit.USD: _usd,
     Unit.SHARE: _share,
+    Unit.CHANGE: _change,
     Unit.BAR: _bar,
 }
-_RIGHT = frozenset({Unit.COUNT, Unit.TOKENS, Unit.MS, Unit.USD, Unit.SHARE})
+_RIGHT = frozenset({Unit.COUNT, Unit.TOKENS, Unit.MS, Unit.USD, Unit.SHARE, Unit.CHANGE})
