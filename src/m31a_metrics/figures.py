@@ -10,6 +10,9 @@ TOKENS_MAX = 2**50
 ERROR_LENGTH_MAX = 16_000
 """Characters of an error text that are kept in memory, half from each end."""
 
+PRINTED_HEAD, PRINTED_TAIL = 500, 2_000
+"""Characters from the two ends of what a command printed that are kept in memory."""
+
 # These sell their own models only, so that the name alone says which one it is.
 _MAKERS = frozenset(
     ("", "anthropic", "gemini", "google", "google-gemini-cli", "openai", "openai-codex")
@@ -44,6 +47,13 @@ def error_text(value: str) -> str:
         return value
     half = ERROR_LENGTH_MAX // 2
     return f"{value[:half]}\n{value[-half:]}"
+
+
+def printed_ends(value: str) -> str:
+    """Return both ends of what a command printed, where a check says how it went."""
+    if len(value) <= PRINTED_HEAD + PRINTED_TAIL:
+        return value
+    return f"{value[:PRINTED_HEAD]}\n{value[-PRINTED_TAIL:]}"
 
 
 def model_name(provider: object, model: object) -> str:

@@ -34,6 +34,9 @@ class Call(Struct, gc=False):
 
     `response` is the id of the LLM response that made the call, `subagent` the agent
     that did if it was not the session's own, `mode` the permission mode at the time.
+    `description` is what the agent said that a command is for, `polls` the id of the
+    background command that a call asks about, and `printed` how what a command printed
+    begins and ends.
     """
 
     id: str
@@ -47,6 +50,9 @@ class Call(Struct, gc=False):
     response: str = ""
     subagent: str = ""
     mode: str = ""
+    description: str = ""
+    polls: str = ""
+    printed: str = ""
 
 
 class Damage(Struct):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from m31a_metrics.events import ToolCall
 from m31a_metrics.failures import failure_line
-from m31a_metrics.figures import call_key, error_text, text
+from m31a_metrics.figures import PRINTED_HEAD, PRINTED_TAIL, call_key, error_text, text
 from m31a_metrics.jsonlines import UNREADABLE
 from m31a_metrics.sources.claude_code.durations import may_ask, may_queue, said_ms, spent
 from m31a_metrics.sources.claude_code.records import Block, Input, Result, ToolUseResult
@@ -78,6 +78,11 @@ class Calls:
             subagent=subagent,
             mode=mode,
         )
+        if type(given) is Input:
+            if call.tool in _SHELLS:
+                call.description = text(given.description)
+            else:
+                call.polls = text(given.bash_id or given.task_id or given.shell_id)
         self.all.append(call)
         if given_id:
             self._latest[given_id] = call
@@ -105,6 +110,8 @@ class Calls:
             return None
         call.end_us = t_us
         call.success = _succeeded(call.tool, block, said)
+        if call.tool in _SHELLS:
+            call.printed = _printed(block.content)
         error = None
         if not call.success:
             why = _why(block, said)
@@ -207,6 +214,17 @@ def _why(block: Block, said: ToolUseResult) -> str:
     if not content and isinstance(said, str):
         content = said
     return content or ""
+
+
+def _printed(content: Raw) -> str:
+    """Return both ends of what a command printed, without reading what is between them."""
+    written = memoryview(content)
+    if len(written) > PRINTED_HEAD + PRINTED_TAIL:
+        ends = written[:PRINTED_HEAD].tobytes() + rb"\n" + written[-PRINTED_TAIL:].tobytes()
+    else:
+        ends = written.tobytes()
+    # The text is JSON still: of its escapes, only the line ends matter to who looks at it.
+    return ends.decode("utf-8", "replace").replace(r"\n", "\n").replace(r"\"", '"')
 
 
 def _denial(why: str) -> str:

@@ -65,6 +65,9 @@ class Input(_Record, gc=False):
     skill: Any = None
     subagent_type: Any = None
     description: Any = None
+    bash_id: Any = None
+    shell_id: Any = None
+    task_id: Any = None
 
 
 class Block(_Record, gc=False):

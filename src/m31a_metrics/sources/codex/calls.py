@@ -109,6 +109,7 @@ class Calls:
         polled = self._open.get(self._background.get(target, ""))
         if polled is not None and not call.command:
             call.command = polled.call.command
+            call.polls = polled.call.id
         self.calls.append(call)
         self._unanswered.append(call)
         opened = self._open[call_id] = _Open(
@@ -129,11 +130,15 @@ class Calls:
             return
         read = outcome(payload.output)
         opened.seen_us = t_us
+        if opened.call.command:
+            opened.call.printed = read.printed
         if opened.run_ms is None:
             opened.run_ms = read.run_ms
         polled = self._background.get(opened.target) if opened.target else None
         if polled is not None and (read.exited or read.session):
             if read.exited:
+                if polled in self._open:
+                    self._open[polled].call.printed = read.printed
                 self._exit(polled, t_us, bool(read.success), read.error)
             self._finish(call_id, True, "")
         elif read.success is None and opened.success is None:

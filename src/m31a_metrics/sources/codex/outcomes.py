@@ -11,7 +11,7 @@ import re
 
 from msgspec import MsgspecError, Struct
 
-from m31a_metrics.figures import error_text
+from m31a_metrics.figures import error_text, printed_ends
 from m31a_metrics.sources.codex.records import Duration, Item, report_decoder
 from m31a_metrics.timestamps import millis
 
@@ -44,7 +44,8 @@ class Outcome(Struct, gc=False):
 
     `success` None: the result does not say, for the command still runs in the background
     as `session`. `run_ms` is how long it ran, without any wait before it. `exited`: the
-    result tells a process's exit code, which `success` is of.
+    result tells a process's exit code, which `success` is of. `printed` is how what a
+    command printed begins and ends.
     """
 
     success: bool | None = True
@@ -52,6 +53,7 @@ class Outcome(Struct, gc=False):
     run_ms: float | None = None
     session: str = ""
     exited: bool = False
+    printed: str = ""
 
 
 def outcome(output: list[Item] | Item | str | None) -> Outcome:
@@ -77,6 +79,12 @@ def run_ms(duration: Duration | str | None) -> float | None:
 
 
 def _of_text(text: str) -> Outcome:
+    read = _read_text(text)
+    read.printed = printed_ends(text)
+    return read
+
+
+def _read_text(text: str) -> Outcome:
     if text.startswith("{"):
         read = _of_json(text)
         if read is not None:

@@ -12,7 +12,7 @@ from msgspec import MsgspecError, Struct
 
 from m31a_metrics.events import Event, PermissionWait, ToolCall
 from m31a_metrics.failures import failure_line
-from m31a_metrics.figures import error_text, text
+from m31a_metrics.figures import error_text, printed_ends, text
 from m31a_metrics.sources.copilot_cli.records import (
     Arguments,
     Data,
@@ -73,6 +73,7 @@ class Calls:
             background = self._background.get(opened.target)
             if background is not None and not call.command:
                 call.command = background.call.command
+                call.polls = background.call.id
             self.calls.append(call)
         return opened.call
 
@@ -90,6 +91,8 @@ class Calls:
         call = opened.call
         call.end_us = t_us
         output = text(data.result.content) if isinstance(data.result, Result) else ""
+        if call.command:
+            call.printed = printed_ends(output)
         metrics = data.toolTelemetry.metrics if data.toolTelemetry else None
         opened.ran_ms = millis(metrics.durationMs) if metrics else None
         exit_code = metrics.exit_code if metrics else None

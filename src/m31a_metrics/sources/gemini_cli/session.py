@@ -9,7 +9,7 @@ from msgspec import Struct
 from m31a_metrics import shell_report
 from m31a_metrics.events import Compaction, Event, LLMInteraction, SessionStart, ToolCall, UserTurn
 from m31a_metrics.failures import failure_line
-from m31a_metrics.figures import error_text, text
+from m31a_metrics.figures import error_text, printed_ends, text
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.gemini_cli.records import (
     Arguments,
@@ -165,6 +165,8 @@ class Session:
         )
         if status in _OVER:
             output, error = _result(record.result)
+            if record.name == shell_report.TOOL:
+                call.printed = printed_ends(output)
             call.success = status == "success" and not error
             if record.name == shell_report.TOOL and call.success:
                 call.success = shell_report.exit_code(output) in (None, 0)

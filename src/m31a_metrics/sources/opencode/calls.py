@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct
 
 from m31a_metrics.events import ToolCall
 from m31a_metrics.failures import failure_line
-from m31a_metrics.figures import call_key, error_text, text
+from m31a_metrics.figures import call_key, error_text, printed_ends, text
 from m31a_metrics.jsonlines import UNREADABLE
 from m31a_metrics.sources.opencode.records import (
     Input,
@@ -30,6 +30,7 @@ _SUCCEEDED = frozenset(("completed", "success"))
 # These do nothing but wait for a person's answer.
 _WAIT = frozenset(("plan_enter", "plan_exit", "question"))
 _REFUSALS = ("The user rejected permission", "The user dismissed this question")
+_SHELL = "bash"
 _KILLED = -1  # OpenCode writes null
 _ABORTED = "Tool execution aborted"
 
@@ -77,6 +78,8 @@ def outcome(part: Part, call_id: str, where: Where) -> Outcome:
     if state.status not in _SUCCEEDED and state.status != "error":
         return Outcome(call)
     call.end_us = end_us or call.t_us
+    if call.tool == _SHELL:
+        call.printed = printed_ends(_said(state))
     call.success = state.status in _SUCCEEDED and _exit(state) in (None, 0)
     if not call.success:
         call.error = error_text(_error(state))

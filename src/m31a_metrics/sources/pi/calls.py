@@ -12,7 +12,7 @@ from msgspec.json import Decoder
 
 from m31a_metrics.events import ToolCall
 from m31a_metrics.failures import failure_line
-from m31a_metrics.figures import call_key, error_text, text
+from m31a_metrics.figures import call_key, error_text, printed_ends, text
 from m31a_metrics.jsonlines import UNREADABLE
 from m31a_metrics.sources.pi.records import Arguments, Block, Message
 from m31a_metrics.timestamps import span_ms
@@ -20,6 +20,8 @@ from m31a_metrics.transcript import Call
 
 # pi runs no call of an answer that did not come to its end.
 _CUT_OFF = frozenset(("aborted", "error"))
+
+_SHELL = "bash"
 
 _text_decoder = Decoder(str)
 
@@ -70,6 +72,8 @@ class Calls:
         began_us = max(call.t_us, answer.end_us)
         after_another, answer.end_us = answer.end_us > 0, max(answer.end_us, t_us)
         call.end_us, call.success = t_us, message.is_error is not True
+        if call.tool == _SHELL:
+            call.printed = printed_ends(_said(message))
         if not call.success:
             call.error = error_text(_said(message))
         return ToolCall(

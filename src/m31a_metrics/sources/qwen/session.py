@@ -17,7 +17,7 @@ from m31a_metrics.events import (
     UserTurn,
 )
 from m31a_metrics.failures import failure_line
-from m31a_metrics.figures import error_text, text
+from m31a_metrics.figures import error_text, printed_ends, text
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.qwen.records import (
     Arguments,
@@ -177,6 +177,8 @@ class Session:
         output = text(response.output) if response else ""
         error = text(response.error) if response else ""
         call.success = status not in _FAILED and not error
+        if call.tool == shell_report.TOOL:
+            call.printed = printed_ends(output)
         if call.tool == shell_report.TOOL and call.success:
             call.success = shell_report.exit_code(output) in (None, 0)
         told_error = error or shell_report.printed(output) or status
