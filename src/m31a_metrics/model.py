@@ -174,18 +174,52 @@ class ModelMetric(Struct):
 
 
 class LatestEvent(Struct, frozen=True):
-    """One event as a person reads it in a list of the latest."""
+    """One event as a person reads it in a list of the latest. `error` is a normalised line."""
 
     at: datetime
     event: str
     name: str
     success: bool | None = None
     duration_ms: float | None = None
+    total_tokens: int | None = None
+    cost: float | None = None
+    error: str = ""
+
+
+class RecentCalls(Struct, frozen=True):
+    """How long the latest calls of one tool took (ms), oldest first."""
+
+    name: str
+    durations_ms: list[float]
+
+
+class PhaseSpan(Struct, frozen=True):
+    """One stay in a phase. `ended_at` None: it is still in it; `success` None: nobody said."""
+
+    phase: str
+    began_at: datetime
+    ended_at: datetime | None = None
+    success: bool | None = None
+
+
+class Spend(Struct, frozen=True):
+    """What LLM use in one interval of time came to; intervals without any are left out."""
+
+    began_at: datetime
+    interval_ms: int
+    total_tokens: int
+    cost: float
 
 
 class SessionDetail(Struct):
-    """What only the journals know: percentiles, models, the latest events (oldest first)."""
+    """What only events know: percentiles, models, the latest events (oldest first), the course.
+
+    `recent`, `spans` and `spend` tell how the session went over time.
+    """
 
     durations: list[ToolDurations] = []
     models: list[ModelMetric] = []
     latest: list[LatestEvent] = []
+    recent: list[RecentCalls] = []
+    spans: list[PhaseSpan] = []
+    spend: list[Spend] = []

@@ -82,8 +82,11 @@ def check_directory(path: str, *, ours: bool = True) -> bool:
     return True
 
 
-def read(path: str) -> bytes | None:
-    """Read a whole file; None if it is not there. A symbolic link is not followed."""
+def read(path: str, start: int = 0) -> bytes | None:
+    """Read a file, from byte `start` on; None if it is not there, or ends before that.
+
+    A symbolic link is not followed.
+    """
     try:
         descriptor = open_file(path, os.O_RDONLY)
     except StorageError as error:
@@ -93,7 +96,11 @@ def read(path: str) -> bytes | None:
     try:
         chunks = []
         # One read is enough for a file that nobody lengthens meanwhile.
-        size = os.fstat(descriptor).st_size
+        size = os.fstat(descriptor).st_size - start
+        if size < 0:
+            return None
+        if start:
+            os.lseek(descriptor, start, os.SEEK_SET)
         while chunk := os.read(descriptor, max(size + 1, 1 << 16)):
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -61,12 +61,12 @@ def test_an_id_counts_once() -> None:
 
 
 def test_the_latest_are_merged_by_time() -> None:
-    """Journals side by side: the latest fifty of all, oldest first."""
+    """Journals side by side: the latest of all, and no more, oldest first."""
     detail = detail_of(
-        [call(t_us, f"a{t_us}") for t_us in range(0, 200, 2)],
-        [call(t_us, f"b{t_us}", id=f"{t_us}") for t_us in range(1, 200, 2)],
+        [call(t_us, f"a{t_us}") for t_us in range(0, 600, 2)],
+        [call(t_us, f"b{t_us}", id=f"{t_us}") for t_us in range(1, 600, 2)],
     )
-    expected = [f"{'ab'[t_us % 2]}{t_us}" for t_us in range(200 - LATEST, 200)]
+    expected = [f"{'ab'[t_us % 2]}{t_us}" for t_us in range(600 - LATEST, 600)]
     assert names(detail) == expected
 
 
@@ -114,12 +114,24 @@ def test_each_event_is_named_by_what_tells_most() -> None:
     assert latest == [
         LatestEvent(moment(1), "session_start", "agent"),
         LatestEvent(moment(2), "tool_call", "Bash", False, 1.5),
-        LatestEvent(moment(3), "llm_interaction", "m", None, 2),
-        LatestEvent(moment(4), "llm_interaction", "plan"),
+        LatestEvent(moment(3), "llm_interaction", "m", None, 2, 2),
+        LatestEvent(moment(4), "llm_interaction", "plan", total_tokens=2),
         LatestEvent(moment(5), "edit_strategy", "exact_match"),
         LatestEvent(moment(6), "compaction", "auto"),
         LatestEvent(moment(7), "user_turn", ""),
     ]
+
+
+def test_the_latest_tell_cost_and_failure() -> None:
+    """A cost that was given, one that is looked up, and the line of a failure."""
+    detail = DetailTally(lambda event: 0.5 if event.model == "known" else None)
+    detail.add(events.LLMInteraction(1, "plan", Usage(3, 1), 0.25, "any"))
+    detail.add(events.LLMInteraction(2, "plan", Usage(3, 1), model="known"))
+    detail.add(events.LLMInteraction(3, "plan", Usage(3, 1)))
+    detail.add(events.ToolCall(4, "Bash", False, 5, error="exit code <n>"))
+    latest = detail.latest()
+    assert [event.cost for event in latest] == [0.25, 0.5, None, None]
+    assert latest[-1].error == "exit code <n>"
 
 
 @given(st.lists(some.single_events, max_size=20))

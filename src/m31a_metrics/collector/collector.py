@@ -36,6 +36,7 @@ from m31a_metrics.tally import merge
 
 if TYPE_CHECKING:
     from m31a_metrics.config import Config
+    from m31a_metrics.session.following import Following
 
 _join = b"".join
 _LARGEST_FLOAT = float(LARGEST)  # comparing a float with an int takes twice as long
@@ -78,6 +79,7 @@ class Collector(Keeping):
             self.__class__ = DisabledCollector
             return
         self._on_event = on_event
+        self._following: Following | None = None
         super().__init__(session, journal=journal)
         lifecycle.watch(self)
 
@@ -171,9 +173,17 @@ class Collector(Keeping):
                 exception("on_event raised", error)
 
     def detail(self) -> SessionDetail:
-        """Return percentiles and latest events (which need the journal), and models."""
+        """Return percentiles, models, the latest events and the course of the session.
+
+        All but the models need the journal, of which a further call reads what is new only:
+        a live screen may ask every second.
+        """
         try:
-            detail = self._session.detail()
+            with self._flush_lock:
+                if self._following is None:
+                    self._following = self._session.follow()
+                self._following.look()
+                detail = self._following.detail()
         except (MetricsError, OSError) as error:
             self._warn("detail", f"no detail of {self.session_id}: {error}")
             detail = SessionDetail()

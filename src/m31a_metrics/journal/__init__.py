@@ -5,7 +5,7 @@ share, `read` gives back what either wrote, `trim` cuts what a dead writer left 
 `journal.mend` blanks what nobody can read; only `m31 doctor` asks for it.
 """
 
-from m31a_metrics.journal.read import SUFFIX, Journal, names, read, remainder
+from m31a_metrics.journal.read import SUFFIX, Journal, names, read, read_on, remainder
 from m31a_metrics.journal.shared import SHARED, append_shared
 from m31a_metrics.journal.trim import Trimmed, trim
 from m31a_metrics.journal.writer import Writer
@@ -19,6 +19,7 @@ __all__ = [
     "append_shared",
     "names",
     "read",
+    "read_on",
     "remainder",
     "trim",
 ]

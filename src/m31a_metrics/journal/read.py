@@ -64,17 +64,44 @@ def read(directory: str, name: str, covered: int | None = None) -> Journal:
     return journal
 
 
-def _read_lines(journal: Journal, data: bytes) -> None:
+def read_on(directory: str, name: str, start: int) -> Journal | None:
+    """Read what a journal holds beyond its first `start` bytes, where reading stopped before.
+
+    `length` is where to go on the next time: before a last line that is being written
+    this moment. None where the journal is gone or shorter than that, so is another one.
+    Not by its time or its size: a store into a mapping need not change either.
+    Raises StorageError or ForeignFile.
+    """
+    journal = Journal(name)
+    journal.length = start
+    data = read_file(f"{directory}/{name}", start)
+    if data is None:
+        return None
+    data = data.rstrip(b"\0\n")
+    if not data.strip(_PADDING + b"\n"):
+        return journal
+    try:
+        journal.events = decoder().decode_lines(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        journal.length += _read_lines(journal, data)
+    else:
+        journal.length += len(data)
+    return journal
+
+
+def _read_lines(journal: Journal, data: bytes) -> int:
+    """Read line by line; return how far, which is before a torn last line."""
     decode = decoder().decode_lines  # for the same answer as for the whole file
     for number, start, line in lines(data):
         try:
             journal.events += decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             if start + len(line) == len(data) and is_torn(line):
-                return
+                return start
             journal.damaged += 1
             if len(journal.reasons) < _NAMED_AT_MOST:
                 journal.reasons.append(f"line {number}: {error}")
+    return len(data)
 
 
 def lines(data: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -17,6 +17,7 @@ import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import time_ns
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -28,6 +29,9 @@ from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.session.covered import covered_lengths, covered_note
 from m31a_metrics.session.lock import LOCK_TIMEOUT_S, locked
 from m31a_metrics.tally import Price, Tally, fold
+
+if TYPE_CHECKING:
+    from m31a_metrics.session.following import Following
 
 BASE = "base.json"
 COVERED = ".covered"
@@ -75,7 +79,7 @@ class Session:
         """
         if not store.check_directory(self.directory, ours=False):
             return None
-        names = self._journal_names()
+        names = self.journal_names()
         data = store.read(self.metrics_path)
         if names and (data is None or not self._covers(data, names)):
             return self.fold()[0].metrics(self._name())
@@ -106,19 +110,22 @@ class Session:
         Events whose ids are `known` are passed over: the caller has counted them.
         """
         journals = [
-            journal.read(self.events, name) for name in self._journal_names() if name not in without
+            journal.read(self.events, name) for name in self.journal_names() if name not in without
         ]
         read = (one.events for one in journals)
-        return fold(self._base(), read, price=self.price, known=known), journals
+        return fold(self.base(), read, price=self.price, known=known), journals
 
     def detail(self) -> SessionDetail:
-        """Percentiles, models and the latest events, from the journals."""
-        from m31a_metrics.tally.detail import DetailTally
+        """Percentiles, models, the latest events and the course, from the journals."""
+        following = self.follow()
+        following.look()
+        return following.detail()
 
-        tally, journals = self.fold()
-        detail = DetailTally()
-        detail.add_all(one.events for one in journals)
-        return SessionDetail(detail.durations(), list(tally.models.values()), detail.latest())
+    def follow(self) -> Following:
+        """Begin to follow the session: each look reads only what is new."""
+        from m31a_metrics.session.following import Following  # a recorder needs it never
+
+        return Following(self)
 
     def join(self, without: Container[str] = (), known: Iterable[str] = ()) -> tuple[Tally, Writer]:
         """Open the session for one more writer: what it holds so far, and a journal of our own.
@@ -178,13 +185,13 @@ class Session:
 
     def is_current(self) -> bool:
         """Tell whether METRICS.json holds everything that the journals do."""
-        names = self._journal_names()
+        names = self.journal_names()
         data = store.read(self.metrics_path)
         return not names or (data is not None and self._covers(data, names))
 
     def trim(self, *, dry: bool = False) -> list[Trimmed]:
         """Cut what dead writers left at the ends of their journals; `dry` only tells."""
-        return [journal.trim(self.events, name, dry=dry) for name in self._journal_names()]
+        return [journal.trim(self.events, name, dry=dry) for name in self.journal_names()]
 
     @contextmanager
     def locked(self, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
@@ -211,7 +218,7 @@ class Session:
 
     def has_journals(self) -> bool:
         """Tell whether events were journalled, so that METRICS.json is only a copy."""
-        return bool(self._journal_names())
+        return bool(self.journal_names())
 
     def has_journal(self, name: str) -> bool:
         """Tell whether one journal is still there."""
@@ -249,13 +256,14 @@ class Session:
         )
 
     def _journals_bytes(self) -> int:
-        names = self._journal_names()
+        names = self.journal_names()
         try:
             return sum(os.lstat(f"{self.events}/{name}").st_size for name in names)
         except OSError as error:
             raise StorageError(f"cannot look at {self.events}: {error.strerror}") from error
 
-    def _journal_names(self) -> list[str]:
+    def journal_names(self) -> list[str]:
+        """The journals by writer name. Raises ForeignFile, StorageError."""
         # The session's own directory first, for the better words about what stands there.
         for path in (self.directory, self.events):
             if not store.check_directory(path, ours=False):
@@ -264,10 +272,11 @@ class Session:
 
     def _name(self) -> str:
         # The id inside the base is data, and stays what M31A wrote.
-        base = self._base()
+        base = self.base()
         return base.session_id if base is not None and base.session_id else self.session_id
 
-    def _base(self) -> SessionMetrics | None:
+    def base(self) -> SessionMetrics | None:
+        """What the session held before it had journals. Raises DamagedMetrics."""
         path = f"{self.events}/{BASE}"
         data = store.read(path)
         return None if data is None else codec.decode(data, path)
@@ -283,7 +292,7 @@ class Session:
                 data = None
         base = f"{self.events}/{BASE}"
         try:
-            has_base = self._base() is not None
+            has_base = self.base() is not None
         except DamagedMetrics:
             store.set_aside(base)
             has_base = self._rebuild_base(data)

@@ -8,9 +8,9 @@ from typing import Any
 from m31a_metrics import events
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.model import LatestEvent, ToolDurations
-from m31a_metrics.tally.tally import moment
+from m31a_metrics.tally.tally import Price, moment
 
-LATEST = 50
+LATEST = 200
 """How many of the latest events a SessionDetail carries."""
 
 _ROOM = 1000
@@ -18,9 +18,13 @@ _ROOM = 1000
 
 
 class DetailTally:
-    """Durations per tool and the latest events of one session or of many."""
+    """Durations per tool and the latest events of one session or of many.
 
-    def __init__(self) -> None:
+    `price` is a Tally's: it is asked for what the latest LLM interactions cost.
+    """
+
+    def __init__(self, price: Price | None = None) -> None:
+        self._price = price
         self.histograms: dict[str, Histogram] = {}
         self.waits_ms: dict[str, float] = {}
         self._latest: list[events.Event] = []
@@ -75,7 +79,23 @@ class DetailTally:
     def latest(self) -> list[LatestEvent]:
         """The latest events by time, oldest first."""
         self._keep_latest()
-        return [_latest_event(event) for event in self._latest]
+        return [self._latest_event(event) for event in self._latest]
+
+    def _latest_event(self, event: Any) -> LatestEvent:
+        name = next((value for key in _NAMES if (value := getattr(event, key, None))), "")
+        usage, cost = getattr(event, "usage", None), getattr(event, "cost", None)
+        if isinstance(event, events.LLMInteraction) and cost is None and self._price is not None:
+            cost = self._price(event) if event.model else None
+        return LatestEvent(
+            moment(event.t_us),
+            event.__struct_config__.tag,
+            name,
+            getattr(event, "success", None),
+            getattr(event, "duration_ms", None),
+            None if usage is None else usage.total,
+            cost,
+            getattr(event, "error", None) or "",
+        )
 
     def _keep_latest(self) -> None:
         # A stable sort: what happened in one moment stays in the order in which it came.
@@ -101,14 +121,3 @@ def durations(name: str, histogram: Histogram, wait_ms: float) -> ToolDurations:
 
 
 _NAMES = ("name", "model", "phase", "strategy", "mode", "trigger", "agent")
-
-
-def _latest_event(event: Any) -> LatestEvent:
-    name = next((value for key in _NAMES if (value := getattr(event, key, None))), "")
-    return LatestEvent(
-        moment(event.t_us),
-        event.__struct_config__.tag,
-        name,
-        getattr(event, "success", None),
-        getattr(event, "duration_ms", None),
-    )

@@ -1,0 +1,70 @@
+"""The few figures that a screen shows large, each with a word about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from m31a_metrics.model import SessionMetrics
+from m31a_metrics.review import columns
+from m31a_metrics.review.sessions import known_time, lasted_ms
+from m31a_metrics.review.sums import known_cost_usd, ratio, totals
+from m31a_metrics.table import Cell, Column, Table, Unit
+
+IDLE = Column("idle_ms", "since last event", Unit.MS)
+UNPRICED = Column("unpriced_tokens", "unpriced", Unit.TOKENS)
+COST_PER_HOUR = Column("cost_per_hour_usd", "per hour", Unit.USD)
+LLM_CALLS = Column("interaction_count", "LLM calls", Unit.COUNT)
+CALLS_PER_MINUTE = Column("calls_per_minute", "per minute", Unit.COUNT)
+FAIL_RATE = Column("fail_rate", "of calls", Unit.SHARE)
+HEALED = Column("heal_success_count", "passed", Unit.COUNT)
+
+_HOUR_MS = 3_600_000
+
+
+def cards(metrics: SessionMetrics, now: datetime) -> Table:
+    """Show one session in one row: columns in pairs, a figure and then a word about it.
+
+    The word about cost is how much of the tokens has none, where some have none; `now`
+    tells how long nothing happened.
+    """
+    sums = totals([metrics])
+    lasted = lasted_ms(metrics)
+    passed = sum(phase.heal_success_count for phase in metrics.phases)
+    failed = sum(phase.heal_fail_count for phase in metrics.phases)
+    about_cost: tuple[Column, Cell] = (
+        COST_PER_HOUR,
+        _per(known_cost_usd(sums.cost, sums.unpriced_tokens), lasted, _HOUR_MS),
+    )
+    if sums.unpriced_tokens:
+        about_cost = (UNPRICED, sums.unpriced_tokens)
+    pairs: list[tuple[Column, Cell]] = [
+        (columns.LASTED, lasted),
+        (IDLE, _idle_ms(metrics, now)),
+        (columns.COST, sums.known_cost_usd),
+        about_cost,
+        (columns.TOKENS, sums.known_tokens),
+        (LLM_CALLS, sums.interaction_count),
+        (columns.CALLS, sums.call_count),
+        (CALLS_PER_MINUTE, _per(sums.call_count, lasted, 60_000)),
+        (columns.FAILED, sums.fail_count),
+        (FAIL_RATE, ratio(sums.fail_count, sums.call_count)),
+        (columns.HEALS, sums.heal_trigger_count),
+        (HEALED, passed if passed or failed or not sums.heal_trigger_count else None),
+    ]
+    row = tuple(cell for _, cell in pairs)
+    return Table("Session", [column for column, _ in pairs], [row])
+
+
+def _per(figure: float | None, lasted: int | None, unit_ms: int) -> float | None:
+    """Give a rate; None for less than a minute, of which it would say nothing."""
+    if figure is None or lasted is None or lasted < 60_000:
+        return None
+    return round(figure * unit_ms / lasted, 4)
+
+
+def _idle_ms(metrics: SessionMetrics, now: datetime) -> int | None:
+    updated_at = known_time(metrics.updated_at)
+    if updated_at is None:
+        return None
+    # Whole seconds: a card that changed with every look would only be restless.
+    return max(int((now - updated_at).total_seconds()), 0) * 1000
