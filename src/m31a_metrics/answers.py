@@ -210,11 +210,13 @@ class FailureRow(Struct):
 class ReadingRow(Struct):
     """What reading its sessions came to: of whole sessions, for no day can be told.
 
-    `transcript_count` of them are other agents'; `effects` and the counts are added up.
+    `transcript_count` of them are other agents' (not `m31a`), with `transcript_tokens` in
+    all; `effects` and the counts are added up.
     """
 
     session_count: int = 0
     transcript_count: int = 0
+    transcript_tokens: int = 0
     unpaired_count: int = 0
     damage_count: int = 0
     effects: Effects = field(default_factory=Effects)
