@@ -107,7 +107,7 @@ class HealEpisode(Struct):
 
 
 class FailureDay(Struct):
-    """How often one tool failed in one way on one day."""
+    """How often one tool failed in one way on one day; `line` empty: nobody said how."""
 
     day: str
     tool: str

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from m31a_metrics.catalog.days import Days
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.model import ModelMetric, SessionMetrics, Usage
 from m31a_metrics.tally import Tally, add_model
@@ -55,7 +55,7 @@ class Summary(Struct, tag=True):
 def summarise(path: str, transcript: Transcript, price: Price) -> Summary:
     """Sum a transcript; `price` is asked for what the agent gave no cost of."""
     price = Once(price)
-    tally, detail, days = Tally(price), DetailTally(), Days(price)
+    tally, detail, days = Tally(price), DetailTally(), Uses(price)
     turns = compactions = subagent_tokens = 0
     for place, event in enumerate(transcript.events):
         if not tally.add(event, place):
@@ -105,19 +105,19 @@ class Once:
         return self._cost
 
 
-class Days:
+class Uses:
     """LLM use by local day and model."""
 
     def __init__(self, price: Price) -> None:
         self._price = price
         self._models: dict[str, dict[str, ModelMetric]] = {}
         self._uses: dict[tuple[str, str], DayUse] = {}
-        self._names: dict[int, str] = {}
+        self._days = Days()
         self._rates_1h: dict[tuple[str, str | None], float] = {}
 
     def add(self, event: LLMInteraction, cost: float | None) -> None:
         """Count an interaction on its day."""
-        day = self._day(event.t_us)
+        day = self._days.of(event.t_us)
         models = self._models.get(day)
         if models is None:
             models = self._models[day] = {}
@@ -159,16 +159,3 @@ class Days:
             for day, models in sorted(self._models.items())
             for name, use in models.items()
         ]
-
-    def _day(self, t_us: int) -> str:
-        # The zone's rules are asked once per quarter of an hour (no zone cuts finer).
-        quarter = t_us // 900_000_000
-        name = self._names.get(quarter)
-        if name is None:
-            name = self._names[quarter] = local_day(quarter * 900_000_000)
-        return name
-
-
-def local_day(t_us: int) -> str:
-    """The date of a time where the person is, as YYYY-MM-DD."""
-    return date.isoformat(datetime.fromtimestamp(t_us / 1e6).astimezone().date())

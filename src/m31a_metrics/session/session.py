@@ -109,11 +109,19 @@ class Session:
 
         Events whose ids are `known` are passed over: the caller has counted them.
         """
+        base, journals = self.parts(without)
+        read = (one.events for one in journals)
+        return fold(base, read, price=self.price, known=known), journals
+
+    def parts(self, without: Container[str] = ()) -> tuple[SessionMetrics | None, list[Journal]]:
+        """Read what a fold is made of: the base, and the journals by their writers' names.
+
+        Raises DamagedMetrics, ForeignFile, StorageError.
+        """
         journals = [
             journal.read(self.events, name) for name in self.journal_names() if name not in without
         ]
-        read = (one.events for one in journals)
-        return fold(self.base(), read, price=self.price, known=known), journals
+        return self.base(), journals
 
     def detail(self) -> SessionDetail:
         """Percentiles, models, the latest events and the course, from the journals."""

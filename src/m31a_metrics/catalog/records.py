@@ -1,0 +1,196 @@
+"""A transcript, or a recorded session, as the record that the index keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Protocol
+
+from m31a_metrics.catalog.days import Days
+from m31a_metrics.catalog.importing import session_name
+from m31a_metrics.events import Event, PhaseTransition, SessionStart
+from m31a_metrics.journal import Journal
+from m31a_metrics.record import HealEpisode, SessionRecord
+from m31a_metrics.session import Session
+from m31a_metrics.tally import Price
+from m31a_metrics.tally.heals import recorded_heals, use_between
+from m31a_metrics.tally.ledger import Ledger
+from m31a_metrics.transcript import Damage, Transcript
+
+RECORDED = "m31a"
+"""The agent of a session that a Collector or M31A recorded itself."""
+
+_days = Days()
+_time = attrgetter("t_us")
+
+
+class _CallPhase(Protocol):
+    id: str
+    phase: str
+
+
+class _Episode(Protocol):
+    failed: str
+    rerun: str
+    passed: bool | None
+    loop: bool
+    chain: int
+    phase: str
+    tool: str
+    check: str
+    line: str
+    began_us: int
+    ended_us: int
+
+
+class Inferred(Protocol):
+    """What a record needs of the inference of phases and heals."""
+
+    @property
+    def calls(self) -> Sequence[_CallPhase]:
+        """Each call's phase."""
+        ...
+
+    @property
+    def heals(self) -> Sequence[_Episode]:
+        """The heals."""
+        ...
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """All events of the session in the order of their times."""
+        ...
+
+
+def record_of(
+    path: str, transcript: Transcript, inference: Inferred | None, price: Price
+) -> SessionRecord:
+    """Sum a transcript; `price` is asked for the cost of what came without one.
+
+    `inference` gives calls and LLM use their phases, and the heals; without it phases are
+    empty. Needs no disk and no configuration, so it can be called wherever the transcript
+    was read: a worker process hands on nothing but the record. Its `started_us` is the
+    time that decides which of two sessions that hold one event began first.
+    """
+    ledger = Ledger(price, _days.of)
+    phases = {} if inference is None else {call.id: call.phase for call in inference.calls}
+    recorded = transcript.events if inference is None else inference.events
+    for event in recorded:
+        ledger.add(event, phases.get(event.id or "", ""))
+    facts = transcript.facts
+    name = facts.native_id or session_name(facts.agent, "", path)
+    record = SessionRecord(
+        facts.agent,
+        name,
+        name,
+        path,
+        facts.version,
+        facts.project,
+        facts.branch,
+        facts.parent_id,
+        facts.models,
+        unpaired_count=sum(call.success is None for call in transcript.calls),
+        damage=transcript.damage,
+        effects=transcript.effects,
+    )
+    _fill(record, ledger)
+    record.started_us = facts.started_us or record.started_us
+    if inference is not None:
+        record.heals = [_heal(episode, recorded, ledger) for episode in inference.heals]
+    return record
+
+
+def recorded(session: Session, price: Price) -> SessionRecord | None:
+    """Sum a recorded session out of its journals, or its METRICS.json where it has none.
+
+    A session's agent is the one that its `session_start` names, and so is its native id:
+    an imported copy is known by what it is a copy of. None if there is no such session.
+    Raises DamagedMetrics, ForeignFile, StorageError.
+    """
+    base, journals = session.parts()
+    if not journals:
+        base = session.load()
+        if base is None:
+            return None
+    ledger = Ledger(price, _days.of)
+    if base is not None:
+        ledger.add_metrics(base)
+    counted = _add_all(ledger, journals)
+    name = session.session_id
+    record = SessionRecord(RECORDED, "", name, session.directory)
+    for event in counted:
+        if isinstance(event, SessionStart):
+            _take_start(record, event)
+    record.native_id = record.native_id or name
+    record.models = ledger.models
+    record.heals = recorded_heals(counted, _days.of, ledger.cost)
+    record.damage = _damage(session, journals)
+    _fill(record, ledger)
+    return record
+
+
+def _fill(record: SessionRecord, ledger: Ledger) -> None:
+    if ledger.updated_us >= ledger.started_us:
+        record.started_us, record.updated_us = ledger.started_us, ledger.updated_us
+    record.user_turn_count = ledger.user_turn_count
+    record.compaction_count = ledger.compaction_count
+    record.tools = ledger.tools
+    record.llms = ledger.llms
+    record.phases = ledger.phases
+    record.failures = ledger.failures
+    record.ids = list(ledger.ids)
+
+
+def _heal(episode: _Episode, recorded: Sequence[Event], ledger: Ledger) -> HealEpisode:
+    tokens, nano = use_between(recorded, episode.began_us, episode.ended_us, ledger.cost)
+    return HealEpisode(
+        _days.of(episode.began_us),
+        episode.chain,
+        episode.phase,
+        episode.tool,
+        episode.check,
+        episode.line,
+        episode.failed,
+        episode.rerun,
+        episode.passed,
+        episode.loop,
+        episode.began_us,
+        max(0, episode.ended_us - episode.began_us),
+        tokens,
+        nano,
+    )
+
+
+def _add_all(ledger: Ledger, journals: Iterable[Journal]) -> list[Event]:
+    """Add the journals' events, each id once; return those that count, in their order.
+
+    A tool call served the phase that was in force.
+    """
+    events = [event for journal in journals for event in journal.events]
+    events.sort(key=_time)  # stable: equal times stay in the order of writers and lines
+    phase = ""
+    counted = []
+    for event in events:
+        if not ledger.add(event, phase):
+            continue
+        counted.append(event)
+        if type(event) is PhaseTransition:
+            phase = event.phase
+    return counted
+
+
+def _take_start(record: SessionRecord, start: SessionStart) -> None:
+    """Take who ran where; of several starts the last one that says it."""
+    record.agent = start.agent or record.agent
+    record.native_id = start.native_id or record.native_id
+    record.version = start.version or record.version
+    record.project = start.project or record.project
+    record.branch = start.branch or record.branch
+
+
+def _damage(session: Session, journals: Iterable[Journal]) -> Damage:
+    damage = Damage()
+    for journal in journals:
+        damage.count += journal.damaged
+        damage.reasons += [f"{session.events}/{journal.name}, {one}" for one in journal.reasons]
+    return damage

@@ -1,0 +1,169 @@
+"""The Ledger: its rows add up to what a Tally counts, day by day and phase by phase."""
+
+from __future__ import annotations
+
+from math import isclose
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m31a_metrics import PhaseMetric, SessionMetrics, Usage, events
+from m31a_metrics.record import NANO, FailureDay, PhaseSum
+from m31a_metrics.tally import Tally, micros
+from m31a_metrics.tally.ledger import Ledger
+from tests import strategies as some
+
+DAY_US = 86_400_000_000
+
+
+def day_of(t_us: int) -> str:
+    """A day that needs no calendar, and sorts as one."""
+    return f"{t_us // DAY_US:06d}"
+
+
+def price(event: events.LLMInteraction) -> float | None:
+    """What is priced is told by the model's name, so that some is not."""
+    if len(event.model or "") % 2:
+        return None
+    return event.usage.prompt_tokens * 3e-6 + event.usage.completion_tokens * 15e-6
+
+
+def ledger_of(recorded: list[events.Event], base: SessionMetrics | None = None) -> Ledger:
+    """A ledger of these events in the order of their times."""
+    ledger = Ledger(price, day_of)
+    if base is not None:
+        ledger.add_metrics(base)
+    for event in sorted(recorded, key=lambda event: event.t_us):
+        ledger.add(event)
+    return ledger
+
+
+@given(st.none() | some.counted, st.lists(some.all_events, max_size=12))
+def test_rows_add_up_to_the_tally(
+    base: SessionMetrics | None, recorded: list[events.Event]
+) -> None:
+    """Any events, ids met twice among them: sums over the rows are METRICS.json's figures."""
+    tally = Tally(price)
+    if base is not None:
+        tally.add_metrics(base)
+    for place, event in enumerate(sorted(recorded, key=lambda event: event.t_us)):
+        tally.add(event, place)
+    metrics = tally.metrics("s")
+    ledger = ledger_of(recorded, base)
+    assert ledger.ids == tally.ids
+    assert (ledger.started_us, ledger.updated_us) == (tally.started_us, tally.updated_us)
+    for tool in metrics.tools:
+        calls = [row for row in ledger.tools if row.tool == tool.name]
+        assert sum(row.call_count for row in calls) == tool.call_count
+        assert sum(row.fail_count for row in calls) == tool.fail_count
+        assert sum(row.duration_us for row in calls) == tool.total_duration_ms * 1000
+        failures = [row for row in ledger.failures if row.tool == tool.name]
+        assert sum(row.count for row in failures) == tool.fail_count
+    assert {row.tool for row in ledger.tools} == {tool.name for tool in metrics.tools}
+    for llm in metrics.llms:
+        uses = [row for row in ledger.llms if row.phase == llm.phase]
+        for field in (
+            "interaction_count",
+            "prompt_tokens",
+            "completion_tokens",
+            "total_tokens",
+            "unpriced_tokens",
+        ):
+            assert sum(getattr(row, field) for row in uses) == getattr(llm, field)
+        cost = sum(row.cost_nano for row in uses) / NANO
+        assert isclose(cost, llm.cost, rel_tol=1e-9, abs_tol=1e-6)
+    assert {row.phase for row in ledger.llms} == {llm.phase for llm in metrics.llms}
+    for phase, told in zip(ledger.phases, sorted_phases(ledger, metrics), strict=True):
+        assert phase.duration_us == told.duration_ms * 1000
+        assert bool(phase.success) == told.success
+        assert phase.heal_duration_us == told.heal_duration_ms * 1000
+        for name in PhaseSum.__struct_fields__:
+            if name.endswith("_count"):
+                assert getattr(phase, name) == getattr(told, name)
+
+
+def sorted_phases(ledger: Ledger, metrics: SessionMetrics) -> list[PhaseMetric]:
+    """The Tally's phases in the order of the ledger's rows."""
+    by_name = {phase.phase: phase for phase in metrics.phases}
+    assert len(by_name) == len(ledger.phases)
+    return [by_name[row.phase] for row in ledger.phases]
+
+
+@given(st.lists(some.single_events, max_size=12))
+def test_models_add_up_to_the_tallys(recorded: list[events.Event]) -> None:
+    """By model, every class of tokens is what the Tally counts by model."""
+    tally = Tally(price)
+    for event in sorted(recorded, key=lambda event: event.t_us):
+        tally.add(event)
+    ledger = ledger_of(recorded)
+    for name, model in tally.models.items():
+        uses = [row for row in ledger.llms if row.model == name]
+        for field in ("cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"):
+            assert sum(getattr(row, field) for row in uses) == getattr(model, field)
+        assert sum(row.reasoning_tokens for row in uses) == model.reasoning_tokens
+
+
+def test_calls_are_kept_apart_by_day_tool_and_phase() -> None:
+    """Two days, two phases: three rows; waits are summed, elapsed-only times not in `ran`."""
+    ledger = Ledger(price, day_of)
+    ledger.add(events.ToolCall(1, "Bash", True, 1.5, wait_ms=0.25), "plan")
+    ledger.add(events.ToolCall(2, "Bash", True, 7, elapsed_only=True), "plan")
+    ledger.add(events.ToolCall(3, "Bash", False, 2, error="exit code <n>"), "verify")
+    ledger.add(events.ToolCall(DAY_US, "Bash", False, 2), "verify")
+    plan, verify, tomorrow = ledger.tools
+    assert (plan.day, plan.phase, plan.call_count, plan.fail_count) == ("000000", "plan", 2, 0)
+    assert (plan.duration_us, plan.wait_us, plan.ran.count) == (9_000, 250, 1)
+    assert (verify.phase, verify.call_count, verify.fail_count) == ("verify", 1, 1)
+    assert (tomorrow.day, tomorrow.phase) == ("000001", "verify")
+    assert ledger.failures == [
+        FailureDay("000000", "Bash", "exit code <n>", 1),
+        FailureDay("000001", "Bash", "", 1),
+    ]
+
+
+def test_llm_use_tells_where_its_cost_is_from() -> None:
+    """Given, priced and unpriced tokens, those of subagents, and what an hour costs more."""
+
+    def hourly(event: events.LLMInteraction) -> float | None:
+        usage = event.usage
+        if event.model == "unknown":
+            return None
+        return usage.cache_write_1h_tokens * 6e-6 + usage.cache_write_5m_tokens * 3.75e-6
+
+    ledger = Ledger(hourly, day_of)
+    usage = Usage(1000, 0, cache_write_1h_tokens=1000)
+    ledger.add(events.LLMInteraction(1, "", usage, model="m", subagent="a"))
+    ledger.add(events.LLMInteraction(2, "", Usage(10, 5), 0.5, model="m"))
+    ledger.add(events.LLMInteraction(3, "", Usage(10, 5), model="unknown"))
+    ledger.add(events.LLMInteraction(4, "", Usage(10, 5)))
+    known, unknown, unnamed = ledger.llms
+    assert (known.total_tokens, known.given_tokens, known.subagent_tokens) == (1015, 15, 1000)
+    assert (known.cost_nano, known.cost_1h_nano) == (506_000_000, 2_250_000)
+    assert (unknown.unpriced_tokens, unknown.cost_nano) == (15, 0)
+    assert (unnamed.model, unnamed.unpriced_tokens) == ("", 15)
+    assert ledger.models == ["m", "unknown"]
+
+
+def test_a_phase_stands_on_the_day_on_which_it_ended() -> None:
+    """Until it ends, on the day on which it was last touched; a later end replaces it."""
+    ledger = Ledger(price, day_of)
+    ledger.add(events.PhaseTransition(1, "plan"))
+    ledger.add(events.PhaseTransition(2, "ship"))
+    ledger.add(events.HealTrigger(DAY_US, "plan"))
+    ledger.add(events.PhaseDuration(2 * DAY_US, "ship", 5.4, success=False))
+    ledger.add(events.PhaseTransition(3 * DAY_US, "ship"))
+    plan, ship = ledger.phases
+    assert (plan.day, plan.success, plan.heal_trigger_count) == ("000001", None, 1)
+    assert (ship.day, ship.success, ship.duration_us) == ("000002", False, 5_000)
+    assert ship.transition_count == 2
+
+
+@given(some.counted)
+def test_sums_without_events_stand_on_their_own_day(metrics: SessionMetrics) -> None:
+    """A METRICS.json's rows are on the day of its last event, its tools without durations."""
+    ledger = Ledger(price, day_of)
+    ledger.add_metrics(metrics)
+    day = day_of(micros(metrics.updated_at))
+    for rows in (ledger.tools, ledger.llms, ledger.phases, ledger.failures):
+        assert all(row.day == day for row in rows)
+    assert not any(row.ran.buckets for row in ledger.tools)
