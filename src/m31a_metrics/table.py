@@ -28,6 +28,7 @@ class Unit(StrEnum):
     BAR = "bar"  # 0..1, drawn as a bar
     SPARK = "spark"  # list of numbers, drawn as a sparkline
     TIME = "time"
+    BY_ROW = "by_row"  # the row's own, which its column `unit` names
     OUTCOME = "outcome"  # True, False or None
 
 
@@ -51,3 +52,11 @@ class Table(Struct):
     rows: list[tuple[Cell, ...]] = []
     empty: str = ""
     notes: list[str] = []
+
+    def unit_of(self, row: tuple[Cell, ...], at: int) -> Unit:
+        """Give the unit of one cell: its column's, or what the row names under `unit`."""
+        unit = self.columns[at].unit
+        if unit is not Unit.BY_ROW:
+            return unit
+        named = [column.name for column in self.columns].index("unit")
+        return Unit(str(row[named]))

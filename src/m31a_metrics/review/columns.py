@@ -31,3 +31,6 @@ COST_SHARE = Column("cost_share", "Share of cost", Unit.BAR)
 
 HEALS = Column("heal_trigger_count", "Heals", Unit.COUNT)
 BISECTS = Column("bisect_trigger_count", "Bisects", Unit.COUNT)
+
+UNIT = Column("unit", "Unit")
+"""Of a row whose figures are in columns of Unit.BY_ROW."""

@@ -72,7 +72,7 @@ def fit(table: Table, width: int | None) -> Grid:
 def _column(table: Table, index: int) -> GridColumn:
     column = table.columns[index]
     unit = column.unit
-    cells = [text_of(row[index], unit) for row in table.rows]
+    cells = [text_of(row[index], table.unit_of(row, index)) for row in table.rows]
     body_width = max(map(width_of, cells), default=0)
     return GridColumn(index, unit, head_of(column), cells, body_width)
 

@@ -56,7 +56,8 @@ def _plain(number: float) -> str:
 def _count(number: float) -> str:
     if isinstance(number, int) or number.is_integer():
         return f"{int(number):,}"
-    return f"{number:,.1f}"
+    # A mean below one would be drawn as none at all.
+    return f"{number:,.1f}" if abs(number) >= 0.95 else f"{number:.2g}"
 
 
 def _tokens(number: float) -> str:
@@ -161,4 +162,6 @@ _NUMBERS: dict[Unit, Callable[[float], str]] = {
     Unit.CHANGE: _change,
     Unit.BAR: _bar,
 }
-_RIGHT = frozenset({Unit.COUNT, Unit.TOKENS, Unit.MS, Unit.USD, Unit.SHARE, Unit.CHANGE})
+_RIGHT = frozenset(
+    {Unit.COUNT, Unit.TOKENS, Unit.MS, Unit.USD, Unit.SHARE, Unit.CHANGE, Unit.BY_ROW}
+)
