@@ -193,3 +193,34 @@ def test_damage_is_named_or_harmless(values: list[float], data: st.DataObject) -
             assert "histogram" in str(error)
         else:
             assert all(0 <= bucket <= LAST_BUCKET for bucket in histogram.buckets)
+
+
+@given(st.lists(durations, max_size=30), st.lists(durations, max_size=30))
+def test_packed_histograms_merge_as_they_are(left: list[float], right: list[float]) -> None:
+    """Adding up what was packed is the same as unpacking and merging."""
+    one, other = Histogram(), Histogram()
+    for value_ms in left:
+        one.add(value_ms, 1_000)
+    for value_ms in right:
+        other.add(value_ms)
+    merged = Histogram()
+    merged.merge_packed(one.pack())
+    merged.merge_packed(other.pack())
+    one.merge(other)
+    assert merged == one
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"",
+        b"\x01",
+        b"\x09" + bytes(8),
+        b"\x01" + bytes(8) + b"\x05",
+        b"\x01" + bytes(8) + b"\xff\xff\x05\x01",
+    ],
+)
+def test_merging_damage_is_refused(packed: bytes) -> None:
+    """What is cut short, of another version or out of range raises ValueError."""
+    with pytest.raises(ValueError, match="the histogram is"):
+        Histogram().merge_packed(packed)

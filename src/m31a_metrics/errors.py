@@ -46,3 +46,7 @@ class BudgetExceeded(MetricsError):
 
 class NotThisFormat(MetricsError):
     """A file that this source does not read; ask another source, or name the agent."""
+
+
+class IndexTooNew(MetricsError):
+    """A later version made the index; it is left as it is, so update or name another."""

@@ -1,0 +1,48 @@
+"""Days, weeks and months as text: which part of time a day belongs to, which months are whole."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import date, timedelta
+
+from m31a_metrics.questions.tables import DAY, MONTH
+
+
+def part_of(key: str, day: str) -> str:
+    """The day, week (its Monday) or month that a day lies in; "" for an unknown day."""
+    if key == "week" and day:
+        monday = date.fromisoformat(day)
+        return (monday - timedelta(days=monday.weekday())).isoformat()
+    return day[:7] if key == "month" else day
+
+
+def stretches(first: str, last: str) -> list[tuple[str, str, str]]:
+    """Cut a stretch of days into whole months and the days before and after them.
+
+    Each is a grain, and its first and last span; "" is no bound.
+    """
+    if first and last and first > last:
+        return []
+    cut: list[tuple[str, str, str]] = []
+    begin, end = first[:7], last[:7]
+    if first and not first.endswith("-01"):
+        if begin == end and last:
+            return [(DAY, first, last)]
+        cut.append((DAY, first, f"{begin}-31"))
+        begin = _next(begin)
+    if last and int(last[8:]) < monthrange(int(last[:4]), int(last[5:7]))[1]:
+        cut.append((DAY, f"{end}-01", last))
+        end = _before(end)
+    if not (begin and end and begin > end):
+        cut.append((MONTH, begin, end))
+    return cut
+
+
+def _next(month: str) -> str:
+    year, number = int(month[:4]), int(month[5:])
+    return f"{year + number // 12:04}-{number % 12 + 1:02}"
+
+
+def _before(month: str) -> str:
+    year, number = int(month[:4]), int(month[5:])
+    return f"{year - (number == 1):04}-{(number - 2) % 12 + 1:02}"

@@ -1,0 +1,331 @@
+"""Answers out of the index: the shared query texts asked of SQLite, and their rows folded."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from msgspec import json
+
+from m31a_metrics.answers import (
+    FailureRow,
+    HealRow,
+    LLMRow,
+    PhaseRow,
+    ReadingRow,
+    SessionParts,
+    SessionRow,
+    Slice,
+    ToolRow,
+    TotalsRow,
+)
+from m31a_metrics.history.days import part_of, stretches
+from m31a_metrics.questions import Chosen, Query, choose, only, texts
+from m31a_metrics.questions.tables import (
+    DAY,
+    LLMS,
+    PHASES,
+    SESSION_FACTS,
+    SESSION_SUMS,
+    TOOLS,
+    Summed,
+)
+from m31a_metrics.transcript import Effects
+
+_TIMES = ("day", "week", "month")
+_WHOLES = ("", "agent", "project")
+_SESSIONS_NAMED = 5
+_models = json.Decoder(list[str])
+
+_AT_ONCE = 500
+"""Sessions that are asked for by number in one text."""
+
+Values = Sequence[Any]
+"""A row of a query."""
+_Row = TypeVar("_Row", ToolRow, LLMRow, PhaseRow)
+
+
+class Reading:
+    """The questions of `answers.Answers`, asked of one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def sessions(
+        self,
+        which: Slice,
+        *,
+        sort: str = "updated_us",
+        descending: bool = True,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[SessionRow]:
+        """Sessions in the order of a field of SessionRow. Raises ValueError for another."""
+        if sort not in SESSION_FACTS + SESSION_SUMS:
+            raise ValueError(f"sessions cannot be sorted by {sort!r}")
+        order = f"{sort} {'DESC' if descending else 'ASC'}, session_id, agent"
+        return self._sessions(texts.sessions(self._choose(which), order, limit, offset))
+
+    def _sessions(self, query: Query) -> list[SessionRow]:
+        rows = []
+        for values in self._ask(query):
+            row = SessionRow(*values)
+            row.models = _models.decode(values[_MODELS])
+            row.is_gone = bool(row.is_gone)
+            rows.append(row)
+        return rows
+
+    def parts(self, which: Slice, limit: int) -> list[SessionParts]:
+        """Sessions one by one; of more than `limit`, so many, and the same ones each time."""
+        chosen = self._choose(which)
+        numbers = [row[0] for row in self._ask(texts.lot(chosen, limit))]
+        found: list[SessionParts] = []
+        for start in range(0, len(numbers), _AT_ONCE):
+            found += self._parts_of(chosen, sorted(numbers[start : start + _AT_ONCE]))
+        return found
+
+    def _parts_of(self, chosen: Chosen, numbers: list[int]) -> list[SessionParts]:
+        some = only(chosen, numbers)
+        rows = self._sessions(texts.sessions(some, "session", None, 0))
+        own = dict(zip(numbers, map(SessionParts, rows), strict=True))
+        for part in own.values():
+            part.tools, part.phases = [], []
+        tools: dict[tuple[str, ...], ToolRow] = {}
+        for values in self._ask(texts.parts(TOOLS, some, ("tool",), ran=True)):
+            session = values[1]
+            key = (str(session), values[0])
+            if key not in tools:
+                tools[key] = ToolRow(values[0], 1)
+                own[session].tools.append(tools[key])
+            _add_sums(TOOLS, tools[key], values, 2)
+        for values in self._ask(texts.parts(PHASES, some, ("phase",))):
+            phase = PhaseRow(values[0], 1)
+            _add_sums(PHASES, phase, values, 2)
+            own[values[1]].phases.append(phase)
+        return list(own.values())
+
+    def reading(self, which: Slice) -> ReadingRow:
+        """What the rules of counting did to the sessions of a slice, for the audit."""
+        ((count, *sums),) = self._ask(texts.readings(self._choose(which)))
+        transcripts, tokens, unpaired, damage, *effects = (figure or 0 for figure in sums)
+        return ReadingRow(count, transcripts, tokens, unpaired, damage, Effects(*effects))
+
+    def totals(self, which: Slice, by: str = "") -> list[TotalsRow]:
+        """Sums of all kinds: one row, or one for each day, week, month, agent, project."""
+        _check("totals", by, _WHOLES + _TIMES)
+        chosen = self._choose(which)
+        key = "day" if by in _TIMES else by
+        rows: dict[str, TotalsRow] = {}
+        for part, *sums in self._ask(texts.totals(chosen, key)):
+            if sums[0] is None:
+                continue
+            row = _row(rows, part_of(by, part), TotalsRow)
+            for place, name in _TOTALS:
+                setattr(row, name, getattr(row, name) + sums[place])
+        counts = texts.lasted_on(chosen) if key == "day" else texts.lasted(chosen, key)
+        for part, count, lasted_us in self._ask(counts):
+            row = _row(rows, part_of(by, part), TotalsRow)
+            row.session_count += count
+            row.lasted_us += lasted_us or 0
+        if by in ("week", "month"):
+            for part, lasted_us in self._repeated(by, texts.lasting(chosen)):
+                rows[part].session_count -= 1
+                rows[part].lasted_us -= lasted_us
+        return [row for row in rows.values() if row.session_count or not by]
+
+    def tools(self, which: Slice, by: str = "tool") -> list[ToolRow]:
+        """Calls by tool, phase, day, week, month, agent, project or session."""
+        _check("tools", by, ("tool", "phase", "session", *_WHOLES, *_TIMES))
+        return list(self._summed(TOOLS, ToolRow, which, (by,)).values())
+
+    def llms(self, which: Slice, by: Sequence[str] = ("phase",)) -> list[LLMRow]:
+        """LLM use by phase, model, day, week, month, agent, project or session.
+
+        By two of them, the second being `model`, each row names its model too.
+        """
+        keys = tuple(by)
+        if len(keys) == 2 and keys[1] == "model" and keys[0] != "model":
+            keys = keys[:1]
+        _check("llms", ", ".join(keys), ("phase", "model", "session", *_WHOLES, *_TIMES))
+        rows = self._summed(LLMS, LLMRow, which, tuple(by))
+        if len(tuple(by)) == 2:
+            for key, row in rows.items():
+                row.model = key[1]
+        return list(rows.values())
+
+    def phases(self, which: Slice, by: str = "phase") -> list[PhaseRow]:
+        """Phases, or all of them together by day, week, month, agent, project or session."""
+        _check("phases", by, ("phase", "session", *_WHOLES, *_TIMES))
+        return list(self._summed(PHASES, PhaseRow, which, (by,)).values())
+
+    def heals(self, which: Slice, limit: int | None = None) -> list[HealRow]:
+        """Failures that agents set out to heal, the most expensive first, then the longest."""
+        rows = [HealRow(*values) for values in self._ask(texts.heals(self._choose(which), limit))]
+        for row in rows:
+            row.passed = None if row.passed is None else bool(row.passed)
+            row.loop = bool(row.loop)
+        return rows
+
+    def failures(self, which: Slice, limit: int | None = None) -> list[FailureRow]:
+        """The most frequent ways to fail first."""
+        chosen = self._choose(which)
+        rows = [FailureRow(*values) for values in self._ask(texts.failures(chosen, limit))]
+        for row in rows:
+            named = texts.failed_in(chosen, row.tool, row.line, _SESSIONS_NAMED)
+            row.session_ids = [session_id for session_id, _ in self._ask(named)]
+        return rows
+
+    def _ask(self, query: Query) -> Iterator[tuple[Any, ...]]:
+        return self._connection.execute(query.text, query.parameters)
+
+    def _choose(self, which: Slice) -> Chosen:
+        return choose(which, self._names)
+
+    def _names(self, column: str) -> list[str]:
+        return [name for (name,) in self._ask(texts.names(column))]
+
+    def _summed(
+        self, table: Summed, kind: type[_Row], which: Slice, by: tuple[str, ...]
+    ) -> dict[tuple[str, ...], _Row]:
+        """Sum up a table by one or two keys, from its rollup where that can answer."""
+        chosen = self._choose(which)
+        first = _first_column(table, by)
+        if _rollup_answers(table, chosen, by, first):
+            return self._from_rollup(table, kind, chosen, by, first)
+        return self._from_sessions(table, kind, chosen, by)
+
+    def _from_rollup(
+        self, table: Summed, kind: type[_Row], chosen: Chosen, by: tuple[str, ...], first: str
+    ) -> dict[tuple[str, ...], _Row]:
+        rows: dict[tuple[str, ...], _Row] = {}
+        which = chosen.which
+        days = stretches(which.first_day, which.last_day)
+        if by[0] in ("day", "week"):
+            days = [(DAY, which.first_day, which.last_day)]
+        for stretch in days:
+            query = texts.rolled_up(table, chosen, by, first, stretch, ran=table is TOOLS)
+            for values in self._ask(query):
+                row = _part(kind, rows, by, values)
+                row.session_count += values[len(by)]
+                _add_sums(table, row, values, len(by) + 1)
+        if first:
+            self._count_straddling(table, chosen, by, rows)
+        else:
+            self._count_used(table, chosen, by[0], rows)
+        return rows
+
+    def _from_sessions(
+        self, table: Summed, kind: type[_Row], chosen: Chosen, by: tuple[str, ...]
+    ) -> dict[tuple[str, ...], _Row]:
+        rows: dict[tuple[str, ...], _Row] = {}
+        seen: dict[tuple[str, ...], set[int]] = {}
+        for values in self._ask(texts.parts(table, chosen, by, ran=table is TOOLS)):
+            row = _part(kind, rows, by, values)
+            _add_sums(table, row, values, len(by) + 1)
+            sessions = seen.setdefault(_key(by, values), set())
+            sessions.add(values[len(by)])
+            row.session_count = len(sessions)
+        return rows
+
+    def _count_straddling(
+        self,
+        table: Summed,
+        chosen: Chosen,
+        by: tuple[str, ...],
+        rows: dict[tuple[str, ...], _Row],
+    ) -> None:
+        """Count the sessions that the rollup counts on a day before the slice's."""
+        which = chosen.which
+        if not which.first_day:
+            return
+        before: set[tuple[Any, ...]] = set()
+        within: set[tuple[Any, ...]] = set()
+        for session, day, *key in self._ask(texts.straddling(table, chosen, by)):
+            if day < which.first_day:
+                before.add((session, *key))
+            elif not which.last_day or day <= which.last_day:
+                within.add((session, *key))
+        for _, *key in before & within:
+            rows[tuple(key)].session_count += 1
+
+    def _count_used(
+        self, table: Summed, chosen: Chosen, by: str, rows: dict[tuple[str, ...], _Row]
+    ) -> None:
+        """Count the sessions of each part from what their days add up to."""
+        key = "day" if by in _TIMES else by
+        for part, count in self._ask(texts.counted(table, chosen, key)):
+            row = rows.get((part_of(by, part),))
+            if row is not None:
+                row.session_count += count
+        if by in ("week", "month"):
+            for part, _ in self._repeated(by, texts.used_on(table, chosen)):
+                rows[part,].session_count -= 1
+
+    def _repeated(self, by: str, query: Query) -> Iterator[tuple[str, int]]:
+        """Each time that a session has a further day in a week or month it is counted in."""
+        seen: set[tuple[int, str]] = set()
+        for session, day, lasted_us in self._ask(query):
+            part = part_of(by, day)
+            if (session, part) in seen:
+                yield part, lasted_us
+            seen.add((session, part))
+
+
+_MODELS = SESSION_FACTS.index("models")
+_TOTALS = [
+    (place, name) for place, name in enumerate(SESSION_SUMS) if name in TotalsRow.__struct_fields__
+]
+
+
+def _rollup_answers(table: Summed, chosen: Chosen, by: tuple[str, ...], first: str) -> bool:
+    """Tell whether a rollup knows all that is asked, and counts the sessions right."""
+    if not chosen.is_simple or "session" in by:
+        return False
+    if chosen.tool and table is not LLMS:
+        # Sessions are counted by phase, day, ... over all tools.
+        return table is TOOLS and by == ("tool",)
+    return bool(first) or len(by) == 1
+
+
+def _first_column(table: Summed, by: tuple[str, ...]) -> str:
+    """The column that counts the sessions of each of these parts; "" if there is none."""
+    for name, columns in table.firsts.items():
+        if sorted(columns) == sorted(by):
+            return name
+    return ""
+
+
+def _key(by: tuple[str, ...], values: Sequence[Any]) -> tuple[str, ...]:
+    return (part_of(by[0], values[0]), *values[1 : len(by)])
+
+
+def _part(
+    kind: type[_Row], rows: dict[tuple[str, ...], _Row], by: tuple[str, ...], values: Values
+) -> _Row:
+    """The part that a row of a query belongs to."""
+    key = _key(by, values)
+    row = rows.get(key)
+    if row is None:
+        row = rows[key] = kind(key[0])
+    return row
+
+
+def _add_sums(table: Summed, row: ToolRow | LLMRow | PhaseRow, values: Values, begin: int) -> None:
+    for place, name in enumerate(table.sums, begin):
+        if values[place]:
+            setattr(row, name, getattr(row, name) + values[place])
+    if isinstance(row, ToolRow) and values[-1]:
+        row.ran.merge_packed(values[-1])
+
+
+def _row(rows: dict[str, TotalsRow], key: str, kind: type[TotalsRow]) -> TotalsRow:
+    row = rows.get(key)
+    if row is None:
+        row = rows[key] = kind(key)
+    return row
+
+
+def _check(question: str, by: str, known: Iterable[str]) -> None:
+    if by not in known:
+        raise ValueError(f"{question} cannot be cut by {by!r}")

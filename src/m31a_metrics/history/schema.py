@@ -1,0 +1,129 @@
+"""The tables of the index as SQLite makes them.
+
+`sources` are files, `sessions` what they tell; everything else hangs on the number of a
+session. Rollups are sums over sessions, changed in the transaction that changes these.
+"""
+
+from __future__ import annotations
+
+from m31a_metrics.questions.tables import EFFECTS, SESSION_SUMS, SESSION_USES, SUMMED, Summed
+
+VERSION = 1
+"""Of these tables; kept in the database as `user_version`."""
+
+APPLICATION = 0x4D333141
+"""`application_id`, "M31A": tells our databases from others'."""
+
+
+def statements() -> list[str]:
+    """What makes an empty database ours, but for its version."""
+    made = [_SOURCES, _IDS, *_SESSIONS, _HEALS, *_FAILURES]
+    for table in SUMMED:
+        made += _summed(table)
+    return made
+
+
+_SUMS = ", ".join(f"{name} INTEGER NOT NULL" for name in SESSION_SUMS)
+_EFFECTS = ", ".join(f"{name} INTEGER NOT NULL" for name in EFFECTS)
+_USES = ", ".join(f"{name} INTEGER NOT NULL" for name in SESSION_USES)
+
+_SOURCES = """
+CREATE TABLE sources (
+    source INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
+    agent TEXT NOT NULL,
+    native_id TEXT NOT NULL,
+    rank INTEGER NOT NULL,
+    started_us INTEGER NOT NULL,
+    stamp BLOB NOT NULL,
+    problem TEXT NOT NULL,
+    is_gone INTEGER NOT NULL
+)"""
+
+_IDS = "CREATE TABLE ids (id INTEGER, source INTEGER, PRIMARY KEY (id, source)) WITHOUT ROWID"
+
+_SESSIONS = (
+    f"""
+CREATE TABLE sessions (
+    session INTEGER PRIMARY KEY,
+    agent TEXT NOT NULL,
+    native_id TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    path TEXT NOT NULL,
+    version TEXT NOT NULL,
+    project TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    parent_id TEXT NOT NULL,
+    models TEXT NOT NULL,
+    search TEXT NOT NULL,
+    started_us INTEGER NOT NULL,
+    updated_us INTEGER NOT NULL,
+    first_day TEXT NOT NULL,
+    last_day TEXT NOT NULL,
+    user_turn_count INTEGER NOT NULL,
+    compaction_count INTEGER NOT NULL,
+    unpaired_count INTEGER NOT NULL,
+    is_gone INTEGER NOT NULL,
+    lot INTEGER NOT NULL,
+    damage_count INTEGER NOT NULL,
+    {_EFFECTS},
+    {_SUMS},
+    UNIQUE (agent, native_id)
+)""",
+    "CREATE INDEX sessions_updated ON sessions (updated_us)",
+    "CREATE INDEX sessions_days ON sessions (first_day, last_day)",
+    "CREATE INDEX sessions_id ON sessions (session_id)",
+    f"""
+CREATE TABLE session_days (
+    session INTEGER, day TEXT, {_SUMS}, {_USES}, PRIMARY KEY (session, day)
+) WITHOUT ROWID""",
+    "CREATE INDEX session_days_day ON session_days (day)",
+)
+
+_HEALS = """
+CREATE TABLE heals (
+    session INTEGER NOT NULL,
+    day TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    check_name TEXT NOT NULL,
+    line TEXT NOT NULL,
+    attempt_count INTEGER NOT NULL,
+    passed INTEGER,
+    loop INTEGER NOT NULL,
+    began_us INTEGER NOT NULL,
+    duration_us INTEGER NOT NULL,
+    total_tokens INTEGER NOT NULL,
+    cost_nano INTEGER,
+    known_nano INTEGER NOT NULL
+)"""
+
+_FAILURES = (
+    "CREATE INDEX heals_session ON heals (session)",
+    "CREATE INDEX heals_cost ON heals (known_nano, duration_us)",
+    """
+CREATE TABLE failures (
+    session INTEGER, day TEXT, tool TEXT, line TEXT, count INTEGER NOT NULL,
+    PRIMARY KEY (session, day, tool, line)
+) WITHOUT ROWID""",
+    "CREATE INDEX failures_line ON failures (tool, line)",
+)
+
+
+def _summed(table: Summed) -> list[str]:
+    """A table of sessions' days, and its rollup."""
+    dimensions = ", ".join(f"{name} TEXT" for name in table.dimensions)
+    keys = ", ".join(table.dimensions)
+    sums = ", ".join(f"{name} INTEGER NOT NULL" for name in table.sums)
+    firsts = ", ".join(f"{name} INTEGER NOT NULL" for name in table.firsts)
+    ran = ", ran BLOB NOT NULL" if table.name == "tool_days" else ""
+    days = (
+        f"CREATE TABLE {table.name} (session INTEGER, day TEXT, {dimensions}, {sums}{ran}, "
+        f"PRIMARY KEY (session, day, {keys})) WITHOUT ROWID"
+    )
+    rollup = (
+        f"CREATE TABLE {table.rollup} (project TEXT, grain TEXT, span TEXT, agent TEXT, "
+        f"{dimensions}, {firsts}, {sums}{ran}, "
+        f"PRIMARY KEY (project, grain, span, agent, {keys})) WITHOUT ROWID"
+    )
+    return [days, rollup]

@@ -1,0 +1,121 @@
+"""Which sessions and days a Slice means, as conditions in SQL.
+
+Names that are given in part or as patterns are looked up first, among the names that
+there are; the SQL then compares whole names, which every engine does alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from m31a_metrics.answers import Slice
+
+Value = str | int
+Names = Callable[[str], Iterable[str]]
+"""Tells which names there are: of "project", "branch" or "model"."""
+
+
+class Chosen(Struct, frozen=True):
+    """A Slice in SQL. `sessions` and `days` are conditions, "" where all are meant.
+
+    `days` is for tables with days, `tool` and `model` for those with these columns.
+    `is_simple`: nothing but agents, projects and whole days are chosen, so that rollups
+    can answer; `projects` are then the names, None for all.
+    """
+
+    which: Slice
+    sessions: str
+    days: str
+    tool: str
+    model: str
+    parameters: Mapping[str, Value]
+    projects: tuple[str, ...] | None
+    is_simple: bool
+
+
+def choose(which: Slice, names: Names) -> Chosen:
+    """Say in SQL what a Slice means; `names` is asked where it gives parts of names."""
+    parameters: dict[str, Value] = {}
+    projects = models = None
+    sessions: list[str] = []
+    if which.agents is not None:
+        sessions.append(among("agent", which.agents, parameters))
+    if which.project:
+        projects = tuple(name for name in names("project") if which.project in name)
+        sessions.append(among("project", projects, parameters))
+    if which.branch:
+        sessions.append(among("branch", matching(which.branch, names("branch")), parameters))
+    model = ""
+    if which.model:
+        models = matching(which.model, names("model"))
+        model = among("model", models, parameters)
+        sessions.append(f"session IN (SELECT session FROM llm_days WHERE {model})")
+    if which.text:
+        # Not LIKE: its wildcards, and what it takes for the same letter, differ by engine.
+        sessions.append("replace(search, :text, '') <> search")
+        parameters["text"] = which.text.lower()
+    if which.session:
+        sessions.append("session_id = :session_id")
+        parameters["session_id"] = which.session
+    for column, sign, bound in (
+        ("updated_us", ">=", which.since_us),
+        ("started_us", "<=", which.until_us),
+    ):
+        if bound is not None:
+            sessions.append(f"{column} {sign} :{column}")
+            parameters[column] = bound
+    is_simple = not (which.branch or which.model or which.text or which.session) and (
+        which.since_us is None and which.until_us is None
+    )
+    days = between("day", which.first_day, which.last_day, parameters)
+    if days:
+        sessions.append(f"session IN (SELECT session FROM session_days WHERE {days})")
+    tool = among("tool", (which.tool,), parameters) if which.tool else ""
+    return Chosen(which, " AND ".join(sessions), days, tool, model, parameters, projects, is_simple)
+
+
+def only(chosen: Chosen, sessions: Iterable[int]) -> Chosen:
+    """The same days, tools and models of these sessions alone, given by number."""
+    parameters = dict(chosen.parameters)
+    condition = among("session", sessions, parameters)
+    return replace(chosen, sessions=condition, parameters=parameters, is_simple=False)
+
+
+def matching(pattern: str, names: Iterable[str]) -> list[str]:
+    """The names that a whole name, or a pattern with `*`, means."""
+    if "*" not in pattern:
+        return [pattern]
+    # Only `*` is special: brackets and question marks are letters of a name.
+    escaped = pattern.replace("[", "[[]").replace("?", "[?]")
+    return [name for name in names if fnmatchcase(name, escaped)]
+
+
+def among(column: str, values: Iterable[Value], parameters: dict[str, Value]) -> str:
+    """A column is one of these values; no values: never."""
+    keys = []
+    for number, value in enumerate(values):
+        keys.append(f":{column}_{number}")
+        parameters[f"{column}_{number}"] = value
+    if not keys:
+        return "1 = 0"
+    return f"{column} = {keys[0]}" if len(keys) == 1 else f"{column} IN ({', '.join(keys)})"
+
+
+def between(column: str, first: str, last: str, parameters: dict[str, Value]) -> str:
+    """A column is from `first` to `last`, both included; "" is no bound."""
+    bounds = []
+    for sign, name, bound in ((">=", "first", first), ("<=", "last", last)):
+        if bound:
+            bounds.append(f"{column} {sign} :{name}_{column}")
+            parameters[f"{name}_{column}"] = bound
+    return " AND ".join(bounds)
+
+
+def all_of(*conditions: str) -> str:
+    """A WHERE clause of those conditions that say anything."""
+    said = [condition for condition in conditions if condition]
+    return f" WHERE {' AND '.join(said)}" if said else ""

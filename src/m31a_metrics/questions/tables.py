@@ -1,0 +1,89 @@
+"""The tables of an index: what each row is, and which of its columns are added up.
+
+Rows of a session are its sums by day; the columns are named as in `answers`, so that a
+row of a table is a part of a row of an answer. Rollups hold the sums of many sessions: by
+`grain` ("day" or "month"), `span` (2026-11-05 or 2026-11), agent, and project (EVERY: all
+projects together).
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from m31a_metrics.answers import LLMRow, PhaseRow, SessionRow
+from m31a_metrics.transcript import Effects
+
+DAY, MONTH = "day", "month"
+EVERY = "*"
+"""The project of a rollup's row that adds up all projects; no path is this."""
+
+
+class Summed(Struct, frozen=True):
+    """A table of a session's days: what else its rows are told apart by, and its sums.
+
+    `firsts` are columns of the rollup: of how many sessions' rows no earlier one had these
+    values of these columns. Added up they count each session once. (`row_count` counts all
+    rows: none is like another in all columns.)
+    """
+
+    name: str
+    dimensions: tuple[str, ...]
+    sums: tuple[str, ...]
+    firsts: dict[str, tuple[str, ...]] = {}
+    rollup: str = ""
+
+
+def _between(kind: type[Struct], first: str, last: str) -> tuple[str, ...]:
+    names = kind.__struct_fields__
+    return names[names.index(first) : names.index(last) + 1]
+
+
+TOOLS = Summed(
+    "tool_days",
+    ("tool", "phase"),
+    ("call_count", "fail_count", "duration_us", "wait_us"),
+    {
+        "row_count": ("day", "tool", "phase"),
+        "tool_session_count": ("tool",),
+        "phase_session_count": ("phase",),
+    },
+    "tool_rollup",
+)
+"""Calls by tool and phase; the column `ran` holds a packed histogram."""
+
+LLMS = Summed(
+    "llm_days",
+    ("model", "phase"),
+    _between(LLMRow, "interaction_count", "cost_1h_nano"),
+    {
+        "row_count": ("day", "model", "phase"),
+        "model_session_count": ("model",),
+        "phase_session_count": ("phase",),
+        "pair_session_count": ("model", "phase"),
+    },
+    "llm_rollup",
+)
+"""LLM use by model and phase."""
+
+PHASES = Summed(
+    "phase_days",
+    ("phase",),
+    _between(PhaseRow, "ended_count", "bisect_fail_count"),
+    {"row_count": ("day", "phase"), "phase_session_count": ("phase",)},
+    "phase_rollup",
+)
+"""Phases, with what tools and models did in them."""
+
+SUMMED = (TOOLS, LLMS, PHASES)
+
+SESSION_SUMS = _between(SessionRow, "call_count", "bisect_trigger_count")
+"""What is summed up of each session, and of each of its days."""
+
+EFFECTS = Effects.__struct_fields__
+"""What the rules of counting did to each session, as columns of `sessions`."""
+
+SESSION_USES = ("tool_count", "llm_count", "phase_count")
+"""How many rows a session's day has in each of SUMMED."""
+
+SESSION_FACTS = _between(SessionRow, "agent", "is_gone")
+"""What is known of each session as a whole."""
