@@ -28,7 +28,8 @@ class Unit(StrEnum):
     BAR = "bar"  # 0..1, drawn as a bar
     SPARK = "spark"  # list of numbers, drawn as a sparkline
     TIME = "time"
-    BY_ROW = "by_row"  # the row's own, which its column `unit` names
+    BY_ROW = "by_row"  # the row's own, which its column of UNIT names
+    UNIT = "unit"  # the unit of the row's cells of BY_ROW; for programs, not drawn
     OUTCOME = "outcome"  # True, False or None
 
 
@@ -54,9 +55,8 @@ class Table(Struct):
     notes: list[str] = []
 
     def unit_of(self, row: tuple[Cell, ...], at: int) -> Unit:
-        """Give the unit of one cell: its column's, or what the row names under `unit`."""
+        """Give the unit of one cell: its column's, or the one that the row names."""
         unit = self.columns[at].unit
         if unit is not Unit.BY_ROW:
             return unit
-        named = [column.name for column in self.columns].index("unit")
-        return Unit(str(row[named]))
+        return Unit(str(row[[column.unit for column in self.columns].index(Unit.UNIT)]))

@@ -35,7 +35,7 @@ def costs(*values: float) -> list[SessionParts]:
 def test_a_row_holds_both_sides_and_what_differs() -> None:
     """Figures of both sides, the change against B, the chance, n, and the interval."""
     a, b = lot("now", costs(*range(10, 20))), lot("then", costs(*range(1, 9)))
-    found = row(compare(a, b), "cost")
+    found = row(compare(a, b, whole=True), "cost")
     assert found["a"] == 14.5
     assert found["b"] == 4.5
     assert found["difference"] == 10
@@ -60,14 +60,14 @@ def test_what_is_good_depends_on_the_metric() -> None:
     assert row(table, "fail_rate")["verdict"] == "worse"
     assert row(table, "tool.Bash.fail_rate")["verdict"] == "worse"
     assert row(table, "user_turns")["verdict"] == "higher"
-    assert row(table, "tokens")["verdict"] == "within noise"
+    assert row(table, "tokens")["verdict"] == "the same"
     assert row(table, "sessions")["verdict"] is None
 
 
 def test_few_sessions_are_no_finding() -> None:
     """Below FEW sessions on a side nothing is said, however far they lie apart."""
     a, b = lot("A", costs(*[9.0] * (FEW - 1))), lot("B", costs(*[1.0] * 50))
-    table = compare(a, b)
+    table = compare(a, b, whole=True)
     assert row(table, "cost")["verdict"] == "too few"
     assert row(table, "cost")["p_value"] is None
     assert any(note.startswith("too few: fewer than 5") for note in table.notes)
@@ -153,7 +153,7 @@ def test_a_side_does_not_differ_from_itself(parts: list[SessionParts]) -> None:
     found, _ = differences(lot("A", parts), lot("B", parts), whole=True)
     for one_of_them in found:
         assert one_of_them.a.value == one_of_them.b.value
-        assert one_of_them.verdict in (None, Verdict.FEW, Verdict.NOISE)
+        assert one_of_them.verdict in (None, Verdict.FEW, Verdict.SAME)
         if one_of_them.ranks is not None:
             assert one_of_them.ranks.p_value == pytest.approx(1)
 
@@ -195,7 +195,7 @@ def test_like_with_like_is_rarely_a_finding() -> None:
         for found in differences(lot("A", some()), lot("B", some()))[0]
         if found.a.values != [found.a.value] * len(found.a.values)  # they scatter
     ]
-    rate = sum(verdict is not Verdict.NOISE for verdict in verdicts) / len(verdicts)
+    rate = sum(verdict not in (Verdict.NOISE, Verdict.SAME) for verdict in verdicts) / len(verdicts)
     print(  # noqa: T201 - soak figures go into docs/decisions/noise.md
         f"compare: {rate:.2%} of {len(verdicts):,} verdicts over like lots find a difference"
     )

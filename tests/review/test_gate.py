@@ -11,7 +11,6 @@ from m31a_metrics.review.gate import (
     UnknownMetric,
     gate,
     judge,
-    known_names,
     metric_list,
     read_limits,
 )
@@ -32,28 +31,27 @@ def kept(side: Side) -> Baseline:
 def test_what_broke_comes_first_with_all_that_explains_it() -> None:
     """A row names the limit, what it came to, both figures and of how many sessions."""
     side, base = lot("now", BASH), kept(lot("then", BASH[:2]))
-    known = known_names(side, base)
-    limits = read_limits(["fail_rate=50%", "cost=+10%"], ["cost=0.5"], known)
-    table = gate(judge(limits, side, base.metrics), "now", "then")
+    limits = read_limits(["fail_rate=50%", "cost=+10%"], ["cost=0.5"], base.metrics)
+    table = gate(judge(limits, side, base.metrics), "now", "then", whole=True)
     assert table.title == "1 of 3 limits broke"
     first = records(table)[0]
     assert first["metric"] == "cost"
     assert first["success"] is False
     assert first["current"] == 2
-    assert first["limit"] == "at most +10%"
+    assert first["limit"] == "max +10%"
     assert first["bound"] == pytest.approx(1.65)
     assert first["baseline"] == 1.5
     assert first["change"] == pytest.approx(1 / 3)
     assert (first["session_count"], first["baseline_session_count"]) == (3, 2)
     assert [record["success"] for record in records(table)] == [False, True, True]
-    assert table.notes == ["now, against then."]
+    assert table.notes == ["Of now, against then."]
 
 
 def test_what_is_not_there_is_not_judged() -> None:
     """A tool that only the baseline has, and a cost that nobody knows, hold and break nothing."""
     side = lot("now", [one(cost_usd=0, tokens=0)])
     base = kept(lot("then", BASH))
-    limits = read_limits(["tool.Bash.p95=1s", "cost=1", "calls=5"], [], known_names(side, base))
+    limits = read_limits(["tool.Bash.p95=1s", "cost=1", "calls=5"], [], base.metrics)
     judged = judge(limits, side, base.metrics)
     assert [one.holds for one in judged] == [None, None, True]
     table = gate(judged, "now", "then")

@@ -37,10 +37,10 @@ def test_no_width_is_no_limit() -> None:
 
 
 def test_rows_may_have_units_of_their_own() -> None:
-    """A column of figures of different kinds draws each as its row says."""
-    columns = [Column("value", "Value", Unit.BY_ROW), Column("unit", "Unit")]
+    """A column of figures of different kinds draws each as its row says, without a word of it."""
+    columns = [Column("value", "Value", Unit.BY_ROW), Column("unit", "Unit", Unit.UNIT)]
     table = Table("Metrics", columns, [(0.5, "share"), (0.5, "usd"), (90_000, "ms")])
-    value = fit(table, None).columns[0]
+    (value,) = fit(table, None).columns
     assert value.cells == ["50.0%", "$0.5000", "1 min 30 s"]
     assert value.right
 

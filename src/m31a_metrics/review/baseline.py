@@ -6,6 +6,8 @@ figures and the names of metrics, and nothing else of any session.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from msgspec import Struct
 
@@ -42,13 +44,19 @@ class _Version(Struct):
 
 def baseline(side: Side, made_at: str) -> Baseline:
     """Compute every metric that there is of a side."""
+    values = values_of(side, names_of([side]))
+    return Baseline(VERSION, made_at, side.label, side.totals.session_count, values)
+
+
+def values_of(side: Side, names: Iterable[str]) -> dict[str, Value]:
+    """Compute the metrics of these names."""
     values = {}
-    for name in names_of([side]):
+    for name in names:
         metric = named(name)
         if metric is not None:
             figure = metric.of(side)
             values[name] = Value(figure.value, metric.unit.value, figure.session_count)
-    return Baseline(VERSION, made_at, side.label, side.totals.session_count, values)
+    return values
 
 
 def write(one: Baseline) -> bytes:

@@ -32,5 +32,4 @@ COST_SHARE = Column("cost_share", "Share of cost", Unit.BAR)
 HEALS = Column("heal_trigger_count", "Heals", Unit.COUNT)
 BISECTS = Column("bisect_trigger_count", "Bisects", Unit.COUNT)
 
-UNIT = Column("unit", "Unit")
-"""Of a row whose figures are in columns of Unit.BY_ROW."""
+UNIT = Column("unit", "Unit", Unit.UNIT)

@@ -35,13 +35,12 @@ P_VALUE = Column("p_value", "By chance", Unit.SHARE)
 DIFFERENCE = Column("difference", "Difference", Unit.BY_ROW)
 LOW = Column("difference_low", "at least", Unit.BY_ROW)
 HIGH = Column("difference_high", "at most", Unit.BY_ROW)
-A_COUNT = Column("a_session_count", "n of A", Unit.COUNT)
-B_COUNT = Column("b_session_count", "n of B", Unit.COUNT)
+A_COUNT = Column("a_session_count", "n A", Unit.COUNT)
+B_COUNT = Column("b_session_count", "n B", Unit.COUNT)
 
-OF_MANY = [
-    *(METRIC, A, B, CHANGE, VERDICT, P_VALUE, A_COUNT, B_COUNT),
-    *(DIFFERENCE, LOW, HIGH, columns.UNIT),
-]
+FOR_PEOPLE = [METRIC, A, B, CHANGE, VERDICT, A_COUNT, B_COUNT, columns.UNIT]
+"""What fits a terminal of 80 cells with metrics written out."""
+FOR_PROGRAMS = [*FOR_PEOPLE, P_VALUE, DIFFERENCE, LOW, HIGH]
 OF_TWO = [METRIC, A, B, CHANGE, DIFFERENCE, columns.UNIT]
 
 _OF_SESSIONS = (
@@ -61,6 +60,7 @@ class Verdict(StrEnum):
 
     BETTER = "better"
     WORSE = "worse"
+    SAME = "the same"
     HIGHER = "higher"
     LOWER = "lower"
     NOISE = "within noise"
@@ -82,11 +82,11 @@ def compare(a: Side, b: Side, *, whole: bool = False) -> Table:
     """Set A beside B, as a table of one row per metric.
 
     Two single sessions are compared without a word about noise: one session does not
-    scatter. `whole` shows every tool that both have, not only the busiest.
+    scatter. `whole` shows every tool that both have, not only the busiest, and all columns.
     """
     of_two = a.totals.session_count == b.totals.session_count == 1
     found, left_out = differences(a, b, whole=whole, of_two=of_two)
-    shown = OF_TWO if of_two else OF_MANY
+    shown = OF_TWO if of_two else FOR_PROGRAMS if whole else FOR_PEOPLE
     table = Table(f"{a.label} against {b.label}", shown, [_row(one, shown) for one in found])
     table.notes = [] if of_two else [*_about_sides(a, b), *_about_verdicts(found)]
     if left_out:
@@ -122,8 +122,8 @@ def difference(metric: Metric, a: Side, b: Side) -> Difference:
 
 
 def _verdict(good: Good, a: Figure, b: Figure, ranks: Ranks) -> Verdict:
-    if ranks.p_value >= P_MAX or a.value is None or b.value is None:
-        return Verdict.NOISE
+    if a.value is None or b.value is None or ranks.p_value >= P_MAX:
+        return Verdict.SAME if a.value == b.value else Verdict.NOISE
     # A few huge sessions can pull a sum one way while the others went the other way.
     if (a.value - b.value) * ranks.tendency < 0:
         return Verdict.MIXED
@@ -173,17 +173,12 @@ def _row(one: Difference, shown: Sequence[Column]) -> tuple[Cell, ...]:
 
 
 def _about_sides(a: Side, b: Side) -> list[str]:
-    notes = [f"A: {a.label}, {_count(a)}. B: {b.label}, {_count(b)}."]
+    notes = [f"A is {a}, B is {b}."]
     sampled = [side for side in (a, b) if side.is_sample]
     if sampled:
         counts = " and ".join(f"{len(side.parts):,} of {side.label}" for side in sampled)
         notes.append(f"All but totals are of a fair sample of the sessions: {counts}.")
     return notes
-
-
-def _count(side: Side) -> str:
-    count = side.totals.session_count
-    return f"{count:,} session{'' if count == 1 else 's'}"
 
 
 def _about_verdicts(found: Iterable[Difference]) -> list[str]:

@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from msgspec import Struct
 
 from m31a_metrics.review import columns
-from m31a_metrics.review.baseline import Baseline, Value
+from m31a_metrics.review.baseline import Value
 from m31a_metrics.review.limits import Limit, limit_of, split
-from m31a_metrics.review.metrics import OF_A_PHASE, OF_A_TOOL, OF_SESSIONS, Metric, named, names_of
+from m31a_metrics.review.metrics import OF_A_PHASE, OF_A_TOOL, OF_SESSIONS, Metric, named
 from m31a_metrics.review.sides import Side
 from m31a_metrics.table import Cell, Column, Table, Unit
 
@@ -24,12 +24,10 @@ CHANGE = Column("change", "Change", Unit.CHANGE)
 COUNT = Column("session_count", "Sessions", Unit.COUNT)
 BASE_COUNT = Column("baseline_session_count", "of baseline", Unit.COUNT)
 
-COLUMNS = [
-    *(METRIC, OUTCOME, CURRENT, LIMIT, BOUND, BASE),
-    *(CHANGE, COUNT, BASE_COUNT, columns.UNIT),
-]
+FOR_PEOPLE = [METRIC, OUTCOME, CURRENT, LIMIT, BOUND, BASE, columns.UNIT]
+FOR_PROGRAMS = [*FOR_PEOPLE, CHANGE, COUNT, BASE_COUNT]
 
-LISTED = [Column("metric", "Metric"), columns.UNIT, Column("meaning", "What it is")]
+LISTED = [METRIC, Column("unit", "Unit"), Column("meaning", "What it is")]
 
 
 class Judgement(Struct, frozen=True):
@@ -75,12 +73,6 @@ def _unknown(name: str, known: Collection[str]) -> str:
     return f"There is no metric {name}.{meant} See all: m31 gate --list"
 
 
-def known_names(side: Side, base: Baseline | None) -> list[str]:
-    """List the metrics of the sessions and of the baseline."""
-    names = names_of([side])
-    return [*names, *(base.metrics.keys() - set(names) if base is not None else ())]
-
-
 def judge(limits: Sequence[Limit], side: Side, base: Mapping[str, Value]) -> list[Judgement]:
     """Hold each limit against the sessions."""
     return [_judge(limit, side, base.get(limit.metric.name)) for limit in limits]
@@ -95,34 +87,41 @@ def _judge(limit: Limit, side: Side, base: Value | None) -> Judgement:
     return Judgement(limit, figure.value, figure.session_count, base, bound, holds)
 
 
-def gate(judgements: Sequence[Judgement], current: str, baseline: str) -> Table:
-    """Show what was held against what, what broke first, then what nothing is known of."""
+def gate(
+    judgements: Sequence[Judgement], current: str, baseline: str, *, whole: bool = False
+) -> Table:
+    """Show what was held against what: what broke first, then what nothing is known of.
+
+    `current` and `baseline` say whose figures these are. `whole` adds the columns that a
+    terminal has no room for.
+    """
     ordered = sorted(judgements, key=lambda one: (one.holds is not False, one.holds is not None))
     broke = sum(one.holds is False for one in judgements)
     count = f"{len(judgements):,} limit{'' if len(judgements) == 1 else 's'}"
     title = f"{broke:,} of {count} broke" if broke else f"{count}, none broke"
-    table = Table(title, COLUMNS, [_row(one) for one in ordered])
-    table.notes.append(f"{current}, against {baseline}." if baseline else f"{current}.")
+    shown = FOR_PROGRAMS if whole else FOR_PEOPLE
+    table = Table(title, shown, [_row(one, shown) for one in ordered])
+    table.notes.append(f"Of {current}{f', against {baseline}' if baseline else ''}.")
     if any(one.holds is None for one in judgements):
         table.notes.append("A dash: nothing is known to hold this limit against.")
     return table
 
 
-def _row(one: Judgement) -> tuple[Cell, ...]:
+def _row(one: Judgement, shown: Sequence[Column]) -> tuple[Cell, ...]:
     base = one.base.value if one.base is not None else None
-    words = "at most" if one.limit.is_most else "at least"
-    return (
-        one.limit.metric.name,
-        one.holds,
-        one.value,
-        f"{words} {one.limit.text}",
-        one.bound,
-        base,
-        (one.value - base) / base if one.value is not None and base else None,
-        one.session_count,
-        one.base.session_count if one.base is not None else None,
-        one.limit.metric.unit.value,
-    )
+    cells: dict[Column, Cell] = {
+        METRIC: one.limit.metric.name,
+        OUTCOME: one.holds,
+        CURRENT: one.value,
+        LIMIT: f"{'max' if one.limit.is_most else 'min'} {one.limit.text}",
+        BOUND: one.bound,
+        BASE: base,
+        CHANGE: (one.value - base) / base if one.value is not None and base else None,
+        COUNT: one.session_count,
+        BASE_COUNT: one.base.session_count if one.base is not None else None,
+        columns.UNIT: one.limit.metric.unit.value,
+    }
+    return tuple(cells[column] for column in shown)
 
 
 def metric_list(names: Sequence[str] = ()) -> Table:
@@ -134,8 +133,8 @@ def metric_list(names: Sequence[str] = ()) -> Table:
             *((f"phase.NAME.{suffix}", named(f"phase.NAME.{suffix}")) for suffix in OF_A_PHASE),
             *((f"tool.NAME.{suffix}", named(f"tool.NAME.{suffix}")) for suffix in OF_A_TOOL),
         ]
-    return Table(
-        "Metrics",
-        LISTED,
-        [(name, one.unit.value, one.words) for name, one in metrics if one is not None],
-    )
+    rows: list[tuple[Cell, ...]] = [
+        (name, one.unit.value, one.words) for name, one in metrics if one is not None
+    ]
+    notes = [] if names else ["NAME is that of a tool or phase; see yours: --list --current all"]
+    return Table("Metrics", LISTED, rows, notes=notes)

@@ -8,7 +8,7 @@ sides differ by more than chance (`noise`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import ceil
+from math import ceil, fsum
 
 from msgspec import Struct
 
@@ -31,6 +31,11 @@ class Side(Struct):
     totals: TotalsRow
     parts: list[SessionParts]
     tools: dict[str, list[ToolRow]]
+
+    def __str__(self) -> str:
+        """Say whose sessions these are, and how many."""
+        count = self.totals.session_count
+        return f"{self.label} ({count:,} session{'' if count == 1 else 's'})"
 
     @property
     def is_sample(self) -> bool:
@@ -80,8 +85,9 @@ def ratio_of_sums(measure: Measure) -> Make:
 
 def ratio(parts: Sequence[Part]) -> Figure:
     """Divide one sum of parts by the other."""
-    whole = sum(part[1] for part in parts)
-    value = sum(part[0] for part in parts) / whole if whole else None
+    # Exact sums, or the same sessions in another order would seem to differ.
+    whole = fsum(part[1] for part in parts)
+    value = fsum(part[0] for part in parts) / whole if whole else None
     return Figure(value, len(parts), [above / below for above, below in parts], list(parts))
 
 

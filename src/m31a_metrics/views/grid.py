@@ -55,7 +55,11 @@ class Grid(Struct):
 
 def fit(table: Table, width: int | None) -> Grid:
     """Write a table's cells and fit them into `width` cells; None: as wide as they are."""
-    columns = [_column(table, index) for index in range(len(table.columns))]
+    columns = [
+        _column(table, index)
+        for index, column in enumerate(table.columns)
+        if column.unit is not Unit.UNIT
+    ]
     if width is None:
         for column in columns:
             column.width = max(column.body_width, width_of(column.head))
