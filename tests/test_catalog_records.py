@@ -12,7 +12,7 @@ from m31a_metrics import Collector, SessionMetrics, Usage, config, events, save,
 from m31a_metrics.catalog.agents import places
 from m31a_metrics.catalog.days import Days, local_day
 from m31a_metrics.catalog.importing import import_transcripts
-from m31a_metrics.catalog.reading import quiet
+from m31a_metrics.catalog.progress import quiet
 from m31a_metrics.catalog.records import record_of, recorded
 from m31a_metrics.config import Config
 from m31a_metrics.model import LLMMetric, ToolMetric

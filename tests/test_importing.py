@@ -12,6 +12,7 @@ import pytest
 from m31a_metrics import Collector, config, events, journal, load, save, sources
 from m31a_metrics.catalog import importing
 from m31a_metrics.catalog.agents import Place, places
+from m31a_metrics.catalog.identity import session_name
 from m31a_metrics.catalog.importing import (
     COPY,
     EMPTY,
@@ -23,7 +24,6 @@ from m31a_metrics.catalog.importing import (
     Imported,
     import_transcripts,
     journal_name,
-    session_name,
 )
 from m31a_metrics.config import Config
 from m31a_metrics.model import SessionMetrics

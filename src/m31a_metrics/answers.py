@@ -8,12 +8,24 @@ number (nano-USD, microseconds), so that the rows of any partition add up exactl
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Protocol
 
 from msgspec import Struct, field
 
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.transcript import Effects
+
+
+def part_of(part: str, day: str) -> str:
+    """Name the `day`, `week` or `month` that a day lies in; "" for a day that nobody knows.
+
+    Weeks are those of ISO 8601, which begin on Monday, as 2026-W26; months are 2026-06.
+    """
+    if part == "week" and day:
+        year, week, _ = date.fromisoformat(day).isocalendar()
+        return f"{year:04d}-W{week:02d}"
+    return day[:7] if part == "month" else day
 
 
 class Slice(Struct, frozen=True):
@@ -227,7 +239,8 @@ class Answers(Protocol):
 
     `by` names what the rows are the parts of: `day`, `week`, `month`, `agent`, `project`,
     `model`, `phase`, `tool`, `session`, or "" for the slice as one. ValueError for a part
-    that a question cannot be cut into. Parts come in no certain order.
+    that a question cannot be cut into. Parts come in no certain order; those of time have
+    the names that `part_of` gives.
     """
 
     def sessions(

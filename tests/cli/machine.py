@@ -29,7 +29,13 @@ def record(sessions_dir: Path) -> None:
         sessions_dir,
         SHELL,
         [
-            events.ToolCall(t_us=start_us + at, name="make", success=at < 2, duration_ms=9_000.5)
+            events.ToolCall(
+                t_us=start_us + at,
+                name="make",
+                success=at < 2,
+                duration_ms=9_000.5,
+                error=None if at < 2 else "make: *** [test] Error <n>",
+            )
             for at in range(3)
         ],
     )
@@ -76,7 +82,13 @@ def _full(start_us: int) -> list[events.Event]:
         ),
         events.PhaseDuration(t_us=start_us + 201, phase="plan", duration_ms=60_000, success=True),
         events.PhaseTransition(t_us=start_us + 202, phase="execute"),
-        events.ToolCall(t_us=start_us + 203, name="Bash", success=False, duration_ms=4_200),
+        events.ToolCall(
+            t_us=start_us + 203,
+            name="Bash",
+            success=False,
+            duration_ms=4_200,
+            error="AssertionError: assert <n> == <n>",
+        ),
         events.HealTrigger(t_us=start_us + 204, phase="execute"),
         events.LLMInteraction(
             t_us=start_us + 205,

@@ -15,7 +15,7 @@ from m31a_metrics.cli.app import COMMANDS, app, load
 from tests.cli.conftest import M31
 from tests.commands import environment
 
-REVIEW = ["glance", "sessions", "show", "tools", "cost", "phases", "audit"]
+REVIEW = ["glance", "sessions", "show", "tools", "cost", "phases", "heals", "errors", "audit"]
 
 
 def loaded_by(*arguments: str) -> set[str]:
@@ -47,7 +47,7 @@ def test_a_command_imports_only_itself(name: str) -> None:
     loaded = loaded_by(*([name] if name != "show" else [name, "--help"]))
     commands = {module for module, _ in COMMANDS.values()}
     assert loaded & commands == {COMMANDS[name][0]}
-    unwanted = {"rich", "json", "logging", "genai_prices", "textual", "starlette", "sqlite3"}
+    unwanted = {"rich", "json", "logging", "genai_prices", "textual", "starlette"}
     assert not loaded & unwanted
 
 

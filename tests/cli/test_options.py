@@ -12,11 +12,10 @@ import click
 import pytest
 
 from m31a_metrics import config, sources
-from m31a_metrics.catalog import everything
-from m31a_metrics.cli import options
-from m31a_metrics.cli.options import emit, examples, settings
+from m31a_metrics.catalog import records
+from m31a_metrics.cli.options import AGENTS, emit, examples, question, settings
 from m31a_metrics.config import Config
-from m31a_metrics.review.sessions import RECORDED
+from m31a_metrics.review.names import RECORDED
 from m31a_metrics.table import Column, Table, Unit
 from tests.cli.conftest import M31
 from tests.cli.machine import FULL, M31A
@@ -146,13 +145,13 @@ def test_what_is_no_time_is_wrong_usage(when: str, m31: M31) -> None:
     """A time that cannot be read is never taken for all times."""
     said = m31("sessions", "--since", when)
     assert said.code == 2
-    assert "is no time: write 7d, 12h, 2026-06-20" in said.err
+    assert "is no time: write 7d" in said.err
 
 
 def test_the_agents_are_those_that_can_be_read() -> None:
     """`--agent` takes the sessions directory and every source, in their order."""
-    assert ("m31a", *sources.SOURCES) == options.AGENTS
-    assert options.AGENTS[0] == everything.RECORDED == RECORDED
+    assert ("m31a", *sources.SOURCES) == AGENTS
+    assert AGENTS[0] == records.RECORDED == RECORDED
 
 
 class _Terminal(io.StringIO):
@@ -163,10 +162,10 @@ class _Terminal(io.StringIO):
 def test_progress_is_for_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal, after a second, a line counts; at the end it is wiped away."""
     clock = iter([0.0, 0.5, 1.5, 0.0, 1.5])
-    monkeypatch.setattr(options, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(question, "monotonic", lambda: next(clock))
     terminal = _Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    show = options._progress()
+    show = question._progress()
     show(50, 10_000)
     assert terminal.getvalue() == ""
     show(3_400, 10_000)
@@ -175,7 +174,7 @@ def test_progress_is_for_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None
     assert terminal.getvalue().endswith("\r\x1b[K")
     pipe = io.StringIO()
     monkeypatch.setattr(sys, "stderr", pipe)
-    options._progress()(3_400, 10_000)
+    question._progress()(3_400, 10_000)
     assert pipe.getvalue() == ""
 
 

@@ -1,4 +1,4 @@
-"""`m31 tools`, `cost` and `phases`: of one session or of all, and what they then hold."""
+"""`m31 tools`, `cost`, `phases`, `heals`, `errors`: of one session, of all, by part."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from typing import Any
 
 import pytest
 
+from m31a_metrics.review.columns import PARTS
+from m31a_metrics.review.cost import PARTS as COST
+from m31a_metrics.review.errors import PARTS as ERRORS
+from m31a_metrics.review.heals import PARTS as HEALS
+from m31a_metrics.review.phases import PARTS as PHASES
+from m31a_metrics.review.sessions import PARTS as SESSIONS
+from m31a_metrics.review.tools import PARTS as TOOLS
 from tests.cli.conftest import M31
 from tests.cli.machine import FULL, SHELL
 
-pytestmark = pytest.mark.usefixtures("sessions_dir")
+pytestmark = pytest.mark.usefixtures("sessions_dir", "in_utc")
 
 
 def rows(said: tuple[int, str, str], key: str | None = None) -> list[dict[str, Any]]:
@@ -21,10 +28,10 @@ def rows(said: tuple[int, str, str], key: str | None = None) -> list[dict[str, A
 
 def test_tools_of_all_and_of_one(m31: M31) -> None:
     """Without a name the tools of all sessions are added up, with one they are its own."""
-    everything = {row["name"]: row for row in rows(m31("tools", "--json"))}
+    everything = {row["tool"]: row for row in rows(m31("tools", "--json"))}
     assert everything["Bash"]["call_count"] == 14
     assert everything["make"]["p50_ms"] == pytest.approx(9_000.5, rel=0.02)
-    own = {row["name"]: row for row in rows(m31("tools", FULL, "--json"))}
+    own = {row["tool"]: row for row in rows(m31("tools", FULL, "--json"))}
     assert set(own) == {"Bash", "Read"}
     assert own["Bash"]["call_count"] == 2
     assert own["Read"]["max_ms"] == 50
@@ -36,7 +43,7 @@ def test_cost_of_all_and_of_one(m31: M31) -> None:
     everything = m31("cost", "--json")
     assert sum(row["cost_usd"] for row in rows(everything, "cost_by_phase")) == pytest.approx(0.338)
     models = [row["model"] for row in rows(everything, "cost_by_model")]
-    assert models == ["large-1", "small-2", "local", None]
+    assert models == ["large-1", "small-2", None, "local"]
     own = m31("cost", FULL, "--json")
     assert [row["model"] for row in rows(own, "cost_by_model")] == ["large-1", "small-2"]
     assert rows(own, "dearest_sessions") == []
@@ -47,8 +54,32 @@ def test_phases_of_all_and_of_one(m31: M31) -> None:
     everything = {row["phase"]: row for row in rows(m31("phases", "--json"), "phases")}
     assert everything["execute"]["session_count"] == 2
     assert everything["execute"]["duration_ms"] == 360_000
+    assert everything["plan"]["call_count"] == 100
     own = {row["phase"]: row for row in rows(m31("phases", FULL, "--json"), "phases")}
     assert own["ship"]["success"] is False
+
+
+def test_heals_of_all_and_of_one(m31: M31) -> None:
+    """What was recorded of a heal is listed; what M31A only counted is in the rate."""
+    everything = m31("heals", "--json")
+    (heal,) = rows(everything, "self_heals")
+    assert (heal["session_id"], heal["attempt_count"], heal["passed"]) == (FULL, 1, True)
+    by_phase = {row["phase"]: row for row in rows(everything, "self_heals_by_phase")}
+    assert by_phase["execute"]["heal_trigger_count"] == 3
+    assert by_phase["execute"]["heal_rate"] == 1.0
+    assert "What 2 of them were about was not recorded" in m31("heals").out
+    assert rows(m31("heals", FULL, "--json"), "self_heals") == [heal]
+
+
+def test_errors_of_all_and_of_one(m31: M31) -> None:
+    """Each way to fail is a row with the sessions where it was seen."""
+    lines = {row["line"]: row for row in rows(m31("errors", "--json"))}
+    assert lines["make: *** [test] Error <n>"]["session_ids"] == SHELL
+    assert lines["AssertionError: assert <n> == <n>"]["count"] == 1
+    assert [row["tool"] for row in rows(m31("errors", "--tool", "make", "--json"))] == ["make"]
+    assert [row["tool"] for row in rows(m31("errors", SHELL, "--json"))] == ["make"]
+    by_tool = rows(m31("errors", "--by", "tool", "--json"))
+    assert [(row["tool"], row["fail_count"]) for row in by_tool] == [("Bash", 2), ("make", 1)]
 
 
 @pytest.mark.parametrize("command", ["tools", "cost", "phases"])
@@ -59,3 +90,89 @@ def test_a_session_that_lacks_it_says_so(command: str, m31: M31) -> None:
     if command != "tools":
         assert "Session nightly has no " in said.out
         assert "`m31 record " in said.out
+
+
+@pytest.mark.parametrize(
+    ("command", "parts"),
+    [
+        ("sessions", SESSIONS),
+        ("tools", TOOLS),
+        ("cost", COST),
+        ("phases", PHASES),
+        ("heals", HEALS),
+        ("errors", ERRORS),
+    ],
+)
+def test_every_question_can_be_cut(command: str, parts: tuple[str, ...], m31: M31) -> None:
+    """Each part that a question offers gives rows with that part first."""
+    for part in parts:
+        said = m31(command, "--by", part, "--json")
+        assert (said.code, said.err) == (0, "")
+        first = {next(iter(row)) for row in rows(said, None if said.out[0] == "[" else "phases")}
+        assert first == {PARTS[part].name}, part
+
+
+def test_the_sum_is_the_same_whatever_it_is_cut_into(m31: M31) -> None:
+    """The line with the total is one for all parts, with --since as without."""
+    for narrowed in ([], ["--since", "2026-06-18"]):
+        lines = {
+            next(
+                line
+                for line in m31("cost", "--by", part, *narrowed).out.splitlines()
+                if "In all" in line
+            )
+            for part in COST
+        }
+        assert len(lines) == 1
+    assert lines == {"In all $0.3000 for 50,500 tokens of 2 sessions."}
+
+
+def test_the_trend_is_against_the_period_before(m31: M31) -> None:
+    """Days before the slice, as many as it has, are what its tools are compared with."""
+    said = m31("tools", "--since", "2026-06-20", "--until", "2026-06-20", "--json")
+    assert [(row["tool"], row["call_change"]) for row in rows(said)] == [
+        ("Bash", None),
+        ("Read", None),
+    ]
+    said = m31("tools", "--since", "2026-06-18", "--until", "2026-06-20", "--json")
+    bash = next(row for row in rows(said) if row["tool"] == "Bash")
+    assert bash["call_change"] == pytest.approx(2 / 12 - 1)
+    assert bash["fail_rate_change"] == pytest.approx(1 / 2 - 1 / 12)
+    people = m31("tools", "--since", "2026-06-18", "--until", "2026-06-20").out
+    assert "Trends: against the 3 days before" in people
+    assert "Calls trend" in people
+    assert "trend" not in m31("tools").out
+
+
+def test_rows_can_be_sorted_and_cut(m31: M31) -> None:
+    """`--sort` takes names, heads and beginnings; `--limit` says what it left out."""
+    names = [row["tool"] for row in rows(m31("tools", "--sort", "calls", "--json"))]
+    assert names[0] == "Read"
+    names = [row["tool"] for row in rows(m31("tools", "--sort", "-calls", "--json"))]
+    assert names[-1] == "Read"
+    cut = m31("tools", "--sort", "fail", "--limit", "1")
+    assert "The first 1 of 4; see all: --all." in cut.out
+    assert "make" in cut.out
+    days = rows(m31("cost", "--by", "day", "--limit", "1", "--json"))
+    assert [row["day"] for row in days] == ["2026-06-20"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["cost", "--by", "tool"], "cost cannot be cut into tools; cut into phase, model, day"),
+        (["tools", "--by", "model"], "tools cannot be cut into models; cut into tool, day"),
+        (["tools", "--by", "wek"], "there is no part 'wek'. Did you mean week?"),
+        (["tools", "--sort", "fial_rate"], "Did you mean fail_rate?"),
+        (["sessions", "--sort", "cozt"], "Did you mean cost_usd?"),
+        (["tools", "--limit", "0"], "--limit"),
+        (["tools", "--all", "--limit", "3"], "choose one"),
+        (["tools", FULL, "--since", "7d"], "--since is for many sessions, not for one."),
+        (["cost", "--model", ""], "it is empty"),
+    ],
+)
+def test_what_makes_no_sense_is_wrong_usage(arguments: list[str], words: str, m31: M31) -> None:
+    """Each mistake gets a sentence that names the nearest thing, and exit code 2."""
+    said = m31(*arguments)
+    assert said.code == 2
+    assert words in " ".join(said.err.split())

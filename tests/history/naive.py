@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
@@ -247,10 +247,10 @@ def days(record: SessionRecord) -> list[str]:
 
 
 def part(day: str, by: str) -> str:
-    """The day, the Monday of its week, or its month."""
+    """The day, its week by ISO 8601, or its month."""
     if by == "week":
         at = date.fromisoformat(day)
-        return (at - timedelta(days=at.weekday())).isoformat()
+        return f"{at:%G-W%V}"
     return day[:7] if by == "month" else day
 
 

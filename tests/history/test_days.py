@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics.history.days import part_of, stretches
+from m31a_metrics.history.days import stretches
 
 FIRST = date(2024, 1, 20)
 DAYS = [FIRST + timedelta(days=number) for number in range(420)]  # with a 29 February
@@ -25,14 +25,3 @@ def test_each_day_is_in_one_stretch(first: str, last: str) -> None:
             (not begin or span >= begin) and (not end or span <= end) for span, begin, end in spans
         )
         assert hits == ((not first or day >= first) and (not last or day <= last)), day
-
-
-@given(st.sampled_from(DAYS))
-def test_a_week_begins_on_monday(day: date) -> None:
-    """A week is named by its Monday, a month by its year and number, a day by itself."""
-    monday = date.fromisoformat(part_of("week", str(day)))
-    assert monday.weekday() == 0
-    assert 0 <= (day - monday).days < 7
-    assert part_of("month", str(day)) == f"{day:%Y-%m}"
-    assert part_of("day", str(day)) == str(day)
-    assert part_of("week", "") == ""

@@ -1,12 +1,28 @@
-"""Sessions in a few words, and the cells of a table by name."""
+"""Sessions in a few words, as recorded and as the index keeps them; the cells of a table."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from m31a_metrics import LLMMetric, PhaseMetric, SessionMetrics, ToolMetric
+from m31a_metrics.answers import Answers, Slice, TotalsRow
+from m31a_metrics.history import MEMORY, History
+from m31a_metrics.record import (
+    NANO,
+    FailureDay,
+    HealEpisode,
+    LLMDay,
+    PhaseSum,
+    SessionRecord,
+    ToolDay,
+)
+from m31a_metrics.review.words import Scope
 from m31a_metrics.table import Cell, Table
 
+ALL = Slice()
+OPENED: list[History] = []
+"""The indexes of the test that is running; conftest closes them."""
 NOW = datetime(2026, 6, 20, 15, 30, tzinfo=UTC)
 
 
@@ -46,3 +62,84 @@ def records(table: Table) -> list[dict[str, Cell]]:
 def column(table: Table, name: str) -> list[Cell]:
     """One column's cells."""
     return [record[name] for record in records(table)]
+
+
+def day(days_ago: int = 0) -> str:
+    """The day of NOW, or one before it."""
+    return (NOW.date() - timedelta(days=days_ago)).isoformat()
+
+
+def calls(
+    tool: str,
+    *ran_ms: float,
+    failed: int = 0,
+    days_ago: int = 0,
+    phase: str = "",
+    elapsed_ms: float = 0.0,
+    wait_ms: float = 0.0,
+) -> ToolDay:
+    """Calls that ran so long; with `elapsed_ms` one more, whose own time nobody knows."""
+    row = ToolDay(day(days_ago), tool, phase, len(ran_ms) + (elapsed_ms > 0), failed)
+    row.duration_us = round((sum(ran_ms) + elapsed_ms) * 1000)
+    row.wait_us = round(wait_ms * 1000)
+    for one in ran_ms:
+        row.ran.add(one)
+    return row
+
+
+def use(
+    model: str = "",
+    cost_usd: float = 0.0,
+    tokens: int = 100,
+    *,
+    days_ago: int = 0,
+    phase: str = "",
+    unpriced: int = 0,
+) -> LLMDay:
+    """The LLM use of a model in one interaction; a tenth of the tokens are completion."""
+    return LLMDay(
+        day(days_ago),
+        model,
+        phase,
+        interaction_count=1,
+        prompt_tokens=tokens - tokens // 10,
+        completion_tokens=tokens // 10,
+        total_tokens=tokens,
+        unpriced_tokens=unpriced,
+        cost_nano=round(cost_usd * NANO),
+    )
+
+
+def record(
+    session_id: str = "abc123",
+    *parts: ToolDay | LLMDay | PhaseSum | HealEpisode | FailureDay,
+    agent: str = "m31a",
+    project: str = "",
+    days_ago: int = 0,
+) -> SessionRecord:
+    """A session of 90 seconds, as the index keeps it, with these rows."""
+    ended_us = int((NOW - timedelta(days=days_ago)).timestamp()) * 1_000_000
+    one = SessionRecord(agent, session_id, session_id, "", project=project)
+    one.started_us, one.updated_us = ended_us - 90_000_000, ended_us
+    one.tools = [part for part in parts if isinstance(part, ToolDay)]
+    one.llms = [part for part in parts if isinstance(part, LLMDay)]
+    one.phases = [part for part in parts if isinstance(part, PhaseSum)]
+    one.heals = [part for part in parts if isinstance(part, HealEpisode)]
+    one.failures = [part for part in parts if isinstance(part, FailureDay)]
+    one.models = sorted({llm.model for llm in one.llms if llm.model})
+    return one
+
+
+def indexed(records: Iterable[SessionRecord]) -> History:
+    """Sessions in an index in memory, to be asked of until the test ends."""
+    history = History(MEMORY)
+    OPENED.append(history)
+    with history.batch():
+        for one in records:
+            history.put(one)
+    return history
+
+
+def scope(answers: Answers, which: Slice = ALL, session_id: str = "") -> Scope:
+    """Of what a table about a slice speaks."""
+    return Scope(next(iter(answers.totals(which)), TotalsRow()), session_id)

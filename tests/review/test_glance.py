@@ -2,104 +2,108 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from msgspec.structs import replace
 
-import pytest
-
-from m31a_metrics.review.glance import LAST_SESSIONS, TOP_TOOLS, glance
+from m31a_metrics.answers import TotalsRow
+from m31a_metrics.record import PhaseSum, SessionRecord
+from m31a_metrics.review.glance import LAST_SESSIONS, TOP_TOOLS, first_day, glance
 from m31a_metrics.table import Table
-from tests.review.builders import NOW, column, llm, records, session, tool
+from tests.review.builders import ALL, calls, column, day, indexed, record, records, use
+
+TODAY = day()
 
 
-def tables(*args: object, **more: object) -> dict[str, Table]:
-    """The tables of a glance by title."""
-    return {table.title: table for table in glance(*args, **more)}  # type: ignore[arg-type] # as given
+def tables(*sessions: SessionRecord) -> dict[str, Table]:
+    """The tables of a glance by title, asked for as the command does."""
+    answers = indexed(sessions)
+    today, week = replace(ALL, first_day=TODAY), replace(ALL, first_day=first_day(TODAY))
+    periods = [next(iter(answers.totals(one)), TotalsRow()) for one in (today, week, ALL)]
+    made = glance(
+        answers.sessions(ALL, limit=LAST_SESSIONS),
+        periods,
+        answers.llms(week, ("day",)),
+        answers.tools(week if periods[1].call_count else ALL),
+        TODAY,
+    )
+    return {table.title: table for table in made}
 
 
 def test_totals_are_of_today_of_a_week_and_of_all() -> None:
-    """A session counts where its last event was."""
-    sessions = [
-        session("a", days_ago=0.1, llms=[llm("plan", 1.0)]),
-        session("b", days_ago=1.0, llms=[llm("plan", 2.0)]),
-        session("c", days_ago=6.6, llms=[llm("plan", 4.0)]),
-        session("d", days_ago=6.7, llms=[llm("plan", 8.0)]),
-    ]
-    totals = tables(sessions, NOW)["Totals"]
+    """What happened on a day counts there; the seven days include today."""
+    totals = tables(
+        record("a", use("m", 1.0), use("m", 2.0, days_ago=1)),
+        record("b", use("m", 4.0, days_ago=6), days_ago=6),
+        record("c", use("m", 8.0, days_ago=7), days_ago=7),
+    )["Totals"]
     assert column(totals, "period") == ["today", "last 7 days", "all"]
-    assert column(totals, "session_count") == [1, 3, 4]
+    assert column(totals, "session_count") == [1, 2, 3]
     assert column(totals, "cost_usd") == [1.0, 7.0, 15.0]
     assert column(totals, "cost_by_day_usd") == [[], [4.0, 0.0, 0.0, 0.0, 0.0, 2.0, 1.0], []]
 
 
-@pytest.mark.parametrize(("offset_hours", "today_count"), [(0, 1), (8, 2), (12, 1)])
-def test_a_day_begins_at_midnight_where_the_person_is(offset_hours: int, today_count: int) -> None:
-    """The clock's time zone decides what today is, not UTC."""
-    now = NOW.astimezone(timezone(timedelta(hours=offset_hours)))
-    sessions = [session("a", days_ago=0.1), session("b", days_ago=0.7)]
-    # In UTC it is 15:30; eight hours to the east 23:30, and "b" was at 06:42 of that day.
-    totals = tables(sessions, now)["Totals"]
-    assert column(totals, "session_count")[0] == today_count
-
-
-def test_a_clock_set_back_does_not_lose_sessions() -> None:
-    """A session from the future counts as of today."""
-    totals = tables([session(days_ago=-3, llms=[llm("plan", 2.0)])], NOW)["Totals"]
+def test_a_clock_set_back_does_not_lose_cost() -> None:
+    """What happens tomorrow counts as of today."""
+    totals = tables(record("a", use("m", 2.0, days_ago=-3), days_ago=-3))["Totals"]
     assert column(totals, "session_count") == [1, 1, 1]
     assert column(totals, "cost_by_day_usd")[1] == [0.0] * 6 + [2.0]
 
 
+def test_heals_have_their_rate() -> None:
+    """How often agents healed themselves, and what part of it worked."""
+    phase = PhaseSum(day(), "x", heal_trigger_count=4, heal_success_count=3, heal_fail_count=1)
+    totals = tables(record("a", phase))["Totals"]
+    assert column(totals, "heal_trigger_count") == [4, 4, 4]
+    assert column(totals, "heal_rate") == [0.75] * 3
+
+
 def test_the_latest_sessions_are_shown() -> None:
-    """A few sessions, in the order given."""
-    sessions = [session(f"s{number}", days_ago=number) for number in range(9)]
-    last = tables(sessions, NOW)["Last sessions"]
+    """A few sessions, the latest first."""
+    last = tables(*(record(f"s{n}", days_ago=n) for n in range(9)))["Last sessions"]
     assert column(last, "session_id") == ["s0", "s1", "s2", "s3", "s4"]
     assert len(last.rows) == LAST_SESSIONS
 
 
 def test_tools_are_those_of_the_week() -> None:
     """Slowest by average, failing by count; what happened before the week is left out."""
-    week = [tool("slow", 1, 0, 900), tool("quick", 100, 3, 1_000), tool("odd", 10, 3, 50)]
-    sessions = [
-        session(tools=week),
-        session(days_ago=30, tools=[tool("old", 9, 9, 90_000)]),
-    ]
-    found = tables(sessions, NOW)
-    assert column(found["Slowest tools"], "name") == ["slow", "quick", "odd"]
-    assert column(found["Most failing tools"], "name") == ["odd", "quick"]
+    found = tables(
+        record(
+            "a",
+            calls("slow", 900.0),
+            calls("quick", *[10.0] * 100, failed=3),
+            calls("odd", *[5.0] * 10, failed=3),
+        ),
+        record("b", calls("old", 90_000.0, failed=9, days_ago=30), days_ago=30),
+    )
+    assert column(found["Slowest tools"], "tool") == ["slow", "quick", "odd"]
+    assert column(found["Slowest tools"], "p95_ms")[0] == 900
+    assert column(found["Most failing tools"], "tool") == ["odd", "quick"]
     assert found["Most failing tools"].notes[0].startswith("Of the last 7 days.")
 
 
-def test_without_a_recent_session_tools_are_those_of_all() -> None:
+def test_without_a_recent_call_tools_are_those_of_all() -> None:
     """An idle week does not empty the tables, and they say of what they are."""
-    found = tables([session(days_ago=30, tools=[tool("old", 9, 9, 90)])], NOW)
-    assert column(found["Slowest tools"], "name") == ["old"]
+    found = tables(record("b", calls("old", 9.0, failed=1, days_ago=30), days_ago=30))
+    assert column(found["Slowest tools"], "tool") == ["old"]
     assert found["Most failing tools"].notes[0].startswith("Of all sessions.")
 
 
 def test_a_screen_has_room_for_a_few_tools() -> None:
     """Of many tools only the first few are shown."""
-    many = [tool(f"t{number}", 1, 1, number) for number in range(20)]
-    found = tables([session(tools=many)], NOW)
+    found = tables(record("a", *(calls(f"t{n}", float(n + 1), failed=1) for n in range(20))))
     assert len(found["Slowest tools"].rows) == len(found["Most failing tools"].rows) == TOP_TOOLS
 
 
 def test_an_empty_machine_says_what_to_try_and_keeps_its_shape() -> None:
     """The tables are the same with nothing recorded, and only the first speaks."""
-    empty, full = glance([], NOW), glance([session()], NOW)
-    assert [table.title for table in empty] == [table.title for table in full]
-    assert [table.columns for table in empty] == [table.columns for table in full]
-    assert "`m31 demo`" in empty[0].empty
-    assert [table.empty for table in empty[1:]] == ["", "", ""]
+    empty, full = tables(), tables(record("a"))
+    assert [(title, table.columns) for title, table in empty.items()] == [
+        (title, table.columns) for title, table in full.items()
+    ]
+    assert ["`m31 demo`" in table.empty for table in empty.values()] == [True, False, False, False]
 
 
 def test_sessions_without_failures_say_so() -> None:
     """No failing tool is good news, not an empty table."""
-    found = tables([session(tools=[tool("A", 1)])], NOW)["Most failing tools"]
+    found = tables(record("a", calls("A", 1.0)))["Most failing tools"]
     assert records(found) == []
     assert found.empty == "None failed."
-
-
-def test_times_keep_their_zone() -> None:
-    """The table carries moments, whatever zone the clock is in."""
-    now: datetime = NOW.astimezone(timezone(timedelta(hours=5)))
-    assert column(tables([session()], now)["Last sessions"], "updated_at") == [NOW]

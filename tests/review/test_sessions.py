@@ -1,121 +1,149 @@
-"""The list of sessions: order and limit, what is not known, columns for people and programs."""
+"""The list of sessions: what is not known, columns for people and programs, sums by part."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics import PhaseMetric, SessionMetrics
+from m31a_metrics.answers import SessionRow
+from m31a_metrics.record import PhaseSum
 from m31a_metrics.review.sessions import (
     FOR_PEOPLE,
     FOR_PROGRAMS,
     OF_AGENTS,
+    known_time,
+    lasted_ms,
     sessions,
-    short_ids,
+    sessions_by,
+    sorted_by,
 )
-from m31a_metrics.transcript import Facts
-from tests.review.builders import NOW, column, llm, records, session, tool
+from tests.review.builders import ALL, NOW, calls, column, day, indexed, record, records, scope, use
 
 
 def test_a_row_holds_the_figures_of_its_session() -> None:
     """Every column of the row is that session's own sum."""
-    one = session(
-        tools=[tool("Bash", 5, 2), tool("Edit", 3)],
-        llms=[llm("plan", 0.25, 100), llm("execute", 0.5, 200)],
-        phases=[PhaseMetric("plan", 10, 1, 2, 1), PhaseMetric("execute", 10, 1, 1)],
+    one = record(
+        "abc123",
+        calls("Bash", 1.0, 2.0, failed=1),
+        calls("Edit", 3.0),
+        use("big", 0.25, 100),
+        use("big", 0.5, 200, phase="execute"),
+        PhaseSum(day(), "plan", heal_trigger_count=2, heal_success_count=1),
+        agent="codex",
+        project="/src/app",
     )
-    assert records(sessions([one], whole=True)) == [
-        {
-            "session_id": "abc123",
-            "updated_at": NOW,
-            "duration_ms": 90_000,
-            "call_count": 8,
-            "fail_count": 2,
-            "total_tokens": 300,
-            "cost_usd": 0.75,
-            "heal_trigger_count": 3,
-            "bisect_trigger_count": 1,
-            "interaction_count": 2,
-            "unpriced_tokens": 0,
-            "started_at": NOW - timedelta(seconds=90),
-            "agent": "m31a",
-            "project": None,
-        }
+    answers = indexed([one])
+    table = sessions(answers.sessions(ALL), scope(answers), whole=True)
+    assert table.columns == FOR_PROGRAMS
+    row = records(table)[0]
+    expected = {
+        "session_id": "abc123",
+        "updated_at": NOW,
+        "started_at": NOW - timedelta(seconds=90),
+        "duration_ms": 90_000,
+        "call_count": 3,
+        "fail_count": 1,
+        "total_tokens": 300,
+        "cost_usd": 0.75,
+        "heal_trigger_count": 2,
+        "heal_success_count": 1,
+        "interaction_count": 2,
+        "agent": "codex",
+        "project": "/src/app",
+        "models": "big",
+        "branch": None,
+        "is_gone": False,
+    }
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_what_nobody_recorded_is_not_zero() -> None:
+    """Without LLM use neither tokens nor cost are known; without a time no duration is."""
+    one = record("a", calls("Bash", 1.0))
+    one.started_us = one.updated_us = 0
+    answers = indexed([one])
+    row = records(sessions(answers.sessions(ALL), scope(answers)))[0]
+    assert row["total_tokens"] is row["cost_usd"] is row["updated_at"] is row["duration_ms"] is None
+
+
+def test_a_part_of_the_list_says_so() -> None:
+    """Fewer rows than sessions name the way to the rest, and what is unpriced among them."""
+    many = [record(f"s{n}", use("x", 0.0, 70, unpriced=70), days_ago=n) for n in range(5)]
+    answers = indexed(many)
+    table = sessions(answers.sessions(ALL, limit=2), scope(answers))
+    assert column(table, "session_id") == ["s0", "s1"]
+    assert table.notes[0] == "2 of 5 sessions; see the rest: --all."
+    assert table.notes[1].startswith("140 tokens are unpriced")
+
+
+def test_sessions_whose_source_is_gone_are_told() -> None:
+    """They count, and the reader knows why no file is to be found."""
+    answers = indexed([record("a"), record("b")])
+    rows = answers.sessions(ALL)
+    rows[0].is_gone = True
+    table = sessions(rows, scope(answers))
+    assert table.notes == [
+        "The source of 1 of them is no longer there; the index keeps its figures."
     ]
 
 
-def test_people_get_the_first_columns_of_programs() -> None:
-    """What a terminal shows stands first in the JSON, under the same names."""
-    assert FOR_PROGRAMS[: len(FOR_PEOPLE)] == FOR_PEOPLE
-    assert sessions([session()]).columns == FOR_PEOPLE
-    assert sessions([session()], whole=True).columns == FOR_PROGRAMS
-
-
-def test_a_limit_is_told() -> None:
-    """Fewer rows than sessions are never passed off as all of them."""
-    three = [session("a"), session("b"), session("c")]
-    table = sessions(three, 2)
-    assert column(table, "session_id") == ["a", "b"]
-    assert table.notes == ["The latest 2 of 3 sessions; see the rest: --all."]
-    assert sessions(three, 3).notes == []
-
-
-def test_times_that_nobody_knows_are_not_shown() -> None:
-    """Neither Go's zero time nor one beyond UTC is a time; without a beginning no duration."""
-    row = records(sessions([SessionMetrics("x")], whole=True))[0]
-    assert row["updated_at"] is row["started_at"] is row["duration_ms"] is None
-    beyond = datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-5)))
-    assert column(sessions([SessionMetrics("x", NOW, beyond)]), "updated_at") == [None]
-    backwards = SessionMetrics("x", NOW, NOW - timedelta(1))
-    assert column(sessions([backwards]), "duration_ms") == [None]
-
-
-def test_unpriced_tokens_are_told() -> None:
-    """A list whose costs are not all there says so, and counts the shown rows only."""
-    unpriced = session(llms=[llm("plan", 0.0, 1_000, 1_000)])
-    table = sessions([session(), unpriced])
-    assert column(table, "cost_usd") == [None, None]
-    assert "1,000 tokens are unpriced" in table.notes[0]
-    assert sessions([session(), unpriced], 1).notes == [
-        "The latest 1 of 2 sessions; see the rest: --all."
-    ]
-
-
-def test_an_empty_list_says_what_to_try() -> None:
-    """Without a session the table names the commands that make one."""
-    table = sessions([])
-    assert not table.rows
-    assert "`m31 run -- COMMAND`" in table.empty
-    assert "`m31 demo`" in table.empty
-
-
-def test_sessions_of_agents_name_agent_and_project() -> None:
-    """People get the last part of a path and a short id; programs get both whole."""
-    long = "0b7e2f14-1111-4111-8111-000000000001"
-    two = [session(long), session("a-recorded-session")]
-    facts = {long: Facts("codex", long, project="/src/some/app")}
-    table = sessions(two, facts=facts)
+def test_people_see_agents_where_there_are_some() -> None:
+    """Among other agents' sessions ids are short and projects names; else there is no room used."""
+    own, other = record("own"), record("0b7e2f14-1111", agent="codex", project="/src/some/lib")
+    alone, both = indexed([own]), indexed([own, other])
+    assert sessions(alone.sessions(ALL), scope(alone)).columns == FOR_PEOPLE
+    table = sessions(both.sessions(ALL), scope(both))
     assert table.columns == OF_AGENTS
     assert [row[:3] for row in table.rows] == [
-        ("0b7e2f14", "codex", "app"),
-        ("a-recorded-session", "m31a", None),
+        ("0b7e2f14", "codex", "lib"),
+        ("own", "m31a", None),
     ]
-    whole = sessions(two, facts=facts, whole=True)
-    assert column(whole, "session_id") == [long, "a-recorded-session"]
-    assert column(whole, "project") == ["/src/some/app", None]
-    assert sessions(two[1:], facts=facts).columns == FOR_PEOPLE
 
 
-@given(st.sets(st.text("ab", min_size=1, max_size=14)), st.sets(st.text("ab", min_size=1)))
-def test_a_short_id_names_one_session(names: set[str], recorded: set[str]) -> None:
-    """Whatever ids there are, what is shown of one begins no other, and is its beginning."""
-    facts = {name: Facts("codex", name) for name in names}
-    shown = short_ids(names | recorded, facts)
-    for name in names:
-        assert name.startswith(shown[name])
-        others = [other for other in names | recorded if other.startswith(shown[name])]
-        # An id that begins another one is found because it is there whole.
-        assert others == [name] or shown[name] == name
-    assert all(shown[name] == name for name in recorded - names)
+def test_nothing_recorded_says_what_to_try() -> None:
+    """An empty machine is met with a command."""
+    answers = indexed([])
+    assert "`m31 demo`" in sessions([], scope(answers)).empty
+    assert "`m31 demo`" in sessions_by([], scope(answers), "week").empty
+
+
+def test_sessions_add_up_by_part() -> None:
+    """Weeks come in order, each with what happened in it; agents by cost."""
+    many = [
+        record("a", use("m", 1.0), calls("Bash", 1.0, failed=1), agent="codex"),
+        record("b", use("m", 3.0, days_ago=7), agent="pi", days_ago=7),
+    ]
+    answers = indexed(many)
+    weeks = sessions_by(answers.totals(ALL, "week"), scope(answers), "week")
+    assert column(weeks, "week") == ["2026-W24", "2026-W25"]
+    assert column(weeks, "cost_usd") == [3.0, 1.0]
+    assert column(weeks, "cost_share") == [0.75, 0.25]
+    assert column(weeks, "fail_rate") == [None, 1.0]
+    agents = sessions_by(answers.totals(ALL, "agent"), scope(answers), "agent")
+    assert column(agents, "agent") == ["pi", "codex"]
+
+
+def test_columns_name_what_the_index_sorts_by() -> None:
+    """Figures descend, text ascends, a minus turns it around; some columns are no field."""
+    assert sorted_by("cost") == ("cost_nano", True)
+    assert sorted_by("-cost_usd") == ("cost_nano", False)
+    assert sorted_by("last event") == ("updated_us", True)
+    assert sorted_by("agent") == ("agent", False)
+    assert sorted_by("lasted") == (None, True)
+    assert sorted_by("nonsense") == (None, True)
+    fields = set(SessionRow.__struct_fields__)
+    for one in FOR_PROGRAMS:
+        field, _ = sorted_by(one.name)
+        assert field is None or field in fields
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_any_number_is_a_time_or_none(at_us: int) -> None:
+    """Times beyond all calendars are not known; the others are exact."""
+    at = known_time(at_us)
+    if at is not None:
+        assert (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) == at_us
+    backwards = SessionRow("a", "b", started_us=abs(at_us) + 1, updated_us=abs(at_us))
+    assert lasted_ms(backwards) is None

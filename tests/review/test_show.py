@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from m31a_metrics import EditStrategyMetric
-from m31a_metrics.catalog.summary import summarise
-from m31a_metrics.events import UserTurn
 from m31a_metrics.model import ModelMetric, SessionDetail, ToolDurations
+from m31a_metrics.record import SessionRecord
 from m31a_metrics.review.show import TRANSCRIPT, show
-from m31a_metrics.transcript import Facts, Transcript
 from tests.review.builders import column, llm, session, tool
 
 TITLES = [
@@ -56,11 +54,8 @@ def test_what_a_session_lacks_takes_no_room() -> None:
 
 def test_what_a_transcript_tells_is_a_row_for_programs_and_lines_for_people() -> None:
     """People get a line for each thing that is known, programs always the same columns."""
-    read = Transcript(
-        Facts("codex", "abc123", "0.9", "/src/app", models=["a", "b"]),
-        [UserTurn(t_us=at) for at in range(1_200)],
-    )
-    told = summarise("x", read, lambda _: None)
+    told = SessionRecord("codex", "abc123", "abc123", "x", "0.9", "/src/app", models=["a", "b"])
+    told.user_turn_count = 1_200
     table = show(session(), SessionDetail(), told)[1]
     assert table.rows == [
         ("Agent", "codex"),

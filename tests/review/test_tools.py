@@ -1,82 +1,121 @@
-"""Tools: the most time first, percentiles where they are known, a dash where not."""
+"""Tools: the most time first, percentiles where they are known, the trend against before."""
 
 from __future__ import annotations
 
-from m31a_metrics.model import ToolDurations
-from m31a_metrics.review.tools import ELAPSED_ONLY, tools
-from tests.review.builders import column, records, session, tool
+import pytest
+
+from m31a_metrics.answers import Slice
+from m31a_metrics.review.tools import FIGURES, OPTIONAL, tools
+from tests.review.builders import ALL, calls, column, day, indexed, record, records, scope
 
 
 def test_a_row_holds_sums_and_percentiles() -> None:
-    """Sums come from METRICS.json, percentiles and waits from the journals."""
-    one = session(tools=[tool("Bash", 4, 1, 300), tool("Edit", 1, 0, 100)])
-    durations = [ToolDurations("Bash", 4, 50.0, 140.0, 150.0, 155.5, 12.0)]
-    table = tools([one], durations)
-    assert records(table)[0] == {
-        "name": "Bash",
-        "call_count": 4,
-        "fail_rate": 0.25,
-        "total_duration_ms": 300,
-        "duration_share": 0.75,
-        "p50_ms": 50.0,
-        "p95_ms": 140.0,
-        "p99_ms": 150.0,
-        "max_ms": 155.5,
-        "avg_duration_ms": 75.0,
-        "fail_count": 1,
-        "wait_ms": 12.0,
-    }
+    """Sums are of all calls, percentiles of those whose own time is known."""
+    answers = indexed(
+        [
+            record(
+                "abc123",
+                calls("Bash", *range(1, 101), failed=25, wait_ms=12),
+                calls("Edit", 100.0),
+            )
+        ]
+    )
+    table = tools(answers.tools(ALL), scope(answers, session_id="abc123"), whole=True)
+    row = records(table)[0]
+    assert (row["tool"], row["call_count"], row["fail_rate"]) == ("Bash", 100, 0.25)
+    assert row["total_duration_ms"] == 5050
+    assert row["duration_share"] == pytest.approx(5050 / 5150)
+    assert row["p50_ms"] == pytest.approx(50, rel=0.02)
+    assert row["p95_ms"] == pytest.approx(95, rel=0.02)
+    assert row["p99_ms"] == pytest.approx(99, rel=0.02)
+    assert row["max_ms"] == 100
+    assert row["avg_duration_ms"] == 50.5
+    assert row["wait_ms"] == 12
+    assert row["session_share"] == pytest.approx(5.05 / 90)
+    assert (row["fail_count"], row["session_count"]) == (25, 1)
     assert table.title == "Tools of session abc123"
+    assert table.notes == []
 
 
 def test_the_most_time_comes_first() -> None:
     """Across sessions a tool is one row, and rows are ordered by what they took in all."""
-    two = [
-        session(tools=[tool("A", 1, 0, 60), tool("B", 1, 0, 70)]),
-        session(tools=[tool("A", 1, 0, 60)]),
-    ]
-    table = tools(two, [])
-    assert column(table, "name") == ["A", "B"]
-    assert column(table, "call_count") == [2, 1]
+    answers = indexed(
+        [
+            record("a", calls("A", 60.0), calls("B", 70.0)),
+            record("b", calls("A", 60.0, elapsed_ms=1.0)),
+        ]
+    )
+    table = tools(answers.tools(ALL), scope(answers))
+    assert column(table, "tool") == ["A", "B"]
+    assert column(table, "call_count") == [3, 1]
+    assert column(table, "session_count") == [2, 1]
     assert table.title == "Tools of 2 sessions"
+    assert table.notes[0].startswith("p50 to max are of 3 of the 4 calls.")
 
 
-def test_sums_alone_give_no_percentiles() -> None:
-    """A session of M31A's gets dashes, and the reason for them."""
-    table = tools([session(tools=[tool("A", 2, 0, 60)])], [])
+def test_elapsed_time_gives_no_percentiles() -> None:
+    """What may hold a person's wait is in the total alone, and a dash says so."""
+    answers = indexed([record("a", calls("Edit", elapsed_ms=9_000.0))])
+    table = tools(answers.tools(ALL), scope(answers))
     row = records(table)[0]
-    assert [row[name] for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms", "wait_ms")] == [None] * 5
-    assert table.notes[0].startswith("No percentiles")
+    assert [row[name] for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms")] == [None] * 4
+    assert row["total_duration_ms"] == 9_000
+    assert table.notes[0].startswith("No percentiles:")
 
 
-def test_percentiles_of_a_part_of_the_calls_say_so() -> None:
-    """Where only some calls are in journals, the note counts both."""
-    one = session(tools=[tool("A", 1_500, 0, 60)])
-    table = tools([one], [ToolDurations("A", 1_000, 1, 1, 1, 1, 0)])
-    assert "1,000 of the 1,500 calls" in table.notes[0]
-    assert tools([one], [ToolDurations("A", 1_500, 1, 1, 1, 1, 0)]).notes == []
+def test_the_trend_is_against_the_period_before() -> None:
+    """p95 and calls as parts more or less, the fail rate as a difference; new tools a dash."""
+    answers = indexed(
+        [
+            record("new", calls("Bash", 20.0, 20.0, failed=1), calls("Edit", 1.0)),
+            record("old", calls("Bash", 10.0, days_ago=7), days_ago=7),
+        ]
+    )
+    week = Slice(first_day=day(6))
+    before = Slice(first_day=day(13), last_day=day(7))
+    table = tools(
+        answers.tools(week),
+        scope(answers, week),
+        answers.tools(before),
+        compared="2026-06-07 to 2026-06-13",
+    )
+    bash, edit = records(table)
+    assert bash["p95_change"] == pytest.approx(1.0, abs=0.05)
+    assert bash["fail_rate_change"] == 0.5
+    assert bash["call_change"] == 1.0
+    assert edit["p95_change"] is edit["call_change"] is None
+    assert "against 2026-06-07 to 2026-06-13" in table.notes[-1]
 
 
-def test_a_tool_that_was_never_called_is_not_divided() -> None:
-    """A row of zeros, which M31A writes, has neither a fail rate nor an average."""
-    empty = tool("A", 1)
-    empty.call_count = 0
-    row = records(tools([session(tools=[empty])], []))[0]
-    assert row["fail_rate"] is row["avg_duration_ms"] is row["duration_share"] is None
+def test_one_tool_by_week_shows_how_it_went() -> None:
+    """Parts of time are in order, each compared with the one before it."""
+    answers = indexed(
+        [
+            record("a", calls("Bash", 30.0), calls("Edit", 500.0)),
+            record("b", calls("Bash", 10.0, days_ago=7), days_ago=7),
+        ]
+    )
+    which = Slice(tool="Bash")
+    table = tools(answers.tools(which, "week"), scope(answers, which), by="week", tool="Bash")
+    assert table.title == "Bash by week"
+    assert column(table, "week") == ["2026-W24", "2026-W25"]
+    assert column(table, "total_duration_ms") == [10, 30]
+    assert column(table, "p95_change") == [None, pytest.approx(2.0, abs=0.1)]
 
 
-def test_no_tools_say_what_to_try() -> None:
-    """An empty table tells apart that nothing is there and that these sessions have none."""
-    assert tools([], []).empty.startswith("Nothing is recorded here yet.")
-    assert tools([session("Ab")], []).empty.startswith("Session Ab has no tool calls.")
-    assert tools([session(), session()], []).empty.startswith("The 2 sessions have no tool calls.")
-    assert "`m31 run -- COMMAND`" in tools([session()], []).empty
+def test_people_see_no_columns_of_dashes() -> None:
+    """Trends and waits appear where something is known of them; programs have all columns."""
+    answers = indexed([record("a", calls("Bash", 1.0))])
+    shown = tools(answers.tools(ALL), scope(answers))
+    assert not set(shown.columns) & set(OPTIONAL[:4])
+    whole = tools(answers.tools(ALL), scope(answers), whole=True)
+    assert whole.columns[1:] == FIGURES
 
 
-def test_elapsed_times_are_no_percentiles_and_say_why() -> None:
-    """A transcript's calls that may hold a wait get dashes, and the note counts the others."""
-    one = session(tools=[tool("Edit", 3, 0, 90), tool("Bash", 2, 0, 60)])
-    table = tools([one], [ToolDurations("Bash", 2, 1, 1, 1, 1, 0)], transcripts=True)
-    assert column(table, "p50_ms") == [None, 1]
-    assert table.notes == ["p50 to max are of 2 of the 5 calls.", ELAPSED_ONLY]
-    assert tools([one], [], transcripts=True).notes[0] == "p50 to max are of 0 of the 5 calls."
+def test_no_calls_say_what_to_try() -> None:
+    """An empty table names the command that records a call."""
+    one, none = indexed([record("abc123")]), indexed([])
+    assert "`m31 run -- COMMAND`" in tools([], scope(one, session_id="abc123")).empty
+    assert "Session abc123 has no tool calls" in tools([], scope(one, session_id="abc123")).empty
+    assert "The 1 session has no tool calls" in tools([], scope(one)).empty
+    assert "Nothing is recorded" in tools([], scope(none)).empty

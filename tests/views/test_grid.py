@@ -74,6 +74,28 @@ def test_then_bars_go_and_columns_from_the_right() -> None:
     assert fit(TABLE, 30).hidden == ["Share", "Project", "Cost"]
 
 
+def test_a_bar_stays_where_columns_must_go_anyway() -> None:
+    """Of many columns the left ones are shown, bars among them; not all figures fit."""
+    many = [Column("name", "Tool"), Column("calls", "Calls", Unit.COUNT)]
+    many += [Column("share", "Share", Unit.BAR)]
+    many += [Column(f"f{n}", f"F{n}", Unit.TOKENS) for n in range(9)]
+    table = Table("Tools", many, [("n" * 30, 12, 1.0, *[1_000] * 9)])
+    grid = fit(table, 70)
+    assert [column.head for column in grid.columns][:4] == ["Tool", "Calls", "Share", "F0 tok"]
+    assert grid.hidden[-1] == "F8 tok"
+
+
+def test_names_that_would_look_the_same_are_cut_in_the_middle() -> None:
+    """Tools of one server differ at the end of their names; others keep their beginning."""
+    names = ["mcp__browser_tools__navigate", "mcp__browser_tools__click", "a" * 30]
+    table = Table("Tools", [Column("name", "Tool")], [(name,) for name in names])
+    assert fit(table, 16).columns[0].cells == [
+        "mcp__bro…avigate",
+        "mcp__bro…__click",
+        "a" * 15 + "…",
+    ]
+
+
 @given(st.integers(1, 200))
 def test_figures_are_whole(width: int) -> None:
     """At any width the first column stays, the rest fits, and no figure is cut."""

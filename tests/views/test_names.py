@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics.views.names import clean, cut, pad, width_of, wrap
+from m31a_metrics.views.names import clean, cut, cut_middle, pad, width_of, wrap
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,17 @@ def test_cut_keeps_the_width(text: str, width: int) -> None:
     assert width_of(short) <= width
     if width_of(text) <= width:
         assert short == text
+
+
+def test_a_cut_in_the_middle_keeps_both_ends() -> None:
+    """What tells two names apart may stand at their end."""
+    assert cut_middle("mcp__browser__navigate", 11) == "mcp__…igate"
+    assert cut_middle("日本語日本語", 6) == "日…語"
+    assert cut_middle("Bash", 4) == "Bash"
+    assert cut_middle("Bash", 2) == "B…"
+
+
+@given(st.text().map(clean), st.integers(1, 30))
+def test_a_cut_in_the_middle_keeps_the_width(text: str, width: int) -> None:
+    """It is never wider than it may be."""
+    assert width_of(cut_middle(text, width)) <= width

@@ -1,22 +1,23 @@
-"""Where the questions get their sessions: recorded ones and other agents', as one list.
+"""Where the questions get their sessions: recorded ones and other agents', in one index.
 
 A session that cannot be read never hides the others: it is left out, and a sentence in
-`Reading.problems` names it.
+`problems` names it.
 """
 
-from m31a_metrics.catalog.everything import Slice, read, read_one
-from m31a_metrics.catalog.reading import Progress, Reading, quiet
-from m31a_metrics.catalog.recorded import LAST, read_session, read_sessions, resolve
+from m31a_metrics.catalog.asking import Asking, ask
+from m31a_metrics.catalog.one import AskedOne, One, ask_one, read_one
+from m31a_metrics.catalog.progress import Progress, quiet
+from m31a_metrics.catalog.recorded import LAST, resolve
 
 __all__ = [
     "LAST",
+    "AskedOne",
+    "Asking",
+    "One",
     "Progress",
-    "Reading",
-    "Slice",
+    "ask",
+    "ask_one",
     "quiet",
-    "read",
     "read_one",
-    "read_session",
-    "read_sessions",
     "resolve",
 ]

@@ -1,4 +1,4 @@
-"""The sessions of other agents on this machine: found, read, priced, each event once."""
+"""The sessions of other agents on this machine: found, read into records, each event once."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from m31a_metrics import sources
-from m31a_metrics.catalog.summary import Summary, summarise
+from m31a_metrics.catalog.progress import Progress
+from m31a_metrics.catalog.records import damage, record_of
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.rates import pricer, remember
-
-Progress = Callable[[int, int], None]
+from m31a_metrics.record import SessionRecord
 
 _WORTH_A_PROCESS_BYTES = 32 << 20
 
@@ -35,7 +35,13 @@ class Failure(Struct, tag=True):
     reason: str
 
 
-Outcome = Summary | Failure
+class Read(Struct, tag=True):
+    """A file that was read."""
+
+    record: SessionRecord
+
+
+Outcome = Read | Failure
 
 
 def places(agents: Iterable[str], environ: Mapping[str, str]) -> list[Place]:
@@ -65,7 +71,7 @@ def read_places(
     progress: Progress,
     *,
     processes: int | None = None,
-) -> tuple[list[Summary], list[str]]:
+) -> tuple[list[SessionRecord], list[str]]:
     """Read sessions, each event once, whatever replays of it other files hold.
 
     Returns them with the sentences that name what could not be read. An event that
@@ -78,28 +84,24 @@ def read_places(
             transcript = sources.source(place.agent).read(place.path, skip)
         except MetricsError as error:
             return Failure(place.path, str(error))
-        return summarise(place.path, transcript, price)
+        return Read(record_of(place.path, transcript, None, price))
 
     sizes = [place.size for place in found]
     if processes is None:
         processes = process_count(sizes)
-    summaries: list[tuple[Place, Summary]] = []
+    records: list[tuple[Place, SessionRecord]] = []
     problems: list[str] = []
     for done, (index, outcome) in enumerate(work(found, sizes, one, Outcome, processes)):  # type: ignore[arg-type]  # a union is a type to msgspec
         progress(done, len(found))
         if isinstance(outcome, Failure):
             problems.append(outcome.reason)
         else:
-            summaries.append((found[index], outcome))
+            records.append((found[index], outcome.record))
     progress(len(found), len(found))
-    kept = _each_event_once(summaries, one)
+    kept = _each_event_once(records, one)
     remember(config, price)
-    problems += [
-        f"{summary.path}: {summary.damage.count:,} damaged records are not counted "
-        f"({summary.damage.reasons[0]})"
-        for summary in kept
-        if summary.damage.count
-    ]
+    for record in kept:
+        problems += damage(record)
     return kept, problems
 
 
@@ -117,39 +119,39 @@ def _processors() -> int:
 
 
 def _each_event_once(
-    summaries: list[tuple[Place, Summary]],
+    records: list[tuple[Place, SessionRecord]],
     read: Callable[[Place, frozenset[str]], Outcome],
-) -> list[Summary]:
+) -> list[SessionRecord]:
     """Take replayed events out of all sessions but the one that began first.
 
     Replays are rare, so a file that holds some is simply read again without them.
     """
-    summaries.sort(key=lambda pair: (pair[1].facts.started_us, pair[0].path))
+    records.sort(key=lambda pair: (pair[1].started_us, pair[0].path))
     seen: dict[str, set[str]] = {}
-    kept: list[Summary] = []
-    for place, summary in summaries:
+    kept: list[SessionRecord] = []
+    for place, record in records:
         known = seen.setdefault(place.agent, set())
-        replayed = known.intersection(summary.ids)
+        replayed = known.intersection(record.ids)
         if replayed:
             again = read(place, frozenset(replayed))
             if isinstance(again, Failure):
                 continue
-            summary = again  # its source has told `effects` what was left out
-            if not summary.ids:
-                _tell_of_copy(kept, place.agent, replayed, summary)
+            record = again.record  # its source has told `effects` what was left out
+            if not record.ids:
+                _tell_of_copy(kept, replayed, record)
                 continue  # nothing of its own: a copy
-        known.update(summary.ids)
-        kept.append(summary)
+        known.update(record.ids)
+        kept.append(record)
     return kept
 
 
-def _tell_of_copy(kept: list[Summary], agent: str, replayed: set[str], copy: Summary) -> None:
+def _tell_of_copy(kept: list[SessionRecord], replayed: set[str], copy: SessionRecord) -> None:
     """Let the session that a file copies tell of the copy, or no audit could explain it."""
-    for summary in kept:
-        if summary.facts.agent == agent and not replayed.isdisjoint(summary.ids):
-            summary.effects.lines += copy.effects.lines
-            summary.effects.replayed_responses += copy.effects.replayed_responses
-            summary.effects.replayed_tokens += copy.effects.replayed_tokens
-            summary.effects.repeated_lines += copy.effects.repeated_lines
-            summary.effects.repeated_tokens += copy.effects.repeated_tokens
+    for record in kept:
+        if record.agent == copy.agent and not replayed.isdisjoint(record.ids):
+            record.effects.lines += copy.effects.lines
+            record.effects.replayed_responses += copy.effects.replayed_responses
+            record.effects.replayed_tokens += copy.effects.replayed_tokens
+            record.effects.repeated_lines += copy.effects.repeated_lines
+            record.effects.repeated_tokens += copy.effects.repeated_tokens
             return

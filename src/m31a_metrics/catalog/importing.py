@@ -15,12 +15,13 @@ from itertools import count
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from m31a_metrics import codec, journal, sources, store
+from m31a_metrics import codec, journal, sources
 from m31a_metrics.catalog.agents import Failure, Place, process_count
+from m31a_metrics.catalog.identity import derived_name, session_name
 from m31a_metrics.catalog.landing import has_others, holds, land, stage, staging
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
-from m31a_metrics.errors import InvalidSessionId, MetricsError, NotThisFormat
+from m31a_metrics.errors import MetricsError, NotThisFormat
 from m31a_metrics.events import Event, SessionStart, encode
 from m31a_metrics.rates import pricer, remember
 from m31a_metrics.session import Session
@@ -110,32 +111,14 @@ def import_transcripts(
     return results
 
 
-def session_name(agent: str, native_id: str, path: str) -> str:
-    """The session directory of a transcript: its own id, or one that is made of it.
-
-    The path tells transcripts apart that have no id.
-    """
-    try:
-        return store.check_session_id(native_id)
-    except InvalidSessionId:
-        return _derived(agent, native_id or path)
-
-
 def copy_names(agent: str, native_id: str, path: str) -> set[str]:
     """The session directories that an import of this transcript may have gone to."""
-    return {session_name(agent, native_id, path), _derived(agent, path)}
+    return {session_name(agent, native_id, path), derived_name(agent, path)}
 
 
 def journal_name(agent: str) -> str:
     """The journal that an import of an agent's transcript is."""
     return f"import-{agent}{journal.SUFFIX}"
-
-
-def _derived(agent: str, identity: str) -> str:
-    from hashlib import sha256
-
-    digest = sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()
-    return f"{agent}-{digest[:16]}"
 
 
 class _Reader:
@@ -169,7 +152,7 @@ class _Reader:
         agent, transcript = _read(place, skip)
         facts = transcript.facts
         own = session_name(agent, facts.native_id, place.path)
-        session_id = _derived(agent, place.path) if apart else own
+        session_id = derived_name(agent, place.path) if apart else own
         tally = Tally(self._price)
         events = _from_start(transcript)
         kept = [event for order, event in enumerate(events) if tally.add(event, order)]

@@ -1,90 +1,20 @@
-"""The sessions directory: M31A's sessions, and those that a Collector recorded."""
+"""The sessions directory: the session that a person means by an id, a beginning, a path."""
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Container, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
-from m31a_metrics import codec, store
-from m31a_metrics.catalog.reading import Progress, Reading, quiet
+from m31a_metrics import store
+from m31a_metrics.catalog.progress import Progress, quiet
 from m31a_metrics.errors import InvalidSessionId, MetricsError, SessionNotFound
-from m31a_metrics.journal import Journal
-from m31a_metrics.model import SessionMetrics
+from m31a_metrics.model import ZERO_TIME
 from m31a_metrics.session import Session
-from m31a_metrics.tally.detail import DetailTally
 
 LAST = "last"
 """Names the session with the latest event. One whose id is `last` is found by its path."""
 
 _CANDIDATES_SHOWN = 5
-
-
-def read_sessions(
-    sessions_dir: str,
-    *,
-    journals: bool = False,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    leave_out: Container[str] = (),
-    progress: Progress = quiet,
-) -> Reading:
-    """Read every session, or those with an event at or after `since`, latest first.
-
-    `until` leaves out those that began later, `leave_out` those of these ids.
-    `journals` asks for percentiles and models, which means reading every event.
-    Raises StorageError where `sessions_dir` itself cannot be listed.
-    """
-    problems: list[str] = []
-    found: list[tuple[Session, SessionMetrics]] = []
-    names = sorted(store.session_ids(sessions_dir))
-    # The collector would look at thousands of rows again and again, and find nothing; of
-    # transcripts, though, it frees what their readers tied into knots.
-    gc.disable()
-    try:
-        for done, name in enumerate(names):
-            progress(done, len(names))
-            if name in leave_out:
-                continue
-            session = Session(sessions_dir, name)
-            try:
-                metrics = session.load()
-            except MetricsError as error:
-                problems.append(str(error))
-                continue
-            if metrics is not None and _within(metrics, since, until):
-                metrics.session_id = name
-                found.append((session, metrics))
-    finally:
-        gc.freeze()
-        gc.enable()
-    progress(len(names), len(names))
-    found.sort(key=_by_time, reverse=True)
-    if journals:
-        return _with_journals(found, problems, progress)
-    return Reading([metrics for _, metrics in found], problems=problems)
-
-
-def _within(metrics: SessionMetrics, since: datetime | None, until: datetime | None) -> bool:
-    return (since is None or metrics.updated_at >= since) and (
-        until is None or metrics.started_at <= until
-    )
-
-
-def read_session(sessions_dir: str, name: str, *, progress: Progress = quiet) -> Reading:
-    """Read one session by id, unique prefix, path or `last`, with what its journals add.
-
-    Raises SessionNotFound, InvalidSessionId, DamagedMetrics, ForeignFile, StorageError.
-    """
-    session = resolve(sessions_dir, name, progress=progress)
-    if isinstance(session, str):
-        return Reading([_read_file(session)])
-    metrics = session.load()
-    if metrics is None:
-        raise SessionNotFound(f"{session.directory} holds neither METRICS.json nor journals")
-    metrics.session_id = session.session_id
-    return _with_journals([(session, metrics)], [], quiet)
 
 
 def resolve(sessions_dir: str, name: str, *, progress: Progress = quiet) -> Session | str:
@@ -113,10 +43,21 @@ def resolve(sessions_dir: str, name: str, *, progress: Progress = quiet) -> Sess
 
 
 def _last(sessions_dir: str, progress: Progress) -> str:
-    reading = read_sessions(sessions_dir, progress=progress)
-    if reading.sessions:
-        return reading.sessions[0].session_id
-    if reading.problems:
+    names = sorted(store.session_ids(sessions_dir))
+    latest, updated_at, damaged = "", ZERO_TIME, False
+    for done, name in enumerate(names):
+        progress(done, len(names))
+        try:
+            metrics = Session(sessions_dir, name).load()
+        except MetricsError:
+            damaged = True
+            continue
+        if metrics is not None and (not latest or metrics.updated_at > updated_at):
+            latest, updated_at = name, metrics.updated_at
+    progress(len(names), len(names))
+    if latest:
+        return latest
+    if damaged:
         raise SessionNotFound(f"no session in {sessions_dir} can be read; see why: `m31 doctor`")
     raise SessionNotFound(
         f"nothing is recorded in {sessions_dir} yet; record a command: `m31 run -- COMMAND`"
@@ -151,51 +92,3 @@ def _at_path(path: str) -> Session | str:
         if has_events:
             raise
         return file
-
-
-def _read_file(path: str) -> SessionMetrics:
-    data = store.read(path)
-    if data is None:
-        raise SessionNotFound(f"{path} was removed while it was read")
-    metrics = codec.decode(data, path)
-    metrics.session_id = metrics.session_id or path
-    return metrics
-
-
-def _with_journals(
-    found: Sequence[tuple[Session, SessionMetrics]], problems: list[str], progress: Progress
-) -> Reading:
-    reading = Reading([], problems=problems)
-    detail = DetailTally()
-    for done, (session, metrics) in enumerate(found):
-        progress(done, len(found))
-        if session.has_journals():
-            try:
-                tally, journals = session.fold()
-            except MetricsError as error:
-                reading.problems.append(str(error))
-            else:
-                metrics = tally.metrics(session.session_id)
-                reading.models += tally.models.values()
-                reading.problems += _damage(session, journals)
-                # One tally a session: the ids of one mean nothing in another.
-                one = DetailTally()
-                one.add_all(journal.events for journal in journals)
-                detail.merge(one)
-        reading.sessions.append(metrics)
-    progress(len(found), len(found))
-    reading.histograms, reading.waits_ms = detail.histograms, detail.waits_ms
-    return reading
-
-
-def _damage(session: Session, journals: Iterable[Journal]) -> list[str]:
-    return [
-        f"{session.events}/{journal.name}: {journal.damaged:,} damaged lines are not counted "
-        f"({journal.reasons[0]})"
-        for journal in journals
-        if journal.damaged
-    ]
-
-
-def _by_time(found: tuple[Session, SessionMetrics]) -> datetime:
-    return found[1].updated_at

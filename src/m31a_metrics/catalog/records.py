@@ -7,9 +7,10 @@ from operator import attrgetter
 from typing import Protocol
 
 from m31a_metrics.catalog.days import Days
-from m31a_metrics.catalog.importing import session_name
+from m31a_metrics.catalog.identity import session_name
 from m31a_metrics.events import Event, PhaseTransition, SessionStart
 from m31a_metrics.journal import Journal
+from m31a_metrics.model import SessionMetrics
 from m31a_metrics.record import HealEpisode, SessionRecord
 from m31a_metrics.session import Session
 from m31a_metrics.tally import Price
@@ -125,6 +126,24 @@ def recorded(session: Session, price: Price) -> SessionRecord | None:
     record.models = ledger.models
     record.heals = recorded_heals(counted, _days.of, ledger.cost)
     record.damage = _damage(session, journals)
+    _fill(record, ledger)
+    return record
+
+
+def damage(record: SessionRecord) -> list[str]:
+    """Say how much of a session is damaged, and where it begins; nothing where none is."""
+    if not record.damage.count:
+        return []
+    count, first = record.damage.count, record.damage.reasons[0]
+    return [f"{record.path}: {count:,} damaged records are not counted ({first})"]
+
+
+def lone(path: str, metrics: SessionMetrics) -> SessionRecord:
+    """Sum a METRICS.json that stands alone, wherever it is."""
+    ledger = Ledger(lambda _: None, _days.of)
+    ledger.add_metrics(metrics)
+    name = metrics.session_id or path
+    record = SessionRecord(RECORDED, name, name, path)
     _fill(record, ledger)
     return record
 

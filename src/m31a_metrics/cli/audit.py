@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from m31a_metrics.cli.options import (
+    asking,
     emit,
     examples,
     format_options,
-    read,
     session_argument,
     sessions_dir_option,
     slice_options,
@@ -21,7 +21,7 @@ from m31a_metrics.review.audit import audit
     epilog=examples(
         ("m31 audit", "of all sessions"),
         ("m31 audit --agent claude-code", "of one agent's, to compare with another tool"),
-        ("m31 audit --since 7d --json", "those of the last week, for a program"),
+        ("m31 audit --since 7d --json", "of the last 7 days, for a program"),
         ("m31 audit last", "of the latest session"),
     )
 )
@@ -36,6 +36,11 @@ def command(ctx: click.Context, name: str | None) -> None:
     A difference from another tool's total is the sum of the rules that it does not
     follow. Days are those of the local time zone. --csv writes the table by day.
     """
-    reading = read(ctx, name, journals=True)
-    tables = audit(reading.sessions, reading.models, reading.summaries, whole=not wants_text(ctx))
+    with asking(ctx, name) as asked:
+        tables = audit(
+            asked.answers.llms(asked.which, ("day", "model")),
+            asked.answers.reading(asked.which),
+            asked.scope,
+            whole=not wants_text(ctx),
+        )
     emit(ctx, tables)

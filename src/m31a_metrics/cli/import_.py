@@ -17,17 +17,16 @@ from m31a_metrics.cli.options import (
     emit,
     examples,
     format_options,
-    moment,
+    now,
     sessions_dir_option,
     settings,
     wants_text,
 )
 from m31a_metrics.errors import SessionNotFound
+from m31a_metrics.review import periods
 from m31a_metrics.table import Cell, Column, Table, Unit
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from m31a_metrics.catalog.agents import Place
     from m31a_metrics.catalog.importing import Imported
 
@@ -53,8 +52,14 @@ _BAR_WIDTH = 30
 _BAR_STEPS = 200
 
 
-def _since(_ctx: click.Context, _: click.Parameter, value: str | None) -> datetime | None:
-    return None if value is None else moment(value)
+def _since(_ctx: click.Context, _: click.Parameter, value: str | None) -> int:
+    """Give the moment from which on sessions are wanted, in Unix microseconds."""
+    if value is None:
+        return 0
+    try:
+        return periods.since(value, now()).begins_us
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command(
@@ -69,6 +74,7 @@ def _since(_ctx: click.Context, _: click.Parameter, value: str | None) -> dateti
 @click.option("--dry-run", is_flag=True, help="Write nothing; tell what would be done.")
 @click.option(
     "--since",
+    "since_us",
     metavar="WHEN",
     callback=_since,
     help="Only sessions with an event since: 7d, 12h, or 2026-06-20.",
@@ -76,9 +82,7 @@ def _since(_ctx: click.Context, _: click.Parameter, value: str | None) -> dateti
 @sessions_dir_option
 @format_options
 @click.pass_context
-def command(
-    ctx: click.Context, names: tuple[str, ...], dry_run: bool, since: datetime | None
-) -> int:
+def command(ctx: click.Context, names: tuple[str, ...], dry_run: bool, since_us: int) -> int:
     """Keep other agents' transcripts as sessions here, for every reader of METRICS.json.
 
     Figures and names are kept, no prompts and no output. Importing again renews what has
@@ -86,9 +90,7 @@ def command(
     for it would count twice.
     """
     from m31a_metrics.catalog.importing import FAILED, import_transcripts
-    from m31a_metrics.tally import micros
 
-    since_us = 0 if since is None else micros(since)
     found = _found(names, since_us)
     config = settings(ctx)
     gc.disable()  # events are no rings; it would look at thousands again and again

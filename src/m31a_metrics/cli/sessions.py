@@ -2,49 +2,66 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from m31a_metrics.cli.options import (
+    Asked,
+    arranged,
+    asking,
+    by_option,
     emit,
     examples,
     format_options,
-    read,
+    limit_of,
+    row_options,
     sessions_dir_option,
+    slice_option,
     slice_options,
+    sort_of,
     wants_text,
 )
-from m31a_metrics.review.sessions import sessions
+from m31a_metrics.review.sessions import LATEST, PARTS, sessions, sessions_by, sorted_by
+from m31a_metrics.table import Table
 
-ROWS_ON_TERMINAL = 50
+SCREENFUL = 50
+"""A person who lists sessions is looking for one, and scrolls."""
 
 
 @click.command(
     epilog=examples(
-        ("m31 sessions", f"the latest {ROWS_ON_TERMINAL}; piped, all of them"),
-        ("m31 sessions --limit 5", "the latest five"),
-        ("m31 sessions --since 7d --json", "those of the last week, for a program"),
-        ("m31 sessions --csv > s.csv", "for a spreadsheet"),
+        ("m31 sessions", "the latest 50; piped, all of them"),
+        ("m31 sessions --sort cost --limit 5", "the five dearest"),
+        ("m31 sessions --text webshop", "search id, project, branch and model"),
+        ("m31 sessions --by week", "what each week adds up to"),
+        ("m31 sessions --since 7d --json", "those of the last 7 days, for a program"),
     )
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help=f"Show the latest N.  [default: {ROWS_ON_TERMINAL} on a terminal, else all]",
-)
-@click.option("--all", "everything", is_flag=True, help="Show all, on a terminal too.")
 @slice_options
+@slice_option("text", "TEXT", "Only with TEXT in id, project, branch, agent or model.")
+@by_option(PARTS, "sessions")
+@row_options
 @sessions_dir_option
 @format_options
 @click.pass_context
-def command(ctx: click.Context, limit: int | None, everything: bool) -> None:
-    """List the sessions, latest first: when, how long, calls, tokens, cost, heals."""
-    if everything and limit is not None:
-        raise click.UsageError("--all and --limit are two answers to one question: choose one.")
-    text = wants_text(ctx)
-    if limit is None and not everything and text and sys.stdout.isatty():
-        limit = ROWS_ON_TERMINAL
-    reading = read(ctx, None)
-    emit(ctx, [sessions(reading.sessions, limit, reading.facts, whole=not text)])
+def command(ctx: click.Context, by: str | None) -> None:
+    """List the sessions, latest first: whose, when, how long, calls, tokens, cost, heals."""
+    whole = not wants_text(ctx)
+    with asking(ctx, None) as asked:
+        if by is not None:
+            table = sessions_by(asked.answers.totals(asked.which, by), asked.scope, by, whole=whole)
+            tables = arranged(ctx, [table])
+        else:
+            tables = _listed(ctx, asked, whole)
+    emit(ctx, tables)
+
+
+def _listed(ctx: click.Context, asked: Asked, whole: bool) -> list[Table]:
+    """List sessions; of many, the index sorts and cuts, so that few need to be made rows of."""
+    wanted = sort_of(ctx)
+    field, descending = sorted_by(wanted) if wanted else (LATEST, True)
+    if field is None:
+        rows = asked.answers.sessions(asked.which)
+        return arranged(ctx, [sessions(rows, asked.scope, whole=whole)], SCREENFUL)
+    limit = limit_of(ctx, SCREENFUL)
+    rows = asked.answers.sessions(asked.which, sort=field, descending=descending, limit=limit)
+    return [sessions(rows, asked.scope, whole=whole)]

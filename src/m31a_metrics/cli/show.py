@@ -8,7 +8,7 @@ from m31a_metrics.cli.options import (
     emit,
     examples,
     format_options,
-    read,
+    read_session,
     session_argument,
     sessions_dir_option,
     wants_text,
@@ -36,8 +36,6 @@ def command(ctx: click.Context, name: str | None) -> None:
     Percentiles and models come from journals and transcripts; a session that M31A wrote
     has none and shows a dash there. Without ID it is the session with the latest event.
     """
-    reading = read(ctx, name or "last")
-    whole = not wants_text(ctx)
-    session = reading.sessions[0]
-    told = reading.summaries[0] if reading.summaries else None
-    emit(ctx, show(session, reading.detail, told, whole=whole))
+    one = read_session(ctx, name or "last")
+    told = one.record if one.is_transcript else None
+    emit(ctx, show(one.metrics, one.detail, told, whole=not wants_text(ctx)))

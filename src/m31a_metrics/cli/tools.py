@@ -5,35 +5,58 @@ from __future__ import annotations
 import click
 
 from m31a_metrics.cli.options import (
+    arranged,
+    asking,
+    by_option,
     emit,
     examples,
     format_options,
-    read,
+    row_options,
     session_argument,
     sessions_dir_option,
+    slice_option,
     slice_options,
+    wants_text,
 )
-from m31a_metrics.review.tools import tools
+from m31a_metrics.review.columns import TIMES
+from m31a_metrics.review.slices import before
+from m31a_metrics.review.tools import PARTS, tools
 
 
 @click.command(
     epilog=examples(
         ("m31 tools", "of all sessions"),
-        ("m31 tools --since 7d", "of the last week"),
+        ("m31 tools --since 7d", "of the last 7 days, and the trend"),
+        ("m31 tools --tool Bash --by week", "how one tool went, week by week"),
+        ("m31 tools --by project --sort fail_rate", "where tools fail most"),
         ("m31 tools last", "of the latest session"),
     )
 )
 @session_argument
 @slice_options
+@slice_option("tool", "NAME", "Only calls of this tool.")
+@by_option(PARTS, "tools")
+@row_options
 @sessions_dir_option
 @format_options
 @click.pass_context
-def command(ctx: click.Context, name: str | None) -> None:
-    """Which tools are slow or fail: calls, fail rate, total time, p50 to max.
+def command(ctx: click.Context, name: str | None, by: str | None) -> None:
+    """Which tools are slow or fail: calls, fail rate, total time, p50 to max, trend.
 
-    Percentiles come from journals, within 2 %, and across sessions they are those of all
-    calls together. A dash stands where only a METRICS.json is.
+    Percentiles are of all calls together, within 2 %, and of the tool's own time: a dash
+    stands where nobody told it apart from a person's wait. The trend, with --since, is
+    against the period before, just as long.
     """
-    reading = read(ctx, name, journals=True)
-    table = tools(reading.sessions, reading.durations, transcripts=bool(reading.summaries))
-    emit(ctx, [table])
+    part = by or "tool"
+    with asking(ctx, name) as asked:
+        earlier = None if part in TIMES else before(asked.which, asked.now)
+        table = tools(
+            asked.answers.tools(asked.which, part),
+            asked.scope,
+            asked.answers.tools(earlier[0], part) if earlier else (),
+            by=part,
+            tool=asked.which.tool,
+            compared=earlier[1] if earlier else "",
+            whole=not wants_text(ctx),
+        )
+    emit(ctx, arranged(ctx, [table]))

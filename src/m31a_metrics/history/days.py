@@ -1,19 +1,10 @@
-"""Days, weeks and months as text: which part of time a day belongs to, which months are whole."""
+"""Days and months as text: which months of a stretch of days are whole."""
 
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import date, timedelta
 
 from m31a_metrics.questions.tables import DAY, MONTH
-
-
-def part_of(key: str, day: str) -> str:
-    """The day, week (its Monday) or month that a day lies in; "" for an unknown day."""
-    if key == "week" and day:
-        monday = date.fromisoformat(day)
-        return (monday - timedelta(days=monday.weekday())).isoformat()
-    return day[:7] if key == "month" else day
 
 
 def stretches(first: str, last: str) -> list[tuple[str, str, str]]:

@@ -19,8 +19,9 @@ from m31a_metrics.answers import (
     Slice,
     ToolRow,
     TotalsRow,
+    part_of,
 )
-from m31a_metrics.history.days import part_of, stretches
+from m31a_metrics.history.days import stretches
 from m31a_metrics.questions import Chosen, Query, choose, only, texts
 from m31a_metrics.questions.tables import (
     DAY,

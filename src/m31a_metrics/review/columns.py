@@ -5,9 +5,26 @@ from m31a_metrics.table import Column, Unit
 SESSION = Column("session_id", "Session")
 AGENT = Column("agent", "Agent")
 PROJECT = Column("project", "Project")
-TOOL = Column("name", "Tool")
+TOOL = Column("tool", "Tool")
 PHASE = Column("phase", "Phase")
 MODEL = Column("model", "Model")
+DAY = Column("day", "Day")
+
+PARTS = {
+    "day": DAY,
+    "week": Column("week", "Week"),
+    "month": Column("month", "Month"),
+    "model": MODEL,
+    "phase": PHASE,
+    "project": PROJECT,
+    "agent": AGENT,
+    "tool": TOOL,
+    "session": SESSION,
+}
+"""The first column of a table by the part that `--by` cuts a question into."""
+
+TIMES = ("day", "week", "month")
+"""Parts that come in the order of time; of the others the greatest comes first."""
 
 STARTED = Column("started_at", "Started", Unit.TIME)
 UPDATED = Column("updated_at", "Last event", Unit.TIME)
@@ -19,17 +36,34 @@ FAILED = Column("fail_count", "Failed", Unit.COUNT)
 FAIL_RATE = Column("fail_rate", "Fail rate", Unit.SHARE)
 TOTAL_MS = Column("total_duration_ms", "Total", Unit.MS)
 AVG_MS = Column("avg_duration_ms", "Avg", Unit.MS)
+P95 = Column("p95_ms", "p95", Unit.MS)
 TIME_SHARE = Column("duration_share", "Share of time", Unit.BAR)
 
 LLM_CALLS = Column("interaction_count", "LLM calls", Unit.COUNT)
 PROMPT = Column("prompt_tokens", "Prompt", Unit.TOKENS)
 COMPLETION = Column("completion_tokens", "Completion", Unit.TOKENS)
 TOKENS = Column("total_tokens", "Tokens", Unit.TOKENS)
+CACHE_READ = Column("cache_read_tokens", "Cache read", Unit.TOKENS)
+CACHE_WRITE_5M = Column("cache_write_5m_tokens", "Cache write 5m", Unit.TOKENS)
+CACHE_WRITE_1H = Column("cache_write_1h_tokens", "Cache write 1h", Unit.TOKENS)
 UNPRICED = Column("unpriced_tokens", "Unpriced", Unit.TOKENS)
+SUBAGENTS = Column("subagent_tokens", "Subagents' tokens", Unit.TOKENS)
 COST = Column("cost_usd", "Cost", Unit.USD)
 COST_SHARE = Column("cost_share", "Share of cost", Unit.BAR)
 
 HEALS = Column("heal_trigger_count", "Heals", Unit.COUNT)
+HEALS_PASSED = Column("heal_success_count", "Passed", Unit.COUNT)
+HEALS_FAILED = Column("heal_fail_count", "Failed", Unit.COUNT)
+HEAL_RATE = Column("heal_rate", "Heal rate", Unit.SHARE)
+HEAL_LOOPS = Column("heal_loop_count", "Loops", Unit.COUNT)
+HEAL_MS = Column("heal_duration_ms", "Heal time", Unit.MS)
 BISECTS = Column("bisect_trigger_count", "Bisects", Unit.COUNT)
+
+TURNS = Column("user_turn_count", "User turns", Unit.COUNT)
+COMPACTIONS = Column("compaction_count", "Compactions", Unit.COUNT)
+UNPAIRED = Column("unpaired_count", "Calls without result", Unit.COUNT)
+VERSION = Column("version", "Version")
+BRANCH = Column("branch", "Branch")
+MODELS = Column("models", "Models")
 
 UNIT = Column("unit", "Unit", Unit.UNIT)

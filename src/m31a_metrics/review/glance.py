@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 
-from m31a_metrics.model import SessionMetrics, ToolMetric
+from m31a_metrics.answers import LLMRow, SessionRow, ToolRow, TotalsRow
 from m31a_metrics.review import columns
-from m31a_metrics.review.sessions import NO_FACTS, session_table
-from m31a_metrics.review.sums import known_cost_usd, ratio, tool_sums, totals
+from m31a_metrics.review.sessions import session_table
+from m31a_metrics.review.sums import heal_rate, known_usd, ms, ratio, usd
 from m31a_metrics.review.words import NOTHING_YET, unpriced
 from m31a_metrics.table import Cell, Column, Table, Unit
-from m31a_metrics.transcript import Facts
 
 LAST_SESSIONS = 5
 TOP_TOOLS = 5
@@ -25,10 +24,12 @@ TOTALS = [
     columns.TOKENS,
     columns.COST,
     columns.HEALS,
+    columns.HEAL_RATE,
     Column("cost_by_day_usd", "Cost by day", Unit.SPARK),
 ]
 SLOWEST = [
     columns.TOOL,
+    columns.P95,
     columns.AVG_MS,
     columns.CALLS,
     columns.TOTAL_MS,
@@ -42,112 +43,104 @@ FAILING = [
 ]
 
 
+def first_day(today: str) -> str:
+    """Give the first of the last DAYS days, of which `today` is one."""
+    return (date.fromisoformat(today) - timedelta(days=DAYS - 1)).isoformat()
+
+
 def glance(
-    sessions: Sequence[SessionMetrics],
-    now: datetime,
-    facts: Mapping[str, Facts] = NO_FACTS,
+    last: Sequence[SessionRow],
+    periods: Sequence[TotalsRow],
+    days: Sequence[LLMRow],
+    tools: Sequence[ToolRow],
+    today: str,
     *,
     whole: bool = False,
 ) -> list[Table]:
-    """Show sessions (latest first) at the time `now`, whose time zone decides what a day is.
+    """Show the `last` sessions and three `periods`: today, the last DAYS days, all.
 
-    `facts` tell, by session id, whose transcript a session is. `whole` adds the columns
-    that a terminal has no room for.
+    `days` are LLM use by day of the last DAYS days, `tools` those of these days, or of all
+    sessions where these have none. `whole` adds the columns that a terminal has no room for.
     """
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    first_day = today - timedelta(days=DAYS - 1)
-    recent = [session for session in sessions if session.updated_at >= first_day]
-    last = session_table("Last sessions", sessions, LAST_SESSIONS, facts, whole=whole)
-    last.empty = NOTHING_YET
-    return [last, _totals(sessions, recent, today), *_tools(sessions, recent)]
+    table = session_table("Last sessions", last[:LAST_SESSIONS], whole=whole)
+    table.empty = NOTHING_YET
+    return [table, _totals(periods, days, today), *_tools(tools, periods)]
 
 
-def _totals(
-    sessions: Sequence[SessionMetrics], recent: Sequence[SessionMetrics], today: datetime
-) -> Table:
-    if not sessions:
-        return Table("Totals", TOTALS)  # the table of sessions says why
-    since_midnight = [session for session in recent if session.updated_at >= today]
-    table = Table(
-        "Totals",
-        TOTALS,
-        [
-            _total_row("today", since_midnight, []),
-            _total_row(f"last {DAYS} days", recent, _cost_by_day_usd(recent, today)),
-            _total_row("all", sessions, []),
-        ],
-        notes=["A session counts on the day of its last event."],
-    )
-    table.notes += unpriced(totals(sessions).unpriced_tokens)
+def _totals(periods: Sequence[TotalsRow], days: Sequence[LLMRow], today: str) -> Table:
+    table = Table("Totals", TOTALS)
+    _, _, everything = periods
+    if not everything.session_count:
+        return table  # the table of sessions says why
+    names = ("today", f"last {DAYS} days", "all")
+    sparks: tuple[list[float], ...] = ([], _cost_by_day_usd(days, today), [])
+    for name, row, spark in zip(names, periods, sparks, strict=True):
+        table.rows.append(
+            (
+                name,
+                row.session_count,
+                row.call_count,
+                row.fail_count,
+                row.total_tokens,
+                known_usd(row.cost_nano, row.unpriced_tokens),
+                row.heal_trigger_count,
+                heal_rate(row.heal_success_count, row.heal_fail_count),
+                spark,
+            )
+        )
+    table.notes = unpriced(everything.unpriced_tokens)
     return table
 
 
-def _total_row(
-    period: str, sessions: Sequence[SessionMetrics], cost_by_day_usd: list[float]
-) -> tuple[Cell, ...]:
-    sums = totals(sessions)
+def _cost_by_day_usd(days: Sequence[LLMRow], today: str) -> list[float]:
+    """Give the cost of each of the last days, oldest first; days to come count as today."""
+    cost_nano = dict.fromkeys(_days_to(today), 0)
+    for row in days:
+        day = min(row.key, today)
+        if day in cost_nano:
+            cost_nano[day] += row.cost_nano
+    return [usd(nano) for nano in cost_nano.values()]
+
+
+def _days_to(today: str) -> list[str]:
+    last = date.fromisoformat(today)
+    return [(last - timedelta(days=ago)).isoformat() for ago in range(DAYS - 1, -1, -1)]
+
+
+def _tools(rows: Sequence[ToolRow], periods: Sequence[TotalsRow]) -> list[Table]:
+    slowest, failing = Table("Slowest tools", SLOWEST), Table("Most failing tools", FAILING)
+    _, week, everything = periods
+    if not everything.session_count:
+        return [slowest, failing]
+    whole_us = sum(row.duration_us for row in rows)
+    slowest.empty = "No tool calls. Record one: `m31 run -- COMMAND`."
+    slowest.rows = [_slow_row(row, whole_us) for row in sorted(rows, key=_by_slowness)[:TOP_TOOLS]]
+    failing.empty = "None failed."
+    failing.rows = [
+        (row.key, row.fail_count, row.call_count, ratio(row.fail_count, row.call_count))
+        for row in sorted((row for row in rows if row.fail_count), key=_by_failures)[:TOP_TOOLS]
+    ]
+    of = f"Of the last {DAYS} days." if week.call_count else "Of all sessions."
+    failing.notes = [f"{of} More: `m31 tools --since 7d`, `m31 errors`, `m31 heals`."]
+    return [slowest, failing]
+
+
+def _slow_row(row: ToolRow, whole_us: int) -> tuple[Cell, ...]:
     return (
-        period,
-        sums.session_count,
-        sums.call_count,
-        sums.fail_count,
-        sums.total_tokens,
-        known_cost_usd(sums.cost, sums.unpriced_tokens),
-        sums.heal_trigger_count,
-        cost_by_day_usd,
+        row.key,
+        row.ran.quantile(0.95),
+        ratio(ms(row.duration_us), row.call_count),
+        row.call_count,
+        ms(row.duration_us),
+        ratio(row.duration_us, whole_us),
     )
 
 
-def _cost_by_day_usd(recent: Sequence[SessionMetrics], today: datetime) -> list[float]:
-    """Sum the cost of each of the last days, oldest first."""
-    by_day = [0.0] * DAYS
-    for session in recent:
-        days_ago = max(0, -((session.updated_at - today) // timedelta(days=1)))
-        by_day[DAYS - 1 - min(days_ago, DAYS - 1)] += totals((session,)).cost
-    return by_day
+def _by_slowness(row: ToolRow) -> tuple[bool, float, float]:
+    # An average may hold a person's wait; p95 is of the tool's own time.
+    p95_ms = row.ran.quantile(0.95)
+    return p95_ms is None, -(p95_ms or 0), -(ratio(row.duration_us, row.call_count) or 0)
 
 
-def _tools(sessions: Sequence[SessionMetrics], recent: Sequence[SessionMetrics]) -> list[Table]:
-    if not sessions:
-        return [Table("Slowest tools", SLOWEST), Table("Most failing tools", FAILING)]
-    metrics = tool_sums(recent or sessions)
-    period = f"Of the last {DAYS} days." if recent else "Of all sessions."
-    whole_ms = sum(metric.total_duration_ms for metric in metrics)
-    slowest = sorted(metrics, key=lambda metric: -metric.avg_duration_ms)[:TOP_TOOLS]
-    failing = sorted((one for one in metrics if one.fail_count), key=_by_failures)[:TOP_TOOLS]
-    return [
-        Table(
-            "Slowest tools",
-            SLOWEST,
-            [
-                (
-                    metric.name,
-                    metric.avg_duration_ms,
-                    metric.call_count,
-                    metric.total_duration_ms,
-                    ratio(metric.total_duration_ms, whole_ms),
-                )
-                for metric in slowest
-            ],
-            "No tool calls. Record one: `m31 run -- COMMAND`.",
-        ),
-        Table(
-            "Most failing tools",
-            FAILING,
-            [
-                (
-                    metric.name,
-                    metric.fail_count,
-                    metric.call_count,
-                    ratio(metric.fail_count, metric.call_count),
-                )
-                for metric in failing
-            ],
-            "None failed.",
-            [f"{period} All tools, with percentiles: `m31 tools`."],
-        ),
-    ]
-
-
-def _by_failures(metric: ToolMetric) -> tuple[int, int]:
-    return -metric.fail_count, metric.call_count
+def _by_failures(row: ToolRow) -> tuple[int, int]:
+    return -row.fail_count, row.call_count

@@ -17,7 +17,8 @@ from m31a_metrics.answers import Slice
 HOW = "7d (the last 7 days with today), 12h, 2026-06-20, 2026-W25, 2026-06 or 2026-06-20T14:30"
 """How a bound of time is written."""
 
-_AGO = re.compile(r"(\d{1,9})([mhdw])")
+_AGO = re.compile(r"(\d+)([mhdw])")
+_AGO_MAX = 10**9  # hours, which all calendars are shorter than
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -29,6 +30,13 @@ class Bound(Struct, frozen=True):
 
     day: str
     at_us: int | None = None
+
+    @property
+    def begins_us(self) -> int:
+        """The moment itself, or that in which the day begins where the person is."""
+        if self.at_us is not None:
+            return self.at_us
+        return _moment(datetime.fromisoformat(self.day).astimezone()).at_us or 0
 
 
 def since(text: str, now: datetime) -> Bound:
@@ -66,21 +74,11 @@ def previous(which: Slice, now: datetime) -> Slice | None:
     )
 
 
-def part_of(day: str, part: str) -> str:
-    """Name the `day`, `week` or `month` that a day lies in."""
-    if part == "month":
-        return day[:7]
-    if part == "week":
-        year, week, _ = date.fromisoformat(day).isocalendar()
-        return f"{year:04d}-W{week:02d}"
-    return day
-
-
 def _bound(text: str, now: datetime, *, last: bool) -> Bound:
     try:
         ago = _AGO.fullmatch(text)
         if ago:
-            return _ago(int(ago[1]), ago[2], now, last=last)
+            return _ago(min(int(ago[1]), _AGO_MAX), ago[2], now, last=last)
         first, end = _span(text)
         if first is not None:
             return Bound((end if last else first).isoformat())

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
+from m31a_metrics.answers import TotalsRow
 from m31a_metrics.model import SessionDetail, SessionMetrics
+from m31a_metrics.record import SessionRecord
 from m31a_metrics.review import columns
 from m31a_metrics.review.cost import cost
-from m31a_metrics.review.phases import phases
+from m31a_metrics.review.names import RECORDED
+from m31a_metrics.review.order import known_only
+from m31a_metrics.review.phases import SHOWN, healing, phase_table
+from m31a_metrics.review.rows import llm_rows, model_rows, phase_rows, session_row, tool_rows
 from m31a_metrics.review.sessions import session_table
 from m31a_metrics.review.sums import ratio
-from m31a_metrics.review.tools import tools
+from m31a_metrics.review.tools import OPTIONAL, timed_notes, tool_table
+from m31a_metrics.review.words import Scope
 from m31a_metrics.table import Cell, Column, Table, Unit
-from m31a_metrics.transcript import Facts
 
 TRANSCRIPT = [
     columns.AGENT,
-    Column("version", "Version"),
+    columns.VERSION,
     Column("native_id", "Session id"),
     columns.PROJECT,
-    Column("branch", "Branch"),
-    Column("models", "Models"),
+    columns.BRANCH,
+    columns.MODELS,
     Column("parent_id", "Forked from"),
-    Column("user_turn_count", "User turns", Unit.COUNT),
-    Column("compaction_count", "Compactions", Unit.COUNT),
-    Column("subagent_tokens", "Subagents' tokens", Unit.TOKENS),
-    Column("unpaired_count", "Calls without result", Unit.COUNT),
+    columns.TURNS,
+    columns.COMPACTIONS,
+    columns.SUBAGENTS,
+    columns.UNPAIRED,
 ]
 LINES = [Column("fact", "Fact"), Column("value", "Value")]
 """The same for people: a path is longer than a column may be."""
@@ -37,39 +40,10 @@ STRATEGIES = [
 ]
 
 
-class Told(Protocol):
-    """What the transcript of another agent tells of a session."""
-
-    @property
-    def facts(self) -> Facts:
-        """Who, which version, where."""
-        ...
-
-    @property
-    def user_turns(self) -> int:
-        """How often a person said something."""
-        ...
-
-    @property
-    def compactions(self) -> int:
-        """How often the context was compacted."""
-        ...
-
-    @property
-    def subagent_tokens(self) -> int:
-        """Tokens of subagents, which are among the session's."""
-        ...
-
-    @property
-    def unpaired_count(self) -> int:
-        """Tool calls whose result was never seen."""
-        ...
-
-
 def show(
     metrics: SessionMetrics,
     detail: SessionDetail,
-    told: Told | None = None,
+    told: SessionRecord | None = None,
     *,
     whole: bool = False,
 ) -> list[Table]:
@@ -79,34 +53,46 @@ def show(
     tells, if it is another agent's. `whole` adds the columns that a terminal has no room
     for. The titles are the same for every session, because they are the keys of the JSON.
     """
-    one = [metrics]
-    facts = {} if told is None else {metrics.session_id: told.facts}
-    head = session_table("Session", one, None, facts, whole=whole)
-    in_phases, healing = phases(one)
-    of_tools = tools(one, detail.durations, transcripts=told is not None)
-    of_tools.title, in_phases.notes = "Tools", []  # whose they are, the head says
-    by_phase, by_model, _ = cost(one, detail.models)
-    tables = [in_phases, healing, of_tools, by_phase, by_model, _strategies(metrics)]
-    return [head, _transcript(metrics, told, whole), *tables]
+    agent, project = (told.agent, told.project) if told else (RECORDED, "")
+    row = session_row(metrics, agent, project)
+    lasted_us = max(row.updated_us - row.started_us, 0) if row.started_us else 0
+    scope = Scope(TotalsRow(session_count=1, lasted_us=lasted_us), metrics.session_id)
+    head = session_table("Session", [row], whole=whole)
+    of_phases = phase_rows(metrics)
+    rows = tool_rows(metrics, detail)
+    ran = {one.name: one for one in detail.durations}
+    of_tools = tool_table(rows, ran, scope)
+    of_tools.notes = timed_notes(rows, ran)
+    by_phase, by_model, _ = cost(
+        llm_rows(metrics), model_rows(metrics, detail), (), scope, caches=False, whole=whole
+    )
+    tables = [
+        phase_table(of_phases, SHOWN, scope),
+        healing(of_phases),
+        of_tools if whole else known_only(of_tools, OPTIONAL),
+        by_phase,
+        by_model,
+        _strategies(metrics),
+    ]
+    return [head, _transcript(told, whole), *tables]
 
 
-def _transcript(metrics: SessionMetrics, told: Told | None, whole: bool) -> Table:
+def _transcript(told: SessionRecord | None, whole: bool) -> Table:
     """Show who ran where: a row for programs, for people a line per thing that is known."""
     table = Table("Transcript", TRANSCRIPT if whole else LINES)
     if told is None:
         return table
-    facts = told.facts
     row: tuple[Cell, ...] = (
-        facts.agent,
-        facts.version or None,
-        metrics.session_id,
-        facts.project or None,
-        facts.branch or None,
-        ", ".join(facts.models) or None,
-        facts.parent_id or None,
-        told.user_turns,
-        told.compactions,
-        told.subagent_tokens,
+        told.agent,
+        told.version or None,
+        told.native_id,
+        told.project or None,
+        told.branch or None,
+        ", ".join(told.models) or None,
+        told.parent_id or None,
+        told.user_turn_count,
+        told.compaction_count,
+        sum(llm.subagent_tokens for llm in told.llms),
         told.unpaired_count,
     )
     if whole:

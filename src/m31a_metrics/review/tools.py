@@ -1,93 +1,181 @@
-"""Which tools are slow or fail."""
+"""Which tools are slow or fail: by tool, or all calls (or one tool's) by day, phase, project."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
-from m31a_metrics.model import SessionMetrics, ToolDurations, ToolMetric
+from m31a_metrics.answers import ToolRow
+from m31a_metrics.model import ToolDurations
 from m31a_metrics.review import columns
-from m31a_metrics.review.sums import ratio, tool_sums
-from m31a_metrics.review.words import empty, scope
+from m31a_metrics.review.names import named
+from m31a_metrics.review.order import known_only
+from m31a_metrics.review.sums import change, difference, ms, ratio
+from m31a_metrics.review.words import Scope
 from m31a_metrics.table import Cell, Column, Table, Unit
 
-COLUMNS = [
-    columns.TOOL,
+PARTS = ("tool", "day", "week", "month", "phase", "project", "agent", "session")
+"""What calls can be cut into."""
+
+WAITED = Column("wait_ms", "Waited", Unit.MS)
+SESSION_SHARE = Column("session_share", "Share of sessions' time", Unit.SHARE)
+CHANGES = [
+    Column("p95_change", "p95 trend", Unit.CHANGE),
+    Column("fail_rate_change", "Fail rate trend", Unit.CHANGE),
+    Column("call_change", "Calls trend", Unit.CHANGE),
+]
+FIGURES = [
     columns.CALLS,
     columns.FAIL_RATE,
+    Column("p50_ms", "p50", Unit.MS),
+    columns.P95,
+    CHANGES[0],
+    Column("max_ms", "Max", Unit.MS),
     columns.TOTAL_MS,
     columns.TIME_SHARE,
-    Column("p50_ms", "p50", Unit.MS),
-    Column("p95_ms", "p95", Unit.MS),
+    *CHANGES[1:],
     Column("p99_ms", "p99", Unit.MS),
-    Column("max_ms", "Max", Unit.MS),
+    WAITED,
+    SESSION_SHARE,
     columns.AVG_MS,
     columns.FAILED,
-    Column("wait_ms", "Waited", Unit.MS),
+    columns.SESSIONS,
 ]
 
-ELAPSED_ONLY = (
-    "The time of the others may hold a person's wait, which a transcript does not always tell "
-    "apart, or they have no journal: they count in Total and Avg only."
+OPTIONAL = [*CHANGES, WAITED, SESSION_SHARE]
+"""Columns that people see only where a row knows something of them."""
+
+ONLY_SUMS = (
+    "Of the others only a sum is known, or the time that passed, which may hold a person's "
+    "wait: they count in Total and Avg alone."
+)
+
+
+NO_PERCENTILES = (
+    "No percentiles: METRICS.json without a journal holds sums, and in a transcript the time "
+    "that passed may hold a person's wait."
 )
 
 
 def tools(
-    sessions: Sequence[SessionMetrics],
-    durations: Sequence[ToolDurations],
+    rows: Sequence[ToolRow],
+    scope: Scope,
+    before: Sequence[ToolRow] = (),
     *,
-    transcripts: bool = False,
+    by: str = "tool",
+    tool: str = "",
+    compared: str = "",
+    whole: bool = False,
 ) -> Table:
-    """Show the tools of sessions, the most time first.
+    """Show calls by part, the most time first, days in their order.
 
-    `durations` come from the journals; a tool that is not among them gets dashes.
-    `transcripts` says that other agents' sessions are among these.
+    `before` are the rows of the period before, for the trend, and `compared` says which
+    that is; a part of time is compared with the one before it. `tool` is the one that the
+    rows are of, if of one. `whole` keeps columns of which no row knows anything.
     """
-    metrics = sorted(tool_sums(sessions), key=_by_time)
-    known = {one.name: one for one in durations}
-    whole_ms = sum(metric.total_duration_ms for metric in metrics)
+    ran = {row.key: one for row in rows if (one := durations(row)) is not None}
+    if by in columns.TIMES:
+        rows = sorted(rows, key=lambda row: row.key)
+        earlier = {row.key: one for one, row in pairwise(rows)}
+    else:
+        rows = sorted(rows, key=_by_time)
+        earlier = {row.key: row for row in before}
+    table = tool_table(rows, ran, scope, by=by, earlier=earlier, whole=whole)
+    what = tool or "Tools"
+    table.title = f"{what} of {scope}" if by == "tool" else f"{what} by {by}"
+    table.notes = [*timed_notes(rows, ran), *_trend(by, earlier, compared)]
+    if rows and by != "tool":
+        table.notes.insert(0, f"Of {scope}.")
+    if not rows:
+        table.title = what
+    return table if whole else known_only(table, OPTIONAL)
+
+
+def tool_table(
+    rows: Sequence[ToolRow],
+    ran: Mapping[str, ToolDurations],
+    scope: Scope,
+    *,
+    by: str = "tool",
+    earlier: Mapping[str, ToolRow] | None = None,
+    whole: bool = False,
+) -> Table:
+    """Make the table of these rows in their order; `ran` are the percentiles by key."""
+    sums = sum(row.duration_us for row in rows), scope.totals.lasted_us
+    names = named(by, rows, whole=whole)
+    earlier = earlier or {}
     return Table(
-        f"Tools of {scope(sessions)}" if sessions else "Tools",
-        COLUMNS,
-        [_row(metric, known.get(metric.name), whole_ms) for metric in metrics],
-        empty("tool calls", "Record one: `m31 run -- COMMAND`.", sessions),
-        _notes(metrics, known, transcripts),
+        "Tools",
+        [columns.PARTS[by], *FIGURES],
+        [
+            (names[row.key], *_cells(row, ran.get(row.key), earlier.get(row.key), sums))
+            for row in rows
+        ],
+        scope.lacks("tool calls", "Record one: `m31 run -- COMMAND`."),
     )
 
 
-def _by_time(metric: ToolMetric) -> tuple[int, int]:
-    return -metric.total_duration_ms, -metric.call_count
+def durations(row: ToolRow) -> ToolDurations | None:
+    """Finish the percentiles of a row, within 2 %; None where no duration is the tool's own."""
+    p50, p95, p99 = (row.ran.quantile(q) for q in (0.5, 0.95, 0.99))
+    if p50 is None or p95 is None or p99 is None:
+        return None
+    return ToolDurations(row.key, row.ran.count, p50, p95, p99, row.ran.max_ms, ms(row.wait_us))
 
 
-def _row(metric: ToolMetric, durations: ToolDurations | None, whole_ms: int) -> tuple[Cell, ...]:
-    ran: tuple[Cell, ...] = (None, None, None, None)
-    if durations is not None:
-        ran = (durations.p50_ms, durations.p95_ms, durations.p99_ms, durations.max_ms)
+def _by_time(row: ToolRow) -> tuple[int, int, str]:
+    return -row.duration_us, -row.call_count, row.key
+
+
+def _cells(
+    row: ToolRow,
+    ran: ToolDurations | None,
+    before: ToolRow | None,
+    sums: tuple[int, int],
+) -> tuple[Cell, ...]:
+    """Make the cells of FIGURES; `sums` are the time of all rows, and of the sessions."""
+    whole_us, lasted_us = sums
+    fail_rate = ratio(row.fail_count, row.call_count)
+    changes: tuple[Cell, ...] = (None, None, None)
+    if before is not None:
+        changes = (
+            change(ran.p95_ms if ran else None, before.ran.quantile(0.95)),
+            difference(fail_rate, ratio(before.fail_count, before.call_count)),
+            change(row.call_count, before.call_count),
+        )
+    timed: tuple[Cell, ...] = (None, None, None, None)
+    if ran is not None:
+        timed = (ran.p50_ms, ran.p95_ms, ran.max_ms, ran.p99_ms)
     return (
-        metric.name,
-        metric.call_count,
-        ratio(metric.fail_count, metric.call_count),
-        metric.total_duration_ms,
-        ratio(metric.total_duration_ms, whole_ms),
-        *ran,
-        ratio(metric.total_duration_ms, metric.call_count),
-        metric.fail_count,
-        (durations.wait_ms or None) if durations is not None else None,
+        row.call_count,
+        fail_rate,
+        *timed[:2],
+        changes[0],
+        timed[2],
+        ms(row.duration_us),
+        ratio(row.duration_us, whole_us),
+        *changes[1:],
+        timed[3],
+        ms(row.wait_us) if row.wait_us else None,
+        ratio(row.duration_us, lasted_us),
+        ratio(ms(row.duration_us), row.call_count),
+        row.fail_count,
+        row.session_count,
     )
 
 
-def _notes(
-    metrics: Sequence[ToolMetric], known: dict[str, ToolDurations], transcripts: bool
-) -> list[str]:
-    call_count = sum(metric.call_count for metric in metrics)
-    timed_count = sum(known[metric.name].count for metric in metrics if metric.name in known)
+def timed_notes(rows: Sequence[ToolRow], ran: Mapping[str, ToolDurations]) -> list[str]:
+    """Say of how many calls the percentiles are, where that is not all."""
+    call_count = sum(row.call_count for row in rows)
+    timed_count = sum(one.count for one in ran.values())
     if timed_count >= call_count:
         return []
-    if transcripts:
-        return [
-            f"p50 to max are of {timed_count:,} of the {call_count:,} calls.",
-            ELAPSED_ONLY,
-        ]
     if not timed_count:
-        return ["No percentiles: they need a journal, and METRICS.json alone holds sums."]
-    timed = f"p50 to max are of {timed_count:,} of the {call_count:,} calls"
-    return [f"{timed}; of the others only the sum is known."]
+        return [NO_PERCENTILES]
+    return [f"p50 to max are of {timed_count:,} of the {call_count:,} calls. {ONLY_SUMS}"]
+
+
+def _trend(by: str, earlier: Mapping[str, ToolRow], compared: str) -> list[str]:
+    if by in columns.TIMES:
+        return [f"Trends: against the {by} before in this table."] if earlier else []
+    return [f"Trends: against {compared}; of a rate, the difference."] if earlier else []

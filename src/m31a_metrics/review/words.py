@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from m31a_metrics.model import ModelMetric, SessionMetrics
+from msgspec import Struct, field
+
+from m31a_metrics.answers import LLMRow, TotalsRow
 
 NOTHING_YET = (
     "Nothing is recorded here yet. Record a command: `m31 run -- COMMAND`, "
@@ -12,35 +14,54 @@ NOTHING_YET = (
 )
 
 
-def scope(sessions: Sequence[SessionMetrics]) -> str:
-    """Say of which sessions a table speaks."""
-    if len(sessions) == 1:
-        return f"session {sessions[0].session_id}"
-    return f"{len(sessions):,} sessions"
+class Scope(Struct):
+    """Of what a table speaks: the sums of a slice, or the one session of that id."""
+
+    totals: TotalsRow = field(default_factory=TotalsRow)
+    session_id: str = ""
+
+    def __str__(self) -> str:
+        """Say it: `session 3f2a91c0`, or `12 sessions`."""
+        if self.session_id:
+            return f"session {self.session_id}"
+        return counted(self.totals.session_count, "session")
+
+    def lacks(self, what: str, how: str) -> str:
+        """Say why a table has no rows, and `how` they would come to be."""
+        if self.session_id:
+            return f"Session {self.session_id} has no {what}. {how}"
+        count = self.totals.session_count
+        if not count:
+            return NOTHING_YET
+        return f"The {self} {'has' if count == 1 else 'have'} no {what}. {how}"
 
 
-def empty(what: str, how: str, sessions: Sequence[SessionMetrics]) -> str:
-    """Say why a table has no rows, and `how` they would come to be."""
-    if not sessions:
-        return NOTHING_YET
-    if len(sessions) == 1:
-        return f"Session {sessions[0].session_id} has no {what}. {how}"
-    return f"The {len(sessions):,} sessions have no {what}. {how}"
+def counted(number: int, what: str) -> str:
+    """Say how many there are: `1 call`, `12 calls`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def unpriced(tokens: int, models: Iterable[ModelMetric] = ()) -> list[str]:
-    """Say that a cost is not all of it, where it is not, and of which models the rest is."""
+def unpriced(tokens: int, models: Iterable[LLMRow] = ()) -> list[str]:
+    """Say that a cost is not all of it, where it is not, and of which `models` the rest is.
+
+    These are rows by model.
+    """
     if not tokens:
         return []
     said = f"{tokens:,} tokens are unpriced (nobody gave their cost), so cost leaves them out."
     named = sorted(
-        (model for model in models if model.unpriced_tokens and model.model),
-        key=lambda model: -model.unpriced_tokens,
+        (row for row in models if row.unpriced_tokens and row.key),
+        key=lambda row: -row.unpriced_tokens,
     )
     if not named:
         return [said]
-    parts = [f"{model.model} ({model.unpriced_tokens:,})" for model in named]
-    rest = tokens - sum(model.unpriced_tokens for model in named)
+    parts = [f"{row.key} ({row.unpriced_tokens:,})" for row in named]
+    rest = tokens - sum(row.unpriced_tokens for row in named)
     if rest > 0:
         parts.append(f"models that nobody named ({rest:,})")
     return [said, f"Unpriced: {', '.join(parts)}."]
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words as people do: `day, week or month`."""
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -1,8 +1,9 @@
 """A Table made to fit a width: which columns stay, how wide they are, what is cut.
 
 Figures are never cut. First heads are broken over lines, then names are cut, then
-columns go: bars and sparklines first, because a figure beside them says the same, then
-from the right. The first column always stays.
+columns go: bars and sparklines, because a figure beside them says the same; where that is
+not enough, from the right, and then a bar is worth as much as a figure, as long as there
+are a few of these. The first column always stays.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 from msgspec import Struct
 
 from m31a_metrics.table import Table, Unit
-from m31a_metrics.views.names import cut, width_of, wrap
+from m31a_metrics.views.names import cut, cut_middle, width_of, wrap
 from m31a_metrics.views.numbers import head_of, is_number, text_of
 
 GAP = 2
 
 _ROOMY_NAME = 24  # below this a name is worth more than a bar
+_FIGURES_BESIDE_A_BAR = 4
 _FIRST_NAME = 16
 _OTHER_NAME = 10
 
@@ -68,7 +70,7 @@ def fit(table: Table, width: int | None) -> Grid:
     _widen(kept, width)
     for column in kept:
         if column.unit is Unit.TEXT and column.width < column.body_width:
-            column.cells = [cut(cell, column.width) for cell in column.cells]
+            column.cells = _shortened(column.cells, column.width)
     indexes = {column.index for column in kept}
     return Grid(kept, [column.head for column in columns if column.index not in indexes])
 
@@ -82,14 +84,43 @@ def _column(table: Table, index: int) -> GridColumn:
 
 
 def _that_fit(columns: list[GridColumn], width: int) -> list[GridColumn]:
+    plain = [column for column in columns if not _is_picture(column)]
+    if _least(plain, _FIRST_NAME, _OTHER_NAME) > width:
+        kept = _from_the_left(columns, width)
+        if sum(not _is_picture(column) for column in kept) >= _FIGURES_BESIDE_A_BAR:
+            return kept
+        return _from_the_left(plain, width)
     kept = list(columns)
     for column in reversed(columns):
-        pictured = column.unit in (Unit.BAR, Unit.SPARK)
-        if pictured and column.index and _least(kept, _ROOMY_NAME, _ROOMY_NAME) > width:
+        if _is_picture(column) and _least(kept, _ROOMY_NAME, _ROOMY_NAME) > width:
             kept.remove(column)
-    while len(kept) > 1 and _least(kept, _FIRST_NAME, _OTHER_NAME) > width:
+    return kept
+
+
+def _is_picture(column: GridColumn) -> bool:
+    return column.index > 0 and column.unit in (Unit.BAR, Unit.SPARK)
+
+
+def _from_the_left(columns: list[GridColumn], width: int) -> list[GridColumn]:
+    kept = list(columns)
+    while len(kept) > 1:
+        first = _ROOMY_NAME if any(map(_is_picture, kept)) else _FIRST_NAME
+        if _least(kept, first, _OTHER_NAME) <= width:
+            break
         kept.pop()
     return kept
+
+
+def _shortened(cells: list[str], width: int) -> list[str]:
+    """Cut cells to a width: at the end, or in the middle where they would look the same."""
+    short = [cut(cell, width) for cell in cells]
+    by_look: dict[str, set[str]] = {}
+    for look, cell in zip(short, cells, strict=True):
+        by_look.setdefault(look, set()).add(cell)
+    return [
+        look if len(by_look[look]) == 1 else cut_middle(cell, width)
+        for look, cell in zip(short, cells, strict=True)
+    ]
 
 
 def _least(columns: list[GridColumn], first: int, other: int) -> int:

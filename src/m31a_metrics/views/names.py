@@ -62,6 +62,16 @@ def cut(text: str, width: int) -> str:
     return text[: sum(end < width for end in ends)].rstrip() + "…"
 
 
+def cut_middle(text: str, width: int) -> str:
+    """Shorten cleaned text to `width` cells, keeping its beginning and its end."""
+    if width_of(text) <= width or width < 3:
+        return cut(text, width)
+    tail_width = (width - 1) // 2
+    ends = list(accumulate(map(_cells, reversed(text))))
+    tail = text[len(text) - sum(end <= tail_width for end in ends) :]
+    return cut(text, width - width_of(tail)) + tail
+
+
 def pad(text: str, width: int, right: bool) -> str:
     """Fill cleaned text with spaces up to `width` cells; `right` puts them before it."""
     if text.isascii():

@@ -129,7 +129,7 @@ def test_tools_show_their_latest_calls() -> None:
     """The most time first; the sparkline is a cell; without a journal there are dashes."""
     metrics, detail = work()
     bash, read = records(live.tools(metrics, detail))
-    assert (bash["name"], bash["call_count"], bash["fail_rate"]) == ("Bash", 2, 0.5)
+    assert (bash["tool"], bash["call_count"], bash["fail_rate"]) == ("Bash", 2, 0.5)
     assert bash["recent_ms"] == [2_000, 1_000]
     assert bash["p95_ms"] == 2_000
     assert read["duration_share"] == pytest.approx(5 / 3_005)
@@ -176,7 +176,7 @@ def test_one_tool_and_one_phase() -> None:
     """What is known of one alone, and its own events; a name that is not there says so."""
     metrics, detail = work()
     facts, calls = live.of_tool("Bash", metrics, detail)
-    assert column(facts, "name") == ["Bash"]
+    assert column(facts, "tool") == ["Bash"]
     assert column(calls, "duration_ms") == [1_000, 2_000]
     phase, spent, happened = live.of_phase("execute", metrics, detail)
     assert column(phase, "success") == ["now"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from m31a_metrics.answers import SessionRow
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.review import columns
-from m31a_metrics.review.sessions import known_time, lasted_ms
-from m31a_metrics.review.sums import known_cost_usd, ratio, totals
+from m31a_metrics.review.rows import session_row
+from m31a_metrics.review.sessions import cost_of, known_time, known_tokens, lasted_ms
+from m31a_metrics.review.sums import ratio
 from m31a_metrics.table import Cell, Column, Table, Unit
 
 IDLE = Column("idle_ms", "since last event", Unit.MS)
@@ -27,22 +29,21 @@ def cards(metrics: SessionMetrics, now: datetime) -> Table:
     The word about cost is how much of the tokens has none, where some have none; `now`
     tells how long nothing happened.
     """
-    sums = totals([metrics])
-    lasted = lasted_ms(metrics)
-    passed = sum(phase.heal_success_count for phase in metrics.phases)
-    failed = sum(phase.heal_fail_count for phase in metrics.phases)
+    sums = session_row(metrics)
+    lasted, cost_usd = lasted_ms(sums), cost_of(sums)
+    passed, failed = sums.heal_success_count, sums.heal_fail_count
     about_cost: tuple[Column, Cell] = (
         COST_PER_HOUR,
-        _per(known_cost_usd(sums.cost, sums.unpriced_tokens), lasted, _HOUR_MS),
+        _per(cost_usd, lasted, _HOUR_MS),
     )
     if sums.unpriced_tokens:
         about_cost = (UNPRICED, sums.unpriced_tokens)
     pairs: list[tuple[Column, Cell]] = [
         (columns.LASTED, lasted),
-        (IDLE, _idle_ms(metrics, now)),
-        (columns.COST, sums.known_cost_usd),
+        (IDLE, _idle_ms(sums, now)),
+        (columns.COST, cost_usd),
         about_cost,
-        (columns.TOKENS, sums.known_tokens),
+        (columns.TOKENS, known_tokens(sums)),
         (LLM_CALLS, sums.interaction_count),
         (columns.CALLS, sums.call_count),
         (CALLS_PER_MINUTE, _per(sums.call_count, lasted, 60_000)),
@@ -62,8 +63,8 @@ def _per(figure: float | None, lasted: int | None, unit_ms: int) -> float | None
     return round(figure * unit_ms / lasted, 4)
 
 
-def _idle_ms(metrics: SessionMetrics, now: datetime) -> int | None:
-    updated_at = known_time(metrics.updated_at)
+def _idle_ms(session: SessionRow, now: datetime) -> int | None:
+    updated_at = known_time(session.updated_us)
     if updated_at is None:
         return None
     # Whole seconds: a card that changed with every look would only be restless.

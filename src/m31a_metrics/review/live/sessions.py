@@ -10,8 +10,9 @@ from msgspec import Struct
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.review import columns
 from m31a_metrics.review.live.course import current_phase
-from m31a_metrics.review.sessions import known_time, lasted_ms
-from m31a_metrics.review.sums import totals
+from m31a_metrics.review.names import last_part
+from m31a_metrics.review.rows import session_row
+from m31a_metrics.review.sessions import cost_of, known_time, known_tokens, lasted_ms
 from m31a_metrics.table import Cell, Column, Table, Unit
 
 
@@ -57,19 +58,19 @@ def running(sessions: Sequence[Running], now: datetime) -> Table:
 
 
 def _row(one: Running, now: datetime) -> tuple[Cell, ...]:
-    sums = totals([one.metrics])
-    updated_at = known_time(one.metrics.updated_at)
+    sums = session_row(one.metrics)
+    updated_at = known_time(sums.updated_us)
     idle_s = None if updated_at is None else max(int((now - updated_at).total_seconds()), 0)
     return (
         one.session_id,
         one.agent,
-        one.project.rstrip("/").rpartition("/")[2] or None,
+        last_part(one.project) or None,
         None if idle_s is None else idle_s * 1000,
         current_phase(one.detail.spans),
         sums.call_count,
         sums.fail_count,
-        sums.known_cost_usd,
-        sums.known_tokens,
-        lasted_ms(one.metrics),
+        cost_of(sums),
+        known_tokens(sums),
+        lasted_ms(sums),
         sums.heal_trigger_count,
     )

@@ -1,0 +1,185 @@
+"""One session that a person names: found in the index or by its path, read whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from msgspec import Struct
+
+from m31a_metrics import codec, sources, store
+from m31a_metrics.answers import Answers, SessionRow, Slice
+from m31a_metrics.catalog import recorded, records
+from m31a_metrics.catalog.agents import places
+from m31a_metrics.catalog.asking import ask
+from m31a_metrics.catalog.progress import Progress, quiet
+from m31a_metrics.config import Config
+from m31a_metrics.errors import SessionNotFound
+from m31a_metrics.model import SessionDetail, SessionMetrics
+from m31a_metrics.rates import pricer
+from m31a_metrics.record import SessionRecord
+from m31a_metrics.session import Session
+from m31a_metrics.tally.live import LiveTally
+from m31a_metrics.transcript import Transcript
+
+
+class One(Struct):
+    """One session, whole: its sums, what only events tell, and its record.
+
+    `is_transcript`: another agent's file tells of it, and nobody recorded it here.
+    """
+
+    metrics: SessionMetrics
+    detail: SessionDetail
+    record: SessionRecord
+    is_transcript: bool = False
+    problems: list[str] = []
+
+
+class AskedOne(Struct):
+    """Whom to ask about one session, and its id."""
+
+    answers: Answers
+    which: Slice
+    session_id: str
+    problems: list[str]
+
+
+def read_one(
+    config: Config,
+    name: str,
+    environ: Mapping[str, str],
+    *,
+    only_dir: bool = False,
+    progress: Progress = quiet,
+) -> One:
+    """Read one session: by id, unique prefix or path, of a recorded one or a transcript.
+
+    `last` is the one with the latest event. Raises SessionNotFound, NotThisFormat,
+    InvalidSessionId, DamagedMetrics, ForeignFile, StorageError.
+    """
+    if _is_path(name):
+        return _at_path(name, config)
+    with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
+        row = _named(asking.answers, name, config)
+    if isinstance(row, str):
+        return _at_path(row, config)
+    if row.is_gone:
+        raise SessionNotFound(
+            f"{row.path} is no longer there; the index still has its sums: `m31 tools {name}`"
+        )
+    for place in places([] if only_dir else sources.present(environ), environ):
+        if place.path == row.path:
+            transcript = sources.source(place.agent).read(place.path)
+            return _transcript(place.path, transcript, config)
+    return _recorded(Session(*os.path.split(row.path)), config)
+
+
+@contextmanager
+def ask_one(
+    config: Config,
+    name: str,
+    environ: Mapping[str, str],
+    *,
+    only_dir: bool = False,
+    progress: Progress = quiet,
+) -> Iterator[AskedOne]:
+    """Open the answers about one session, named as `read_one` takes it.
+
+    By its id it is asked of the index, which also knows sessions whose source is gone; a
+    path is read, and asked of an index in memory. Raises what `read_one` raises.
+    """
+    if not _is_path(name):
+        with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
+            row = _named(asking.answers, name, config)
+            if isinstance(row, str):
+                name = row
+            else:
+                which = Slice(agents=(row.agent,), session=row.session_id)
+                yield AskedOne(asking.answers, which, row.session_id, [])
+                return
+    from m31a_metrics.history import MEMORY, History
+
+    one = _at_path(name, config)
+    with History(MEMORY) as history:
+        history.put(one.record)
+        yield AskedOne(history, Slice(), one.record.session_id, one.problems)
+
+
+def _is_path(name: str) -> bool:
+    """Tell whether a name can be nothing else; that of a directory may be an id."""
+    return os.sep in name or name.startswith("~") or os.path.isfile(name)
+
+
+def _named(answers: Answers, name: str, config: Config) -> SessionRow | str:
+    """Find the session that an id, a beginning of one or `last` names.
+
+    The path where it may be, if the index does not have it: reading it tells why.
+    """
+    if name == recorded.LAST:
+        rows = answers.sessions(Slice(), limit=1)
+        if not rows:
+            raise SessionNotFound(
+                f"nothing is recorded in {config.sessions_dir} yet, and no agent's sessions are "
+                "here; record a command: `m31 run -- COMMAND`"
+            )
+        return rows[0]
+    rows = answers.sessions(Slice(session=name)) if name else []
+    if not rows and name:
+        begun = answers.sessions(Slice(text=name))
+        rows = [row for row in begun if row.session_id.startswith(name)]
+    names = sorted({row.session_id for row in rows})
+    if len(names) > 1:
+        raise SessionNotFound(recorded.ambiguous(name, names))
+    if rows:
+        return rows[0]
+    directory = f"{config.sessions_dir}/{name}"
+    for path in (directory if name[:1].isalnum() else "", name):
+        if path and os.path.isdir(path):
+            return path
+    raise SessionNotFound(
+        f"no session has the id or prefix {name!r}; list the sessions: `m31 sessions`"
+    )
+
+
+def _at_path(name: str, config: Config) -> One:
+    path = os.path.expanduser(name)
+    if os.path.isfile(path) and os.path.basename(path) != store.METRICS:
+        _, transcript = sources.detect(path)
+        return _transcript(os.path.abspath(path), transcript, config)
+    found = recorded.resolve(config.sessions_dir, path)
+    if isinstance(found, Session):
+        return _recorded(found, config)
+    data = store.read(found)
+    if data is None:
+        raise SessionNotFound(f"{found} was removed while it was read")
+    metrics = codec.decode(data, found)
+    metrics.session_id = metrics.session_id or found
+    return One(metrics, SessionDetail(), records.lone(found, metrics))
+
+
+def _transcript(path: str, transcript: Transcript, config: Config) -> One:
+    price = pricer(config)
+    live = LiveTally(price)
+    live.add_all(enumerate(transcript.events))
+    record = records.record_of(path, transcript, None, price)
+    return One(
+        live.metrics(record.session_id),
+        live.detail(),
+        record,
+        is_transcript=True,
+        problems=records.damage(record),
+    )
+
+
+def _recorded(session: Session, config: Config) -> One:
+    record = records.recorded(session, pricer(config))
+    following = session.follow()
+    following.look()
+    if record is None:
+        raise SessionNotFound(f"{session.directory} holds neither METRICS.json nor journals")
+    metrics = following.metrics()
+    metrics.session_id = session.session_id
+    problems = records.damage(record)
+    return One(metrics, following.detail(), record, problems=problems)

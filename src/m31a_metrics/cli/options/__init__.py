@@ -1,0 +1,63 @@
+"""What commands share: their common options, the configuration, asking, and writing Tables.
+
+    @click.command(epilog=examples(("m31 tools last", "of the latest session")))
+    @slice_options
+    @sessions_dir_option
+    @format_options
+    @click.pass_context
+    def command(ctx: click.Context) -> None:
+        with asking(ctx, None) as asked:
+            table = ...
+        emit(ctx, [table])
+
+The options are kept in `ctx.meta`, which a group and its commands share, so that
+`m31 --json` and `m31 sessions --json` mean the same.
+"""
+
+from m31a_metrics.cli.options.output import (
+    emit,
+    examples,
+    format_options,
+    say,
+    sessions_dir_option,
+    settings,
+    wants_text,
+)
+from m31a_metrics.cli.options.question import Asked, asking, read_session
+from m31a_metrics.cli.options.rows import (
+    arranged,
+    by_option,
+    limit_of,
+    row_options,
+    sort_of,
+)
+from m31a_metrics.cli.options.slices import (
+    AGENTS,
+    now,
+    session_argument,
+    slice_option,
+    slice_options,
+)
+
+__all__ = [
+    "AGENTS",
+    "Asked",
+    "arranged",
+    "asking",
+    "by_option",
+    "emit",
+    "examples",
+    "format_options",
+    "limit_of",
+    "now",
+    "read_session",
+    "row_options",
+    "say",
+    "session_argument",
+    "sessions_dir_option",
+    "settings",
+    "slice_option",
+    "slice_options",
+    "sort_of",
+    "wants_text",
+]

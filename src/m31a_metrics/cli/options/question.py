@@ -1,0 +1,143 @@
+"""The way from a command line to an answer: one session or a slice, asked of the index."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import click
+from msgspec import Struct
+
+from m31a_metrics.answers import Answers, Slice, TotalsRow
+from m31a_metrics.cli.options.output import NONE, SESSIONS_DIR, say, settings
+from m31a_metrics.cli.options.slices import asked_for, now, which
+from m31a_metrics.errors import SessionNotFound
+from m31a_metrics.review.words import Scope
+
+if TYPE_CHECKING:
+    from m31a_metrics.catalog import One
+
+_PROBLEMS_SHOWN = 3
+_PATIENCE_S = 1.0
+"""How long a person waits before being told what takes so long."""
+
+
+class Asked(Struct):
+    """Whom to ask, about which slice, at what time; and what the slice adds up to."""
+
+    answers: Answers
+    which: Slice
+    scope: Scope
+    now: datetime
+
+    @property
+    def today(self) -> str:
+        """The day that the person has, as YYYY-MM-DD."""
+        return self.now.date().isoformat()
+
+
+@contextmanager
+def asking(ctx: click.Context, name: str | None) -> Iterator[Asked]:
+    """Open the answers about one session, or about the slice asked for where no name is given.
+
+    Says what is damaged. `--sessions-dir` speaks of that directory alone. Raises what the
+    catalog raises, and SessionNotFound where `--sessions-dir` names nothing.
+    """
+    from m31a_metrics import catalog
+
+    config, environ = settings(ctx), dict(os.environ)
+    only_dir = _only_dir(ctx)
+    if name is not None:
+        _only_one(ctx)
+        with catalog.ask_one(
+            config, name, environ, only_dir=only_dir, progress=_progress()
+        ) as asked_one:
+            _warn(asked_one.problems)
+            yield _asked(asked_one.answers, asked_one.which, asked_one.session_id)
+        return
+    with catalog.ask(config, environ, only_dir=only_dir, progress=_progress()) as asking:
+        _warn(asking.problems)
+        asked = _asked(asking.answers, which(ctx))
+        if not asked.scope.totals.session_count:
+            ctx.meta[NONE] = _why_none(ctx, asking.problems)
+        yield asked
+
+
+def _asked(answers: Answers, about: Slice, session_id: str = "") -> Asked:
+    sums = answers.totals(about)
+    return Asked(answers, about, Scope(sums[0] if sums else TotalsRow(), session_id), now())
+
+
+def read_session(ctx: click.Context, name: str) -> One:
+    """Read one session whole; say what is damaged. Raises what the catalog raises."""
+    from m31a_metrics import catalog
+
+    _only_one(ctx)
+    one = catalog.read_one(
+        settings(ctx), name, dict(os.environ), only_dir=_only_dir(ctx), progress=_progress()
+    )
+    _warn(one.problems)
+    return one
+
+
+def _only_dir(ctx: click.Context) -> bool:
+    """Tell whether --sessions-dir was given, which speaks of that directory alone."""
+    if SESSIONS_DIR not in ctx.meta:
+        return False
+    directory = settings(ctx).sessions_dir
+    if not os.path.exists(directory):
+        raise SessionNotFound(f"{directory} (--sessions-dir) is not there")
+    return True
+
+
+def _only_one(ctx: click.Context) -> None:
+    narrowed = asked_for(ctx)
+    if narrowed:
+        raise click.UsageError(f"{narrowed[0]} is for many sessions, not for one.")
+
+
+def _why_none(ctx: click.Context, problems: list[str]) -> str | None:
+    narrowed = asked_for(ctx)
+    if narrowed:
+        return f"No session fits {' '.join(narrowed)}. Leave it out for all."
+    if problems:
+        return "No session here can be read. See why: `m31 doctor`."
+    return None
+
+
+def _warn(problems: list[str]) -> None:
+    for problem in problems[:_PROBLEMS_SHOWN]:
+        say(problem)
+    more = len(problems) - _PROBLEMS_SHOWN
+    if problems:
+        say(f"{f'{more:,} more like this; ' if more > 0 else ''}look closer: `m31 doctor`")
+
+
+def _progress() -> Callable[[int, int], None]:
+    """Make the function that is told how many sessions are read, and of how many.
+
+    It talks to a terminal only, and only to a person who has waited a second.
+    """
+    started_s = monotonic()
+    drawn = False
+
+    def show(done: int, total: int) -> None:
+        nonlocal drawn
+        if done < total:
+            if done % 50 == 0 and monotonic() - started_s > _PATIENCE_S:
+                drawn = True
+                sys.stderr.write(f"\rreading {done:,} of {total:,} sessions ")
+                sys.stderr.flush()
+        elif drawn:
+            sys.stderr.write("\r\x1b[K")
+
+    return show if sys.stderr.isatty() else _quiet
+
+
+def _quiet(_done: int, _total: int) -> None:
+    pass

@@ -1,0 +1,123 @@
+"""Which rows of an answer are shown, and in which order: --by, --sort, --limit, --all."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from m31a_metrics.cli.options.output import Decorated, wants_text
+from m31a_metrics.review.columns import PARTS, TIMES
+from m31a_metrics.review.order import limited, ordered, unknown_column
+from m31a_metrics.review.words import listed
+from m31a_metrics.table import Table
+
+SCREENFUL = 20
+"""So many rows a terminal shows of a long answer."""
+
+_SORT = "m31.sort"
+_LIMIT = "m31.limit"
+_ALL = "m31.all"
+
+
+def by_option(parts: Sequence[str], question: str) -> Callable[[Decorated], Decorated]:
+    """Add `--by PART`, passed on as `by`; `parts` are those that the question can be cut into.
+
+    Another part is refused with the parts that it has, and the nearest word.
+    """
+
+    def check(_ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
+        if value is None or value in parts:
+            return value
+        if value in PARTS:
+            raise click.BadParameter(
+                f"{question} cannot be cut into {value}s; cut into {listed(parts)}."
+            )
+        from difflib import get_close_matches
+
+        near = get_close_matches(value, parts, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise click.BadParameter(f"there is no part {value!r}.{hint} Choose {listed(parts)}.")
+
+    return click.option(
+        "--by",
+        metavar="PART",
+        callback=check,
+        help=f"One row for each {listed(parts)}. Weeks are ISO weeks, as 2026-W26.",
+    )
+
+
+def row_options(function: Decorated) -> Decorated:
+    """Add `--sort COLUMN`, `--limit N` and `--all`; `arranged` obeys them."""
+    function = click.option(
+        "--all",
+        "everything",
+        is_flag=True,
+        expose_value=False,
+        callback=_keep,
+        help="Show all rows, on a terminal too, which shows a screenful.",
+    )(function)
+    for name, kind, metavar, line in (
+        ("limit", click.IntRange(min=1), "N", "Show the first N rows; of days, the last N."),
+        (
+            "sort",
+            str,
+            "COLUMN",
+            "Sort by a column, the greatest first; -COLUMN turns the order around.",
+        ),
+    ):
+        function = click.option(
+            f"--{name}", type=kind, metavar=metavar, expose_value=False, callback=_keep, help=line
+        )(function)
+    return function
+
+
+def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value is None or value is False:
+        return
+    key = {"sort": _SORT, "limit": _LIMIT, "everything": _ALL}[str(parameter.name)]
+    ctx.meta[key] = value
+    if _ALL in ctx.meta and _LIMIT in ctx.meta:
+        raise click.UsageError("--all and --limit are two answers to one question: choose one.")
+
+
+def sort_of(ctx: click.Context) -> str | None:
+    """The column that --sort names."""
+    wanted: str | None = ctx.meta.get(_SORT)
+    return wanted
+
+
+def limit_of(ctx: click.Context, screenful: int = SCREENFUL) -> int | None:
+    """How many rows are wanted; None: all. A terminal by default gets a `screenful`."""
+    limit: int | None = ctx.meta.get(_LIMIT)
+    if limit is None and _ALL not in ctx.meta and wants_text(ctx) and sys.stdout.isatty():
+        return screenful
+    return limit
+
+
+def arranged(
+    ctx: click.Context, tables: Sequence[Table], screenful: int = SCREENFUL
+) -> list[Table]:
+    """Sort and cut the tables as --sort and --limit ask; each that has the column is sorted.
+
+    Raises BadParameter where none has it.
+    """
+    wanted = sort_of(ctx)
+    if wanted is not None:
+        sorted_ones = [ordered(table, wanted) for table in tables]
+        if not any(sorted_ones):
+            error = unknown_column(wanted, tables)
+            raise click.BadParameter(str(error), param_hint="'--sort'")
+        tables = [one or table for one, table in zip(sorted_ones, tables, strict=True)]
+    limit = limit_of(ctx, screenful)
+    return [
+        # Of days in their order the last ones are the news.
+        limited(table, limit, "see all: --all", last=wanted is None and _is_of_time(table))
+        for table in tables
+    ]
+
+
+def _is_of_time(table: Table) -> bool:
+    return table.columns[0].name in TIMES

@@ -1,0 +1,120 @@
+"""Which sessions a question is about: one that is named, or a slice of all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from m31a_metrics.answers import Slice
+from m31a_metrics.cli.options.output import Decorated, settings
+from m31a_metrics.review import periods
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+AGENTS = (
+    "m31a",
+    "claude-code",
+    "codex",
+    "gemini-cli",
+    "opencode",
+    "copilot-cli",
+    "pi",
+    "qwen",
+    "aider",
+    "entire",
+)
+"""What `--agent` takes; `m31a` is the sessions directory. A test holds it to the sources."""
+
+_SLICE = "m31.slice"
+
+_OPTIONS = (
+    ("since", "WHEN", f"From this day on: {periods.HOW}."),
+    ("until", "WHEN", "To this day, with it; written like --since."),
+    ("agent", "NAME", f"Only this agent; may be repeated.  [{', '.join(AGENTS)}]"),
+    ("project", "TEXT", "Only projects whose path contains TEXT."),
+    ("model", "NAME", "Only this model; * stands for anything, as in 'claude-*'."),
+    ("branch", "NAME", "Only this git branch; * stands for anything."),
+)
+
+
+def session_argument(function: Decorated) -> Decorated:
+    """Add the argument `name`: an id, a unique prefix of one, a path, or `last`."""
+    return click.argument(
+        "name", metavar="[ID|PATH|last]", required=False, shell_complete=_complete_sessions
+    )(function)
+
+
+def slice_options(function: Decorated) -> Decorated:
+    """Add the options that choose among many sessions; `which` reads them."""
+    for name, metavar, line in reversed(_OPTIONS):
+        function = slice_option(name, metavar, line)(function)
+    return function
+
+
+def slice_option(name: str, metavar: str, line: str) -> Callable[[Decorated], Decorated]:
+    """Add one option that narrows the slice, under the name of a field of Slice."""
+    return click.option(
+        f"--{name}",
+        name,
+        metavar=metavar,
+        expose_value=False,
+        multiple=name == "agent",
+        type=click.Choice(AGENTS) if name == "agent" else str,
+        callback=_keep,
+        help=line,
+    )
+
+
+def now() -> datetime:
+    """Read the clock, in the person's zone."""
+    return datetime.now().astimezone()
+
+
+def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value is None or value == ():
+        return
+    name = str(parameter.name)
+    if name in ("since", "until"):
+        try:
+            value = getattr(periods, name)(value, now())
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    elif name != "agent" and not value:
+        raise click.BadParameter("it is empty; leave the option out for all.")
+    ctx.meta.setdefault(_SLICE, {})[name] = value
+
+
+def asked_for(ctx: click.Context) -> list[str]:
+    """Name the options that narrow the slice, as they were given."""
+    return [f"--{name}" for name in ctx.meta.get(_SLICE, {})]
+
+
+def which(ctx: click.Context) -> Slice:
+    """Make the slice that the options ask for."""
+    kept: dict[str, Any] = dict(ctx.meta.get(_SLICE, {}))
+    first, last = kept.pop("since", None), kept.pop("until", None)
+    if first is not None:
+        kept |= {"first_day": first.day, "since_us": first.at_us}
+    if last is not None:
+        kept |= {"last_day": last.day, "until_us": last.at_us}
+    if "agent" in kept:
+        kept["agents"] = tuple(dict.fromkeys(kept.pop("agent")))
+    return Slice(**kept)
+
+
+def _complete_sessions(
+    ctx: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from m31a_metrics import store
+
+    if os.sep in incomplete or incomplete.startswith("~"):
+        return [CompletionItem(incomplete, type="file")]
+    names = ["last", *sorted(store.session_ids(settings(ctx).sessions_dir))]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
