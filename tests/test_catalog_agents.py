@@ -109,7 +109,7 @@ def test_damage_is_told(home: Path, settings: Config) -> None:
     with ask(settings, environ(home)) as asking:
         assert ids(asking.answers) == [ONE, TWO]
         (problem,) = asking.problems
-    assert f"{TWO}.jsonl: 1 damaged records are not counted" in problem
+    assert f"{TWO}.jsonl: 1 damaged records are not counted (line 3" in problem
 
 
 def test_processes_read_what_one_reads(home: Path, settings: Config) -> None:

@@ -87,7 +87,7 @@ def test_a_damaged_session_hides_no_other(settings: Config) -> None:
         bad, lines = sorted(asking.problems)
     assert "bad/METRICS.json is damaged" in bad
     assert f"{SHELL}: 1 damaged records are not counted" in lines
-    assert "hooks.jsonl, line 1" in lines
+    assert "(events/hooks.jsonl, line 1" in lines
 
 
 def test_what_is_no_session_is_passed_over(settings: Config) -> None:

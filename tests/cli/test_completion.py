@@ -55,3 +55,9 @@ def test_commands_and_options_are_completed() -> None:
     assert completed("m31 s") == ["sessions", "show"]
     assert "--sessions-dir" in completed("m31 show --")
     assert completed("m31 --j") == ["--json"]
+
+
+def test_parts_are_completed() -> None:
+    """`--by` offers what the question can be cut into."""
+    assert completed("m31 cost --by mo") == ["model", "month"]
+    assert completed("m31 tools --by mo") == ["month"]

@@ -135,7 +135,8 @@ def damage(record: SessionRecord) -> list[str]:
     if not record.damage.count:
         return []
     count, first = record.damage.count, record.damage.reasons[0]
-    return [f"{record.path}: {count:,} damaged records are not counted ({first})"]
+    place = first.removeprefix(record.path).lstrip("/, ")
+    return [f"{record.path}: {count:,} damaged records are not counted ({place})"]
 
 
 def lone(path: str, metrics: SessionMetrics) -> SessionRecord:

@@ -45,6 +45,9 @@ def by_option(parts: Sequence[str], question: str) -> Callable[[Decorated], Deco
         "--by",
         metavar="PART",
         callback=check,
+        shell_complete=lambda _ctx, _parameter, begun: [
+            part for part in parts if part.startswith(begun)
+        ],
         help=f"One row for each {listed(parts)}. Weeks are ISO weeks, as 2026-W26.",
     )
 
