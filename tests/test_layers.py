@@ -25,7 +25,7 @@ NOT_FOR_HOSTS = {
 # lock there has put a decision and a danger into one place.
 PURE = (
     "errors", "model", "table", "histogram", "failures", "genai", "answers", "events",
-    "transcript", "record",
+    "panel", "transcript", "record",
     "tally", "codec", "review", "phases", "pricing", "questions", "budget", "validation",
 )  # fmt: skip
 IMPURE = {
