@@ -19,6 +19,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CONTROL = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - {ord(c) for c in "\t\n\r"})
 
 
+def records(table: Table) -> list[dict[str, Any]]:
+    """Give the rows of a table, each keyed by the names of its columns, with JSON's values."""
+    names = [column.name for column in table.columns]
+    return [{name: _raw(cell) for name, cell in zip(names, row, strict=True)} for row in table.rows]
+
+
 def write_json(tables: list[Table], file: TextIO) -> None:
     """Write one table as an array of objects, any other number as an object of arrays.
 
@@ -27,11 +33,11 @@ def write_json(tables: list[Table], file: TextIO) -> None:
     """
     value: Any
     if len(tables) == 1:
-        value = _records(tables[0])
+        value = records(tables[0])
     else:
         value = {}
         for table in tables:
-            value[_free_slug(table.title, value)] = _records(table)
+            value[_free_slug(table.title, value)] = records(table)
     file.write(json.format(json.encode(value), indent=2).decode() + "\n")
 
 
@@ -45,11 +51,6 @@ def write_csv(table: Table, file: TextIO) -> None:
     writer = csv.writer(file)
     writer.writerow([column.name for column in table.columns])
     writer.writerows([_csv_cell(cell) for cell in row] for row in table.rows)
-
-
-def _records(table: Table) -> list[dict[str, Any]]:
-    names = [column.name for column in table.columns]
-    return [{name: _raw(cell) for name, cell in zip(names, row, strict=True)} for row in table.rows]
 
 
 def _raw(cell: Cell) -> Cell:

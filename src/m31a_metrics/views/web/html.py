@@ -1,0 +1,101 @@
+"""A Page as HTML: the templates' values, and links that keep the state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from m31a_metrics.review.words import NOTHING_YET
+from m31a_metrics.views.names import clean
+from m31a_metrics.views.web.assets import assets
+from m31a_metrics.views.web.drawing import Links, cards, draw, templates
+from m31a_metrics.views.web.pages import PAGES, SUMS, Page
+from m31a_metrics.views.web.state import ALWAYS, PERIODS, State
+
+LIVE = "/live"
+
+
+class Html:
+    """Draws pages with one set of templates. `agents` are those that can be chosen."""
+
+    def __init__(self, agents: tuple[str, ...], *, live: bool) -> None:
+        self._environment = templates()
+        self._agents = agents
+        self._live = LIVE if live else ""
+
+    def page(self, page: Page, state: State, path: str, data: str) -> str:
+        """Draw a page that stands at `path` and has its tables for programs at `data`."""
+        links = Links(state, path, data, page.sorts, page.sort)
+        plain = Links(state, path, data)
+        drawn = [
+            draw(panel, links if panel.name == page.main else plain)
+            for panel in page.panels
+            if panel.name != SUMS and (panel.table.rows or not panel.is_optional)
+        ]
+        sums = [panel for panel in page.panels if panel.name == SUMS]
+        return self._render(
+            "page.html",
+            page=page,
+            state=state,
+            path=path,
+            drawn=drawn,
+            cards=cards(sums[0].table) if sums else [],
+            card_notes=sums[0].table.notes if sums else [],
+            card_links=draw(sums[0], plain) if sums else None,
+            pages=_paging(page, state, path),
+            notice=_notice(page, state, path),
+        )
+
+    def error(self, title: str, sentence: str) -> str:
+        """Draw a page that says what went wrong."""
+        page = Page("error", title, [], form="")
+        return self._render("error.html", page=page, sentence=sentence, state=State(), path="/")
+
+    def _render(self, template: str, **values: Any) -> str:
+        state: State = values["state"]
+        periods = list(PERIODS)
+        if state.since not in [value for value, _ in periods]:
+            periods.insert(0, (state.since, f"Since {state.since}"))
+        return self._environment.get_template(template).render(
+            nav=[(name, one.title, one.path) for name, one in PAGES.items() if one.title],
+            nav_query=state.query(sort="", page=1, tool="", a="", b="", by=""),
+            cleared=State(since=state.since, until=state.until).query(),
+            periods=periods,
+            agents=self._agents,
+            asset=lambda name: assets()[name].address,
+            live=self._live,
+            title=clean(values["page"].title),
+            **values,
+        )
+
+
+def _paging(page: Page, state: State, path: str) -> dict[str, str] | None:
+    if page.found is None or not page.found:
+        return None
+    first = (state.page - 1) * state.rows + 1
+    last = min(state.page * state.rows, page.found)
+    if first == 1 and last == page.found:
+        return None
+    return {
+        "before": path + state.query(page=state.page - 1) if state.page > 1 else "",
+        "after": path + state.query(page=state.page + 1) if last < page.found else "",
+        "text": f"{first:,} to {last:,} of {page.found:,}"
+        if first <= last
+        else f"of {page.found:,}",
+    }
+
+
+def _notice(page: Page, state: State, path: str) -> tuple[str, str, str] | None:
+    """Say why a page is empty: a sentence, and the words and address of a way out."""
+    if page.form != "filters" or page.found:
+        return None
+    if any(
+        panel.table.rows for panel in page.panels if panel.name not in (SUMS, "days", "running")
+    ):
+        return None
+    if state.is_filtered:
+        return "No session fits this choice.", "Clear it", path + State(since=state.since).query()
+    if state.since != ALWAYS:
+        words = dict(PERIODS).get(state.since, "this period").lower()
+        text = f"Nothing happened in this period ({words})."
+        return text, "Show all time", path + state.query(since=ALWAYS, until="", page=1)
+    return NOTHING_YET, "", ""

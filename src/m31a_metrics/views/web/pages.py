@@ -1,0 +1,221 @@
+"""Which panels a page has: each page is a question to the index, answered by `review`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from msgspec import Struct
+
+from m31a_metrics.answers import Answers, SessionRow, Slice
+from m31a_metrics.histogram import Histogram
+from m31a_metrics.model import SessionMetrics
+from m31a_metrics.panel import Panel
+from m31a_metrics.review import listing, slices
+from m31a_metrics.review.classes import token_classes
+from m31a_metrics.review.compare import compare
+from m31a_metrics.review.distribution import distribution, spread
+from m31a_metrics.review.kept import kept_metrics
+from m31a_metrics.review.overview import cost_by, overview, tools_by_failure, tools_by_time
+from m31a_metrics.review.sides import side_of
+from m31a_metrics.review.timeline import timeline
+from m31a_metrics.review.trend import fail_trend, grain, heal_trend, trend
+from m31a_metrics.views.web.asking import Machine
+from m31a_metrics.views.web.state import State, WrongState
+
+SUMS = "sums"
+"""The panel that a page draws as cards."""
+COMPARED = "7d"
+"""What is compared with the period before it unless the address says otherwise."""
+LATEST_FIRST = "-updated_at"
+
+
+class NoSuchSession(Exception):
+    """The index knows no session of that id; one sentence."""
+
+
+class Asked(Struct):
+    """What a page is asked with."""
+
+    answers: Answers
+    state: State
+    now: datetime
+    machine: Machine
+    session_id: str = ""
+
+    @property
+    def which(self) -> Slice:
+        """The slice of the state. Raises WrongState."""
+        return self.state.slice(self.now)
+
+    def by(self, which: Slice) -> str:
+        """The grain of what is shown over time."""
+        return self.state.by or grain(which.first_day, which.last_day)
+
+
+class Page(Struct):
+    """A page as it is drawn.
+
+    `main` names the panel that `sort`, `page` and `rows` of the address are about, `sorts`
+    the columns it can be sorted by, `sort` the one it is. `found` counts what is paged
+    through, None where nothing is. `under` stands beside the title; `form` names the
+    template of what can be chosen above the page.
+    """
+
+    name: str
+    title: str
+    panels: list[Panel]
+    main: str = ""
+    sorts: frozenset[str] = frozenset()
+    sort: str = ""
+    found: int | None = None
+    under: str = ""
+    form: str = "filters"
+
+
+def the_overview(asked: Asked) -> Page:
+    """A period on one page."""
+    which = asked.which
+    panels = overview(asked.answers, which, asked.by(which), asked.now)
+    panels.insert(1, listing.running(asked.answers, which, asked.now))
+    return Page("overview", "Overview", panels)
+
+
+def the_sessions(asked: Asked) -> Page:
+    """The list of sessions."""
+    state, which = asked.state, asked.which
+    sort = state.sort or LATEST_FIRST
+    column = sort.removeprefix("-")
+    if column not in listing.ORDERS:
+        raise WrongState(f"sort must be one of {', '.join(sorted(listing.ORDERS))}.")
+    panel = listing.listing(
+        asked.answers,
+        which,
+        sort=column,
+        descending=sort != column,
+        limit=state.rows,
+        offset=(state.page - 1) * state.rows,
+    )
+    totals = asked.answers.totals(which)
+    return Page(
+        "sessions",
+        "Sessions",
+        [panel],
+        main=panel.name,
+        sorts=frozenset(listing.ORDERS),
+        sort=sort,
+        found=totals[0].session_count if totals else 0,
+    )
+
+
+def the_tools(asked: Asked) -> Page:
+    """Which tools are slow or fail."""
+    answers, which = asked.answers, asked.which
+    by = asked.by(which)
+    tools = answers.tools(which)
+    failing = fail_trend(answers.tools(which, by), by)
+    if which.tool:
+        ran = [row.ran for row in tools if row.key == which.tool]
+        panels = [distribution(ran[0] if ran else Histogram(), which.tool), failing]
+    else:
+        panels = [spread(tools), tools_by_time(tools), tools_by_failure(tools), failing]
+    return Page("tools", "Tools", panels, under=which.tool)
+
+
+def the_phases(asked: Asked) -> Page:
+    """Which phases take the time, and where agents heal themselves."""
+    answers, which = asked.answers, asked.which
+    by = asked.by(which)
+    over_time = trend(answers.totals(which, by), by, which)
+    panels = [cost_by(answers.llms(which, ("phase",)), "phase"), heal_trend(over_time)]
+    return Page("phases", "Phases and heals", panels)
+
+
+def the_comparison(asked: Asked) -> Page:
+    """Two slices side by side: what differs, and whether by more than noise."""
+    state, now = asked.state, asked.now
+    a, b = state.a or COMPARED, state.b
+    mine = _side(asked, a)
+    other = None
+    if not b:
+        earlier = slices.before(mine, now)
+        b = earlier[1] if earlier is not None else "nothing"
+        other = earlier[0] if earlier is not None else None
+    else:
+        other = _side(asked, b)
+    panels = []
+    if other is not None:
+        sides = (side_of(asked.answers, mine, a), side_of(asked.answers, other, b))
+        table = compare(*sides)
+        if not any(side.totals.session_count for side in sides):
+            table.rows, table.empty = [], "Neither side has a session."
+        panels = [Panel("compare", table, is_wide=True)]
+    return Page("compare", "Compare", panels, under=f"{a} against {b}", form="compare")
+
+
+def _side(asked: Asked, text: str) -> Slice:
+    """Read one side: a slice in one word, or the id of a session. Raises WrongState."""
+    try:
+        which = slices.slice_of(text, asked.now)
+    except ValueError as error:
+        raise WrongState(str(error)) from None
+    return which if which is not None else Slice(session=text)
+
+
+def one_session(asked: Asked) -> Page:
+    """What happened in one session."""
+    row = find(asked)
+    answers = asked.answers
+    which = Slice(session=row.session_id, agents=(row.agent,))
+    told = asked.machine.read(row)
+    panels = [listing.head(row)]
+    if told is not None:
+        panels += timeline(told.events, told.price)
+    panels += [
+        token_classes(answers.llms(which, ("model",))),
+        tools_by_time(answers.tools(which)),
+        spread(answers.tools(which)),
+    ]
+    where = " · ".join(part for part in (row.agent, row.project, row.branch) if part)
+    return Page("session", row.session_id, panels, under=where, form="")
+
+
+def session_metrics(asked: Asked) -> SessionMetrics:
+    """The session of an address as METRICS.json has it; from the index if its file is gone."""
+    row = find(asked)
+    told = asked.machine.read(row)
+    if told is not None:
+        return told.metrics
+    which = Slice(session=row.session_id, agents=(row.agent,))
+    answers = asked.answers
+    return kept_metrics(
+        row, answers.tools(which), answers.llms(which, ("phase",)), answers.phases(which)
+    )
+
+
+def find(asked: Asked) -> SessionRow:
+    """Find the session that an address names. Raises NoSuchSession."""
+    which = Slice(session=asked.session_id, agents=asked.state.agent or None)
+    rows = asked.answers.sessions(which, limit=1) if asked.session_id else []
+    if not rows:
+        raise NoSuchSession("The index knows no session of that id.")
+    return rows[0]
+
+
+class PageKind(Struct, frozen=True):
+    """Where a page is and who makes it. `title` empty: it is not in the list of pages."""
+
+    path: str
+    title: str
+    build: Callable[[Asked], Page]
+
+
+PAGES = {
+    "overview": PageKind("/", "Overview", the_overview),
+    "sessions": PageKind("/sessions", "Sessions", the_sessions),
+    "session": PageKind("/sessions/{session_id:path}", "", one_session),
+    "tools": PageKind("/tools", "Tools", the_tools),
+    "phases": PageKind("/phases", "Phases", the_phases),
+    "compare": PageKind("/compare", "Compare", the_comparison),
+}
+"""Name -> page, in the order of the list of pages."""

@@ -1,0 +1,88 @@
+"""The server's socket and its running: one process, until it is interrupted."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from m31a_metrics.errors import StorageError
+
+CONNECTIONS_MAX = 600
+"""Beyond these a client is told to come back; each costs a few kilobytes."""
+HEAD_BYTES_MAX = 1 << 16
+"""An address with a long id in it is longer than most servers expect."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port; 0 takes a free one. Raises StorageError that says what to do."""
+    bare = host.strip("[]")
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            bare, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, proto)
+    except OSError as error:
+        raise StorageError(f"{host} is no address of this machine: {error.strerror}") from error
+    try:
+        # A port that was just left can be taken again; one that is in use cannot.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise StorageError(_refused(host, port, error)) from error
+    return listening
+
+
+def _refused(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} of {host} is taken, perhaps by another `m31 serve`; "
+            "take a free one: `m31 serve --port 0`"
+        )
+    if error.errno == errno.EACCES:
+        return f"port {port} needs more rights; take another: `m31 serve --port 0`"
+    return f"cannot listen on {host}, port {port}: {error.strerror}"
+
+
+class Running(uvicorn.Server):
+    """A server that runs until it is interrupted or told to stop.
+
+    `when_started` is called as soon as requests are answered.
+    """
+
+    def __init__(self, app: ASGIApp, when_started: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            # Our own limit of what stands before a body; nothing but HTTP/1.1 is spoken here.
+            http="h11",
+            ws="none",
+            h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+            limit_concurrency=CONNECTIONS_MAX,
+            timeout_keep_alive=5,
+            # Open pages hold streams that never end by themselves.
+            timeout_graceful_shutdown=1,
+        )
+        super().__init__(config)
+        self._when_started = when_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        if self.started:
+            self._when_started()
+
+    def serve_on(self, listening: socket.socket) -> None:
+        """Serve on a socket until the end."""
+        self.run(sockets=[listening])
+
+    def stop(self) -> None:
+        """End; from any thread."""
+        self.should_exit = True

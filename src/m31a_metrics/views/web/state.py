@@ -1,0 +1,133 @@
+"""The state of a page, which is in its address and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from m31a_metrics.answers import Slice
+from m31a_metrics.review import periods
+
+ALWAYS = "all"
+"""Written as `since`: no first day."""
+SINCE = "30d"
+
+GRAINS = ("day", "week", "month")
+TEXT_MAX = 500
+PAGE_MAX = 1_000_000
+ROWS_MAX = 500
+
+PERIODS = (
+    ("1d", "Today"),
+    ("7d", "7 days"),
+    ("30d", "30 days"),
+    ("90d", "90 days"),
+    ("365d", "A year"),
+    (ALWAYS, "All time"),
+)
+
+_SORT = re.compile(r"-?[a-z][a-z0-9_]{0,60}")
+
+
+class WrongState(ValueError):
+    """An address that says what cannot be; one sentence for the person who typed it."""
+
+
+class State(Struct, frozen=True):
+    """What is shown: names as in the address. Empty: all, or the page's own choice.
+
+    `sort` is a column, with a minus before it for the largest first. `q` is searched for.
+    `a` and `b` are what a comparison compares.
+    """
+
+    since: str = SINCE
+    until: str = ""
+    agent: tuple[str, ...] = ()
+    project: str = ""
+    model: str = ""
+    branch: str = ""
+    q: str = ""
+    tool: str = ""
+    by: str = ""
+    sort: str = ""
+    page: int = 1
+    rows: int = 50
+    a: str = ""
+    b: str = ""
+
+    def slice(self, now: datetime) -> Slice:
+        """Give the slice of this state at the time `now`. Raises WrongState."""
+        try:
+            first = periods.since(self.since, now) if self.since not in ("", ALWAYS) else None
+            last = periods.until(self.until, now) if self.until else None
+        except ValueError as error:
+            raise WrongState(str(error)) from None
+        return Slice(
+            agents=self.agent or None,
+            project=self.project,
+            model=self.model,
+            branch=self.branch,
+            text=self.q,
+            tool=self.tool,
+            first_day=first.day if first else "",
+            # Without an end it would not be known how long the period is.
+            last_day=last.day if last else now.date().isoformat() if first else "",
+            since_us=first.at_us if first else None,
+            until_us=last.at_us if last else None,
+        )
+
+    def query(self, **changes: Any) -> str:
+        """Write the state as the query of an address, changed; defaults are left out."""
+        changed = asdict(replace(self, **changes))
+        defaults = asdict(State())
+        pairs = [(name, value) for name, value in changed.items() if value != defaults[name]]
+        text = urlencode(pairs, doseq=True)
+        return f"?{text}" if text else ""
+
+    @property
+    def is_filtered(self) -> bool:
+        """Tell whether anything but the period is chosen."""
+        return bool(self.agent or self.project or self.model or self.branch or self.q or self.tool)
+
+
+def read(pairs: Iterable[tuple[str, str]]) -> State:
+    """Read a state from the pairs of a query; other names are passed over.
+
+    Raises WrongState for a value that cannot be.
+    """
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name not in State.__struct_fields__ or not value:
+            continue
+        if len(value) > TEXT_MAX:
+            raise WrongState(f"{name} is longer than {TEXT_MAX} characters.")
+        if name in ("page", "rows"):
+            values[name] = _count(name, value)
+        elif name == "agent":
+            values[name] = (*values.get(name, ()), value)
+        else:
+            values[name] = value
+    if values.get("by") not in (None, *GRAINS):
+        raise WrongState(f"by must be one of {', '.join(GRAINS)}.")
+    if "sort" in values and not _SORT.fullmatch(values["sort"]):
+        raise WrongState("sort must be the name of a column, with - for the largest first.")
+    return State(**values)
+
+
+def _count(name: str, value: str) -> int:
+    most = PAGE_MAX if name == "page" else ROWS_MAX
+    if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= most):
+        raise WrongState(f"{name} must be a whole number from 1 to {most:,}.")
+    return int(value)
+
+
+def session_path(session_id: str) -> str:
+    """Give the address of a session's page; nothing in an id can make it another."""
+    escaped = quote(session_id, safe="", errors="replace")
+    return f"/sessions/{escaped}"

@@ -1,0 +1,54 @@
+"""One request to an ASGI application, without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+
+from msgspec import Struct
+from starlette.types import ASGIApp, Message
+
+
+class Answer(Struct):
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def ask(
+    app: ASGIApp, address: str, *, method: str = "GET", host: str = "localhost", **headers: str
+) -> Answer:
+    """Send one request and collect the answer."""
+    path, _, query = address.partition("?")
+    named = {"host": host} | headers
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in named.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 2),
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def answered() -> None:
+        await app(scope, receive, send)
+
+    asyncio.run(answered())
+    start = next(one for one in sent if one["type"] == "http.response.start")
+    body = b"".join(one.get("body", b"") for one in sent if one["type"] == "http.response.body")
+    pairs = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
+    return Answer(start["status"], pairs, body)

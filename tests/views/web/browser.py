@@ -1,0 +1,87 @@
+"""A real browser, and a page in it that remembers what went wrong and whom it asked."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+DRAWN = """() => {
+  const plots = [...document.querySelectorAll(".plot")];
+  return plots.every((one) => one.data && one.querySelector(".main-svg"));
+}"""
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Start the system's Chromium without a window; skip where there is none."""
+    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("needs Chromium; on Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        try:
+            yield started
+        finally:
+            started.close()
+
+
+class Visit:
+    """One page of a browser: `problems` are what its console said, `hosts` whom it asked."""
+
+    def __init__(self, browser: Browser, base: str, **options: Any) -> None:
+        self.base = base
+        self.problems: list[str] = []
+        self.hosts: set[str] = set()
+        self._context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+        self.page: Page = self._context.new_page()
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+
+    def _heard(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.problems.append(message.text)
+
+    def open(self, address: str) -> Page:
+        """Open an address and wait until every plot is drawn."""
+        self.page.goto(self.base + address)
+        self.drawn()
+        return self.page
+
+    def drawn(self) -> None:
+        """Wait until every plot of the page is drawn."""
+        self.page.wait_for_function(DRAWN)
+
+    def data(self, panel: str, plot: int = 0) -> list[dict[str, Any]]:
+        """Read back what plotly draws in a panel."""
+        read = "([panel, plot]) => document.querySelectorAll(`#${panel} .plot`)[plot].data"
+        found: list[dict[str, Any]] = self.page.evaluate(read, [panel, plot])
+        return found
+
+    def column(self, panel: str, number: int) -> list[str]:
+        """Read a column of a panel's table."""
+        cells = self.page.locator(f"#{panel} tbody tr td:nth-child({number})")
+        return [text.strip() for text in cells.all_text_contents()]
+
+    def close(self) -> None:
+        """Leave; nothing may have gone wrong, and nobody else may have been asked."""
+        self._context.close()
+        assert not self.problems
+        assert self.hosts <= {urlsplit(self.base).netloc, ""}

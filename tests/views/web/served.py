@@ -1,0 +1,76 @@
+"""The dashboard, served for real on a free port of this machine, for the time of a test."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
+from functools import partial
+from http.client import HTTPConnection
+
+from m31a_metrics.answers import Answers, SessionRow
+from m31a_metrics.history import MEMORY, History
+from m31a_metrics.record import SessionRecord
+from m31a_metrics.views.web.app import dashboard
+from m31a_metrics.views.web.asking import Machine, Told
+from m31a_metrics.views.web.safety import Doors
+from m31a_metrics.views.web.serving import Running, listen
+
+AGENTS = ("m31a", "claude-code", "codex", "gemini-cli")
+
+
+class Invented:
+    """A machine whose index holds these records, and whose files nobody has."""
+
+    def __init__(self, records: Iterable[SessionRecord]) -> None:
+        self._records = records
+        self._history: History | None = None
+
+    def ask(self) -> AbstractContextManager[Answers]:
+        if self._history is None:  # here, in the thread that will ask
+            self._history = History(MEMORY)
+            with self._history.batch():
+                for record in self._records:
+                    self._history.put(record)
+        return nullcontext(self._history)
+
+    def read(self, _: SessionRow) -> Told | None:
+        return None
+
+
+@contextmanager
+def served(machine: Machine, doors: Doors | None = None) -> Iterator[str]:
+    """Serve a machine's sessions; gives the address of the overview, without its last slash."""
+    listening = listen("127.0.0.1", 0)
+    bugs: list[Exception] = []
+    app_doors = doors or Doors()
+    clock = partial(datetime.now, datetime.now().astimezone().tzinfo)
+    app = dashboard(machine, clock, AGENTS, app_doors, bugs.append)
+    started = threading.Event()
+    running = Running(app, started.set)
+    thread = threading.Thread(target=running.serve_on, args=[listening])
+    thread.start()
+    try:
+        assert started.wait(60)
+        base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        if not app_doors.token:
+            fetch(base, "/api/sessions?rows=1")  # builds the index, which may take its time
+        yield base
+    finally:
+        running.stop()
+        thread.join(30)
+        listening.close()
+        assert not thread.is_alive()
+        assert not bugs, bugs
+
+
+def fetch(base: str, address: str, **headers: str) -> tuple[int, bytes]:
+    """Ask for an address exactly as it is written; gives status and body."""
+    connection = HTTPConnection(base.removeprefix("http://"), timeout=120)
+    try:
+        connection.request("GET", address, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()

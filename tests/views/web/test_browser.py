@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from msgspec import json
+
+from m31a_metrics.record import FailureDay, SessionRecord, ToolDay
+from tests.views.web.invented import light, records
+from tests.views.web.served import Invented, fetch, served
+
+pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
+
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # says none
+from playwright.sync_api import Browser, expect
+
+from tests.views.web.browser import Visit, browser
+
+NOW = datetime.now().astimezone()
+PAGES = ("/", "/sessions", "/tools", "/phases", "/compare")
+
+HOSTILE = '<script>document.title="owned"</script>"\'><img src=x onerror=alert(1)>\u202egnp.exe'
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests of this file."""
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    """A server with 1,000 sessions."""
+    with served(Invented(records(1_000, NOW))) as address:
+        yield address
+
+
+@pytest.fixture
+def visit(chromium: Browser, base: str) -> Iterator[Visit]:
+    """A page in the browser, of the server with 1,000 sessions."""
+    visiting = Visit(chromium, base)
+    yield visiting
+    visiting.close()
+
+
+@pytest.mark.parametrize(
+    "sessions",
+    [
+        pytest.param(lambda: iter(()), id="0"),
+        pytest.param(lambda: records(1, NOW), id="1"),
+        pytest.param(lambda: records(1_000, NOW), id="1000"),
+        pytest.param(lambda: light(50_000, NOW), id="50000"),
+    ],
+)
+def test_every_page_opens(
+    chromium: Browser, sessions: Callable[[], Iterator[SessionRecord]]
+) -> None:
+    """With none, one, many and very many sessions each page is drawn, and nothing complains."""
+    first = next(iter(sessions()), None)
+    pages = [f"{page}?since=all" for page in PAGES] + [PAGES[0]]
+    if first is not None:
+        pages.append(f"/sessions/{first.session_id}")
+        pages.append(f"/tools?since=all&tool={first.tools[0].tool}")
+    with served(Invented(sessions())) as address:
+        visiting = Visit(chromium, address)
+        for page in pages:
+            visiting.open(page)
+            expect(visiting.page.locator("h1")).to_be_visible()
+            if first is None:
+                expect(visiting.page.locator(".notice, .empty").first).to_be_visible()
+        visiting.close()
+
+
+def test_plots_draw_the_figures_of_their_tables(visit: Visit) -> None:
+    """What plotly holds is what the API says, figure by figure."""
+    visit.open("/")
+    rows = json.decode(fetch(visit.base, "/api/overview?panel=use")[1])
+    costs = {(row["day"], row["model"]): row["cost_usd"] for row in rows}
+    drawn = {
+        (day, trace["name"]): cost
+        for trace in visit.data("use")
+        for day, cost in zip(trace["x"], trace["y"], strict=True)
+    }
+    assert drawn == pytest.approx(costs)
+    tools = json.decode(fetch(visit.base, "/api/overview?panel=tools_by_time")[1])
+    assert visit.data("tools_by_time")[0]["x"] == [row["total_duration_ms"] for row in tools]
+    days = json.decode(fetch(visit.base, "/api/overview?panel=days")[1])
+    shades = [cell for week in visit.data("days")[0]["z"] for cell in week if cell is not None]
+    assert sum(shades) == pytest.approx(sum(row["cost_usd"] or 0 for row in days))
+    bars = visit.page.locator("#tools_by_time .bars .point")
+    assert bars.count() == len(tools)
+
+
+def test_a_filter_narrows_the_page_and_stays_in_its_address(visit: Visit) -> None:
+    """The form's choice is in the address, and reloading the address shows the same."""
+    page = visit.open("/sessions?since=all")
+    page.get_by_label("Agent").select_option("codex")
+    page.wait_for_url("**agent=codex**")
+    assert set(visit.column("sessions", 2)) == {"codex"}
+    page.get_by_label("Search").fill("shop")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=shop**")
+    shown = visit.column("sessions", 3)
+    assert shown
+    assert all("shop" in project for project in shown)
+    state = parse_qs(urlsplit(page.url).query)
+    assert state == {"since": ["all"], "agent": ["codex"], "q": ["shop"]}
+    page.reload()
+    assert visit.column("sessions", 3) == shown
+    expect(page.get_by_label("Search")).to_have_value("shop")
+    page.get_by_role("link", name="Clear").click()
+    page.wait_for_url(re.compile(r"sessions\?since=all$"))
+
+
+def test_the_list_is_sorted_and_paged(visit: Visit) -> None:
+    """A head sorts by its column, then the other way round; the next page goes on from there."""
+    page = visit.open("/sessions?since=all")
+    page.get_by_role("link", name="Cost", exact=True).click()
+    page.wait_for_url("**sort=-cost_usd**")
+    first = money(visit.column("sessions", 11))
+    assert first == sorted(first, reverse=True)
+    expect(page.locator("th[aria-sort=descending]")).to_have_text("Cost")
+    page.get_by_role("link", name="Next").click()
+    page.wait_for_url("**page=2**")
+    assert max(money(visit.column("sessions", 11))) <= min(first)
+    page.get_by_role("link", name="Cost", exact=True).click()
+    page.wait_for_url("**sort=cost_usd**")
+    rising = money(visit.column("sessions", 11))
+    assert rising == sorted(rising)
+
+
+def money(texts: list[str]) -> list[float]:
+    """The dollars of a column."""
+    return [float(text.lstrip("<$").replace(",", "")) for text in texts]
+
+
+def test_one_drills_down_and_goes_back(visit: Visit) -> None:
+    """From the overview to a tool, to its day, to a session, and back to where one was."""
+    page = visit.open("/")
+    page.locator("#tools_by_time summary").click()
+    page.locator("#tools_by_time").get_by_role("link", name="Bash").click()
+    page.wait_for_url("**/tools?tool=Bash")
+    visit.drawn()
+    assert sum(visit.data("distribution")[0]["y"]) > 0
+    page.locator("#fail_rate summary").click()
+    page.locator("#fail_rate tbody a").last.click()
+    page.wait_for_url("**/sessions?since=**")
+    page.locator("#sessions tbody a").first.click()
+    page.wait_for_url("**/sessions/**")
+    expect(page.locator("#tokens")).to_be_visible()
+    for _ in range(3):
+        page.go_back()
+    assert urlsplit(page.url).path == "/"
+    visit.drawn()
+    assert visit.data("use")
+
+
+def test_keys_and_themes(visit: Visit) -> None:
+    """A slash goes to the search, Tab to the content, and the choice of colours is kept."""
+    page = visit.open("/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+    light_ink = page.evaluate("document.querySelector('#use .plot').layout.font.color")
+    page.get_by_role("button", name="Dark or light").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("document.querySelector('#use .plot').layout.font.color") != light_ink
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+@pytest.fixture(scope="module")
+def few() -> Iterator[str]:
+    """A server with a few sessions: axe-core looks at every cell of every table."""
+    with served(Invented(records(25, NOW))) as address:
+        yield address
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_violation(chromium: Browser, few: str, scheme: str) -> None:
+    """No page keeps people out: axe-core has nothing serious or critical to say, in any colours."""
+    visiting = Visit(chromium, few, color_scheme=scheme)
+    session_id = json.decode(fetch(few, "/api/sessions?rows=1&panel=sessions")[1])[0]["session_id"]
+    found: dict[str, list[str]] = {}
+    for address in (*PAGES, f"/sessions/{session_id}", "/nothing"):
+        visiting.page.goto(few + address)
+        visiting.drawn()
+        visiting.page.evaluate(
+            "document.querySelectorAll('details').forEach((one) => one.open = true)"
+        )
+        violations = Axe().run(visiting.page).response["violations"]
+        serious = [one for one in violations if one["impact"] in ("serious", "critical")]
+        if serious:
+            found[address] = [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in serious]
+    visiting.problems = [one for one in visiting.problems if "404" not in one]
+    visiting.close()
+    assert not found
+
+
+def hostile_records() -> Iterator[SessionRecord]:
+    """Sessions whose every name is an attack, or 10,000 characters long."""
+    for name, made in zip(
+        (HOSTILE, "n" * 10_000, "\u202e\u2066'\"&<b>"), records(3, NOW), strict=True
+    ):
+        made.native_id = made.session_id = made.project = made.branch = name
+        made.models = [name]
+        for llm in made.llms:
+            llm.model = llm.phase = name
+        for phase in made.phases:
+            phase.phase = name
+        made.tools = [ToolDay(made.phases[0].day, name, name, 3, 1, 5_000)]
+        made.tools[0].ran.add(5, 3)
+        made.failures = [FailureDay(made.phases[0].day, name, name, 1)]
+        for heal in made.heals:
+            heal.check = heal.line = heal.phase = heal.tool = name
+        yield made
+
+
+def test_hostile_names_are_text(chromium: Browser) -> None:
+    """Whatever a name holds, it is shown as text and nothing of it runs."""
+    with served(Invented(hostile_records())) as address:
+        visiting = Visit(chromium, address)
+        for page in PAGES:
+            visiting.open(f"{page}?since=all")
+            assert (
+                visiting.page.evaluate(
+                    "document.querySelectorAll('main img, main script:not([type])').length"
+                )
+                == 0
+            )
+            assert visiting.page.title() != "owned"
+        visiting.open("/sessions?since=all")
+        assert any("<script>document.title" in text for text in visiting.column("sessions", 3))
+        links = visiting.page.locator("#sessions tbody td:first-child a")
+        for number in range(3):
+            visiting.open("/sessions?since=all")
+            links.nth(number).click()
+            expect(visiting.page.locator("#tokens")).to_be_visible()
+            assert visiting.page.title() != "owned"
+        visiting.open(f"/tools?since=all&tool={'n' * 400}")
+        visiting.close()
