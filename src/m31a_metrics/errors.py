@@ -48,5 +48,9 @@ class NotThisFormat(MetricsError):
     """A file that this source does not read; ask another source, or name the agent."""
 
 
+class IndexUnusable(StorageError):
+    """The index cannot be read or written; the sessions themselves can."""
+
+
 class IndexTooNew(MetricsError):
     """A later version made the index; it is left as it is, so update or name another."""

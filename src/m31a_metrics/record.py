@@ -8,7 +8,10 @@ are normalised lines.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.transcript import Damage, Effects
@@ -144,3 +147,25 @@ class SessionRecord(Struct):
     ids: list[str] = []
     damage: Damage = field(default_factory=Damage)
     effects: Effects = field(default_factory=Effects)
+
+
+def joined(records: Sequence[SessionRecord]) -> SessionRecord:
+    """One session out of its parts, which hold no event twice; the first says who ran where."""
+    if len(records) == 1:
+        return records[0]
+    whole = replace(records[0], damage=Damage(), effects=Effects())
+    for name in ("tools", "llms", "phases", "heals", "failures", "ids"):
+        setattr(whole, name, [row for record in records for row in getattr(record, name)])
+    whole.models = list(dict.fromkeys(model for record in records for model in record.models))
+    whole.started_us = min((one.started_us for one in records if one.started_us), default=0)
+    whole.updated_us = max(record.updated_us for record in records)
+    whole.user_turn_count = sum(record.user_turn_count for record in records)
+    whole.compaction_count = sum(record.compaction_count for record in records)
+    whole.unpaired_count = sum(record.unpaired_count for record in records)
+    for record in records:
+        whole.damage.count += record.damage.count
+        whole.damage.reasons += record.damage.reasons
+        for name in Effects.__struct_fields__:
+            added = getattr(whole.effects, name) + getattr(record.effects, name)
+            setattr(whole.effects, name, added)
+    return whole

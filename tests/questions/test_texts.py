@@ -26,7 +26,8 @@ OURS_ALONE = re.compile(
 
 def queries(which: Slice) -> list[Query]:
     """Each text about a slice."""
-    chosen = choose(which, lambda column: {"project": ["/app"]}.get(column, ["opus-1", "feat/a"]))
+    names = {"project": ["/app"], "branch": ["feat/a"], "model": ["opus-1"]}
+    chosen = choose(which, names.__getitem__, "replace({0}, {1}, '') <> {0}")
     stretch = ("day", "2026-01-02", "")
     asked = [
         texts.names("model"),
@@ -49,7 +50,7 @@ def queries(which: Slice) -> list[Query]:
             texts.straddling(table, chosen, ("phase",)),
         ]
     asked.append(texts.parts(TOOLS, chosen, ("tool",), ran=True))
-    asked.append(texts.rolled_up(TOOLS, chosen, ("tool",), "", stretch, ran=True))
+    asked += [texts.ran_rolled_up(chosen, key, stretch) for key in ("tool", "phase", "day", "")]
     asked.append(texts.rolled_up(LLMS, chosen, ("phase", "model"), "", stretch))
     asked.append(texts.rolled_up(PHASES, chosen, ("project",), "", stretch))
     return asked

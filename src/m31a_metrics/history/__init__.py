@@ -2,23 +2,26 @@
 
 The files are the truth; the index is made from them and can be made again. docs/index.md
 tells what is in it. `rows` is a session as rows, `rollups` the sums of many, `reading`
-the answers.
+the answers, `witnesses` which files make a session.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
-from m31a_metrics.history import opening, writing
+from m31a_metrics.answers import SessionRow, Slice
+from m31a_metrics.history import opening, remaking, settling, witnesses, writing
 from m31a_metrics.history.opening import MEMORY
 from m31a_metrics.history.reading import Reading
 from m31a_metrics.history.rollups import Changes
+from m31a_metrics.history.settling import Fresh
+from m31a_metrics.history.witnesses import Group, Part, Witness
 from m31a_metrics.record import SessionRecord
 
-__all__ = ["MEMORY", "History"]
+__all__ = ["MEMORY", "Fresh", "Group", "History", "Part", "Witness"]
 
 
 class History(Reading):
@@ -69,3 +72,79 @@ class History(Reading):
         """Take a session out; False if it is not there."""
         with self.batch() as changes:
             return writing.remove(self._connection, agent, native_id, changes)
+
+    def sources(self) -> dict[str, tuple[str, bytes]]:
+        """Each file that is known and was there: who reads it, and how it looked."""
+        return {
+            path: (kind, stamp)
+            for path, kind, stamp in self._connection.execute(
+                "SELECT path, kind, stamp FROM sources WHERE is_gone = 0"
+            )
+        }
+
+    def problems(self) -> list[str]:
+        """What is wrong with files that are there."""
+        found = self._connection.execute(
+            "SELECT problem FROM sources WHERE problem <> '' AND is_gone = 0 ORDER BY path"
+        )
+        return [problem for (problem,) in found]
+
+    def take(self, read: Iterable[tuple[Witness, SessionRecord]]) -> None:
+        """Keep what files tell. Sessions that need another reading become `unsettled`."""
+        with self.batch() as changes:
+            touched: set[Group] = set()
+            fresh: Fresh = {}
+            for witness, record in read:
+                touched |= witnesses.note(self._connection, witness)
+                fresh[witness.path, witness.stamp, frozenset()] = record
+            settling.settle(self._connection, touched, fresh, changes)
+
+    def take_failure(self, path: str, kind: str, stamp: bytes, problem: str) -> None:
+        """Keep why a file cannot be read; what was known of it stays."""
+        with self.batch():
+            witnesses.note_failure(self._connection, path, kind, stamp, problem)
+
+    def take_gone(self, paths: Iterable[str], dropped: Iterable[str] = ()) -> None:
+        """Keep the sessions of files that are gone; forget files that are no sessions now."""
+        with self.batch() as changes:
+            touched: set[Group] = set()
+            for path in paths:
+                touched |= witnesses.note_gone(self._connection, path)
+            for path in dropped:
+                touched |= witnesses.drop(self._connection, path)
+            settling.settle(self._connection, touched, {}, changes)
+
+    def remake(self) -> None:
+        """Forget all but the sessions that no file tells of any more; the rest is to be read."""
+        try:
+            with opening.changing(self._connection):
+                remaking.remake(self._connection)
+        except sqlite3.Error as error:
+            raise opening.unusable(self.path, error) from error
+
+    def gone_before(self, updated_us: int) -> list[SessionRow]:
+        """The sessions whose files are gone, and whose last event is older than that."""
+        rows = self.sessions(Slice(), descending=False)
+        return [row for row in rows if row.is_gone and row.updated_us < updated_us]
+
+    def prune(self, rows: Iterable[SessionRow]) -> None:
+        """Forget sessions whose files are gone, for good."""
+        with self.batch() as changes:
+            touched: set[Group] = set()
+            for row in rows:
+                touched |= witnesses.forget_gone(self._connection, (row.agent, row.native_id))
+            settling.settle(self._connection, touched, {}, changes)
+
+    def unsettled(self) -> list[tuple[Group, tuple[Part, ...]]]:
+        """Sessions that are to be made of these parts, and are not yet."""
+        return settling.unsettled(self._connection)
+
+    def settle(self, groups: Iterable[Group], fresh: Fresh) -> None:
+        """Make sessions of what was read for them, unless they are to be made otherwise now."""
+        with self.batch() as changes:
+            settling.settle(self._connection, groups, fresh, changes)
+
+    def give_up(self, groups: Iterable[Group]) -> None:
+        """Leave sessions as they are, whose files cannot be read again."""
+        with self.batch():
+            settling.give_up(self._connection, groups)

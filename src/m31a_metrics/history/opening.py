@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from m31a_metrics import store
-from m31a_metrics.errors import IndexTooNew, StorageError
-from m31a_metrics.history.schema import APPLICATION, VERSION, statements
+from m31a_metrics.errors import IndexTooNew, IndexUnusable
+from m31a_metrics.history import remaking
+from m31a_metrics.history.schema import APPLICATION, VERSION
 
 MEMORY = ":memory:"
 
@@ -25,7 +26,7 @@ def connect(path: str, notes: list[str]) -> sqlite3.Connection:
     """Open the index at `path`, mode 0600, or one in memory; tell in `notes` what was done.
 
     A file that is damaged or no index is set aside and begun anew. Raises IndexTooNew for
-    one that a later version made, StorageError where the disk refuses.
+    one that a later version made, IndexUnusable and StorageError where the disk refuses.
     """
     if path == MEMORY:
         return _opened(path)
@@ -34,9 +35,7 @@ def connect(path: str, notes: list[str]) -> sqlite3.Connection:
         os.close(store.open_file(path, os.O_RDWR | os.O_CREAT))
         return _opened(path)
     except sqlite3.DatabaseError as error:
-        if not is_damage(error):
-            raise unusable(path, error) from error
-        notes.append(f"{set_aside(path)} is no index that can be read, and was begun anew")
+        notes.append(begin_anew(path, error))
     try:
         os.close(store.open_file(path, os.O_RDWR | os.O_CREAT))
         return _opened(path)
@@ -44,26 +43,33 @@ def connect(path: str, notes: list[str]) -> sqlite3.Connection:
         raise unusable(path, error) from error
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def begin_anew(path: str, error: Exception) -> str:
+    """Set a damaged index aside, so that the next to open it makes a new one; say so.
+
+    Raises IndexUnusable where the error, or what caused it, is something else.
+    """
+    if isinstance(error, IndexUnusable) and isinstance(error.__cause__, sqlite3.Error):
+        error = error.__cause__
+    if not isinstance(error, sqlite3.Error) or path == MEMORY:
+        raise error
+    if not _is_damage(error):
+        raise unusable(path, error) from error
+    aside = store.set_aside(path)
+    for suffix in ("-wal", "-shm"):
+        if os.path.lexists(f"{path}{suffix}"):
+            os.replace(f"{path}{suffix}", f"{aside}{suffix}")
+    return f"{path} was no index that can be read: it is now {aside}, and a new one was made"
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
     """Tell damage from a disk that is full, a lock that is held, and the like."""
     name = getattr(error, "sqlite_errorname", "")
     return isinstance(error, _Foreign) or name.startswith(_DAMAGED)
 
 
-def unusable(path: str, error: sqlite3.Error) -> StorageError:
+def unusable(path: str, error: sqlite3.Error) -> IndexUnusable:
     """Say what is wrong with the index in words of ours."""
-    return StorageError(
-        f"cannot use the index {path}: {error}; make it anew: `m31 index --rebuild`"
-    )
-
-
-def set_aside(path: str) -> str:
-    """Move a damaged index away, with what SQLite keeps beside it; return where."""
-    aside = store.set_aside(path)
-    for suffix in ("-wal", "-shm"):
-        if os.path.lexists(f"{path}{suffix}"):
-            os.replace(f"{path}{suffix}", f"{aside}{suffix}")
-    return aside
+    return IndexUnusable(f"cannot use the index {path}: {error}")
 
 
 @contextmanager
@@ -89,6 +95,7 @@ def _opened(path: str) -> sqlite3.Connection:
     )
     try:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute("PRAGMA synchronous = NORMAL")
         if not _is_ours(connection, path):
             _make(connection, path)
     except BaseException:
@@ -98,14 +105,13 @@ def _opened(path: str) -> sqlite3.Connection:
 
 
 def _is_ours(connection: sqlite3.Connection, path: str) -> bool:
-    """Tell whether the tables are there; False for a database without any."""
+    """Tell whether the tables are there as we know them; False if they are to be made."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
     if application != APPLICATION:
-        if tables:
+        if not _is_empty(connection):
             raise _Foreign("it is the database of another program")
         return False
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise IndexTooNew(
             f"{path} was made by a later version of m31a-metrics (its tables are of version "
@@ -115,14 +121,18 @@ def _is_ours(connection: sqlite3.Connection, path: str) -> bool:
     return bool(version == VERSION)
 
 
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    (count,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    return not count
+
+
 def _make(connection: sqlite3.Connection, path: str) -> None:
     if path != MEMORY:
         connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
     with changing(connection):
         if _is_ours(connection, path):
             return  # another process was quicker
-        for statement in statements():
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+        if _is_empty(connection):
+            remaking.make(connection)
+        else:
+            remaking.remake(connection)

@@ -29,6 +29,7 @@ from m31a_metrics.questions.tables import (
     PHASES,
     SESSION_FACTS,
     SESSION_SUMS,
+    SUMMED,
     TOOLS,
     Summed,
 )
@@ -118,15 +119,15 @@ class Reading:
         chosen = self._choose(which)
         key = "day" if by in _TIMES else by
         rows: dict[str, TotalsRow] = {}
-        for part, *sums in self._ask(texts.totals(chosen, key)):
-            if sums[0] is None:
-                continue
-            row = _row(rows, part_of(by, part), TotalsRow)
-            for place, name in _TOTALS:
-                setattr(row, name, getattr(row, name) + sums[place])
+        if chosen.is_simple and not chosen.tool:
+            self._add_rolled_up(chosen, by, rows)
+        else:
+            for part, *sums in self._ask(texts.totals(chosen, key)):
+                if sums[0] is not None:
+                    _add_totals(_row(rows, part_of(by, part)), _TOTALS, sums)
         counts = texts.lasted_on(chosen) if key == "day" else texts.lasted(chosen, key)
         for part, count, lasted_us in self._ask(counts):
-            row = _row(rows, part_of(by, part), TotalsRow)
+            row = _row(rows, part_of(by, part))
             row.session_count += count
             row.lasted_us += lasted_us or 0
         if by in ("week", "month"):
@@ -134,6 +135,15 @@ class Reading:
                 rows[part].session_count -= 1
                 rows[part].lasted_us -= lasted_us
         return [row for row in rows.values() if row.session_count or not by]
+
+    def _add_rolled_up(self, chosen: Chosen, by: str, rows: dict[str, TotalsRow]) -> None:
+        for table, places in _ROLLED_UP_TOTALS.items():
+            for stretch in _stretches(chosen, by):
+                for part, _, *sums in self._ask(
+                    texts.rolled_up(_BY_NAME[table], chosen, (by,), "", stretch)
+                ):
+                    if sums[0] is not None:
+                        _add_totals(_row(rows, part_of(by, part)), places, sums)
 
     def tools(self, which: Slice, by: str = "tool") -> list[ToolRow]:
         """Calls by tool, phase, day, week, month, agent, project or session."""
@@ -181,7 +191,7 @@ class Reading:
         return self._connection.execute(query.text, query.parameters)
 
     def _choose(self, which: Slice) -> Chosen:
-        return choose(which, self._names)
+        return choose(which, self._names, "instr({}, {}) > 0")
 
     def _names(self, column: str) -> list[str]:
         return [name for (name,) in self._ask(texts.names(column))]
@@ -200,16 +210,14 @@ class Reading:
         self, table: Summed, kind: type[_Row], chosen: Chosen, by: tuple[str, ...], first: str
     ) -> dict[tuple[str, ...], _Row]:
         rows: dict[tuple[str, ...], _Row] = {}
-        which = chosen.which
-        days = stretches(which.first_day, which.last_day)
-        if by[0] in ("day", "week"):
-            days = [(DAY, which.first_day, which.last_day)]
-        for stretch in days:
-            query = texts.rolled_up(table, chosen, by, first, stretch, ran=table is TOOLS)
-            for values in self._ask(query):
+        for stretch in _stretches(chosen, by[0]):
+            for values in self._ask(texts.rolled_up(table, chosen, by, first, stretch)):
                 row = _part(kind, rows, by, values)
                 row.session_count += values[len(by)]
                 _add_sums(table, row, values, len(by) + 1)
+            if table is TOOLS:
+                for values in self._ask(texts.ran_rolled_up(chosen, by[0], stretch)):
+                    _add_ran(_part(kind, rows, by, values), values[1])
         if first:
             self._count_straddling(table, chosen, by, rows)
         else:
@@ -242,13 +250,14 @@ class Reading:
             return
         before: set[tuple[Any, ...]] = set()
         within: set[tuple[Any, ...]] = set()
-        for session, day, *key in self._ask(texts.straddling(table, chosen, by)):
+        for session, day, *values in self._ask(texts.straddling(table, chosen, by)):
+            key: tuple[Any, ...] = (session, *_key(by, values))
             if day < which.first_day:
-                before.add((session, *key))
+                before.add(key)
             elif not which.last_day or day <= which.last_day:
-                within.add((session, *key))
-        for _, *key in before & within:
-            rows[tuple(key)].session_count += 1
+                within.add(key)
+        for counted in before & within:
+            rows[counted[1:]].session_count += 1
 
     def _count_used(
         self, table: Summed, chosen: Chosen, by: str, rows: dict[tuple[str, ...], _Row]
@@ -274,9 +283,26 @@ class Reading:
 
 
 _MODELS = SESSION_FACTS.index("models")
+_BY_NAME = {table.name: table for table in SUMMED}
+_HEALS = tuple(name for name in PHASES.sums if name.startswith(("heal_", "bisect_")))
+_ROLLED_UP_TOTALS = {
+    table.name: [
+        (place, name)
+        for place, name in enumerate(table.sums)
+        if name in own and name in TotalsRow.__struct_fields__
+    ]
+    for table, own in ((TOOLS, TOOLS.sums), (LLMS, LLMS.sums), (PHASES, _HEALS))
+}
+"""Which sums of which table make up a total."""
 _TOTALS = [
     (place, name) for place, name in enumerate(SESSION_SUMS) if name in TotalsRow.__struct_fields__
 ]
+
+
+def _stretches(chosen: Chosen, by: str) -> list[tuple[str, str, str]]:
+    """Which rows of a rollup make up the slice's days: by day or week those of each day."""
+    first, last = chosen.which.first_day, chosen.which.last_day
+    return [(DAY, first, last)] if by in ("day", "week") else stretches(first, last)
 
 
 def _rollup_answers(table: Summed, chosen: Chosen, by: tuple[str, ...], first: str) -> bool:
@@ -291,6 +317,8 @@ def _rollup_answers(table: Summed, chosen: Chosen, by: tuple[str, ...], first: s
 
 def _first_column(table: Summed, by: tuple[str, ...]) -> str:
     """The column that counts the sessions of each of these parts; "" if there is none."""
+    if len(by) == 2 and by[0] in _WHOLES:
+        by = by[1:]  # a session is of one agent and one project
     for name, columns in table.firsts.items():
         if sorted(columns) == sorted(by):
             return name
@@ -316,15 +344,25 @@ def _add_sums(table: Summed, row: ToolRow | LLMRow | PhaseRow, values: Values, b
     for place, name in enumerate(table.sums, begin):
         if values[place]:
             setattr(row, name, getattr(row, name) + values[place])
-    if isinstance(row, ToolRow) and values[-1]:
-        row.ran.merge_packed(values[-1])
+    if isinstance(values[-1], bytes):
+        _add_ran(row, values[-1])
 
 
-def _row(rows: dict[str, TotalsRow], key: str, kind: type[TotalsRow]) -> TotalsRow:
+def _add_ran(row: ToolRow | LLMRow | PhaseRow, packed: bytes) -> None:
+    if isinstance(row, ToolRow) and packed:
+        row.ran.merge_packed(packed)
+
+
+def _row(rows: dict[str, TotalsRow], key: str) -> TotalsRow:
     row = rows.get(key)
     if row is None:
-        row = rows[key] = kind(key)
+        row = rows[key] = TotalsRow(key)
     return row
+
+
+def _add_totals(row: TotalsRow, places: Iterable[tuple[int, str]], sums: Sequence[int]) -> None:
+    for place, name in places:
+        setattr(row, name, getattr(row, name) + sums[place])
 
 
 def _check(question: str, by: str, known: Iterable[str]) -> None:

@@ -55,19 +55,28 @@ def rows_of(record: SessionRecord) -> Rows:
         _add(rows.tools, key, _sums(tool, TOOLS.sums))
         if tool.ran.buckets:
             rows.ran.setdefault(key, Histogram()).merge(tool.ran)
-        _add_to_phase(rows, tool.day, tool.phase, tool, ("call_count", "fail_count"))
+        _add_to_phase(rows, tool, _OF_TOOLS)
     for llm in record.llms:
         _add(rows.llms, (llm.day, llm.model, llm.phase), _sums(llm, LLMS.sums))
-        used = ("total_tokens", "unpriced_tokens", "cost_nano")
-        _add_to_phase(rows, llm.day, llm.phase, llm, used)
+        _add_to_phase(rows, llm, _OF_LLMS)
     for phase in record.phases:
-        _add_to_phase(rows, phase.day, phase.phase, phase, PHASES.sums)
+        _add_to_phase(rows, phase, _OF_PHASES)
         ended = rows.phases[phase.day, phase.phase]
         ended[_ENDED] += phase.duration_us > 0 or phase.success is not None
         ended[_SUCCESS] += phase.success is True
     return rows
 
 
+def _places(kind: type[Struct], names: Iterable[str] = PHASES.sums) -> list[tuple[int, str]]:
+    fields = kind.__struct_fields__
+    return [
+        (place, name) for place, name in enumerate(PHASES.sums) if name in names and name in fields
+    ]
+
+
+_OF_TOOLS = _places(ToolDay, ("call_count", "fail_count"))
+_OF_LLMS = _places(LLMDay)
+_OF_PHASES = _places(PhaseSum)
 _ENDED, _SUCCESS = PHASES.sums.index("ended_count"), PHASES.sums.index("success_count")
 
 
@@ -135,12 +144,13 @@ def _add(rows: dict[Key, Sums], key: Key, sums: Sums) -> None:
     rows[key] = sums if known is None else [a + b for a, b in zip(known, sums, strict=True)]
 
 
-def _add_to_phase(rows: Rows, day: str, phase: str, one: _Day, names: Iterable[str]) -> None:
-    sums = [0] * len(PHASES.sums)
-    for place, name in enumerate(PHASES.sums):
-        if name in names and name in one.__struct_fields__:
-            sums[place] = _whole(getattr(one, name))
-    _add(rows.phases, (day, phase), sums)
+def _add_to_phase(rows: Rows, one: _Day, places: Iterable[tuple[int, str]]) -> None:
+    key = (one.day, one.phase)
+    sums = rows.phases.get(key)
+    if sums is None:
+        sums = rows.phases[key] = [0] * len(PHASES.sums)
+    for place, name in places:
+        sums[place] += _whole(getattr(one, name))
 
 
 def _sums(one: _Day, names: Iterable[str]) -> Sums:
@@ -148,7 +158,7 @@ def _sums(one: _Day, names: Iterable[str]) -> Sums:
 
 
 def _whole(figure: int) -> int:
-    return max(-LARGEST, min(figure, LARGEST))
+    return figure if -LARGEST <= figure <= LARGEST else max(-LARGEST, min(figure, LARGEST))
 
 
 def _local_day(t_us: int) -> str:

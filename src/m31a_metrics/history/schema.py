@@ -6,7 +6,14 @@ session. Rollups are sums over sessions, changed in the transaction that changes
 
 from __future__ import annotations
 
-from m31a_metrics.questions.tables import EFFECTS, SESSION_SUMS, SESSION_USES, SUMMED, Summed
+from m31a_metrics.questions.tables import (
+    EFFECTS,
+    RAN_ROLLUP,
+    SESSION_SUMS,
+    SESSION_USES,
+    SUMMED,
+    Summed,
+)
 
 VERSION = 1
 """Of these tables; kept in the database as `user_version`."""
@@ -17,7 +24,7 @@ APPLICATION = 0x4D333141
 
 def statements() -> list[str]:
     """What makes an empty database ours, but for its version."""
-    made = [_SOURCES, _IDS, *_SESSIONS, _HEALS, *_FAILURES]
+    made = [*_WITNESSES, *_SESSIONS, _HEALS, *_FAILURES, _RAN]
     for table in SUMMED:
         made += _summed(table)
     return made
@@ -27,20 +34,29 @@ _SUMS = ", ".join(f"{name} INTEGER NOT NULL" for name in SESSION_SUMS)
 _EFFECTS = ", ".join(f"{name} INTEGER NOT NULL" for name in EFFECTS)
 _USES = ", ".join(f"{name} INTEGER NOT NULL" for name in SESSION_USES)
 
-_SOURCES = """
+_WITNESSES = (
+    """
 CREATE TABLE sources (
     source INTEGER PRIMARY KEY,
     path TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
     agent TEXT NOT NULL,
     native_id TEXT NOT NULL,
     rank INTEGER NOT NULL,
     started_us INTEGER NOT NULL,
     stamp BLOB NOT NULL,
+    ids BLOB NOT NULL,
     problem TEXT NOT NULL,
     is_gone INTEGER NOT NULL
-)"""
-
-_IDS = "CREATE TABLE ids (id INTEGER, source INTEGER, PRIMARY KEY (id, source)) WITHOUT ROWID"
+)""",
+    "CREATE INDEX sources_session ON sources (agent, native_id)",
+    "CREATE INDEX sources_problem ON sources (source) WHERE problem <> ''",
+    "CREATE TABLE ids (id INTEGER, source INTEGER, PRIMARY KEY (id, source)) WITHOUT ROWID",
+    """
+CREATE TABLE unsettled (
+    agent TEXT, native_id TEXT, PRIMARY KEY (agent, native_id)
+) WITHOUT ROWID""",
+)
 
 _SESSIONS = (
     f"""
@@ -64,6 +80,7 @@ CREATE TABLE sessions (
     compaction_count INTEGER NOT NULL,
     unpaired_count INTEGER NOT NULL,
     is_gone INTEGER NOT NULL,
+    made_of BLOB NOT NULL,
     lot INTEGER NOT NULL,
     damage_count INTEGER NOT NULL,
     {_EFFECTS},
@@ -106,8 +123,15 @@ CREATE TABLE failures (
     session INTEGER, day TEXT, tool TEXT, line TEXT, count INTEGER NOT NULL,
     PRIMARY KEY (session, day, tool, line)
 ) WITHOUT ROWID""",
-    "CREATE INDEX failures_line ON failures (tool, line)",
+    "CREATE INDEX failures_line ON failures (tool, line, session, day, count)",
 )
+
+
+_RAN = f"""
+CREATE TABLE {RAN_ROLLUP} (
+    project TEXT, grain TEXT, span TEXT, agent TEXT, part TEXT, name TEXT, ran BLOB NOT NULL,
+    PRIMARY KEY (project, grain, span, agent, part, name)
+) WITHOUT ROWID"""
 
 
 def _summed(table: Summed) -> list[str]:
@@ -123,7 +147,7 @@ def _summed(table: Summed) -> list[str]:
     )
     rollup = (
         f"CREATE TABLE {table.rollup} (project TEXT, grain TEXT, span TEXT, agent TEXT, "
-        f"{dimensions}, {firsts}, {sums}{ran}, "
+        f"{dimensions}, {firsts}, {sums}, "
         f"PRIMARY KEY (project, grain, span, agent, {keys})) WITHOUT ROWID"
     )
     return [days, rollup]

@@ -33,6 +33,7 @@ _FACTS = (
     "compaction_count",
     "unpaired_count",
     "is_gone",
+    "made_of",
     "lot",
     "damage_count",
     *EFFECTS,
@@ -40,10 +41,13 @@ _FACTS = (
 _TABLES = ("session_days", TOOLS.name, LLMS.name, PHASES.name, "heals", "failures")
 
 
-def put(connection: sqlite3.Connection, record: SessionRecord, changes: Changes) -> int:
+def put(
+    connection: sqlite3.Connection, record: SessionRecord, changes: Changes, made_of: bytes = b""
+) -> int:
     """Write a session in place of what is known of it; return its number.
 
-    Inside a transaction; `changes` are to be applied before it ends.
+    `made_of` is the mark of the plan that it was read by. Inside a transaction; `changes`
+    are to be applied before it ends.
     """
     number = _number(connection, record.agent, record.native_id)
     if number is not None:
@@ -54,7 +58,7 @@ def put(connection: sqlite3.Connection, record: SessionRecord, changes: Changes)
     columns = ("session", *_FACTS, *SESSION_SUMS)
     cursor = connection.execute(
         f"INSERT INTO sessions ({', '.join(columns)}) VALUES ({_places(len(columns))})",
-        (number, *_facts(record, days), *sums),
+        (number, *_facts(record, days, made_of), *sums),
     )
     number = cursor.lastrowid or 0
     _insert(connection, "session_days", ((number, day, *own) for day, own in days.items()))
@@ -97,12 +101,12 @@ def _take_out(connection: sqlite3.Connection, number: int, changes: Changes) -> 
     agent, project = connection.execute(
         "SELECT agent, project FROM sessions WHERE session = ?", (number,)
     ).fetchone()
-    changes.add(agent, project, _known(connection, number), -1)
+    changes.add(agent, project, rows_in(connection, number), -1)
     for table in (*_TABLES, "sessions"):
         connection.execute(f"DELETE FROM {table} WHERE session = ?", (number,))
 
 
-def _known(connection: sqlite3.Connection, number: int) -> Rows:
+def rows_in(connection: sqlite3.Connection, number: int) -> Rows:
     """What a session added to the rollups when it was written."""
     rows = Rows()
     for table, part in ((TOOLS, rows.tools), (LLMS, rows.llms), (PHASES, rows.phases)):
@@ -119,7 +123,7 @@ def _known(connection: sqlite3.Connection, number: int) -> Rows:
     return rows
 
 
-def _facts(record: SessionRecord, days: Iterable[str]) -> tuple[object, ...]:
+def _facts(record: SessionRecord, days: Iterable[str], made_of: bytes) -> tuple[object, ...]:
     searched = (record.session_id, record.native_id, record.project, record.branch, record.agent)
     dates = sorted(days)
     return (
@@ -141,6 +145,7 @@ def _facts(record: SessionRecord, days: Iterable[str]) -> tuple[object, ...]:
         record.compaction_count,
         record.unpaired_count,
         0,
+        made_of,
         crc32(f"{record.agent} {record.native_id}".encode("utf-8", "surrogateescape")),
         record.damage.count,
         *(getattr(record.effects, name) for name in EFFECTS),

@@ -37,8 +37,12 @@ class Chosen(Struct, frozen=True):
     is_simple: bool
 
 
-def choose(which: Slice, names: Names) -> Chosen:
-    """Say in SQL what a Slice means; `names` is asked where it gives parts of names."""
+def choose(which: Slice, names: Names, contains: str) -> Chosen:
+    """Say in SQL what a Slice means; `names` is asked where it gives parts of names.
+
+    `contains` is the engine's own way to ask whether a text holds another, as
+    "position({}, {}) > 0": LIKE has wildcards, and takes other letters for the same.
+    """
     parameters: dict[str, Value] = {}
     projects = models = None
     sessions: list[str] = []
@@ -55,8 +59,7 @@ def choose(which: Slice, names: Names) -> Chosen:
         model = among("model", models, parameters)
         sessions.append(f"session IN (SELECT session FROM llm_days WHERE {model})")
     if which.text:
-        # Not LIKE: its wildcards, and what it takes for the same letter, differ by engine.
-        sessions.append("replace(search, :text, '') <> search")
+        sessions.append(contains.format("search", ":text"))
         parameters["text"] = which.text.lower()
     if which.session:
         sessions.append("session_id = :session_id")

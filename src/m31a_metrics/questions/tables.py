@@ -49,7 +49,14 @@ TOOLS = Summed(
     },
     "tool_rollup",
 )
-"""Calls by tool and phase; the column `ran` holds a packed histogram."""
+"""Calls by tool and phase; of sessions, the column `ran` holds a packed histogram."""
+
+RAN_ROLLUP = "ran_rollup"
+"""Packed histograms of many sessions: by `part` ("tool" or "phase") and its `name`.
+
+Apart from the sums, because adding up histograms is what takes time: there are fewer of
+them when each is of a tool, or of a phase, and not of both.
+"""
 
 LLMS = Summed(
     "llm_days",
@@ -60,6 +67,9 @@ LLMS = Summed(
         "model_session_count": ("model",),
         "phase_session_count": ("phase",),
         "pair_session_count": ("model", "phase"),
+        "day_session_count": ("day", "model"),
+        "week_session_count": ("week", "model"),
+        "month_session_count": ("month", "model"),
     },
     "llm_rollup",
 )

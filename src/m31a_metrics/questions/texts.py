@@ -16,6 +16,7 @@ from m31a_metrics.questions.tables import (
     EVERY,
     LLMS,
     PHASES,
+    RAN_ROLLUP,
     SESSION_FACTS,
     SESSION_SUMS,
     SESSION_USES,
@@ -147,42 +148,49 @@ def parts(table: Summed, chosen: Chosen, keys: Iterable[str], *, ran: bool = Fal
 
 
 def rolled_up(
-    table: Summed,
-    chosen: Chosen,
-    keys: Iterable[str],
-    first: str,
-    stretch: tuple[str, str, str],
-    *,
-    ran: bool = False,
+    table: Summed, chosen: Chosen, keys: Iterable[str], first: str, stretch: tuple[str, str, str]
 ) -> Query:
     """Rows of a rollup: the keys, how many sessions were first (0 if not asked), the sums.
 
     `stretch` is a grain with its first and last span, "" for no bound; `first` one of the
     table's `firsts`, or "".
     """
-    grain, begin, end = stretch
-    parameters = dict(chosen.parameters)
     columns = ", ".join("span" if key in OF_TIME else _column(key) for key in keys)
-    where = all_of(
-        _projects(chosen, "project" in keys, parameters),
-        f"grain = '{grain}'",
-        between("span", begin, end, parameters),
-        _agents(chosen, parameters),
-        _of_kind(table, chosen),
-    )
-    if ran:
-        sums = ", ".join((first or "0", *table.sums, "ran"))
-        return Query(f"SELECT {columns}, {sums} FROM {table.rollup}{where}", parameters)
+    where, parameters = _in_rollup(chosen, keys, stretch, _of_kind(table, chosen))
     sums = ", ".join(f"SUM({name})" for name in (first or "0", *table.sums))
     return Query(
         f"SELECT {columns}, {sums} FROM {table.rollup}{where} GROUP BY {columns}", parameters
     )
 
 
-def straddling(table: Summed, chosen: Chosen, columns: Iterable[str]) -> Query:
+def ran_rolled_up(chosen: Chosen, key: str, stretch: tuple[str, str, str]) -> Query:
+    """Histograms of a rollup by tool, phase, or what `rolled_up` takes: the key, `ran`."""
+    part = "tool" if key == "tool" else "phase"
+    column = "name" if key == part else "span" if key in OF_TIME else _column(key)
+    named = "name = :tool_0" if chosen.tool else ""
+    where, parameters = _in_rollup(chosen, (key,), stretch, f"part = '{part}'", named)
+    return Query(f"SELECT {column}, ran FROM {RAN_ROLLUP}{where}", parameters)
+
+
+def _in_rollup(
+    chosen: Chosen, keys: Iterable[str], stretch: tuple[str, str, str], *conditions: str
+) -> tuple[str, Mapping[str, Value]]:
+    grain, begin, end = stretch
+    parameters = dict(chosen.parameters)
+    where = all_of(
+        _projects(chosen, "project" in keys, parameters),
+        f"grain = '{grain}'",
+        between("span", begin, end, parameters),
+        _agents(chosen, parameters),
+        *conditions,
+    )
+    return where, parameters
+
+
+def straddling(table: Summed, chosen: Chosen, keys: Iterable[str]) -> Query:
     """Rows of the sessions that began before the slice's days and went on in them.
 
-    The session, the day, and the columns: rollups count these sessions where they began.
+    The session, the day, and the keys: rollups count these sessions where they began.
     """
     which = chosen.which
     parameters: dict[str, Value] = {"begin": which.first_day}
@@ -190,9 +198,10 @@ def straddling(table: Summed, chosen: Chosen, columns: Iterable[str]) -> Query:
     where = all_of(
         "first_day < :begin", "last_day >= :begin", _agents(chosen, parameters), projects
     )
+    columns = ", ".join(_column(key) for key in keys)
     text = (
-        f"SELECT session, day, {', '.join(columns)} FROM {table.name} "
-        f"WHERE session IN (SELECT session FROM sessions{where})"
+        f"SELECT session, day, {columns} FROM {table.name} AS d INNER JOIN "
+        f"(SELECT session, agent, project FROM sessions{where}) AS s USING (session)"
     )
     parameters |= {
         key: value
@@ -200,7 +209,7 @@ def straddling(table: Summed, chosen: Chosen, columns: Iterable[str]) -> Query:
         if key.startswith(("tool_", "model_"))
     }
     extra = _of_kind(table, chosen)
-    return Query(f"{text} AND {extra}" if extra else text, parameters)
+    return Query(f"{text}{all_of(extra)}", parameters)
 
 
 _USED = {table.name: use for table, use in zip(SUMMED, SESSION_USES, strict=True)}

@@ -1,0 +1,138 @@
+"""Sessions that a machine invents, as many as wanted: records, and journals on the disk.
+
+A year of them, by three agents in twenty projects, most in a few; 540 events each, eight
+tools, two models, four phases; one in five goes on over midnight.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from m31a_metrics import Usage, events
+from m31a_metrics.record import (
+    FailureDay,
+    HealEpisode,
+    LLMDay,
+    PhaseSum,
+    SessionRecord,
+    ToolDay,
+)
+from m31a_metrics.session import Session
+
+EVENTS = 538
+TODAY = date(2026, 11, 20)
+TOOLS = ("Bash", "Read", "Edit", "Grep", "Write", "Glob", "Task", "WebFetch")
+PHASES = ("explore", "plan", "execute", "verify")
+MODELS = ("claude-opus-4-5", "claude-haiku-4-5", "gpt-5.2-codex")
+AGENTS = ("claude-code", "codex", "m31a")
+_KINDS = 500
+_DAY_US = 86_400_000_000
+
+
+def records(count: int, ids_each: int = 0) -> Iterator[SessionRecord]:
+    """Yield so many sessions, the latest first."""
+    chance = random.Random(31)
+    kinds = [_kind(chance) for _ in range(_KINDS)]
+    for number in range(count):
+        day = TODAY - timedelta(days=number * 365 // count)
+        kind = kinds[chance.randrange(_KINDS)]
+        spans_midnight = number % 5 == 0
+        days = (str(day), str(day + timedelta(days=1)) if spans_midnight else str(day))
+        began_us = int(datetime(day.year, day.month, day.day, 9, tzinfo=UTC).timestamp() * 1e6)
+        native_id = f"{number:08x}-1111-4111-8111-{number:012x}"
+        yield SessionRecord(
+            AGENTS[number % 3],
+            native_id,
+            native_id,
+            f"/home/dev/.agent/{native_id}.jsonl",
+            "2.1.0",
+            f"/home/dev/src/project-{min(int(chance.expovariate(0.25)), 19)}",
+            f"feature/{number % 997}",
+            models=list(MODELS[:2]),
+            started_us=began_us,
+            updated_us=began_us + (_DAY_US if spans_midnight else 3_600_000_000),
+            user_turn_count=9,
+            tools=[replace(row, day=days[at % 2]) for at, row in enumerate(kind.tools)],
+            llms=[replace(row, day=days[at % 2]) for at, row in enumerate(kind.llms)],
+            phases=[replace(row, day=days[1]) for row in kind.phases],
+            heals=[replace(row, day=days[0], began_us=began_us) for row in kind.heals],
+            failures=[replace(row, day=days[0]) for row in kind.failures],
+            ids=[f"{native_id}-{place}" for place in range(ids_each)],
+        )
+
+
+def _kind(chance: random.Random) -> SessionRecord:
+    tools = []
+    for tool in TOOLS:
+        for phase in chance.sample(PHASES, 2):
+            calls = chance.randint(5, 30)
+            row = ToolDay("", tool, phase, calls, chance.randint(0, 2))
+            for _ in range(calls):
+                ran_ms = chance.lognormvariate(5 + TOOLS.index(tool) / 2, 1.5)
+                row.ran.add(ran_ms)
+                row.duration_us += int(ran_ms * 1000)
+            tools.append(row)
+    llms = [
+        LLMDay("", model, phase, 25, *[chance.randint(0, 10**6) for _ in range(10)])
+        for model in MODELS[:2]
+        for phase in PHASES
+    ]
+    for llm in llms:
+        llm.cost_nano = chance.randint(0, 10**9)
+    phases = [
+        PhaseSum("", phase, chance.randint(0, 10**9), chance.random() < 0.9, 3, 1, 1, 0)
+        for phase in PHASES
+    ]
+    heals = [
+        HealEpisode(
+            "",
+            chain,
+            "verify",
+            "Bash",
+            "pytest",
+            f"E: boom {chance.randint(0, 99)}",
+            passed=chance.random() < 0.7,
+            duration_us=10**8,
+            cost_nano=chance.randint(0, 10**9),
+        )
+        for chain in range(chance.randint(0, 3))
+    ]
+    failures = [
+        FailureDay("", tool, f"exit code <n>: {chance.randint(0, 200)}", 1)
+        for tool in chance.sample(TOOLS, 3)
+    ]
+    return SessionRecord(
+        "", "", "", "", tools=tools, llms=llms, phases=phases, heals=heals, failures=failures
+    )
+
+
+def journals(directory: Path, count: int) -> None:
+    """Write so many recorded sessions, each with a journal and its METRICS.json."""
+    chance = random.Random(31)
+    first_us = int(datetime(2026, 11, 1, 9, tzinfo=UTC).timestamp() * 1e6)
+    for number in range(count):
+        began_us = first_us + number * 60_000_000
+        session = Session(str(directory), f"{number:08x}")
+        session.append(list(_events(began_us, chance)))
+        session.flush()
+
+
+def _events(began_us: int, chance: random.Random) -> Iterator[events.Event]:
+    yield events.SessionStart(t_us=began_us, project="/home/dev/src/app")
+    for place in range(1, EVENTS):
+        t_us = began_us + place * 1_000_000
+        phase = PHASES[place * 4 // EVENTS]
+        if place % 134 == 1:
+            yield events.PhaseTransition(t_us=t_us, phase=phase)
+        elif place % 3 == 0:
+            usage = Usage(chance.randint(1, 10**5), chance.randint(1, 10**3))
+            yield events.LLMInteraction(t_us=t_us, phase=phase, usage=usage, cost=0.01)
+        else:
+            ran_ms = chance.lognormvariate(5, 1.5)
+            name = TOOLS[chance.randrange(8)]
+            yield events.ToolCall(t_us=t_us, name=name, success=place % 17 > 0, duration_ms=ran_ms)

@@ -1,0 +1,88 @@
+"""Making the tables anew, with the sessions in them that no file tells of any more.
+
+For `m31 index --rebuild`, and where an older version made the tables. All in one
+transaction: another process sees the old index, or the new one to be filled from files.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+
+from m31a_metrics.history import writing
+from m31a_metrics.history.rollups import Changes
+from m31a_metrics.history.schema import APPLICATION, VERSION, statements
+from m31a_metrics.questions.tables import SUMMED
+
+_OLD = "old_"
+_SESSIONS = ("session_days", *(table.name for table in SUMMED), "heals", "failures")
+_EMPTY = {"INTEGER": "0", "TEXT": "''", "BLOB": "x''"}
+
+
+def make(connection: sqlite3.Connection) -> None:
+    """Make the tables where there are none. Inside a transaction."""
+    for statement in statements():
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def remake(connection: sqlite3.Connection) -> None:
+    """Make the tables anew and keep what only they know. Inside a transaction.
+
+    Of tables of another version the columns are kept that both have.
+    """
+    for kind, name in _names(connection):
+        connection.execute(
+            f"DROP INDEX {name}"
+            if kind == "index"
+            else f"ALTER TABLE {name} RENAME TO {_OLD}{name}"
+        )
+    make(connection)
+    old = {name for _, name in _names(connection) if name.startswith(_OLD)}
+    if {f"{_OLD}sources", f"{_OLD}sessions"} <= old:
+        _copy(connection, "sources", "is_gone = 1")
+        kept = (
+            "session IN (SELECT session FROM old_sessions AS s WHERE EXISTS (SELECT 1 FROM "
+            "sources AS g WHERE g.agent = s.agent AND g.native_id = s.native_id))"
+        )
+        for table in ("sessions", *_SESSIONS):
+            if f"{_OLD}{table}" in old:
+                _copy(connection, table, kept)
+        _add_up(connection)
+    for name in old:
+        connection.execute(f"DROP TABLE {name}")
+
+
+def _names(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Tables and indexes that statements made, the indexes first."""
+    return connection.execute(
+        "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type"
+    ).fetchall()
+
+
+def _copy(connection: sqlite3.Connection, table: str, where: str) -> None:
+    known = {row[1] for row in connection.execute(f"PRAGMA table_info({_OLD}{table})")}
+    columns, values = [], []
+    for _, name, kind, must_be, *_ in connection.execute(f"PRAGMA table_info({table})").fetchall():
+        if name in known or must_be:
+            columns.append(name)
+            values.append(name if name in known else _EMPTY[kind])
+    connection.execute(
+        f"INSERT INTO {table} ({', '.join(columns)}) "
+        f"SELECT {', '.join(values)} FROM {_OLD}{table} WHERE {where}"
+    )
+
+
+def _add_up(connection: sqlite3.Connection) -> None:
+    """Make what is made of the rows that were kept: rollups, and which file holds which event."""
+    changes = Changes()
+    for session, agent, project in connection.execute(
+        "SELECT session, agent, project FROM sessions"
+    ).fetchall():
+        changes.add(agent, project, writing.rows_in(connection, session), 1)
+    changes.apply(connection)
+    for source, packed in connection.execute("SELECT source, ids FROM sources").fetchall():
+        ids = array("q")
+        ids.frombytes(packed)
+        connection.executemany("INSERT INTO ids VALUES (?, ?)", ((one, source) for one in ids))

@@ -1,0 +1,98 @@
+"""Making sessions of what their files tell, as witnesses plan it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from m31a_metrics.history import witnesses, writing
+from m31a_metrics.history.rollups import Changes
+from m31a_metrics.history.witnesses import Group, Part
+from m31a_metrics.record import SessionRecord, joined
+
+Fresh = dict[tuple[str, bytes, frozenset[int]], SessionRecord]
+"""What was read: by path, how the file looked, and which events were left out."""
+
+_OF = "agent = ? AND native_id = ?"
+
+
+def settle(
+    connection: sqlite3.Connection,
+    groups: Iterable[Group],
+    fresh: Mapping[tuple[str, bytes, frozenset[int]], SessionRecord],
+    changes: Changes,
+) -> None:
+    """Make each session as it is planned now, or note that its files must be read for it."""
+    for group in sorted(groups):
+        plan = witnesses.plan(connection, group)
+        if plan is None or plan.mark == _made_of(connection, group):
+            _mark_gone(connection, group)
+        else:
+            own, copies = _read(plan.parts, fresh)
+            if len(own) + len(copies) < len(plan.parts):
+                connection.execute("INSERT OR IGNORE INTO unsettled VALUES (?, ?)", group)
+                continue
+            if own:
+                record = joined(own)
+                record.agent, record.native_id = group
+                _tell(record, copies)
+                writing.put(connection, record, changes, plan.mark)
+            else:
+                writing.remove(connection, *group, changes)
+        connection.execute(f"DELETE FROM unsettled WHERE {_OF}", group)
+
+
+def _read(
+    parts: Iterable[Part], fresh: Mapping[tuple[str, bytes, frozenset[int]], SessionRecord]
+) -> tuple[list[SessionRecord], list[SessionRecord]]:
+    """What was read of the parts: of those that count, and of copies."""
+    found: tuple[list[SessionRecord], list[SessionRecord]] = ([], [])
+    for part in parts:
+        record = fresh.get((part.path, part.stamp, part.skip))
+        if record is not None:
+            found[part.is_copy].append(record)
+    return found
+
+
+def _tell(record: SessionRecord, copies: Iterable[SessionRecord]) -> None:
+    """Let a session tell of the files that copy it, or no audit could explain them."""
+    if not copies:
+        return
+    record.effects = replace(record.effects)
+    for copy in copies:
+        for name in _TOLD:
+            summed = getattr(record.effects, name) + getattr(copy.effects, name)
+            setattr(record.effects, name, summed)
+
+
+_TOLD = ("lines", "replayed_responses", "replayed_tokens", "repeated_lines", "repeated_tokens")
+
+
+def unsettled(connection: sqlite3.Connection) -> list[tuple[Group, tuple[Part, ...]]]:
+    """Sessions that are to be made of these parts, and are not yet."""
+    waiting = []
+    for group in connection.execute("SELECT agent, native_id FROM unsettled").fetchall():
+        plan = witnesses.plan(connection, group)
+        waiting.append((group, () if plan is None else plan.parts))
+    return waiting
+
+
+def give_up(connection: sqlite3.Connection, groups: Iterable[Group]) -> None:
+    """Leave sessions as they are."""
+    connection.executemany(f"DELETE FROM unsettled WHERE {_OF}", groups)
+
+
+def _made_of(connection: sqlite3.Connection, group: Group) -> bytes | None:
+    found = connection.execute(f"SELECT made_of FROM sessions WHERE {_OF}", group).fetchone()
+    return None if found is None else bytes(found[0])
+
+
+def _mark_gone(connection: sqlite3.Connection, group: Group) -> None:
+    """Note whether anything is there that tells of a session, which stays as it is."""
+    connection.execute(
+        "UPDATE sessions SET is_gone = NOT EXISTS "
+        f"(SELECT 1 FROM sources WHERE {_OF} AND is_gone = 0) WHERE {_OF}",
+        group * 2,
+    )

@@ -1,0 +1,74 @@
+"""Tables made anew keep what only they know: sessions whose files are gone."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from m31a_metrics.answers import Slice
+from m31a_metrics.history import History, schema
+from tests.history.test_witnesses import File, rows, settle, take
+
+FILES = {
+    "/a": File("/a", "n1", 1, ("a", "b")),
+    "/b": File("/b", "n2", 2, ("b", "c")),
+    "/c": File("/c", "n3", 3, ("c", "d")),
+}
+
+
+def filled(path: Path) -> History:
+    """An index of three sessions that share events; the files of the first two are gone."""
+    history = History(str(path))
+    take(history, FILES.values())
+    settle(history, FILES)
+    history.take_gone(["/a", "/b"])
+    return history
+
+
+def test_gone_sessions_stay_through_a_rebuild(tmp_path: Path) -> None:
+    """Only they are left, sums, rollups and claims; reading the others makes it as it was."""
+    with filled(tmp_path / "metrics.db") as history:
+        before, tools = rows(history), history.tools(Slice())
+        history.remake()
+        assert rows(history) == before[:2]
+        assert set(history.sources()) == set()
+        (row,) = history.tools(Slice())
+        assert (row.session_count, row.call_count) == (2, 3)
+        take(history, [FILES["/c"]])
+        settle(history, {"/c": FILES["/c"]})
+        assert rows(history) == before
+        assert history.tools(Slice()) == tools
+
+
+def test_an_older_index_is_made_anew(tmp_path: Path) -> None:
+    """Tables of an older version are replaced when the index is opened; gone sessions stay."""
+    path = tmp_path / "metrics.db"
+    with filled(path) as history:
+        before = rows(history)
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE sessions DROP COLUMN compaction_count")
+        connection.execute("ALTER TABLE tool_days ADD COLUMN dropped_since INTEGER")
+        connection.execute("DROP TABLE failures")
+        connection.execute(f"PRAGMA user_version = {schema.VERSION - 1}")
+    connection.close()
+    with History(str(path)) as history:
+        assert history.notes == []
+        assert rows(history) == before[:2]
+        (version,) = history._connection.execute("PRAGMA user_version").fetchone()
+        assert version == schema.VERSION
+        take(history, [FILES["/c"]])
+        settle(history, {"/c": FILES["/c"]})
+        assert rows(history) == before
+
+
+def test_pruned_sessions_do_not_come_back(tmp_path: Path) -> None:
+    """What is forgotten is gone for good; events that it counted may count elsewhere now."""
+    with filled(tmp_path / "metrics.db") as history:
+        old = history.gone_before(2)
+        assert [row.native_id for row in old] == ["n1"]
+        history.prune(old)
+        settle(history, {"/c": FILES["/c"]})
+        assert [row.native_id for row in rows(history)] == ["n2", "n3"]
+        assert history.gone_before(1) == []
+        history.remake()
+        assert [row.native_id for row in rows(history)] == ["n2"]

@@ -1,0 +1,250 @@
+"""Each event counts once, in the same session, in whatever order files are read and vanish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from m31a_metrics.answers import SessionRow, Slice
+from m31a_metrics.history import MEMORY, Fresh, History, Witness
+from m31a_metrics.history.witnesses import COPY, HOOKS, TRANSCRIPT, hashed
+from m31a_metrics.record import SessionRecord, ToolDay
+
+DAY = "2026-01-01"
+
+
+class File(Struct, frozen=True):
+    """A file as a machine invents it: every event is a call."""
+
+    path: str
+    native_id: str
+    started_us: int
+    ids: tuple[str, ...]
+    agent: str = "pi"
+    rank: int = TRANSCRIPT
+
+    @property
+    def stamp(self) -> bytes:
+        """How it looks."""
+        return repr(self).encode()
+
+    def record(self, skip: Iterable[int] = ()) -> SessionRecord:
+        """What reading it gives, without some events."""
+        left_out = set(skip)
+        count = sum(number not in left_out for number in hashed(self.ids))
+        tools = [ToolDay(DAY, "Bash", call_count=count)] if count else []
+        return SessionRecord(
+            self.agent,
+            self.native_id,
+            self.native_id,
+            self.path,
+            started_us=self.started_us,
+            updated_us=self.started_us,
+            user_turn_count=1,
+            tools=tools,
+        )
+
+    def witness(self) -> Witness:
+        """What the index is told of it."""
+        ids = hashed(self.ids) if self.rank != HOOKS else []
+        return Witness(
+            self.path,
+            "kind",
+            self.stamp,
+            self.agent,
+            self.native_id,
+            self.rank,
+            self.started_us,
+            ids,
+        )
+
+
+def take(history: History, files: Iterable[File]) -> None:
+    """Let the index read these files, without settling what needs another reading."""
+    history.take([(file.witness(), file.record()) for file in files])
+
+
+def settle(history: History, files: dict[str, File]) -> None:
+    """Read again what waits, as it looks now; a file that is gone cannot be read."""
+    for _ in range(5):
+        waiting = history.unsettled()
+        fresh: Fresh = {
+            (part.path, part.stamp, part.skip): files[part.path].record(part.skip)
+            for _, parts in waiting
+            for part in parts
+            if part.path in files
+        }
+        history.settle([group for group, _ in waiting], fresh)
+    assert history.unsettled() == []
+
+
+def rows(history: History) -> list[SessionRow]:
+    """All sessions, in an order of their own."""
+    return sorted(history.sessions(Slice()), key=lambda row: (row.agent, row.native_id))
+
+
+def index_of(files: Iterable[File]) -> list[SessionRow]:
+    """The sessions of an index that reads all files at once."""
+    by_path = {file.path: file for file in files}
+    with History(MEMORY) as history:
+        take(history, by_path.values())
+        settle(history, by_path)
+        return rows(history)
+
+
+ids = st.lists(st.sampled_from("abcdef"), max_size=5, unique=True).map(tuple)
+files = st.builds(
+    File,
+    st.sampled_from(["/1", "/2", "/3", "/4"]),
+    st.sampled_from(["n1", "n2", "n3"]),
+    st.integers(1, 3),
+    ids,
+    st.sampled_from(["pi", "pi", "qwen"]),
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(files, min_size=1, max_size=8), st.data())
+def test_the_order_of_refreshes_does_not_matter(states: list[File], data: st.DataObject) -> None:
+    """Files that come and change, in any order and batches, end as read at once: counted once."""
+    now: dict[str, File] = {}
+    with History(MEMORY) as history:
+        while states:
+            count = data.draw(st.integers(1, 3), "batch")
+            batch = {file.path: file for file in states[:count]}
+            states = states[count:]
+            now |= batch
+            take(history, batch.values())
+            if data.draw(st.booleans(), "settle"):
+                settle(history, now)
+        settle(history, now)
+        assert rows(history) == index_of(now.values())
+        counted = sum(row.call_count for row in rows(history))
+    assert counted == len({(file.agent, one) for file in now.values() for one in file.ids})
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.lists(files, min_size=1, max_size=4, unique_by=lambda file: file.path),
+    st.permutations(["/1", "/2", "/3", "/4"]),
+    st.integers(0, 4),
+)
+def test_what_is_gone_stays_counted(states: list[File], order: list[str], gone_count: int) -> None:
+    """Files that vanish, some of them or all, take no event with them, and none counts twice."""
+    now = {
+        file.path: File(file.path, file.path, file.started_us, file.ids, file.agent)
+        for file in states
+    }
+    with History(MEMORY) as history:
+        take(history, now.values())
+        settle(history, now)
+        before = rows(history)
+        left = dict(now)
+        for path in order[:gone_count]:
+            history.take_gone([path])
+            left.pop(path, None)
+            settle(history, left)
+        after = rows(history)
+        assert [row.call_count for row in after] == [row.call_count for row in before]
+        assert [row.is_gone for row in after] == [row.native_id not in left for row in after]
+        take(history, now.values())  # and they come back
+        settle(history, now)
+        assert rows(history) == before
+
+
+def test_the_transcript_goes_before_hooks_and_copies() -> None:
+    """Of several witnesses of a session the best counts alone, whichever came first."""
+    transcript = File("/t", "n", 1, ("a", "b"))
+    hooks = File("/h", "n", 1, ("a",), rank=HOOKS)
+    copy = File("/c", "n", 1, ("a", "b", "c"), rank=COPY)
+    for order in ([transcript, hooks, copy], [copy, hooks, transcript], [hooks, transcript]):
+        (row,) = index_of(order)
+        assert (row.path, row.call_count) == ("/t", 2)
+    (row,) = index_of([copy, hooks])
+    assert row.path == "/h"
+
+
+def test_a_gone_transcript_stays_beside_hooks() -> None:
+    """Hooks may hold less than what was read of a transcript, so that stays when it is gone."""
+    files = {"/t": File("/t", "n", 1, ("a", "b")), "/h": File("/h", "n", 1, ("a",), rank=HOOKS)}
+    with History(MEMORY) as history:
+        take(history, files.values())
+        history.take_gone(["/t"])
+        (row,) = rows(history)
+        assert (row.path, row.call_count, row.is_gone) == ("/t", 2, False)
+        history.take_gone(["/h"])
+        (row,) = rows(history)
+        assert (row.path, row.call_count, row.is_gone) == ("/t", 2, True)
+
+
+def test_a_copy_counts_where_the_transcript_is_gone() -> None:
+    """An imported copy takes over, and what it shares with others still counts once."""
+    files = {
+        "/t": File("/t", "n", 1, ("a", "b")),
+        "/c": File("/c", "n", 1, ("a", "b"), rank=COPY),
+        "/f": File("/f", "fork", 2, ("a", "b", "x")),
+    }
+    with History(MEMORY) as history:
+        take(history, files.values())
+        settle(history, files)
+        assert [(row.path, row.call_count) for row in rows(history)] == [("/f", 1), ("/t", 2)]
+        history.take_gone(["/t"])
+        settle(history, files)
+        assert [(row.path, row.call_count) for row in rows(history)] == [("/f", 1), ("/c", 2)]
+        assert not any(row.is_gone for row in rows(history))
+
+
+def test_an_older_state_of_a_transcript_is_no_session() -> None:
+    """A copy of a transcript's beginning, of the same session, adds neither session nor turn."""
+    old, new = File("/a", "n", 1, ("a",)), File("/b", "n", 1, ("a", "b"))
+    for order in ([old, new], [new, old]):
+        (row,) = index_of(order)
+        assert (row.path, row.call_count, row.user_turn_count) == ("/b", 2, 1)
+
+
+def test_a_file_that_is_a_session_no_more_is_forgotten() -> None:
+    """What became part of another session goes, and its events count there."""
+    files = {"/a": File("/a", "n1", 1, ("a", "b")), "/b": File("/b", "n2", 2, ("a", "b"))}
+    with History(MEMORY) as history:
+        take(history, files.values())
+        settle(history, files)
+        assert [row.path for row in rows(history)] == ["/a"]
+        history.take_gone([], ["/a"])
+        settle(history, files)
+        assert [(row.path, row.call_count) for row in rows(history)] == [("/b", 2)]
+
+
+def test_two_processes_refresh_at_once(tmp_path: Path) -> None:
+    """Both read the same files in two orders, and settle what the other left: counted once."""
+    path = str(tmp_path / "metrics.db")
+    files = {
+        "/a": File("/a", "n1", 2, ("a", "b")),
+        "/b": File("/b", "n2", 1, ("b", "c")),
+        "/c": File("/c", "n3", 3, ("a", "c", "d")),
+    }
+    with History(path) as one, History(path) as other:
+        take(one, [files["/a"]])
+        take(other, [files["/c"], files["/b"]])
+        take(one, [files["/b"], files["/c"]])
+        take(other, [files["/a"]])
+        settle(other, files)
+        assert rows(one) == rows(other) == index_of(files.values())
+        assert sum(row.call_count for row in rows(one)) == 4
+
+
+def test_a_failure_keeps_what_is_known() -> None:
+    """A file that cannot be read any more is named, and its session stays as it was."""
+    with History(MEMORY) as history:
+        take(history, [File("/a", "n", 1, ("a",))])
+        history.take_failure("/a", "kind", b"new", "/a: damaged")
+        history.take_failure("/b", "kind", b"new", "/b: no transcript")
+        assert [row.path for row in rows(history)] == ["/a"]
+        assert history.problems() == ["/a: damaged", "/b: no transcript"]
+        assert history.sources() == {"/a": ("kind", b"new"), "/b": ("kind", b"new")}
+        history.take_gone(["/a", "/b"])
+        assert history.problems() == []
+        assert set(history.sources()) == set()
