@@ -9,7 +9,7 @@ import pytest
 
 from m31a_metrics import SessionMetrics, config, events, save
 from m31a_metrics.answers import Answers, Slice
-from m31a_metrics.catalog import agents, ask, workers
+from m31a_metrics.catalog import ask, refresh, workers
 from m31a_metrics.config import Config
 from m31a_metrics.session import Session
 from tests import transcripts
@@ -112,20 +112,23 @@ def test_damage_is_told(home: Path, settings: Config) -> None:
     assert f"{TWO}.jsonl: 1 damaged records are not counted (line 3" in problem
 
 
-def test_processes_read_what_one_reads(home: Path, settings: Config) -> None:
+def test_processes_read_what_one_reads(
+    home: Path, settings: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Shared out over processes, the same sessions come back, each event once."""
     for number in range(12):
         transcripts.write(
             home, f"many-{number}", answer("c", NOW - 2 * DAY), answer(f"m{number}"), prompt()
         )
-    found = agents.places(["claude-code"], environ(home))
-    assert len(found) == 14
-    one, alone = agents.read_places(found, settings, _quiet, processes=1)
-    three, shared = agents.read_places(found, settings, _quiet, processes=3)
-    assert sorted(s.path for s in one) == sorted(s.path for s in three)
-    assert {s.path: s.llms for s in one} == {s.path: s.llms for s in three}
-    assert sum(use.total_tokens for s in three for use in s.llms) == 15 * TOTAL
-    assert alone == shared == []
+    found = []
+    for processes in (1, 3):
+        monkeypatch.setattr(refresh, "process_count", lambda _, count=processes: count)
+        with ask(settings, environ(home), rebuild=True) as asking:
+            assert asking.problems == []
+            assert tokens(asking.answers) == 15 * TOTAL
+            found.append(asking.answers.sessions(Slice()))
+    assert len(found[0]) == 14
+    assert found[0] == found[1]
 
 
 def test_what_a_dead_process_left_is_done_here() -> None:
@@ -141,7 +144,3 @@ def test_what_a_dead_process_left_is_done_here() -> None:
 
     done = dict(workers.work(range(6), [1] * 6, do, int, 3))
     assert done == {item: item * item for item in range(6)}
-
-
-def _quiet(_done: int, _total: int) -> None:
-    pass

@@ -165,7 +165,7 @@ def test_progress_is_for_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(question, "monotonic", lambda: next(clock))
     terminal = _Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    show = question._progress()
+    show = question.reading_progress()
     show(50, 10_000)
     assert terminal.getvalue() == ""
     show(3_400, 10_000)
@@ -174,7 +174,7 @@ def test_progress_is_for_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None
     assert terminal.getvalue().endswith("\r\x1b[K")
     pipe = io.StringIO()
     monkeypatch.setattr(sys, "stderr", pipe)
-    question._progress()(3_400, 10_000)
+    question.reading_progress()(3_400, 10_000)
     assert pipe.getvalue() == ""
 
 

@@ -1,33 +1,33 @@
-"""Whom the questions are asked of: an index over all sessions of this machine."""
+"""Asking: the index, brought up to date first; one in memory where there can be no file."""
 
 from __future__ import annotations
 
-import gc
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from m31a_metrics import sources, store
+from m31a_metrics import sources
 from m31a_metrics.answers import Answers
-from m31a_metrics.catalog.agents import places, read_places
 from m31a_metrics.catalog.progress import Progress, quiet
-from m31a_metrics.catalog.records import damage, recorded
+from m31a_metrics.catalog.refresh import refresh
 from m31a_metrics.config import Config
-from m31a_metrics.errors import MetricsError
-from m31a_metrics.rates import pricer
-from m31a_metrics.session import Session
-
-if TYPE_CHECKING:
-    from m31a_metrics.history import History
+from m31a_metrics.errors import ForeignFile, IndexUnusable
+from m31a_metrics.history import MEMORY, History
+from m31a_metrics.history.opening import begin_anew, unusable
 
 
 class Asking(Struct):
-    """Who answers, and sentences that name what could not be read."""
+    """Who answers, and what is wrong with files or the index, a sentence each."""
 
-    answers: Answers
-    problems: list[str] = []
+    history: History
+    problems: list[str]
+
+    @property
+    def answers(self) -> Answers:
+        """Whom to ask."""
+        return self.history
 
 
 @contextmanager
@@ -37,42 +37,43 @@ def ask(
     *,
     only_dir: bool = False,
     progress: Progress = quiet,
+    rebuild: bool = False,
 ) -> Iterator[Asking]:
-    """Read all sessions into an index in memory, and open it for questions.
+    """Bring the index up to date and hand it out for questions.
 
-    A transcript goes before its imported copy, which has the same native id. `only_dir`
-    speaks of the sessions directory alone. Raises StorageError where that cannot be listed.
+    `only_dir`: of the sessions directory alone, in memory. `rebuild`: everything is read
+    anew; what only the index knows is kept. Raises IndexTooNew, and
+    StorageError where the sessions directory cannot be listed.
     """
-    from m31a_metrics.history import MEMORY, History
-
-    found = [] if only_dir else places(sources.present(environ), environ)
-    with History(MEMORY) as history:
-        with history.batch():
-            problems = _put_recorded(history, config, progress)
-            records, more = read_places(found, config, progress)
-            for record in records:
-                history.put(record)
-        yield Asking(history, problems + more)
-
-
-def _put_recorded(history: History, config: Config, progress: Progress) -> list[str]:
-    """Put the sessions directory into the index; return what could not be read."""
-    price = pricer(config)
     problems: list[str] = []
-    names = sorted(store.session_ids(config.sessions_dir))
-    gc.disable()  # events are no rings; it would look at thousands again and again
+    agents = [] if only_dir else sources.present(environ)
+
+    def brought_up_to_date(path: str) -> History:
+        history = History(path)
+        try:
+            problems.extend(history.notes)
+            if rebuild:
+                history.remake()
+            refresh(history, config, environ, progress, agents=agents)
+            problems.extend(history.problems())
+        except BaseException:
+            history.close()
+            raise
+        return history
+
+    path = MEMORY if only_dir else config.index
     try:
-        for done, name in enumerate(names):
-            progress(done, len(names))
-            try:
-                record = recorded(Session(config.sessions_dir, name), price)
-            except MetricsError as error:
-                problems.append(str(error))
-                continue
-            if record is not None:
-                history.put(record)
-                problems += damage(record)
-    finally:
-        gc.enable()
-    progress(len(names), len(names))
-    return problems
+        try:
+            history = brought_up_to_date(path)
+        except (sqlite3.Error, IndexUnusable) as error:
+            note = begin_anew(path, error)
+            history = brought_up_to_date(path)
+            problems.insert(0, note)
+    except (ForeignFile, IndexUnusable) as error:
+        problems[:] = [f"{error}; an index in memory answers, this time"]
+        history = brought_up_to_date(MEMORY)
+    with history:
+        try:
+            yield Asking(history, problems)
+        except sqlite3.Error as error:
+            raise unusable(path, error) from error

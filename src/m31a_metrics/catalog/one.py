@@ -73,6 +73,9 @@ def read_one(
         if place.path == row.path:
             transcript = sources.source(place.agent).read(place.path)
             return _transcript(place.path, transcript, config)
+    if not os.path.isdir(row.path):
+        # The transcript is gone, and a recording of the same session is there.
+        return _at_path(f"{config.sessions_dir}/{row.session_id}", config)
     return _recorded(Session(*os.path.split(row.path)), config)
 
 

@@ -27,6 +27,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "errors": ("m31a_metrics.cli.errors", "The most frequent ways in which tools fail."),
     "import": ("m31a_metrics.cli.import_", "Keep other agents' transcripts as sessions here."),
     "audit": ("m31a_metrics.cli.audit", "What each counting rule did to tokens and cost."),
+    "index": ("m31a_metrics.cli.index", "Bring the index of all sessions up to date."),
+    "prune": ("m31a_metrics.cli.prune", "Forget sessions whose files were deleted long ago."),
     "run": ("m31a_metrics.cli.run", "Run a command and record it as a tool call."),
     "record": ("m31a_metrics.cli.record", "Record one event."),
     "demo": ("m31a_metrics.cli.demo", "Record a small workflow and look at the review of it."),

@@ -23,7 +23,7 @@ from m31a_metrics.cli.options.output import (
     settings,
     wants_text,
 )
-from m31a_metrics.cli.options.question import Asked, asking, read_session
+from m31a_metrics.cli.options.question import Asked, asking, read_session, reading_progress
 from m31a_metrics.cli.options.rows import (
     arranged,
     by_option,
@@ -51,6 +51,7 @@ __all__ = [
     "limit_of",
     "now",
     "read_session",
+    "reading_progress",
     "row_options",
     "say",
     "session_argument",

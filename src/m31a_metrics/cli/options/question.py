@@ -55,12 +55,12 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Asked]:
     if name is not None:
         _only_one(ctx)
         with catalog.ask_one(
-            config, name, environ, only_dir=only_dir, progress=_progress()
+            config, name, environ, only_dir=only_dir, progress=reading_progress()
         ) as asked_one:
             _warn(asked_one.problems)
             yield _asked(asked_one.answers, asked_one.which, asked_one.session_id)
         return
-    with catalog.ask(config, environ, only_dir=only_dir, progress=_progress()) as asking:
+    with catalog.ask(config, environ, only_dir=only_dir, progress=reading_progress()) as asking:
         _warn(asking.problems)
         asked = _asked(asking.answers, which(ctx))
         if not asked.scope.totals.session_count:
@@ -79,7 +79,7 @@ def read_session(ctx: click.Context, name: str) -> One:
 
     _only_one(ctx)
     one = catalog.read_one(
-        settings(ctx), name, dict(os.environ), only_dir=_only_dir(ctx), progress=_progress()
+        settings(ctx), name, dict(os.environ), only_dir=_only_dir(ctx), progress=reading_progress()
     )
     _warn(one.problems)
     return one
@@ -118,7 +118,7 @@ def _warn(problems: list[str]) -> None:
         say(f"{f'{more:,} more like this; ' if more > 0 else ''}look closer: `m31 doctor`")
 
 
-def _progress() -> Callable[[int, int], None]:
+def reading_progress() -> Callable[[int, int], None]:
     """Make the function that is told how many sessions are read, and of how many.
 
     It talks to a terminal only, and only to a person who has waited a second.

@@ -1,0 +1,264 @@
+"""Bringing the index up to date with the files: look at each, read what changed, settle.
+
+Any number of processes may do so at once. Each reads what it finds changed, and writes it
+in short transactions; which files make a session is decided inside those. A process that
+is killed leaves work that the next one finds undone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from m31a_metrics import sources, store
+from m31a_metrics.catalog import stamps
+from m31a_metrics.catalog.agents import Failure, process_count
+from m31a_metrics.catalog.progress import Progress
+from m31a_metrics.catalog.records import RECORDED, damage, record_of, recorded
+from m31a_metrics.catalog.stamps import Seen
+from m31a_metrics.catalog.workers import work
+from m31a_metrics.config import Config
+from m31a_metrics.errors import MetricsError
+from m31a_metrics.history import Fresh, Group, History, Part, Witness
+from m31a_metrics.history.witnesses import COPY, HOOKS, TRANSCRIPT, hashed
+from m31a_metrics.rates import pricer, remember
+from m31a_metrics.record import SessionRecord
+from m31a_metrics.session import Session
+from m31a_metrics.transcript import Transcript
+
+_BATCH = 200
+"""Files whose sessions are written in one transaction: a fraction of a second."""
+_DENSITY = {RECORDED: 5}
+"""A journal holds nothing but events: so much more work in a byte than in a transcript's."""
+_ROUNDS = 5
+"""How often sessions that change while they are read again are tried."""
+
+
+class Told(Struct, tag=True):
+    """What a file told. `ids` are hashed; the record does without them."""
+
+    record: SessionRecord
+    rank: int
+    ids: list[int]
+
+
+class Absent(Struct, tag=True):
+    """A file that went away before it was read."""
+
+
+Outcome = Told | Failure | Absent
+_Item = tuple[Seen, frozenset[int]]
+
+
+def refresh(
+    history: History,
+    config: Config,
+    environ: Mapping[str, str],
+    progress: Progress,
+    *,
+    agents: Iterable[str],
+) -> None:
+    """Read what changed in the sessions directory and among these agents' transcripts.
+
+    Raises StorageError where the sessions directory cannot be listed or the index not be
+    written.
+    """
+    known = history.sources()
+    seen = {one.path: one for one in _look(config, environ, agents, known)}
+    gone, dropped = _missing(known, seen)
+    if gone or dropped:
+        history.take_gone(gone, dropped)
+    changed = [
+        one
+        for one in seen.values()
+        if one.path not in known or known[one.path] != (one.kind, one.stamp)
+    ]
+    reader = _Reader(config)
+    if changed:
+        _take_changed(history, reader, changed, progress)
+    _settle(history, reader)
+    reader.close()
+
+
+def _look(
+    config: Config,
+    environ: Mapping[str, str],
+    agents: Iterable[str],
+    known: Mapping[str, tuple[str, bytes]],
+) -> Iterator[Seen]:
+    for agent in agents:
+        for path in sources.source(agent).find(environ):
+            seen = stamps.of_transcript(agent, path)
+            if seen is not None:
+                yield seen
+    for name in store.session_ids(config.sessions_dir):
+        path = f"{config.sessions_dir}/{name}"
+        before = known.get(path)
+        seen = stamps.of_recorded(RECORDED, path, before[1] if before else None)
+        if seen is not None:
+            yield seen
+
+
+def _missing(
+    known: Mapping[str, tuple[str, bytes]], seen: dict[str, Seen]
+) -> tuple[list[str], list[str]]:
+    """Files that were not come across: those that are gone, and those no longer sessions.
+
+    What is still there, where nobody looked this time (another sessions directory, a
+    variable that is not set), is looked at and added to what was seen.
+    """
+    missing = [path for path in known if path not in seen]
+    folders = {_folder(path) for path in seen} if missing else set()
+    gone, dropped = [], []
+    for path in missing:
+        kind, before = known[path]
+        if kind == RECORDED:
+            now = stamps.of_recorded(kind, path, before)
+        else:
+            now = stamps.of_transcript(kind, path)
+        if now is None:
+            gone.append(path)
+        elif _folder(path) not in folders:
+            seen[path] = now
+        elif "::" in path:
+            gone.append(path)  # its database is there, and it is not in it
+        else:
+            dropped.append(path)  # part of another session
+    return gone, dropped
+
+
+def _folder(path: str) -> str:
+    file, within, _ = path.partition("::")
+    return file if within else os.path.dirname(file)
+
+
+def _take_changed(
+    history: History, reader: _Reader, changed: Sequence[Seen], progress: Progress
+) -> None:
+    items: list[_Item] = [(one, frozenset()) for one in changed]
+    batch: list[tuple[Witness, SessionRecord]] = []
+    for done, (index, outcome) in enumerate(reader.read_all(items)):
+        progress(done, len(changed))
+        one = changed[index]
+        if isinstance(outcome, Failure):
+            history.take_failure(one.path, one.kind, one.stamp, outcome.reason)
+        elif isinstance(outcome, Told):
+            batch.append((_witness(one, outcome), outcome.record))
+        if len(batch) == _BATCH:
+            history.take(batch)
+            batch = []
+    if batch:
+        history.take(batch)
+    progress(len(changed), len(changed))
+
+
+def _witness(seen: Seen, told: Told) -> Witness:
+    record = told.record
+    return Witness(
+        seen.path,
+        seen.kind,
+        seen.stamp,
+        record.agent,
+        record.native_id,
+        told.rank,
+        record.started_us,
+        told.ids,
+        "".join(damage(record)),
+    )
+
+
+def _settle(history: History, reader: _Reader) -> None:
+    """Read again, without what counts elsewhere, the files of sessions that need it."""
+    for _ in range(_ROUNDS):
+        waiting = history.unsettled()
+        if not waiting:
+            return
+        parts = list({part: None for _, own in waiting for part in own})
+        items: list[_Item] = [
+            (Seen(part.path, part.kind, part.stamp, _size(part.path)), part.skip) for part in parts
+        ]
+        fresh: Fresh = {}
+        for index, outcome in reader.read_all(items):
+            part = parts[index]
+            if isinstance(outcome, Told):
+                fresh[part.path, part.stamp, part.skip] = outcome.record
+        whole, torn = _divide(waiting, fresh)
+        history.settle(whole, fresh)
+        if torn:
+            history.give_up(torn)  # their files went away or were damaged meanwhile
+
+
+def _divide(
+    waiting: Iterable[tuple[Group, tuple[Part, ...]]], fresh: Fresh
+) -> tuple[list[Group], list[Group]]:
+    whole: list[Group] = []
+    torn: list[Group] = []
+    for group, parts in waiting:
+        all_read = all((part.path, part.stamp, part.skip) in fresh for part in parts)
+        (whole if all_read else torn).append(group)
+    return whole, torn
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path.partition("::")[0])
+    except OSError:
+        return 0
+
+
+class _Reader:
+    """Reads files, in several processes where that is worth it, at this machine's prices."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._price = pricer(config)
+
+    def close(self) -> None:
+        """Keep the rates that were looked up for the next run."""
+        remember(self._config, self._price)
+
+    def read_all(self, items: Sequence[_Item]) -> Iterator[tuple[int, Outcome]]:
+        """Read files, each without the events that are to be left out, in no certain order."""
+        sizes = [one.size * _DENSITY.get(one.kind, 1) for one, _ in items]
+        do: Callable[[_Item], Outcome] = self._read
+        return work(items, sizes, do, Outcome, process_count(sizes))  # type: ignore[arg-type]  # a union is a type to msgspec
+
+    def _read(self, item: _Item) -> Outcome:
+        seen, skip = item
+        try:
+            if seen.kind == RECORDED:
+                return self._recorded(seen)
+            return self._transcript(seen, skip)
+        except (MetricsError, ValueError) as error:
+            named = str(error) if seen.path in str(error) else f"{seen.path}: {error}"
+            return Failure(seen.path, named)
+
+    def _recorded(self, seen: Seen) -> Outcome:
+        session = Session(*os.path.split(seen.path), self._price)
+        record = recorded(session, self._price)
+        if record is None:
+            return Absent()
+        names = session.journal_names()
+        is_copy = bool(names) and all(name.startswith("import-") for name in names)
+        rank = TRANSCRIPT if record.agent == RECORDED else COPY if is_copy else HOOKS
+        # An id means the same elsewhere only where it is another agent's own.
+        ids = hashed(record.ids) if rank == COPY else []
+        record.ids = []
+        return Told(record, rank, ids)
+
+    def _transcript(self, seen: Seen, skip: frozenset[int]) -> Outcome:
+        source = sources.source(seen.kind)
+        record = self._sum(seen, source.read(seen.path))
+        ids = hashed(record.ids)
+        if skip:
+            left_out = frozenset(
+                one for one, number in zip(record.ids, ids, strict=True) if number in skip
+            )
+            record = self._sum(seen, source.read(seen.path, left_out))
+        record.ids = []
+        return Told(record, TRANSCRIPT, ids)
+
+    def _sum(self, seen: Seen, transcript: Transcript) -> SessionRecord:
+        return record_of(seen.path, transcript, None, self._price)

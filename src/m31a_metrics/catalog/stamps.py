@@ -1,0 +1,134 @@
+"""How files look from outside: what tells, without reading them, that they changed.
+
+A transcript changes in size or time. A journal that a living process writes through a
+mapping shows neither (docs/decisions/covered-not-mtime.md): of it the end of its lines is
+looked for. A stamp is compared as a whole; two that are equal mean the same contents.
+"""
+
+from __future__ import annotations
+
+import os
+
+from msgspec import Struct
+from msgspec.msgpack import Decoder, encode
+
+from m31a_metrics import journal, store
+from m31a_metrics.session import BASE
+
+Look = tuple[str, int, int, int]
+"""A file's name, size, time of change (ns) and inode."""
+
+_WITHIN = "::"
+
+
+class Recorded(Struct, array_like=True):
+    """How a session's directory looks.
+
+    `ends` are how far the lines of each journal go that may still be written without a
+    trace; -1 for one that is closed.
+    """
+
+    files: list[Look]
+    ends: list[int]
+
+
+_decoder = Decoder(Recorded)
+
+
+class Seen(Struct, frozen=True):
+    """A place as it looks now. `size` is how much there is to read."""
+
+    path: str
+    kind: str
+    stamp: bytes
+    size: int
+
+
+def of_transcript(kind: str, path: str) -> Seen | None:
+    """Look at a transcript, and at the folder of its name where it keeps more; None: gone.
+
+    A session inside a database looks as the database does, with what is not in it yet.
+    """
+    file, within, _ = path.partition(_WITHIN)
+    looks = [look for name in (file, f"{file}-wal" if within else "") if (look := _look(name))]
+    if not looks:
+        return None
+    stem, dot, _ = file.rpartition(".")
+    if dot and not within:
+        looks += _below(stem)
+    return Seen(path, kind, encode(looks), sum(look[1] for look in looks))
+
+
+def _look(path: str) -> Look | None:
+    if not path:
+        return None
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return os.path.basename(path), status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _below(directory: str) -> list[Look]:
+    """Every file in a folder and those below it; none, cheaply, where there is no folder."""
+    looks: list[Look] = []
+    try:
+        with os.scandir(directory) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.is_dir(follow_symlinks=False):
+                    looks += _below(entry.path)
+                else:
+                    status = entry.stat()
+                    looks.append((entry.name, status.st_size, status.st_mtime_ns, status.st_ino))
+    except OSError:
+        return looks
+    return looks
+
+
+def of_recorded(kind: str, directory: str, before: bytes | None) -> Seen | None:
+    """Look at a recorded session, cheaply where it looks as `before`; None: gone."""
+    known = None if before is None else _decoder.decode(before)
+    metrics = _look(f"{directory}/{store.METRICS}")
+    now = Recorded([metrics] if metrics else [], [])
+    events = f"{directory}/{store.EVENTS}"
+    for name in (BASE, *journal.names(events)):
+        _add_journal(now, events, name, known)
+    if not now.files:
+        return None
+    return Seen(directory, kind, encode(now), sum(look[1] for look in now.files))
+
+
+def _add_journal(now: Recorded, events: str, name: str, known: Recorded | None) -> None:
+    look = _look(f"{events}/{name}")
+    if look is None:
+        return
+    now.files.append(look)
+    if known is not None and look in known.files:
+        place = known.files.index(look) - (len(known.files) - len(known.ends))
+        if place >= 0 and known.ends[place] < 0:
+            now.ends.append(-1)  # closed then, and a closed journal stays so
+            return
+    now.ends.append(_end(f"{events}/{name}", look[1]) if name.endswith(journal.SUFFIX) else -1)
+
+
+def _end(path: str, size: int) -> int:
+    """Where the last line of a journal ends; -1 if that is the end of the file too."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return -1
+    try:
+        if os.pread(descriptor, 2, max(size - 2, 0)).rstrip(b"\0\n")[-1:]:
+            return -1
+        end = size
+        while end > 0:
+            start = max(end - (1 << 16), 0)
+            chunk = os.pread(descriptor, end - start, start).rstrip(b"\0\n")
+            if chunk:
+                return start + len(chunk)
+            end = start
+        return 0
+    except OSError:
+        return -1
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,264 @@
+"""Asking brings the index up to date with the files first, whatever happened to either."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from m31a_metrics import Collector, Usage, config, events
+from m31a_metrics.answers import SessionRow, Slice
+from m31a_metrics.catalog import ask
+from m31a_metrics.catalog.agents import places
+from m31a_metrics.catalog.importing import import_transcripts
+from m31a_metrics.catalog.progress import quiet
+from m31a_metrics.config import Config
+from m31a_metrics.errors import IndexTooNew, StorageError
+from m31a_metrics.session import Session
+from tests import children, transcripts
+from tests.transcripts import NOW, ONE, TOTAL, TWO, answer, call, prompt
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def settings(clean_home: Path) -> Config:
+    """The configuration of an empty home."""
+    return config.defaults()
+
+
+@pytest.fixture
+def home(clean_home: Path) -> Path:
+    """A home with two transcripts."""
+    transcripts.write(clean_home, ONE, prompt(), answer("a"), *call("b", NOW + HOUR))
+    transcripts.write(clean_home, TWO, answer("c", NOW - HOUR), project="/src/lib")
+    return clean_home
+
+
+def environ(home: Path) -> dict[str, str]:
+    """The variables of that home alone."""
+    return {"HOME": str(home)}
+
+
+def asked(settings: Config, home: Path) -> tuple[dict[str, SessionRow], list[str]]:
+    """All sessions by id, and the problems."""
+    with ask(settings, environ(home)) as asking:
+        rows = asking.answers.sessions(Slice())
+        assert len({row.session_id for row in rows}) == len(rows)
+        return {row.session_id: row for row in rows}, asking.problems
+
+
+def append(path: Path, *lines: dict[str, object]) -> None:
+    """Add lines to a transcript."""
+    folder = path.parent / "more"
+    more = transcripts.write(folder, path.stem, *lines)
+    with path.open("a") as file:
+        file.write(more.read_text())
+    shutil.rmtree(folder)
+
+
+def transcript(home: Path, session_id: str) -> Path:
+    """Where a transcript is."""
+    (path,) = home.glob(f".claude/projects/*/{session_id}.jsonl")
+    return path
+
+
+def test_what_changed_is_read_and_nothing_else(
+    home: Path, settings: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second question reads no file; a third reads the one that grew."""
+    from m31a_metrics.sources import claude_code
+
+    rows, problems = asked(settings, home)
+    assert problems == []
+    assert {name: row.total_tokens for name, row in rows.items()} == {ONE: 2 * TOTAL, TWO: TOTAL}
+    opened: list[str] = []
+    real = claude_code.read
+
+    def read(path: str, skip: frozenset[str] = frozenset()) -> object:
+        opened.append(path)
+        return real(path, skip)
+
+    monkeypatch.setattr(claude_code, "read", read)
+    assert asked(settings, home)[0] == rows
+    assert opened == []
+    append(transcript(home, TWO), answer("d", NOW))
+    grown, _ = asked(settings, home)
+    assert opened == [str(transcript(home, TWO))]
+    assert grown[TWO].total_tokens == 2 * TOTAL
+    assert grown[ONE] == rows[ONE]
+
+
+def test_subagents_of_a_session_are_looked_at(home: Path, settings: Config) -> None:
+    """A subagent's transcript that appears or grows makes its session be read again."""
+    asked(settings, home)
+    path = transcript(home, ONE).with_suffix("") / "subagents" / "agent-0a1b2c3d.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    append(path, answer("s", NOW))
+    assert asked(settings, home)[0][ONE].total_tokens == 3 * TOTAL
+    append(path, answer("t", NOW))
+    assert asked(settings, home)[0][ONE].total_tokens == 4 * TOTAL
+
+
+def test_gone_sessions_stay(home: Path, settings: Config) -> None:
+    """Agents delete transcripts; the index keeps what it read, and says that it is gone."""
+    rows, _ = asked(settings, home)
+    data = transcript(home, ONE).read_bytes()
+    path = transcript(home, ONE)
+    path.unlink()
+    left, problems = asked(settings, home)
+    assert left[ONE].is_gone
+    assert not left[TWO].is_gone
+    assert (left[ONE].total_tokens, problems) == (rows[ONE].total_tokens, [])
+    path.write_bytes(data)
+    assert asked(settings, home)[0][ONE] == rows[ONE]
+
+
+def test_a_living_collector_is_followed(home: Path, settings: Config) -> None:
+    """What a process writes through a mapping, which no time or size tells, is counted."""
+    with Collector("own", settings.sessions_dir) as collector:
+        for count in range(1, 4):
+            collector.record_tool_call("make", True, 5)
+            assert asked(settings, home)[0]["own"].call_count == count
+            assert asked(settings, home)[0]["own"].call_count == count
+        collector.flush()
+        assert asked(settings, home)[0]["own"].call_count == 3
+    assert asked(settings, home)[0]["own"].call_count == 3
+    with Collector("own", settings.sessions_dir) as again:
+        again.record_tool_call("make", True, 5)
+        assert asked(settings, home)[0]["own"].call_count == 4
+
+
+def test_hooks_that_append_are_counted(home: Path, settings: Config) -> None:
+    """Events that short-lived commands append to the shared journal are counted each time."""
+    session = Session(settings.sessions_dir, "shared")
+    for count in range(1, 3):
+        session.append([events.ToolCall(t_us=count, name="make", success=True, duration_ms=5)])
+        assert asked(settings, home)[0]["shared"].call_count == count
+
+
+def test_an_imported_copy_is_no_second_session(home: Path, settings: Config) -> None:
+    """Transcript and imported copy are one session, before and after the transcript is gone."""
+    rows, _ = asked(settings, home)
+    found = places(["claude-code"], environ(home))
+    import_transcripts(settings, found, quiet)
+    assert asked(settings, home)[0] == rows
+    transcript(home, ONE).unlink()
+    left, _ = asked(settings, home)
+    assert {name: (row.total_tokens, row.call_count) for name, row in left.items()} == {
+        ONE: (2 * TOTAL, 1),
+        TWO: (TOTAL, 0),
+    }
+    assert (left[ONE].agent, left[ONE].is_gone) == ("claude-code", False)
+    os.unlink(settings.index)
+    assert asked(settings, home)[0] == left
+
+
+def test_a_recording_of_a_session_is_no_second_session(home: Path, settings: Config) -> None:
+    """Hooks that name agent and native id witness the session that its transcript tells of."""
+    start = events.SessionStart(t_us=1, agent="claude-code", native_id=ONE)
+    used = events.LLMInteraction(t_us=2, phase="", usage=Usage(1, 1))
+    Session(settings.sessions_dir, "hooked").append([start, used])
+    rows, _ = asked(settings, home)
+    assert set(rows) == {ONE, TWO}
+    assert rows[ONE].total_tokens == 2 * TOTAL
+
+
+def test_a_fork_counts_its_own_events(home: Path, settings: Config) -> None:
+    """A session that replays another's beginning adds what is its own, found first or last."""
+    fork = "99cc0d52-3333-4333-8333-000000000003"
+    asked(settings, home)
+    transcripts.write(home, fork, answer("a"), answer("x", NOW + 2 * HOUR))
+    rows, _ = asked(settings, home)
+    assert {row.session_id: row.total_tokens for row in rows.values()} == {
+        ONE: 2 * TOTAL,
+        TWO: TOTAL,
+        fork: TOTAL,
+    }
+    os.unlink(settings.index)
+    assert asked(settings, home)[0] == rows
+
+
+def test_problems_are_told_each_time(home: Path, settings: Config) -> None:
+    """A file that cannot be read is named, with every question, and hides no other."""
+    bad = transcript(home, ONE).with_name("bad.jsonl")
+    bad.write_text("no transcript\n")
+    for _ in range(2):
+        rows, problems = asked(settings, home)
+        assert set(rows) == {ONE, TWO}
+        assert len(problems) == 1
+        assert str(bad) in problems[0]
+    bad.unlink()
+    assert asked(settings, home)[1] == []
+
+
+def test_one_directory_alone(home: Path, settings: Config) -> None:
+    """With `only_dir` no transcript is looked at and no index is made."""
+    with Collector("own", settings.sessions_dir) as collector:
+        collector.record_tool_call("make", True, 5)
+    with ask(settings, environ(home), only_dir=True) as asking:
+        assert [row.session_id for row in asking.answers.sessions(Slice())] == ["own"]
+    assert not os.path.exists(settings.index)
+
+
+def test_where_no_index_can_be_written_memory_serves(home: Path, settings: Config) -> None:
+    """A folder in the index's place costs speed, not answers; a sentence says so."""
+    os.makedirs(settings.index)
+    rows, problems = asked(settings, home)
+    assert set(rows) == {ONE, TWO}
+    (problem,) = problems
+    assert settings.index in problem
+    assert "in memory" in problem
+
+
+def test_damage_that_shows_late_is_healed(home: Path, settings: Config) -> None:
+    """Damage behind the first page is found by the question that meets it: all is read anew."""
+    rows, _ = asked(settings, home)
+    with sqlite3.connect(settings.index) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    path = Path(settings.index)
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + b"\x00" * (len(data) - 4096))
+    anew, problems = asked(settings, home)
+    assert anew == rows
+    assert ".bad-" in problems[0]
+    assert asked(settings, home) == (rows, [])
+
+
+def test_a_later_index_is_refused(home: Path, settings: Config) -> None:
+    """An index of a later version is neither used nor destroyed."""
+    asked(settings, home)
+    with sqlite3.connect(settings.index) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    with pytest.raises(IndexTooNew, match="999"):
+        asked(settings, home)
+
+
+def test_an_unreadable_sessions_directory_is_an_error(home: Path, settings: Config) -> None:
+    """What cannot be listed is named, not taken for empty."""
+    Path(settings.sessions_dir).parent.mkdir(exist_ok=True)
+    Path(settings.sessions_dir).write_text("")
+    with pytest.raises(StorageError, match="cannot list"):
+        asked(settings, home)
+
+
+def test_processes_that_ask_at_once(home: Path, settings: Config) -> None:
+    """Six processes that build the index together all give the same, right answer."""
+    for number in range(30):
+        session_id = f"{number:08}-1111-4111-8111-000000000009"
+        transcripts.write(home, session_id, answer("a"), answer(f"n{number}", NOW))
+
+    def right() -> None:
+        rows, _ = asked(settings, home)
+        assert sum(row.total_tokens for row in rows.values()) == 33 * TOTAL
+
+    pids = [children.start(right) for _ in range(6)]
+    assert [children.wait(pid) for pid in pids] == [0] * 6
+    right()
