@@ -262,3 +262,25 @@ def test_processes_that_ask_at_once(home: Path, settings: Config) -> None:
     pids = [children.start(right) for _ in range(6)]
     assert [children.wait(pid) for pid in pids] == [0] * 6
     right()
+
+
+def test_durations_come_from_hooks_first(home: Path, settings: Config) -> None:
+    """Where hooks saw a call, how long it ran is theirs to say; all else is the transcript's."""
+    with ask(settings, environ(home)) as asking:
+        (before,) = asking.answers.tools(Slice(session=ONE))
+    start = events.SessionStart(t_us=1, agent="claude-code", native_id=ONE)
+    call = events.ToolCall(
+        t_us=2, name="Edit", success=True, duration_ms=7.5, id="toolu_b_0123456789"
+    )
+    hooked = Session(settings.sessions_dir, "hooked")
+    hooked.append([start, call])
+    for _ in range(2):
+        with ask(settings, environ(home)) as asking:
+            (after,) = asking.answers.tools(Slice(session=ONE))
+            assert asking.answers.totals(Slice())[0].total_tokens == 3 * TOTAL
+        assert (after.call_count, after.fail_count) == (before.call_count, before.fail_count)
+        assert (before.duration_us, before.ran.count) == (1_000_000, 0)
+        assert (after.duration_us, after.ran.count, after.ran.max_ms) == (8_000, 1, 7.5)
+    shutil.rmtree(hooked.directory)
+    with ask(settings, environ(home)) as asking:
+        assert asking.answers.tools(Slice(session=ONE)) == [before]

@@ -73,7 +73,7 @@ def settle(history: History, files: dict[str, File]) -> None:
     for _ in range(5):
         waiting = history.unsettled()
         fresh: Fresh = {
-            (part.path, part.stamp, part.skip): files[part.path].record(part.skip)
+            part: files[part.path].record(part.skip)
             for _, parts in waiting
             for part in parts
             if part.path in files
@@ -173,6 +173,7 @@ def test_a_gone_transcript_stays_beside_hooks() -> None:
     files = {"/t": File("/t", "n", 1, ("a", "b")), "/h": File("/h", "n", 1, ("a",), rank=HOOKS)}
     with History(MEMORY) as history:
         take(history, files.values())
+        settle(history, files)
         history.take_gone(["/t"])
         (row,) = rows(history)
         assert (row.path, row.call_count, row.is_gone) == ("/t", 2, False)

@@ -18,6 +18,7 @@ from m31a_metrics.catalog.agents import Failure, process_count
 from m31a_metrics.catalog.progress import Progress
 from m31a_metrics.catalog.records import RECORDED, damage, record_of, recorded
 from m31a_metrics.catalog.stamps import Seen
+from m31a_metrics.catalog.timing import take_durations
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError
@@ -49,7 +50,6 @@ class Absent(Struct, tag=True):
 
 
 Outcome = Told | Failure | Absent
-_Item = tuple[Seen, frozenset[int]]
 
 
 def refresh(
@@ -137,9 +137,10 @@ def _folder(path: str) -> str:
 def _take_changed(
     history: History, reader: _Reader, changed: Sequence[Seen], progress: Progress
 ) -> None:
-    items: list[_Item] = [(one, frozenset()) for one in changed]
+    parts = [Part(one.path, one.kind, one.stamp, frozenset()) for one in changed]
     batch: list[tuple[Witness, SessionRecord]] = []
-    for done, (index, outcome) in enumerate(reader.read_all(items)):
+    outcomes = reader.read_all(parts, [one.size for one in changed])
+    for done, (index, outcome) in enumerate(outcomes):
         progress(done, len(changed))
         one = changed[index]
         if isinstance(outcome, Failure):
@@ -176,14 +177,10 @@ def _settle(history: History, reader: _Reader) -> None:
         if not waiting:
             return
         parts = list({part: None for _, own in waiting for part in own})
-        items: list[_Item] = [
-            (Seen(part.path, part.kind, part.stamp, _size(part.path)), part.skip) for part in parts
-        ]
         fresh: Fresh = {}
-        for index, outcome in reader.read_all(items):
-            part = parts[index]
+        for index, outcome in reader.read_all(parts, [_size(part.path) for part in parts]):
             if isinstance(outcome, Told):
-                fresh[part.path, part.stamp, part.skip] = outcome.record
+                fresh[parts[index]] = outcome.record
         whole, torn = _divide(waiting, fresh)
         history.settle(whole, fresh)
         if torn:
@@ -196,7 +193,7 @@ def _divide(
     whole: list[Group] = []
     torn: list[Group] = []
     for group, parts in waiting:
-        all_read = all((part.path, part.stamp, part.skip) in fresh for part in parts)
+        all_read = all(part in fresh for part in parts)
         (whole if all_read else torn).append(group)
     return whole, torn
 
@@ -219,24 +216,25 @@ class _Reader:
         """Keep the rates that were looked up for the next run."""
         remember(self._config, self._price)
 
-    def read_all(self, items: Sequence[_Item]) -> Iterator[tuple[int, Outcome]]:
-        """Read files, each without the events that are to be left out, in no certain order."""
-        sizes = [one.size * _DENSITY.get(one.kind, 1) for one, _ in items]
-        do: Callable[[_Item], Outcome] = self._read
-        return work(items, sizes, do, Outcome, process_count(sizes))  # type: ignore[arg-type]  # a union is a type to msgspec
+    def read_all(
+        self, parts: Sequence[Part], sizes: Iterable[int]
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Read files as they are planned to count, in no certain order."""
+        work_each = [
+            size * _DENSITY.get(part.kind, 1) for part, size in zip(parts, sizes, strict=True)
+        ]
+        do: Callable[[Part], Outcome] = self._read
+        return work(parts, work_each, do, Outcome, process_count(work_each))  # type: ignore[arg-type]  # a union is a type to msgspec
 
-    def _read(self, item: _Item) -> Outcome:
-        seen, skip = item
+    def _read(self, part: Part) -> Outcome:
         try:
-            if seen.kind == RECORDED:
-                return self._recorded(seen)
-            return self._transcript(seen, skip)
+            return self._recorded(part) if part.kind == RECORDED else self._transcript(part)
         except (MetricsError, ValueError) as error:
-            named = str(error) if seen.path in str(error) else f"{seen.path}: {error}"
-            return Failure(seen.path, named)
+            named = str(error) if part.path in str(error) else f"{part.path}: {error}"
+            return Failure(part.path, named)
 
-    def _recorded(self, seen: Seen) -> Outcome:
-        session = Session(*os.path.split(seen.path), self._price)
+    def _recorded(self, part: Part) -> Outcome:
+        session = Session(*os.path.split(part.path), self._price)
         record = recorded(session, self._price)
         if record is None:
             return Absent()
@@ -248,17 +246,20 @@ class _Reader:
         record.ids = []
         return Told(record, rank, ids)
 
-    def _transcript(self, seen: Seen, skip: frozenset[int]) -> Outcome:
-        source = sources.source(seen.kind)
-        record = self._sum(seen, source.read(seen.path))
+    def _transcript(self, part: Part) -> Outcome:
+        source = sources.source(part.kind)
+        record = self._sum(part, source.read(part.path))
         ids = hashed(record.ids)
-        if skip:
+        if part.skip:
             left_out = frozenset(
-                one for one, number in zip(record.ids, ids, strict=True) if number in skip
+                one for one, number in zip(record.ids, ids, strict=True) if number in part.skip
             )
-            record = self._sum(seen, source.read(seen.path, left_out))
+            record = self._sum(part, source.read(part.path, left_out))
         record.ids = []
         return Told(record, TRANSCRIPT, ids)
 
-    def _sum(self, seen: Seen, transcript: Transcript) -> SessionRecord:
-        return record_of(seen.path, transcript, None, self._price)
+    def _sum(self, part: Part, transcript: Transcript) -> SessionRecord:
+        if part.timed_by:
+            sessions = [Session(*os.path.split(path)) for path, _ in part.timed_by]
+            take_durations(transcript, sessions)
+        return record_of(part.path, transcript, None, self._price)

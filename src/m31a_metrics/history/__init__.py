@@ -96,7 +96,8 @@ class History(Reading):
             fresh: Fresh = {}
             for witness, record in read:
                 touched |= witnesses.note(self._connection, witness)
-                fresh[witness.path, witness.stamp, frozenset()] = record
+                part = Part(witness.path, witness.kind, witness.stamp, frozenset())
+                fresh[part] = record
             settling.settle(self._connection, touched, fresh, changes)
 
     def take_failure(self, path: str, kind: str, stamp: bytes, problem: str) -> None:

@@ -12,8 +12,8 @@ from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.witnesses import Group, Part
 from m31a_metrics.record import SessionRecord, joined
 
-Fresh = dict[tuple[str, bytes, frozenset[int]], SessionRecord]
-"""What was read: by path, how the file looked, and which events were left out."""
+Fresh = dict[Part, SessionRecord]
+"""What was read of which part, as it was planned."""
 
 _OF = "agent = ? AND native_id = ?"
 
@@ -21,7 +21,7 @@ _OF = "agent = ? AND native_id = ?"
 def settle(
     connection: sqlite3.Connection,
     groups: Iterable[Group],
-    fresh: Mapping[tuple[str, bytes, frozenset[int]], SessionRecord],
+    fresh: Mapping[Part, SessionRecord],
     changes: Changes,
 ) -> None:
     """Make each session as it is planned now, or note that its files must be read for it."""
@@ -45,12 +45,12 @@ def settle(
 
 
 def _read(
-    parts: Iterable[Part], fresh: Mapping[tuple[str, bytes, frozenset[int]], SessionRecord]
+    parts: Iterable[Part], fresh: Mapping[Part, SessionRecord]
 ) -> tuple[list[SessionRecord], list[SessionRecord]]:
     """What was read of the parts: of those that count, and of copies."""
     found: tuple[list[SessionRecord], list[SessionRecord]] = ([], [])
     for part in parts:
-        record = fresh.get((part.path, part.stamp, part.skip))
+        record = fresh.get(part)
         if record is not None:
             found[part.is_copy].append(record)
     return found

@@ -45,6 +45,7 @@ class Part(Struct, frozen=True):
     """A file that a session is made of, without the events whose ids (hashed) are in `skip`.
 
     `is_copy`: nothing in it is its own; it only has an effect to tell, for the audit.
+    `timed_by` are recordings (and how they look) whose durations go before its own.
     """
 
     path: str
@@ -52,6 +53,7 @@ class Part(Struct, frozen=True):
     stamp: bytes
     skip: frozenset[int]
     is_copy: bool = False
+    timed_by: tuple[tuple[str, bytes], ...] = ()
 
 
 class Plan(Struct, frozen=True):
@@ -198,13 +200,16 @@ def plan(connection: sqlite3.Connection, group: Group) -> Plan | None:
     parts = (*plan_parts(connection, group), *_copies(connection, group))
     mark = blake2b(digest_size=16)
     for part in parts:
-        mark.update(repr((part.path, part.stamp, sorted(part.skip), part.is_copy)).encode())
+        marked = (part.path, part.stamp, sorted(part.skip), part.is_copy, part.timed_by)
+        mark.update(repr(marked).encode())
     return Plan(parts, mark.digest())
 
 
 def plan_parts(connection: sqlite3.Connection, group: Group) -> Iterator[Part]:
     """The files of a session that count, each without what counts elsewhere."""
-    sources = _present(_sources(connection, "agent = ? AND native_id = ?", group))
+    known = _sources(connection, "agent = ? AND native_id = ?", group)
+    hooks = sorted((one.path, one.stamp) for one in known if one.rank == HOOKS and not one.is_gone)
+    sources = _present(known)
     if not sources:
         return
     sources.sort(key=_within_group)
@@ -222,7 +227,8 @@ def plan_parts(connection: sqlite3.Connection, group: Group) -> Iterator[Part]:
         if source.ids and len(skip) == len(source.ids):
             continue  # nothing of its own
         has_parts = True
-        yield Part(source.path, source.kind, source.stamp, frozenset(skip))
+        timed_by = tuple(hooks) if source.rank == TRANSCRIPT else ()
+        yield Part(source.path, source.kind, source.stamp, frozenset(skip), timed_by=timed_by)
 
 
 def _copies(connection: sqlite3.Connection, group: Group) -> Iterator[Part]:
