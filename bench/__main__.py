@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import recording, startup, transcripts
+from bench import index, recording, startup, transcripts
 from bench.measure import Row
 
 _REPORT = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -26,6 +26,8 @@ _PARTS: dict[str, Callable[[Path], Iterable[Row]]] = {
     "Snapshots": recording.snapshots,
     "Memory": recording.memory,
     "Whole processes": startup.processes,
+    "The index, by size": index.questions,
+    "The index, whole processes": index.processes,
     "A gigabyte of Claude Code transcripts": transcripts.rows,
 }
 

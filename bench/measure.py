@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -79,3 +80,30 @@ def process_s(command: Sequence[str], rounds: int) -> list[float]:
 
 
 PYTHON = sys.executable
+
+
+class Run:
+    """One process as the system accounts it: CPU and wall seconds, peak memory in MB."""
+
+    def __init__(
+        self, command: Sequence[str], environ: dict[str, str], *, one_core: bool = False
+    ) -> None:
+        start = perf_counter()
+        process = subprocess.Popen(
+            command,
+            env=environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=_on_one_core if one_core else None,  # noqa: PLW1509 - no threads here
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        self.wall_s = perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"{command[0]} ended with {process.returncode}")
+        self.cpu_s = usage.ru_utime + usage.ru_stime
+        self.peak_mb = usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def _on_one_core() -> None:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

@@ -14,39 +14,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from time import perf_counter
 
-from bench.measure import PYTHON, Row
+from bench.measure import PYTHON, Row, Run
 
 _SHARED = Path(__file__).parents[2] / "shared"
 _M31 = [PYTHON, "-c", "import sys; from m31a_metrics.cli import main; sys.exit(main())"]
 _BYTES = "1GiB"
 _ROUNDS = 5
-
-
-class _Run:
-    """One process as the system accounts it: CPU and wall seconds, peak memory in MB."""
-
-    def __init__(self, command: Sequence[str], environ: dict[str, str], *, one_core: bool) -> None:
-        start = perf_counter()
-        process = subprocess.Popen(
-            command,
-            env=environ,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=_on_one_core if one_core else None,  # noqa: PLW1509 - no threads here
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        self.wall_s = perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise SystemExit(f"{command[0]} ended with {process.returncode}")
-        self.cpu_s = usage.ru_utime + usage.ru_stime
-        self.peak_mb = usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
-
-
-def _on_one_core() -> None:
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def rows(directory: Path) -> list[Row]:
@@ -61,20 +35,20 @@ def rows(directory: Path) -> list[Row]:
     environ = dict(os.environ, CLAUDE_CONFIG_DIR=str(directory / "claude"), HOME=str(directory))
     peer = [ccusage, "claude", "daily", "--offline", "--json"]
     ours = [*_M31, "cost", "--agent", "claude-code"]
-    _Run(
+    Run(
         ours, environ, one_core=False
     )  # warms the page cache; resolves the prices, as once a machine
     alone, together, imports, peaks = [], [], [], []
     for number in range(_ROUNDS):
-        theirs = _Run([*peer, "--single-thread"], environ, one_core=True)
-        mine = _Run(ours, environ, one_core=True)
+        theirs = Run([*peer, "--single-thread"], environ, one_core=True)
+        mine = Run(ours, environ, one_core=True)
         alone.append(mine.cpu_s / theirs.cpu_s)
         peaks.append(mine.peak_mb)
         together.append(
-            _Run(ours, environ, one_core=False).wall_s / _Run(peer, environ, one_core=False).wall_s
+            Run(ours, environ, one_core=False).wall_s / Run(peer, environ, one_core=False).wall_s
         )
         target = str(directory / f"imported-{number}")
-        wrote = _Run(
+        wrote = Run(
             [*_M31, "import", "claude-code", "--sessions-dir", target], environ, one_core=True
         )
         imports.append(wrote.cpu_s / theirs.cpu_s)

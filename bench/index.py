@@ -1,0 +1,147 @@
+"""What the index costs: questions at a thousand, ten and a hundred thousand sessions.
+
+The sessions of `bench.invented`. Each question is asked several times of a file that the
+system has in memory, and the median counts. A cold build reads real journals.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+
+from msgspec.structs import replace
+
+from bench.invented import EVENTS, TODAY, journals, records
+from bench.measure import PYTHON, Row, Run
+from m31a_metrics import config
+from m31a_metrics.answers import Slice
+from m31a_metrics.catalog import ask
+from m31a_metrics.history import History
+from m31a_metrics.record import ToolDay
+
+SIZES = (1_000, 10_000, 100_000)
+_BATCH = 500
+_TIMES = 7
+_TOUCHED = 1_000
+_M31 = [PYTHON, "-c", "import sys; from m31a_metrics.cli import main; sys.exit(main())"]
+
+_ALL = Slice()
+_MONTH = Slice(first_day=f"{TODAY:%Y-%m}-01", last_day=str(TODAY))
+
+_QUESTIONS: list[tuple[str, float | None, Callable[[History], object]]] = [
+    ("the latest 50 sessions", 20, lambda index: index.sessions(_ALL, limit=50)),
+    ("the 50 most expensive", None, lambda index: index.sessions(_ALL, sort="cost_nano", limit=50)),
+    ("tools with percentiles, a year", 150, lambda index: index.tools(_ALL)),
+    ("tools with percentiles, 20 days", 150, lambda index: index.tools(_MONTH)),
+    ("phases and heals, a year", 100, lambda index: index.phases(_ALL)),
+    ("cost by month and model", None, lambda index: index.llms(_ALL, ("month", "model"))),
+    ("totals by day, a year", None, lambda index: index.totals(_ALL, "day")),
+    ("sessions with a text", 50, lambda index: index.sessions(Slice(text="0-1111"), limit=50)),
+    ("a text that one session has", 50, lambda index: index.sessions(Slice(text="00000003-1"))),
+    ("the 50 most expensive heals", None, lambda index: index.heals(_ALL, 50)),
+    ("the 20 most frequent failures", None, lambda index: index.failures(_ALL, 20)),
+    ("tools of one model, 20 days", None, lambda index: index.tools(_of_model())),
+]
+
+
+def _of_model() -> Slice:
+    return replace(_MONTH, model="claude-opus*")
+
+
+def questions(directory: Path) -> Iterator[Row]:
+    """Each question at each size; and one session that grew, written again."""
+    times_ms: dict[str, list[float]] = {}
+    sizes_mb = []
+    for count in SIZES:
+        path = directory / f"{count}.db"
+        _fill(path, count)
+        sizes_mb.append(path.stat().st_size / 1e6)
+        with History(str(path)) as index:
+            for what, _, question in _QUESTIONS:
+                times_ms.setdefault(what, []).append(_median_ms(lambda: question(index)))  # noqa: B023 - called at once
+            times_ms.setdefault(_GREW, []).append(_grow(index))
+    for what, limit in [*((what, limit) for what, limit, _ in _QUESTIONS), (_GREW, 20.0)]:
+        small, middle, large = times_ms[what]
+        note = f"{small:,.2f} at 1,000, {middle:,.2f} at 10,000"
+        yield Row(f"{what}, of 100,000", large, limit, "ms", note=note)
+    note = f"{sizes_mb[0]:,.0f} MB at 1,000, {sizes_mb[1]:,.0f} MB at 10,000"
+    yield Row("the file, of 100,000 sessions", sizes_mb[2], None, "MB", note=note)
+
+
+_GREW = "one session that grew, written again"
+
+
+def _fill(path: Path, count: int) -> None:
+    source = records(count)
+    with History(str(path)) as index:
+        while some := list(islice(source, _BATCH)):
+            with index.batch():
+                for record in some:
+                    index.put(record)
+
+
+def _median_ms(ask: Callable[[], object]) -> float:
+    times = []
+    for _ in range(_TIMES):
+        start = perf_counter()
+        ask()
+        times.append((perf_counter() - start) * 1000)
+    return statistics.median(times)
+
+
+def _grow(index: History) -> float:
+    record = next(records(1))
+    index.put(record)
+
+    def put() -> None:
+        more = ToolDay(record.tools[0].day, "Bash", "plan", 1)
+        more.ran.add(perf_counter())
+        record.tools.append(more)
+        index.put(record)
+
+    return _median_ms(put)
+
+
+def processes(directory: Path) -> list[Row]:
+    """A cold build from journals, and `m31 tools` of a large, warm index, whole processes."""
+    home = directory / "home"
+    sessions_dir = home / ".m31a" / "sessions"
+    sessions_dir.mkdir(parents=True)
+    journals(sessions_dir, _TOUCHED)
+    environ = {**os.environ, "HOME": str(home)}
+    index = home / ".m31a" / "metrics.db"
+    colds, peaks = [], []
+    for _ in range(3):
+        for path in index.parent.glob("metrics.db*"):
+            path.unlink()
+        cold = Run([*_M31, "index"], environ)
+        colds.append(_TOUCHED / cold.wall_s)
+        peaks.append(cold.peak_mb)
+    _fill(index, SIZES[-1])
+    Run([*_M31, "tools"], environ)
+    warm = [Run([*_M31, "tools"], environ) for _ in range(_TIMES)]
+    changed = []
+    settings = replace(config.defaults(), sessions_dir=str(sessions_dir), index=str(index))
+    for _ in range(_TIMES):
+        start = perf_counter()
+        with ask(settings, {}):
+            changed.append((perf_counter() - start) * 1000)
+    note = f"{_TOUCHED:,} sessions of {EVENTS} events; whole process `m31 index`, best of 3"
+    return [
+        Row("cold build from journals", max(colds), 800, "sessions/s", at_least=True, note=note),
+        Row("its peak memory", max(peaks), 250, "MB"),
+        Row(
+            "m31 tools, from process start",
+            statistics.median(run.wall_s for run in warm),
+            0.3,
+            "s",
+            note=f"{SIZES[-1]:,} sessions known, {_TOUCHED:,} looked at; best "
+            f"{min(run.wall_s for run in warm):.2f}",
+        ),
+        Row("its peak memory", max(run.peak_mb for run in warm), 250, "MB"),
+        Row("looking at 1,000 sessions that did not change", min(changed), None, "ms"),
+    ]
