@@ -19,6 +19,7 @@ TYPES = {
     "index": ("a string", ["false"]),
     "prices": ("a table", ["1", "[]"]),
     "budget": ("a table", ['"10 USD"']),
+    "phases": ("a table", ['"verify"']),
 }
 
 
@@ -58,6 +59,8 @@ input = 1.5
 output = 6
 [metrics.budget]
 day = 10
+[metrics.phases]
+"just preview" = "verify"
 """)
     assert config.read({}) == Config(
         sessions_dir=f"{clean_home}/elsewhere",
@@ -67,6 +70,7 @@ day = 10
         retention_days=30,
         prices={"my-model": {"input": 1.5, "output": 6}},
         budget={"day": 10},
+        phases={"just preview": "verify"},
         path=str(file),
     )
 
@@ -88,6 +92,16 @@ telepathy = "on"
 journal = "none"
 """)
     assert config.read({}) == replace(config.defaults(), path=str(file))
+
+
+def test_a_phase_must_be_one(file: Path) -> None:
+    """What a program is said to be for is checked at the door, and the nearest phase named."""
+    file.write_text('[metrics.phases]\nmytool = "verfy"')
+    with pytest.raises(
+        ConfigError, match=r"metrics\.phases\.mytool must be one of explore, plan"
+    ) as e:
+        config.read({})
+    assert str(e.value).endswith("not 'verfy'; did you mean 'verify'?")
 
 
 def test_environment_names_another_file(tmp_path: Path, file: Path) -> None:

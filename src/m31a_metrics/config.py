@@ -3,7 +3,7 @@
     ~/.m31a/config.toml (M31A_CONFIG names another)
     [features]  metrics_enabled              M31A's own switch
     [metrics]   sessions_dir, journal, retention_days, index
-    [metrics.prices], [metrics.budget]
+    [metrics.prices], [metrics.budget], [metrics.phases]
     M31A_METRICS_ENABLED=0                   overrides the switch
 
 Other tables are M31A's and are left alone. Unknown keys of `[metrics]` are an error: a
@@ -13,7 +13,7 @@ misspelt key would otherwise be a setting that silently does nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -43,6 +43,7 @@ class Config(Struct, frozen=True):
     retention_days: int | None = None
     prices: dict[str, Any] = {}
     budget: dict[str, Any] = {}
+    phases: dict[str, str] = {}
     path: str = ""
 
 
@@ -53,6 +54,7 @@ _TYPES: dict[str, tuple[type, str]] = {
     "index": (str, "a string"),
     "prices": (dict, "a table"),
     "budget": (dict, "a table"),
+    "phases": (dict, "a table"),
 }
 
 
@@ -72,6 +74,7 @@ def read(environ: Mapping[str, str] | None = None) -> Config:
         from m31a_metrics.pricing import overrides
 
         overrides(settings["prices"], path)  # refused here, at the door, if they are wrong
+    _check_phases(settings.get("phases"), path)
     enabled = _table(tables, "features", path).get("metrics_enabled", True)
     if not isinstance(enabled, bool):
         raise ConfigError(f"{path}: features.metrics_enabled must be true or false")
@@ -118,10 +121,23 @@ def _settings(table: dict[str, Any], path: str) -> dict[str, Any]:
     return dict(table)
 
 
-def _nearest(key: str) -> str:
+def _check_phases(table: dict[str, Any] | None, path: str) -> None:
+    if not table:
+        return
+    from m31a_metrics.phases import PHASES
+
+    for name, phase in table.items():
+        if phase not in PHASES:
+            raise ConfigError(
+                f"{path}: metrics.phases.{name} must be one of {', '.join(PHASES)}, "
+                f"not {phase!r}{_nearest(str(phase), PHASES)}"
+            )
+
+
+def _nearest(key: str, known: Iterable[str] = _TYPES) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(key, _TYPES, n=1, cutoff=0.0)
+    near = get_close_matches(key, list(known), n=1, cutoff=0.0)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

@@ -46,6 +46,8 @@ _FREE = frozenset(
 _ASKS = "request_user_input"
 _REJECTED = re.compile(r"[^\n]{0,80}\brejected by user\b")
 
+_RUNS_SCRIPT = "exec"
+_HANDED_OVER_CHARS = 300
 _RANDOM_CHARS = 20
 _DONE = ("completed", "success")
 _GOING_ON = ("in_progress", "searching", "generating")
@@ -101,7 +103,7 @@ class Calls:
             self._unique(call_id),
             t_us,
             tool_name(payload),
-            command=_command(arguments),
+            command=_command(arguments) or _handed_over(arguments) or _script(payload),
             subagent=self.subagent,
             mode=self.mode,
         )
@@ -311,6 +313,18 @@ def _command(arguments: Arguments) -> str:
     from shlex import join
 
     return join(words)
+
+
+def _handed_over(arguments: Arguments) -> str:
+    """Return which agent was given which work."""
+    if not arguments.message:
+        return ""
+    return f"{arguments.agent_type or ''}: {arguments.message[:_HANDED_OVER_CHARS]}"
+
+
+def _script(payload: Payload) -> str:
+    """Return the script of a call that makes other calls."""
+    return _text(payload) if payload.name == _RUNS_SCRIPT else ""
 
 
 def _paths(arguments: Arguments, text: str) -> tuple[str, ...]:

@@ -143,6 +143,8 @@ class Arguments(Struct, gc=False):
     query: str | None = None
     session_id: int | str | None = None
     cell_id: int | str | None = None
+    agent_type: str | None = None
+    message: str | None = None
     sandbox_permissions: str | None = None
     with_escalated_permissions: bool | None = None
 

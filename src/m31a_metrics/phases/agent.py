@@ -1,0 +1,109 @@
+"""What one agent of a session has done so far, as far as the next phase depends on it."""
+
+from __future__ import annotations
+
+from m31a_metrics.phases.commands import Check
+from m31a_metrics.phases.judged import Judged
+
+_LATELY = 30
+"""Calls after which a failed check that nobody ran again is no longer worked on."""
+
+_SOON = 3
+"""Within so many calls after a change, asking how things are is a check of it."""
+
+
+class Agent:
+    """Follows the calls of one agent.
+
+    `count` numbers its calls; `looked` says when it looked at what. `has_changed`: it changed
+    the work, and nobody has moved on since. `unchecked`: no check has passed since then.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.turn = 0
+        self.looked: dict[str, int] = {}
+        self.open: dict[Check, int] = {}
+        self.has_changed = False
+        self.ever_changed = False
+        self.unchecked = False
+        self.after_handing = False
+        self.shipped = False
+        self.shipped_in_turn = False
+        self.effect_at = -1
+        self._changed_at = -1
+        self._tried_shipping_at = -1
+        self._committed = False
+
+    @property
+    def check_failed(self) -> bool:
+        """Whether a check failed lately and has not passed since."""
+        return any(self.count - at <= _LATELY for at in self.open.values())
+
+    @property
+    def changed_since_shipping(self) -> bool:
+        """Whether the work was changed since it was last tried to ship it."""
+        return self.has_changed and self._changed_at > self._tried_shipping_at
+
+    @property
+    def just_changed(self) -> bool:
+        """Whether the work was changed a moment ago, and not checked yet."""
+        soon = self.count - self._changed_at < _SOON
+        return self.has_changed and self.unchecked and soon
+
+    def begin_turn(self) -> None:
+        """A person spoke: what was committed is done."""
+        self.turn += 1
+        self.shipped_in_turn = False
+        if self._committed:
+            self.has_changed = self.unchecked = self._committed = False
+
+    def take(self, judged: Judged, *, handed_over: bool) -> None:
+        """Remember a call that is decided. `handed_over`: a subagent changed the work."""
+        self.count += 1
+        purpose = judged.purpose
+        bookkeeping = judged.phase in ("plan", "other")
+        self.after_handing = handed_over or (self.after_handing and bookkeeping)
+        if purpose is not None and purpose.looks:
+            self.looked[purpose.looks] = self.count
+        if judged.changed:
+            self._changed_at = self.effect_at = self.count
+            self.unchecked = not handed_over
+            self.has_changed = self.ever_changed = True
+            self._committed = False
+        if judged.phase == "verify":
+            self._checked(judged)
+        elif judged.phase == "ship":
+            self._tried_shipping_at = self.count
+            if judged.call.success is not False:
+                self._shipped(judged)
+
+    def _checked(self, judged: Judged) -> None:
+        """Note how checks went; those that pass settle others of their name and kind."""
+        checks = judged.purpose.checks if judged.purpose is not None else ()
+        if not checks:
+            return
+        self.unchecked = self.unchecked and judged.failed
+        if judged.call.polls:
+            return
+        if judged.failed:
+            self.open.update(dict.fromkeys(checks, self.count))
+            return
+        passed = {check.name for check in checks}
+        kinds = {check.kind for check in checks} - {""}
+        self.open = {
+            check: at
+            for check, at in self.open.items()
+            if check.name not in passed and check.kind not in kinds
+        }
+
+    def _shipped(self, judged: Judged) -> None:
+        name = judged.purpose.name if judged.purpose is not None else ""
+        command = judged.call.command
+        self.effect_at = self.count
+        if name.startswith("git add") and "commit" not in command and "push" not in command:
+            return
+        self._committed = True
+        if not name.startswith(("git add", "git commit")) or "push" in command:
+            self.shipped = self.shipped_in_turn = True
+            self.open.clear()

@@ -1,0 +1,205 @@
+"""A whole shell command -> what it was run for.
+
+Each part has a use (`parts`); a compound command takes the phase of the part that it was
+run for. Making it leave the workplace goes before checking, checking before changing,
+changing before looking: `cd x && npm test && git commit` was run to commit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from msgspec import Struct
+
+from m31a_metrics.phases.files import is_plan
+from m31a_metrics.phases.places import in_places
+from m31a_metrics.phases.programs import INTERPRETERS, RUNNERS, Part, part
+from m31a_metrics.phases.shell import Command, parse, unwrap
+from m31a_metrics.phases.uses import Use
+
+_ORDER = (
+    Use.SHIP,
+    Use.VERIFY,
+    Use.RUN,
+    Use.MAKE,
+    Use.EXECUTE,
+    Use.PLAN,
+    Use.STATE,
+    Use.LOG,
+    Use.ASK,
+    Use.DIFF,
+    Use.OTHER,
+    Use.SEARCH,
+    Use.EXPLORE,
+    Use.WAIT,
+    Use.SCRATCH,
+    Use.NEUTRAL,
+)
+_NO_WAIT = frozenset((Use.SHIP, Use.VERIFY, Use.STATE, Use.EXECUTE, Use.PLAN))
+_CAN_FAIL = frozenset((Use.VERIFY, Use.RUN, Use.MAKE))
+_LOOKS = frozenset((Use.SEARCH, Use.EXPLORE, Use.ASK))
+_LOOKS_MAX = 500
+_STAGES = frozenset(("git add", "git stage"))
+_PREPARES = _STAGES | {"git rebase", "git merge"}
+_DRY = re.compile(r"dry[_-]?run", re.IGNORECASE)
+_LONG_WAIT_S = 5
+_CACHED = 4096
+_KINDS = {
+    "test": "test tests spec e2e unit integration pytest jest vitest unittest mocha rspec phpunit "
+    "nextest ctest playwright cypress tox nox behave bats tap gotestsum t",
+    "types": "typecheck types tsc mypy pyright basedpyright check-types type-check vue-tsc",
+    "build": "build compile bundle assemble",
+    "lint": "lint lints clippy vet check eslint biome ruff golangci-lint flake8 pylint stylelint "
+    "oxlint rubocop staticcheck xo standard tslint revive detekt swiftlint ktlint phpstan credo",
+}
+_KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words.split()}
+_NAME_PARTS = re.compile(r"[a-z]+(?:-[a-z]+)*")
+_TRAILING = re.compile(
+    r"(?:\s*(?:\|\||;)\s*true|\s*2>(?:&1|/dev/null)|\s*\|\s*(?:head|tail|cat)[^|;&]{0,20})+\s*$"
+)
+
+
+class Check(Struct, frozen=True, gc=False):
+    """Something that can pass or fail. `kind` is what it is of: test, types, build, lint."""
+
+    name: str
+    kind: str = ""
+
+
+class Purpose(Struct, frozen=True):
+    """What a command was run for.
+
+    `name` is the program that decides it. `checks` are what can fail in it. `changes`: it
+    changes files too; `ships_behind`: it was to ship if its checks passed. `hides`: a pipe or a
+    list hides the exit code of the check. `plans`: what it changes is a plan. `looks` is the
+    command where it makes sense to look twice, `writes` are files that its output goes to,
+    `words` its arguments.
+    """
+
+    use: Use
+    name: str
+    checks: tuple[Check, ...] = ()
+    changes: bool = False
+    ships_behind: bool = False
+    hides: bool = False
+    in_background: bool = False
+    looks: str = ""
+    writes: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    plans: bool = False
+
+
+class Purposes:
+    """The table of what programs and tools are for; a configuration's goes before ours."""
+
+    def __init__(self, configured: Mapping[str, str] | None = None) -> None:
+        self.configured = {name.lower(): Use(phase) for name, phase in (configured or {}).items()}
+        self.of = lru_cache(maxsize=_CACHED)(self._of)
+
+    def _of(self, text: str) -> Purpose:
+        """Return what a command was run for."""
+        commands = [inner for command in parse(text) for inner in unwrap(command)]
+        parts = in_places(commands, [part(command, self.configured) for command in commands])
+        return _combined(text, commands, parts)
+
+
+def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
+    uses = {one.use for one in parts}
+    use = _strongest(uses, parts)
+    if Use.WAIT in uses and use not in _NO_WAIT and _waits(use, commands, parts):
+        use = Use.WAIT
+    if use is Use.SHIP and _tries(text, commands, parts):
+        use = Use.VERIFY
+        parts = [Part(use, one.name, one.words) if one.use is Use.SHIP else one for one in parts]
+    decides = next((one for one in parts if one.use is use and one.name), None)
+    if decides is None:
+        decides = Part(use, next((one.name for one in parts if one.name), ""))
+    checked = [at for at, one in enumerate(parts) if one.use in _CAN_FAIL]
+    writes = [path for command in commands for path in command.writes]
+    return Purpose(
+        use,
+        decides.name,
+        checks=tuple(dict.fromkeys(_check(parts[at].name) for at in checked if parts[at].name)),
+        changes=Use.EXECUTE in uses,
+        ships_behind=use is Use.SHIP and _ships_behind(commands, parts, checked),
+        hides=bool(checked) and _hides(commands, checked[-1]),
+        in_background=_in_background(text, commands),
+        plans=use is Use.EXECUTE and any(map(is_plan, writes)),
+        looks=_TRAILING.sub("", text) if use in _LOOKS and len(text) < _LOOKS_MAX else "",
+        writes=tuple(path for path in writes if not path.startswith("/dev/")),
+        words=decides.words,
+    )
+
+
+def _strongest(uses: set[Use], parts: list[Part]) -> Use:
+    use = next((one for one in _ORDER if one in uses), Use.NEUTRAL)
+    if use is Use.SHIP and uses & {Use.VERIFY, Use.EXECUTE}:
+        # Staging files is not yet shipping them: hooks and checks look at what is staged.
+        shipping = {one.name for one in parts if one.use is Use.SHIP}
+        if shipping <= _STAGES:
+            return Use.VERIFY if Use.VERIFY in uses else Use.EXECUTE
+        last = max(at for at, one in enumerate(parts) if one.use is Use.SHIP)
+        if shipping <= _PREPARES and any(one.use is Use.VERIFY for one in parts[last:]):
+            return Use.VERIFY
+    return Use.EXECUTE if use is Use.MAKE and Use.EXECUTE in uses else use
+
+
+def _waits(use: Use, commands: list[Command], parts: list[Part]) -> bool:
+    """Whether a command was run to wait: it sleeps long, or until something is so."""
+    waiting = [at for at, one in enumerate(parts) if one.use is Use.WAIT]
+    if any(commands[at].loop for at in waiting):
+        return True
+    return use is not Use.RUN and sum(_seconds(parts[at]) for at in waiting) >= _LONG_WAIT_S
+
+
+def _in_background(text: str, commands: list[Command]) -> bool:
+    return (
+        any(command.operator == "&" for command in commands[1:])
+        or text.endswith("&")
+        or text.startswith("nohup ")
+    )
+
+
+def _tries(text: str, commands: list[Command], parts: list[Part]) -> bool:
+    """Whether a script of shipping is run to see what it would do, or how it ends."""
+    shipping = [one.name.partition(" ")[0] for one in parts if one.use is Use.SHIP]
+    if "git" in shipping:
+        return False
+    asks = any("$?" in word for command in commands for word in command.words)
+    return _DRY.search(text) is not None or (
+        asks and all(name in RUNNERS or name in INTERPRETERS for name in shipping)
+    )
+
+
+def _ships_behind(commands: list[Command], parts: list[Part], checked: list[int]) -> bool:
+    first = next(at for at, one in enumerate(parts) if one.use is Use.SHIP)
+    return any(at < first for at in checked) and commands[first].operator == "&&"
+
+
+def _hides(commands: list[Command], last: int) -> bool:
+    """Whether the exit code is not that of the last check in it."""
+    behind = commands[last + 1 :]
+    if behind and behind[-1].words[:1] and behind[-1].words[0] in ("test", "[", "[["):
+        return False  # the command says itself what it expects
+    return any(command.operator in ("|", "||", ";") for command in behind)
+
+
+@lru_cache(maxsize=1024)
+def _check(name: str) -> Check:
+    words = _NAME_PARTS.findall(name)
+    kinds = [_KIND_OF[word] for word in words if word in _KIND_OF]
+    if not kinds:
+        kinds = [
+            _KIND_OF[piece] for word in words for piece in word.split("-") if piece in _KIND_OF
+        ]
+    return Check(name, kinds[-1] if kinds else "")
+
+
+def _seconds(one: Part) -> float:
+    for word in one.words:
+        digits = word.rstrip("smh")
+        if digits.replace(".", "", 1).isdigit():
+            return float(digits) * {"m": 60.0, "h": 3600.0}.get(word[-1], 1.0)
+    return 1.0

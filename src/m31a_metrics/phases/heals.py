@@ -1,0 +1,299 @@
+"""Self-heals: a check failed, something was changed to make it pass, and it was run again.
+
+Each agent of a session is followed on its own. No failure to heal is a failed edit, a call
+that nobody allowed, or a test that was written to fail first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from m31a_metrics.failures import failure_line
+from m31a_metrics.phases import tools
+from m31a_metrics.phases.commands import Check
+from m31a_metrics.phases.failing import plain
+from m31a_metrics.phases.files import is_test
+from m31a_metrics.phases.judged import Judged
+from m31a_metrics.phases.uses import Use
+
+LOOP = 3
+"""So many attempts in a row at the same failure are a loop."""
+
+_WITHIN = 80
+"""Calls after which a failure that nobody ran again is not healed any more."""
+
+_SAME_KIND = frozenset(("test", "types", "build"))
+_ALL = re.compile(
+    r"\b(?:check|ci|verify|validate|all|pre-commit|precommit|prek|lint-staged|preflight|quality)\b"
+)
+_LINTS = re.compile(r"\blints?\b")
+_NOT_THE_WORK = re.compile(
+    r"nothing to commit|nothing added to commit|no changes added|did not match any file"
+    r"|tell me who you are|index\.lock|not a git repository|pathspec|usage: git"
+    r"|unknown (?:option|switch)"
+)
+_MEANT = re.compile(r"(?i:\b(?:fails?|failing|red)\b)")
+_EXPECTS = re.compile(r"(?i:verify|confirm|expect|should|ensure|see|watch|red|tdd|before)")
+_BASE = re.compile(r"[/\\]")
+_DIGITS = re.compile(r"\d+")
+_TELLING = re.compile(
+    r"--- FAIL: .{1,120}|^FAILED .{1,160}|^\s*● .{1,160}|not ok .{1,120}"
+    r"|^\s*(?:✗|✘|✖|\u00d7|❌) .{1,160}|[\w./\\-]{1,120}\.\w{1,5}[:(]\d+.{0,160}"
+    r"|\b\w*(?:Error|Exception|Warning)\b: .{0,160}|^error\b.{0,160}"
+    r"|^\(fail\) .{1,160}|^test .{1,120} \.\.\. FAILED|\berror(?:\[\w+\]|:).{0,160}",
+    re.MULTILINE,
+)
+_TELLING_MAX = 60
+_LINE_CHARS = 2_000
+
+
+class Episode(Struct, gc=False):
+    """One attempt to make a failed check pass.
+
+    `failed`, `edits` and `rerun` are ids of calls; `rerun` is "" and `passed` None where the
+    check was never run again. Attempts at one failure share `chain`; `loop` marks those of a
+    chain with at least three. `check` is the name of what was run (`pytest`), `line` its
+    normalised failure line. Times are Unix microseconds: the end of the failed check, and that
+    of the rerun or of the last change.
+    """
+
+    failed: str
+    edits: list[str]
+    rerun: str = ""
+    passed: bool | None = None
+    chain: int = 0
+    loop: bool = False
+    phase: str = "verify"
+    tool: str = ""
+    check: str = ""
+    line: str = ""
+    subagent: str = ""
+    began_us: int = 0
+    ended_us: int = 0
+
+
+class _Failure:
+    """A check that failed and has not been run again since it was changed."""
+
+    def __init__(self, judged: Judged, at: int, chain: int, tests_first: bool) -> None:
+        self.judged = judged
+        self.at = at
+        self.chain = chain
+        self.tests_first = tests_first
+        self.checks = _checks(judged)
+        self.edits: list[Judged] = []
+        self.only_work = True
+
+
+class _Healer:
+    """Follows one agent."""
+
+    def __init__(self, chains: int) -> None:
+        self.episodes: list[Episode] = []
+        self.chains = chains
+        self._open: list[_Failure] = []
+        self._since_pass: list[bool] = []
+
+    def see(self, at: int, judged: Judged) -> None:
+        """Take the next call."""
+        self._open = [one for one in self._open if at - one.at <= _WITHIN or self._give_up(one)]
+        if _is_check(judged):
+            self._check(at, judged)
+        elif judged.changed:
+            self._change(judged)
+        if judged.phase == "ship" and judged.call.success is not False:
+            for failure in self._open:
+                self._give_up(failure)
+            self._open = []
+
+    def finish(self) -> None:
+        """Say that there are no more calls."""
+        for failure in self._open:
+            self._give_up(failure)
+
+    def _change(self, judged: Judged) -> None:
+        tests = bool(judged.call.paths) and all(map(is_test, judged.call.paths))
+        self._since_pass.append(tests)
+        for failure in self._open:
+            failure.edits.append(judged)
+            failure.only_work = failure.only_work and not tests
+
+    def _check(self, at: int, judged: Judged) -> None:
+        chain = 0
+        kept: list[_Failure] = []
+        waiting = False
+        for failure in self._open:
+            if not _includes(judged, failure.checks):
+                kept.append(failure)
+                continue
+            edits = [*failure.edits, judged] if judged.changed else failure.edits
+            if edits:
+                chain = self._rerun(failure, edits, judged) or chain
+            elif judged.failed:
+                waiting = True
+                kept.append(failure)
+        self._open = kept
+        if not judged.failed:
+            self._since_pass = []
+        elif not waiting and not _was_meant(judged):
+            if not chain:
+                self.chains += 1
+                chain = self.chains
+            tests_first = bool(self._since_pass) and all(self._since_pass) and _is_of_tests(judged)
+            self._open.append(_Failure(judged, at, chain, tests_first))
+
+    def _rerun(self, failure: _Failure, edits: list[Judged], judged: Judged) -> int:
+        """Add an episode; return its chain if the same failure goes on."""
+        goes_on = judged.failed and _same_failure(failure.judged, judged)
+        if failure.tests_first and failure.only_work:
+            return 0  # the test came first, and was to fail
+        self.episodes.append(
+            _episode(
+                failure, edits, rerun=judged.call.id, passed=not goes_on, ended_us=_end(judged)
+            )
+        )
+        return failure.chain if goes_on else 0
+
+    def _give_up(self, failure: _Failure) -> bool:
+        if _was_aimed(failure) and not (failure.tests_first and failure.only_work):
+            self.episodes.append(_episode(failure, failure.edits, ended_us=_end(failure.edits[-1])))
+        return False
+
+
+def _was_aimed(failure: _Failure) -> bool:
+    """Whether what was changed after a check that was never run again was for its sake."""
+    purpose = failure.judged.purpose
+    if not failure.edits or purpose is None or purpose.use is not Use.VERIFY:
+        return False
+    said = failure.judged.call.error or failure.judged.call.printed
+    names = [_BASE.split(path)[-1] for edit in failure.edits for path in edit.call.paths]
+    return not names or any(name in said for name in names if name)
+
+
+def heals(calls: Sequence[Judged]) -> list[Episode]:
+    """Find the episodes of a session, in the order in which their checks failed."""
+    order = {judged.call.id: at for at, judged in enumerate(calls)}
+    episodes: list[Episode] = []
+    agents: dict[str, list[tuple[int, Judged]]] = {}
+    for at, judged in enumerate(calls):
+        agents.setdefault(judged.call.subagent, []).append((at, judged))
+    chains = 0
+    for made in agents.values():
+        healer = _Healer(chains)
+        for at, judged in made:
+            healer.see(at, judged)
+        healer.finish()
+        chains = healer.chains
+        episodes += healer.episodes
+    episodes.sort(key=lambda episode: order[episode.failed])
+    _mark_loops(episodes)
+    return episodes
+
+
+def _mark_loops(episodes: list[Episode]) -> None:
+    lengths: dict[int, int] = {}
+    for episode in episodes:
+        lengths[episode.chain] = lengths.get(episode.chain, 0) + 1
+    for episode in episodes:
+        episode.loop = lengths[episode.chain] >= LOOP
+
+
+def _is_check(judged: Judged) -> bool:
+    purpose = judged.purpose
+    if purpose is None or tools.tool_name(judged.call.tool) in tools.POLLS:
+        return False
+    if judged.phase == "verify":
+        return bool(purpose.checks)
+    return (
+        judged.phase == "ship"
+        and "commit" in judged.call.command
+        and not (judged.failed and _NOT_THE_WORK.search(judged.call.error) is not None)
+    )
+
+
+def _checks(judged: Judged) -> tuple[Check, ...]:
+    if judged.phase == "ship":
+        return (_COMMIT,)
+    return judged.purpose.checks if judged.purpose is not None else ()
+
+
+_COMMIT = Check("git commit")
+"""A commit that its hook stopped is a check that failed."""
+
+
+def _includes(judged: Judged, failed: tuple[Check, ...]) -> bool:
+    """Whether a check is the failed one, or holds it."""
+    for check in _checks(judged):
+        for other in failed:
+            if check.name == other.name or other is _COMMIT:
+                return True
+            if check.kind and check.kind == other.kind:
+                if check.kind in _SAME_KIND:
+                    return True
+                if _LINTS.search(check.name) or _LINTS.search(other.name):
+                    return True
+            if _ALL.search(check.name) and other.kind:
+                return True
+    return False
+
+
+def _is_of_tests(judged: Judged) -> bool:
+    return any(check.kind == "test" for check in _checks(judged))
+
+
+def _was_meant(judged: Judged) -> bool:
+    """Whether the agent said before that it was to fail."""
+    said = judged.call.description
+    return bool(said) and _MEANT.search(said) is not None and _EXPECTS.search(said) is not None
+
+
+def _same_failure(before: Judged, after: Judged) -> bool:
+    first, second = _telling(before), _telling(after)
+    return not first or not second or not first.isdisjoint(second)
+
+
+def _telling(judged: Judged) -> set[str]:
+    """Return the lines that say what failed, without their numbers."""
+    said = plain(judged.call.error or judged.call.printed)
+    lines = (found[0] for found in _TELLING.finditer(said))
+    told = {
+        _DIGITS.sub("0", line.strip()) for line, _ in zip(lines, range(_TELLING_MAX), strict=False)
+    }
+    return told or {_line(said)} - {""}
+
+
+def _line(said: str) -> str:
+    return failure_line(said[:_LINE_CHARS])
+
+
+def _end(judged: Judged) -> int:
+    return judged.call.end_us or judged.call.t_us
+
+
+def _episode(
+    failure: _Failure,
+    edits: list[Judged],
+    *,
+    ended_us: int,
+    rerun: str = "",
+    passed: bool | None = None,
+) -> Episode:
+    judged = failure.judged
+    checks = failure.checks
+    return Episode(
+        failed=judged.call.id,
+        edits=[edit.call.id for edit in edits],
+        rerun=rerun,
+        passed=passed,
+        chain=failure.chain,
+        phase=judged.phase,
+        tool=judged.call.tool,
+        check=checks[0].name if checks else "",
+        line=_line(judged.call.error or judged.call.printed),
+        subagent=judged.call.subagent,
+        began_us=_end(judged),
+        ended_us=max(ended_us, _end(judged)),
+    )

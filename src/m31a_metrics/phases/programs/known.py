@@ -1,0 +1,71 @@
+"""What the table, and the words of a name, say of a program."""
+
+from __future__ import annotations
+
+import re
+
+from m31a_metrics.phases.files import is_test
+from m31a_metrics.phases.programs.subcommands import SUBCOMMANDS
+from m31a_metrics.phases.programs.table import INTERPRETERS, RUNNERS, USES
+from m31a_metrics.phases.programs.targets import by_words
+from m31a_metrics.phases.uses import Use
+
+FILES_RUN = re.compile(r"\.(?:py|js|mjs|cjs|ts|tsx|mts|sh|bash|rb|pl|php|lua|exs?|r|ps1|bat|zsh)$")
+
+
+_PLAIN_NAME = re.compile(r"[\w@][\w:./@-]{0,39}")
+
+
+def looked_up(name: str, arguments: list[str]) -> tuple[Use | None, str]:
+    """Return what the table says, or the name of a target; None if neither is known."""
+    for length in (3, 2, 1) if name in SUBCOMMANDS else ():
+        if len(arguments) >= length:
+            key = " ".join((name, *arguments[:length]))
+            use = USES.get(key)
+            if use is not None:
+                return use, key
+    if name in RUNNERS and arguments:
+        target = (
+            arguments[1]
+            if arguments[0] in ("run", "run-script", "x", "-") and arguments[1:]
+            else arguments[0]
+        )
+        if target.startswith(("./", "../", "/")) or FILES_RUN.search(target):
+            return script_use(target), f"{name} script"
+        return by_words(target) or Use.RUN, named(name, target)
+    use = USES.get(name)
+    if use is not None:
+        return use, shown_name(name, arguments) if use is Use.VERIFY else name
+    if name in RUNNERS:
+        return Use.VERIFY, name
+    return None, name
+
+
+def shown_name(name: str, arguments: list[str]) -> str:
+    """Return a program's name, with the subcommand where one is known to be one."""
+    if not arguments or name in INTERPRETERS:
+        return name
+    verb = arguments[0]
+    if name in RUNNERS and verb in ("run", "run-script"):
+        verb = " ".join(arguments[1:2])
+    return named(name, verb) if name in RUNNERS or f"{name} {verb}" in USES else name
+
+
+def named(name: str, target: str) -> str:
+    """Return a program's name with that of what it runs."""
+    # What is no plain name may be anything that somebody wrote.
+    return f"{name} {target}" if _PLAIN_NAME.fullmatch(target) else name
+
+
+def is_path(word: str) -> bool:
+    """Whether a program is called by its place."""
+    return "/" in word or "\\" in word
+
+
+def script_use(path: str) -> Use:
+    """Say what running a file is for."""
+    if is_test(path):
+        return Use.VERIFY
+    name = path.replace("\\", "/").rpartition("/")[2]
+    use = by_words(name.rpartition(".")[0] or name)
+    return use if use in (Use.VERIFY, Use.SHIP, Use.EXECUTE) else Use.RUN

@@ -1,0 +1,142 @@
+"""One simple command -> what it is used for, and the name of what it runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from m31a_metrics.phases.files import is_scratch
+from m31a_metrics.phases.naming import names
+from m31a_metrics.phases.programs.by_arguments import SPECIAL
+from m31a_metrics.phases.programs.interpreters import module
+from m31a_metrics.phases.programs.known import FILES_RUN, is_path, looked_up, script_use, shown_name
+from m31a_metrics.phases.programs.options import asks_help, with_options
+from m31a_metrics.phases.programs.table import VALUED, WORKERS
+from m31a_metrics.phases.programs.targets import by_words
+from m31a_metrics.phases.shell import Command, is_assignment, program
+from m31a_metrics.phases.uses import Use
+
+_SHOWS = names("list ls show get status current view info")
+
+
+_HANDS_OVER = names(
+    """
+    add run send new spawn start dispatch sling prompt handoff open create exec send-keys
+    new-session new-window assign delegate resume tell say
+    """
+)
+
+
+_PROGRAM = re.compile(r"[a-z_.\[:][\w.+\[:-]{0,39}")
+
+
+_BROWSERS = names("agent-browser playwright-cli browser-use chrome-devtools browse adb simctl")
+
+
+class Part(Struct, frozen=True, gc=False):
+    """What a simple command is used for. `name` is the program's, with what it runs."""
+
+    use: Use
+    name: str
+    words: tuple[str, ...] = ()
+
+
+def part(command: Command, table: Mapping[str, Use]) -> Part:
+    """Look a simple command up; `table` goes before the built-in one."""
+    words = command.words
+    if not words:
+        return Part(_redirected(Use.NEUTRAL, command), "")
+    if is_assignment(words[0]):
+        return Part(Use.NEUTRAL, "")
+    name = program(words[0])
+    if not _PROGRAM.fullmatch(name) or words[0].startswith("$"):
+        return Part(_redirected(Use.NEUTRAL, command), "")
+    arguments = _arguments(name, words[1:])
+    use, shown = _use(name, words, arguments, command, table)
+    return Part(_redirected(use, command), shown, tuple(words[1:]))
+
+
+def _use(
+    name: str, words: list[str], arguments: list[str], command: Command, table: Mapping[str, Use]
+) -> tuple[Use, str]:
+    for length in (2, 1, 0) if table else ():
+        key = " ".join((name, *arguments[:length]))
+        if len(arguments) >= length and key in table:
+            return table[key], key
+    if asks_help(words, name):
+        return Use.EXPLORE, name
+    special = SPECIAL.get(name)
+    if special is not None:
+        used = special(words, arguments, command)
+        if used is not None:
+            return with_options(used, name, words), module(words) or shown_name(name, arguments)
+    if name in _BROWSERS:
+        return Use.RUN, name
+    if name in WORKERS:
+        return _of_workers(arguments), name
+    found, shown = looked_up(name, arguments)
+    if found is None:
+        found, shown = _unknown(name, words, arguments)
+    return with_options(found, name, words), shown
+
+
+def _of_workers(arguments: list[str]) -> Use:
+    """Say what a program is for that other agents are led with."""
+    for word in arguments[:2]:
+        if word in _HANDS_OVER:
+            return Use.EXECUTE
+        if word == "merge":
+            return Use.SHIP
+    return Use.OTHER
+
+
+def _unknown(name: str, words: list[str], arguments: list[str]) -> tuple[Use, str]:
+    """Say what a program is for that the table does not have: the project's own, mostly."""
+    if FILES_RUN.search(name) or is_path(words[0]):
+        return script_use(words[0]), name
+    if arguments:
+        if arguments[1:] and arguments[1] in _SHOWS:
+            return Use.ASK, name
+        use = by_words(arguments[0])
+        if use is not None:
+            return use, name
+    return Use.RUN, name
+
+
+def _arguments(name: str, words: list[str]) -> list[str]:
+    """Return the arguments that are no options, as far as a subcommand may stand."""
+    valued = VALUED.get(name, frozenset())
+    found: list[str] = []
+    skip = False
+    for word in words[:12]:
+        if skip:
+            skip = False
+        elif word in valued:
+            skip = True
+        elif not word.startswith(("-", "+")) and not is_assignment(word):
+            found.append(word)
+    return found
+
+
+def _redirected(use: Use, command: Command) -> Use:
+    """Let output that goes to a file make a change of what only prints."""
+    targets = command.writes
+    if command.words and program(command.words[0]) == "tee":
+        targets += tuple(word for word in command.words[1:] if not word.startswith("-"))
+    if not targets:
+        return use
+    lasting = [target for target in targets if not is_scratch(target)]
+    if use is Use.NEUTRAL or (command.body and use is Use.EXPLORE):
+        if lasting:
+            return Use.EXECUTE
+        return use if all(target.startswith("/dev/") for target in targets) else Use.SCRATCH
+    if (
+        use is Use.EXPLORE
+        and lasting
+        and command.operator != "|"
+        and command.words[0] in ("sed", "awk", "jq", "cat", "sort")
+    ):
+        return Use.EXECUTE
+    return use

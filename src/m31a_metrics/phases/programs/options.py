@@ -1,0 +1,55 @@
+"""Options that turn a change into a check, a check into a change, or either into a look."""
+
+from __future__ import annotations
+
+from m31a_metrics.phases.naming import names
+from m31a_metrics.phases.programs.known import FILES_RUN, is_path
+from m31a_metrics.phases.programs.table import INTERPRETERS, USES
+from m31a_metrics.phases.shell import SHELLS
+from m31a_metrics.phases.uses import Use
+
+_HELP = names("--help --version -help -version help version -V /?")
+_SHORT_HELP = frozenset(("-h", "-v"))
+# A last word of these is what they look for or print.
+_NO_HELP = frozenset(("git", "npm", "echo", "printf", "grep", "rg"))
+
+_DRY = names(
+    """
+    --check --check-only --dry-run --dryrun --list-different --noop --noEmit -check
+    --verify-no-changes
+    """
+)
+_DRY_OF_FORMATTERS = names("--diff --test -d -l")
+_FORMATTERS = frozenset(("black", "gofmt", "goimports", "isort", "prettier"))
+_FIXES = names("--fix --write --apply --fix-all --autocorrect --autocorrect-all")
+
+
+def asks_help(words: list[str], name: str) -> bool:
+    """Whether a program is only asked how it is used, or which version it is."""
+    rest = words[1:]
+    # Of what was built here, how it presents itself is looked at like all it does.
+    own = is_path(words[0]) and name not in USES and name not in INTERPRETERS
+    if not rest or name in SHELLS or own or FILES_RUN.search(rest[0]):
+        return False
+    last = rest[-1]
+    if "--help" in rest or (len(rest) <= 3 and last in _HELP and name not in _NO_HELP):
+        return True
+    if last not in _SHORT_HELP or name in _NO_HELP:
+        return False
+    return len(rest) == 1 if name in INTERPRETERS else len(rest) <= 2 and name not in USES
+
+
+def with_options(use: Use, name: str, words: list[str]) -> Use:
+    """Let options turn a change into a check, and a check into a change."""
+    options = {word.partition("=")[0] for word in words[1:] if word.startswith("-")}
+    if not options:
+        return use
+    if use is Use.EXECUTE:
+        if options & _DRY or (name in _FORMATTERS and options & _DRY_OF_FORMATTERS):
+            return Use.VERIFY
+    elif use is Use.VERIFY:
+        if options & _FIXES or (name == "rubocop" and options & {"-a", "-A"}):
+            return Use.EXECUTE
+    elif use is Use.SHIP and "--dry-run" in options:
+        return Use.VERIFY
+    return use

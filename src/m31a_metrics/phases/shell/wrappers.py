@@ -1,0 +1,192 @@
+"""Programs that run other programs: what is behind `sudo`, `uv run`, `npx`, `bash -lc '...'`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from m31a_metrics.phases.naming import names, phrases
+from m31a_metrics.phases.shell.grammar import Command, parse
+
+SHELLS = frozenset(("bash", "sh", "zsh", "dash", "ash", "ksh", "fish"))
+
+# How many words stand for the wrapper itself; options in front of the program follow.
+_WRAPPERS: dict[str, int] = {
+    name: len(name.split())
+    for name in phrases(
+        """
+        sudo, doas, nohup, command, builtin, exec, env, nice, ionice, timeout, gtimeout, stdbuf,
+        unbuffer, setsid, chronic, xvfb-run, dbus-run-session, caffeinate, winpty, time,
+        /usr/bin/time, watch, xargs, parallel, npx, bunx, pnpx, uvx, pipx run, pnpm dlx, pnpm exec,
+        yarn dlx, yarn exec, npm exec, npm x, bun x, uv run, uv tool run, poetry run, pipenv run,
+        pdm run, rye run, pixi run, conda run, micromamba run, hatch run, bundle exec, rbenv exec,
+        pyenv exec, asdf exec, mise exec, mise x, direnv exec, nix develop, nix shell, nix-shell,
+        devbox run, dotenv, dotenvx run, cross-env, env-cmd, doppler run, op run, aws-vault exec,
+        infisical run, docker exec, docker compose exec, docker compose run, docker-compose exec,
+        docker-compose run, podman exec, kubectl exec, wsl, wsl.exe, ssh, su, script, rtk, heroku
+        run, fly ssh, vagrant ssh, firejail, flatpak-spawn
+        """
+    )
+}
+
+_FIRST_WORDS = frozenset(name.partition(" ")[0] for name in _WRAPPERS)
+
+# Options of wrappers that take a value.
+_VALUED = names(
+    """
+    -u -g -n -k -s -p -w -e -P -L -I -d -c -x -f -C -i -o --package --with --python --extra
+    --group --env --user --workdir --signal --kill-after --project --directory --env-file
+    --namespace --container --command --index-url --no-group --prefix --name
+    """
+)
+# Options that take a value elsewhere and none in these.
+_FLAGS = {
+    "xargs": frozenset(("-x", "-p")),
+    "npx": frozenset(("-n",)),
+    "docker exec": frozenset(("-i", "-d")),
+    "kubectl exec": frozenset(("-i",)),
+    "wsl": frozenset(("-e",)),
+    "wsl.exe": frozenset(("-e",)),
+    "uv run": frozenset(("-s", "-n")),
+    "sudo": frozenset(("-n", "-s", "-i", "-k")),
+    "command": frozenset(("-p",)),
+    "time": frozenset(("-p",)),
+    "env": frozenset(("-i",)),
+    "poetry run": frozenset(),
+    "timeout": frozenset(("-p", "-f")),
+}
+_PLACES = phrases(
+    """
+    docker exec, docker compose exec, docker compose run, docker-compose exec, docker-compose
+    run, podman exec, kubectl exec, ssh, aws-vault exec, timeout, gtimeout, direnv exec
+    """
+)
+"""The first word behind these is no program: a container, a host, a time."""
+
+_POWERSHELLS = frozenset(("powershell", "pwsh", "powershell.exe", "pwsh.exe"))
+_LOOKS_UP = frozenset(("-v", "-V"))
+_DEPTH_MAX = 4
+
+
+def is_assignment(word: str) -> bool:
+    """Whether it is a variable given in front of a program."""
+    name, equals, _ = word.partition("=")
+    return bool(equals) and name.replace("_", "a").isalnum() and not name[0].isdigit()
+
+
+def unwrap(command: Command, depth: int = 0) -> list[Command]:
+    """Return what a command runs: itself, or the commands that it wraps."""
+    words = command.words
+    start = 0
+    while start < len(words) and is_assignment(words[start]):
+        start += 1
+    if start == len(words):
+        return [command]
+    words = words[start:]
+    if depth < _DEPTH_MAX and words:
+        script = _script(words)
+        if script is not None:
+            return _inner(command, script, depth)
+        behind = _behind(words)
+        if behind is not None:
+            if len(behind) == 1 and " " in behind[0]:
+                return _inner(command, behind[0], depth)
+            return unwrap(_with(command, behind), depth + 1)
+        if len(words) > 1 and program(words[0]) in SHELLS and not words[1].startswith("-"):
+            # A shell with a script's name runs it as if it were called itself.
+            return [_with(command, words[1:])]
+        if command.body and program(words[0]) in SHELLS:
+            return _inner(command, command.body, depth)
+    return [_with(command, words) if start else command]
+
+
+@lru_cache(maxsize=4096)
+def program(word: str) -> str:
+    """Return a program's name without its folder and `.exe`, in lower case."""
+    name = word.replace("\\", "/").rpartition("/")[2].lower()
+    name = name.partition("@")[0] or name  # `npx eslint@9`
+    return name.removesuffix(".exe").removesuffix(".cmd")
+
+
+def _inner(command: Command, script: str, depth: int) -> list[Command]:
+    found: list[Command] = []
+    for inner in parse(script):
+        found += unwrap(inner, depth + 1)
+    if found:
+        found[0].operator = command.operator
+        found[-1].writes += command.writes
+        for inner in found:
+            inner.loop = inner.loop or command.loop
+    return found
+
+
+def _with(command: Command, words: list[str]) -> Command:
+    return Command(
+        words, command.operator, command.writes, command.body, command.nested, command.loop
+    )
+
+
+def _script(words: list[str]) -> str | None:
+    """Return the script that a shell is given as an argument."""
+    name = program(words[0])
+    if name in SHELLS:
+        for at, word in enumerate(words[1:4], 2):
+            if word.startswith("-") and not word.startswith("--") and "c" in word:
+                return words[at] if at < len(words) else None
+            if not word.startswith("-"):
+                return None
+    elif name in _POWERSHELLS:
+        for at, word in enumerate(words[1:], 2):
+            if word.lower() in ("-command", "-c"):
+                return " ".join(words[at:])
+    elif name == "cmd" and len(words) > 2 and words[1].lower() in ("/c", "/k"):
+        return " ".join(words[2:])
+    elif name == "eval":
+        return " ".join(words[1:])
+    return None
+
+
+def _behind(words: list[str]) -> list[str] | None:
+    """Return the command behind a wrapper; None where there is none."""
+    key = _wrapper(words)
+    if key is None:
+        return None
+    at = _behind_options(words, key)
+    if at is None:
+        return None
+    if key in _PLACES:
+        at += 1
+        if words[at : at + 1] == ["--"]:
+            at += 1
+    if key == "nix-shell" or (key == "su" and "-c" in words):
+        return words[-1:] if len(words) > 1 else None
+    return words[at:] or None
+
+
+def _wrapper(words: list[str]) -> str | None:
+    name = program(words[0])
+    if name not in _FIRST_WORDS:
+        return None
+    for length in (3, 2, 1):
+        key = " ".join([name, *words[1:length]])
+        if length <= len(words) and _WRAPPERS.get(key) == length:
+            return key
+    return None
+
+
+def _behind_options(words: list[str], key: str) -> int | None:
+    """Return where the options of a wrapper end; None if it looks a program up only."""
+    flags = _FLAGS.get(key, frozenset())
+    at = _WRAPPERS[key]
+    while at < len(words):
+        word = words[at]
+        if word == "--":
+            return at + 1
+        if key == "command" and word in _LOOKS_UP:
+            return None
+        if word.startswith("-"):
+            at += 2 if word in _VALUED and word not in flags else 1
+        elif is_assignment(word):
+            at += 1
+        else:
+            break
+    return at

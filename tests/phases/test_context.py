@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import pytest
+
+from m31a_metrics.phases import PHASES, infer
+from m31a_metrics.transcript import Call
+from tests.phases.sessions import bash, edit, inferred, phases, session, tool
+
+
+def test_running_the_program_looks_before_a_change_and_checks_after_it() -> None:
+    """The same command is exploring, and verifying once the work was changed."""
+    assert phases(bash("python app.py"), edit(), bash("python app.py")) == [
+        "explore",
+        "execute",
+        "verify",
+    ]
+
+
+def test_a_failed_edit_changes_nothing() -> None:
+    """What was not found in the file was tried to be changed, and there is nothing to check."""
+    assert phases(edit(ok=False), bash("python app.py")) == ["execute", "explore"]
+
+
+def test_looking_again_after_a_change_is_a_check() -> None:
+    """A search repeated after a change verifies; repeated without one it still explores."""
+    search = "rg -n old_name src || true"
+    assert phases(bash(search), bash(search), edit(), bash(search)) == [
+        "explore",
+        "explore",
+        "execute",
+        "verify",
+    ]
+    assert phases(bash("git status"), edit(), bash("git status"))[2] == "explore"
+
+
+def test_ci_is_looked_at_to_verify_only_after_shipping() -> None:
+    """The state of CI is explored before a push, and verified after it."""
+    assert phases(bash("gh run list"), bash("git push"), bash("gh run list")) == [
+        "explore",
+        "ship",
+        "verify",
+    ]
+
+
+def test_logs_of_ci_belong_to_the_turn_that_shipped() -> None:
+    """A log that a person asks about later is explored."""
+    log = "gh run view 5 --log-failed"
+    assert phases(bash("git push"), bash(log), "why is CI red?", bash(log)) == [
+        "ship",
+        "verify",
+        "explore",
+    ]
+
+
+def test_a_diff_reviews_a_finished_change() -> None:
+    """A diff of named files after a change verifies; a bare one before a commit explores."""
+    assert phases(edit(), bash("pytest"), bash("git diff -- src/app.py"))[2] == "verify"
+    assert phases(edit(), bash("pytest"), bash("git diff"))[2] == "explore"
+    assert phases(bash("git diff -- src/app.py")) == ["explore"]
+    broken = bash("pytest", ok=False, printed="1 failed")
+    assert phases(edit(), broken, bash("git diff -- src/app.py"))[2] == "explore"
+
+
+def test_what_a_subagent_changed_is_reviewed() -> None:
+    """A bare diff right after handing over a change verifies."""
+    handed = tool("Task", "general-purpose: Implement the parser")
+    assert phases(handed, bash("git diff")) == ["execute", "verify"]
+
+
+@pytest.mark.parametrize(
+    ("handed", "phase"),
+    [
+        ("Explore: find the config", "explore"),
+        ("Plan: the migration", "plan"),
+        ("code-reviewer: look at it", "verify"),
+        ("general-purpose: Fix lint, then run tests", "execute"),
+        ("general-purpose: Research the API", "explore"),
+        ("worker: something", "execute"),
+        (": Review the diff for bugs", "verify"),
+    ],
+)
+def test_handed_over_work_takes_its_phase(handed: str, phase: str) -> None:
+    """The kind of a subagent goes before the words of its description."""
+    assert phases(tool("Task", handed)) == [phase]
+
+
+def test_silent_descriptions_are_told_by_what_was_done() -> None:
+    """A subagent that edited changed the work; one that only read explored."""
+    task = tool("Task", "general-purpose: onwards")
+    transcript = session(task, edit(agent="a1"))
+    task.end_us = transcript.calls[1].end_us
+    assert infer(transcript).calls[0].phase == "execute"
+    task = tool("Task", "general-purpose: onwards")
+    transcript = session(task, tool("Read", "", "a.py", agent="a1"))
+    task.end_us = transcript.calls[1].end_us
+    assert infer(transcript).calls[0].phase == "explore"
+
+
+def test_polls_take_the_phase_of_what_they_poll() -> None:
+    """Codex names the call, Claude Code an id that its command printed."""
+    started = bash("npm run build")
+    poll = tool("write_stdin", "npm run build", polls="c0")
+    assert phases(started, poll) == ["verify", "verify"]
+    background = bash("npm test", printed="Command running in background with ID: b7f2")
+    other = bash("ls", printed="Command running in background with ID: c111")
+    assert phases(background, other, tool("BashOutput", polls="b7f2"))[2] == "verify"
+    assert phases(background, tool("Read", "", "/var/claude/tasks/b7f2.output"))[1] == "verify"
+
+
+def test_waiting_is_other_unless_it_is_for_a_check() -> None:
+    """A wait for nothing known is bookkeeping; for the log of a check it is that check."""
+    assert phases(bash("sleep 60")) == ["other"]
+    assert phases(bash("pytest > /tmp/t.log 2>&1 &"), bash("sleep 60; tail /tmp/t.log")) == [
+        "verify",
+        "verify",
+    ]
+    assert phases(tool("wait_agent"), tool("TaskOutput", polls="x")) == ["other", "other"]
+
+
+def test_builds_after_another_failed_check_serve_it() -> None:
+    """A build between a failed test and its rerun is part of the repair."""
+    failed = bash("bun test", ok=False, printed="1 failed")
+    assert phases(failed, bash("bun run build"), bash("bun test")) == [
+        "verify",
+        "execute",
+        "verify",
+    ]
+
+
+def test_a_commit_that_its_check_stopped_ships_nothing() -> None:
+    """`npm test && git commit` that failed was a failed check."""
+    command = "npm test && git commit -m x"
+    assert phases(bash(command)) == ["ship"]
+    assert phases(bash(command, ok=False, printed="1 failed")) == ["verify"]
+
+
+@pytest.mark.parametrize(
+    ("path", "phase"),
+    [
+        ("src/app.py", "execute"),
+        ("docs/plans/2026-01-02-parser.md", "plan"),
+        ("/home/me/.claude/plans/merry-cat.md", "plan"),
+        ("/home/me/.claude/projects/p/memory/notes.md", "other"),
+        ("README.md", "execute"),
+    ],
+)
+def test_files_say_what_writing_them_is_for(path: str, phase: str) -> None:
+    """Plans are planning and notes to oneself bookkeeping; all else is work."""
+    assert phases(edit(path)) == [phase]
+
+
+@pytest.mark.parametrize(
+    ("name", "phase"),
+    [
+        ("Read", "explore"),
+        ("grep_search", "explore"),
+        ("codebase_investigator", "explore"),
+        ("WebFetch", "explore"),
+        ("TodoWrite", "plan"),
+        ("update_plan", "plan"),
+        ("ExitPlanMode", "plan"),
+        ("ask_user", "plan"),
+        ("Skill", "other"),
+        ("ToolSearch", "other"),
+        ("KillShell", "other"),
+        ("save_memory", "other"),
+        ("write_file", "execute"),
+        ("replace", "execute"),
+        ("str_replace_editor", "execute"),
+        ("mcp__docs__get_page", "explore"),
+        ("mcp__tickets__create_issue", "other"),
+        ("mcp__github__create_pull_request", "ship"),
+        ("mcp__github__add_comment_to_pending_review", "ship"),
+        ("github-mcp-server-get_file_contents", "explore"),
+        ("mcp__db__execute_migration", "execute"),
+        ("mcp__ci__run_tests", "verify"),
+        ("mcp__sequential-thinking__sequentialthinking", "plan"),
+        ("mcp__ide__getDiagnostics", "verify"),
+        ("mcp__x__zzz", "other"),
+    ],
+)
+def test_tools_have_their_phase(name: str, phase: str) -> None:
+    """Every agent's tools, and by their words those of MCP servers."""
+    assert phases(tool(name)) == [phase]
+
+
+def test_a_browser_checks_after_a_change() -> None:
+    """Screens are looked at to explore, and to verify once something was changed."""
+    browse = "mcp__playwright__browser_snapshot"
+    assert phases(tool(browse), edit(), tool(browse)) == ["explore", "execute", "verify"]
+    assert phases(edit(), tool("Read", "", "shot.png"))[1] == "verify"
+
+
+def test_scripts_of_calls_are_looked_into() -> None:
+    """A script that calls the shell tool has the phase of what it runs."""
+    script = 'const r = await tools.exec_command({cmd: "npm test 2>&1", yield_time_ms: 5})'
+    assert phases(tool("exec", script)) == ["verify"]
+    assert phases(tool("exec", "await tools.apply_patch(p)")) == ["execute"]
+
+
+def test_configured_tools_go_first() -> None:
+    """A tool is what the configuration says, by its whole name."""
+    configured = {"mcp__tickets__search": "plan"}
+    assert phases(tool("mcp__tickets__search"), configured=configured) == ["plan"]
+
+
+def test_agents_are_followed_on_their_own() -> None:
+    """What a subagent changed does not make the session's own runs a check, nor the other way."""
+    made = phases(edit(agent="a1"), bash("python app.py"), bash("python app.py", agent="a1"))
+    assert made == ["execute", "explore", "verify"]
+
+
+def test_rules_name_programs_and_nothing_that_was_written() -> None:
+    """A rule can be shown to anybody: no argument, path or code is in it."""
+    secret = "hunter2"  # noqa: S105 - the test looks for it
+    calls: list[Call] = [
+        bash(f"curl -H 'token: {secret}' https://{secret}.example"),
+        bash(f"python -c 'print(\"{secret}\")'"),
+        bash(f"npm run build -- --key={secret}"),
+        bash(f"bun --cwd {secret} -e '{secret}()'"),
+        bash(f"git commit -m {secret}"),
+        edit(f"{secret}.md"),
+        tool("Task", f"dev: {secret}"),
+    ]
+    for call in inferred(*calls).calls:
+        assert secret not in call.rule
+        assert call.phase in PHASES
