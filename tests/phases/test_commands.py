@@ -26,6 +26,8 @@ USES = {
         pip show requests
         docker compose logs web
         kubectl get pods
+        aws s3 ls
+        gcloud run services list
         cargo --help
         python --version
         awk '{print $1}' file | sort | uniq -c
@@ -64,6 +66,10 @@ USES = {
         git mv a b && git add b
         Set-Content a.txt x
         gofmt -w .
+        npm run generate:types
+        npm audit fix
+        npx create-next-app x
+        git fetch && git merge origin/main
     """,
     Use.VERIFY: """
         pytest -q
@@ -78,6 +84,15 @@ USES = {
         mise run lint
         cargo clippy -- -D warnings
         go test ./... && echo ok
+        make -j8 all
+        php -l src/a.php
+        node --test
+        node --check a.js
+        hatch run test
+        tox -e py311
+        yarn workspace web build
+        npx github-actionlint@latest .github/workflows/release.yml
+        gh run rerun 5 --failed
         go build ./...
         ./gradlew test
         mvn -q verify
@@ -129,6 +144,7 @@ USES = {
         gh run list --limit 3
         gh pr view 5
         npm view pkg version
+        fly logs
         gh api repos/a/b/actions/runs
     """,
     Use.LOG: "gh run view 5 --log-failed; gh api repos/a/b/actions/jobs/1/logs",
@@ -145,6 +161,7 @@ USES = {
         make deploy
         ./scripts/deploy.sh prod
         vercel --prod
+        aws s3 sync dist s3://b
         git tag v1.2.0
         git rebase --continue
     """,

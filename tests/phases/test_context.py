@@ -127,6 +127,20 @@ def test_builds_after_another_failed_check_serve_it() -> None:
     ]
 
 
+def test_running_a_script_that_was_changed_checks_it() -> None:
+    """Even one that ships: whoever has just changed it runs it to see whether it is right."""
+    run = bash("node scripts/release.mjs")
+    assert phases(run) == ["ship"]
+    assert phases(edit("scripts/release.mjs"), run) == ["execute", "verify"]
+
+
+def test_what_is_shipped_in_a_temporary_folder_is_tried() -> None:
+    """A release run in a copy that is thrown away ships nothing."""
+    tried = bash('t=$(mktemp -d) && cd "$t" && git clone /src . && node release.mjs')
+    assert phases(tried) == ["explore"]
+    assert phases(edit(), tried) == ["execute", "verify"]
+
+
 def test_a_commit_that_its_check_stopped_ships_nothing() -> None:
     """`npm test && git commit` that failed was a failed check."""
     command = "npm test && git commit -m x"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from m31a_metrics.phases.commands import Check
+from m31a_metrics.phases.files import file_name
 from m31a_metrics.phases.judged import Judged
 
 _LATELY = 30
 """Calls after which a failed check that nobody ran again is no longer worked on."""
+
+_STAGES = frozenset(("git add", "git stage"))
 
 _SOON = 3
 """Within so many calls after a change, asking how things are is a check of it."""
@@ -15,14 +18,16 @@ _SOON = 3
 class Agent:
     """Follows the calls of one agent.
 
-    `count` numbers its calls; `looked` says when it looked at what. `has_changed`: it changed
-    the work, and nobody has moved on since. `unchecked`: no check has passed since then.
+    `count` numbers its calls; `looked` says when it looked at what, `changed_files` which
+    files it has changed since it last shipped, by name. `has_changed`: it changed the work,
+    and nobody has moved on since. `unchecked`: no check has passed since then.
     """
 
     def __init__(self) -> None:
         self.count = 0
         self.turn = 0
         self.looked: dict[str, int] = {}
+        self.changed_files: set[str] = set()
         self.open: dict[Check, int] = {}
         self.has_changed = False
         self.ever_changed = False
@@ -67,6 +72,7 @@ class Agent:
         if purpose is not None and purpose.looks:
             self.looked[purpose.looks] = self.count
         if judged.changed:
+            self.changed_files.update(map(file_name, judged.call.paths))
             self._changed_at = self.effect_at = self.count
             self.unchecked = not handed_over
             self.has_changed = self.ever_changed = True
@@ -90,7 +96,7 @@ class Agent:
             self.open.update(dict.fromkeys(checks, self.count))
             return
         passed = {check.name for check in checks}
-        kinds = {check.kind for check in checks} - {""}
+        kinds = {check.kind for check in checks} - {"", "run"}
         self.open = {
             check: at
             for check, at in self.open.items()
@@ -99,11 +105,11 @@ class Agent:
 
     def _shipped(self, judged: Judged) -> None:
         name = judged.purpose.name if judged.purpose is not None else ""
-        command = judged.call.command
         self.effect_at = self.count
-        if name.startswith("git add") and "commit" not in command and "push" not in command:
+        if name in _STAGES:
             return
         self._committed = True
-        if not name.startswith(("git add", "git commit")) or "push" in command:
+        if name != "git commit":
             self.shipped = self.shipped_in_turn = True
+            self.changed_files.clear()
             self.open.clear()

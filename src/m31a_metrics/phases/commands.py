@@ -16,7 +16,7 @@ from msgspec import Struct
 from m31a_metrics.phases.files import is_plan
 from m31a_metrics.phases.places import in_places
 from m31a_metrics.phases.programs import INTERPRETERS, RUNNERS, Part, part
-from m31a_metrics.phases.shell import Command, parse, unwrap
+from m31a_metrics.phases.shell import Command, parse, program, unwrap
 from m31a_metrics.phases.uses import Use
 
 _ORDER = (
@@ -62,7 +62,7 @@ _TRAILING = re.compile(
 
 
 class Check(Struct, frozen=True, gc=False):
-    """Something that can pass or fail. `kind` is what it is of: test, types, build, lint."""
+    """Something that can pass or fail. `kind` is what it is: test, types, build, lint, run."""
 
     name: str
     kind: str = ""
@@ -75,7 +75,7 @@ class Purpose(Struct, frozen=True):
     changes files too; `ships_behind`: it was to ship if its checks passed. `hides`: a pipe or a
     list hides the exit code of the check. `plans`: what it changes is a plan. `looks` is the
     command where it makes sense to look twice, `writes` are files that its output goes to,
-    `words` its arguments.
+    `words` its arguments, `scripts` the files that it runs.
     """
 
     use: Use
@@ -89,6 +89,7 @@ class Purpose(Struct, frozen=True):
     writes: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     plans: bool = False
+    scripts: tuple[str, ...] = ()
 
 
 class Purposes:
@@ -113,15 +114,13 @@ def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
     if use is Use.SHIP and _tries(text, commands, parts):
         use = Use.VERIFY
         parts = [Part(use, one.name, one.words) if one.use is Use.SHIP else one for one in parts]
-    decides = next((one for one in parts if one.use is use and one.name), None)
-    if decides is None:
-        decides = Part(use, next((one.name for one in parts if one.name), ""))
+    decides = _decisive(use, parts)
     checked = [at for at, one in enumerate(parts) if one.use in _CAN_FAIL]
     writes = [path for command in commands for path in command.writes]
     return Purpose(
         use,
         decides.name,
-        checks=tuple(dict.fromkeys(_check(parts[at].name) for at in checked if parts[at].name)),
+        checks=tuple(dict.fromkeys(_check(parts[at]) for at in checked if parts[at].name)),
         changes=Use.EXECUTE in uses,
         ships_behind=use is Use.SHIP and _ships_behind(commands, parts, checked),
         hides=bool(checked) and _hides(commands, checked[-1]),
@@ -130,7 +129,26 @@ def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
         looks=_TRAILING.sub("", text) if use in _LOOKS and len(text) < _LOOKS_MAX else "",
         writes=tuple(path for path in writes if not path.startswith("/dev/")),
         words=decides.words,
+        scripts=tuple(path for command in commands for path in _scripts(command)),
     )
+
+
+def _scripts(command: Command) -> list[str]:
+    """Return the script that a command runs, by an interpreter or by its own name."""
+    words = command.words
+    if not words:
+        return []
+    if program(words[0]) in INTERPRETERS:
+        return [word for word in words[1:3] if not word.startswith("-") and "." in word]
+    return [words[0]] if "/" in words[0] and "." in words[0] else []
+
+
+def _decisive(use: Use, parts: list[Part]) -> Part:
+    """Return the part that gives a command its name."""
+    found = [one for one in parts if one.use is use and one.name]
+    if use is Use.SHIP:  # the last step, which staging is not
+        return next((one for one in reversed(found) if one.name not in _STAGES), found[0])
+    return found[0] if found else Part(use, next((one.name for one in parts if one.name), ""))
 
 
 def _strongest(uses: set[Use], parts: list[Part]) -> Use:
@@ -186,15 +204,19 @@ def _hides(commands: list[Command], last: int) -> bool:
     return any(command.operator in ("|", "||", ";") for command in behind)
 
 
+def _check(one: Part) -> Check:
+    kind = _kind(one.name)
+    return Check(one.name, kind or ("run" if one.use is Use.RUN else ""))
+
+
 @lru_cache(maxsize=1024)
-def _check(name: str) -> Check:
+def _kind(name: str) -> str:
     words = _NAME_PARTS.findall(name)
     kinds = [_KIND_OF[word] for word in words if word in _KIND_OF]
     if not kinds:
-        kinds = [
-            _KIND_OF[piece] for word in words for piece in word.split("-") if piece in _KIND_OF
-        ]
-    return Check(name, kinds[-1] if kinds else "")
+        pieces = [piece for word in words for piece in word.split("-")]
+        kinds = [_KIND_OF[piece] for piece in pieces if piece in _KIND_OF]
+    return kinds[-1] if kinds else ""
 
 
 def _seconds(one: Part) -> float:

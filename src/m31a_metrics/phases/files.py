@@ -53,6 +53,11 @@ def is_test(path: str) -> bool:
     return _TEST.search(path[:_PATH_MAX]) is not None
 
 
+def file_name(path: str) -> str:
+    """Return the last part of a path, of whatever system."""
+    return path.replace("\\", "/").rpartition("/")[2]
+
+
 def is_picture(path: str) -> bool:
     """Whether it is a picture, as screenshots are."""
     return _PICTURE.search(path[-10:]) is not None

@@ -235,7 +235,7 @@ def _includes(judged: Judged, failed: tuple[Check, ...]) -> bool:
                     return True
                 if _LINTS.search(check.name) or _LINTS.search(other.name):
                     return True
-            if _ALL.search(check.name) and other.kind:
+            if _ALL.search(check.name) and other.kind not in ("", "run"):
                 return True
     return False
 

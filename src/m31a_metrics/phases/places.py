@@ -28,7 +28,9 @@ def in_places(commands: list[Command], parts: list[Part]) -> list[Part]:
         ):
             use = Use.NEUTRAL
         elif use in (Use.SHIP, Use.EXECUTE) and places.is_scratch_change(command, one):
-            use = Use.SCRATCH
+            # A script of shipping that runs there is tried.
+            tried = use is Use.SHIP and not one.name.startswith("git")
+            use = Use.RUN if tried else Use.SCRATCH
         found.append(one if use is one.use else Part(use, one.name, one.words))
     return found
 
@@ -61,17 +63,15 @@ class _Places:
         """Whether all that a command changes is thrown away."""
         if one.use is Use.SHIP:
             words = command.words
-            in_folder = words[1:2] == ["-C"] and self._is_scratch(words[2])
-            return one.name.startswith("git") and (self._in_scratch or in_folder)
-        paths = [
-            word
-            for word in (*one.words, *command.writes)
-            if not word.startswith("-") and ("/" in word or "\\" in word or "$" in word)
-        ]
+            in_folder = words[1:2] == ["-C"] and self._is_scratch("".join(words[2:3]))
+            return self._in_scratch or in_folder
+        given = [word for word in (*one.words, *command.writes) if not word.startswith("-")]
+        if one.name in _INTO_LAST:
+            paths = given[-1:]
+        else:
+            paths = [word for word in given if "/" in word or "\\" in word or "$" in word]
         if not paths:
             return self._in_scratch
-        if one.name in _INTO_LAST:
-            paths = paths[-1:]
         return all(
             self._is_scratch(path) or (self._in_scratch and not path.startswith(("/", "~")))
             for path in paths

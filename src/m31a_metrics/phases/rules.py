@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from m31a_metrics.phases.agent import Agent
 from m31a_metrics.phases.commands import Purpose
+from m31a_metrics.phases.files import file_name
 from m31a_metrics.phases.naming import names
 from m31a_metrics.phases.uses import Use
 
@@ -19,6 +20,8 @@ _SEEN_OFTEN = names(
     get-content get-childitem which command type ps
     """
 )
+_RUNS = frozenset((Use.RUN, Use.SHIP, Use.EXECUTE))
+_NEED_A_BUILD = frozenset(("test", "run"))
 _ASKED_AGAIN = frozenset(("git ls-remote", "git check-ignore"))
 
 _ALWAYS: dict[Use, Decision] = {
@@ -64,6 +67,8 @@ def of_command(purpose: Purpose, agent: Agent, success: bool | None) -> Decision
     """Decide what a command was for."""
     use = purpose.use
     decision: Decision | None = None
+    if use in _RUNS and _runs_changed_file(purpose, agent):
+        return "verify", "runs what was changed"
     if use is Use.SHIP and purpose.ships_behind and success is False:
         decision = "verify", "a check stopped the shipping"
     elif use is Use.EXECUTE and purpose.plans:
@@ -79,6 +84,11 @@ def of_command(purpose: Purpose, agent: Agent, success: bool | None) -> Decision
     return by_context(use, agent) if decision is None else decision
 
 
+def _runs_changed_file(purpose: Purpose, agent: Agent) -> bool:
+    """Whether a script is run that was changed just now: to see whether it is right."""
+    return any(file_name(word) in agent.changed_files for word in purpose.scripts)
+
+
 def _run(purpose: Purpose, agent: Agent) -> Decision | None:
     if purpose.changes:
         return "verify", "changes, then runs"
@@ -89,10 +99,11 @@ def _run(purpose: Purpose, agent: Agent) -> Decision | None:
 
 
 def _rebuilds(purpose: Purpose, agent: Agent) -> bool:
-    """Whether a build only serves another check, which failed."""
+    """Whether a build only serves what failed when it was run."""
     if {check.kind for check in purpose.checks} != {"build"} or not agent.check_failed:
         return False
-    return "build" not in {check.kind for check in agent.open}
+    kinds = {check.kind for check in agent.open}
+    return not kinds.isdisjoint(_NEED_A_BUILD) and "build" not in kinds
 
 
 def _diff(purpose: Purpose, agent: Agent) -> Decision | None:

@@ -14,6 +14,15 @@ from m31a_metrics.phases.shell import Command, program
 from m31a_metrics.phases.uses import Use
 
 _GIVES = names("-m -c -e -p -pe --eval --print -r -E -ce")
+# Options with which tests are run, or a script is only looked at.
+_ONLY_CHECKS = {
+    "node": ("--check", "-c", "--test"),
+    "bun": ("--check",),
+    "ruby": ("-c", "-wc"),
+    "php": ("-l",),
+    "perl": ("-c", "-wc"),
+    "lua": ("-p",),
+}
 _MODULE = re.compile(r"[\w.]{1,40}")
 _TEST_MODULES = frozenset(("pytest", "unittest", "nose2", "doctest", "tox", "coverage", "behave"))
 
@@ -21,6 +30,8 @@ _TEST_MODULES = frozenset(("pytest", "unittest", "nose2", "doctest", "tox", "cov
 def interpreter(words: list[str], arguments: list[str], command: Command) -> Use | None:
     """Say what an interpreter is given: a module, a text, or a script."""
     option, value = _given(words)
+    if words[1:] and words[1] in _ONLY_CHECKS.get(program(words[0]), ()):
+        return Use.VERIFY
     if option == "-m":
         return _module(value, words[words.index("-m") + 1 :])
     code = value if option else command.body

@@ -32,7 +32,7 @@ def looked_up(name: str, arguments: list[str]) -> tuple[Use | None, str]:
         )
         if target.startswith(("./", "../", "/")) or FILES_RUN.search(target):
             return script_use(target), f"{name} script"
-        return by_words(target) or Use.RUN, named(name, target)
+        return by_words(target) or USES.get(name, Use.RUN), named(name, target)
     use = USES.get(name)
     if use is not None:
         return use, shown_name(name, arguments) if use is Use.VERIFY else name

@@ -13,7 +13,7 @@ from m31a_metrics.phases.programs.by_arguments import SPECIAL
 from m31a_metrics.phases.programs.interpreters import module
 from m31a_metrics.phases.programs.known import FILES_RUN, is_path, looked_up, script_use, shown_name
 from m31a_metrics.phases.programs.options import asks_help, with_options
-from m31a_metrics.phases.programs.table import VALUED, WORKERS
+from m31a_metrics.phases.programs.table import CLOUDS, VALUED, WORKERS
 from m31a_metrics.phases.programs.targets import by_words
 from m31a_metrics.phases.shell import Command, is_assignment, program
 from m31a_metrics.phases.uses import Use
@@ -21,6 +21,7 @@ from m31a_metrics.phases.uses import Use
 _SHOWS = names("list ls show get status current view info")
 
 
+_CLOUD_LOOKS = ("ls", "list", "get", "describe", "show", "read", "tail", "logs", "head", "whoami")
 _HANDS_OVER = names(
     """
     add run send new spawn start dispatch sling prompt handoff open create exec send-keys
@@ -29,6 +30,9 @@ _HANDS_OVER = names(
 )
 
 
+# A path or a sentence says nothing of what a program does with it.
+_SUBCOMMAND = re.compile(r"[A-Za-z][\w:-]{0,30}")
+_CHECKS = re.compile(r"lint(?:er)?\b|(?:\b|-)(?:test|tester|check|checker|validator|verify)$")
 _PROGRAM = re.compile(r"[a-z_.\[:][\w.+\[:-]{0,39}")
 
 
@@ -72,14 +76,32 @@ def _use(
         used = special(words, arguments, command)
         if used is not None:
             return with_options(used, name, words), module(words) or shown_name(name, arguments)
-    if name in _BROWSERS:
-        return Use.RUN, name
-    if name in WORKERS:
-        return _of_workers(arguments), name
+    leads = _leads(name, arguments)
+    if leads is not None:
+        return leads, name
     found, shown = looked_up(name, arguments)
+    if found is Use.SHIP and shown == name and by_words(" ".join(arguments[:1])) is Use.ASK:
+        found = Use.STATE
     if found is None:
         found, shown = _unknown(name, words, arguments)
     return with_options(found, name, words), shown
+
+
+def _leads(name: str, arguments: list[str]) -> Use | None:
+    """Say what a program is for that leads something else: a browser, agents, a cloud."""
+    if name in _BROWSERS:
+        return Use.RUN
+    if name in WORKERS:
+        return _of_workers(arguments)
+    return _of_clouds(arguments) if name in CLOUDS else None
+
+
+def _of_clouds(arguments: list[str]) -> Use:
+    """Say what a client of a cloud is for: it looks, or what it does goes out."""
+    for word in arguments[1:4]:
+        if word.startswith(_CLOUD_LOOKS):
+            return Use.EXPLORE
+    return Use.SHIP if len(arguments) > 1 else Use.EXPLORE
 
 
 def _of_workers(arguments: list[str]) -> Use:
@@ -96,7 +118,11 @@ def _unknown(name: str, words: list[str], arguments: list[str]) -> tuple[Use, st
     """Say what a program is for that the table does not have: the project's own, mostly."""
     if FILES_RUN.search(name) or is_path(words[0]):
         return script_use(words[0]), name
-    if arguments:
+    if name.startswith("create-"):
+        return Use.EXECUTE, name
+    if _CHECKS.search(name):
+        return Use.VERIFY, name
+    if arguments and _SUBCOMMAND.fullmatch(arguments[0]):
         if arguments[1:] and arguments[1] in _SHOWS:
             return Use.ASK, name
         use = by_words(arguments[0])

@@ -13,6 +13,7 @@ _SHORT_HELP = frozenset(("-h", "-v"))
 # A last word of these is what they look for or print.
 _NO_HELP = frozenset(("git", "npm", "echo", "printf", "grep", "rg"))
 
+_OPTIONS_COUNT = frozenset((Use.EXECUTE, Use.VERIFY, Use.SHIP))
 _DRY = names(
     """
     --check --check-only --dry-run --dryrun --list-different --noop --noEmit -check
@@ -41,9 +42,9 @@ def asks_help(words: list[str], name: str) -> bool:
 
 def with_options(use: Use, name: str, words: list[str]) -> Use:
     """Let options turn a change into a check, and a check into a change."""
-    options = {word.partition("=")[0] for word in words[1:] if word.startswith("-")}
-    if not options:
+    if use not in _OPTIONS_COUNT:
         return use
+    options = {word.partition("=")[0] for word in words[1:] if word.startswith("-")}
     if use is Use.EXECUTE:
         if options & _DRY or (name in _FORMATTERS and options & _DRY_OF_FORMATTERS):
             return Use.VERIFY

@@ -60,6 +60,7 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
             pkg bin fund ping team get query
         """,
         Use.EXECUTE: """
+            audit_fix
             install i ci uninstall remove rm update up dedupe prune link init rebuild add set
             cache create pkg_set
         """,
@@ -341,6 +342,7 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
         Use.VERIFY: "build test",
         Use.RUN: "run",
     },
+    "flask": {Use.EXECUTE: "db"},
     "ruff": {Use.EXECUTE: "format", Use.VERIFY: "check"},
     **MACHINES,
 }

@@ -14,7 +14,7 @@ from m31a_metrics.phases.uses import Use
 _PROGRAMS: dict[Use, str] = {
     Use.NEUTRAL: """
         cd pushd popd echo printf print export set unset source . true false : test [ [[ exit
-        return local declare readonly typeset shift trap ulimit umask alias eval read let wait
+        return local declare readonly typeset shift trap ulimit umask alias eval read let
         shopt setopt tee clear break continue date hash tput stty write-host write-output
         test-path set-location push-location pop-location join-path split-path out-null out-string
         start-transcript setlocal chcp jobs disown fg bg mktemp seq yes basename dirname realpath
@@ -102,7 +102,7 @@ _PROGRAMS: dict[Use, str] = {
         kill pkill killall taskkill stop-process fkill caffeinate notify-send say afplay
         terminal-notifier logger remember
     """,
-    Use.WAIT: "sleep start-sleep wait-process wait-job usleep",
+    Use.WAIT: "wait sleep start-sleep wait-process wait-job usleep",
 }
 
 USES: dict[str, Use] = {name: use for use, text in _PROGRAMS.items() for name in text.split()} | {
@@ -120,6 +120,9 @@ INTERPRETERS = names(
     """
 )
 """Programs that run the script or the text that they are given."""
+
+CLOUDS = frozenset(("aws", "gcloud", "az", "doctl", "oci", "ibmcloud"))
+"""Clients of clouds: a verb somewhere among their arguments says what they are for."""
 
 WORKERS = names(
     """
@@ -150,7 +153,7 @@ VALUED = {
     "helm": frozenset(("-n", "--namespace")),
     "npm": frozenset(("--prefix", "-w", "--workspace", "-C")),
     "pnpm": frozenset(("--filter", "-F", "-C", "--dir")),
-    "yarn": frozenset(("--cwd",)),
+    "yarn": frozenset(("--cwd", "workspace")),
     "bun": frozenset(("--cwd", "--filter")),
     "make": frozenset(("-C", "-f", "-j", "--directory", "--file")),
     "go": frozenset(("-C",)),

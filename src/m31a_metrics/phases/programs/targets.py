@@ -17,7 +17,7 @@ _PARTS = re.compile(r"[a-z]+|[A-Z][a-z]*")
 _WORDS: tuple[tuple[Use, frozenset[str]], ...] = tuple(
     (use, frozenset(words.split()))
     for use, words in (
-        (Use.EXECUTE, "fix autofix write fixup"),
+        (Use.EXECUTE, "fix autofix write fixup generate gen codegen regenerate seed migrate"),
         (Use.VERIFY, "test tests verify validate check checks lint dryrun dry smoke preflight"),
         (Use.SHIP, "deploy publish release ship promote"),
         (
@@ -25,23 +25,26 @@ _WORDS: tuple[tuple[Use, frozenset[str]], ...] = tuple(
             """
             testing spec specs lints linter typecheck types tsc validation e2e unit integration
             audit ci coverage cov bench benchmark regression clippy vet dup duplicates assert
-            selftest precommit unittest acceptance conformance snapshot storybook examples
+            selftest precommit unittest acceptance conformance snapshot examples
             analyze analyse qa quality eval evals pytest jest vitest mypy eslint
             """,
         ),
         (
             Use.EXECUTE,
             """
-            fmt format formatter generate gen codegen regenerate migrate migration migrations
-            seed install setup bootstrap init clean sync update upgrade configure config db
+            fmt format formatter migration migrations makemigrations collectstatic loaddata
+            install setup bootstrap init clean sync update upgrade configure config db
             reset create add remove delete enable disable set edit apply new scaffold bump
             prepare download import export convert rename up down restart patch link unlink
             merge login
             """,
         ),
-        (Use.VERIFY, "build compile bundle dist package assemble debug doc docs site"),
+        (Use.VERIFY, "build compile bundle dist package assemble debug doc docs site all default"),
         (Use.WAIT, "wait poll monitor"),
-        (Use.RUN, "dev start serve server run preview watch demo main exec play shell repl"),
+        (
+            Use.RUN,
+            "dev start serve server run preview watch demo main exec play shell repl storybook",
+        ),
         (
             Use.ASK,
             """

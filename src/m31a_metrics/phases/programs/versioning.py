@@ -32,6 +32,7 @@ _SUMMARIES = frozenset(
 
 
 _JOINS = frozenset(("merge", "rebase", "am", "cherry-pick", "revert"))
+_UPSTREAMS = ("main", "master", "develop", "trunk", "origin/", "upstream/", "FETCH_HEAD")
 _ABORTS = frozenset(("--abort", "--quit", "--skip"))
 
 
@@ -50,6 +51,8 @@ def git(words: list[str], arguments: list[str], _command: Command) -> Use | None
         return _push(options, rest)
     if verb in _JOINS and options & _ABORTS:
         return Use.EXECUTE
+    if verb == "merge" and any(word.startswith(_UPSTREAMS) for word in rest):
+        return Use.EXECUTE  # brings the work up to date
     if verb in _LISTS:
         return _listing(verb, options, rest)
     return None

@@ -16,7 +16,7 @@ BOUND = 6_000
 """Characters of a command that are looked at."""
 
 _DEPTH_MAX = 6
-_PLAIN = re.compile(r"[^\s'\"\\$`;&|<>()#]+")
+_PLAIN = re.compile(r"([^\s'\"\\$`;&|<>()#]+)([ \t]*)")
 _QUOTED = re.compile(r"[^\"\\$`]+")
 _HEREDOC = re.compile(r"-?[ \t]*(['\"]?)([\w.-]+)\1")
 _DUPLICATE = re.compile(r"&?[ \t]*(?:\d+|-)(?=[\s;|&)]|$)")
@@ -72,8 +72,10 @@ class _Scanner:
         while self._at < end:
             plain = _PLAIN.match(text, self._at)
             if plain is not None:
-                self._word.append(plain[0])
+                self._word.append(plain[1])
                 self._at = plain.end()
+                if plain[2]:
+                    self._end_word()
                 continue
             char = text[self._at]
             if char == ")":

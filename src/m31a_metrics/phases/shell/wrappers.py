@@ -18,9 +18,9 @@ _WRAPPERS: dict[str, int] = {
         unbuffer, setsid, chronic, xvfb-run, dbus-run-session, caffeinate, winpty, time,
         /usr/bin/time, watch, xargs, parallel, npx, bunx, pnpx, uvx, pipx run, pnpm dlx, pnpm exec,
         yarn dlx, yarn exec, npm exec, npm x, bun x, uv run, uv tool run, poetry run, pipenv run,
-        pdm run, rye run, pixi run, conda run, micromamba run, hatch run, bundle exec, rbenv exec,
+        pdm run, rye run, conda run, micromamba run, bundle exec, rbenv exec,
         pyenv exec, asdf exec, mise exec, mise x, direnv exec, nix develop, nix shell, nix-shell,
-        devbox run, dotenv, dotenvx run, cross-env, env-cmd, doppler run, op run, aws-vault exec,
+        dotenv, dotenvx run, cross-env, env-cmd, doppler run, op run, aws-vault exec,
         infisical run, docker exec, docker compose exec, docker compose run, docker-compose exec,
         docker-compose run, podman exec, kubectl exec, wsl, wsl.exe, ssh, su, script, rtk, heroku
         run, fly ssh, vagrant ssh, firejail, flatpak-spawn
@@ -69,8 +69,10 @@ _DEPTH_MAX = 4
 
 def is_assignment(word: str) -> bool:
     """Whether it is a variable given in front of a program."""
-    name, equals, _ = word.partition("=")
-    return bool(equals) and name.replace("_", "a").isalnum() and not name[0].isdigit()
+    if "=" not in word:
+        return False
+    name = word.partition("=")[0]
+    return name.replace("_", "a").isalnum() and not name[0].isdigit()
 
 
 def unwrap(command: Command, depth: int = 0) -> list[Command]:
