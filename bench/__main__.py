@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import index, recording, startup, transcripts
+from bench import index, phases, recording, startup, transcripts
 from bench.measure import Row
 
 _REPORT = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -25,6 +25,8 @@ _PARTS: dict[str, Callable[[Path], Iterable[Row]]] = {
     ],
     "Snapshots": recording.snapshots,
     "Memory": recording.memory,
+    "Phases and heals, against labelled sessions": phases.scores,
+    "Inferring phases": phases.cost,
     "Whole processes": startup.processes,
     "The index, by size": index.questions,
     "The index, whole processes": index.processes,
