@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-Cell = str | int | float | bool | datetime | list[float] | None
-"""None is "not known" and is drawn as a dash; a list of numbers is a sparkline."""
+Cell = str | int | float | bool | datetime | list[float] | list[str] | None
+"""None is "not known" and is drawn as a dash; a list of numbers is a sparkline, of names names."""
 
 
 class Unit(StrEnum):

@@ -76,7 +76,7 @@ CELLS: list[tuple[Unit, Cell, str]] = [
             *((7, "██████████"), (-1, "")),
         )
     ],
-    (Unit.SPARK, [0, 1, 2, 3, 4], "▁▂▃▅▇"),
+    (Unit.SPARK, [0.0, 1.0, 2.0, 3.0, 4.0], "▁▂▃▅▇"),
     (Unit.SPARK, [0.0, 0.0], "▁▁"),
     (Unit.SPARK, [math.nan, -1.0, 4.0], " ▁▇"),
     (Unit.SPARK, [], ""),

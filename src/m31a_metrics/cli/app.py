@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "What failed, what it took to heal it, how often it works.",
     ),
     "errors": ("m31a_metrics.cli.errors", "The most frequent ways in which tools fail."),
+    "explain": ("m31a_metrics.cli.explain", "One session call by call, and why each phase."),
     "import": ("m31a_metrics.cli.import_", "Keep other agents' transcripts as sessions here."),
     "audit": ("m31a_metrics.cli.audit", "What each counting rule did to tokens and cost."),
     "index": ("m31a_metrics.cli.index", "Bring the index of all sessions up to date."),

@@ -63,7 +63,7 @@ def _key(cell: Cell) -> tuple[int, float | str]:
     if isinstance(cell, datetime):
         return 0, cell.timestamp()
     if isinstance(cell, list):
-        return 0, sum(cell)
+        return 0, sum(one for one in cell if not isinstance(one, str))
     return 0, cell or 0
 
 

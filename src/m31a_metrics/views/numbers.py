@@ -30,7 +30,7 @@ def text_of(cell: Cell, unit: Unit) -> str:
     if isinstance(cell, datetime):
         return _time(cell)
     if isinstance(cell, list):
-        return _spark(cell)
+        return _list(cell)
     if not isfinite(cell):
         return UNKNOWN
     return _NUMBERS.get(unit, _plain)(cell)
@@ -133,6 +133,11 @@ def _bar(number: float) -> str:
     eighths = round(min(max(number, 0), 1) * BAR_WIDTH * 8)
     full, rest = divmod(max(eighths, 1) if number > 0 else 0, 8)
     return ("█" * full + _EIGHTHS[rest]).rstrip()
+
+
+def _list(cell: list[float] | list[str]) -> str:
+    names = [clean(one).strip() for one in cell if isinstance(one, str)]
+    return ", ".join(names) or _spark([one for one in cell if not isinstance(one, str)])
 
 
 def _spark(numbers: list[float]) -> str:

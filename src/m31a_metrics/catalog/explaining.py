@@ -1,0 +1,169 @@
+"""One session call by call, whoever recorded it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from m31a_metrics import sources
+from m31a_metrics.catalog.one import One
+from m31a_metrics.config import Config
+from m31a_metrics.events import (
+    BisectOutcome,
+    BisectTrigger,
+    Event,
+    LLMInteraction,
+    PhaseTransition,
+    ToolCall,
+)
+from m31a_metrics.phases import Episode, Inference, Purposes, infer
+from m31a_metrics.rates import pricer, remember
+from m31a_metrics.record import NANO, HealEpisode
+from m31a_metrics.review.explain import BisectRow, CallRow, Explained, HealRow
+from m31a_metrics.session import Session
+from m31a_metrics.tally import Price
+from m31a_metrics.tally.heals import recorded_heals, use_between
+from m31a_metrics.transcript import Transcript
+
+_RECORDED = "recorded"
+"""The rule of a phase that a recorder said itself."""
+
+
+def explain(config: Config, one: One) -> Explained:
+    """Explain a session that `read_one` read.
+
+    Its transcript is read again, for its calls are kept in memory only while it is summed.
+    Raises NotThisFormat, DamagedMetrics, ForeignFile, StorageError.
+    """
+    price = pricer(config)
+    path = one.record.path
+    if one.is_transcript:
+        _, transcript = sources.detect(path)
+        explained = _inferred(transcript, infer(transcript, Purposes(config.phases)), price)
+    elif os.path.isdir(path):
+        explained = _recorded(Session(*os.path.split(path)), price)
+    else:
+        explained = Explained(one.record.session_id)
+    remember(config, price)
+    return explained
+
+
+def _inferred(transcript: Transcript, inference: Inference, price: Price) -> Explained:
+    ran = {event.id: event for event in transcript.events if isinstance(event, ToolCall)}
+    explained = Explained(transcript.facts.native_id)
+    for call, found in zip(transcript.calls, inference.calls, strict=True):
+        event = ran.get(call.id)
+        explained.calls.append(
+            CallRow(
+                call.tool,
+                found.phase,
+                found.rule,
+                call.id,
+                call.success,
+                found.failed,
+                None if event is None else event.duration_ms,
+                None if event is None else event.wait_ms,
+                call.subagent,
+            )
+        )
+    explained.heals = [_heal(episode, inference.events, price) for episode in inference.heals]
+    explained.bisects = [
+        BisectRow(one.calls, one.found, one.phase, (one.ended_us - one.began_us) / 1_000)
+        for one in inference.bisects
+    ]
+    return explained
+
+
+def _heal(episode: Episode, events: Sequence[Event], price: Price) -> HealRow:
+    def cost(event: LLMInteraction) -> float | None:
+        return price(event) if event.cost is None else event.cost
+
+    tokens, nano = use_between(events, episode.began_us, episode.ended_us, cost)
+    return HealRow(
+        episode.failed,
+        episode.edits,
+        episode.rerun,
+        episode.passed,
+        episode.check,
+        episode.phase,
+        episode.chain,
+        episode.loop,
+        (episode.ended_us - episode.began_us) / 1_000,
+        tokens,
+        None if nano is None else nano / NANO,
+    )
+
+
+def _recorded(session: Session, price: Price) -> Explained:
+    explained = Explained(session.session_id)
+    events = _events(session)
+    phase = ""
+    for event in events:
+        if isinstance(event, PhaseTransition):
+            phase = event.phase
+        elif isinstance(event, ToolCall):
+            explained.calls.append(
+                CallRow(
+                    event.name,
+                    phase,
+                    _RECORDED,
+                    event.id or "",
+                    event.success,
+                    duration_ms=event.duration_ms,
+                    wait_ms=event.wait_ms,
+                    subagent=event.subagent or "",
+                )
+            )
+
+    def cost(event: LLMInteraction) -> float | None:
+        return price(event) if event.cost is None else event.cost
+
+    explained.heals = [_told(heal) for heal in recorded_heals(events, lambda _: "", cost)]
+    explained.bisects = _bisects(events)
+    return explained
+
+
+def _events(session: Session) -> list[Event]:
+    """Return the events of all journals in the order of their times, each id once."""
+    _, journals = session.parts()
+    events = [event for journal in journals for event in journal.events]
+    events.sort(key=lambda event: event.t_us)
+    ids: set[str] = set()
+    once = []
+    for event in events:
+        if event.id is not None:
+            if event.id in ids:
+                continue
+            ids.add(event.id)
+        once.append(event)
+    return once
+
+
+def _told(heal: HealEpisode) -> HealRow:
+    return HealRow(
+        heal.failed_id,
+        [],
+        heal.rerun_id,
+        heal.passed,
+        heal.check,
+        heal.phase,
+        heal.chain,
+        heal.loop,
+        heal.duration_us / 1_000,
+        heal.total_tokens,
+        None if heal.cost_nano is None else heal.cost_nano / NANO,
+    )
+
+
+def _bisects(events: Sequence[Event]) -> list[BisectRow]:
+    """Pair the bisects that a recorder told of with their outcomes."""
+    rows: list[BisectRow] = []
+    began_us = 0
+    for event in events:
+        if isinstance(event, BisectTrigger):
+            rows.append(BisectRow([], None, event.phase, None))
+            began_us = event.t_us
+        elif isinstance(event, BisectOutcome) and rows and rows[-1].found is None:
+            rows[-1].found = event.success
+            rows[-1].duration_ms = (event.t_us - began_us) / 1_000
+    return rows
