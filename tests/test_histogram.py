@@ -147,6 +147,16 @@ def test_merge_adds_up(a: list[float], b: list[float], c: list[float]) -> None:
     assert left == right == of(a + b + c)
 
 
+@given(samples, samples.map(lambda values: [-1.0, math.inf, *values]))
+def test_many_at_once_are_many_one_by_one(first: list[float], more: list[float]) -> None:
+    """Durations outside of all buckets too, and on top of what was there."""
+    histogram = of(first)
+    histogram.add_all(more)
+    assert histogram == of(first + more)
+    with pytest.raises(ValueError, match="not a number"):
+        histogram.add_all([math.nan])
+
+
 @given(samples)
 def test_merge_with_itself_doubles(values: list[float]) -> None:
     """A histogram may be merged with itself."""

@@ -9,7 +9,7 @@ counted at the nearer end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil, floor, isnan, log2
 from struct import Struct as Layout
 from struct import error as LayoutError  # noqa: N812 - beside Layout
@@ -81,6 +81,17 @@ class Histogram(Struct):
         buckets[bucket] = buckets.get(bucket, 0) + count
         if value_ms > self.max_ms:
             self.max_ms = float(min(value_ms, MAX_MS))
+
+    def add_all(self, values_ms: Sequence[float]) -> None:
+        """Count each of these durations (ms) once. Raises ValueError for NaN."""
+        buckets = self.buckets
+        for value_ms in values_ms:
+            if MIN_MS <= value_ms < MAX_MS:
+                bucket = floor(log2(value_ms) * BUCKETS_PER_DOUBLING) + _FIRST
+            else:
+                bucket = bucket_of(value_ms)
+            buckets[bucket] = buckets.get(bucket, 0) + 1
+        self.max_ms = max(self.max_ms, min(max(values_ms, default=0.0), MAX_MS))
 
     def merge(self, other: Histogram) -> None:
         """Add all that another histogram holds; it stays as it is."""

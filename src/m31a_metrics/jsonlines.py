@@ -15,7 +15,7 @@ from msgspec import MsgspecError, Struct
 
 from m31a_metrics.transcript import Damage
 
-CHUNK_BYTES = 2**20
+CHUNK_BYTES = 2**18
 """Large enough that a call costs nothing, small enough to stay in a core's cache."""
 
 LINE_BYTES_MAX = 2**25

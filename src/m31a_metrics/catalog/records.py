@@ -74,10 +74,14 @@ def record_of(
     time that decides which of two sessions that hold one event began first.
     """
     ledger = Ledger(price, _days.of)
-    phases = {} if inference is None else {call.id: call.phase for call in inference.calls}
     recorded = transcript.events if inference is None else inference.events
-    for event in recorded:
-        ledger.add(event, phases.get(event.id or "", ""))
+    if inference is None:
+        for event in recorded:
+            ledger.add(event)
+    else:
+        phases = {call.id: call.phase for call in inference.calls}
+        for event in recorded:
+            ledger.add(event, phases.get(event.id or "", ""))
     facts = transcript.facts
     name = facts.native_id or session_name(facts.agent, "", path)
     record = SessionRecord(

@@ -29,9 +29,11 @@ class Pricer:
 
     def __call__(self, event: LLMInteraction) -> float | None:
         """Return what the interaction cost in USD; None: unpriced. `event.cost` is not read."""
-        if event.model is None:
+        model = event.model
+        if model is None:
             return None
-        return self.price(event.model, event.usage, event.t_us, event.tier)
+        rates = self.rates(model, event.t_us, event.tier)
+        return None if rates is None else cost(rates, event.usage)
 
     def price(self, model: str, usage: Usage, t_us: int, tier: str | None = None) -> float | None:
         """Return the USD of one request at this time (Unix microseconds); None: unpriced."""

@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from msgspec.structs import replace
-
 from m31a_metrics import events
 from m31a_metrics.model import ZERO_TIME, SessionMetrics, Usage
 from m31a_metrics.record import NANO, FailureDay, LLMDay, PhaseSum, ToolDay
+from m31a_metrics.tally.sums import LLMSums, ToolSums
 from m31a_metrics.tally.tally import NEVER_STARTED_US, NEVER_UPDATED_US, Price, micros
 
 DayOf = Callable[[int], str]
@@ -40,22 +39,21 @@ class Ledger:
         self.user_turn_count = 0
         self.compaction_count = 0
         self.ids: set[str] = set()
-        self._tools: dict[tuple[str, str, str], ToolDay] = {}
-        self._llms: dict[tuple[str, str, str], LLMDay] = {}
+        self._tools: dict[tuple[str, str, str], ToolSums] = {}
+        self._llms: dict[tuple[str, str, str], LLMSums] = {}
         self._phases: dict[str, PhaseSum] = {}
         self._ended_us: dict[str, int] = {}
         self._failures: dict[tuple[str, str, str], FailureDay] = {}
-        self._rates_1h: dict[tuple[str, str | None], float] = {}
 
     @property
     def tools(self) -> list[ToolDay]:
         """Calls by day, tool and phase."""
-        return list(self._tools.values())
+        return [sums.row() for sums in self._tools.values()]
 
     @property
     def llms(self) -> list[LLMDay]:
         """LLM use by day, model and phase."""
-        return list(self._llms.values())
+        return [sums.row(self._rate_1h) for sums in self._llms.values()]
 
     @property
     def phases(self) -> list[PhaseSum]:
@@ -70,7 +68,7 @@ class Ledger:
     @property
     def models(self) -> list[str]:
         """The models that answered, in the order in which they did."""
-        return list(dict.fromkeys(row.model for row in self._llms.values() if row.model))
+        return list(dict.fromkeys(model for _, model, _ in self._llms if model))
 
     def add(self, event: events.Event, phase: str = "") -> bool:
         """Count one event; `phase` is the one that a tool call served, where it is known.
@@ -114,7 +112,7 @@ class Ledger:
             row = self.tool(day, tool.name, "")
             row.call_count += tool.call_count
             row.fail_count += tool.fail_count
-            row.duration_us += tool.total_duration_ms * 1000
+            row.duration_ms += tool.total_duration_ms
             if tool.fail_count:
                 self.failure(day, tool.name, "").count += tool.fail_count
         for llm in metrics.llms:
@@ -135,18 +133,20 @@ class Ledger:
             if phase.duration_ms or phase.success:
                 self.end(phase.phase, at_us, phase.duration_ms, phase.success)
 
-    def tool(self, day: str, tool: str, phase: str) -> ToolDay:
+    def tool(self, day: str, tool: str, phase: str) -> ToolSums:
         """Find or make the row of a tool's calls."""
-        row = self._tools.get((day, tool, phase))
+        key = (day, tool, phase)
+        row = self._tools.get(key)
         if row is None:
-            row = self._tools[day, tool, phase] = ToolDay(day, tool, phase)
+            row = self._tools[key] = ToolSums(key)
         return row
 
-    def llm(self, day: str, model: str, phase: str) -> LLMDay:
+    def llm(self, day: str, model: str, phase: str) -> LLMSums:
         """Find or make the row of a model's use."""
-        row = self._llms.get((day, model, phase))
+        key = (day, model, phase)
+        row = self._llms.get(key)
         if row is None:
-            row = self._llms[day, model, phase] = LLMDay(day, model, phase)
+            row = self._llms[key] = LLMSums(key)
         return row
 
     def failure(self, day: str, tool: str, line: str) -> FailureDay:
@@ -175,23 +175,20 @@ class Ledger:
         row.duration_us = round(duration_ms) * 1000
         row.success = success
 
-    def rate_1h(self, event: events.LLMInteraction) -> float:
+    def _rate_1h(self, model: str, tier: str | None) -> float:
         """Tell what a token costs more, in USD, for being written for an hour and not 5 minutes.
 
         At the rates of short prompts, which is near enough for an explanation.
         """
-        key = (event.model or "", event.tier)
-        rate = self._rates_1h.get(key)
-        if rate is None:
-            hour, minutes = (
-                self._price(replace(event, usage=usage)) or 0.0
-                for usage in (
-                    Usage(1000, 0, cache_write_1h_tokens=1000),
-                    Usage(1000, 0, cache_write_5m_tokens=1000),
-                )
+        hour, minutes = (
+            self._price(events.LLMInteraction(self.updated_us, "", usage, model=model, tier=tier))
+            or 0.0
+            for usage in (
+                Usage(1000, 0, cache_write_1h_tokens=1000),
+                Usage(1000, 0, cache_write_5m_tokens=1000),
             )
-            rate = self._rates_1h[key] = (hour - minutes) / 1000
-        return rate
+        )
+        return (hour - minutes) / 1000
 
 
 _PHASE_COUNTS = (
@@ -212,13 +209,14 @@ def _unix_us(at: Any) -> int:
 
 def _add_tool_call(ledger: Ledger, event: events.ToolCall, phase: str) -> None:
     day = ledger.day_of(event.t_us)
+    duration_ms = event.duration_ms
     row = ledger.tool(day, event.name, phase)
     row.call_count += 1
-    row.duration_us += round(event.duration_ms) * 1000
+    row.duration_ms += round(duration_ms)
     if event.wait_ms is not None:
         row.wait_us += round(event.wait_ms * 1000)
     if not event.elapsed_only:
-        row.ran.add(event.duration_ms)
+        row.ran_ms.append(duration_ms)
     if not event.success:
         row.fail_count += 1
         ledger.failure(day, event.name, event.error or "").count += 1
@@ -227,11 +225,13 @@ def _add_tool_call(ledger: Ledger, event: events.ToolCall, phase: str) -> None:
 def _add_llm(ledger: Ledger, event: events.LLMInteraction, _phase: str) -> None:
     usage = event.usage
     row = ledger.llm(ledger.day_of(event.t_us), event.model or "", event.phase)
-    total = usage.total
+    prompt, completion, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
+    if total is None:
+        total = prompt + completion
     written_1h = usage.cache_write_1h_tokens
     row.interaction_count += 1
-    row.prompt_tokens += usage.prompt_tokens
-    row.completion_tokens += usage.completion_tokens
+    row.prompt_tokens += prompt
+    row.completion_tokens += completion
     row.total_tokens += total
     row.cache_read_tokens += usage.cache_read_tokens
     row.cache_write_5m_tokens += usage.cache_write_5m_tokens
@@ -247,7 +247,8 @@ def _add_llm(ledger: Ledger, event: events.LLMInteraction, _phase: str) -> None:
     if event.cost is not None:
         row.given_tokens += total
     elif written_1h:
-        row.cost_1h_nano += round(written_1h * ledger.rate_1h(event) * NANO)
+        priced = row.priced_1h_tokens
+        priced[event.tier] = priced.get(event.tier, 0) + written_1h
 
 
 def _add_transition(ledger: Ledger, event: events.PhaseTransition, _phase: str) -> None:

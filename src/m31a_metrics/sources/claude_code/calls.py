@@ -66,23 +66,15 @@ class Calls:
         known = self._latest.get(given_id)
         if known is not None and known.id == call_id:
             return
+        call = Call(call_id, t_us, block.name or "unknown")
+        call.response, call.subagent, call.mode = response, subagent, mode
         given = block.input
-        command, paths = _purpose(given) if type(given) is Input else ("", ())
-        call = Call(
-            call_id,
-            t_us,
-            block.name or "unknown",
-            command,
-            paths,
-            response=response,
-            subagent=subagent,
-            mode=mode,
-        )
         if type(given) is Input:
+            call.command, call.paths = _purpose(given)
             if call.tool in _SHELLS:
                 call.description = text(given.description)
-            else:
-                call.polls = text(given.bash_id or given.task_id or given.shell_id)
+            elif polled := given.bash_id or given.task_id or given.shell_id:
+                call.polls = text(polled)
         self.all.append(call)
         if given_id:
             self._latest[given_id] = call
@@ -128,15 +120,15 @@ class Calls:
             queued=self._was_queued(call),
         )
         return call, ToolCall(
+            t_us,
+            call.tool,
+            call.success,
+            time.duration_ms,
+            time.wait_ms,
+            error,
+            time.elapsed_only,
+            call.subagent or None,
             id=call.id,
-            t_us=t_us,
-            name=call.tool,
-            success=call.success,
-            duration_ms=time.duration_ms,
-            wait_ms=time.wait_ms,
-            error=error,
-            elapsed_only=time.elapsed_only,
-            subagent=call.subagent or None,
         )
 
     def asking(self) -> dict[str, bool]:

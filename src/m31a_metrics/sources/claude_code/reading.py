@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import ClassVar
 
 from msgspec.structs import replace
 
@@ -60,22 +61,14 @@ class Reading:
         self._ended: list[tuple[str, int, Call]] = []
         self._origins: dict[tuple[int, str], Origin] = {}
         self.modes = Modes()
-        self._handlers: dict[str, Callable[[Line], None]] = {
-            "assistant": self._assistant,
-            "user": self._user,
-            "progress": self._progress,
-            "system": self._system,
-            "attachment": self._attachment,
-            "permission-mode": self._permission_mode,
-        }
 
     def take(self, lines: Sequence[Line]) -> None:
         """Take lines of the current file."""
-        handlers = self._handlers
+        handlers = self._HANDLERS
         for line in lines:
             handler = handlers.get(line.type)
             if handler is not None:
-                handler(line)
+                handler(self, line)
 
     def begin_subagent(self, agent: str) -> None:
         """Say that the next lines come from a subagent's own transcript."""
@@ -98,7 +91,8 @@ class Reading:
         message, at = line.message, line.timestamp
         if type(message) is Message and at is not None:
             self._now = at
-            self._answer(message, line, at, self._origin(line), line.cost_usd)
+            origin = self._origin(line) if self._agent or line.is_sidechain else _MAIN
+            self._answer(message, line, at, origin, line.cost_usd)
 
     def _user(self, line: Line) -> None:
         message, at = line.message, line.timestamp
@@ -240,11 +234,7 @@ class Reading:
         self.modes.set(text(line.permission_mode), micros(self._now) if self._now else 0, None)
 
     def _origin(self, line: Line) -> Origin:
-        if self._agent:
-            return self._known_origin(FILE, self._agent)
-        if line.is_sidechain:
-            return self._known_origin(FILE, line.agent_id)
-        return _MAIN
+        return self._known_origin(FILE, self._agent or line.agent_id)
 
     def _known_origin(self, rank: int, agent: object) -> Origin:
         name = text(agent) or _UNNAMED
@@ -252,3 +242,13 @@ class Reading:
         if origin is None:
             origin = self._origins[rank, name] = Origin(rank, name)
         return origin
+
+    # Not bound to one Reading: that would tie it into a knot, which only the collector frees.
+    _HANDLERS: ClassVar[dict[str, Callable[[Reading, Line], None]]] = {
+        "assistant": _assistant,
+        "user": _user,
+        "progress": _progress,
+        "system": _system,
+        "attachment": _attachment,
+        "permission-mode": _permission_mode,
+    }
