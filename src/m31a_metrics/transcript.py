@@ -68,11 +68,12 @@ class Damage(Struct):
             self.reasons.append(f"{place}: {reason}")
 
 
-class Effects(Struct):
+class Effects(Struct, omit_defaults=True):
     """What each counting rule did to a session's tokens, for `m31 audit`.
 
     Tokens are totals of all classes. Every field says what was not counted, or counted
-    differently, than the file's lines added up would have it.
+    differently, than the file's lines added up would have it; the second half, than a
+    stricter reader has it: what of its total to add to ours or take from it.
     """
 
     lines: int = 0
@@ -85,6 +86,16 @@ class Effects(Struct):
     replayed_responses: int = 0
     replayed_tokens: int = 0
     synthetic_lines: int = 0
+    spaced_responses: int = 0
+    spaced_tokens: int = 0
+    null_responses: int = 0
+    null_tokens: int = 0
+    versionless_responses: int = 0
+    versionless_tokens: int = 0
+    unsplit_tokens: int = 0
+    unnamed_tokens: int = 0
+    greater_tokens: int = 0
+    progress_other_tokens: int = 0
 
 
 class Transcript(Struct):

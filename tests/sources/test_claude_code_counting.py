@@ -318,20 +318,17 @@ def test_tokens_equal_those_of_ccusage(sessions: dict[str, Transcript | None]) -
         for name, count in zip(pinned["columns"][2:], counts, strict=True):
             theirs[day, model, name] = count
     ours = table(one for one in sessions.values() if one)
-    # It looks for the bytes `"usage":{`; some transcripts were written with a blank there.
-    passed_over = sum(
-        tokens
-        for path in sessions
-        for text, tokens in raw_lines(Path(path))
-        if b'"usage":{' not in text
-    )
-    assert passed_over == 1_388
+    effects = [one.effects for one in sessions.values() if one]
+    passed_over = sum(one.spaced_tokens for one in effects)
+    assert sum(one.spaced_responses for one in effects) == 9
     assert dict(ours - theirs) == {
         ("2025-06-14", "claude-3-sonnet-20240229", "input"): 558,
         ("2025-06-14", "claude-3-sonnet-20240229", "output"): 830,
     }
-    assert (ours - theirs).total() == passed_over
+    assert (ours - theirs).total() == passed_over == 1_388
     assert not theirs - ours
+    for name in ("null", "versionless", "unsplit", "unnamed", "greater", "progress_other"):
+        assert not any(getattr(one, f"{name}_tokens") for one in effects)
 
 
 def test_calls_pair_with_their_results(sessions: dict[str, Transcript | None]) -> None:

@@ -16,6 +16,7 @@ from m31a_metrics.sources.claude_code.facts import NAME, Head, Span, is_own
 from m31a_metrics.sources.claude_code.files import agent_id, agent_type, find, subagents
 from m31a_metrics.sources.claude_code.reading import Reading
 from m31a_metrics.sources.claude_code.records import COUNTED, Line, decoder, kind_decoder
+from m31a_metrics.sources.claude_code.strict import mark_line, mark_spaced
 from m31a_metrics.transcript import Call, Damage, Facts, Transcript
 
 __all__ = ["NAME", "find", "read"]
@@ -65,17 +66,25 @@ def _own_lines(path: str, damage: Damage) -> Iterator[list[Line]]:
         raise NotThisFormat(f"{path} holds no record that can be read")
 
 
-def _decode_one(line: bytes) -> Line | None:
+def _decode_many(data: memoryview) -> list[Line]:
+    lines = decoder().decode_lines(data)
+    mark_spaced(data, lines)
+    return lines
+
+
+def _decode_one(text: bytes) -> Line | None:
     try:
-        return decoder().decode(line)
+        line = decoder().decode(text)
     except UNREADABLE:
         # A record of a kind that we do not count may look as it likes.
-        if kind_decoder().decode(line).type in COUNTED:
+        if kind_decoder().decode(text).type in COUNTED:
             raise
         return None
+    mark_line(text, line)
+    return line
 
 
-_DECODE = Decode(decoder().decode_lines, _decode_one)
+_DECODE = Decode(_decode_many, _decode_one)
 
 
 def _read_subagent(path: str, head: Head, reading: Reading, damage: Damage) -> None:

@@ -33,6 +33,7 @@ from m31a_metrics.sources.claude_code.responses import (
     Responses,
     Seen,
 )
+from m31a_metrics.sources.claude_code.strict import passed_over
 from m31a_metrics.sources.claude_code.turns import is_prompt, is_queued_prompt
 from m31a_metrics.timestamps import millis
 from m31a_metrics.transcript import Call, Effects
@@ -164,7 +165,8 @@ class Reading:
         response = self.responses.repeats(message_id, request, counts, origin.rank)
         if response:
             return response
-        seen = Seen(at, request, counts, message.model or "", origin, cost)
+        reason = passed_over(line, message, counts)
+        seen = Seen(at, request, counts, message.model or "", origin, cost, reason)
         return self.responses.add(message_id, line.uuid or "", seen)
 
     def _results(self, content: list[Block], t_us: int, line: Line | Envelope) -> bool:

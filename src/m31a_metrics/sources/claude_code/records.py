@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any
 
-from msgspec import Meta, Raw, Struct, field
+from msgspec import UNSET, Meta, Raw, Struct, field
 from msgspec.json import Decoder
 
 from m31a_metrics.figures import TOKENS_MAX
@@ -49,7 +49,9 @@ class TokenCounts(_Record, gc=False):
     cache_creation: CacheCreation | None = None
     output_tokens: Count = 0
     service_tier: Any = None
-    speed: Any = None
+    speed: Any = UNSET
+    is_spaced: Any = field(default=None, name="(spaced)")
+    """Not of the file: whether the line has a blank behind `"usage":`."""
 
 
 class Input(_Record, gc=False):
@@ -84,10 +86,10 @@ class Block(_Record, gc=False):
 
 
 class Message(_Record, gc=False):
-    """A message of the API."""
+    """A message of the API. As in a Line, a text that is None was null in the file."""
 
-    model: str | None = None
-    id: str | None = None
+    model: str | None = ""
+    id: str | None = ""
     content: str | list[Block] | None = None
     usage: TokenCounts | None = None
 
@@ -120,7 +122,7 @@ class Envelope(_Record, gc=False, rename="camel"):
     timestamp: Time | None = None
     message: Message | str | None = None
     tool_use_result: ToolUseResult = None
-    request_id: str | None = None
+    request_id: str | None = ""
     uuid: str | None = None
     tool_denial_kind: Any = None
 
@@ -157,9 +159,9 @@ class Line(_Record, gc=False, rename="camel"):
     """Any record. Which of these a record has depends on `type` and on the version."""
 
     is_sidechain: bool | None = None
-    cwd: str | None = None
-    session_id: str | None = None
-    version: str | None = None
+    cwd: str | None = ""
+    session_id: str | None = ""
+    version: str | None = ""
     git_branch: str | None = None
     agent_id: Any = None
     type: str = ""
@@ -167,7 +169,7 @@ class Line(_Record, gc=False, rename="camel"):
     data: Data | str | None = None
     attachment: Attachment | None = None
     message: Message | str | None = None
-    request_id: str | None = None
+    request_id: str | None = ""
     parent_tool_use_id: str | None = field(default=None, name="parentToolUseID")
     is_meta: Any = None
     is_compact_summary: Any = None
@@ -181,7 +183,7 @@ class Line(_Record, gc=False, rename="camel"):
     compact_metadata: CompactMetadata | None = None
     forked_from: Any = None
     leaf_uuid: Any = None
-    cost_usd: Any = field(default=None, name="costUSD")
+    cost_usd: Any = field(default=UNSET, name="costUSD")
 
 
 class Kind(_Record, gc=False):

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.figures import usd
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.claude_code.records import TokenCounts, micros
+from m31a_metrics.sources.claude_code.strict import Strict, is_unsplit, strict_total
 from m31a_metrics.transcript import Effects
 
 SYNTHETIC = "<synthetic>"
@@ -39,7 +40,8 @@ class Seen(Struct, gc=False):
     counts: TokenCounts
     model: str
     origin: Origin
-    cost: object = None
+    cost: object = UNSET
+    passed_over: str = ""
 
 
 class _Response(Struct, gc=False):
@@ -47,6 +49,8 @@ class _Response(Struct, gc=False):
     best: Seen
     total: int
     first_total: int
+    strict: Strict | None = None
+    """None: a stricter reader takes just the same."""
 
 
 class Responses:
@@ -67,8 +71,10 @@ class Responses:
         if response is None:
             return ""
         best = response.best
-        if best.request != request or best.counts != counts or rank > best.origin.rank:
+        if best.request != request or best.counts != counts or rank != best.origin.rank:
             return ""
+        if best.passed_over or not request:
+            return ""  # it may be strange in one way or another
         effects = self._effects
         effects.lines += 1
         effects.repeated_lines += 1
@@ -84,7 +90,7 @@ class Responses:
             if message_id:
                 self._by_message[message_id] = response
         elif response.best.request == seen.request:
-            self._again(response, seen)
+            self._again(response, message_id, seen)
         else:
             response = self._other_request(response, message_id, seen)
         return response.id
@@ -92,13 +98,21 @@ class Responses:
     def _new(self, message_id: str, uuid: str, seen: Seen) -> _Response:
         total = total_tokens(seen.counts)
         response = _Response(_key(message_id, seen.request) or uuid, seen, total, total)
+        if (
+            seen.passed_over
+            or not seen.request
+            or seen.origin.rank == PROGRESS
+            or is_unsplit(seen.counts)
+        ):
+            _take_strictly(response, message_id, seen, total)
         self._all.append(response)
         return response
 
-    def _again(self, response: _Response, seen: Seen) -> None:
+    def _again(self, response: _Response, message_id: str, seen: Seen) -> None:
         effects = self._effects
         effects.repeated_lines += 1
         total = total_tokens(seen.counts)
+        _take_strictly(response, message_id, seen, total)
         if _standing(seen, total) > _standing(response.best, response.total):
             effects.repeated_tokens += response.total
             response.best, response.total = seen, total
@@ -109,7 +123,7 @@ class Responses:
         key = (message_id, seen.request)
         known = self._by_request.get(key)
         if known is not None and known is not response:
-            self._again(known, seen)
+            self._again(known, message_id, seen)
             return known
         if FILE not in (seen.origin.rank, response.best.origin.rank):
             self._by_request[key] = self._new(message_id, "", seen)
@@ -150,7 +164,22 @@ class Responses:
             if response.best.origin.rank == PROGRESS:
                 effects.progress_responses += 1
                 effects.progress_tokens += response.total
+            if response.strict is not None:
+                is_odd = is_unsplit(response.best.counts)
+                response.strict.tell(effects, response.total, is_unsplit=is_odd)
             yield _event(response.id, response.best)
+
+
+def _take_strictly(response: _Response, message_id: str, seen: Seen, total: int) -> None:
+    strict = response.strict
+    if strict is None:
+        strict = response.strict = Strict()
+        if response.best is not seen:
+            strict.own = response.total
+    taken = strict_total(seen.counts, total)
+    strict.take(seen.passed_over, taken, is_progress=seen.origin.rank == PROGRESS)
+    if message_id and not seen.request and not seen.passed_over:
+        strict.take_at(seen.at, taken)
 
 
 def total_tokens(counts: TokenCounts) -> int:
@@ -201,7 +230,7 @@ def _event(response_id: str, seen: Seen) -> LLMInteraction:
         t_us=micros(seen.at),
         phase="",
         usage=usage,
-        cost=None if seen.cost is None else usd(seen.cost),
+        cost=None if seen.cost is UNSET else usd(seen.cost),
         model=seen.model or None,
         tier="fast"
         if counts.speed == "fast"

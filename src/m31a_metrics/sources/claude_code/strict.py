@@ -1,0 +1,154 @@
+"""What a stricter reader takes of a response, so that the audit can tell why it shows less.
+
+Strict means as ccusage 20 reads, tried line by line: it looks for the bytes `"usage":{`,
+wants a version of three numbers, and passes over a line with null (or no text) in any of
+the names and counts that it reads. docs/counting.md has the table.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from functools import lru_cache
+
+from msgspec import Struct
+
+from m31a_metrics.sources.claude_code.records import (
+    Data,
+    Envelope,
+    Line,
+    Message,
+    TokenCounts,
+)
+from m31a_metrics.transcript import Effects
+
+SPACED, NULL, VERSIONLESS = "spaced", "null", "versionless"
+"""Why a line is passed over: how Effects calls it."""
+
+_USAGE = b'"usage":{'
+_BEGINS_SPACED = re.compile(rb'\s*\{"[^"]*": ')
+_SMALL_BYTES = 2**15
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+
+
+def mark_spaced(data: memoryview, lines: list[Line]) -> None:
+    """Mark usage with a blank behind its name in a chunk, and the lines that were made of it.
+
+    To look for it in every line would take a tenth of the time of reading them. But whoever
+    writes blanks writes them everywhere, so a chunk's first line tells; small ones are
+    looked through.
+    """
+    if _BEGINS_SPACED.match(data) is None and len(data) > _SMALL_BYTES:
+        return
+    written = [line for line in bytes(data).split(b"\n") if line.strip(b"\0 \t\r")]
+    if len(written) == len(lines):
+        for text, line in zip(written, lines, strict=True):
+            mark_line(text, line)
+
+
+def mark_line(text: bytes, line: Line) -> None:
+    """Mark the usage of one line if it has a blank behind its name."""
+    if _USAGE in text:
+        return
+    message = line.message
+    if type(line.data) is Data and type(line.data.message) is Envelope:
+        message = line.data.message.message
+    if type(message) is Message and message.usage is not None:
+        message.usage.is_spaced = True
+
+
+def passed_over(line: Line | Envelope, message: Message, counts: TokenCounts) -> str:
+    """Tell why a stricter reader does not take a line; "" if it does."""
+    if counts.is_spaced:
+        return SPACED
+    split = counts.cache_creation
+    if None in (
+        message.id,
+        message.model,
+        line.request_id,
+        counts.input_tokens,
+        counts.output_tokens,
+        counts.cache_read_input_tokens,
+        counts.cache_creation_input_tokens,
+        counts.speed,
+    ) or (
+        split is not None
+        and None in (split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens)
+    ):
+        return NULL
+    if type(line) is not Line:
+        return ""
+    version = line.version
+    if None in (version, line.session_id, line.cwd, line.cost_usd):
+        return NULL
+    return VERSIONLESS if version and not _is_version(version) else ""
+
+
+@lru_cache(maxsize=256)
+def _is_version(version: str) -> bool:
+    return _VERSION.match(version) is not None
+
+
+class Strict(Struct, gc=False):
+    """The greatest totals that are taken for a response, from lines and from progress records.
+
+    `times` is for responses without a request, which count again at each time.
+    """
+
+    reason: str = ""
+    own: int | None = None
+    progress: int | None = None
+    times: dict[datetime, int] | None = None
+
+    def take(self, reason: str, total: int, *, is_progress: bool) -> None:
+        """Take a line, or the reason for which it is passed over."""
+        if reason:
+            self.reason = reason
+        elif is_progress:
+            self.progress = max(self.progress or 0, total)
+        else:
+            self.own = max(self.own or 0, total)
+
+    def take_at(self, at: datetime, total: int) -> None:
+        """Take a line of a response without a request."""
+        if self.times is None:
+            self.times = {}
+        self.times[at] = max(self.times.get(at, 0), total)
+
+    def tell(self, effects: Effects, total: int, *, is_unsplit: bool) -> None:
+        """Add to the effects how far the strict total is from the response's own."""
+        strict = self.own if self.progress is None else self.progress
+        if strict is None:
+            if self.reason == SPACED:
+                effects.spaced_responses += 1
+                effects.spaced_tokens += total
+            elif self.reason == NULL:
+                effects.null_responses += 1
+                effects.null_tokens += total
+            else:
+                effects.versionless_responses += 1
+                effects.versionless_tokens += total
+            return
+        if self.progress is not None and self.own is not None:
+            effects.progress_other_tokens += strict - total
+        elif is_unsplit:
+            effects.unsplit_tokens += total - strict
+        else:
+            effects.greater_tokens += strict - total
+        if self.times:
+            effects.unnamed_tokens += sum(self.times.values()) - strict
+
+
+def strict_total(counts: TokenCounts, total: int) -> int:
+    """Return the total of a usage for who believes a split that says nothing."""
+    return total - (counts.cache_creation_input_tokens or 0) if is_unsplit(counts) else total
+
+
+def is_unsplit(counts: TokenCounts) -> bool:
+    """Tell whether a usage says what was written to the cache, but splits it into nothing."""
+    split = counts.cache_creation
+    return bool(
+        split is not None
+        and counts.cache_creation_input_tokens
+        and not (split.ephemeral_5m_input_tokens or split.ephemeral_1h_input_tokens)
+    )
