@@ -82,7 +82,9 @@ def test_a_cost_says_where_it_is_from() -> None:
 def test_each_rule_tells_what_it_did() -> None:
     """The effects of all transcripts are summed, and every line says what its absence shows."""
     first, second = (transcript(name, answer()) for name in "ab")
-    first.effects = second.effects = Effects(9, 4, 5, 1_000, 7, 2, 30, 1, 200, 3)
+    first.effects = second.effects = Effects(
+        9, 4, 5, 1_000, 7, 2, 30, 1, 200, 3, 1, 10, 2, 20, 3, 30, 40, 5, 6, -7
+    )
     second.damage, second.unpaired_count = Damage(4, ["x"]), 6
     second.tools = [calls("Bash", 1.0, 2.0)]
     rules = audited(first, second, record("own", use("m", 1.0, 70)))[1]
@@ -94,6 +96,14 @@ def test_each_rule_tells_what_it_did() -> None:
         ("agent_progress", 4, 60),
         ("replays", 2, 400),
         ("synthetic lines", 6, None),
+        ("blanks behind colons", 2, 20),
+        ("null", 4, 40),
+        ("odd version", 6, 60),
+        ("cache writes not split", None, 80),
+        ("no request id", None, 10),
+        ("greatest output", None, 12),
+        ("own file first", None, -14),
+        ("by ccusage's rules", None, 400 - 20 - 40 - 60 - 80 + 10 + 12 - 14),
         ("cache writes 5m", None, 60),
         ("cache writes 1h", None, 20),
         ("cost given", None, 0),
@@ -111,6 +121,7 @@ def test_people_read_what_a_rule_means_below() -> None:
     assert rules.columns == RULES
     assert [note.partition(":")[0] for note in rules.notes] == [
         "lines with usage",
+        "by ccusage's rules",
         "cache writes 5m",
         "cache writes 1h",
     ]

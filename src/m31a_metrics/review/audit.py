@@ -15,6 +15,7 @@ from m31a_metrics.review import columns
 from m31a_metrics.review.sums import known_usd, usd
 from m31a_metrics.review.words import Scope, unpriced
 from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.transcript import Effects
 
 BY_DAY = [
     columns.DAY,
@@ -118,6 +119,7 @@ def _rules(rows: Sequence[LLMRow], reading: ReadingRow, scope: Scope, whole: boo
     if reading.transcript_count:
         lines = [
             *_count_lines(reading),
+            *_strict_lines(reading),
             *_price_lines(rows),
             *_loss_lines(reading, scope),
         ]
@@ -173,6 +175,76 @@ def _count_lines(reading: ReadingRow) -> list[_Line]:
             "messages that the agent wrote itself, no model did; a tool that counts them shows "
             "a model called <synthetic>.",
             effects.synthetic_lines,
+        ),
+    ]
+
+
+def _strict_lines(reading: ReadingRow) -> list[_Line]:
+    """Make the lines that lead from our total to ccusage's, and that total."""
+    fewer, more = _fewer_lines(reading.effects), _more_lines(reading.effects)
+    total = (
+        reading.transcript_tokens
+        - sum(line.tokens or 0 for line in fewer)
+        + sum(line.tokens or 0 for line in more)
+    )
+    means = "our total less the first four of the lines above, and with the next three."
+    return [*fewer, *more, _Line("by ccusage's rules", means, None, total)]
+
+
+def _fewer_lines(effects: Effects) -> list[_Line]:
+    return [
+        _Line(
+            "blanks behind colons",
+            'ccusage looks for "usage":{ and passes over lines that have a blank in it; it shows '
+            "so many tokens fewer.",
+            effects.spaced_responses,
+            effects.spaced_tokens,
+        ),
+        _Line(
+            "null",
+            "ccusage passes over lines with null in a name or count that it reads; it shows so "
+            "many tokens fewer.",
+            effects.null_responses,
+            effects.null_tokens,
+        ),
+        _Line(
+            "odd version",
+            "ccusage passes over lines whose version has not three numbers; it shows so many "
+            "tokens fewer.",
+            effects.versionless_responses,
+            effects.versionless_tokens,
+        ),
+        _Line(
+            "cache writes not split",
+            "taken for five minutes; ccusage takes them for none and shows so many tokens fewer.",
+            None,
+            effects.unsplit_tokens,
+        ),
+    ]
+
+
+def _more_lines(effects: Effects) -> list[_Line]:
+    return [
+        _Line(
+            "no request id",
+            "ccusage counts such a response at each time at which a line of it was written, and "
+            "shows so many tokens more.",
+            None,
+            effects.unnamed_tokens,
+        ),
+        _Line(
+            "greatest output",
+            "of a response's lines the one with the most output counts; ccusage takes the one "
+            "with the most tokens, and shows so many more.",
+            None,
+            effects.greater_tokens,
+        ),
+        _Line(
+            "own file first",
+            "of a subagent's response its own file's word counts; ccusage takes the progress "
+            "record's, and shows so many tokens more.",
+            None,
+            effects.progress_other_tokens,
         ),
     ]
 
