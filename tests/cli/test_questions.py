@@ -78,6 +78,8 @@ def test_errors_of_all_and_of_one(m31: M31) -> None:
     assert lines["AssertionError: assert <n> == <n>"]["count"] == 1
     assert [row["tool"] for row in rows(m31("errors", "--tool", "make", "--json"))] == ["make"]
     assert [row["tool"] for row in rows(m31("errors", SHELL, "--json"))] == ["make"]
+    assert "The first 1; see all: --all." in m31("errors", "--limit", "1").out
+    assert "The first 1 of 3; see" in m31("errors", "--limit", "1", "--sort", "tool").out
     by_tool = rows(m31("errors", "--by", "tool", "--json"))
     assert [(row["tool"], row["fail_count"]) for row in by_tool] == [("Bash", 2), ("make", 1)]
 

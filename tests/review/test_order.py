@@ -75,6 +75,8 @@ def test_what_is_cut_off_is_told() -> None:
     cut = limited(some, 2, "see the rest: --all")
     assert len(cut.rows) == 2
     assert cut.notes == ["The first 2 of 5; see the rest: --all."]
+    assert limited(some, 2, "x", last=True).rows == some.rows[-2:]
+    assert limited(some, 4, "x", is_whole=False).notes == ["The first 4; x."]
     assert limited(some, 5, "") is some
     assert limited(some, None, "") is some
 

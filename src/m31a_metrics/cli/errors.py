@@ -9,6 +9,7 @@ from m31a_metrics.cli.options import (
     asking,
     by_option,
     emit,
+    enough,
     examples,
     format_options,
     row_options,
@@ -47,7 +48,9 @@ def command(ctx: click.Context, name: str | None, by: str | None) -> None:
     with asking(ctx, name) as asked:
         whole = not wants_text(ctx)
         if by is None:
-            table = errors(asked.answers.failures(asked.which), asked.scope, whole=whole)
+            # Each row costs a question of its own: which sessions it was in.
+            rows = asked.answers.failures(asked.which, enough(ctx))
+            table = errors(rows, asked.scope, whole=whole)
         else:
             table = errors_by(asked.answers.tools(asked.which, by), asked.scope, by, whole=whole)
-    emit(ctx, arranged(ctx, [table]))
+    emit(ctx, arranged(ctx, [table], is_whole=by is not None or enough(ctx) is None))

@@ -67,12 +67,17 @@ def _key(cell: Cell) -> tuple[int, float | str]:
     return 0, cell or 0
 
 
-def limited(table: Table, limit: int | None, how: str, *, last: bool = False) -> Table:
-    """Keep the first `limit` rows, or the last; a note tells `how` to see the others."""
+def limited(
+    table: Table, limit: int | None, how: str, *, last: bool = False, is_whole: bool = True
+) -> Table:
+    """Keep the first `limit` rows, or the last; a note tells `how` to see the others.
+
+    `is_whole` False: the table holds only so many rows as show that there are more.
+    """
     if limit is None or len(table.rows) <= limit:
         return table
-    which = "last" if last else "first"
-    note = f"The {which} {limit:,} of {len(table.rows):,}; {how}."
+    of = f" of {len(table.rows):,}" if is_whole else ""
+    note = f"The {'last' if last else 'first'} {limit:,}{of}; {how}."
     rows = table.rows[-limit:] if last else table.rows[:limit]
     return replace(table, rows=rows, notes=[note, *table.notes])
 

@@ -27,6 +27,7 @@ from m31a_metrics.cli.options.question import Asked, asking, read_session, readi
 from m31a_metrics.cli.options.rows import (
     arranged,
     by_option,
+    enough,
     limit_of,
     row_options,
     sort_of,
@@ -46,6 +47,7 @@ __all__ = [
     "asking",
     "by_option",
     "emit",
+    "enough",
     "examples",
     "format_options",
     "limit_of",

@@ -100,12 +100,26 @@ def limit_of(ctx: click.Context, screenful: int = SCREENFUL) -> int | None:
     return limit
 
 
+def enough(ctx: click.Context) -> int | None:
+    """How many rows of a list in its own order show what is wanted, and that there are more.
+
+    None: all of them, because all are wanted, or are to be put into another order.
+    """
+    limit = limit_of(ctx)
+    return None if limit is None or sort_of(ctx) is not None else limit + 1
+
+
 def arranged(
-    ctx: click.Context, tables: Sequence[Table], screenful: int = SCREENFUL
+    ctx: click.Context,
+    tables: Sequence[Table],
+    screenful: int = SCREENFUL,
+    *,
+    is_whole: bool = True,
 ) -> list[Table]:
     """Sort and cut the tables as --sort and --limit ask; each that has the column is sorted.
 
-    Raises BadParameter where none has it.
+    `is_whole` False: they hold `enough` rows, perhaps not all. Raises BadParameter where no
+    table has the column.
     """
     wanted = sort_of(ctx)
     if wanted is not None:
@@ -117,7 +131,13 @@ def arranged(
     limit = limit_of(ctx, screenful)
     return [
         # Of days in their order the last ones are the news.
-        limited(table, limit, "see all: --all", last=wanted is None and _is_of_time(table))
+        limited(
+            table,
+            limit,
+            "see all: --all",
+            last=wanted is None and _is_of_time(table),
+            is_whole=is_whole,
+        )
         for table in tables
     ]
 
