@@ -60,7 +60,7 @@ def test_what_is_good_depends_on_the_metric() -> None:
     assert row(table, "fail_rate")["verdict"] == "worse"
     assert row(table, "tool.Bash.fail_rate")["verdict"] == "worse"
     assert row(table, "user_turns")["verdict"] == "higher"
-    assert row(table, "tokens")["verdict"] == "the same"
+    assert row(table, "tokens")["verdict"] == "same"
     assert row(table, "sessions")["verdict"] is None
 
 

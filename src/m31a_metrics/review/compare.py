@@ -30,7 +30,7 @@ METRIC = Column("metric", "Metric")
 A = Column("a", "A", Unit.BY_ROW)
 B = Column("b", "B", Unit.BY_ROW)
 CHANGE = Column("change", "Change", Unit.CHANGE)
-VERDICT = Column("verdict", "A is")
+VERDICT = Column("verdict", "Verdict")
 P_VALUE = Column("p_value", "By chance", Unit.SHARE)
 DIFFERENCE = Column("difference", "Difference", Unit.BY_ROW)
 LOW = Column("difference_low", "at least", Unit.BY_ROW)
@@ -60,10 +60,10 @@ class Verdict(StrEnum):
 
     BETTER = "better"
     WORSE = "worse"
-    SAME = "the same"
+    SAME = "same"
     HIGHER = "higher"
     LOWER = "lower"
-    NOISE = "within noise"
+    NOISE = "noise"
     MIXED = "mixed"
     FEW = "too few"
 
