@@ -60,6 +60,15 @@ def test_what_is_not_there_is_not_judged() -> None:
     assert "A dash" in table.notes[1]
 
 
+def test_without_a_baseline_it_has_no_column() -> None:
+    """People are shown a baseline where there is one; programs always find the key."""
+    side = lot("now", BASH)
+    judged = judge(read_limits(["cost=9"], [], names_of([side])), side, {})
+    assert "baseline" not in records(gate(judged, "now", ""))[0]
+    assert records(gate(judged, "now", "", whole=True))[0]["baseline"] is None
+    assert gate(judged, "now", "").notes == ["Of now."]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

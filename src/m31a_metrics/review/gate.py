@@ -100,6 +100,8 @@ def gate(
     count = f"{len(judgements):,} limit{'' if len(judgements) == 1 else 's'}"
     title = f"{broke:,} of {count} broke" if broke else f"{count}, none broke"
     shown = FOR_PROGRAMS if whole else FOR_PEOPLE
+    if not whole and all(one.base is None for one in judgements):
+        shown = [column for column in shown if column is not BASE]
     table = Table(title, shown, [_row(one, shown) for one in ordered])
     table.notes.append(f"Of {current}{f', against {baseline}' if baseline else ''}.")
     if any(one.holds is None for one in judgements):
