@@ -130,6 +130,11 @@ def test_colors_only_on_a_terminal() -> None:
     assert "\x1b[31mfailed" in colored
     assert "\x1b[32mok" in colored
     assert "\x1b[31m    12\x1b[0m" in colored
+    verdicts = Table("T", [Column("verdict", "Verdict")], [("better",), ("worse",), ("noise",)])
+    colored = drawn(verdicts, color=True)
+    assert "\x1b[32mbetter" in colored
+    assert "\x1b[31mworse" in colored
+    assert "\x1b[2mnoise" in colored
     assert "\x1b" not in drawn(TOOLS, color=False)
     assert "\x1b" not in piped(TOOLS)
 

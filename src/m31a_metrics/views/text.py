@@ -156,6 +156,10 @@ def _rich_rows(page: _Page) -> RichTable:
     return rows
 
 
+_VERDICTS = {"better": "green", "worse": "red", "higher": "", "lower": "", "mixed": ""}
+"""Of a comparison; the others say that nothing was found."""
+
+
 def _style(cell: Cell, column: Column) -> str:
     if cell is None:
         return "dim"
@@ -163,5 +167,7 @@ def _style(cell: Cell, column: Column) -> str:
         return "green" if cell is True else "red" if cell is False else ""
     if column.unit in (Unit.BAR, Unit.SPARK):
         return "cyan"
+    if column.name == "verdict":
+        return _VERDICTS.get(str(cell), "dim")
     failures = "fail" in column.name and isinstance(cell, int | float) and cell > 0
     return "red" if failures else ""
