@@ -32,6 +32,7 @@ from m31a_metrics.cli.options.rows import (
     row_options,
     sort_of,
 )
+from m31a_metrics.cli.options.sides import ask_sides, baseline_file, slice_named
 from m31a_metrics.cli.options.slices import (
     AGENTS,
     now,
@@ -44,7 +45,9 @@ __all__ = [
     "AGENTS",
     "Asked",
     "arranged",
+    "ask_sides",
     "asking",
+    "baseline_file",
     "by_option",
     "emit",
     "enough",
@@ -59,6 +62,7 @@ __all__ = [
     "session_argument",
     "sessions_dir_option",
     "settings",
+    "slice_named",
     "slice_option",
     "slice_options",
     "sort_of",

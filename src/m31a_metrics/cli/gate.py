@@ -1,0 +1,122 @@
+"""`m31 gate`: fail a build whose sessions cost, fail or last more than they may."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from m31a_metrics.cli import FOUND_PROBLEMS
+from m31a_metrics.cli.options import (
+    ask_sides,
+    baseline_file,
+    emit,
+    examples,
+    format_options,
+    sessions_dir_option,
+    slice_named,
+    slice_options,
+    wants_text,
+)
+from m31a_metrics.errors import SessionNotFound
+from m31a_metrics.review.baseline import Value, values_of
+from m31a_metrics.review.gate import Judgement, gate, judge, metric_list, read_limits
+from m31a_metrics.review.metrics import names_of
+
+if TYPE_CHECKING:
+    from m31a_metrics.review.baseline import Baseline
+    from m31a_metrics.review.sides import Side
+
+
+@click.command(
+    epilog=examples(
+        ("m31 gate --max cost=0.50 --current last", "an absolute limit on one session"),
+        ("m31 gate --baseline baseline.json --max cost=+10%", "at most 10 % above the baseline"),
+        (
+            "m31 gate --baseline branch=main --current branch=new --max fail_rate=+0.02",
+            "branch against branch",
+        ),
+        ("m31 gate --list --current 7d", "which metrics there are"),
+    )
+    + "\n\nExit codes: 0 all limits hold, 1 some broke, 2 wrong usage or an unknown metric, "
+    "3 nothing is there to hold a limit against."
+)
+@click.option("--max", "most", metavar="METRIC=VALUE", multiple=True, help="At most this.")
+@click.option("--min", "least", metavar="METRIC=VALUE", multiple=True, help="At least this.")
+@click.option(
+    "--baseline", "base", metavar="FILE|SLICE", help="What signed values (+10%) are set against."
+)
+@click.option(
+    "--current", metavar="SLICE|SESSION", default="all", help="What is held to it.  [default: all]"
+)
+@click.option("--allow-missing", is_flag=True, help="Let limits pass that nothing is known of.")
+@click.option("--list", "listed", is_flag=True, help="List the metrics and their units.")
+@slice_options
+@sessions_dir_option
+@format_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    most: Sequence[str],
+    least: Sequence[str],
+    base: str | None,
+    current: str,
+    allow_missing: bool,
+    listed: bool,
+) -> int:
+    """Hold sessions to limits, and exit with 1 where one is broken: for CI.
+
+    A value with a sign is set against the baseline: +10% of it, or +0.02. One without stands
+    for itself: 0.50 (US dollars), 30s, 500ms, 2m, 5% or 0.05 (a share). Signs, percent and
+    metrics are explained in docs/compare.md.
+    """
+    if listed:
+        is_asked = ctx.get_parameter_source("current") is not click.core.ParameterSource.DEFAULT
+        names = names_of(ask_sides(ctx, [(current, slice_named(current))])) if is_asked else ()
+        emit(ctx, [metric_list(names)])
+        return 0
+    if not most and not least:
+        raise click.UsageError("Hold it to what? Give --max or --min; see metrics: --list.")
+    found, kept = _sides(ctx, current, base)
+    try:
+        known = {*names_of(found), *(kept.metrics if kept is not None else ())}
+        limits = read_limits(most, least, known, missing=allow_missing)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if base is None and any(limit.is_relative for limit in limits):
+        raise click.UsageError("A value with a sign is set against --baseline: give one.")
+    values: Mapping[str, Value] = {}
+    if kept is not None:
+        values = kept.metrics
+    elif len(found) > 1:
+        values = values_of(found[1], [limit.metric.name for limit in limits])
+    judgements = judge(limits, found[0], values)
+    against = str(found[1]) if len(found) > 1 else base or ""
+    whole = not wants_text(ctx)
+    emit(ctx, [gate(judgements, str(found[0]), against, whole=whole)])
+    return _code(judgements, allow_missing)
+
+
+def _sides(
+    ctx: click.Context, current: str, base: str | None
+) -> tuple[list[Side], Baseline | None]:
+    """Ask about what is held to limits, and about the baseline where it is no file."""
+    kept = baseline_file(base) if base is not None else None
+    wanted = [(current, slice_named(current))]
+    if base is not None and kept is None:
+        wanted.append((base, slice_named(base)))
+    return ask_sides(ctx, wanted), kept
+
+
+def _code(judgements: Sequence[Judgement], allow_missing: bool) -> int:
+    if any(one.holds is False for one in judgements):
+        return FOUND_PROBLEMS
+    missing = [one.limit.metric.name for one in judgements if one.holds is None]
+    if missing and not allow_missing:
+        raise SessionNotFound(
+            f"nothing is known of {', '.join(missing)}, so nothing can be said; "
+            "--allow-missing lets that pass"
+        )
+    return 0

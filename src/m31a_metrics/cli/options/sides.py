@@ -1,0 +1,91 @@
+"""What compare, gate and baseline are asked about: slices in a word, sessions, baselines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from m31a_metrics.answers import Slice
+from m31a_metrics.cli.options.question import asking
+from m31a_metrics.cli.options.slices import AGENTS, now
+from m31a_metrics.errors import SessionNotFound
+
+if TYPE_CHECKING:
+    from m31a_metrics.review.baseline import Baseline
+    from m31a_metrics.review.sides import Side
+
+_READ_MAX = 64 << 20
+"""Bytes; a baseline of ten thousand tools has some 7 MB."""
+
+
+def slice_named(text: str) -> Slice | None:
+    """Read a slice in a word; None for what may be a session. Raises UsageError."""
+    from m31a_metrics.review.slices import slice_of
+
+    try:
+        which = slice_of(text, now())
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    for agent in (which.agents or ()) if which is not None else ():
+        if agent not in AGENTS:
+            raise click.UsageError(f"There is no agent {agent!r}. Choose of {', '.join(AGENTS)}.")
+    return which
+
+
+def ask_sides(ctx: click.Context, wanted: Sequence[tuple[str, Slice | None]]) -> list[Side]:
+    """Ask about sides, each by what people call it; one without a slice is a session's name.
+
+    The slice options narrow all of them. Raises UsageError, SessionNotFound where a side has
+    no session, and what the catalog raises.
+    """
+    from m31a_metrics.review.sides import side_of
+    from m31a_metrics.review.slices import both
+
+    found: dict[int, Side] = {}
+    if any(which is not None for _, which in wanted):
+        with asking(ctx, None) as asked:
+            for place, (label, which) in enumerate(wanted):
+                if which is None:
+                    continue
+                try:
+                    narrowed = both(which, asked.which, label)
+                except ValueError as error:
+                    raise click.UsageError(str(error)) from None
+                found[place] = side_of(asked.answers, narrowed, label)
+    for place, (label, which) in enumerate(wanted):
+        if which is None:
+            with asking(ctx, label) as asked:
+                found[place] = side_of(asked.answers, asked.which, asked.scope.session_id)
+    for side in found.values():
+        if not side.totals.session_count:
+            raise SessionNotFound(
+                f"no session is in {side.label!r}; see what is there: m31 sessions"
+            )
+    return [found[place] for place in range(len(wanted))]
+
+
+def baseline_file(text: str) -> Baseline | None:
+    """Read the baseline that a path names; None where it names none, and may be a slice.
+
+    Raises NotThisFormat for one that is damaged, SessionNotFound for one that is not there,
+    StorageError where the disk refuses.
+    """
+    from m31a_metrics.errors import StorageError
+    from m31a_metrics.review import baseline
+
+    path = os.path.expanduser(text)
+    if not os.path.isfile(path):
+        if path.endswith(".json"):
+            raise SessionNotFound(f"{text} is not there; make it: m31 baseline > {text}")
+        return None
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_READ_MAX)
+    except OSError as error:
+        raise StorageError(f"cannot read {text}: {error.strerror}") from error
+    if content.strip() and not baseline.is_baseline(content):
+        return None  # a transcript, or a METRICS.json
+    return baseline.read(content, text)
