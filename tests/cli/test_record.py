@@ -302,7 +302,9 @@ def test_many_at_once_beside_a_collector_lose_nothing(tmp_path: Path) -> None:
             collector.flush()
     for process in running:
         _, said = process.communicate(timeout=120)
-        assert (process.returncode, said) == (0, b"")
+        # On a busy machine one may give up its turn to flush, and say so: others flush for it.
+        assert process.returncode == 0, said
+        assert not said or b"recorded, but METRICS.json is not up to date" in said
     collector.record_phase_transition("plan")
 
     def sums(metrics: SessionMetrics | None) -> tuple[int, ...]:
