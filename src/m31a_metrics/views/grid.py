@@ -31,6 +31,7 @@ class GridColumn(Struct):
     cells: list[str]
     body_width: int
     width: int = 0
+    one_line: bool = False
 
     @property
     def right(self) -> bool:
@@ -45,7 +46,8 @@ class GridColumn(Struct):
     def least(self, name: int) -> int:
         """Give the least width it can be drawn in, where a name may be cut to `name`."""
         body = min(self.body_width, name) if self.unit is Unit.TEXT else self.body_width
-        return max(body, *(width_of(word) for word in wrap(self.head, 0)))
+        words = [self.head] if self.one_line else wrap(self.head, 0)
+        return max(body, *map(width_of, words))
 
 
 class Grid(Struct):
@@ -55,10 +57,14 @@ class Grid(Struct):
     hidden: list[str]
 
 
-def fit(table: Table, width: int | None) -> Grid:
-    """Write a table's cells and fit them into `width` cells; None: as wide as they are."""
+def fit(table: Table, width: int | None, *, ordered: bool = False) -> Grid:
+    """Write a table's cells and fit them into `width` cells; None: as wide as they are.
+
+    `ordered` is for a screen whose columns stand in the order of their worth: each keeps its
+    head on one line, and what does not fit goes from the right, pictures in their turn.
+    """
     columns = [
-        _column(table, index)
+        _column(table, index, ordered)
         for index, column in enumerate(table.columns)
         if column.unit is not Unit.UNIT
     ]
@@ -66,7 +72,7 @@ def fit(table: Table, width: int | None) -> Grid:
         for column in columns:
             column.width = max(column.body_width, width_of(column.head))
         return Grid(columns, [])
-    kept = _that_fit(columns, width)
+    kept = _that_fit(columns, width, ordered)
     _widen(kept, width)
     for column in kept:
         if column.unit is Unit.TEXT and column.width < column.body_width:
@@ -75,15 +81,17 @@ def fit(table: Table, width: int | None) -> Grid:
     return Grid(kept, [column.head for column in columns if column.index not in indexes])
 
 
-def _column(table: Table, index: int) -> GridColumn:
+def _column(table: Table, index: int, one_line: bool) -> GridColumn:
     column = table.columns[index]
     unit = column.unit
     cells = [text_of(row[index], table.unit_of(row, index)) for row in table.rows]
     body_width = max(map(width_of, cells), default=0)
-    return GridColumn(index, unit, head_of(column), cells, body_width)
+    return GridColumn(index, unit, head_of(column), cells, body_width, one_line=one_line)
 
 
-def _that_fit(columns: list[GridColumn], width: int) -> list[GridColumn]:
+def _that_fit(columns: list[GridColumn], width: int, ordered: bool) -> list[GridColumn]:
+    if ordered:
+        return _from_the_left(columns, width, _FIRST_NAME)
     plain = [column for column in columns if not _is_picture(column)]
     if _least(plain, _FIRST_NAME, _OTHER_NAME) > width:
         kept = _from_the_left(columns, width)
@@ -101,10 +109,13 @@ def _is_picture(column: GridColumn) -> bool:
     return column.index > 0 and column.unit in (Unit.BAR, Unit.SPARK)
 
 
-def _from_the_left(columns: list[GridColumn], width: int) -> list[GridColumn]:
+def _from_the_left(
+    columns: list[GridColumn], width: int, name: int = _ROOMY_NAME
+) -> list[GridColumn]:
+    """Keep as many as fit; beside a picture the first name needs the room of `name`."""
     kept = list(columns)
     while len(kept) > 1:
-        first = _ROOMY_NAME if any(map(_is_picture, kept)) else _FIRST_NAME
+        first = name if any(map(_is_picture, kept)) else _FIRST_NAME
         if _least(kept, first, _OTHER_NAME) <= width:
             break
         kept.pop()

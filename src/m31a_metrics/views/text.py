@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, TextIO
 
 from msgspec import Struct
 
-from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.table import Table
 from m31a_metrics.views.grid import GAP, Grid, fit
 from m31a_metrics.views.names import clean, pad, wrap
 from m31a_metrics.views.numbers import UNKNOWN
+from m31a_metrics.views.tones import Tone, tone
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -19,6 +20,14 @@ RICH_ROWS = 60
 
 # Where the output cannot take our own signs, these can stand for them.
 _PLAINER = str.maketrans({UNKNOWN: "-", "…": "~", "█": "#"})
+
+_STYLES = {
+    Tone.PLAIN: "",
+    Tone.UNKNOWN: "dim",
+    Tone.GOOD: "green",
+    Tone.BAD: "red",
+    Tone.PICTURE: "cyan",
+}
 
 
 class _Page(Struct):
@@ -149,25 +158,11 @@ def _rich_rows(page: _Page) -> RichTable:
         # As Text, because a plain string would be searched for markup.
         rows.add_row(
             *(
-                Text(column.cells[at], _style(row[column.index], page.table.columns[column.index]))
+                Text(
+                    column.cells[at],
+                    _STYLES[tone(row[column.index], page.table.columns[column.index])],
+                )
                 for column in page.grid.columns
             )
         )
     return rows
-
-
-_VERDICTS = {"better": "green", "worse": "red", "higher": "", "lower": "", "mixed": ""}
-"""Of a comparison; the others say that nothing was found."""
-
-
-def _style(cell: Cell, column: Column) -> str:
-    if cell is None:
-        return "dim"
-    if column.unit is Unit.OUTCOME:
-        return "green" if cell is True else "red" if cell is False else ""
-    if column.unit in (Unit.BAR, Unit.SPARK):
-        return "cyan"
-    if column.name == "verdict":
-        return _VERDICTS.get(str(cell), "dim")
-    failures = "fail" in column.name and isinstance(cell, int | float) and cell > 0
-    return "red" if failures else ""

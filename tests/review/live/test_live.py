@@ -166,8 +166,8 @@ def test_latest_events_come_first() -> None:
         "name": "Bash",
         "success": False,
         "duration_ms": 2_000,
-        "total_tokens": None,
-        "cost_usd": None,
+        "total_tokens": "",
+        "cost_usd": "",
         "error": "exit code <n>",
     }
 

@@ -12,12 +12,12 @@ from m31a_metrics.review.sessions import cost_of, known_time, known_tokens, last
 from m31a_metrics.review.sums import ratio
 from m31a_metrics.table import Cell, Column, Table, Unit
 
-IDLE = Column("idle_ms", "since last event", Unit.MS)
+IDLE = Column("idle_ms", "idle", Unit.MS)
 UNPRICED = Column("unpriced_tokens", "unpriced", Unit.TOKENS)
-COST_PER_HOUR = Column("cost_per_hour_usd", "per hour", Unit.USD)
-LLM_CALLS = Column("interaction_count", "LLM calls", Unit.COUNT)
-CALLS_PER_MINUTE = Column("calls_per_minute", "per minute", Unit.COUNT)
-FAIL_RATE = Column("fail_rate", "of calls", Unit.SHARE)
+COST_PER_HOUR = Column("cost_per_hour_usd", "/h", Unit.USD)
+LLM_CALLS = Column("interaction_count", "LLM", Unit.COUNT)
+CALLS_PER_MINUTE = Column("calls_per_minute", "/min", Unit.COUNT)
+FAIL_RATE = Column("fail_rate", "rate", Unit.SHARE)
 HEALED = Column("heal_success_count", "passed", Unit.COUNT)
 
 _HOUR_MS = 3_600_000

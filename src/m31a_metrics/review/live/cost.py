@@ -14,9 +14,9 @@ _Use = TypeVar("_Use", LLMMetric, ModelMetric)
 
 _FIGURES = [
     columns.COST,
-    columns.COST_SHARE,
+    Column("cost_share", "Share", Unit.BAR),
     columns.TOKENS,
-    columns.LLM_CALLS,
+    Column("interaction_count", "Calls", Unit.COUNT),
     columns.PROMPT,
     columns.COMPLETION,
 ]

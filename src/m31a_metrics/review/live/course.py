@@ -22,7 +22,7 @@ BY_PHASE = [
     columns.PHASE,
     Column("success", "Outcome", Unit.OUTCOME),
     Column("duration_ms", "Duration", Unit.MS),
-    columns.TIME_SHARE,
+    Column("duration_share", "Share", Unit.BAR),
     Column("transition_count", "Entered", Unit.COUNT),
     columns.HEALS,
     columns.BISECTS,
@@ -48,10 +48,10 @@ def timeline(metrics: SessionMetrics, detail: SessionDetail) -> Table:
     """
     table = Table("Phases over time", TIMELINE, [], "No phase yet.")
     if not detail.spans:
-        whole_ms = sum(phase.duration_ms for phase in metrics.phases)
+        whole_ms = sum(max(phase.duration_ms, 0) for phase in metrics.phases)
         began_ms = 0
         for phase in metrics.phases:
-            if phase.duration_ms:
+            if phase.duration_ms > 0:
                 shares = (began_ms / whole_ms, phase.duration_ms / whole_ms)
                 cells = (*shares, phase.duration_ms, phase.success, False)
                 table.rows.append((phase.phase, *cells))

@@ -41,13 +41,12 @@ def latest(events: Sequence[LatestEvent], title: str = "Latest events") -> Table
 
 
 def _row(event: LatestEvent) -> tuple[Cell, ...]:
-    return (
-        f"{event.at.astimezone():%H:%M:%S}",
-        _WORDS.get(event.event, event.event),
-        event.name or None,
-        event.success,
-        event.duration_ms,
-        event.total_tokens,
-        event.cost,
-        event.error or None,
-    )
+    """Make a row; what an event of this kind never has is left empty, not a dash."""
+    name = event.name or ""
+    took: Cell = "" if event.duration_ms is None else event.duration_ms
+    outcome: Cell = "" if event.success is None else event.success
+    tokens: Cell = "" if event.total_tokens is None else event.total_tokens
+    cost = "" if event.cost is None and not event.total_tokens else event.cost
+    clock = f"{event.at.astimezone():%H:%M:%S}"
+    word = _WORDS.get(event.event, event.event)
+    return (clock, word, name, outcome, took, tokens, cost, event.error)

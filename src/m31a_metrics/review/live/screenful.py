@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -14,10 +14,16 @@ from m31a_metrics.review.live.events import latest
 from m31a_metrics.review.live.tools import tools
 from m31a_metrics.table import Table
 
+_LIVE = timedelta(seconds=30)
+
 
 class Screenful(Struct):
-    """What a screen shows of one session at one moment."""
+    """What a screen shows of one session at one moment.
 
+    `is_live` says that something happened within the last half minute.
+    """
+
+    is_live: bool
     cards: Table
     timeline: Table
     tools: Table
@@ -32,6 +38,7 @@ def screenful(metrics: SessionMetrics, detail: SessionDetail | None, now: dateti
     """Make the tables of a session; `detail` None: only the sums are known, the rest is dashes."""
     known = SessionDetail() if detail is None else detail
     shown = Screenful(
+        now - metrics.updated_at < _LIVE,
         cards(metrics, now),
         timeline(metrics, known),
         tools(metrics, known),

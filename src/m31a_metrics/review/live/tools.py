@@ -12,20 +12,20 @@ from m31a_metrics.review.live.events import latest
 from m31a_metrics.review.sums import ratio
 from m31a_metrics.table import Cell, Column, Table, Unit
 
-RECENT = Column("recent_ms", "Recent calls", Unit.SPARK)
+RECENT = Column("recent_ms", "Recent", Unit.SPARK)
 P50 = Column("p50_ms", "p50", Unit.MS)
 P95 = Column("p95_ms", "p95", Unit.MS)
 
 COLUMNS = [
     columns.TOOL,
     columns.CALLS,
-    columns.FAIL_RATE,
+    Column("fail_rate", "Failed", Unit.SHARE),
     P50,
     P95,
     RECENT,
     columns.TOTAL_MS,
-    columns.TIME_SHARE,
-    columns.FAILED,
+    Column("duration_share", "Share", Unit.BAR),
+    Column("fail_count", "Failures", Unit.COUNT),
     Column("max_ms", "Max", Unit.MS),
     Column("wait_ms", "Waited", Unit.MS),
 ]

@@ -1,0 +1,60 @@
+"""A session as a whole screen, to be pushed onto any Textual program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from m31a_metrics.model import SessionDetail, SessionMetrics
+from m31a_metrics.views.screen.commands import MetricsCommands
+from m31a_metrics.views.screen.view import MetricsView, now
+
+ROOMY = 100
+"""From so many cells on, the footer names the command palette too."""
+
+
+class MetricsScreen(Screen[None]):
+    """The live screen of one session, with a footer that tells the keys.
+
+    Arguments are those of MetricsView. Esc goes back to the screen below, if there is one.
+    """
+
+    COMMANDS = {MetricsCommands}  # noqa: RUF012 - Textual's own type
+    AUTO_FOCUS = "LiveTable"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back")]
+
+    def __init__(
+        self,
+        snapshot: Callable[[], SessionMetrics],
+        detail: Callable[[], SessionDetail] | None = None,
+        *,
+        about: str = "",
+        interval_s: float = 1.0,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        super().__init__()
+        self._view = MetricsView(snapshot, detail, about=about, interval_s=interval_s, clock=clock)
+
+    def compose(self) -> ComposeResult:
+        """The view, and a footer below it."""
+        yield self._view
+        yield Footer(compact=True)
+
+    def on_resize(self, event: Resize) -> None:
+        """Leave the palette's key to the help where the keys need the room."""
+        self.query_one(Footer).show_command_palette = event.size.width >= ROOMY
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
+        """Offer Esc only where there is a screen to go back to."""
+        return action != "leave" or self.app.screen_stack[0] is not self
+
+    def action_leave(self) -> None:
+        """Go back to the screen below."""
+        self.app.pop_screen()

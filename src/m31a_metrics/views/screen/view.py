@@ -1,0 +1,320 @@
+"""The live view of one session: status, cards, phases over time, and five tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import ClassVar
+
+from msgspec import Struct
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.events import Resize
+from textual.widget import Widget
+from textual.widgets import Input, TabbedContent, TabPane
+
+from m31a_metrics.model import SessionDetail, SessionMetrics
+from m31a_metrics.review import live
+from m31a_metrics.table import Table
+from m31a_metrics.views.screen.cards import Cards
+from m31a_metrics.views.screen.drill import DrillScreen
+from m31a_metrics.views.screen.feed import Answer, Feed, Trouble
+from m31a_metrics.views.screen.help import HelpScreen, Keys
+from m31a_metrics.views.screen.live_table import LiveTable
+from m31a_metrics.views.screen.plot import SpendPlot
+from m31a_metrics.views.screen.search import SearchLine
+from m31a_metrics.views.screen.status import Status
+from m31a_metrics.views.screen.timeline import Timeline
+from m31a_metrics.views.tones import Tone
+
+WIDE, TALL = 120, 34
+"""From so many cells on, the overview has two columns; from so many lines on, a plot."""
+
+_EVENT_CELLS = 5
+"""Time, event, name, outcome and duration tell one event from another."""
+
+KEYS: list[Keys] = [
+    ("1 - 5", "overview, tools, phases, cost, events"),
+    ("tab", "the next table"),
+    ("↑ ↓  j k", "row by row; page up and down, home and end"),
+    ("enter", "open the tool or phase of the row"),
+    ("/", "search: only rows that hold a text"),
+    ("f", "only what failed, or all again"),
+    ("s", "sort by the next column"),
+    ("r", "turn the order round"),
+    ("p  space", "pause, and go on"),
+    ("ctrl+p", "command palette"),
+    ("?", "these keys"),
+    ("esc", "back"),
+    ("mouse", "click a head, a tab, a phase; double-click a row"),
+]
+
+
+def now() -> datetime:
+    """Read the clock."""
+    return datetime.now(UTC)
+
+
+class Look(Struct):
+    """A session at one moment, and what is shown of it."""
+
+    metrics: SessionMetrics
+    detail: SessionDetail
+    shown: live.Screenful
+
+
+class MetricsView(Widget, can_focus=True):
+    """Follows one session through two functions of the host's, every `interval_s` seconds.
+
+    `snapshot` gives its sums; `detail` gives what only events know, and is a dash where it
+    is absent. Both are called in a thread, one at a time. `about` says whose session it is.
+    It can have the focus itself, so that its keys work wherever the mouse was clicked.
+    """
+
+    DEFAULT_CSS = """
+    MetricsView { layout: vertical; height: 1fr; width: 1fr; background: $background; }
+    MetricsView > Cards { margin: 0 1; }
+    MetricsView > Timeline { margin: 0 1; }
+    MetricsView TabbedContent { height: 1fr; }
+    MetricsView TabPane { padding: 0; }
+    MetricsView Tabs { height: 2; }
+    MetricsView .overview { layout: grid; grid-size: 1 2; grid-rows: 1fr 1fr; }
+    MetricsView .beside { display: none; }
+    MetricsView .over-time { display: none; }
+    MetricsView LiveTable { border: none; border-top: solid $panel; }
+    MetricsView LiveTable:focus { border: none; border-top: solid $primary 60%; }
+    MetricsView.-tall LiveTable { border: round $panel; }
+    MetricsView.-tall LiveTable:focus { border: round $primary 60%; }
+    MetricsView.-tall > Cards, MetricsView.-tall > Timeline { margin: 1 1 0 1; }
+    MetricsView.-wide .overview { grid-size: 2 2; grid-columns: 5fr 3fr; }
+    MetricsView.-wide .beside { display: block; }
+    MetricsView.-tall .over-time { display: block; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "tab('overview')", "Tabs", key_display="1-5"),
+        Binding("2", "tab('tools')", "Tools", show=False),
+        Binding("3", "tab('phases')", "Phases", show=False),
+        Binding("4", "tab('cost')", "Cost", show=False),
+        Binding("5", "tab('events')", "Events", show=False),
+        Binding("slash", "search", "Search", key_display="/"),
+        Binding("f", "failed", "Failed"),
+        Binding("s", "sort", "Sort"),
+        Binding("r", "reverse", "Reverse", show=False),
+        Binding("p,space", "pause", "Pause", key_display="p"),
+        Binding("question_mark", "help", "Help", key_display="?"),
+    ]
+
+    def __init__(
+        self,
+        snapshot: Callable[[], SessionMetrics],
+        detail: Callable[[], SessionDetail] | None = None,
+        *,
+        about: str = "",
+        interval_s: float = 1.0,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        super().__init__()
+        self._snapshot = snapshot
+        self._detail = detail
+        self._about = about
+        self._interval_s = interval_s
+        self._clock = clock
+        self._look: Look | None = None
+        self._trouble = ""
+        self._searched = LiveTable()
+        self._feed = Feed(self, self._ask, interval_s)
+
+    def compose(self) -> ComposeResult:
+        """Lay out what is always there, and the tabs."""
+        yield Status()
+        yield Cards()
+        yield Timeline()
+        with TabbedContent(initial="overview"):
+            with TabPane("1 Overview", id="overview"), Container(classes="overview"):
+                yield LiveTable(id="top-tools")
+                yield SpendPlot(classes="beside")
+                yield LiveTable(_EVENT_CELLS, id="top-events")
+                with Vertical(classes="beside"):
+                    yield LiveTable(id="top-phases")
+                    yield LiveTable(id="top-models")
+            with TabPane("2 Tools", id="tools"):
+                yield LiveTable(id="all-tools")
+            with TabPane("3 Phases", id="phases"):
+                yield LiveTable(id="all-phases")
+            with TabPane("4 Cost", id="cost"):
+                yield LiveTable(id="cost-phases")
+                yield LiveTable(id="cost-models")
+                yield SpendPlot(classes="over-time")
+            with TabPane("5 Events", id="events"):
+                yield LiveTable(_EVENT_CELLS, id="all-events")
+        yield SearchLine()
+
+    def on_mount(self) -> None:
+        """Begin to ask."""
+        self._feed.start()
+        self.call_after_refresh(self._focus_table)
+
+    def on_resize(self, event: Resize) -> None:
+        """Use the room there is."""
+        self.set_class(event.size.width >= WIDE, "-wide")
+        self.set_class(event.size.height >= TALL, "-tall")
+
+    # Asking, and showing the answer
+
+    def _ask(self) -> Look:
+        metrics = self._snapshot()
+        detail = None if self._detail is None else self._detail()
+        shown = live.screenful(metrics, detail, self._clock())
+        return Look(metrics, SessionDetail() if detail is None else detail, shown)
+
+    def on_answer(self, answer: Answer[Look]) -> None:
+        """Show what the session is now."""
+        self._look, self._trouble = answer.answer, ""
+        self._draw()
+
+    def on_trouble(self, trouble: Trouble) -> None:
+        """Say why there is nothing new; what was shown before stays."""
+        self._trouble = trouble.reason
+        self._draw_status()
+
+    @on(TabbedContent.TabActivated)
+    def _draw(self) -> None:
+        """Draw what can be seen; a hidden tab is drawn when it is opened."""
+        look = self._look
+        self._draw_status()
+        if look is None:
+            return
+        shown = look.shown
+        self.query_one(Cards).show(shown.cards)
+        self.query_one(Timeline).show(shown.timeline, shown.phases)
+        for table_id, table in self._tables(shown).items():
+            self.query_one(f"#{table_id}", LiveTable).show(table)
+        for plot in self._active.query(SpendPlot):
+            plot.show(shown.spend)
+
+    def _tables(self, shown: live.Screenful) -> dict[str, Table]:
+        tabs = {
+            "overview": {
+                "top-tools": shown.tools,
+                "top-events": shown.events,
+                "top-phases": shown.cost_by_phase,
+                "top-models": shown.cost_by_model,
+            },
+            "tools": {"all-tools": shown.tools},
+            "phases": {"all-phases": shown.phases},
+            "cost": {"cost-phases": shown.cost_by_phase, "cost-models": shown.cost_by_model},
+            "events": {"all-events": shown.events},
+        }
+        return tabs[str(self._active.id)]
+
+    def _draw_status(self) -> None:
+        state, state_tone = "…", Tone.UNKNOWN
+        name = ""
+        if self._look is not None:
+            name = self._look.metrics.session_id
+            is_live = self._look.shown.is_live
+            state = "● live" if is_live else "○ idle"
+            state_tone = Tone.GOOD if is_live else Tone.UNKNOWN
+        if self._trouble:
+            state, state_tone = self._trouble, Tone.BAD
+        elif self._feed.paused:
+            state, state_tone = "‖ paused", Tone.BAD
+        self.query_one(Status).show(name, self._about, state, state_tone)
+
+    # Keys
+
+    @property
+    def _active(self) -> TabPane:
+        pane = self.query_one(TabbedContent).active_pane
+        return pane if pane is not None else self.query_one("#overview", TabPane)
+
+    @property
+    def _table(self) -> LiveTable:
+        """The table that keys are about: the focused one, or the first of the tab."""
+        focused = self.screen.focused
+        if isinstance(focused, LiveTable) and self in focused.ancestors:
+            return focused
+        return self._active.query(LiveTable).first()
+
+    def action_tab(self, tab: str) -> None:
+        """Open a tab, and put the cursor into its first table."""
+        # Out of the old tab first: the focus of what is hidden would go to its neighbour
+        # there, and a tab that gets the focus opens.
+        self.screen.set_focus(self)
+        self.query_one(TabbedContent).active = tab
+        self.call_after_refresh(self._focus_table)
+
+    def _focus_table(self) -> None:
+        self._active.query(LiveTable).first().focus()
+
+    def action_search(self) -> None:
+        """Type what to search for in the table."""
+        self._searched = self._table
+        line = self.query_one(SearchLine)
+        line.value = self._searched.search
+        line.open()
+
+    @on(Input.Changed)
+    def _search(self, event: Input.Changed) -> None:
+        self._searched.ask(search=event.value)
+
+    @on(SearchLine.Left)
+    def _end_search(self) -> None:
+        self.query_one(SearchLine).leave_to(self._searched)
+
+    def action_failed(self) -> None:
+        """Show only what failed, or all again."""
+        self._table.ask(failed_only=not self._table.failed_only)
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        self._table.sort_next()
+
+    def action_reverse(self) -> None:
+        """Turn the order round."""
+        self._table.ask(descending=not self._table.descending)
+
+    def action_pause(self) -> None:
+        """Stop the screen, or let it go on."""
+        self._feed.toggle()
+        self._draw_status()
+
+    def action_help(self) -> None:
+        """Show every key."""
+        self.app.push_screen(HelpScreen(KEYS))
+
+    # Drilling down
+
+    @on(LiveTable.Opened)
+    def _open_row(self, event: LiveTable.Opened) -> None:
+        event.stop()
+        kind = event.table.kind
+        if kind == "clock":
+            word, name = event.row[1], event.row[2]
+            kind = "tool" if word == "tool" else "phase"
+        else:
+            name = event.row[0]
+        if isinstance(name, str):
+            self._open(kind, name)
+
+    @on(Timeline.Opened)
+    def _open_phase(self, event: Timeline.Opened) -> None:
+        self._open("phase", event.phase)
+
+    def _open(self, kind: str, name: str) -> None:
+        of = {"tool": live.of_tool, "phase": live.of_phase}.get(kind)
+        if of is None or self._look is None:
+            return
+        if kind == "phase" and not any(name == one.phase for one in self._look.metrics.phases):
+            return
+        self.app.push_screen(DrillScreen(partial(self._drill, of, name), self._interval_s))
+
+    def _drill(
+        self, of: Callable[[str, SessionMetrics, SessionDetail], list[Table]], name: str
+    ) -> list[Table]:
+        look = self._look
+        return [] if look is None else of(name, look.metrics, look.detail)

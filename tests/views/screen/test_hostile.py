@@ -1,0 +1,99 @@
+"""Names from strangers are text: no markup, no escape, no width breaks the screen."""
+
+from __future__ import annotations
+
+import pytest
+
+from m31a_metrics import SessionMetrics, events
+from m31a_metrics.model import LLMMetric, PhaseMetric, SessionDetail, ToolMetric, Usage
+from m31a_metrics.review import live
+from m31a_metrics.tally import moment
+from m31a_metrics.views.screen.app import WatchApp, Watched
+from tests.views.screen import sample
+from tests.views.screen.pilot import NEVER_S, SMALL, Driver, SizeOf, drive, watch, watch_all
+
+NAMES = {
+    "markup": "[red]rm[/red] [@click=app.quit]x[/]",
+    "unclosed": "[bold",
+    "closing": "[/]",
+    "escape": "\x1b[2J\x1b]0;title\x07tool",
+    "long": "x" * 10_000,
+    "wide": "日本語のツール🚀" * 20,
+    "leftward": "\u202eevil\u202c \u200f\u05e9\u05dc\u05d5\u05dd",
+    "lines": "a\nb\tc\rd",
+    "empty-looking": " \u200b ",
+    "surrogate": "\udc80tool",
+}
+
+
+def session_with(name: str) -> sample.Session:
+    """A session in which everything has this name."""
+    at_us = sample.START_US
+    return sample.Session(
+        [
+            events.SessionStart(at_us, name),
+            events.PhaseTransition(at_us + 1, name),
+            events.ToolCall(at_us + 2, name, False, 5, error=name),
+            events.LLMInteraction(at_us + 3, name, Usage(5, 1), 0.1, name),
+            events.HealTrigger(at_us + 4, name),
+            events.EditStrategy(at_us + 5, name),
+        ],
+        name,
+    )
+
+
+@pytest.mark.parametrize("size", [SMALL, (20, 6)], ids=["80x24", "20x6"])
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_is_shown_as_text(name: str, size: SizeOf) -> None:
+    """On every tab and when it is opened: whole lines of the right width, and no control."""
+    hostile = NAMES[name]
+
+    async def script(driver: Driver) -> None:
+        for key in ("enter", "escape", "3", "4", "5", "f"):
+            await driver.press(key)
+            for strip in driver.app.screen._compositor.render_strips():
+                assert strip.cell_length == size[0]
+                assert all(character.isprintable() for character in strip.text)
+        if name == "markup" and size == SMALL:
+            assert "[red]rm[/red]" in driver.text
+
+    drive(watch(session_with(hostile)), script, size)
+
+
+@pytest.mark.parametrize("name", ["markup", "closing", "escape", "long"])
+def test_any_session_can_be_listed_and_opened(name: str) -> None:
+    """In the list of sessions, with its project and its problem."""
+    hostile = NAMES[name]
+    session = session_with(hostile)
+    one = live.Running(
+        hostile, hostile, hostile, session.snapshot(), session.detail(), problem=hostile
+    )
+
+    async def script(driver: Driver) -> None:
+        await driver.press("enter")
+        assert "Lasted" in driver.text
+        await driver.press("escape")
+        assert "Running sessions" in driver.text
+
+    drive(watch_all(lambda: [one], session), script)
+
+
+def test_numbers_that_are_none_are_shown() -> None:
+    """A METRICS.json may hold any figure: the largest, negative ones, a time that is no date."""
+    huge = 2**62
+    metrics = SessionMetrics(
+        "odd",
+        moment(huge),
+        moment(0),
+        [ToolMetric("a", -1, huge, -huge, huge, float("inf")), ToolMetric("", 0)],
+        [LLMMetric("p", huge, huge, huge, float("nan"), 0, unpriced_tokens=-5)],
+        [PhaseMetric("p", -huge, 1), PhaseMetric("q", huge, 1, success=True)],
+    )
+
+    async def script(driver: Driver) -> None:
+        assert "odd" in driver.lines[0]
+        await driver.press("2", "s", "s", "s", "r", "enter", "escape", "3", "enter", "escape", "4")
+        assert "p" in driver.names
+
+    watched = Watched("", lambda: metrics, SessionDetail)
+    drive(WatchApp(watched, interval_s=NEVER_S), script)

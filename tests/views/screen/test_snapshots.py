@@ -1,0 +1,102 @@
+"""What people see, as files that a person can read: golden/*.txt, cell for cell.
+
+After a change on purpose: M31_WRITE_GOLDEN=1 python -m pytest tests/views/screen/test_snapshots.py
+Then read the diff; it is what users will see change.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.app import App
+
+from m31a_metrics.model import SessionDetail
+from m31a_metrics.review import live
+from m31a_metrics.views.screen import MetricsScreen
+from m31a_metrics.views.screen.app import WatchApp
+from tests.views.screen import sample
+from tests.views.screen.pilot import LARGE, NEVER_S, SMALL, Driver, drive, watch, watch_all
+
+GOLDEN = Path(__file__).parent / "golden"
+SIZES = {"80x24": SMALL, "160x50": LARGE}
+KEYS = {
+    "overview": [],
+    "tools": ["2", "s", "s", "s"],
+    "phases": ["3"],
+    "cost": ["4"],
+    "events": ["5", "f"],
+    "search": ["slash", *"web"],
+    "tool": ["down", "enter"],
+    "help": ["question_mark"],
+}
+
+
+@pytest.fixture(autouse=True)
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times are those of one zone."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def check(name: str, shown: str) -> None:
+    """Compare what is shown with its golden file."""
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("M31_WRITE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(shown, encoding="utf-8")
+    assert shown == path.read_text(encoding="utf-8"), "on purpose? then: M31_WRITE_GOLDEN=1"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", KEYS)
+def test_the_screen_is_as_it_was(name: str, size: str) -> None:
+    """Every tab, and what opens in front of it, at both sizes."""
+
+    async def script(driver: Driver) -> str:
+        await driver.press(*KEYS[name])
+        return driver.text
+
+    check(f"{name}-{size}", drive(watch(), script, SIZES[size]))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_sums_alone_are_dashes(size: str) -> None:
+    """A host that gives no detail: what only events know is a dash, or says so."""
+    session = sample.session()
+
+    class Host(App[None]):
+        def get_default_screen(self) -> MetricsScreen:
+            return MetricsScreen(session.snapshot, interval_s=NEVER_S, clock=session.clock)
+
+    async def script(driver: Driver) -> str:
+        return driver.text
+
+    app = Host()
+    app.animation_level = "none"
+    check(f"sums-{size}", drive(app, script, SIZES[size]))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_list_is_as_it_was(size: str) -> None:
+    """Running sessions, the one with the latest event first."""
+    session = sample.session()
+    short = sample.Session(list(sample.session_events(7))[:40], "0b7e2f14")
+
+    def sessions() -> list[live.Running]:
+        return [
+            live.Running("0b7e2f14", "codex", "/srv/shop", short.snapshot(), short.detail()),
+            live.Running("3f2a91c0", "m31a", "", session.snapshot(), SessionDetail()),
+        ]
+
+    async def script(driver: Driver) -> str:
+        return driver.text
+
+    app: WatchApp = watch_all(sessions, session)
+    check(f"list-{size}", drive(app, script, SIZES[size]))
