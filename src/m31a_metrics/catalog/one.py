@@ -72,7 +72,7 @@ def read_one(
     for place in places([] if only_dir else sources.present(environ), environ):
         if place.path == row.path:
             transcript = sources.source(place.agent).read(place.path)
-            return _transcript(place.path, transcript, config)
+            return of_transcript(place.path, transcript, config)
     if not os.path.isdir(row.path):
         # The transcript is gone, and a recording of the same session is there.
         return _at_path(f"{config.sessions_dir}/{row.session_id}", config)
@@ -150,7 +150,7 @@ def _at_path(name: str, config: Config) -> One:
     path = os.path.expanduser(name)
     if os.path.isfile(path) and os.path.basename(path) != store.METRICS:
         _, transcript = sources.detect(path)
-        return _transcript(os.path.abspath(path), transcript, config)
+        return of_transcript(os.path.abspath(path), transcript, config)
     found = recorded.resolve(config.sessions_dir, path)
     if isinstance(found, Session):
         return _recorded(found, config)
@@ -162,7 +162,8 @@ def _at_path(name: str, config: Config) -> One:
     return One(metrics, SessionDetail(), records.lone(found, metrics))
 
 
-def _transcript(path: str, transcript: Transcript, config: Config) -> One:
+def of_transcript(path: str, transcript: Transcript, config: Config) -> One:
+    """Sum a transcript that was read."""
     price = pricer(config)
     live = LiveTally(price)
     live.add_all(enumerate(transcript.events))

@@ -23,7 +23,13 @@ from m31a_metrics.cli.options.output import (
     settings,
     wants_text,
 )
-from m31a_metrics.cli.options.question import Asked, asking, read_session, reading_progress
+from m31a_metrics.cli.options.question import (
+    Asked,
+    asking,
+    only_dir,
+    read_session,
+    reading_progress,
+)
 from m31a_metrics.cli.options.rows import (
     arranged,
     by_option,
@@ -55,6 +61,7 @@ __all__ = [
     "format_options",
     "limit_of",
     "now",
+    "only_dir",
     "read_session",
     "reading_progress",
     "row_options",

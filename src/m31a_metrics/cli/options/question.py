@@ -51,16 +51,16 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Asked]:
     from m31a_metrics import catalog
 
     config, environ = settings(ctx), dict(os.environ)
-    only_dir = _only_dir(ctx)
+    bounded = only_dir(ctx)
     if name is not None:
         _only_one(ctx)
         with catalog.ask_one(
-            config, name, environ, only_dir=only_dir, progress=reading_progress()
+            config, name, environ, only_dir=bounded, progress=reading_progress()
         ) as asked_one:
             _warn(asked_one.problems)
             yield _asked(asked_one.answers, asked_one.which, asked_one.session_id)
         return
-    with catalog.ask(config, environ, only_dir=only_dir, progress=reading_progress()) as asking:
+    with catalog.ask(config, environ, only_dir=bounded, progress=reading_progress()) as asking:
         _warn(asking.problems)
         asked = _asked(asking.answers, which(ctx))
         if not asked.scope.totals.session_count:
@@ -79,13 +79,13 @@ def read_session(ctx: click.Context, name: str) -> One:
 
     _only_one(ctx)
     one = catalog.read_one(
-        settings(ctx), name, dict(os.environ), only_dir=_only_dir(ctx), progress=reading_progress()
+        settings(ctx), name, dict(os.environ), only_dir=only_dir(ctx), progress=reading_progress()
     )
     _warn(one.problems)
     return one
 
 
-def _only_dir(ctx: click.Context) -> bool:
+def only_dir(ctx: click.Context) -> bool:
     """Tell whether --sessions-dir was given, which speaks of that directory alone."""
     if SESSIONS_DIR not in ctx.meta:
         return False

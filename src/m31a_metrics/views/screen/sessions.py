@@ -74,6 +74,15 @@ class SessionsScreen(Screen[None]):
         """Begin to ask."""
         self._feed.start()
 
+    def on_screen_suspend(self) -> None:
+        """Ask nothing while another screen is in front."""
+        self._feed.paused = True
+
+    def on_screen_resume(self) -> None:
+        """Be in front again, and ask at once."""
+        if self._feed.paused:
+            self._feed.toggle()
+
     def _ask(self) -> Table:
         return live.running(self._sessions(), self._clock())
 

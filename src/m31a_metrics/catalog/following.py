@@ -1,0 +1,230 @@
+"""Following sessions while they go on, whoever runs them: cheap to ask every second.
+
+A recorded session is read on from where reading stopped. A transcript is read anew when
+its files changed, and the longer that takes the less often: a twentieth of a core at most.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from threading import Lock
+from time import monotonic
+from typing import Protocol
+
+from m31a_metrics import sources, store
+from m31a_metrics.catalog.agents import Place, places
+from m31a_metrics.catalog.one import One, of_transcript, read_one
+from m31a_metrics.catalog.records import RECORDED
+from m31a_metrics.config import Config
+from m31a_metrics.errors import SessionNotFound
+from m31a_metrics.model import SessionDetail, SessionMetrics
+from m31a_metrics.rates import pricer
+from m31a_metrics.session import Session
+from m31a_metrics.tally import Price
+
+_REST = 19
+
+
+class Followed(Protocol):
+    """One session. `look` reads what is new; the rest is as of the last look. Thread-safe."""
+
+    @property
+    def agent(self) -> str:
+        """Whose it is; `m31a` for one in the sessions directory."""
+        ...
+
+    @property
+    def session_id(self) -> str:
+        """The id that it is found by."""
+        ...
+
+    @property
+    def project(self) -> str:
+        """Where it runs; empty where nobody knows."""
+        ...
+
+    @property
+    def about(self) -> str:
+        """Agent, project and branch, in a few words."""
+        ...
+
+    def look(self) -> None:
+        """Read what is new. Raises MetricsError for what cannot be read."""
+        ...
+
+    def metrics(self) -> SessionMetrics:
+        """What it holds."""
+        ...
+
+    def detail(self) -> SessionDetail:
+        """What only events know."""
+        ...
+
+
+class FollowedSession:
+    """A session in the sessions directory."""
+
+    agent = RECORDED
+    project = ""
+    about = RECORDED
+
+    def __init__(self, directory: str, price: Price) -> None:
+        sessions_dir, self.session_id = os.path.split(directory)
+        self._following = Session(sessions_dir, self.session_id, price).follow()
+        self._lock = Lock()
+
+    def look(self) -> None:
+        """Read on."""
+        with self._lock:
+            self._following.look()
+
+    def metrics(self) -> SessionMetrics:
+        """What it holds."""
+        with self._lock:
+            return self._following.metrics()
+
+    def detail(self) -> SessionDetail:
+        """What only its events know."""
+        with self._lock:
+            return self._following.detail()
+
+
+class FollowedFile:
+    """A file that is read whole: another agent's transcript, or a lone METRICS.json."""
+
+    def __init__(self, agent: str, path: str, config: Config, one: One | None = None) -> None:
+        self.agent = agent
+        self._path = path
+        self._config = config
+        self._stamp = None if one is None else _stamp(path)
+        self._rest_until_s = 0.0
+        self._one = one
+        self._lock = Lock()
+
+    def look(self) -> None:
+        """Read it anew, if it changed and the last reading is long enough ago."""
+        with self._lock:
+            self._look()
+
+    def _look(self) -> None:
+        stamp = _stamp(self._path)
+        if stamp == self._stamp or monotonic() < self._rest_until_s:
+            return
+        began_s = monotonic()
+        if self.agent == RECORDED:
+            self._one = read_one(self._config, self._path, {}, only_dir=True)
+        else:
+            transcript = sources.source(self.agent).read(self._path)
+            self._one = of_transcript(self._path, transcript, self._config)
+        self._stamp = stamp  # of before: what was written meanwhile is read the next time
+        self._rest_until_s = monotonic() + _REST * (monotonic() - began_s)
+
+    @property
+    def session_id(self) -> str:
+        """The agent's own id, once it was read; until then the file's name."""
+        return os.path.basename(self._path) if self._one is None else self._one.record.session_id
+
+    @property
+    def project(self) -> str:
+        """The directory that it runs in."""
+        return "" if self._one is None else self._one.record.project
+
+    @property
+    def about(self) -> str:
+        """Agent, the last part of the project's path, branch."""
+        if self._one is None:
+            return self.agent
+        record = self._one.record
+        project = record.project.rstrip("/").rpartition("/")[2]
+        return "  ".join(part for part in (self.agent, project, record.branch) if part)
+
+    def metrics(self) -> SessionMetrics:
+        """What it holds."""
+        return SessionMetrics(self.session_id) if self._one is None else self._one.metrics
+
+    def detail(self) -> SessionDetail:
+        """What only its events know."""
+        return SessionDetail() if self._one is None else self._one.detail
+
+
+def follow(
+    config: Config, name: str | None, environ: Mapping[str, str], *, only_dir: bool = False
+) -> Followed:
+    """Follow the session that `name` names as `read_one` takes it; None: the one active last.
+
+    Raises what `read_one` raises.
+    """
+    if name is None:
+        found = latest(config, environ, only_dir=only_dir)
+        if found:
+            return newest(found, config)
+        raise SessionNotFound(
+            f"nothing is recorded in {config.sessions_dir} yet, and no agent's sessions are "
+            "here; record a command: `m31 run -- COMMAND`"
+        )
+    one = read_one(config, name, environ, only_dir=only_dir)
+    path = one.record.path
+    if not one.is_transcript and os.path.isdir(path):
+        return FollowedSession(path, pricer(config))
+    return FollowedFile(one.record.agent if one.is_transcript else RECORDED, path, config, one)
+
+
+def newest(found: list[Place], config: Config) -> Followed:
+    """Follow the place that changed last.
+
+    All sessions of one database change in one moment: of these, the one with the latest event.
+    """
+    at_once = [place for place in found if place.changed_us == found[0].changed_us]
+    followed = [follow_place(place, config) for place in at_once]
+    for one in followed:
+        one.look()
+    return max(followed, key=lambda one: one.metrics().updated_at)
+
+
+def follow_place(place: Place, config: Config) -> Followed:
+    """Follow the session at a place that `latest` found."""
+    if place.agent == RECORDED:
+        return FollowedSession(place.path, pricer(config))
+    return FollowedFile(place.agent, place.path, config)
+
+
+def latest(config: Config, environ: Mapping[str, str], *, only_dir: bool = False) -> list[Place]:
+    """Find all sessions, the latest changed first; nothing is opened."""
+    found = [] if only_dir else places(sources.present(environ), environ)
+    for name in store.session_ids(config.sessions_dir):
+        directory = f"{config.sessions_dir}/{name}"
+        changed_ns = max((at for at, _ in _stamps(directory)), default=0)
+        if changed_ns:
+            found.append(Place(RECORDED, directory, 0, changed_ns // 1000))
+    found.sort(key=lambda place: -place.changed_us)
+    return found
+
+
+def _stamp(path: str) -> list[tuple[int, int]]:
+    """Tell one state of a transcript from another, by time and size of all its files.
+
+    Beside the file: the log of a database, and the folder in which an agent keeps the
+    transcripts of subagents.
+    """
+    file = path.partition("::")[0]
+    stamps = []
+    for one in (file, f"{file}-wal"):
+        try:
+            status = os.stat(one)
+        except OSError:
+            continue
+        stamps.append((status.st_mtime_ns, status.st_size))
+    return stamps + _stamps(os.path.splitext(file)[0])
+
+
+def _stamps(directory: str) -> list[tuple[int, int]]:
+    stamps = []
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            try:
+                status = os.lstat(f"{folder}/{name}")
+            except OSError:
+                continue
+            stamps.append((status.st_mtime_ns, status.st_size))
+    return stamps

@@ -1,0 +1,150 @@
+"""`m31 watch`: on a terminal of its own, and where there is none."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from m31a_metrics import Collector
+from m31a_metrics.cli import watch
+from tests.cli import conftest
+from tests.cli.machine import FULL
+from tests.commands import M31, environment
+
+
+class Terminal:
+    """A running `m31 watch`: what it drew, and keys for it."""
+
+    def __init__(self, descriptor: int, child: subprocess.Popen[bytes]) -> None:
+        self._descriptor = descriptor
+        self.child = child
+        self.drawn = ""
+
+    def shows(self, text: str, patience_s: float = 30.0) -> bool:
+        """Wait until a text was drawn since the last key."""
+        end_s = time.monotonic() + patience_s
+        while text not in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.drawn):
+            if time.monotonic() > end_s:
+                return False
+            if select.select([self._descriptor], [], [], 0.1)[0]:
+                try:
+                    self.drawn += os.read(self._descriptor, 1 << 16).decode(errors="replace")
+                except OSError:
+                    return False
+        return True
+
+    def press(self, key: str) -> None:
+        """Press a key, and forget what was drawn before."""
+        self.drawn = ""
+        os.write(self._descriptor, key.encode())
+
+
+@contextmanager
+def watching(*arguments: str) -> Iterator[Terminal]:
+    """Run `m31 watch` on a terminal of 80 by 24."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    child_environment = environment(TERM="xterm-256color")
+    for name in ("COLUMNS", "LINES"):
+        child_environment.pop(name, None)
+    child = subprocess.Popen(
+        [*M31, "watch", *arguments],
+        env=child_environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    try:
+        yield Terminal(ours, child)
+    finally:
+        child.kill()
+        child.wait(timeout=30)
+        os.close(ours)
+
+
+def test_a_live_session_is_watched(clean_home: Path) -> None:
+    """While another process's Collector records, its calls appear; q leaves with 0."""
+    with Collector("live", clean_home / ".m31a" / "sessions") as collector:
+        collector.record_tool_call("FirstTool", True, 5)
+        with watching("--interval", "0.2") as terminal:
+            assert terminal.shows("FirstTool"), terminal.drawn
+            collector.record_tool_call("SecondTool", True, 5)
+            assert terminal.shows("SecondTool"), terminal.drawn
+            terminal.press("q")
+            assert terminal.child.wait(timeout=30) == 0
+
+
+def test_all_lists_and_opens(clean_home: Path) -> None:
+    """--all lists what is running; Enter opens it, Esc goes back to the list."""
+    with Collector("live", clean_home / ".m31a" / "sessions") as collector:
+        collector.record_tool_call("Bash", True, 5)
+        with watching("--all", "--light", "--interval", "0.2") as terminal:
+            assert terminal.shows("Running sessions"), terminal.drawn
+            assert terminal.shows("live")
+            terminal.press("\r")
+            assert terminal.shows("Overview"), terminal.drawn
+            terminal.press("\x1b")
+            assert terminal.shows("Running sessions"), terminal.drawn
+            terminal.press("\x03")
+            assert terminal.child.wait(timeout=30) == 0
+
+
+@pytest.mark.usefixtures("sessions_dir")
+def test_no_terminal_is_said(m31: conftest.M31) -> None:
+    """In a pipe: one sentence, and what to do instead."""
+    said = m31("watch", FULL)
+    assert (said.code, said.out) == (4, "")
+    assert "draws on a terminal" in said.err
+    assert "m31 show last" in said.err
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Say that there is a terminal."""
+    monkeypatch.setattr(watch, "_on_terminal", lambda: True)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_missing_part_is_named(m31: conftest.M31, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without textual: the line that installs it."""
+    for name in list(sys.modules):
+        if name.startswith("m31a_metrics.views.screen"):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "textual", None)
+    said = m31("watch")
+    assert said.code == 4
+    assert "pip install 'm31a-metrics[tui]'" in said.err
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["nobody"], 3, "no session has the id"),
+        ([], 3, "nothing is recorded"),
+        (["x", "--all"], 2, "choose one"),
+        (["--interval", "0"], 2, "--interval"),
+        (["--sessions-dir", "/nowhere/at/all"], 3, "is not there"),
+    ],
+)
+def test_wrong_usage_is_said(
+    m31: conftest.M31, arguments: list[str], code: int, words: str
+) -> None:
+    """A session that is not there, two answers to one question, an interval that is none."""
+    said = m31("watch", *arguments)
+    assert said.code == code
+    assert words in said.err
