@@ -194,8 +194,9 @@ def _leads_to(cell: str, name: str, state: State) -> str:
     return ""
 
 
-def spark(points: list[float]) -> str:
+def spark(cell: list[float] | list[str]) -> str:
     """Give the points of a sparkline as an SVG polyline takes them; "" for fewer than two."""
+    points = [point for point in cell if not isinstance(point, str)]
     if len(points) < 2:
         return ""
     top = max(points) or 1.0
