@@ -28,8 +28,7 @@ _PARTS: dict[str, Callable[[Path], Iterable[Row]]] = {
     "Phases and heals, against labelled sessions": phases.scores,
     "Inferring phases": phases.cost,
     "Whole processes": startup.processes,
-    "The index, by size": index.questions,
-    "The index, whole processes": index.processes,
+    "The index of all sessions": index.rows,
     "A gigabyte of Claude Code transcripts": transcripts.rows,
 }
 
