@@ -15,7 +15,13 @@ from m31a_metrics.history.schema import APPLICATION, VERSION, statements
 from m31a_metrics.questions.tables import SUMMED
 
 _OLD = "old_"
-_SESSIONS = ("session_days", *(table.name for table in SUMMED), "heals", "failures")
+_SESSIONS = (
+    "session_texts",
+    "session_days",
+    *(table.name for table in SUMMED),
+    "heals",
+    "failures",
+)
 _EMPTY = {"INTEGER": "0", "TEXT": "''", "BLOB": "x''"}
 
 

@@ -71,7 +71,6 @@ CREATE TABLE sessions (
     branch TEXT NOT NULL,
     parent_id TEXT NOT NULL,
     models TEXT NOT NULL,
-    search TEXT NOT NULL,
     started_us INTEGER NOT NULL,
     updated_us INTEGER NOT NULL,
     first_day TEXT NOT NULL,
@@ -87,6 +86,7 @@ CREATE TABLE sessions (
     {_SUMS},
     UNIQUE (agent, native_id)
 )""",
+    "CREATE TABLE session_texts (session INTEGER PRIMARY KEY, search TEXT NOT NULL)",
     "CREATE INDEX sessions_updated ON sessions (updated_us)",
     "CREATE INDEX sessions_days ON sessions (first_day, last_day)",
     "CREATE INDEX sessions_id ON sessions (session_id)",

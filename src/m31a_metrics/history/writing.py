@@ -24,7 +24,6 @@ _FACTS = (
     "branch",
     "parent_id",
     "models",
-    "search",
     "started_us",
     "updated_us",
     "first_day",
@@ -38,7 +37,7 @@ _FACTS = (
     "damage_count",
     *EFFECTS,
 )
-_TABLES = ("session_days", TOOLS.name, LLMS.name, PHASES.name, "heals", "failures")
+_TABLES = ("session_texts", "session_days", TOOLS.name, LLMS.name, PHASES.name, "heals", "failures")
 
 
 def put(
@@ -61,6 +60,7 @@ def put(
         (number, *_facts(record, days, made_of), *sums),
     )
     number = cursor.lastrowid or 0
+    _insert(connection, "session_texts", [(number, _searched(record))])
     _insert(connection, "session_days", ((number, day, *own) for day, own in days.items()))
     _insert(
         connection,
@@ -124,7 +124,6 @@ def rows_in(connection: sqlite3.Connection, number: int) -> Rows:
 
 
 def _facts(record: SessionRecord, days: Iterable[str], made_of: bytes) -> tuple[object, ...]:
-    searched = (record.session_id, record.native_id, record.project, record.branch, record.agent)
     dates = sorted(days)
     return (
         record.agent,
@@ -136,7 +135,6 @@ def _facts(record: SessionRecord, days: Iterable[str], made_of: bytes) -> tuple[
         record.branch,
         record.parent_id,
         json.encode(record.models).decode(),
-        "\n".join((*searched, *record.models)).lower(),
         record.started_us,
         record.updated_us,
         dates[0],
@@ -150,6 +148,12 @@ def _facts(record: SessionRecord, days: Iterable[str], made_of: bytes) -> tuple[
         record.damage.count,
         *(getattr(record.effects, name) for name in EFFECTS),
     )
+
+
+def _searched(record: SessionRecord) -> str:
+    """What a slice's text is looked for in; a line break stands between the names."""
+    named = (record.session_id, record.native_id, record.project, record.branch, record.agent)
+    return "\n".join((*named, *record.models)).lower()
 
 
 def _insert_heals(connection: sqlite3.Connection, number: int, record: SessionRecord) -> None:

@@ -59,7 +59,9 @@ def choose(which: Slice, names: Names, contains: str) -> Chosen:
         model = among("model", models, parameters)
         sessions.append(f"session IN (SELECT session FROM llm_days WHERE {model})")
     if which.text:
-        sessions.append(contains.format("search", ":text"))
+        # A table of its own, for all of it is read through for each text.
+        has_text = contains.format("search", ":text")
+        sessions.append(f"session IN (SELECT session FROM session_texts WHERE {has_text})")
         parameters["text"] = which.text.lower()
     if which.session:
         sessions.append("session_id = :session_id")
