@@ -69,12 +69,20 @@ def per_call_ns(call: Callable[[], object], calls: int) -> float:
     return (perf_counter() - start) / calls * 1e9
 
 
-def process_s(command: Sequence[str], rounds: int) -> list[float]:
+def process_s(
+    command: Sequence[str], rounds: int, environ: dict[str, str] | None = None
+) -> list[float]:
     """Wall time of a whole process, `rounds` times, its output thrown away."""
     times = []
     for _ in range(rounds):
         start = perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        subprocess.run(
+            command,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            env=environ,
+        )
         times.append(perf_counter() - start)
     return times
 
