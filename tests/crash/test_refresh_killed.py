@@ -48,3 +48,4 @@ def test_killed_while_it_refreshes(clean_home: Path, times: int) -> None:
         time.sleep(chance.uniform(0, whole_s))
         children.kill(pid)
         assert _total(clean_home) == (SESSIONS + 1) * TOTAL, number
+    print(f"\nrefreshing killed {times} times: each next question was right")  # noqa: T201 - soak figures go into docs/performance.md

@@ -29,7 +29,6 @@ from m31a_metrics.questions.tables import (
     PHASES,
     SESSION_FACTS,
     SESSION_SUMS,
-    SUMMED,
     TOOLS,
     Summed,
 )
@@ -137,11 +136,10 @@ class Reading:
         return [row for row in rows.values() if row.session_count or not by]
 
     def _add_rolled_up(self, chosen: Chosen, by: str, rows: dict[str, TotalsRow]) -> None:
-        for table, places in _ROLLED_UP_TOTALS.items():
+        for table, places in _PARTS_OF_TOTALS:
             for stretch in _stretches(chosen, by):
-                for part, _, *sums in self._ask(
-                    texts.rolled_up(_BY_NAME[table], chosen, (by,), "", stretch)
-                ):
+                query = texts.rolled_up(table, chosen, (by,), "", stretch)
+                for part, _, *sums in self._ask(query):
                     if sums[0] is not None:
                         _add_totals(_row(rows, part_of(by, part)), places, sums)
 
@@ -283,16 +281,18 @@ class Reading:
 
 
 _MODELS = SESSION_FACTS.index("models")
-_BY_NAME = {table.name: table for table in SUMMED}
 _HEALS = tuple(name for name in PHASES.sums if name.startswith(("heal_", "bisect_")))
-_ROLLED_UP_TOTALS = {
-    table.name: [
-        (place, name)
-        for place, name in enumerate(table.sums)
-        if name in own and name in TotalsRow.__struct_fields__
-    ]
+_PARTS_OF_TOTALS = [
+    (
+        table,
+        [
+            (place, name)
+            for place, name in enumerate(table.sums)
+            if name in own and name in TotalsRow.__struct_fields__
+        ],
+    )
     for table, own in ((TOOLS, TOOLS.sums), (LLMS, LLMS.sums), (PHASES, _HEALS))
-}
+]
 """Which sums of which table make up a total."""
 _TOTALS = [
     (place, name) for place, name in enumerate(SESSION_SUMS) if name in TotalsRow.__struct_fields__
