@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from m31a_metrics import Collector, Usage, config, events
 from m31a_metrics.answers import SessionRow, Slice
@@ -20,7 +21,7 @@ from m31a_metrics.config import Config
 from m31a_metrics.errors import IndexTooNew, StorageError
 from m31a_metrics.session import Session
 from tests import children, transcripts
-from tests.transcripts import NOW, ONE, TOTAL, TWO, answer, call, prompt
+from tests.transcripts import MODEL, NOW, ONE, TOTAL, TWO, answer, call, prompt
 
 HOUR = timedelta(hours=1)
 
@@ -91,6 +92,15 @@ def test_what_changed_is_read_and_nothing_else(
     assert opened == [str(transcript(home, TWO))]
     assert grown[TWO].total_tokens == 2 * TOTAL
     assert grown[ONE] == rows[ONE]
+
+
+def test_other_prices_are_applied_to_all(home: Path, settings: Config) -> None:
+    """Where the configuration has other prices than before, everything is read again."""
+    rows, _ = asked(settings, home)
+    dear = replace(settings, prices={MODEL: {"input": 1_000.0, "output": 1_000.0}})
+    dearer, _ = asked(dear, home)
+    assert all(dearer[name].cost_nano > row.cost_nano for name, row in rows.items())
+    assert asked(settings, home)[0] == rows
 
 
 def test_subagents_of_a_session_are_looked_at(home: Path, settings: Config) -> None:

@@ -11,13 +11,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.msgpack import encode
 
 from m31a_metrics import sources, store
-from m31a_metrics.catalog import stamps
 from m31a_metrics.catalog.agents import Failure, process_count
 from m31a_metrics.catalog.progress import Progress
 from m31a_metrics.catalog.records import RECORDED, damage, record_of, recorded
-from m31a_metrics.catalog.stamps import Seen
+from m31a_metrics.catalog.stamps import Looker, Seen
 from m31a_metrics.catalog.timing import take_durations
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
@@ -29,6 +29,8 @@ from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
 from m31a_metrics.transcript import Transcript
 
+_READING = 1
+"""To be raised when the same files are to be told of differently: all are read again then."""
 _BATCH = 200
 """Files whose sessions are written in one transaction: a fraction of a second."""
 _DENSITY = {RECORDED: 5}
@@ -66,8 +68,9 @@ def refresh(
     written.
     """
     known = history.sources()
-    seen = {one.path: one for one in _look(config, environ, agents, known)}
-    gone, dropped = _missing(known, seen)
+    looker = Looker(_rules(config), known)
+    seen = {one.path: one for one in _look(config, environ, agents, looker)}
+    gone, dropped = _missing(known, seen, looker)
     if gone or dropped:
         history.take_gone(gone, dropped)
     changed = [
@@ -82,27 +85,28 @@ def refresh(
     reader.close()
 
 
+def _rules(config: Config) -> bytes:
+    """Stand for all but the files that what is read of them depends on."""
+    return encode((_READING, config.prices), order="sorted")
+
+
 def _look(
     config: Config,
     environ: Mapping[str, str],
     agents: Iterable[str],
-    known: Mapping[str, tuple[str, bytes]],
+    looker: Looker,
 ) -> Iterator[Seen]:
     for agent in agents:
         for path in sources.source(agent).find(environ):
-            seen = stamps.of_transcript(agent, path)
-            if seen is not None:
+            if (seen := looker.transcript(agent, path)) is not None:
                 yield seen
     for name in store.session_ids(config.sessions_dir):
-        path = f"{config.sessions_dir}/{name}"
-        before = known.get(path)
-        seen = stamps.of_recorded(RECORDED, path, before[1] if before else None)
-        if seen is not None:
+        if (seen := looker.recorded(f"{config.sessions_dir}/{name}")) is not None:
             yield seen
 
 
 def _missing(
-    known: Mapping[str, tuple[str, bytes]], seen: dict[str, Seen]
+    known: Mapping[str, tuple[str, bytes]], seen: dict[str, Seen], looker: Looker
 ) -> tuple[list[str], list[str]]:
     """Files that were not come across: those that are gone, and those no longer sessions.
 
@@ -113,11 +117,8 @@ def _missing(
     folders = {_folder(path) for path in seen} if missing else set()
     gone, dropped = [], []
     for path in missing:
-        kind, before = known[path]
-        if kind == RECORDED:
-            now = stamps.of_recorded(kind, path, before)
-        else:
-            now = stamps.of_transcript(kind, path)
+        kind, _ = known[path]
+        now = looker.recorded(path) if kind == RECORDED else looker.transcript(kind, path)
         if now is None:
             gone.append(path)
         elif _folder(path) not in folders:

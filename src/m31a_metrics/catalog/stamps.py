@@ -8,17 +8,21 @@ looked for. A stamp is compared as a whole; two that are equal mean the same con
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from hashlib import blake2b
 
 from msgspec import Struct
 from msgspec.msgpack import Decoder, encode
 
 from m31a_metrics import journal, store
+from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.session import BASE
 
 Look = tuple[str, int, int, int]
 """A file's name, size, time of change (ns) and inode."""
 
 _WITHIN = "::"
+_RULES_BYTES = 8
 
 
 class Recorded(Struct, array_like=True):
@@ -44,24 +48,48 @@ class Seen(Struct, frozen=True):
     size: int
 
 
-def of_transcript(kind: str, path: str) -> Seen | None:
-    """Look at a transcript, and at the folder of its name where it keeps more; None: gone.
+class Looker:
+    """Looks at files. `rules` stand for what else reading them depends on.
 
-    A session inside a database looks as the database does, with what is not in it yet.
+    `known` are stamps of before, by path, with who reads the file: a journal that was
+    closed then need not be looked into again.
     """
-    file, within, _ = path.partition(_WITHIN)
-    looks = [look for name in (file, f"{file}-wal" if within else "") if (look := _look(name))]
-    if not looks:
-        return None
-    stem, dot, _ = file.rpartition(".")
-    if dot and not within:
-        looks += _below(stem)
-    return Seen(path, kind, encode(looks), sum(look[1] for look in looks))
+
+    def __init__(self, rules: bytes, known: Mapping[str, tuple[str, bytes]]) -> None:
+        self._rules = blake2b(rules, digest_size=_RULES_BYTES).digest()
+        self._known = known
+
+    def transcript(self, kind: str, path: str) -> Seen | None:
+        """Look at a transcript, and at the folder of its name where it keeps more; None: gone.
+
+        A session inside a database looks as the database does, with what is not in it yet.
+        """
+        file, within, _ = path.partition(_WITHIN)
+        names = (file, f"{file}-wal") if within else (file,)
+        looks = [look for name in names if (look := _look(name))]
+        if not looks:
+            return None
+        stem, dot, _ = file.rpartition(".")
+        if dot and not within:
+            looks += _below(stem)
+        return Seen(path, kind, self._rules + encode(looks), sum(look[1] for look in looks))
+
+    def recorded(self, directory: str) -> Seen | None:
+        """Look at a recorded session; None: gone."""
+        _, before = self._known.get(directory, ("", b""))
+        known = _decoder.decode(before[_RULES_BYTES:]) if before else None
+        metrics = _look(f"{directory}/{store.METRICS}")
+        now = Recorded([metrics] if metrics else [], [])
+        events = f"{directory}/{store.EVENTS}"
+        for name in (BASE, *journal.names(events)):
+            _add_journal(now, events, name, known)
+        if not now.files:
+            return None
+        size = sum(look[1] for look in now.files)
+        return Seen(directory, RECORDED, self._rules + encode(now), size)
 
 
 def _look(path: str) -> Look | None:
-    if not path:
-        return None
     try:
         status = os.stat(path)
     except OSError:
@@ -83,19 +111,6 @@ def _below(directory: str) -> list[Look]:
     except OSError:
         return looks
     return looks
-
-
-def of_recorded(kind: str, directory: str, before: bytes | None) -> Seen | None:
-    """Look at a recorded session, cheaply where it looks as `before`; None: gone."""
-    known = None if before is None else _decoder.decode(before)
-    metrics = _look(f"{directory}/{store.METRICS}")
-    now = Recorded([metrics] if metrics else [], [])
-    events = f"{directory}/{store.EVENTS}"
-    for name in (BASE, *journal.names(events)):
-        _add_journal(now, events, name, known)
-    if not now.files:
-        return None
-    return Seen(directory, kind, encode(now), sum(look[1] for look in now.files))
 
 
 def _add_journal(now: Recorded, events: str, name: str, known: Recorded | None) -> None:
