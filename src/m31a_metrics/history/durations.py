@@ -41,7 +41,7 @@ class _Change(Struct):
 
 
 class Durations:
-    """What is to be added to the rollup, by project, agent, day, part and name."""
+    """What is to be added to the rollup, by project, agent, day, tool and phase."""
 
     def __init__(self) -> None:
         self._changes: dict[tuple[str, str, str, str, str], _Change] = {}
@@ -49,23 +49,23 @@ class Durations:
     def add(self, agent: str, project: str, ran: Mapping[Key, Histogram], sign: int) -> None:
         """Note that a session with these histograms, by (day, tool, phase), comes or goes."""
         for (day, tool, phase), histogram in ran.items():
-            for part, name in (("tool", tool), ("phase", phase)):
-                key = (project, agent, day, part, name)
-                change = self._changes.get(key)
-                if change is None:
-                    change = self._changes[key] = _Change()
-                change.join(histogram.buckets, {histogram.max_ms: 1}, sign)
+            key = (project, agent, day, tool, phase)
+            change = self._changes.get(key)
+            if change is None:
+                change = self._changes[key] = _Change()
+            change.join(histogram.buckets, {histogram.max_ms: 1}, sign)
 
     def apply(self, connection: sqlite3.Connection) -> None:
         """Change the rollup; the rows of the sessions themselves are there already."""
         cells: dict[_Cell, _Change] = {}
-        for (project, agent, day, part, name), change in self._changes.items():
+        for (project, agent, day, tool, phase), change in self._changes.items():
             if change.is_nothing:
                 continue
-            for scope in (project, EVERY):
-                for grain, span in ((DAY, day), (MONTH, day[:7])):
-                    cell = (scope, grain, span, agent, part, name)
-                    cells.setdefault(cell, _Change()).join(change.buckets, change.maxima_ms, 1)
+            for part, name in (("tool", tool), ("phase", phase)):
+                for scope in (project, EVERY):
+                    for grain, span in ((DAY, day), (MONTH, day[:7])):
+                        cell = (scope, grain, span, agent, part, name)
+                        cells.setdefault(cell, _Change()).join(change.buckets, change.maxima_ms, 1)
         lost = [cell for cell, change in cells.items() if _apply(connection, cell, change)]
         for cell in sorted(lost, key=lambda cell: cell[1] == MONTH):  # days first
             _find_maximum(connection, cell)
