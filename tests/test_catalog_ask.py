@@ -294,3 +294,12 @@ def test_durations_come_from_hooks_first(home: Path, settings: Config) -> None:
     shutil.rmtree(hooked.directory)
     with ask(settings, environ(home)) as asking:
         assert asking.answers.tools(Slice(session=ONE)) == [before]
+
+
+def test_phases_of_transcripts_are_inferred(home: Path, settings: Config) -> None:
+    """What agents' calls were for is in the index, as they are read."""
+    with ask(settings, environ(home)) as asking:
+        phases = {row.key: row.call_count for row in asking.answers.phases(Slice(session=ONE))}
+        assert phases["execute"] == 1
+        (tool,) = asking.answers.tools(Slice(session=ONE), "phase")
+        assert (tool.key, tool.call_count) == ("execute", 1)

@@ -16,6 +16,7 @@ from m31a_metrics.catalog.progress import quiet
 from m31a_metrics.catalog.records import record_of, recorded
 from m31a_metrics.config import Config
 from m31a_metrics.model import LLMMetric, ToolMetric
+from m31a_metrics.phases import infer
 from m31a_metrics.record import NANO, SessionRecord
 from m31a_metrics.session import Session
 from tests import transcripts
@@ -120,11 +121,13 @@ def test_a_transcript_without_an_id_is_known_by_its_path() -> None:
 
 
 def test_an_imported_copy_is_known_as_what_it_copies(clean_home: Path, settings: Config) -> None:
-    """Agent, native id and sums of the copy are the transcript's."""
+    """Agent, native id, sums and phases of the copy are the transcript's."""
     path = transcripts.write(clean_home, ONE, prompt(), *call("b", NOW))
     found = places(["claude-code"], {"HOME": str(clean_home)})
     import_transcripts(settings, found, quiet)
-    original, copy = read(path), session_at(settings, ONE)
+    transcript = sources.source("claude-code").read(str(path))
+    original = record_of(str(path), transcript, infer(transcript), price)
+    copy = session_at(settings, ONE)
     assert (copy.agent, copy.native_id, copy.project) == ("claude-code", ONE, "/src/app")
     assert copy.llms == original.llms
     assert copy.tools == original.tools

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from m31a_metrics import sources
+from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.one import One
 from m31a_metrics.config import Config
 from m31a_metrics.events import (
@@ -16,7 +17,7 @@ from m31a_metrics.events import (
     PhaseTransition,
     ToolCall,
 )
-from m31a_metrics.phases import Episode, Inference, Purposes, infer
+from m31a_metrics.phases import Episode, Inference
 from m31a_metrics.rates import pricer, remember
 from m31a_metrics.record import NANO, HealEpisode
 from m31a_metrics.review.explain import BisectRow, CallRow, Explained, HealRow
@@ -39,7 +40,7 @@ def explain(config: Config, one: One) -> Explained:
     path = one.record.path
     if one.is_transcript:
         _, transcript = sources.detect(path)
-        explained = _inferred(transcript, infer(transcript, Purposes(config.phases)), price)
+        explained = _inferred(transcript, inferred(transcript, config), price)
     elif os.path.isdir(path):
         explained = _recorded(Session(*os.path.split(path)), price)
     else:

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from m31a_metrics import codec, journal, sources
 from m31a_metrics.catalog.agents import Failure, Place, process_count
 from m31a_metrics.catalog.identity import derived_name, session_name
+from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.landing import has_others, holds, land, stage, staging
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
@@ -90,7 +91,7 @@ def import_transcripts(
     """
     with staging(config.sessions_dir, dry) as folder:
         price = pricer(config)
-        reader = _Reader(config.sessions_dir, folder, price, since_us)
+        reader = _Reader(config, folder, price, since_us)
         sizes = [place.size for place in found]
         read: list[tuple[Place, Prepared]] = []
         results: list[Imported] = []
@@ -125,9 +126,10 @@ class _Reader:
     """Reads transcripts, in whatever process, and stages the sessions that they are."""
 
     def __init__(
-        self, sessions_dir: str, staging: str | None, price: Callable[..., float | None], since: int
+        self, config: Config, staging: str | None, price: Callable[..., float | None], since: int
     ) -> None:
-        self.sessions_dir = sessions_dir
+        self.sessions_dir = config.sessions_dir
+        self._config = config
         self._staging = staging
         self._price = price
         self._since_us = since
@@ -150,6 +152,7 @@ class _Reader:
 
     def _prepare(self, place: Place, skip: frozenset[str], apart: bool) -> Prepared:
         agent, transcript = _read(place, skip)
+        transcript.events = inferred(transcript, self._config).events
         facts = transcript.facts
         own = session_name(agent, facts.native_id, place.path)
         session_id = derived_name(agent, place.path) if apart else own

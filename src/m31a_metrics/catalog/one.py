@@ -13,6 +13,7 @@ from m31a_metrics.answers import Answers, SessionRow, Slice
 from m31a_metrics.catalog import recorded, records
 from m31a_metrics.catalog.agents import places
 from m31a_metrics.catalog.asking import ask
+from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.progress import Progress, quiet
 from m31a_metrics.config import Config
 from m31a_metrics.errors import SessionNotFound
@@ -166,8 +167,9 @@ def of_transcript(path: str, transcript: Transcript, config: Config) -> One:
     """Sum a transcript that was read."""
     price = pricer(config)
     live = LiveTally(price)
-    live.add_all(enumerate(transcript.events))
-    record = records.record_of(path, transcript, None, price)
+    inference = inferred(transcript, config)
+    live.add_all(enumerate(inference.events))
+    record = records.record_of(path, transcript, inference, price)
     return One(
         live.metrics(record.session_id),
         live.detail(),

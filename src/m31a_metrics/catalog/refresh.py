@@ -15,6 +15,7 @@ from msgspec.msgpack import encode
 
 from m31a_metrics import sources, store
 from m31a_metrics.catalog.agents import Failure, process_count
+from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.progress import Progress
 from m31a_metrics.catalog.records import RECORDED, damage, record_of, recorded
 from m31a_metrics.catalog.stamps import Looker, Seen
@@ -87,7 +88,7 @@ def refresh(
 
 def _rules(config: Config) -> bytes:
     """Stand for all but the files that what is read of them depends on."""
-    return encode((_READING, config.prices), order="sorted")
+    return encode((_READING, config.prices, config.phases), order="sorted")
 
 
 def _look(
@@ -263,4 +264,5 @@ class _Reader:
         if part.timed_by:
             sessions = [Session(*os.path.split(path)) for path, _ in part.timed_by]
             take_durations(transcript, sessions)
-        return record_of(part.path, transcript, None, self._price)
+        inference = inferred(transcript, self._config)
+        return record_of(part.path, transcript, inference, self._price)
