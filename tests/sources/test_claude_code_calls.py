@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from m31a_metrics.figures import PRINTED_HEAD, PRINTED_TAIL
 from m31a_metrics.sources.claude_code.durations import may_ask, spent
 from m31a_metrics.sources.claude_code.modes import Modes
 from tests.sources.test_claude_code import answer, calls, line, read, result, said, use
@@ -298,3 +299,15 @@ def test_modes_are_found_by_time() -> None:
         ("plan", 100),
         ("auto", 100),
     ]
+
+
+@pytest.mark.parametrize("letter", ["ä", "\t", '"', "\\", "x", "\u2028"])
+def test_both_ends_of_what_a_command_printed_are_kept(tmp_path: Path, letter: str) -> None:
+    """As text, wherever the cuts fall: between bytes of a letter, within an escape."""
+    for length in range(PRINTED_HEAD - 8, PRINTED_HEAD + 2):
+        printed = f"{'a' * length}{letter * 9}\nmiddle{letter * PRINTED_TAIL}\nthe last line"
+        transcript = read(tmp_path, answer(1, "a", 1, use("b1", "Bash")), result(2, "b1", printed))
+        kept = transcript.calls[0].printed
+        assert kept.startswith("a" * (PRINTED_HEAD - 8))
+        assert kept.endswith("\nthe last line")
+        assert len(kept) < PRINTED_HEAD + PRINTED_TAIL + 8

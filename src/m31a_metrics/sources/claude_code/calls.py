@@ -47,6 +47,10 @@ _known_line = lru_cache(maxsize=128)(failure_line)
 _KNOWN_LENGTH_MAX = 16_384
 
 _content_decoder = Decoder(str | list[_Said] | None)
+_text_decoder = Decoder(str)
+_QUOTE = b'"'
+_ESCAPE_LENGTH = 6
+"""Of the longest escape of JSON: backslash, u, four digits."""
 
 
 class Calls:
@@ -211,12 +215,23 @@ def _why(block: Block, said: ToolUseResult) -> str:
 def _printed(content: Raw) -> str:
     """Return both ends of what a command printed, without reading what is between them."""
     written = memoryview(content)
-    if len(written) > PRINTED_HEAD + PRINTED_TAIL:
-        ends = written[:PRINTED_HEAD].tobytes() + rb"\n" + written[-PRINTED_TAIL:].tobytes()
-    else:
-        ends = written.tobytes()
-    # The text is JSON still: of its escapes, only the line ends matter to who looks at it.
-    return ends.decode("utf-8", "replace").replace(r"\n", "\n").replace(r"\"", '"')
+    if len(written) <= PRINTED_HEAD + PRINTED_TAIL:
+        return _unescaped(written.tobytes())
+    # Neither end may be cut within an escape.
+    head, tail = written[:PRINTED_HEAD].tobytes(), written[-PRINTED_TAIL:].tobytes()
+    cut = head.rfind(b"\\", PRINTED_HEAD - _ESCAPE_LENGTH)
+    head = (head[:cut] if cut > 0 else head) + _QUOTE
+    tail = _QUOTE + tail[tail.find(rb"\n") + 1 :].removeprefix(b"n")
+    return f"{_unescaped(head)}\n{_unescaped(tail)}"
+
+
+def _unescaped(text: bytes) -> str:
+    """Return the text of a JSON string, or of what is none, as far as it can be told."""
+    try:
+        return _text_decoder.decode(text)
+    except UNREADABLE:
+        bare = text.strip(_QUOTE).decode("utf-8", "replace")
+        return bare.replace(r"\n", "\n").replace(r"\"", '"')
 
 
 def _denial(why: str) -> str:
