@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from m31a_metrics.phases import Purposes
 from m31a_metrics.phases.uses import Use
@@ -221,6 +223,22 @@ def test_checks_are_named_by_programs(text: str, names: list[str]) -> None:
 def test_hidden_exit_codes_are_known(text: str, hides: bool) -> None:
     """A pipe or a list behind a check hides how it went, unless the command asks itself."""
     assert PURPOSES.of(text).hides is hides
+
+
+WORDS = """
+git add commit push diff merge bisect gh pr run view npm test build python -c -m pytest make
+cd /tmp/x $x x=$(mktemp) bash -lc sudo timeout 5 sed -i tee > out.txt >> << E | && || ; & ( )
+$( ` " ' sleep while do done for in if fi docker compose exec kubectl apply rm -rf - -- --fix
+aws tmux send-keys { } = : . [ ]] \n xargs find -exec node bun jq empty
+"""
+
+
+@given(st.lists(st.sampled_from(WORDS.split()), max_size=15).map(" ".join))
+def test_any_command_has_a_use(text: str) -> None:
+    """Whatever words a command is made of, in whatever order, it is read without an error."""
+    purpose = PURPOSES.of(text)
+    assert purpose.use in Use
+    assert Purposes({"npm": "ship"}).of(text).use in Use
 
 
 def test_configured_programs_go_first() -> None:

@@ -46,6 +46,7 @@ _PREPARES = _STAGES | {"git rebase", "git merge"}
 _DRY = re.compile(r"dry[_-]?run", re.IGNORECASE)
 _LONG_WAIT_S = 5
 _CACHED = 4096
+_CACHED_CHARS = 1_000
 _KINDS = {
     "test": "test tests spec e2e unit integration pytest jest vitest unittest mocha rspec phpunit "
     "nextest ctest playwright cypress tox nox behave bats tap gotestsum t",
@@ -97,10 +98,13 @@ class Purposes:
 
     def __init__(self, configured: Mapping[str, str] | None = None) -> None:
         self.configured = {name.lower(): Use(phase) for name, phase in (configured or {}).items()}
-        self.of = lru_cache(maxsize=_CACHED)(self._of)
+        self._known = lru_cache(maxsize=_CACHED)(self._of)
+
+    def of(self, text: str) -> Purpose:
+        """Return what a command was run for; agents run the same ones again and again."""
+        return self._known(text) if len(text) <= _CACHED_CHARS else self._of(text)
 
     def _of(self, text: str) -> Purpose:
-        """Return what a command was run for."""
         commands = [inner for command in parse(text) for inner in unwrap(command)]
         parts = in_places(commands, [part(command, self.configured) for command in commands])
         return _combined(text, commands, parts)
@@ -147,7 +151,7 @@ def _decisive(use: Use, parts: list[Part]) -> Part:
     """Return the part that gives a command its name."""
     found = [one for one in parts if one.use is use and one.name]
     if use is Use.SHIP:  # the last step, which staging is not
-        return next((one for one in reversed(found) if one.name not in _STAGES), found[0])
+        found = [one for one in reversed(found) if one.name not in _STAGES] or found
     return found[0] if found else Part(use, next((one.name for one in parts if one.name), ""))
 
 
