@@ -57,9 +57,8 @@ _KINDS = {
 }
 _KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words.split()}
 _NAME_PARTS = re.compile(r"[a-z]+(?:-[a-z]+)*")
-_TRAILING = re.compile(
-    r"(?:\s*(?:\|\||;)\s*true|\s*2>(?:&1|/dev/null)|\s*\|\s*(?:head|tail|cat)[^|;&]{0,20})+\s*$"
-)
+_TRAILING = ("|| true", "; true", "2>&1", "2>/dev/null")
+_SHORTENS = ("head", "tail", "cat")
 
 
 class Check(Struct, frozen=True, gc=False):
@@ -130,11 +129,24 @@ def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
         hides=bool(checked) and _hides(commands, checked[-1]),
         in_background=_in_background(text, commands),
         plans=use is Use.EXECUTE and any(map(is_plan, writes)),
-        looks=_TRAILING.sub("", text) if use in _LOOKS and len(text) < _LOOKS_MAX else "",
+        looks=_looks(text) if use in _LOOKS and len(text) < _LOOKS_MAX else "",
         writes=tuple(path for path in writes if not path.startswith("/dev/")),
         words=decides.words,
         scripts=tuple(path for command in commands for path in _scripts(command)),
     )
+
+
+def _looks(text: str) -> str:
+    """Return a command without what does not change what it looks at."""
+    while True:
+        text = text.rstrip()
+        before, pipe, last = text.rpartition("|")
+        if text.endswith(_TRAILING):
+            text = next(text.removesuffix(one) for one in _TRAILING if text.endswith(one))
+        elif pipe and last.lstrip().startswith(_SHORTENS):
+            text = before
+        else:
+            return text
 
 
 def _scripts(command: Command) -> list[str]:
