@@ -30,6 +30,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("m31a_metrics.cli.compare", "Is A better or worse than B, beyond noise."),
     "gate": ("m31a_metrics.cli.gate", "Fail a build whose sessions cost or fail too much."),
     "baseline": ("m31a_metrics.cli.baseline", "Keep the metrics of a slice for m31 gate."),
+    "serve": ("m31a_metrics.cli.serve", "The dashboard in a browser."),
+    "report": ("m31a_metrics.cli.report", "One file to send: the dashboard's pages in HTML."),
     "import": ("m31a_metrics.cli.import_", "Keep other agents' transcripts as sessions here."),
     "audit": ("m31a_metrics.cli.audit", "What each counting rule did to tokens and cost."),
     "index": ("m31a_metrics.cli.index", "Bring the index of all sessions up to date."),

@@ -8,7 +8,13 @@ from datetime import UTC, datetime, timedelta
 from m31a_metrics.answers import Answers, SessionRow, Slice
 from m31a_metrics.panel import Panel
 from m31a_metrics.review import columns
-from m31a_metrics.review.sessions import cost_of, known_time, known_tokens, lasted_ms
+from m31a_metrics.review.sessions import (
+    cost_of,
+    known_time,
+    known_tokens,
+    lasted_ms,
+    sorted_by,
+)
 from m31a_metrics.review.words import unpriced
 from m31a_metrics.table import Cell, Table
 
@@ -31,32 +37,21 @@ LISTED = [
     columns.HEALS,
 ]
 
-ORDERS = {
-    "updated_at": "updated_us",
-    "started_at": "started_us",
-    "agent": "agent",
-    "project": "project",
-    "call_count": "call_count",
-    "fail_count": "fail_count",
-    "total_tokens": "total_tokens",
-    "cost_usd": "cost_nano",
-    "heal_trigger_count": "heal_trigger_count",
-}
-"""By which columns the list can be put in order, and the field of SessionRow behind each."""
+SORTABLE = frozenset(column.name for column in LISTED if sorted_by(column.name)[0] is not None)
+"""By which columns the list can be put in order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def listing(
-    answers: Answers, which: Slice, *, sort: str, descending: bool, limit: int, offset: int
-) -> Panel:
+def listing(answers: Answers, which: Slice, *, sort: str, limit: int, offset: int) -> Panel:
     """Show `limit` sessions of a slice from the `offset`-th on, in the order of a column.
 
-    Raises KeyError for a column that is not among ORDERS.
+    `sort` is written as for `m31 sessions --sort`. Raises KeyError for one not SORTABLE.
     """
-    rows = answers.sessions(
-        which, sort=ORDERS[sort], descending=descending, limit=limit, offset=offset
-    )
+    field, descending = sorted_by(sort)
+    if field is None or sort.removeprefix("-") not in SORTABLE:
+        raise KeyError(sort)
+    rows = answers.sessions(which, sort=field, descending=descending, limit=limit, offset=offset)
     return Panel("sessions", _table("Sessions", rows, "No session fits."), is_wide=True)
 
 

@@ -9,6 +9,17 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from random import Random
 
+from m31a_metrics.events import (
+    Event,
+    HealOutcome,
+    HealTrigger,
+    LLMInteraction,
+    PhaseDuration,
+    PhaseTransition,
+    ToolCall,
+    UserTurn,
+)
+from m31a_metrics.model import Usage
 from m31a_metrics.record import (
     FailureDay,
     HealEpisode,
@@ -17,6 +28,7 @@ from m31a_metrics.record import (
     SessionRecord,
     ToolDay,
 )
+from m31a_metrics.transcript import Facts, Transcript
 
 AGENTS = ("claude-code", "codex", "gemini-cli", "m31a")
 PROJECTS = ("/home/ada/shop", "/home/ada/engine", "/home/ada/notes", "/home/ada/site", "")
@@ -193,3 +205,62 @@ def _heal(chance: Random, made: SessionRecord, row: PhaseSum, chain: int, *, pas
             cost_nano=chance.randrange(400_000_000),
         )
     )
+
+
+STAYS = (
+    ("explore", 6, ("Read", "Grep", "Read", "WebFetch")),
+    ("plan", 3, ("Task", "Read")),
+    ("execute", 12, ("Edit", "Read", "Edit", "Write")),
+    ("verify", 5, ("Bash", "Bash", "Read")),
+    ("execute", 6, ("Edit", "Edit", "Read")),
+    ("verify", 4, ("Bash",)),
+    ("ship", 1, ("Bash",)),
+)
+"""Phases of a session in their order, how many minutes each lasts, what it calls."""
+
+
+def course(now: datetime) -> Transcript:
+    """Invent one session event by event: phases, calls, two heals, and what it cost."""
+    chance = Random(7)
+    t_us = round((now - timedelta(minutes=40)).timestamp() * 1e6)
+    events: list[Event] = [UserTurn(t_us=t_us)]
+    for stay, (phase, minutes, tools) in enumerate(STAYS):
+        events.append(PhaseTransition(t_us=t_us, phase=phase))
+        end_us = t_us + minutes * 60_000_000
+        began_us = t_us
+        while t_us < end_us:
+            t_us += chance.randrange(2_000_000, 9_000_000)
+            events.append(_answer(t_us, phase, chance))
+            tool = chance.choice(tools)
+            typical_ms, fail_rate, _ = TOOLS[tool]
+            took_ms = min(typical_ms * chance.lognormvariate(0, 0.7), 60_000)
+            t_us += round(took_ms * 1000)
+            failed = chance.random() < fail_rate
+            line = chance.choice(FAILURES.get(tool, ("File has not been read yet",)))
+            events.append(
+                ToolCall(
+                    t_us=t_us,
+                    name=tool,
+                    success=not failed,
+                    duration_ms=round(took_ms, 1),
+                    error=line if failed else None,
+                )
+            )
+        if phase == "verify":
+            healed_us = began_us + 70_000_000
+            events.append(HealTrigger(t_us=healed_us, phase=phase))
+            outcome = HealOutcome(t_us=healed_us + 80_000_000, phase=phase, success=stay > 3)
+            events.append(outcome)
+        took_ms = (t_us - began_us) / 1000
+        events.append(PhaseDuration(t_us=t_us, phase=phase, duration_ms=took_ms, success=True))
+    events.sort(key=lambda event: event.t_us)
+    facts = Facts("claude-code", "5e0f7a31-cart-faster", "2.1", "/home/ada/shop", "faster-cart")
+    facts.models = ["claude-sonnet-4-5"]
+    return Transcript(facts, events)
+
+
+def _answer(t_us: int, phase: str, chance: Random) -> LLMInteraction:
+    prompt, completion = chance.randrange(8_000, 30_000), chance.randrange(50, 500)
+    usage = Usage(prompt, completion, cache_read_tokens=prompt * 9 // 10)
+    cost = prompt * 0.2e-6 + completion * 6e-6
+    return LLMInteraction(t_us=t_us, phase=phase, usage=usage, cost=cost, model="claude-sonnet-4-5")

@@ -10,10 +10,15 @@ from functools import partial
 from http.client import HTTPConnection
 
 from m31a_metrics.answers import Answers, SessionRow
+from m31a_metrics.catalog.records import record_of
+from m31a_metrics.catalog.telling import Told
+from m31a_metrics.events import LLMInteraction
 from m31a_metrics.history import MEMORY, History
 from m31a_metrics.record import SessionRecord
+from m31a_metrics.tally import Tally
+from m31a_metrics.transcript import Transcript
 from m31a_metrics.views.web.app import dashboard
-from m31a_metrics.views.web.asking import Machine, Told
+from m31a_metrics.views.web.asking import Machine
 from m31a_metrics.views.web.safety import Doors
 from m31a_metrics.views.web.serving import Running, listen
 
@@ -21,10 +26,13 @@ AGENTS = ("m31a", "claude-code", "codex", "gemini-cli")
 
 
 class Invented:
-    """A machine whose index holds these records, and whose files nobody has."""
+    """A machine whose index holds these records, whose files nobody has, and these courses."""
 
-    def __init__(self, records: Iterable[SessionRecord]) -> None:
+    def __init__(
+        self, records: Iterable[SessionRecord], courses: Iterable[Transcript] = ()
+    ) -> None:
         self._records = records
+        self._courses = {one.facts.native_id: one for one in courses}
         self._history: History | None = None
 
     def ask(self) -> AbstractContextManager[Answers]:
@@ -33,10 +41,23 @@ class Invented:
             with self._history.batch():
                 for record in self._records:
                     self._history.put(record)
+                for name, course in self._courses.items():
+                    self._history.put(record_of(f"/home/ada/{name}.jsonl", course, None, free))
         return nullcontext(self._history)
 
-    def read(self, _: SessionRow) -> Told | None:
-        return None
+    def read(self, row: SessionRow, /) -> Told | None:
+        course = self._courses.get(row.session_id)
+        if course is None:
+            return None
+        tally = Tally(free)
+        for place, event in enumerate(course.events):
+            tally.add(event, place)
+        return Told(course.events, tally.metrics(row.session_id), free)
+
+
+def free(_: LLMInteraction) -> float:
+    """A price where all costs are given."""
+    return 0.0
 
 
 @contextmanager

@@ -82,14 +82,14 @@ def test_a_session_is_had_as_metrics_json(base: str, session_id: str) -> None:
 def test_the_list_is_sorted_and_cut_by_the_index(base: str) -> None:
     """Pages of the list put together are the whole list in its order."""
     whole = json.decode(
-        fetch(base, "/api/sessions?since=all&sort=-cost_usd&rows=500&panel=sessions")[1]
+        fetch(base, "/api/sessions?since=all&sort=cost_usd&rows=500&panel=sessions")[1]
     )
     parts = [
         row
         for page in range(1, 6)
         for row in json.decode(
             fetch(
-                base, f"/api/sessions?since=all&sort=-cost_usd&rows=50&page={page}&panel=sessions"
+                base, f"/api/sessions?since=all&sort=cost_usd&rows=50&page={page}&panel=sessions"
             )[1]
         )
     ]

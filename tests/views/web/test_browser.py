@@ -3,12 +3,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from msgspec import json
 
+from m31a_metrics import Collector
+from m31a_metrics.answers import Slice
+from m31a_metrics.config import Config
 from m31a_metrics.record import FailureDay, SessionRecord, ToolDay
+from m31a_metrics.views.web.machine import ThisMachine
+from m31a_metrics.views.web.pages import Asked, of_slice
+from m31a_metrics.views.web.report import report
+from m31a_metrics.views.web.state import State
 from tests.views.web.invented import light, records
 from tests.views.web.served import Invented, fetch, served
 
@@ -120,7 +128,7 @@ def test_the_list_is_sorted_and_paged(visit: Visit) -> None:
     """A head sorts by its column, then the other way round; the next page goes on from there."""
     page = visit.open("/sessions?since=all")
     page.get_by_role("link", name="Cost", exact=True).click()
-    page.wait_for_url("**sort=-cost_usd**")
+    page.wait_for_url("**sort=cost_usd**")
     first = money(visit.column("sessions", 11))
     assert first == sorted(first, reverse=True)
     expect(page.locator("th[aria-sort=descending]")).to_have_text("Cost")
@@ -244,3 +252,60 @@ def test_hostile_names_are_text(chromium: Browser) -> None:
             assert visiting.page.title() != "owned"
         visiting.open(f"/tools?since=all&tool={'n' * 400}")
         visiting.close()
+
+
+def test_a_page_follows_a_collector(chromium: Browser, tmp_path: Path) -> None:
+    """While a Collector records, an open page shows it, without being touched."""
+    directory = str(tmp_path / "sessions")
+    config = Config(directory, str(tmp_path / "metrics.db"))
+    with Collector("followed", directory) as collector:
+        collector.record_tool_call("Bash", True, 40)
+        with served(ThisMachine(config, {}, only_dir=True)) as address:
+            visiting = Visit(chromium, address)
+            page = visiting.open("/")
+            expect(page.locator("#live")).to_be_visible()
+            expect(page.locator("#running tbody td").first).to_have_text("followed")
+            page.locator("#tools_by_time summary").click()
+            collector.record_tool_call("Grep", False, 9)
+            expect(page.locator("#tools_by_time tbody")).to_contain_text("Grep", timeout=20_000)
+            expect(page.locator("#tools_by_failure tbody")).to_contain_text("Grep")
+            visiting.drawn()
+            assert visiting.data("tools_by_time")[0]["x"] == [40, 9]
+            assert page.locator("#tools_by_time details").get_attribute("open") is not None
+            page.goto(f"{address}/sessions/followed")
+            visiting.drawn()
+            assert {span["name"] for span in visiting.data("timeline")} == {"ok", "failed"}
+            visiting.close()
+
+
+def test_a_report_needs_nothing_else(chromium: Browser, tmp_path: Path) -> None:
+    """A report opened from disk draws its plots, offers its tables, and asks nobody."""
+    machine = Invented(records(1_000, NOW))
+    with machine.ask() as answers:
+        asked = Asked(answers, State(since="all", rows=200), NOW, machine)
+        written = report(of_slice(asked), "All of it", NOW)
+        rows = answers.tools(Slice())
+    (tmp_path / "report.html").write_text(written, encoding="utf-8")
+    assert len(written.encode()) < 6_000_000
+    visiting = Visit(chromium, "")
+    page = visiting.open(f"file://{tmp_path}/report.html")
+    longest = max(row.duration_us for row in rows) / 1000
+    assert visiting.data("overview-tools_by_time")[0]["x"][0] == longest
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Sessions as CSV", exact=True).click()
+    lines = waiting.value.path().read_text().splitlines()
+    assert len(lines) == 201
+    visiting.close()
+
+
+def test_a_report_of_hostile_names_is_text(chromium: Browser, tmp_path: Path) -> None:
+    """In a file, too, nothing of a name runs."""
+    machine = Invented(hostile_records())
+    with machine.ask() as answers:
+        written = report(of_slice(Asked(answers, State(since="all"), NOW, machine)), HOSTILE, NOW)
+    (tmp_path / "report.html").write_text(written, encoding="utf-8")
+    visiting = Visit(chromium, "")
+    visiting.open(f"file://{tmp_path}/report.html")
+    assert visiting.page.title() != "owned"
+    assert visiting.page.evaluate("document.querySelectorAll('main img').length") == 0
+    visiting.close()

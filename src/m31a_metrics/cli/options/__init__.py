@@ -29,6 +29,7 @@ from m31a_metrics.cli.options.question import (
     only_dir,
     read_session,
     reading_progress,
+    warn,
 )
 from m31a_metrics.cli.options.rows import (
     arranged,
@@ -74,4 +75,5 @@ __all__ = [
     "slice_options",
     "sort_of",
     "wants_text",
+    "warn",
 ]

@@ -57,11 +57,11 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Asked]:
         with catalog.ask_one(
             config, name, environ, only_dir=bounded, progress=reading_progress()
         ) as asked_one:
-            _warn(asked_one.problems)
+            warn(asked_one.problems)
             yield _asked(asked_one.answers, asked_one.which, asked_one.session_id)
         return
     with catalog.ask(config, environ, only_dir=bounded, progress=reading_progress()) as asking:
-        _warn(asking.problems)
+        warn(asking.problems)
         asked = _asked(asking.answers, which(ctx))
         if not asked.scope.totals.session_count:
             ctx.meta[NONE] = _why_none(ctx, asking.problems)
@@ -81,7 +81,7 @@ def read_session(ctx: click.Context, name: str) -> One:
     one = catalog.read_one(
         settings(ctx), name, dict(os.environ), only_dir=only_dir(ctx), progress=reading_progress()
     )
-    _warn(one.problems)
+    warn(one.problems)
     return one
 
 
@@ -110,7 +110,8 @@ def _why_none(ctx: click.Context, problems: list[str]) -> str | None:
     return None
 
 
-def _warn(problems: list[str]) -> None:
+def warn(problems: list[str]) -> None:
+    """Say the first few of what could not be read."""
     for problem in problems[:_PROBLEMS_SHOWN]:
         say(problem)
     more = len(problems) - _PROBLEMS_SHOWN

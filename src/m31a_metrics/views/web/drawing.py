@@ -13,7 +13,7 @@ import jinja2
 from markupsafe import Markup
 from msgspec import Struct, json
 
-from m31a_metrics.panel import Panel
+from m31a_metrics.panel import Panel, Plot
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.views.names import clean, cut
 from m31a_metrics.views.numbers import head_of, is_number, text_of
@@ -106,9 +106,7 @@ def draw(panel: Panel, links: Links) -> DrawnPanel:
         ],
         table.empty or "Nothing here.",
         list(table.notes),
-        [(plot.title, script_json(plots.figure(table, plot))) for plot in panel.plots]
-        if table.rows
-        else [],
+        [(plot.title, figure_json(table, plot)) for plot in panel.plots] if table.rows else [],
         panel.is_wide,
         panel.is_open or not panel.plots,
     )
@@ -143,20 +141,14 @@ def cards(table: Table) -> list[Card]:
 def _head(column: Column, links: Links) -> DrawnColumn:
     drawn = DrawnColumn(head_of(column), is_number(column.unit))
     if links.state is not None and column.name in links.sorts:
-        now = links.sorted_by
-        falling = now == f"-{column.name}"
-        # Figures begin with the largest, names with A.
-        first = f"-{column.name}" if _begins_large(column) else column.name
-        second = column.name if _begins_large(column) else f"-{column.name}"
-        sort = second if now == first else first
+        # As on the command line: figures from the greatest, text from A; a minus turns it around.
+        backwards = f"-{column.name}"
+        sort = backwards if links.sorted_by == column.name else column.name
         drawn.href = f"{links.path}{links.state.query(sort=sort, page=1)}"
-        if falling or now == column.name:
-            drawn.sorted_as = "descending" if falling else "ascending"
+        if links.sorted_by in (column.name, backwards):
+            is_falling = (column.unit is not Unit.TEXT) != (links.sorted_by == backwards)
+            drawn.sorted_as = "descending" if is_falling else "ascending"
     return drawn
-
-
-def _begins_large(column: Column) -> bool:
-    return is_number(column.unit) or column.unit in (Unit.BAR, Unit.TIME)
 
 
 def cell_of(cell: Cell, column: Column, unit: Unit, links: Links) -> DrawnCell:
@@ -206,6 +198,11 @@ def spark(cell: list[float] | list[str]) -> str:
         f"{at * step:.1f},{SPARK_HEIGHT - 2 - max(point, 0) / top * room:.1f}"
         for at, point in enumerate(points)
     )
+
+
+def figure_json(table: Table, plot: Plot) -> Markup:
+    """Give what plotly.js draws, as it stands in the page."""
+    return script_json(plots.figure(table, plot))
 
 
 def script_json(value: Any) -> Markup:

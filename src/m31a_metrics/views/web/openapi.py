@@ -26,7 +26,7 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "q": ({"type": "string", "maxLength": TEXT_MAX}, "a part of id, project, branch or model"),
     "tool": ({"type": "string", "maxLength": TEXT_MAX}, "one tool"),
     "by": ({"type": "string", "enum": list(GRAINS)}, "the grain of what is shown over time"),
-    "sort": ({"type": "string"}, "a column of the main table; - before it: largest first"),
+    "sort": ({"type": "string"}, "a column of the main table, as m31 --sort takes it"),
     "page": ({"type": "integer", "minimum": 1, "maximum": PAGE_MAX}, "which part of the rows"),
     "rows": ({"type": "integer", "minimum": 1, "maximum": ROWS_MAX}, "rows of a part"),
     "a": ({"type": "string"}, "the slice or session that is compared"),

@@ -42,7 +42,7 @@ class WrongState(ValueError):
 class State(Struct, frozen=True):
     """What is shown: names as in the address. Empty: all, or the page's own choice.
 
-    `sort` is a column, with a minus before it for the largest first. `q` is searched for.
+    `sort` is a column as `--sort` of the command line takes it. `q` is searched for.
     `a` and `b` are what a comparison compares.
     """
 
@@ -116,7 +116,9 @@ def read(pairs: Iterable[tuple[str, str]]) -> State:
     if values.get("by") not in (None, *GRAINS):
         raise WrongState(f"by must be one of {', '.join(GRAINS)}.")
     if "sort" in values and not _SORT.fullmatch(values["sort"]):
-        raise WrongState("sort must be the name of a column, with - for the largest first.")
+        raise WrongState(
+            "sort must be the name of a column; a minus before it turns the order around."
+        )
     return State(**values)
 
 

@@ -180,6 +180,7 @@
     addEventListener("pagehide", () => stream.close());
   }
 
-  drawAll(document);
+  // In a report plotly.js is unpacked first.
+  Promise.resolve(window.unpacked).then(() => drawAll(document));
   if (root.dataset.live) follow();
 })();

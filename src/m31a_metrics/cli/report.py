@@ -1,0 +1,69 @@
+"""`m31 report`: the dashboard's pages in one file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from m31a_metrics.cli.options import (
+    asking,
+    examples,
+    now,
+    only_dir,
+    say,
+    session_argument,
+    sessions_dir_option,
+    settings,
+    slice_options,
+)
+from m31a_metrics.errors import StorageError
+
+ROWS = 200
+"""A report lists so many sessions: more than these nobody reads in a file."""
+
+
+@click.command(
+    epilog=examples(
+        ("m31 report --since 7d -o week.html", "the last 7 days"),
+        ("m31 report last -o session.html", "the latest session"),
+        ("m31 report --project shop -o shop.html", "all that happened in a project"),
+    )
+)
+@session_argument
+@slice_options
+@click.option(
+    "-o",
+    "--output",
+    default="report.html",
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write.",
+)
+@sessions_dir_option
+@click.pass_context
+def command(ctx: click.Context, name: str | None, output: Path) -> None:
+    """Write the dashboard's pages into one HTML file, to keep or to send.
+
+    It needs no server and no network: plots, tables and all they need are in it. With an
+    ID it is about that session; without, about the slice that the options choose.
+    """
+    try:
+        from m31a_metrics.views.web.machine import ThisMachine
+        from m31a_metrics.views.web.pages import Asked, of_slice, one_session
+        from m31a_metrics.views.web.report import report
+        from m31a_metrics.views.web.state import State
+    except ImportError as error:
+        raise StorageError("a report needs more parts: pip install 'm31a-metrics[web]'") from error
+    machine = ThisMachine(settings(ctx), dict(os.environ), only_dir=only_dir(ctx))
+    with asking(ctx, name) as about:
+        session_id = about.scope.session_id
+        asked = Asked(about.answers, State(rows=ROWS), about.now, machine, session_id, about.which)
+        pages = [one_session(asked)] if session_id else of_slice(asked)
+        title = f"Session {session_id}" if session_id else str(about.scope)
+    written = report(pages, title, now())
+    temporary = output.with_name(f".{output.name}.{os.getpid()}")
+    temporary.write_text(written, encoding="utf-8")
+    temporary.replace(output)
+    say(f"wrote {output} ({len(written.encode()) / 1e6:.1f} MB)")

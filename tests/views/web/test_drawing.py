@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import json
+
+from m31a_metrics.panel import Panel
+from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.views.web.drawing import Links, cards, draw, script_json, spark, templates
+from m31a_metrics.views.web.state import State
+
+TOOL = Column("tool", "Tool")
+COST = Column("cost_usd", "Cost", Unit.USD)
+
+
+class Tags(HTMLParser):
+    """The tags and attributes that a browser would see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+@given(st.recursive(st.text() | st.integers() | st.none(), st.lists, max_leaves=9))
+def test_json_in_a_page_ends_no_element(value: object) -> None:
+    """No text in it holds a character that HTML knows, and it reads back as it was."""
+    try:
+        text = str(script_json(value))
+    except UnicodeEncodeError:
+        return  # lone surrogates never come this far: names are cleaned first
+    assert not set(text) & set("<>&")
+    assert json.decode(text) == value
+
+
+PAGE = templates().from_string(
+    '{% import "panel.html" as panels %}{{ panels.draw(panel) }}',
+)
+
+
+def drawn_tags(name: str) -> Tags:
+    table = Table(name, [TOOL, COST], [(name, 1.0)], notes=[name])
+    seen = Tags()
+    links = Links(State(q=name), "/tools", "/api/tools")
+    seen.feed(PAGE.render(panel=draw(Panel("one", table), links)))
+    return seen
+
+
+@given(st.text(max_size=60))
+def test_a_name_adds_no_tag_and_no_attribute(name: str) -> None:
+    """Whatever a tool is called, a browser sees the tags of any other table."""
+    seen, plain = drawn_tags(name), drawn_tags("x")
+    assert seen.tags <= plain.tags
+    assert seen.attributes <= plain.attributes
+
+
+@pytest.mark.parametrize(
+    ("now", "sort", "said"),
+    [
+        ("", "cost_usd", ""),
+        ("cost_usd", "-cost_usd", "descending"),
+        ("-cost_usd", "cost_usd", "ascending"),
+        ("tool", "cost_usd", ""),
+    ],
+)
+def test_a_head_sorts_and_turns_around(now: str, sort: str, said: str) -> None:
+    """Figures begin with the greatest, as on the command line, and then the other way round."""
+    links = Links(State(), "/tools", "", frozenset({"cost_usd"}), now)
+    tool, cost = draw(Panel("tools", Table("", [TOOL, COST])), links).columns
+    assert cost.href == f"/tools?sort={sort}"
+    assert cost.sorted_as == said
+    assert not tool.href
+
+
+def test_a_file_has_no_links() -> None:
+    """Without a server nothing leads anywhere."""
+    drawn = draw(Panel("one", Table("", [TOOL], [("Bash",)])), Links())
+    assert drawn.rows[0][0].href == ""
+    assert not drawn.csv
+
+
+def test_cards_carry_change_and_course() -> None:
+    """A figure's change and trend stand in the columns beside it."""
+    columns = [
+        COST,
+        Column("cost_usd_change", "", Unit.CHANGE),
+        Column("cost_usd_trend", "", Unit.SPARK),
+        Column("heals", "Heals", Unit.COUNT),
+    ]
+    row: tuple[Cell, ...] = (2.0, -0.25, [1.0, 3.0], None)
+    cost, heals = cards(Table("", columns, [row]))
+    assert (cost.text, cost.change, cost.direction) == ("$2.00", "-25%", "down")
+    assert cost.points
+    assert (heals.text, heals.change) == ("\N{EN DASH}", "")
+
+
+@given(st.lists(st.floats(0, 1e12), min_size=2, max_size=80))
+def test_a_sparkline_stays_in_its_box(points: list[float]) -> None:
+    """Every point lies inside the drawing."""
+    for pair in spark(points).split():
+        x, y = map(float, pair.split(","))
+        assert 0 <= x <= 96
+        assert 0 <= y <= 24
