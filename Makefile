@@ -5,7 +5,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint format bench soak pictures dist clean
+.PHONY: help demo test lint format bench soak pictures screenshots dist clean
 
 # The first of these that runs, is 3.11 or newer and can make a virtual environment.
 # `make test PYTHON=/path/to/python` chooses another.
@@ -26,7 +26,7 @@ unexport PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.installed-cli ## run the example workflow and show the review of what it recorded
 	@$(BIN)/m31 demo
@@ -51,6 +51,9 @@ soak: $(VENV)/.installed-dev ## the full repetition counts of crashes and mutati
 
 pictures: $(VENV)/.installed-cli ## draw the README's picture anew
 	@$(BIN)/python tools/pictures.py
+
+screenshots: $(VENV)/.installed-dev ## take the pictures of the dashboard anew (needs Chromium)
+	@$(BIN)/python tools/screenshots.py
 
 dist: $(VENV)/.installed-dev ## build the wheel and the sdist into dist/
 	rm -rf dist
