@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import index, phases, recording, startup, transcripts
+from bench import dashboard, index, phases, recording, startup, transcripts
 from bench.measure import Row
 
 _REPORT = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -29,6 +29,7 @@ _PARTS: dict[str, Callable[[Path], Iterable[Row]]] = {
     "Inferring phases": phases.cost,
     "Whole processes": startup.processes,
     "The index of all sessions": index.rows,
+    "The dashboard": dashboard.rows,
     "A gigabyte of Claude Code transcripts": transcripts.rows,
 }
 
