@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import dashboard, index, phases, recording, startup, transcripts
+from bench import dashboard, index, phases, recording, screen, startup, transcripts
 from bench.measure import Row
 
 _REPORT = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -30,6 +30,7 @@ _PARTS: dict[str, Callable[[Path], Iterable[Row]]] = {
     "Whole processes": startup.processes,
     "The index of all sessions": index.rows,
     "The dashboard": dashboard.rows,
+    "The live screen": screen.rows,
     "A gigabyte of Claude Code transcripts": transcripts.rows,
 }
 
@@ -43,7 +44,7 @@ def machine() -> str:
         model = lines[0].partition(":")[2].strip() if lines else model
     others = ", ".join(
         f"{name} {version(name)}"
-        for name in ("msgspec", "prometheus-client", "opentelemetry-sdk", "click")
+        for name in ("msgspec", "prometheus-client", "opentelemetry-sdk", "click", "textual")
     )
     return (
         f"{platform.python_implementation()} {platform.python_version()}, "

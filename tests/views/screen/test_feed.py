@@ -118,8 +118,7 @@ def test_rows_stay_under_the_cursor_while_events_come() -> None:
         async def happens(name: str, seconds: int) -> None:
             at_us = sample.START_US + 10**10 + seconds * 1_000_000
             session.tally.add(events.ToolCall(at_us, name, True, 5))
-            view._feed._rest_until_s = 0
-            view._feed.ask()
+            view.refresh_now()
             await driver.settle()
 
         await happens("First", 1)

@@ -137,7 +137,7 @@ def test_p_pauses(key: str) -> None:
         view = driver.app.screen.query_one(MetricsView)
         await driver.press(key)
         session.tally.add(events.ToolCall(sample.START_US, "Fresh", True, 1))
-        view._feed.ask()
+        view.refresh_now()
         await driver.settle()
         assert "‖ paused" in driver.lines[0]
         assert "Fresh" not in driver.text

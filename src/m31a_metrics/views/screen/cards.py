@@ -54,7 +54,8 @@ class Card(Static):
                 (cut(figure, width), tone_styles(self.app)[figure_tone] + Style(bold=True)),
                 "\n",
                 (cut(word, width), "dim"),
-            )
+            ),
+            layout=False,
         )
 
     def on_resize(self) -> None:

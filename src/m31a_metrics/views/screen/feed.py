@@ -52,12 +52,14 @@ class Feed(Generic[Answered]):
     def toggle(self) -> None:
         """Pause, or go on and ask at once."""
         self.paused = not self.paused
-        self._rest_until_s = 0.0
-        self.ask()
+        self.ask(at_once=True)
 
-    def ask(self) -> None:
-        """Ask, unless the last question is still open, or was so long that a rest is due."""
-        if self.paused or self._is_asking or monotonic() < self._rest_until_s:
+    def ask(self, *, at_once: bool = False) -> None:
+        """Ask, unless the last question is still open, or was so long that a rest is due.
+
+        `at_once` spares the rest.
+        """
+        if self.paused or self._is_asking or (monotonic() < self._rest_until_s and not at_once):
             return
         self._is_asking = True
         self._widget.run_worker(self._answer, thread=True, group="m31-feed", exit_on_error=False)

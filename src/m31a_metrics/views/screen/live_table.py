@@ -98,6 +98,7 @@ class LiveTable(ScrollView, can_focus=True):
         self._grid = Grid([], [])
         self._widths: dict[str, int] = {}
         self._hover = -1
+        self._described = ("", "")
         self.cursor = 0
         self.search = ""
         self.failed_only = False
@@ -174,14 +175,17 @@ class LiveTable(ScrollView, can_focus=True):
         return self.cursor
 
     def _describe(self) -> None:
-        self.border_title = self._given.title
+        title = self._given.title.replace("[", r"\[")
         asked = [f"“{self.search}”"] if self.search else []
         asked += ["failed only"] if self.failed_only else []
         if asked:
             asked.append(f"{len(self._shown.rows)} of {len(self._given.rows)}")
         # Not as markup: what was typed, and names in notes, may hold brackets.
-        words = "  ".join(asked) or " ".join(self._given.notes)
-        self.border_subtitle = words.replace("[", r"\[")
+        words = ("  ".join(asked) or " ".join(self._given.notes)).replace("[", r"\[")
+        # Each change draws the border anew, so none for nothing.
+        if (title, words) != self._described:
+            self._described = title, words
+            self.border_title, self.border_subtitle = title, words
 
     def _fit(self) -> None:
         width = max(self.scrollable_content_region.width, 1)

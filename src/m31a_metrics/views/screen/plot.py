@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from time import monotonic
 
 from textual.color import Color
 from textual_plotext import PlotextPlot
@@ -12,6 +13,9 @@ from m31a_metrics.views.numbers import text_of
 
 _CELLS_A_TIME, _LINES_A_MARK = 22, 4
 """Room for each mark: where marks crowd, plotext moves them, every time elsewhere."""
+
+_EVERY_S = 5.0
+"""A plot takes as long to draw as all the rest, and a second more hardly shows in it."""
 
 
 class SpendPlot(PlotextPlot):
@@ -30,12 +34,14 @@ class SpendPlot(PlotextPlot):
     def __init__(self, *, classes: str = "") -> None:
         super().__init__(classes=classes)
         self._shown = Table("", [])
+        self._drawn_s = -_EVERY_S
 
     def show(self, table: Table) -> None:
-        """Draw what was spent so far (`review.live.spend`), if it changed."""
-        self.border_title = table.title
-        if table.rows != self._shown.rows or not self._shown.columns:
-            self._shown = table
+        """Draw what was spent so far (`review.live.spend`), if it changed and not too often."""
+        if table.rows == self._shown.rows and self._shown.columns:
+            return
+        self._shown = table
+        if monotonic() - self._drawn_s >= _EVERY_S:
             self._draw()
 
     def on_resize(self) -> None:
@@ -43,7 +49,9 @@ class SpendPlot(PlotextPlot):
         self._draw()
 
     def _draw(self) -> None:
+        self._drawn_s = monotonic()
         table = self._shown
+        self.border_title = table.title  # here, for each setting of it draws the border anew
         plot = self.plt
         plot.clear_data()
         plot.clear_figure()

@@ -52,4 +52,4 @@ class Status(Static):
         row.add_column(no_wrap=True, ratio=1)
         row.add_column(no_wrap=True, justify="right")
         row.add_row(left, Text(state, styles[state_tone]))
-        self.update(row)
+        self.update(row, layout=False)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -35,13 +38,24 @@ class Timeline(Widget):
         super().__init__()
         self._stays = _EMPTY
         self._phases = _EMPTY
+        self._cells: list[tuple[str, bool]] = []  # of the bar: phase (or none), is it current
         self._places: list[tuple[int, int, str]] = []  # in the legend: from, to, phase
 
     def show(self, stays: Table, phases: Table) -> None:
         """Draw `stays` (`review.live.timeline`), named by `phases` (`review.live.by_phase`)."""
-        if (stays.rows, phases.rows) != (self._stays.rows, self._phases.rows):
-            self._stays, self._phases = stays, phases
-            self.refresh()
+        legend_changed = phases.rows != self._phases.rows
+        self._stays, self._phases = stays, phases
+        cells = [self._cell(x) for x in range(self.size.width)]
+        if cells != self._cells:
+            self._cells = cells
+            self.refresh(Region(0, 0, self.size.width, 1))
+        if legend_changed:
+            self.refresh(Region(0, 1, self.size.width, 1))
+
+    def on_resize(self) -> None:
+        """Stretch the bar."""
+        self._cells = [self._cell(x) for x in range(self.size.width)]
+        self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """Draw the bar, or the legend below it."""
@@ -49,17 +63,22 @@ class Timeline(Widget):
         segments = self._legend(base) if y else self._bar(base)
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
+    def _cell(self, x: int) -> tuple[str, bool]:
+        row = self._at(x)
+        if row is None:
+            return "", False
+        return str(row[0]), bool(row[5]) and x == self.size.width - 1
+
     def _bar(self, base: Style) -> list[Segment]:
         segments: list[Segment] = []
-        for x in range(self.size.width):
-            row = self._at(x)
-            if row is None:
-                segments.append(Segment("╌", base + Style(dim=True)))
-            else:
-                current = bool(row[5]) and x == self.size.width - 1
-                color = Style(color=phase_color(str(row[0])))
-                segments.append(Segment("▶" if current else "━", base + color))
-        return list(Strip(segments).simplify())
+        for (phase, current), cells in groupby(self._cells):
+            width = len(list(cells))
+            if not phase:
+                segments.append(Segment("╌" * width, base + Style(dim=True)))
+                continue
+            color = Style(color=phase_color(phase))
+            segments.append(Segment(("▶" if current else "━") * width, base + color))
+        return segments
 
     def _at(self, x: int) -> tuple[Cell, ...] | None:
         """Give the stay that covers most of the cell: the one at its middle."""

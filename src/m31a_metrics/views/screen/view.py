@@ -163,6 +163,10 @@ class MetricsView(Widget, can_focus=True):
         self.set_class(event.size.width >= WIDE, "-wide")
         self.set_class(event.size.height >= TALL, "-tall")
 
+    def refresh_now(self) -> None:
+        """Ask at once, unless it is paused or the last question is still open."""
+        self._feed.ask(at_once=True)
+
     # Asking, and showing the answer
 
     def _ask(self) -> Look:
