@@ -189,6 +189,15 @@ def test_a_session_that_cannot_be_read_stays_in_the_list(
     assert "symbolic link" in problems["bad"]
 
 
+def test_a_file_of_something_else_is_no_session(
+    clean_home: Path, settings: Config, environ: Mapping[str, str]
+) -> None:
+    """What lies among an agent's transcripts and is none is left out, without a word."""
+    write(clean_home, ONE, *call("a", now()))
+    (clean_home / ".claude" / "projects" / "-src-app" / f"{TWO}.jsonl").write_text('{"x":1}\n')
+    assert [one.session_id for one in RunningSessions(settings, environ).look()] == [ONE]
+
+
 def test_new_sessions_appear_and_not_too_many(
     settings: Config, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

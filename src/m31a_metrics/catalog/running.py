@@ -9,7 +9,7 @@ from m31a_metrics.catalog.agents import Place
 from m31a_metrics.catalog.following import Followed, follow_place, latest
 from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.config import Config
-from m31a_metrics.errors import MetricsError
+from m31a_metrics.errors import MetricsError, NotThisFormat
 from m31a_metrics.review.live import Running
 
 ACTIVE_S = 600
@@ -49,6 +49,8 @@ class RunningSessions:
             problem = ""
             try:
                 followed.look()
+            except NotThisFormat:
+                continue  # a file of something else in the agent's folder is no session
             except MetricsError as error:
                 problem = str(error)
             metrics = followed.metrics()

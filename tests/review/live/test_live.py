@@ -125,6 +125,22 @@ def test_phases_show_the_current_one() -> None:
     assert (execute["heal_trigger_count"], execute["heal_success_count"]) == (1, 1)
 
 
+def test_a_phase_that_was_entered_again_adds_up() -> None:
+    """While it goes on, its time is that of all its stays; the last one ended does not hide it."""
+    table = live.by_phase(
+        *told(
+            events.PhaseTransition(at(0), "verify"),
+            events.PhaseDuration(at(60), "verify", 60_000, False),
+            events.PhaseTransition(at(60), "execute"),
+            events.PhaseDuration(at(90), "execute", 30_000, True),
+            events.PhaseTransition(at(90), "verify"),
+            events.UserTurn(at(100)),
+        )
+    )
+    assert column(table, "success") == ["now", True]
+    assert column(table, "duration_ms") == [70_000, 30_000]
+
+
 def test_tools_show_their_latest_calls() -> None:
     """The most time first; the sparkline is a cell; without a journal there are dashes."""
     metrics, detail = work()

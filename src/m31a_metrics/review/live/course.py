@@ -77,13 +77,15 @@ def timeline(metrics: SessionMetrics, detail: SessionDetail) -> Table:
 def by_phase(metrics: SessionMetrics, detail: SessionDetail) -> Table:
     """Show the phases of one session with their time, self-heals, tokens and cost.
 
-    The time of a phase that has not ended is that of its stays so far.
+    The time of a phase that has not ended, or was entered again, is that of its stays so far.
     """
     current = current_phase(detail.spans)
     so_far = _so_far_ms(metrics, detail.spans)
     llms = {llm.phase: llm for llm in metrics.llms}
     timed = {
-        phase.phase: phase.duration_ms if _ended(phase) else so_far.get(phase.phase)
+        phase.phase: phase.duration_ms
+        if _ended(phase) and phase.phase != current
+        else so_far.get(phase.phase)
         for phase in metrics.phases
     }
     whole_ms = sum(duration_ms or 0 for duration_ms in timed.values())

@@ -14,6 +14,7 @@ from m31a_metrics.views.numbers import text_of
 _CELLS_A_TIME, _LINES_A_MARK = 22, 4
 """Room for each mark: where marks crowd, plotext moves them, every time elsewhere."""
 
+_DAY_S = 86_400.0
 _EVERY_S = 5.0
 """A plot takes as long to draw as all the rest, and a second more hardly shows in it."""
 
@@ -76,13 +77,18 @@ class SpendPlot(PlotextPlot):
         first, last = at_s[0], max(at_s[-1], at_s[0] + 1)
         times = _steps(first, last, self.size.width // _CELLS_A_TIME)
         plot.xlim(first, last)
-        plot.xticks(times, [f"{datetime.fromtimestamp(at).astimezone():%H:%M:%S}" for at in times])
+        layout = "%m-%d %H:%M" if last - first > _DAY_S else "%H:%M:%S"
+        plot.xticks(times, [_clock(at, layout) for at in times])
         for side, top, unit in (("left", tokens, Unit.TOKENS), ("right", cost, Unit.USD)):
             top = top or 1.0
             plot.ylim(0, top, yside=side)  # type: ignore[arg-type] # plotext's own hint is wrong
             marks = _steps(0.0, top, self.size.height // _LINES_A_MARK)
             # With a space behind it: on the right plotext leaves room for one cell too few.
             plot.yticks(marks, [f"{text_of(mark, unit)} " for mark in marks], yside=side)  # type: ignore[arg-type] # the same
+
+
+def _clock(at_s: float, layout: str) -> str:
+    return datetime.fromtimestamp(at_s).astimezone().strftime(layout)
 
 
 def _steps(first: float, last: float, count: int) -> list[float]:

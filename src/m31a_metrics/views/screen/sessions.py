@@ -99,7 +99,8 @@ class SessionsScreen(Screen[None]):
         self._draw_status()
 
     def _draw_status(self) -> None:
-        state, tone = f"{self._count} sessions", Tone.GOOD if self._count else Tone.UNKNOWN
+        sessions = "1 session" if self._count == 1 else f"{self._count} sessions"
+        state, tone = sessions, Tone.GOOD if self._count else Tone.UNKNOWN
         if self._trouble:
             state, tone = self._trouble, Tone.BAD
         elif self._feed.paused:
