@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import Callable, Iterator
+from datetime import datetime, time
 from itertools import islice
 from pathlib import Path
 from time import perf_counter, time_ns
@@ -23,7 +24,11 @@ from m31a_metrics.catalog import ask
 from m31a_metrics.events import ToolCall
 from m31a_metrics.history import History
 from m31a_metrics.record import ToolDay
+from m31a_metrics.review.compare import compare
+from m31a_metrics.review.periods import previous
+from m31a_metrics.review.sides import side_of
 from m31a_metrics.session import Session
+from m31a_metrics.table import Table
 
 SIZES = (1_000, 10_000, 100_000)
 _BATCH = 500
@@ -33,6 +38,12 @@ _M31 = [PYTHON, "-c", "import sys; from m31a_metrics.cli import main; sys.exit(m
 
 _ALL = Slice()
 _MONTH = Slice(first_day=f"{TODAY:%Y-%m}-01", last_day=str(TODAY))
+_BEFORE = previous(_MONTH, datetime.combine(TODAY, time.min)) or _ALL
+
+
+def _compared(index: History) -> Table:
+    return compare(side_of(index, _MONTH, "A"), side_of(index, _BEFORE, "B"))
+
 
 _QUESTIONS: list[tuple[str, float | None, Callable[[History], object]]] = [
     ("the latest 50 sessions", 20, lambda index: index.sessions(_ALL, limit=50)),
@@ -47,6 +58,7 @@ _QUESTIONS: list[tuple[str, float | None, Callable[[History], object]]] = [
     ("the 50 most expensive heals", None, lambda index: index.heals(_ALL, 50)),
     ("the 20 most frequent failures", None, lambda index: index.failures(_ALL, 20)),
     ("tools of one model, 20 days", None, lambda index: index.tools(_of_model())),
+    ("20 days against the 20 before", None, _compared),
 ]
 
 
