@@ -128,7 +128,10 @@ def test_a_slice_leaves_out_what_is_not_in_it(command: str, m31: M31) -> None:
         assert m31(command, *whole) == m31(command)
     assert m31(command, "--agent", "m31a") == m31(command)
     assert "No session fits --agent." in m31(command, "--agent", "codex").out
-    assert "No session fits --project." in m31(command, "--project", "x").out
+    assert (
+        "No session ran in a project 'x'. Leave it out for all."
+        in m31(command, "--project", "x").out
+    )
 
 
 @pytest.mark.usefixtures("sessions_dir")

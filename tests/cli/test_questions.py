@@ -162,6 +162,27 @@ def test_rows_can_be_sorted_and_cut(m31: M31) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["tools", "--tool", "bash"], "No call of a tool 'bash' in 4 sessions. Did you mean Bash?"),
+        (["errors", "--tool", "zzz"], "No call of a tool 'zzz' in 4 sessions. Leave it out"),
+        (["cost", "--model", "large"], "No session used a model 'large'. Did you mean large-1?"),
+        (
+            ["tools", "--model", "zzz", "--agent", "m31a"],
+            "No session fits --model --agent. Leave them out for all.",
+        ),
+    ],
+)
+def test_a_name_that_fits_nothing_names_the_nearest(
+    arguments: list[str], words: str, m31: M31
+) -> None:
+    """An empty table says which name is unknown, and which may be meant."""
+    said = m31(*arguments)
+    assert said.code == 0
+    assert words in said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
         (["cost", "--by", "tool"], "cost cannot be cut into tools; cut into phase, model, day"),
         (["tools", "--by", "model"], "tools cannot be cut into models; cut into tool, day"),
         (["tools", "--by", "wek"], "there is no part 'wek'. Did you mean week?"),

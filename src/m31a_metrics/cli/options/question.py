@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct
+from msgspec.structs import replace
 
 from m31a_metrics.answers import Answers, Slice, TotalsRow
 from m31a_metrics.cli.options.output import NONE, SESSIONS_DIR, say, settings
 from m31a_metrics.cli.options.slices import asked_for, now, which
 from m31a_metrics.errors import SessionNotFound
+from m31a_metrics.review.names import last_part
 from m31a_metrics.review.words import Scope
 
 if TYPE_CHECKING:
@@ -63,8 +65,7 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Asked]:
     with catalog.ask(config, environ, only_dir=bounded, progress=reading_progress()) as asking:
         warn(asking.problems)
         asked = _asked(asking.answers, which(ctx))
-        if not asked.scope.totals.session_count:
-            ctx.meta[NONE] = _why_none(ctx, asking.problems)
+        ctx.meta[NONE] = _why_none(ctx, asked, asking.problems)
         yield asked
 
 
@@ -101,13 +102,32 @@ def _only_one(ctx: click.Context) -> None:
         raise click.UsageError(f"{narrowed[0]} is for many sessions, not for one.")
 
 
-def _why_none(ctx: click.Context, problems: list[str]) -> str | None:
-    narrowed = asked_for(ctx)
+def _why_none(ctx: click.Context, asked: Asked, problems: list[str]) -> str | None:
+    """Say why a slice holds nothing: what was asked for, and the name that may be meant."""
+    narrowed, about, answers = asked_for(ctx), asked.which, asked.answers
+    if asked.scope.totals.session_count:
+        if not about.tool or asked.scope.totals.call_count:
+            return None
+        tools = [row.key for row in answers.tools(replace(about, tool=""))]
+        return f"No call of a tool {about.tool!r} in {asked.scope}.{_near(about.tool, tools)}"
+    if len(narrowed) == 1 and about.model:
+        models = [row.key for row in answers.llms(Slice(), ("model",))]
+        return f"No session used a model {about.model!r}.{_near(about.model, models)}"
+    if len(narrowed) == 1 and about.project:
+        projects = [last_part(row.key) for row in answers.totals(Slice(), "project")]
+        return f"No session ran in a project {about.project!r}.{_near(about.project, projects)}"
     if narrowed:
-        return f"No session fits {' '.join(narrowed)}. Leave it out for all."
-    if problems:
-        return "No session here can be read. See why: `m31 doctor`."
-    return None
+        it = "it" if len(narrowed) == 1 else "them"
+        return f"No session fits {' '.join(narrowed)}. Leave {it} out for all."
+    return "No session here can be read. See why: `m31 doctor`." if problems else None
+
+
+def _near(name: str, known: list[str]) -> str:
+    """Name what may be meant, and how to write a part of a name."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=1) or [one for one in known if name in one][:1]
+    return f" Did you mean {near[0]}?" if near else " Leave it out for all."
 
 
 def warn(problems: list[str]) -> None:
