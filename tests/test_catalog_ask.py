@@ -260,17 +260,17 @@ def test_an_unreadable_sessions_directory_is_an_error(home: Path, settings: Conf
 
 
 def test_processes_that_ask_at_once(home: Path, settings: Config) -> None:
-    """Six processes that build the index together all give the same, right answer."""
-    for number in range(30):
+    """Four processes that build the index together all give the same, right answer."""
+    for number in range(10):
         session_id = f"{number:08}-1111-4111-8111-000000000009"
         transcripts.write(home, session_id, answer("a"), answer(f"n{number}", NOW))
 
     def right() -> None:
         rows, _ = asked(settings, home)
-        assert sum(row.total_tokens for row in rows.values()) == 33 * TOTAL
+        assert sum(row.total_tokens for row in rows.values()) == 13 * TOTAL
 
-    pids = [children.start(right) for _ in range(6)]
-    assert [children.wait(pid) for pid in pids] == [0] * 6
+    pids = [children.start(right) for _ in range(4)]
+    assert [children.wait(pid, 120) for pid in pids] == [0] * 4
     right()
 
 

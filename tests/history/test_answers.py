@@ -121,9 +121,9 @@ def test_nothing_is_left_of_removed_sessions(records: list[SessionRecord]) -> No
             history.put(record)
         for record in records:
             history.remove(record.agent, record.native_id)
-        tables = history._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        tables = history.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         for (table,) in tables.fetchall():
-            (count,) = history._connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()  # noqa: S608 - our own tables
+            (count,) = history.connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()  # noqa: S608 - our own tables
             assert count == 0, table
 
 

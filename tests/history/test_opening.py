@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from m31a_metrics.answers import Slice
 from m31a_metrics.errors import IndexTooNew, StorageError
 from m31a_metrics.history import History, schema
+from m31a_metrics.questions import Query
 from m31a_metrics.record import SessionRecord
 from tests import children
 
@@ -121,3 +123,22 @@ def test_a_batch_that_fails_leaves_nothing(tmp_path: Path) -> None:
         assert names(history) == []
         history.put(session("b"))
         assert names(history) == ["b"]
+
+
+def test_an_answer_is_of_one_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another process writes between two queries of one answer is not in it."""
+    path = str(tmp_path / "metrics.db")
+    with History(path) as history, History(path) as other:
+        history.put(session("a"))
+        ask = history._ask
+
+        def interrupted(query: Query) -> Iterator[tuple[object, ...]]:
+            rows = list(ask(query))
+            other.put(session(f"b{len(names(other))}"))
+            return iter(rows)
+
+        monkeypatch.setattr(history, "_ask", interrupted)
+        (row,) = history.totals(Slice())
+        assert row.session_count == 1
+        monkeypatch.undo()
+        assert history.totals(Slice())[0].session_count == len(names(other)) > 1

@@ -54,7 +54,7 @@ def test_an_older_index_is_made_anew(tmp_path: Path) -> None:
     with History(str(path)) as history:
         assert history.notes == []
         assert rows(history) == before[:2]
-        (version,) = history._connection.execute("PRAGMA user_version").fetchone()
+        (version,) = history.connection.execute("PRAGMA user_version").fetchone()
         assert version == schema.VERSION
         take(history, [FILES["/c"]])
         settle(history, {"/c": FILES["/c"]})

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.history import MEMORY, Fresh, History, Witness
-from m31a_metrics.history.witnesses import COPY, HOOKS, TRANSCRIPT, hashed
+from m31a_metrics.history.plans import COPY, HOOKS, TRANSCRIPT
+from m31a_metrics.history.witnesses import hashed
 from m31a_metrics.record import SessionRecord, ToolDay
 
 DAY = "2026-01-01"

@@ -24,7 +24,8 @@ from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.history import Fresh, Group, History, Part, Witness
-from m31a_metrics.history.witnesses import COPY, HOOKS, TRANSCRIPT, hashed
+from m31a_metrics.history.plans import COPY, HOOKS, TRANSCRIPT
+from m31a_metrics.history.witnesses import hashed
 from m31a_metrics.rates import pricer, remember
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session

@@ -2,7 +2,7 @@
 
 The files are the truth; the index is made from them and can be made again. docs/index.md
 tells what is in it. `rows` is a session as rows, `rollups` the sums of many, `reading`
-the answers, `witnesses` which files make a session.
+the answers, `plans` which files make a session.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Self
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.history import opening, remaking, settling, witnesses, writing
 from m31a_metrics.history.opening import MEMORY
+from m31a_metrics.history.plans import Group, Part
 from m31a_metrics.history.reading import Reading
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.settling import Fresh
-from m31a_metrics.history.witnesses import Group, Part, Witness
+from m31a_metrics.history.witnesses import Witness
 from m31a_metrics.record import SessionRecord
 
 __all__ = ["MEMORY", "Fresh", "Group", "History", "Part", "Witness"]
@@ -45,7 +46,7 @@ class History(Reading):
 
     def close(self) -> None:
         """Let go of the file."""
-        self._connection.close()
+        self.connection.close()
 
     @contextmanager
     def batch(self) -> Iterator[Changes]:
@@ -55,9 +56,9 @@ class History(Reading):
             return
         self._changes = changes = Changes()
         try:
-            with opening.changing(self._connection):
+            with opening.changing(self.connection):
                 yield changes
-                changes.apply(self._connection)
+                changes.apply(self.connection)
         except sqlite3.Error as error:
             raise opening.unusable(self.path, error) from error
         finally:
@@ -66,25 +67,25 @@ class History(Reading):
     def put(self, record: SessionRecord) -> None:
         """Write a session in place of what is known of it."""
         with self.batch() as changes:
-            writing.put(self._connection, record, changes)
+            writing.put(self.connection, record, changes)
 
     def remove(self, agent: str, native_id: str) -> bool:
         """Take a session out; False if it is not there."""
         with self.batch() as changes:
-            return writing.remove(self._connection, agent, native_id, changes)
+            return writing.remove(self.connection, agent, native_id, changes)
 
     def sources(self) -> dict[str, tuple[str, bytes]]:
         """Each file that is known and was there: who reads it, and how it looked."""
         return {
             path: (kind, stamp)
-            for path, kind, stamp in self._connection.execute(
+            for path, kind, stamp in self.connection.execute(
                 "SELECT path, kind, stamp FROM sources WHERE is_gone = 0"
             )
         }
 
     def problems(self) -> list[str]:
         """What is wrong with files that are there."""
-        found = self._connection.execute(
+        found = self.connection.execute(
             "SELECT problem FROM sources WHERE problem <> '' AND is_gone = 0 ORDER BY path"
         )
         return [problem for (problem,) in found]
@@ -95,31 +96,31 @@ class History(Reading):
             touched: set[Group] = set()
             fresh: Fresh = {}
             for witness, record in read:
-                touched |= witnesses.note(self._connection, witness)
+                touched |= witnesses.note(self.connection, witness)
                 part = Part(witness.path, witness.kind, witness.stamp, frozenset())
                 fresh[part] = record
-            settling.settle(self._connection, touched, fresh, changes)
+            settling.settle(self.connection, touched, fresh, changes)
 
     def take_failure(self, path: str, kind: str, stamp: bytes, problem: str) -> None:
         """Keep why a file cannot be read; what was known of it stays."""
         with self.batch():
-            witnesses.note_failure(self._connection, path, kind, stamp, problem)
+            witnesses.note_failure(self.connection, path, kind, stamp, problem)
 
     def take_gone(self, paths: Iterable[str], dropped: Iterable[str] = ()) -> None:
         """Keep the sessions of files that are gone; forget files that are no sessions now."""
         with self.batch() as changes:
             touched: set[Group] = set()
             for path in paths:
-                touched |= witnesses.note_gone(self._connection, path)
+                touched |= witnesses.note_gone(self.connection, path)
             for path in dropped:
-                touched |= witnesses.drop(self._connection, path)
-            settling.settle(self._connection, touched, {}, changes)
+                touched |= witnesses.drop(self.connection, path)
+            settling.settle(self.connection, touched, {}, changes)
 
     def remake(self) -> None:
         """Forget all but the sessions that no file tells of any more; the rest is to be read."""
         try:
-            with opening.changing(self._connection):
-                remaking.remake(self._connection)
+            with opening.changing(self.connection):
+                remaking.remake(self.connection)
         except sqlite3.Error as error:
             raise opening.unusable(self.path, error) from error
 
@@ -133,19 +134,19 @@ class History(Reading):
         with self.batch() as changes:
             touched: set[Group] = set()
             for row in rows:
-                touched |= witnesses.forget_gone(self._connection, (row.agent, row.native_id))
-            settling.settle(self._connection, touched, {}, changes)
+                touched |= witnesses.forget_gone(self.connection, (row.agent, row.native_id))
+            settling.settle(self.connection, touched, {}, changes)
 
     def unsettled(self) -> list[tuple[Group, tuple[Part, ...]]]:
         """Sessions that are to be made of these parts, and are not yet."""
-        return settling.unsettled(self._connection)
+        return settling.unsettled(self.connection)
 
     def settle(self, groups: Iterable[Group], fresh: Fresh) -> None:
         """Make sessions of what was read for them, unless they are to be made otherwise now."""
         with self.batch() as changes:
-            settling.settle(self._connection, groups, fresh, changes)
+            settling.settle(self.connection, groups, fresh, changes)
 
     def give_up(self, groups: Iterable[Group]) -> None:
         """Leave sessions as they are, whose files cannot be read again."""
         with self.batch():
-            settling.give_up(self._connection, groups)
+            settling.give_up(self.connection, groups)

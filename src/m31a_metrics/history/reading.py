@@ -22,6 +22,7 @@ from m31a_metrics.answers import (
     part_of,
 )
 from m31a_metrics.history.days import stretches
+from m31a_metrics.history.states import of_one_state
 from m31a_metrics.questions import Chosen, Query, choose, only, texts
 from m31a_metrics.questions.tables import (
     DAY,
@@ -51,7 +52,7 @@ class Reading:
     """The questions of `answers.Answers`, asked of one connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def sessions(
         self,
@@ -77,6 +78,7 @@ class Reading:
             rows.append(row)
         return rows
 
+    @of_one_state
     def parts(self, which: Slice, limit: int) -> list[SessionParts]:
         """Sessions one by one; of more than `limit`, so many, and the same ones each time."""
         chosen = self._choose(which)
@@ -112,6 +114,7 @@ class Reading:
         transcripts, tokens, unpaired, damage, *effects = (figure or 0 for figure in sums)
         return ReadingRow(count, transcripts, tokens, unpaired, damage, Effects(*effects))
 
+    @of_one_state
     def totals(self, which: Slice, by: str = "") -> list[TotalsRow]:
         """Sums of all kinds: one row, or one for each day, week, month, agent, project."""
         _check("totals", by, _WHOLES + _TIMES)
@@ -143,11 +146,13 @@ class Reading:
                     if sums[0] is not None:
                         _add_totals(_row(rows, part_of(by, part)), places, sums)
 
+    @of_one_state
     def tools(self, which: Slice, by: str = "tool") -> list[ToolRow]:
         """Calls by tool, phase, day, week, month, agent, project or session."""
         _check("tools", by, ("tool", "phase", "session", *_WHOLES, *_TIMES))
         return list(self._summed(TOOLS, ToolRow, which, (by,)).values())
 
+    @of_one_state
     def llms(self, which: Slice, by: Sequence[str] = ("phase",)) -> list[LLMRow]:
         """LLM use by phase, model, day, week, month, agent, project or session.
 
@@ -163,6 +168,7 @@ class Reading:
                 row.model = key[1]
         return list(rows.values())
 
+    @of_one_state
     def phases(self, which: Slice, by: str = "phase") -> list[PhaseRow]:
         """Phases, or all of them together by day, week, month, agent, project or session."""
         _check("phases", by, ("phase", "session", *_WHOLES, *_TIMES))
@@ -176,6 +182,7 @@ class Reading:
             row.loop = bool(row.loop)
         return rows
 
+    @of_one_state
     def failures(self, which: Slice, limit: int | None = None) -> list[FailureRow]:
         """The most frequent ways to fail first."""
         chosen = self._choose(which)
@@ -186,7 +193,7 @@ class Reading:
         return rows
 
     def _ask(self, query: Query) -> Iterator[tuple[Any, ...]]:
-        return self._connection.execute(query.text, query.parameters)
+        return self.connection.execute(query.text, query.parameters)
 
     def _choose(self, which: Slice) -> Chosen:
         return choose(which, self._names, "instr({}, {}) > 0")

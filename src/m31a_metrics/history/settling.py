@@ -1,4 +1,4 @@
-"""Making sessions of what their files tell, as witnesses plan it."""
+"""Making sessions of what their files tell, as it is planned."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from m31a_metrics.history import witnesses, writing
+from m31a_metrics.history import writing
+from m31a_metrics.history.plans import Files, Group, Part
 from m31a_metrics.history.rollups import Changes
-from m31a_metrics.history.witnesses import Group, Part
 from m31a_metrics.record import SessionRecord, joined
 
 Fresh = dict[Part, SessionRecord]
@@ -25,8 +25,9 @@ def settle(
     changes: Changes,
 ) -> None:
     """Make each session as it is planned now, or note that its files must be read for it."""
+    files = Files(connection)
     for group in sorted(groups):
-        plan = witnesses.plan(connection, group)
+        plan = files.plan(group)
         if plan is None or plan.mark == _made_of(connection, group):
             _mark_gone(connection, group)
         else:
@@ -73,8 +74,9 @@ _TOLD = ("lines", "replayed_responses", "replayed_tokens", "repeated_lines", "re
 def unsettled(connection: sqlite3.Connection) -> list[tuple[Group, tuple[Part, ...]]]:
     """Sessions that are to be made of these parts, and are not yet."""
     waiting = []
+    files = Files(connection)
     for group in connection.execute("SELECT agent, native_id FROM unsettled").fetchall():
-        plan = witnesses.plan(connection, group)
+        plan = files.plan(group)
         waiting.append((group, () if plan is None else plan.parts))
     return waiting
 

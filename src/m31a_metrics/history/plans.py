@@ -1,0 +1,243 @@
+"""Of which files a session is made, and which events of each count elsewhere.
+
+Several files may tell of one session (its transcript, an imported copy), and one event
+may stand in several sessions of an agent (a fork replays its beginning). A Plan depends on
+nothing but the files that are known, so it is the same in whatever order they were read.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+
+from msgspec import Struct
+
+TRANSCRIPT, HOOKS, COPY, UNREAD = 0, 1, 3, 9
+"""Ranks: of several witnesses of a session those with the lowest count. (OTLP will be 2.)"""
+
+Group = tuple[str, str]
+"""What a session is known by: agent and native id."""
+
+_AT_ONCE = 500
+
+
+class Part(Struct, frozen=True):
+    """A file that a session is made of, without the events whose ids (hashed) are in `skip`.
+
+    `is_copy`: nothing in it is its own; it only has an effect to tell, for the audit.
+    `timed_by` are recordings (and how they look) whose durations go before its own.
+    """
+
+    path: str
+    kind: str
+    stamp: bytes
+    skip: frozenset[int]
+    is_copy: bool = False
+    timed_by: tuple[tuple[str, bytes], ...] = ()
+
+
+class Plan(Struct, frozen=True):
+    """What a session is to be made of; no parts: nothing in it is its own.
+
+    `mark` tells plans apart.
+    """
+
+    parts: tuple[Part, ...]
+    mark: bytes
+
+
+class Source(Struct):
+    """A file as it is known; `ids` are those of its events, hashed and sorted."""
+
+    number: int
+    path: str
+    kind: str
+    agent: str
+    native_id: str
+    rank: int
+    started_us: int
+    stamp: bytes
+    ids: array[int]
+    is_gone: bool
+
+    @property
+    def group(self) -> Group:
+        """The session that it tells of."""
+        return self.agent, self.native_id
+
+
+_COLUMNS = "source, path, kind, agent, native_id, rank, started_us, stamp, ids, is_gone"
+
+
+class Files:
+    """What is known of files, looked up once: for making plans while nothing changes."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._sources: dict[Group, list[Source]] = {}
+        self._by_number: dict[int, Source] = {}
+        self._sharers: dict[int, list[tuple[Source, set[int]]]] = {}
+        self._parts: dict[Group, tuple[Part, ...]] = {}
+
+    def plan(self, group: Group) -> Plan | None:
+        """Say what a session is to be made of; None: its files are gone, it stays as it is."""
+        known = self._of(group)
+        if known and not _present(known):
+            return None
+        parts = (*self.parts(group), *self._copies(group))
+        mark = blake2b(digest_size=16)
+        for part in parts:
+            marked = (part.path, part.stamp, sorted(part.skip), part.is_copy, part.timed_by)
+            mark.update(repr(marked).encode())
+        return Plan(parts, mark.digest())
+
+    def parts(self, group: Group) -> tuple[Part, ...]:
+        """The files of a session that count, each without what counts elsewhere."""
+        found = self._parts.get(group)
+        if found is None:
+            found = self._parts[group] = tuple(self._make_parts(group))
+        return found
+
+    def _make_parts(self, group: Group) -> Iterator[Part]:
+        known = self._of(group)
+        hooks = sorted(
+            (one.path, one.stamp) for one in known if one.rank == HOOKS and not one.is_gone
+        )
+        has_parts = False
+        for source in sorted(_present(known), key=_within_group):
+            skip: set[int] = set()
+            # What was recorded here is read whole or not at all.
+            for other, shared in self._shared(source) if source.rank == TRANSCRIPT else ():
+                if self._comes_first(other, source):
+                    skip |= shared
+            if has_parts and not source.ids:
+                continue  # another copy of a session in which nothing has an id
+            if source.ids and len(skip) == len(source.ids):
+                continue  # nothing of its own
+            has_parts = True
+            timed_by = tuple(hooks) if source.rank == TRANSCRIPT else ()
+            yield Part(source.path, source.kind, source.stamp, frozenset(skip), timed_by=timed_by)
+
+    def _copies(self, group: Group) -> Iterator[Part]:
+        """Transcripts with nothing of their own, of which this session is to tell."""
+        others = {
+            other.path: other
+            for source in _present(self._of(group))
+            for other, _ in self._shared(source)
+            if other.agent == group[0] and other.group != group and not other.is_gone
+        }
+        for path, other in sorted(others.items()):
+            holders = self._shared(other)
+            if len(set().union(*(shared for _, shared in holders))) < len(other.ids):
+                continue  # some of it is its own
+            if any(part.path == path for part in self.parts(other.group)):
+                continue
+            telling = {
+                holder.group
+                for holder, _ in holders
+                if any(part.path == holder.path for part in self.parts(holder.group))
+            }
+            if min(telling, key=self._order, default=None) == group:
+                yield Part(path, other.kind, other.stamp, frozenset(other.ids), is_copy=True)
+
+    def _comes_first(self, other: Source, source: Source) -> bool:
+        """Tell whether an event that both hold counts in the other."""
+        if other.agent != source.agent:
+            return False
+        siblings = self._of(other.group)
+        counting = _present(siblings) or siblings
+        if all(one.number != other.number for one in counting):
+            return False  # better files tell of its session
+        if other.group == source.group:
+            return _within_group(other) < _within_group(source)
+        return self._order(other.group) < self._order(source.group)
+
+    def _order(self, group: Group) -> tuple[bool, int, str]:
+        """Sessions as replayed events count in them: what cannot be read again comes first."""
+        known = self._of(group)
+        counting = _present(known)
+        began = counting or known
+        return (
+            any(source.rank == TRANSCRIPT for source in counting),
+            min(source.started_us for source in began),
+            min(source.path for source in began),
+        )
+
+    def _of(self, group: Group) -> list[Source]:
+        found = self._sources.get(group)
+        if found is None:
+            found = sources(self._connection, "agent = ? AND native_id = ?", group)
+            self._sources[group] = found
+        return found
+
+    def _shared(self, source: Source) -> list[tuple[Source, set[int]]]:
+        """Other files that hold events of this one, and which."""
+        found = self._sharers.get(source.number)
+        if found is None:
+            shared: dict[int, set[int]] = {}
+            for some in chunks(source.ids):
+                for one, number in self._connection.execute(
+                    f"SELECT id, source FROM ids WHERE id IN ({places(some)}) AND source <> ?",
+                    (*some, source.number),
+                ):
+                    shared.setdefault(number, set()).add(one)
+            found = [(self._numbered(number), ids) for number, ids in shared.items()]
+            self._sharers[source.number] = found
+        return found
+
+    def _numbered(self, number: int) -> Source:
+        found = self._by_number.get(number)
+        if found is None:
+            (found,) = sources(self._connection, "source = ?", (number,))
+            self._by_number[number] = found
+        return found
+
+
+def _within_group(source: Source) -> tuple[int, str]:
+    """Of several files of one session the longest comes first: others may be older states."""
+    return -len(source.ids), source.path
+
+
+def _present(known: Sequence[Source]) -> list[Source]:
+    """The files that count for a session, as far as they are still there.
+
+    Where a transcript is gone its imported copy counts, which holds all of it. Hooks may
+    hold less than what was read of the transcript, so that stays.
+    """
+    best = min((source.rank for source in known), default=UNREAD)
+    there = [source for source in known if not source.is_gone]
+    return [source for source in there if source.rank == best] or [
+        source for source in there if source.rank == COPY
+    ]
+
+
+def sources(
+    connection: sqlite3.Connection,
+    where: str,
+    values: Sequence[object],
+    *,
+    unread: bool = False,
+) -> list[Source]:
+    """The files that a condition chooses; those that could never be read only if asked for."""
+    found = []
+    for row in connection.execute(f"SELECT {_COLUMNS} FROM sources WHERE {where}", values):
+        source = Source(*row)
+        source.ids = array("q")
+        source.ids.frombytes(row[-2])
+        source.is_gone = bool(source.is_gone)
+        if unread or source.rank != UNREAD:
+            found.append(source)
+    return found
+
+
+def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Cut ids into lists that one text can hold."""
+    for start in range(0, len(ids), _AT_ONCE):
+        yield list(ids[start : start + _AT_ONCE])
+
+
+def places(values: Sequence[int]) -> str:
+    """As many question marks as there are values."""
+    return ", ".join("?" * len(values))
