@@ -24,7 +24,6 @@ from m31a_metrics.review.words import Scope
 if TYPE_CHECKING:
     from m31a_metrics.catalog import One
 
-_PROBLEMS_SHOWN = 3
 _PATIENCE_S = 1.0
 """How long a person waits before being told what takes so long."""
 
@@ -59,11 +58,11 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Asked]:
         with catalog.ask_one(
             config, name, environ, only_dir=bounded, progress=reading_progress()
         ) as asked_one:
-            warn(asked_one.problems)
+            warn(ctx, asked_one.problems)
             yield _asked(asked_one.answers, asked_one.which, asked_one.session_id)
         return
     with catalog.ask(config, environ, only_dir=bounded, progress=reading_progress()) as asking:
-        warn(asking.problems)
+        warn(ctx, asking.problems)
         asked = _asked(asking.answers, which(ctx))
         ctx.meta[NONE] = _why_none(ctx, asked, asking.problems)
         yield asked
@@ -82,7 +81,7 @@ def read_session(ctx: click.Context, name: str) -> One:
     one = catalog.read_one(
         settings(ctx), name, dict(os.environ), only_dir=only_dir(ctx), progress=reading_progress()
     )
-    warn(one.problems)
+    warn(ctx, one.problems)
     return one
 
 
@@ -130,13 +129,21 @@ def _near(name: str, known: list[str]) -> str:
     return f" Did you mean {near[0]}?" if near else " Leave it out for all."
 
 
-def warn(problems: list[str]) -> None:
-    """Say the first few of what could not be read."""
-    for problem in problems[:_PROBLEMS_SHOWN]:
-        say(problem)
-    more = len(problems) - _PROBLEMS_SHOWN
-    if problems:
-        say(f"{f'{more:,} more like this; ' if more > 0 else ''}look closer: `m31 doctor`")
+def warn(ctx: click.Context, problems: list[str]) -> None:
+    """Name the first problem, and the command that names them all.
+
+    Old transcripts stay damaged for ever: more than two lines would be in the way of every
+    answer.
+    """
+    if not problems:
+        return
+    say(problems[0])
+    directory = settings(ctx).sessions_dir
+    remedy = "m31 doctor" if all(directory in one for one in problems) else "m31 index"
+    if len(problems) > 1:
+        say(f"{len(problems) - 1:,} more like this; see all: `{remedy}`")
+    elif remedy == "m31 doctor":
+        say("look closer: `m31 doctor`")
 
 
 def reading_progress() -> Callable[[int, int], None]:
