@@ -70,6 +70,23 @@ def test_a_transcript_is_followed(
     assert followed.detail().models[0].interaction_count == 2
 
 
+def test_a_transcript_is_in_its_last_phase(
+    clean_home: Path, settings: Config, environ: Mapping[str, str]
+) -> None:
+    """What was inferred last goes on while it is followed; the phase before has ended."""
+    calls_of = [
+        *call("a", now() - timedelta(seconds=60), tool="Read"),
+        *call("b", now() - timedelta(seconds=30), tool="Edit"),
+    ]
+    write(clean_home, ONE, *calls_of)
+    followed = follow(settings, ONE, environ)
+    followed.look()
+    *before, last = followed.detail().spans
+    assert last.ended_at is None
+    assert all(span.ended_at is not None for span in before)
+    assert last.phase == followed.metrics().phases[-1].phase
+
+
 def test_a_large_transcript_is_read_less_often(
     clean_home: Path,
     settings: Config,
@@ -80,10 +97,10 @@ def test_a_large_transcript_is_read_less_often(
     clock_s = 0.0
     monkeypatch.setattr(following, "monotonic", lambda: clock_s)
 
-    def slowly(path: str, transcript: Transcript, settings: Config) -> One:
+    def slowly(path: str, transcript: Transcript, settings: Config, *, goes_on: bool) -> One:
         nonlocal clock_s
         clock_s += 1.0
-        return of_transcript(path, transcript, settings)
+        return of_transcript(path, transcript, settings, goes_on=goes_on)
 
     monkeypatch.setattr(following, "of_transcript", slowly)
     path = write(clean_home, ONE, *call("a", now()))

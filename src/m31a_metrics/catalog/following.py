@@ -97,7 +97,8 @@ class FollowedFile:
         self.agent = agent
         self._path = path
         self._config = config
-        self._stamp = None if one is None else _stamp(path)
+        # A transcript that was read to find it was read as one that is over.
+        self._stamp = _stamp(path) if one is not None and agent == RECORDED else None
         self._rest_until_s = 0.0
         self._one = one
         self._lock = Lock()
@@ -116,7 +117,7 @@ class FollowedFile:
             self._one = read_one(self._config, self._path, {}, only_dir=True)
         else:
             transcript = sources.source(self.agent).read(self._path)
-            self._one = of_transcript(self._path, transcript, self._config)
+            self._one = of_transcript(self._path, transcript, self._config, goes_on=True)
         self._stamp = stamp  # of before: what was written meanwhile is read the next time
         self._rest_until_s = monotonic() + _REST * (monotonic() - began_s)
 

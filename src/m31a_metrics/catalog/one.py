@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from msgspec import Struct
@@ -17,6 +17,7 @@ from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.progress import Progress, quiet
 from m31a_metrics.config import Config
 from m31a_metrics.errors import SessionNotFound
+from m31a_metrics.events import Event, PhaseDuration, PhaseTransition
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.rates import pricer
 from m31a_metrics.record import SessionRecord
@@ -163,12 +164,18 @@ def _at_path(name: str, config: Config) -> One:
     return One(metrics, SessionDetail(), records.lone(found, metrics))
 
 
-def of_transcript(path: str, transcript: Transcript, config: Config) -> One:
-    """Sum a transcript that was read."""
+def of_transcript(
+    path: str, transcript: Transcript, config: Config, *, goes_on: bool = False
+) -> One:
+    """Sum a transcript that was read.
+
+    `goes_on`: the phase that it is in has not ended, as it else has with the last event.
+    """
     price = pricer(config)
     live = LiveTally(price)
     inference = inferred(transcript, config)
-    live.add_all(enumerate(inference.events))
+    events = _without_last_end(inference.events) if goes_on else inference.events
+    live.add_all(enumerate(events))
     record = records.record_of(path, transcript, inference, price)
     return One(
         live.metrics(record.session_id),
@@ -177,6 +184,17 @@ def of_transcript(path: str, transcript: Transcript, config: Config) -> One:
         is_transcript=True,
         problems=records.damage(record),
     )
+
+
+def _without_last_end(events: Sequence[Event]) -> list[Event]:
+    """Leave out that the phase entered last has ended."""
+    entered = (event.phase for event in reversed(events) if isinstance(event, PhaseTransition))
+    current = next(entered, None)
+    return [
+        event
+        for event in events
+        if not (isinstance(event, PhaseDuration) and event.phase == current)
+    ]
 
 
 def _recorded(session: Session, config: Config) -> One:
