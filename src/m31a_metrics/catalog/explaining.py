@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 
 from m31a_metrics import sources
-from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.one import One
 from m31a_metrics.config import Config
 from m31a_metrics.events import (
@@ -17,7 +16,7 @@ from m31a_metrics.events import (
     PhaseTransition,
     ToolCall,
 )
-from m31a_metrics.phases import Episode, Inference
+from m31a_metrics.phases import Episode, Inference, Purposes, infer
 from m31a_metrics.rates import pricer, remember
 from m31a_metrics.record import NANO, HealEpisode
 from m31a_metrics.review.explain import BisectRow, CallRow, Explained, HealRow
@@ -40,7 +39,7 @@ def explain(config: Config, one: One) -> Explained:
     path = one.record.path
     if one.is_transcript:
         _, transcript = sources.detect(path)
-        explained = _inferred(transcript, inferred(transcript, config), price)
+        explained = _inferred(transcript, infer(transcript, Purposes(config.phases)), price)
     elif os.path.isdir(path):
         explained = _recorded(Session(*os.path.split(path)), price)
     else:
@@ -97,7 +96,7 @@ def _heal(episode: Episode, events: Sequence[Event], price: Price) -> HealRow:
 
 def _recorded(session: Session, price: Price) -> Explained:
     explained = Explained(session.session_id)
-    events = _events(session)
+    events = events_of(session)
     phase = ""
     for event in events:
         if isinstance(event, PhaseTransition):
@@ -124,7 +123,7 @@ def _recorded(session: Session, price: Price) -> Explained:
     return explained
 
 
-def _events(session: Session) -> list[Event]:
+def events_of(session: Session) -> list[Event]:
     """Return the events of all journals in the order of their times, each id once."""
     _, journals = session.parts()
     events = [event for journal in journals for event in journal.events]

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import os
-from operator import attrgetter
 
 from msgspec import Struct
 
 from m31a_metrics import sources, store
 from m31a_metrics.answers import SessionRow
+from m31a_metrics.catalog.explaining import events_of
 from m31a_metrics.config import Config
-from m31a_metrics.errors import MetricsError, NotThisFormat
+from m31a_metrics.errors import MetricsError
 from m31a_metrics.events import Event
 from m31a_metrics.model import SessionMetrics
+from m31a_metrics.phases import Purposes, infer
 from m31a_metrics.rates import pricer
 from m31a_metrics.session import Session
 from m31a_metrics.tally import Price, Tally
 
-_time = attrgetter("t_us")
-
 
 class Told(Struct):
-    """What a session's file tells. `price` is for LLM use that came without a cost."""
+    """What a session's file tells. `price` is for LLM use that came without a cost.
+
+    `events` are in the order of time, with those that inference adds to a transcript;
+    `phases` are those of calls, by id, where they were inferred.
+    """
 
     events: list[Event]
     metrics: SessionMetrics
     price: Price
+    phases: dict[str, str] = {}
 
 
 def tell(row: SessionRow, config: Config) -> Told | None:
@@ -37,8 +41,8 @@ def tell(row: SessionRow, config: Config) -> Told | None:
     try:
         if _is_recorded(row.path):
             return _recorded(row.path, price)
-        return _transcript(row, price)
-    except (MetricsError, FileNotFoundError):
+        return _transcript(row, price, Purposes(config.phases))
+    except MetricsError:
         return None
 
 
@@ -54,22 +58,16 @@ def _recorded(path: str, price: Price) -> Told | None:
     metrics = session.load()
     if metrics is None:
         return None
-    events: list[Event] = []
-    if session.has_journals():
-        _, journals = session.fold()
-        events = sorted((event for one in journals for event in one.events), key=_time)
     metrics.session_id = name
-    return Told(events, metrics, price)
+    return Told(events_of(session), metrics, price)
 
 
-def _transcript(row: SessionRow, price: Price) -> Told | None:
+def _transcript(row: SessionRow, price: Price, purposes: Purposes) -> Told | None:
     if row.agent not in sources.SOURCES:
         return None
-    transcript = sources.source(row.agent).read(row.path)
-    if not transcript.events:
-        raise NotThisFormat(f"{row.path} holds no events")
-    events = sorted(transcript.events, key=_time)
+    inference = infer(sources.source(row.agent).read(row.path), purposes)
     tally = Tally(price)
-    for place, event in enumerate(events):
+    for place, event in enumerate(inference.events):
         tally.add(event, place)
-    return Told(events, tally.metrics(row.session_id), price)
+    phases = {call.id: call.phase for call in inference.calls}
+    return Told(inference.events, tally.metrics(row.session_id), price, phases)

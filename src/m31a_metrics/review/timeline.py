@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
@@ -22,6 +23,7 @@ from m31a_metrics.panel import Kind, Panel, Plot
 from m31a_metrics.review import columns
 from m31a_metrics.table import Cell, Column, Table, Unit
 
+NO_PHASES: Mapping[str, str] = {}
 Price = Callable[[LLMInteraction], float | None]
 
 CALLS_MAX = 4_000
@@ -67,17 +69,20 @@ class _Span(Struct):
     error: str = ""
 
 
-def timeline(events: Sequence[Event], price: Price) -> list[Panel]:
+def timeline(
+    events: Sequence[Event], price: Price, of_calls: Mapping[str, str] = NO_PHASES
+) -> list[Panel]:
     """Show a session by its events, which are in the order of time.
 
-    `price` is asked for the cost of LLM use that came without one.
+    `price` is asked for the cost of LLM use that came without one. `of_calls` are the
+    phases that calls served, by id; the others get the one that they lie in.
     """
     phases = _phases(events)
-    at_phase = _PhaseAt(phases)
+    phase_of = _PhaseOf(phases, of_calls)
     return [
-        _spans(events, phases, at_phase),
+        _spans(events, phases, phase_of),
         _cost(events, price),
-        _errors(events, at_phase),
+        _errors(events, phase_of),
     ]
 
 
@@ -110,20 +115,22 @@ def _phase(began_us: int, ended_us: int, name: str) -> _Span:
     return _Span(began_us, ended_us, PHASES_LANE, f"phase {name}", name, name)
 
 
-class _PhaseAt:
-    """Which phase a moment lies in; asked in the order of time."""
+class _PhaseOf:
+    """Which phase a call served: as somebody said, else the one that it lies in."""
 
-    def __init__(self, phases: Sequence[_Span]) -> None:
+    def __init__(self, phases: Sequence[_Span], of_calls: Mapping[str, str]) -> None:
         self._phases = sorted(phases, key=lambda span: span.began_us)
+        self._of_calls = of_calls
 
-    def __call__(self, t_us: int) -> str:
-        from bisect import bisect_right
-
-        at = bisect_right(self._phases, t_us, key=lambda span: span.began_us)
+    def __call__(self, call: ToolCall) -> str:
+        said = self._of_calls.get(call.id or "")
+        if said is not None:
+            return said
+        at = bisect_right(self._phases, call.t_us, key=lambda span: span.began_us)
         return self._phases[at - 1].what if at else ""
 
 
-def _spans(events: Sequence[Event], phases: list[_Span], at_phase: _PhaseAt) -> Panel:
+def _spans(events: Sequence[Event], phases: list[_Span], phase_of: _PhaseOf) -> Panel:
     calls = [event for event in events if isinstance(event, ToolCall)]
     lanes = _lanes(calls)
     spans = [*phases, *_episodes(events)]
@@ -134,7 +141,7 @@ def _spans(events: Sequence[Event], phases: list[_Span], at_phase: _PhaseAt) -> 
             call.name if call.name in lanes else OTHER_TOOLS,
             "ok" if call.success else "failed",
             call.name,
-            at_phase(call.t_us),
+            phase_of(call),
             call.error or "",
         )
         for call in calls[:CALLS_MAX]
@@ -217,13 +224,13 @@ def _cost(events: Iterable[Event], price: Price) -> Panel:
     return Panel("cost_over_time", table, plots, is_wide=True)
 
 
-def _errors(events: Iterable[Event], at_phase: _PhaseAt) -> Panel:
+def _errors(events: Iterable[Event], phase_of: _PhaseOf) -> Panel:
     failed = [event for event in events if isinstance(event, ToolCall) and not event.success]
     table = Table(
         "Failed calls",
         ERRORS,
         [
-            (_time(call.t_us), call.name, call.error, at_phase(call.t_us) or None)
+            (_time(call.t_us), call.name, call.error, phase_of(call) or None)
             for call in failed[:ERRORS_MAX]
         ],
         "No call failed.",

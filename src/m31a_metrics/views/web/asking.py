@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from time import monotonic
@@ -33,6 +33,11 @@ class Told(Protocol):
     @property
     def price(self) -> Price:
         """What LLM use costs that came without a cost."""
+        ...
+
+    @property
+    def phases(self) -> Mapping[str, str]:
+        """The phases that calls served, by the call's id, where they were inferred."""
         ...
 
     @property

@@ -245,7 +245,7 @@ def one_session(asked: Asked) -> Page:
     by_tool.title = "Tools"
     panels = [
         listing.head(row),
-        *(timeline(told.events, told.price) if told is not None else ()),
+        *(timeline(told.events, told.price, told.phases) if told is not None else ()),
         of_phases(in_phases),
         Panel("healing", healed, is_optional=True),
         Panel("heals", episodes, is_wide=True, is_optional=True),

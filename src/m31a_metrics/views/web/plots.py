@@ -332,9 +332,12 @@ def _spans(columns: _Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
     lanes = list(columns.by(plot.lane))
     names = [_shown(lane) for lane in lanes]
     place = {lane: number for number, lane in enumerate(lanes)}
+    free = 1
     traces: Traces = []
     for part, rows in columns.by(plot.series).items():
-        color = _OUTCOMES.get(part, COLORS[len(traces) % 8])
+        color = _OUTCOMES.get(part)
+        if color is None:  # the first colour is that of calls that went well
+            color, free = COLORS[free], 1 + free % 7
         traces.append(
             {
                 "type": "bar",
