@@ -13,6 +13,7 @@ from starlette.routing import Route
 from m31a_metrics import codec
 from m31a_metrics.errors import StorageError
 from m31a_metrics.views.web.app import Server
+from m31a_metrics.views.web.assets import PLOTLY, assets
 from m31a_metrics.views.web.openapi import described
 from m31a_metrics.views.web.safety import Doors
 from m31a_metrics.views.web.serving import listen
@@ -267,3 +268,19 @@ def test_a_taken_port_names_the_way_out() -> None:
         first.close()
     with pytest.raises(StorageError, match=r"no\.such\.host\.invalid"):
         listen("no.such.host.invalid", 0)
+
+
+def test_readers_that_never_read_leave_it_serving(base: str) -> None:
+    """50 clients ask for megabytes and read nothing, 50 never end their request."""
+    host, port = base.removeprefix("http://").split(":")
+    script = assets()[PLOTLY].address
+    asked = (f"GET {script} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(), b"GET / HTTP/1.1\r\nHo")
+    slow = [socket.create_connection((host, int(port)), 30) for _ in range(100)]
+    try:
+        for number, connection in enumerate(slow):
+            connection.sendall(asked[number % 2])
+        assert fetch(base, "/sessions")[0] == 200
+    finally:
+        for connection in slow:
+            connection.close()
+    assert fetch(base, "/")[0] == 200
