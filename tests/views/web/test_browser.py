@@ -136,7 +136,7 @@ def test_the_list_is_sorted_and_paged(visit: Visit) -> None:
     page.wait_for_url("**page=2**")
     assert max(money(visit.column("sessions", 11))) <= min(first)
     page.get_by_role("link", name="Cost", exact=True).click()
-    page.wait_for_url("**sort=cost_usd**")
+    page.wait_for_url("**sort=-cost_usd**")
     rising = money(visit.column("sessions", 11))
     assert rising == sorted(rising)
 
