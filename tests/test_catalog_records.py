@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from msgspec import Struct
 
 from m31a_metrics import Collector, SessionMetrics, Usage, config, events, save, sources
 from m31a_metrics.catalog.agents import places
@@ -16,7 +15,7 @@ from m31a_metrics.catalog.progress import quiet
 from m31a_metrics.catalog.records import record_of, recorded
 from m31a_metrics.config import Config
 from m31a_metrics.model import LLMMetric, ToolMetric
-from m31a_metrics.phases import infer
+from m31a_metrics.phases import CallPhase, Episode, Inference, infer
 from m31a_metrics.record import NANO, SessionRecord
 from m31a_metrics.session import Session
 from tests import transcripts
@@ -67,46 +66,23 @@ def test_a_transcript_becomes_a_record(clean_home: Path) -> None:
     assert "msg_a:req_a" in record.ids
 
 
-class _CallPhase(Struct):
-    id: str
-    phase: str
-
-
-class _Episode(Struct):
-    failed: str = "toolu_b_0123456789"
-    rerun: str = ""
-    passed: bool | None = None
-    loop: bool = True
-    chain: int = 1
-    phase: str = "verify"
-    tool: str = "Bash"
-    check: str = "pytest"
-    line: str = "1 failed"
-    began_us: int = 0
-    ended_us: int = 253_402_300_799_999_999
-
-
-class _Inferred(Struct):
-    calls: list[_CallPhase]
-    heals: list[_Episode]
-    events: list[events.Event]
-
-
 def test_inference_gives_phases_and_heals(clean_home: Path) -> None:
     """Calls get the phase of their id, events are the inferred ones, heals what they used."""
     path = transcripts.write(clean_home, ONE, *call("b", NOW), *call("d", NOW))
     transcript = sources.source("claude-code").read(str(path))
-    inferred = _Inferred(
-        [_CallPhase(transcript.calls[0].id, "verify")],
-        [_Episode()],
+    heal = Episode("toolu_b", [], chain=1, check="pytest", line="1 failed", ended_us=2**51)
+    inferred = Inference(
+        [CallPhase(transcript.calls[0].id, "Edit", "verify", "tool")],
+        [heal],
+        [],
         [*transcript.events, events.PhaseTransition(transcript.events[-1].t_us, "verify")],
     )
     record = record_of(str(path), transcript, inferred, price)
     assert {(row.tool, row.phase) for row in record.tools} == {("Edit", "verify"), ("Edit", "")}
     assert [phase.transition_count for phase in record.phases] == [1]
-    (heal,) = record.heals
-    assert (heal.check, heal.line, heal.failed_id) == ("pytest", "1 failed", "toolu_b_0123456789")
-    assert (heal.total_tokens, heal.cost_nano) == (2 * TOTAL, 2 * NANO // 100)
+    (row,) = record.heals
+    assert (row.check, row.line, row.failed_id) == ("pytest", "1 failed", "toolu_b")
+    assert (row.total_tokens, row.cost_nano) == (2 * TOTAL, 2 * NANO // 100)
 
 
 def test_a_transcript_without_an_id_is_known_by_its_path() -> None:

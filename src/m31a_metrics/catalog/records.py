@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from m31a_metrics.catalog.days import Days
 from m31a_metrics.catalog.identity import session_name
@@ -18,6 +18,9 @@ from m31a_metrics.tally.heals import recorded_heals, use_between
 from m31a_metrics.tally.ledger import Ledger
 from m31a_metrics.transcript import Damage, Transcript
 
+if TYPE_CHECKING:
+    from m31a_metrics.phases import Episode, Inference
+
 RECORDED = "m31a"
 """The agent of a session that a Collector or M31A recorded itself."""
 
@@ -25,46 +28,8 @@ _days = Days()
 _time = attrgetter("t_us")
 
 
-class _CallPhase(Protocol):
-    id: str
-    phase: str
-
-
-class _Episode(Protocol):
-    failed: str
-    rerun: str
-    passed: bool | None
-    loop: bool
-    chain: int
-    phase: str
-    tool: str
-    check: str
-    line: str
-    began_us: int
-    ended_us: int
-
-
-class Inferred(Protocol):
-    """What a record needs of the inference of phases and heals."""
-
-    @property
-    def calls(self) -> Sequence[_CallPhase]:
-        """Each call's phase."""
-        ...
-
-    @property
-    def heals(self) -> Sequence[_Episode]:
-        """The heals."""
-        ...
-
-    @property
-    def events(self) -> Sequence[Event]:
-        """All events of the session in the order of their times."""
-        ...
-
-
 def record_of(
-    path: str, transcript: Transcript, inference: Inferred | None, price: Price
+    path: str, transcript: Transcript, inference: Inference | None, price: Price
 ) -> SessionRecord:
     """Sum a transcript; `price` is asked for the cost of what came without one.
 
@@ -165,7 +130,7 @@ def _fill(record: SessionRecord, ledger: Ledger) -> None:
     record.ids = list(ledger.ids)
 
 
-def _heal(episode: _Episode, recorded: Sequence[Event], ledger: Ledger) -> HealEpisode:
+def _heal(episode: Episode, recorded: Sequence[Event], ledger: Ledger) -> HealEpisode:
     tokens, nano = use_between(recorded, episode.began_us, episode.ended_us, ledger.cost)
     return HealEpisode(
         _days.of(episode.began_us),
