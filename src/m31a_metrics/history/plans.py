@@ -80,6 +80,7 @@ class Files:
         self._by_number: dict[int, Source] = {}
         self._sharers: dict[int, list[tuple[Source, set[int]]]] = {}
         self._parts: dict[Group, tuple[Part, ...]] = {}
+        self._own: dict[int, bool] = {}
 
     def plan(self, group: Group) -> Plan | None:
         """Say what a session is to be made of; None: its files are gone, it stays as it is."""
@@ -125,13 +126,14 @@ class Files:
         others = {
             other.path: other
             for source in _present(self._of(group))
-            for other, _ in self._shared(source)
-            if other.agent == group[0] and other.group != group and not other.is_gone
+            for other, shared in self._shared(source)
+            if other.agent == group[0]
+            and other.group != group
+            and not other.is_gone
+            and not self._has_own(other, shared)
         }
         for path, other in sorted(others.items()):
             holders = self._shared(other)
-            if len(set().union(*(shared for _, shared in holders))) < len(other.ids):
-                continue  # some of it is its own
             if any(part.path == path for part in self.parts(other.group)):
                 continue
             telling = {
@@ -141,6 +143,23 @@ class Files:
             }
             if min(telling, key=self._order, default=None) == group:
                 yield Part(path, other.kind, other.stamp, frozenset(other.ids), is_copy=True)
+
+    def _has_own(self, source: Source, shared: set[int]) -> bool:
+        """Tell whether a file holds an event that no other does, all but `shared` asked for."""
+        known = self._own.get(source.number)
+        if known is None:
+            rest = [one for one in source.ids if one not in shared]
+            held: set[int] = set()
+            for some in chunks(rest):
+                held.update(
+                    one
+                    for (one,) in self._connection.execute(
+                        f"SELECT DISTINCT id FROM ids WHERE id IN ({places(some)}) AND source <> ?",
+                        (*some, source.number),
+                    )
+                )
+            known = self._own[source.number] = len(held) < len(rest)
+        return known
 
     def _comes_first(self, other: Source, source: Source) -> bool:
         """Tell whether an event that both hold counts in the other."""
