@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,50 +15,11 @@ from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.sources import entire, source
 from m31a_metrics.transcript import Transcript
+from tests.repositories import BRANCH, commit, git, repository
 from tests.sources.golden import GOLDEN, check, shapes
 
 AGENT = "entire"
-BRANCH = "refs/heads/entire/checkpoints/v1"
 CLAUDE = "cccccccc-0001-4000-8000-000000000000"
-
-
-def git(folder: Path, *arguments: str, given: bytes = b"") -> str:
-    """Run git without the developer's configuration."""
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments],
-        input=given,
-        capture_output=True,
-        check=True,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"},
-    )
-    return done.stdout.decode()
-
-
-def commit(folder: Path, ref: str, tree: Mapping[str, bytes]) -> None:
-    """Put files into a repository under a ref, touching no worktree."""
-    parts = [b"commit %b\ncommitter a <a@b> 1770000000 +0000\ndata 0\n" % ref.encode()]
-    for name, data in tree.items():
-        parts.append(b"M 100644 inline %b\ndata %d\n%b\n" % (name.encode(), len(data), data))
-    git(folder, "fast-import", "--quiet", given=b"".join(parts))
-
-
-def repository(folder: Path, shape: str) -> Path:
-    """Make a repository that holds a shape: `branch/` in one ref, or `refs/` in one for each."""
-    folder.mkdir()
-    git(folder, "init", "--quiet", "--initial-branch=main")
-    golden = GOLDEN / AGENT / shape
-    files = {str(p.relative_to(golden)): p.read_bytes() for p in golden.rglob("*") if p.is_file()}
-    refs: dict[str, dict[str, bytes]] = {}
-    for name, data in files.items():
-        kind, rest = name.split("/", 1)
-        if kind == "branch":
-            refs.setdefault(BRANCH, {})[rest] = data
-        else:
-            shard, checkpoint, rest = rest.split("/", 2)
-            refs.setdefault(f"refs/entire/checkpoints/{shard}/{checkpoint}", {})[rest] = data
-    for ref, tree in refs.items():
-        commit(folder, ref, tree)
-    return folder
 
 
 class _Readable:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics.sources import aider, entire, pi
+from tests.repositories import commit, git
 from tests.sources import fuzzing
 from tests.sources.fuzzing import FIRST, PER_FILE, Subject, counted
 from tests.sources.golden import GOLDEN
 from tests.sources.mutate import hostile
-from tests.sources.test_entire import commit, git
 
 METADATA = [path.read_bytes() for path in sorted((GOLDEN / "entire").rglob("metadata.json"))]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+import sys
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
@@ -35,8 +37,7 @@ def places(agents: Iterable[str], environ: Mapping[str, str]) -> list[Place]:
         for path in sources.source(agent).find(environ):
             status = _status(path)
             if status is not None:
-                changed_us = status.st_mtime_ns // 1000
-                found.append(Place(agent, path, status.st_size, changed_us))
+                found.append(Place(agent, path, status.st_size, _changed_us(status)))
     found.sort(key=lambda place: -place.changed_us)
     return found
 
@@ -47,6 +48,11 @@ def _status(path: str) -> os.stat_result | None:
         return os.stat(path.partition("::")[0])
     except OSError:
         return None  # it went away this moment
+
+
+def _changed_us(status: os.stat_result) -> int:
+    # A folder (a repository) does not tell when something deep in it changed: at any time.
+    return sys.maxsize if stat.S_ISDIR(status.st_mode) else status.st_mtime_ns // 1000
 
 
 def process_count(sizes: Iterable[int]) -> int:

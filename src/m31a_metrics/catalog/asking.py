@@ -13,7 +13,7 @@ from m31a_metrics.answers import Answers
 from m31a_metrics.catalog.progress import Progress, quiet
 from m31a_metrics.catalog.refresh import refresh
 from m31a_metrics.config import Config
-from m31a_metrics.errors import ForeignFile, IndexUnusable
+from m31a_metrics.errors import ForeignFile, IndexUnusable, SessionNotFound
 from m31a_metrics.history import MEMORY, History
 from m31a_metrics.history.opening import begin_anew, unusable
 
@@ -36,17 +36,19 @@ def ask(
     environ: Mapping[str, str],
     *,
     only_dir: bool = False,
+    only_agent: str = "",
     progress: Progress = quiet,
     rebuild: bool = False,
 ) -> Iterator[Asking]:
     """Bring the index up to date and hand it out for questions.
 
-    `only_dir`: of the sessions directory alone, in memory. `rebuild`: everything is read
-    anew; what only the index knows is kept. Raises IndexTooNew, and
-    StorageError where the sessions directory cannot be listed.
+    `only_dir`: of the sessions directory alone, in memory. `only_agent`: so, of what an agent
+    keeps that is asked by name. `rebuild`: everything is read anew; what only the index knows
+    is kept. Raises IndexTooNew, StorageError where the sessions directory cannot be listed,
+    and SessionNotFound where `only_agent` has nothing.
     """
     problems: list[str] = []
-    agents = [] if only_dir else sources.present(environ)
+    agents = [] if only_dir else [only_agent] if only_agent else sources.present(environ)
 
     def brought_up_to_date(path: str) -> History:
         history = History(path)
@@ -54,14 +56,16 @@ def ask(
             problems.extend(history.notes)
             if rebuild:
                 history.remake()
-            refresh(history, config, environ, progress, agents=agents)
+            refresh(history, config, environ, progress, agents=agents, and_recorded=not only_agent)
+            if only_agent and not history.sources():
+                raise SessionNotFound(sources.why_none(only_agent, environ))
             problems.extend(history.problems())
         except BaseException:
             history.close()
             raise
         return history
 
-    path = MEMORY if only_dir else config.index
+    path = MEMORY if only_dir or only_agent else config.index
     try:
         try:
             history = brought_up_to_date(path)

@@ -22,6 +22,7 @@ from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.rates import pricer
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
+from m31a_metrics.sources import WITHIN
 from m31a_metrics.tally.live import LiveTally
 from m31a_metrics.transcript import Transcript
 
@@ -114,7 +115,7 @@ def ask_one(
 
 def _is_path(name: str) -> bool:
     """Tell whether a name can be nothing else; that of a directory may be an id."""
-    return os.sep in name or name.startswith("~") or os.path.isfile(name)
+    return os.sep in name or WITHIN in name or name.startswith("~") or os.path.isfile(name)
 
 
 def _named(answers: Answers, name: str, config: Config) -> SessionRow | str:
@@ -150,7 +151,8 @@ def _named(answers: Answers, name: str, config: Config) -> SessionRow | str:
 
 def _at_path(name: str, config: Config) -> One:
     path = os.path.expanduser(name)
-    if os.path.isfile(path) and os.path.basename(path) != store.METRICS:
+    is_within = WITHIN in path and not os.path.exists(path)
+    if is_within or (os.path.isfile(path) and os.path.basename(path) != store.METRICS):
         _, transcript = sources.detect(path)
         return of_transcript(os.path.abspath(path), transcript, config)
     found = recorded.resolve(config.sessions_dir, path)

@@ -63,15 +63,18 @@ def refresh(
     progress: Progress,
     *,
     agents: Iterable[str],
+    and_recorded: bool = True,
 ) -> None:
-    """Read what changed in the sessions directory and among these agents' transcripts.
+    """Read what changed among these agents' transcripts, and in the sessions directory.
 
     Raises StorageError where the sessions directory cannot be listed or the index not be
     written.
     """
     known = history.sources()
     looker = Looker(_rules(config), known)
-    seen = {one.path: one for one in _look(config, environ, agents, looker)}
+    seen = {one.path: one for one in _look(environ, agents, looker)}
+    if and_recorded:
+        seen |= {one.path: one for one in _look_at_recorded(config, looker)}
     gone, dropped = _missing(known, seen, looker)
     if gone or dropped:
         history.take_gone(gone, dropped)
@@ -92,16 +95,14 @@ def _rules(config: Config) -> bytes:
     return encode((_READING, config.prices, config.phases), order="sorted")
 
 
-def _look(
-    config: Config,
-    environ: Mapping[str, str],
-    agents: Iterable[str],
-    looker: Looker,
-) -> Iterator[Seen]:
+def _look(environ: Mapping[str, str], agents: Iterable[str], looker: Looker) -> Iterator[Seen]:
     for agent in agents:
         for path in sources.source(agent).find(environ):
             if (seen := looker.transcript(agent, path)) is not None:
                 yield seen
+
+
+def _look_at_recorded(config: Config, looker: Looker) -> Iterator[Seen]:
     for name in store.session_ids(config.sessions_dir):
         if (seen := looker.recorded(f"{config.sessions_dir}/{name}")) is not None:
             yield seen

@@ -15,6 +15,7 @@ from m31a_metrics import sources
 from m31a_metrics.cli import UNUSABLE
 from m31a_metrics.cli.options import (
     emit,
+    environment,
     examples,
     format_options,
     now,
@@ -114,7 +115,7 @@ def _found(names: Sequence[str], since_us: int) -> list[Place]:
     """
     from m31a_metrics.catalog.agents import Place, places
 
-    environ = dict(os.environ)
+    environ = environment()
     agents = [name for name in names if name in sources.SOURCES]
     files = []
     for name in names:

@@ -40,6 +40,14 @@ class Source(Protocol):
         ...
 
 
+class ByName(Source, Protocol):
+    """What a module offers besides where nobody can see that its agent is here."""
+
+    def why_none(self, environ: Mapping[str, str]) -> str:
+        """Say why `find` yields nothing, and what would help."""
+        ...
+
+
 class Entry(Struct, frozen=True):
     """Where a source's module is, and what shows without importing it that its agent is here.
 
@@ -51,6 +59,9 @@ class Entry(Struct, frozen=True):
     folders: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
 
+
+WITHIN = "::"
+"""Stands between a file that holds many sessions (a database, a repository) and one's id."""
 
 _HERE = "m31a_metrics.sources"
 
@@ -87,6 +98,17 @@ def present(environ: Mapping[str, str]) -> list[str]:
         if any(environ.get(variable) for variable in entry.variables)
         or (home and any(os.path.exists(f"{home}/{folder}") for folder in entry.folders))
     ]
+
+
+def is_by_name_only(name: str) -> bool:
+    """Tell whether an agent's sessions are looked for only where somebody asks for them."""
+    entry = SOURCES[name]
+    return not entry.folders and not entry.variables
+
+
+def why_none(name: str, environ: Mapping[str, str]) -> str:
+    """Say why there is no session of an agent that is asked by name, and what would help."""
+    return cast("ByName", import_module(SOURCES[name].module)).why_none(environ)
 
 
 def detect(path: str) -> tuple[str, Transcript]:

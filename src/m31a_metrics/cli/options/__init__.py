@@ -26,6 +26,7 @@ from m31a_metrics.cli.options.output import (
 from m31a_metrics.cli.options.question import (
     Asked,
     asking,
+    environment,
     only_dir,
     read_session,
     reading_progress,
@@ -58,6 +59,7 @@ __all__ = [
     "by_option",
     "emit",
     "enough",
+    "environment",
     "examples",
     "format_options",
     "limit_of",

@@ -46,12 +46,13 @@ class Asked(Struct):
 def asking(ctx: click.Context, name: str | None) -> Iterator[Asked]:
     """Open the answers about one session, or about the slice asked for where no name is given.
 
-    Says what is damaged. `--sessions-dir` speaks of that directory alone. Raises what the
-    catalog raises, and SessionNotFound where `--sessions-dir` names nothing.
+    Says what is damaged. `--sessions-dir` speaks of that directory alone, and `--agent entire`
+    of the repository here, whose sessions are those of the agents that wrote them. Raises
+    what the catalog raises, and SessionNotFound where `--sessions-dir` names nothing.
     """
     from m31a_metrics import catalog
 
-    config, environ = settings(ctx), dict(os.environ)
+    config, environ = settings(ctx), environment()
     bounded = only_dir(ctx)
     if name is not None:
         _only_one(ctx)
@@ -61,11 +62,38 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Asked]:
             warn(ctx, asked_one.problems)
             yield _asked(asked_one.answers, asked_one.which, asked_one.session_id)
         return
-    with catalog.ask(config, environ, only_dir=bounded, progress=reading_progress()) as asking:
-        warn(ctx, asking.problems)
-        asked = _asked(asking.answers, which(ctx))
+    about = which(ctx)
+    keeper = _keeper(ctx, about)
+    with catalog.ask(
+        config, environ, only_dir=bounded, only_agent=keeper, progress=reading_progress()
+    ) as asking:
+        warn(ctx, asking.problems, f"m31 import {keeper} --dry-run --json" if keeper else "")
+        asked = _asked(asking.answers, replace(about, agents=None) if keeper else about)
         ctx.meta[NONE] = _why_none(ctx, asked, asking.problems)
         yield asked
+
+
+def environment() -> dict[str, str]:
+    """Read the environment; PWD is where this process is, whatever a shell left there."""
+    try:
+        return os.environ | {"PWD": os.getcwd()}
+    except OSError:
+        return dict(os.environ)  # the directory was removed
+
+
+def _keeper(ctx: click.Context, about: Slice) -> str:
+    """Name whoever keeps other agents' sessions, if --agent names one: it is asked alone."""
+    from m31a_metrics.sources import SOURCES, is_by_name_only
+
+    agents = about.agents or ()
+    keeper = next((one for one in agents if one in SOURCES and is_by_name_only(one)), "")
+    if keeper and (len(agents) > 1 or SESSIONS_DIR in ctx.meta):
+        other = "another --agent" if len(agents) > 1 else "--sessions-dir"
+        raise click.UsageError(
+            f"--agent {keeper} stands for all agents' sessions in the repository here, "
+            f"and goes without {other}."
+        )
+    return keeper
 
 
 def _asked(answers: Answers, about: Slice, session_id: str = "") -> Asked:
@@ -79,7 +107,7 @@ def read_session(ctx: click.Context, name: str) -> One:
 
     _only_one(ctx)
     one = catalog.read_one(
-        settings(ctx), name, dict(os.environ), only_dir=only_dir(ctx), progress=reading_progress()
+        settings(ctx), name, environment(), only_dir=only_dir(ctx), progress=reading_progress()
     )
     warn(ctx, one.problems)
     return one
@@ -129,8 +157,8 @@ def _near(name: str, known: list[str]) -> str:
     return f" Did you mean {near[0]}?" if near else " Leave it out for all."
 
 
-def warn(ctx: click.Context, problems: list[str]) -> None:
-    """Name the first problem, and the command that names them all.
+def warn(ctx: click.Context, problems: list[str], remedy: str = "") -> None:
+    """Name the first problem, and the command (`remedy`, if it is a certain one) that names all.
 
     Old transcripts stay damaged for ever: more than two lines would be in the way of every
     answer.
@@ -139,7 +167,7 @@ def warn(ctx: click.Context, problems: list[str]) -> None:
         return
     say(problems[0])
     directory = settings(ctx).sessions_dir
-    remedy = "m31 doctor" if all(directory in one for one in problems) else "m31 index"
+    remedy = remedy or ("m31 doctor" if all(directory in one for one in problems) else "m31 index")
     if len(problems) > 1:
         say(f"{len(problems) - 1:,} more like this; see all: `{remedy}`")
     elif remedy == "m31 doctor":

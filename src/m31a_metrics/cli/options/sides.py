@@ -24,6 +24,7 @@ _READ_MAX = 64 << 20
 def slice_named(text: str) -> Slice | None:
     """Read a slice in a word; None for what may be a session. Raises UsageError."""
     from m31a_metrics.review.slices import slice_of
+    from m31a_metrics.sources import SOURCES, is_by_name_only
 
     try:
         which = slice_of(text, now())
@@ -32,6 +33,10 @@ def slice_named(text: str) -> Slice | None:
     for agent in (which.agents or ()) if which is not None else ():
         if agent not in AGENTS:
             raise click.UsageError(f"There is no agent {agent!r}. Choose of {', '.join(AGENTS)}.")
+        if agent in SOURCES and is_by_name_only(agent):
+            raise click.UsageError(
+                f"agent={agent} is no side, but where all sides are: --agent {agent}."
+            )
     return which
 
 

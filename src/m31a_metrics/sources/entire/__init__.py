@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
-from m31a_metrics.sources import SOURCES, detect, source
-from m31a_metrics.sources.entire.checkpoints import WITHIN, Found, sessions
+from m31a_metrics.sources import SOURCES, WITHIN, detect, source
+from m31a_metrics.sources.entire.checkpoints import Found, sessions
 from m31a_metrics.sources.entire.git import objects, top
 from m31a_metrics.transcript import Transcript
 
@@ -36,6 +36,24 @@ def find(environ: Mapping[str, str]) -> Iterator[str]:
         return
     for session_id in sorted(found):
         yield f"{repository}{WITHIN}{session_id}"
+
+
+def why_none(environ: Mapping[str, str]) -> str:
+    """Say why there are no sessions in the repository of the current folder."""
+    folder = environ.get("PWD", "")
+    try:
+        repository = top(folder)
+    except StorageError as error:
+        if "needs git" in str(error):
+            return str(error)
+        return (
+            f"{folder} is in no git repository, and Entire keeps sessions in those: change to one"
+        )
+    return (
+        f"{repository} has no checkpoints of Entire; a clone may lack them: "
+        "`git fetch origin 'refs/heads/entire/*:refs/remotes/origin/entire/*' "
+        "'refs/entire/*:refs/entire/*'`"
+    )
 
 
 def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:

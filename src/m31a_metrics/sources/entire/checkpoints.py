@@ -20,14 +20,12 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from m31a_metrics.jsonlines import UNREADABLE
+from m31a_metrics.sources import WITHIN
 from m31a_metrics.sources.entire.git import Child, Objects, Ref, objects, refs
 from m31a_metrics.timestamps import unix_us
 
 _BRANCHES = ("refs/heads/entire/checkpoints/v1", "refs/remotes/*/entire/checkpoints/v1")
 _SINGLE = "refs/entire/checkpoints"
-
-WITHIN = "::"
-"""Stands between a repository and a session in a path."""
 
 _TRANSCRIPTS = ("full.jsonl", "full.log")
 _METADATA = "metadata.json"
