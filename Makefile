@@ -52,9 +52,8 @@ soak: $(VENV)/.installed-dev ## the full repetition counts of crashes and mutati
 pictures: $(VENV)/.installed-cli ## draw the README's picture anew
 	@$(BIN)/python tools/pictures.py
 
-screenshots: $(VENV)/.installed-dev ## take the pictures of the screens anew (needs Chromium)
-	@$(BIN)/python tools/screenshots.py
-	@$(BIN)/python -m tools.screenshots_screen
+screenshots: $(VENV)/.installed-dev ## draw the pictures of the screens anew (needs Chromium, ../shared)
+	@$(BIN)/python -m tools.screenshots
 
 dist: $(VENV)/.installed-dev ## build the wheel and the sdist into dist/
 	rm -rf dist
