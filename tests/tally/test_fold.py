@@ -57,6 +57,17 @@ def test_of_two_events_with_one_id_the_first_counts() -> None:
         assert [tool.name for tool in metrics.tools] == [expected]
 
 
+def test_rows_of_one_moment_keep_the_order_of_their_sums() -> None:
+    """Two sums of one moment, the later one read first: the rows of the earlier stand first."""
+
+    def counts(line_id: str | None, *names: str) -> events.Counts:
+        tools = [ToolMetric(name, 1, 1) for name in names]
+        return events.Counts(t_us=0, id=line_id, metrics=SessionMetrics(tools=tools))
+
+    metrics = fold(None, [[counts("a", "one", "two", "three"), counts(None, "two")]]).metrics("")
+    assert [tool.name for tool in metrics.tools] == ["one", "two", "three"]
+
+
 def test_events_of_one_moment_stand_in_the_order_of_writers() -> None:
     """Rows, and the duration that counts, follow writer and line where times are equal."""
     written: list[list[events.Event]] = [

@@ -1,7 +1,8 @@
 """The rows of a Tally: a metric's sums, and when it was first seen.
 
 `Order` is an event's place in a session: its time, then its place among equal times
-(writer and line of the journals). Rows are shown in the order of first appearance.
+(writer and line of the journals), then that of a row among those of one event. Rows are
+shown in the order of first appearance.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from msgspec.structs import replace
 
 from m31a_metrics.model import EditStrategyMetric, LLMMetric, PhaseMetric, ToolMetric
 
-Order = tuple[int, int]
+Order = tuple[int, ...]
 
-NEVER: Order = (-(2**63), -1)
+NEVER: Order = (-(2**63),)
 
 
 class ToolCount:

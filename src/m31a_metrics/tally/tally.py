@@ -28,6 +28,9 @@ NEVER_STARTED_US = 2**63
 NEVER_UPDATED_US = -(2**63)
 """Before the first event: later, or earlier, than any time, so that comparing suffices."""
 
+BEFORE_ALL = -1
+"""The place of what a session held before its events: first among equal times."""
+
 Price = Callable[[events.LLMInteraction], float | None]
 
 _Row = TypeVar("_Row", ToolRow, LLMRow, PhaseRow, StrategyRow)
@@ -134,7 +137,7 @@ class Tally:
         return row
 
     def add_metrics(
-        self, metrics: SessionMetrics, at_us: int | None = None, place: int = 0
+        self, metrics: SessionMetrics, at_us: int | None = None, place: int = BEFORE_ALL
     ) -> None:
         """Add a whole METRICS.json (a session's base, sums without events).
 
@@ -149,20 +152,21 @@ class Tally:
             self.started_us = min(self.started_us, start_us)
         if metrics.updated_at > ZERO_TIME:
             self.updated_us = max(self.updated_us, micros(metrics.updated_at))
-        # A place for each row, so that they stay in this order whatever is added later.
-        for first, tool in enumerate(metrics.tools, place):
-            self.tool(tool.name, (start_us, first)).add(tool)
-        for first, llm in enumerate(metrics.llms, place):
-            self.row(self.llms, LLMRow, llm.phase, (start_us, first)).add(llm)
-        for first, phase in enumerate(metrics.phases, place):
-            row = self.phase(phase.phase, (start_us, first))
+        # A place within the event's own for each row, so that they stay in this order,
+        # whatever is added before or later.
+        for first, tool in enumerate(metrics.tools):
+            self.tool(tool.name, (start_us, place, first)).add(tool)
+        for first, llm in enumerate(metrics.llms):
+            self.row(self.llms, LLMRow, llm.phase, (start_us, place, first)).add(llm)
+        for first, phase in enumerate(metrics.phases):
+            row = self.phase(phase.phase, (start_us, place, first))
             row.add(phase)
             # A row that only counts (no duration, no success) never ended its phase.
             if phase.duration_ms or phase.success:
                 row.end((at_us, place), phase.duration_ms, phase.success)
-        for first, strategy in enumerate(metrics.edit_strategies, place):
+        for first, strategy in enumerate(metrics.edit_strategies):
             name = strategy.strategy
-            self.row(self.strategies, StrategyRow, name, (start_us, first)).add(strategy)
+            self.row(self.strategies, StrategyRow, name, (start_us, place, first)).add(strategy)
         self._carry(metrics)
 
     def absorb(self, other: Tally) -> None:
