@@ -11,8 +11,9 @@ you need are marked.
 from __future__ import annotations
 
 import argparse
-import ast
+import io
 import time
+import tokenize
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,7 +25,7 @@ from textual.worker import get_current_worker
 from m31a_metrics import Collector, Usage, new_session_id
 from m31a_metrics.views.screen import MetricsScreen  # <- the first
 
-LIBRARY = Path(ast.__file__).parent
+LIBRARY = Path(tokenize.__file__).parent
 
 
 class Workshop(App[None]):
@@ -73,8 +74,8 @@ class Workshop(App[None]):
         """Two tool calls; one module in ten is called broken, so that there is a failure."""
         with self.collector.tool_call("Read"):
             text = path.read_text(encoding="utf-8", errors="replace")
-        with self.collector.tool_call("Parse") as call:
-            ast.parse(text)
+        with self.collector.tool_call("Tokenize") as call:
+            sum(1 for _ in tokenize.generate_tokens(io.StringIO(text).readline))
             if len(text) % 10 == 0:
                 call.fail("SyntaxError: invalid syntax")
         self.collector.record_llm_interaction(

@@ -45,7 +45,7 @@ def test_a_host_shows_its_live_collector(example: ModuleType, tmp_path: Path) ->
                 if len(set(calls)) >= 2:
                     break
             assert calls[0] < calls[-1]
-            assert "Parse" in driver.text
+            assert "Tokenize" in driver.text
             assert "esc Back" in driver.lines[-1]
             await driver.pilot.press("escape")
             await driver.pilot.pause()
