@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
 from m31a_metrics.answers import SessionRow, Slice
-from m31a_metrics.history import MEMORY, Fresh, History, Witness
+from m31a_metrics.history import MEMORY, Fresh, History, Witness, witnesses
 from m31a_metrics.history.plans import COPY, HOOKS, TRANSCRIPT
 from m31a_metrics.history.witnesses import hashed
 from m31a_metrics.record import SessionRecord, ToolDay
@@ -106,6 +107,40 @@ files = st.builds(
     ids,
     st.sampled_from(["pi", "pi", "qwen"]),
 )
+
+
+def kept(history: History) -> dict[str, list[tuple[object, ...]]]:
+    """What is in the index, without the numbers that it gives out."""
+    found = {}
+    for table in ("sources", "sessions", "session_days", "tool_rollup", "unsettled"):
+        columns = [row[1] for row in history.connection.execute(f"PRAGMA table_info({table})")]
+        named = ", ".join(one for one in columns if one not in ("source", "session"))
+        query = f"SELECT {named} FROM {table} ORDER BY {named}"  # noqa: S608 - names of ours
+        found[table] = history.connection.execute(query).fetchall()
+    found["ids"] = history.connection.execute(
+        "SELECT id, path FROM ids JOIN sources USING (source) ORDER BY id, path"
+    ).fetchall()
+    return found
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(files, min_size=1, max_size=6, unique_by=lambda file: file.path), st.booleans())
+def test_files_that_share_nothing_are_kept_as_if_they_were_planned(
+    some: list[File], is_first: bool
+) -> None:
+    """All at once or one by one, by plans or without: the index holds the same."""
+    with (
+        History(MEMORY) as planned,
+        History(MEMORY) as at_once,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for history in (planned, at_once):
+            if not is_first:
+                take(history, [File("/0", "n1", 1, ("a", "z")), File("/9", "n9", 1, ("y",))])
+        take(at_once, some)
+        patch.setattr(witnesses, "note_lone", lambda *_: set())
+        take(planned, some)
+        assert kept(at_once) == kept(planned)
 
 
 @settings(max_examples=120, deadline=None)

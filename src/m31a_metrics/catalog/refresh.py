@@ -33,7 +33,7 @@ from m31a_metrics.transcript import Transcript
 
 _READING = 1
 """To be raised when the same files are to be told of differently: all are read again then."""
-_BATCH = 200
+_BATCH = 1000
 """Files whose sessions are written in one transaction: a fraction of a second."""
 _DENSITY = {RECORDED: 5}
 """A journal holds nothing but events: so much more work in a byte than in a transcript's."""

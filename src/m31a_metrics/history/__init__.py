@@ -67,7 +67,7 @@ class History(Reading):
     def put(self, record: SessionRecord) -> None:
         """Write a session in place of what is known of it."""
         with self.batch() as changes:
-            writing.put(self.connection, record, changes)
+            writing.put(self.connection, [(record, b"")], changes)
 
     def remove(self, agent: str, native_id: str) -> bool:
         """Take a session out; False if it is not there."""
@@ -93,12 +93,19 @@ class History(Reading):
     def take(self, read: Iterable[tuple[Witness, SessionRecord]]) -> None:
         """Keep what files tell. Sessions that need another reading become `unsettled`."""
         with self.batch() as changes:
+            told = list(read)
+            lone = witnesses.note_lone(self.connection, [witness for witness, _ in told])
+            alone: Fresh = {}
             touched: set[Group] = set()
             fresh: Fresh = {}
-            for witness, record in read:
-                touched |= witnesses.note(self.connection, witness)
+            for witness, record in told:
                 part = Part(witness.path, witness.kind, witness.stamp, frozenset())
-                fresh[part] = record
+                if witness.path in lone:
+                    alone[part] = record
+                else:
+                    touched |= witnesses.note(self.connection, witness)
+                    fresh[part] = record
+            settling.settle_lone(self.connection, alone.items(), changes)
             settling.settle(self.connection, touched, fresh, changes)
 
     def take_failure(self, path: str, kind: str, stamp: bytes, problem: str) -> None:

@@ -19,6 +19,7 @@ _Cell = tuple[str, str, str, str, str, str]
 """Project, grain, span, agent, part, name: the key of a row."""
 
 _WHERE = "project = ? AND grain = ? AND span = ? AND agent = ? AND part = ? AND name = ?"
+_WRITE = f"INSERT OR REPLACE INTO {RAN_ROLLUP} VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class _Change(Struct):
@@ -29,8 +30,11 @@ class _Change(Struct):
 
     def join(self, buckets: Mapping[int, int], maxima_ms: Mapping[float, int], sign: int) -> None:
         own = self.buckets
-        for bucket, count in buckets.items():
-            own[bucket] = own.get(bucket, 0) + sign * count
+        if not own and sign > 0:
+            own.update(buckets)  # most sums have one part
+        else:
+            for bucket, count in buckets.items():
+                own[bucket] = own.get(bucket, 0) + sign * count
         for value_ms, count in maxima_ms.items():
             self.maxima_ms[value_ms] = self.maxima_ms.get(value_ms, 0) + sign * count
 
@@ -57,52 +61,74 @@ class Durations:
 
     def apply(self, connection: sqlite3.Connection) -> None:
         """Change the rollup; the rows of the sessions themselves are there already."""
-        cells: dict[_Cell, _Change] = {}
+        days: dict[_Cell, _Change] = {}
         for (project, agent, day, tool, phase), change in self._changes.items():
-            if change.is_nothing:
-                continue
-            for part, name in (("tool", tool), ("phase", phase)):
-                for scope in (project, EVERY):
-                    for grain, span in ((DAY, day), (MONTH, day[:7])):
-                        cell = (scope, grain, span, agent, part, name)
-                        cells.setdefault(cell, _Change()).join(change.buckets, change.maxima_ms, 1)
-        lost = [cell for cell, change in cells.items() if _apply(connection, cell, change)]
+            if not change.is_nothing:
+                _join(days, (project, DAY, day, agent, "tool", tool), change)
+                _join(days, (project, DAY, day, agent, "phase", phase), change)
+        # Sums of sums: what meets in a row of a project is added up once for all above it.
+        everywhere: dict[_Cell, _Change] = {}
+        for (_, grain, day, agent, part, name), change in days.items():
+            _join(everywhere, (EVERY, grain, day, agent, part, name), change)
+        cells = {**days, **everywhere}
+        for (scope, _, day, agent, part, name), change in [*days.items(), *everywhere.items()]:
+            _join(cells, (scope, MONTH, day[:7], agent, part, name), change)
+        is_empty = connection.execute(f"SELECT 1 FROM {RAN_ROLLUP} LIMIT 1").fetchone() is None
+        lost = _change(connection, cells, is_empty=is_empty)
         for cell in sorted(lost, key=lambda cell: cell[1] == MONTH):  # days first
             _find_maximum(connection, cell)
 
 
-def _apply(connection: sqlite3.Connection, cell: _Cell, change: _Change) -> bool:
-    """Change one row; tell whether its maximum may have gone."""
-    packed = _packed(connection, cell)
-    histogram = unpack(packed) if packed else Histogram()
-    buckets = histogram.buckets
-    for bucket, count in change.buckets.items():
-        count += buckets.get(bucket, 0)
-        if count:
-            buckets[bucket] = count
+def _join(cells: dict[_Cell, _Change], cell: _Cell, change: _Change) -> None:
+    known = cells.get(cell)
+    if known is None:
+        known = cells[cell] = _Change()
+    known.join(change.buckets, change.maxima_ms, 1)
+
+
+def _change(
+    connection: sqlite3.Connection, cells: Mapping[_Cell, _Change], *, is_empty: bool
+) -> list[_Cell]:
+    """Change the rows; return those whose maximum may have gone."""
+    lost: list[_Cell] = []
+    written: list[tuple[object, ...]] = []
+    removed: list[_Cell] = []
+    for cell in sorted(cells):  # as the table is, which spares it looking about
+        packed = b"" if is_empty else _packed(connection, cell)
+        histogram = unpack(packed) if packed else Histogram()
+        if _add(histogram, cells[cell]):
+            lost.append(cell)
+        if histogram.buckets:
+            written.append((*cell, histogram.pack()))
         else:
-            buckets.pop(bucket, None)
+            removed.append(cell)
+    connection.executemany(_WRITE, written)
+    connection.executemany(f"DELETE FROM {RAN_ROLLUP} WHERE {_WHERE}", removed)
+    return lost
+
+
+def _add(histogram: Histogram, change: _Change) -> bool:
+    """Change a histogram; tell whether its maximum may have gone."""
+    buckets = histogram.buckets
+    if not buckets and min(change.buckets.values(), default=0) > 0:
+        buckets.update(change.buckets)  # nothing was there, and nothing goes
+    else:
+        for bucket, count in change.buckets.items():
+            count += buckets.get(bucket, 0)
+            if count:
+                buckets[bucket] = count
+            else:
+                buckets.pop(bucket, None)
     came_ms = max((value for value, count in change.maxima_ms.items() if count > 0), default=0.0)
     went_ms = max((value for value, count in change.maxima_ms.items() if count < 0), default=0.0)
     is_lost = bool(buckets) and went_ms >= histogram.max_ms and went_ms > came_ms
     histogram.max_ms = max(histogram.max_ms, came_ms)
-    if buckets:
-        _write(connection, cell, histogram)
-    else:
-        connection.execute(f"DELETE FROM {RAN_ROLLUP} WHERE {_WHERE}", cell)
     return is_lost
 
 
 def _packed(connection: sqlite3.Connection, cell: _Cell) -> bytes:
     found = connection.execute(f"SELECT ran FROM {RAN_ROLLUP} WHERE {_WHERE}", cell).fetchone()
     return b"" if found is None else found[0]
-
-
-def _write(connection: sqlite3.Connection, cell: _Cell, histogram: Histogram) -> None:
-    connection.execute(
-        f"INSERT OR REPLACE INTO {RAN_ROLLUP} VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (*cell, histogram.pack()),
-    )
 
 
 def _find_maximum(connection: sqlite3.Connection, cell: _Cell) -> None:
@@ -124,4 +150,4 @@ def _find_maximum(connection: sqlite3.Connection, cell: _Cell) -> None:
         )
     histogram = unpack(_packed(connection, cell))
     histogram.max_ms = max((unpack(ran).max_ms for (ran,) in found if ran), default=0.0)
-    _write(connection, cell, histogram)
+    connection.execute(_WRITE, (*cell, histogram.pack()))

@@ -87,12 +87,7 @@ class Files:
         known = self._of(group)
         if known and not _present(known):
             return None
-        parts = (*self.parts(group), *self._copies(group))
-        mark = blake2b(digest_size=16)
-        for part in parts:
-            marked = (part.path, part.stamp, sorted(part.skip), part.is_copy, part.timed_by)
-            mark.update(repr(marked).encode())
-        return Plan(parts, mark.digest())
+        return plan_of((*self.parts(group), *self._copies(group)))
 
     def parts(self, group: Group) -> tuple[Part, ...]:
         """The files of a session that count, each without what counts elsewhere."""
@@ -214,6 +209,15 @@ class Files:
         return found
 
 
+def plan_of(parts: tuple[Part, ...]) -> Plan:
+    """Make the plan of these parts."""
+    mark = blake2b(digest_size=16)
+    for part in parts:
+        marked = (part.path, part.stamp, sorted(part.skip), part.is_copy, part.timed_by)
+        mark.update(repr(marked).encode())
+    return Plan(parts, mark.digest())
+
+
 def _within_group(source: Source) -> tuple[int, str]:
     """Of several files of one session the longest comes first: others may be older states."""
     return -len(source.ids), source.path
@@ -257,6 +261,6 @@ def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield list(ids[start : start + _AT_ONCE])
 
 
-def places(values: Sequence[int]) -> str:
+def places(values: Sequence[object]) -> str:
     """As many question marks as there are values."""
     return ", ".join("?" * len(values))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from operator import add, neg, sub
 
 from m31a_metrics.answers import part_of
 from m31a_metrics.history.durations import Durations
@@ -35,11 +36,9 @@ class Changes:
                 figures = firsts + part[key]
                 known = changes.get(cell)
                 if known is None:
-                    changes[cell] = figures if sign > 0 else [-figure for figure in figures]
-                elif sign > 0:
-                    changes[cell] = [a + b for a, b in zip(known, figures, strict=True)]
+                    changes[cell] = figures if sign > 0 else list(map(neg, figures))
                 else:
-                    changes[cell] = [a - b for a, b in zip(known, figures, strict=True)]
+                    changes[cell] = list(map(add if sign > 0 else sub, known, figures))
         self._durations.add(agent, project, rows.ran, sign)
 
     def apply(self, connection: sqlite3.Connection) -> None:
@@ -68,19 +67,24 @@ def _firsts(table: Summed, part: dict[Key, Sums]) -> Iterator[tuple[Key, list[in
 
 def _spread(changes: dict[_Cell, Sums]) -> dict[_Cell, Sums]:
     """Changes of days as changes of the rollup's rows, without those that come to nothing."""
-    spread: dict[_Cell, Sums] = {}
-    for (project, agent, day, *dimensions), sums in changes.items():
-        if not any(sums):
-            continue
-        for scope in (project, EVERY):
-            for grain, span in ((DAY, day), (MONTH, day[:7])):
-                target = (scope, grain, span, agent, *dimensions)
-                known = spread.get(target)
-                if known is None:
-                    spread[target] = sums
-                else:
-                    spread[target] = [a + b for a, b in zip(known, sums, strict=True)]
-    return spread
+    days = {
+        (project, DAY, day, agent, *dimensions): sums
+        for (project, agent, day, *dimensions), sums in changes.items()
+        if any(sums)
+    }
+    # Sums of sums: what meets in a row of a project is added up once for all above it.
+    everywhere: dict[_Cell, Sums] = {}
+    for (_, *rest), sums in days.items():
+        _join(everywhere, (EVERY, *rest), sums)
+    spread = {**days, **everywhere}
+    for (scope, _, day, *rest), sums in [*days.items(), *everywhere.items()]:
+        _join(spread, (scope, MONTH, day[:7], *rest), sums)
+    return {cell: spread[cell] for cell in sorted(spread)}  # in the order of the table
+
+
+def _join(spread: dict[_Cell, Sums], cell: _Cell, sums: Sums) -> None:
+    known = spread.get(cell)
+    spread[cell] = sums if known is None else list(map(add, known, sums))
 
 
 def _key_columns(table: Summed) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from operator import attrgetter
 from typing import TypeVar
 
 from msgspec import Struct, field
@@ -52,12 +53,12 @@ def rows_of(record: SessionRecord) -> Rows:
     rows = Rows()
     for tool in record.tools:
         key = (tool.day, tool.tool, tool.phase)
-        _add(rows.tools, key, _sums(tool, TOOLS.sums))
+        _add(rows.tools, key, _bounded(_sums_of_tool(tool)))
         if tool.ran.buckets:
             rows.ran.setdefault(key, Histogram()).merge(tool.ran)
         _add_to_phase(rows, tool, _OF_TOOLS)
     for llm in record.llms:
-        _add(rows.llms, (llm.day, llm.model, llm.phase), _sums(llm, LLMS.sums))
+        _add(rows.llms, (llm.day, llm.model, llm.phase), _bounded(_sums_of_llm(llm)))
         _add_to_phase(rows, llm, _OF_LLMS)
     for phase in record.phases:
         _add_to_phase(rows, phase, _OF_PHASES)
@@ -74,6 +75,8 @@ def _places(kind: type[Struct], names: Iterable[str] = PHASES.sums) -> list[tupl
     ]
 
 
+_sums_of_tool = attrgetter(*TOOLS.sums)
+_sums_of_llm = attrgetter(*LLMS.sums)
 _OF_TOOLS = _places(ToolDay, ("call_count", "fail_count"))
 _OF_LLMS = _places(LLMDay)
 _OF_PHASES = _places(PhaseSum)
@@ -153,8 +156,10 @@ def _add_to_phase(rows: Rows, one: _Day, places: Iterable[tuple[int, str]]) -> N
         sums[place] += _whole(getattr(one, name))
 
 
-def _sums(one: _Day, names: Iterable[str]) -> Sums:
-    return [_whole(getattr(one, name)) for name in names]
+def _bounded(figures: tuple[int, ...]) -> Sums:
+    if min(figures) >= -LARGEST and max(figures) <= LARGEST:  # nearly always
+        return list(figures)
+    return [_whole(figure) for figure in figures]
 
 
 def _whole(figure: int) -> int:

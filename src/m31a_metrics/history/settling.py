@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from m31a_metrics.history import writing
-from m31a_metrics.history.plans import Files, Group, Part
+from m31a_metrics.history.plans import Files, Group, Part, plan_of
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.record import SessionRecord, joined
 
@@ -26,6 +26,7 @@ def settle(
 ) -> None:
     """Make each session as it is planned now, or note that its files must be read for it."""
     files = Files(connection)
+    made: list[tuple[SessionRecord, bytes]] = []
     for group in sorted(groups):
         plan = files.plan(group)
         if plan is None or plan.mark == _made_of(connection, group):
@@ -39,10 +40,23 @@ def settle(
                 record = joined(own)
                 record.agent, record.native_id = group
                 _tell(record, copies)
-                writing.put(connection, record, changes, plan.mark)
+                made.append((record, plan.mark))
             else:
                 writing.remove(connection, *group, changes)
         connection.execute(f"DELETE FROM unsettled WHERE {_OF}", group)
+    writing.put(connection, made, changes)
+
+
+def settle_lone(
+    connection: sqlite3.Connection,
+    read: Iterable[tuple[Part, SessionRecord]],
+    changes: Changes,
+) -> None:
+    """Make sessions of one file each, which nobody knew and which share nothing.
+
+    What `settle` would come to for each of them, without asking.
+    """
+    writing.put(connection, ((record, plan_of((part,)).mark) for part, record in read), changes)
 
 
 def _read(

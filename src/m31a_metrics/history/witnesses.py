@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
@@ -22,6 +23,7 @@ from m31a_metrics.history.plans import (
     places,
     sources,
 )
+from m31a_metrics.history.writing import insert
 
 
 class Witness(Struct):
@@ -53,13 +55,68 @@ def hashed(ids: Iterable[str]) -> list[int]:
     ]
 
 
-def note(connection: sqlite3.Connection, witness: Witness) -> set[Group]:
-    """Keep what a file tells; return the sessions that may be made of other parts now."""
-    touched = {(witness.agent, witness.native_id)}
-    before = _at(connection, witness.path)
-    ids = array("q", sorted(set(witness.ids)))
-    known = array("q") if before is None else before.ids
-    values = (
+def note_lone(connection: sqlite3.Connection, told: Sequence[Witness]) -> set[str]:
+    """Keep what files tell that nobody knew, of sessions of which nothing else tells.
+
+    Each of them is its session's only part, whatever else is known: no event of it is in
+    another file, here or among `told`. So they need no plans, and are kept all at once.
+    Returns their paths; what the other files tell is still to be kept.
+    """
+    paths = Counter(one.path for one in told)
+    groups = Counter((one.agent, one.native_id) for one in told)
+    lone = [
+        one
+        for one in told
+        if paths[one.path] == groups[one.agent, one.native_id] == 1
+        and not _is_known(connection, one)
+    ]
+    shared = _shared(connection, told)
+    lone = [one for one in lone if shared.isdisjoint(one.ids)]
+    (latest,) = connection.execute("SELECT COALESCE(MAX(source), 0) FROM sources").fetchone()
+    rows: list[tuple[object, ...]] = []
+    holders: dict[int, int] = {}
+    for number, one in enumerate(lone, latest + 1):
+        ids = array("q", sorted(set(one.ids)))
+        holders.update(dict.fromkeys(ids, number))
+        rows.append((number, one.path, *_told(one, ids), 0))
+    insert(connection, "sources", rows, ("source", "path", *_TOLD, "is_gone"))
+    insert(connection, "ids", sorted(holders.items()))
+    return {one.path for one in lone}
+
+
+def _is_known(connection: sqlite3.Connection, one: Witness) -> bool:
+    group = (one.agent, one.native_id)
+    of = "WHERE agent = ? AND native_id = ?"
+    (known,) = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM sources WHERE path = ?) OR EXISTS "
+        f"(SELECT 1 FROM sources {of}) OR EXISTS (SELECT 1 FROM sessions {of}) OR EXISTS "
+        f"(SELECT 1 FROM unsettled {of})",
+        (one.path, *group, *group, *group),
+    ).fetchone()
+    return bool(known)
+
+
+def _shared(connection: sqlite3.Connection, told: Iterable[Witness]) -> set[int]:
+    """The events that several of these files hold, or that another file is known to hold."""
+    seen: set[int] = set()
+    shared: set[int] = set()
+    for one in told:
+        own = set(one.ids)
+        shared |= seen & own
+        seen |= own
+    for some in chunks(sorted(seen)):
+        shared.update(
+            one
+            for (one,) in connection.execute(
+                f"SELECT DISTINCT id FROM ids WHERE id IN ({places(some)})", some
+            )
+        )
+    return shared
+
+
+def _told(witness: Witness, ids: array[int]) -> tuple[object, ...]:
+    """What a file tells, as columns of `sources`."""
+    return (
         witness.kind,
         witness.agent,
         witness.native_id,
@@ -69,10 +126,22 @@ def note(connection: sqlite3.Connection, witness: Witness) -> set[Group]:
         ids.tobytes(),
         witness.problem,
     )
+
+
+_TOLD = ("kind", "agent", "native_id", "rank", "started_us", "stamp", "ids", "problem")
+
+
+def note(connection: sqlite3.Connection, witness: Witness) -> set[Group]:
+    """Keep what a file tells; return the sessions that may be made of other parts now."""
+    touched = {(witness.agent, witness.native_id)}
+    before = _at(connection, witness.path)
+    ids = array("q", sorted(set(witness.ids)))
+    known = array("q") if before is None else before.ids
+    values = _told(witness, ids)
     if before is None:
         cursor = connection.execute(
-            "INSERT INTO sources (path, kind, agent, native_id, rank, started_us, stamp, ids, "
-            "problem, is_gone) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            f"INSERT INTO sources (path, {', '.join(_TOLD)}, is_gone) "
+            f"VALUES (?, {places(_TOLD)}, 0)",
             (witness.path, *values),
         )
         number = cursor.lastrowid or 0
@@ -80,8 +149,7 @@ def note(connection: sqlite3.Connection, witness: Witness) -> set[Group]:
         number = before.number
         touched.add(before.group)
         connection.execute(
-            "UPDATE sources SET kind = ?, agent = ?, native_id = ?, rank = ?, started_us = ?, "
-            "stamp = ?, ids = ?, problem = ?, is_gone = 0 WHERE source = ?",
+            f"UPDATE sources SET {' = ?, '.join(_TOLD)} = ?, is_gone = 0 WHERE source = ?",
             (*values, number),
         )
     if known != ids:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from binascii import crc32
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import json
 
@@ -37,49 +37,58 @@ _FACTS = (
     "damage_count",
     *EFFECTS,
 )
+_COLUMNS = ("session", *_FACTS, *SESSION_SUMS)
 _TABLES = ("session_texts", "session_days", TOOLS.name, LLMS.name, PHASES.name, "heals", "failures")
 
 
-def put(
-    connection: sqlite3.Connection, record: SessionRecord, changes: Changes, made_of: bytes = b""
-) -> int:
-    """Write a session in place of what is known of it; return its number.
+Written = dict[str, list[tuple[object, ...]]]
+"""The rows of many sessions, by table; each table is written in one go."""
 
-    `made_of` is the mark of the plan that it was read by. Inside a transaction; `changes`
+
+def put(
+    connection: sqlite3.Connection, made: Iterable[tuple[SessionRecord, bytes]], changes: Changes
+) -> None:
+    """Write sessions in place of what is known of them, each of them once.
+
+    With each goes the mark of the plan that it was read by. Inside a transaction; `changes`
     are to be applied before it ends.
     """
-    number = _number(connection, record.agent, record.native_id)
-    if number is not None:
-        _take_out(connection, number, changes)
-    rows = rows_of(record)
+    written: Written = {table: [] for table in ("sessions", *_TABLES)}
+    (latest,) = connection.execute("SELECT COALESCE(MAX(session), 0) FROM sessions").fetchone()
+    for record, made_of in made:
+        number = _number(connection, record.agent, record.native_id)
+        if number is None:
+            number = latest = latest + 1
+        else:
+            _take_out(connection, number, changes)
+        rows = rows_of(record)
+        _add(written, number, record, rows, made_of)
+        changes.add(record.agent, record.project, rows, 1)
+    for table, rows_in_table in written.items():
+        columns = _COLUMNS if table == "sessions" else ()
+        insert(connection, table, rows_in_table, columns)
+
+
+def _add(written: Written, number: int, record: SessionRecord, rows: Rows, made_of: bytes) -> None:
+    """Add the rows of one session to those that are to be written."""
     days = session_days(rows, record.started_us)
     sums = [sum(day[place] for day in days.values()) for place in range(len(SESSION_SUMS))]
-    columns = ("session", *_FACTS, *SESSION_SUMS)
-    cursor = connection.execute(
-        f"INSERT INTO sessions ({', '.join(columns)}) VALUES ({_places(len(columns))})",
-        (number, *_facts(record, days, made_of), *sums),
-    )
-    number = cursor.lastrowid or 0
-    _insert(connection, "session_texts", [(number, _searched(record))])
-    _insert(connection, "session_days", ((number, day, *own) for day, own in days.items()))
-    _insert(
-        connection,
-        TOOLS.name,
-        (
-            (number, *key, *own, rows.ran[key].pack() if key in rows.ran else b"")
-            for key, own in rows.tools.items()
-        ),
-    )
-    _insert(connection, LLMS.name, ((number, *key, *own) for key, own in rows.llms.items()))
-    _insert(connection, PHASES.name, ((number, *key, *own) for key, own in rows.phases.items()))
-    _insert_heals(connection, number, record)
+    written["sessions"].append((number, *_facts(record, days, made_of), *sums))
+    written["session_texts"].append((number, _searched(record)))
+    written["session_days"] += [(number, day, *own) for day, own in days.items()]
+    ran = rows.ran
+    written[TOOLS.name] += [
+        (number, *key, *own, ran[key].pack() if key in ran else b"")
+        for key, own in rows.tools.items()
+    ]
+    written[LLMS.name] += [(number, *key, *own) for key, own in rows.llms.items()]
+    written[PHASES.name] += [(number, *key, *own) for key, own in rows.phases.items()]
+    written["heals"] += _heals(number, record)
     failed: dict[tuple[str, str, str], int] = {}
     for one in record.failures:
-        key = (one.day, one.tool, one.line)
-        failed[key] = failed.get(key, 0) + one.count
-    _insert(connection, "failures", ((number, *key, count) for key, count in failed.items()))
-    changes.add(record.agent, record.project, rows, 1)
-    return number
+        failure = (one.day, one.tool, one.line)
+        failed[failure] = failed.get(failure, 0) + one.count
+    written["failures"] += [(number, *failure, count) for failure, count in failed.items()]
 
 
 def remove(connection: sqlite3.Connection, agent: str, native_id: str, changes: Changes) -> bool:
@@ -156,37 +165,37 @@ def _searched(record: SessionRecord) -> str:
     return "\n".join((*named, *record.models)).lower()
 
 
-def _insert_heals(connection: sqlite3.Connection, number: int, record: SessionRecord) -> None:
-    _insert(
-        connection,
-        "heals",
+def _heals(number: int, record: SessionRecord) -> list[tuple[object, ...]]:
+    return [
         (
-            (
-                number,
-                chain.day,
-                chain.phase,
-                chain.tool,
-                chain.check,
-                chain.line,
-                chain.attempt_count,
-                chain.passed,
-                chain.loop,
-                chain.began_us,
-                chain.duration_us,
-                chain.total_tokens,
-                chain.cost_nano,
-                chain.cost_nano or 0,
-            )
-            for chain in heal_chains(record.heals)
-        ),
-    )
+            number,
+            chain.day,
+            chain.phase,
+            chain.tool,
+            chain.check,
+            chain.line,
+            chain.attempt_count,
+            chain.passed,
+            chain.loop,
+            chain.began_us,
+            chain.duration_us,
+            chain.total_tokens,
+            chain.cost_nano,
+            chain.cost_nano or 0,
+        )
+        for chain in heal_chains(record.heals)
+    ]
 
 
-def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
-    rows = list(rows)
-    if rows:
-        connection.executemany(f"INSERT INTO {table} VALUES ({_places(len(rows[0]))})", rows)
-
-
-def _places(count: int) -> str:
-    return ", ".join("?" * count)
+def insert(
+    connection: sqlite3.Connection,
+    table: str,
+    rows: Sequence[tuple[object, ...]],
+    columns: Sequence[str] = (),
+) -> None:
+    """Add rows to a table; `columns` names theirs where it is not all of them in order."""
+    if not rows:
+        return
+    named = f" ({', '.join(columns)})" if columns else ""
+    places = ", ".join("?" * len(rows[0]))
+    connection.executemany(f"INSERT INTO {table}{named} VALUES ({places})", rows)
