@@ -114,6 +114,34 @@ EXAMPLES = {
     " \n\t\x00": "",
 }
 
+# What programs printed -> the line of a heal.
+PRINTED = {
+    "It is communal vs agentic.\nand more\n": "",
+    "Exit code 1\nwhatever it printed": "",
+    "dupes: 3\n": "",
+    "(pass) keeps ERROR: apart [3ms]\n(fail) splits it [1ms]": "(fail) splits it [<n>ms]",
+    "> node -e \"throw Error('error: x')\"\nError: boom": "Error: boom",
+    "$ eslint src\n  12:5  error  'x' is never used  no-unused-vars": (
+        "<n> error <text> is never used no-unused-vars"
+    ),
+    "   3 │ let message = error: no;\n > 4 | error: no": "",
+    "markdownlint-cli2 v0.18.1\nREADME.md:3 MD013/line-length Line length": (
+        "<path>:<n> <path> Line length"
+    ),
+    "a.go:3:4: undefined: x": "<path>:<n>: undefined: x",
+    "src/a.py:12: a line that was looked for": "",
+    "src/a.py:1:1: F401 [*] `os` imported but unused": (
+        "<path>:<n>: F<n> [*] <text> imported but unused"
+    ),
+    "ran 3\n2 failed, 1 passed": "<n> failed, <n> passed",
+    "0 failed, 3 passed": "",
+    "src/a.ts(3,4): error TS2304: Cannot find name 'x'.": (
+        "<path>(<n>): error TS<n>: Cannot find name <text>."
+    ),
+    "✓ works\n✗ breaks": "✗ breaks",
+    "": "",
+}
+
 pieces = st.sampled_from(
     [
         *("error: ", "Error: ", "Traceback (most recent call last):\n", "panic: ", "FAILED ", "\n"),
@@ -133,6 +161,18 @@ texts = st.one_of(
 def test_examples(text: str, line: str) -> None:
     """Errors as tools really print them give the line a person would count them by."""
     assert failure_line(text) == line
+
+
+@pytest.mark.parametrize(("text", "line"), PRINTED.items(), ids=range(len(PRINTED)))
+def test_printed_text_without_a_sign_of_failure_stays_away(text: str, line: str) -> None:
+    """Of what a program printed only a line that says that something failed is taken."""
+    assert failure_line(text, printed=True) == line
+
+
+@given(st.text(st.characters(categories=["L", "Zs"]), min_size=1), st.integers(0, 3))
+def test_words_are_no_failure(text: str, lines: int) -> None:
+    """Words that nothing marks as a failure give no line."""
+    assert failure_line("\n".join([f"so {text}"] * lines), printed=True) == ""
 
 
 @given(texts)

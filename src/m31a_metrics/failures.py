@@ -41,7 +41,6 @@ _EXIT = (
 _TRACEBACK = "Traceback (most recent call last)"
 _RAISED = r"[^\n]*\n(?:[ \t|+][^\n]*\n|\n)*([^\s|+][^\n]*)"
 
-# From the surest to the vaguest; the first line that matches the surest one is taken.
 _RAISES = (
     r"^[ \t|+]*+(?:E[ \t]++|Uncaught |Unhandled |Caused by: |\w{1,60} failed: )?"
     r"(?:[\w$]++(?:\.|::))*[\w$]*(?:Error|Exception|ExceptionGroup|Interrupt)"
@@ -61,8 +60,20 @@ _COMPLAINS = (
     r"|not a directory|no space left|can't |cannot |could not |unable to |killed\b))"
 )
 _GIVES_UP = r"(?i:^[^\n]{0,80}\b(?:timed out|timeout|connection (?:refused|reset)|out of memory)\b)"
+# What a linter, a compiler or a test runner says of one place or one test.
+_FINDS = (
+    r"^[^\s:]{1,200}\.\w{1,8}(?::\d+:\d+(?=[:\s])|:\d+:?[ \t]+[A-Z]{1,8}\d{1,5}\b)"
+    r"|^[ \t]*+\d+:\d+[ \t]+(?:error|warning)\b"
+    r"|^[ \t]*+(?:\(fail\)|not ok \d|[✗✘✖×❌●] )"
+    r"|^[ \t]*+(?:Tests?:?[ \t]+)?[1-9]\d{0,5} (?:tests? |specs? )?(?:failed|failures?|errors?)\b"
+)
 # From the surest to the vaguest; the first line that matches the surest one is taken.
-_SIGNS = (_RAISES, _REPORTS, _SHOUTS, _COMPLAINS, _GIVES_UP)
+_SIGNS = (_RAISES, _REPORTS, _SHOUTS, _COMPLAINS, _GIVES_UP, _FINDS)
+# Not what went wrong: what passed, echoed commands, and the lines of code around an error.
+_BESIDE = (
+    r"^[ \t]*+(?:\((?:pass|skip)\)|[✓√✔]|[>$][ \t]|PASS(?:ED)?\b|ok\b|--- PASS|(?:>[ \t]*)?\d+[ \t]*[|│]"
+    r"|(?:\d+[ \t]+){2}[|│]).*$"
+)
 
 _QUOTED = (
     r'\{\s*["\'`].*'  # a JSON value
@@ -118,6 +129,7 @@ class _Patterns(Struct, frozen=True):
     exit: re.Pattern[str]
     raised: re.Pattern[str]
     signs: tuple[re.Pattern[str], ...]
+    beside: re.Pattern[str]
     quoted: re.Pattern[str]
     bearer: re.Pattern[str]
     word: re.Pattern[str]
@@ -139,6 +151,7 @@ def _patterns() -> _Patterns:
         exit=re.compile(_EXIT, re.MULTILINE | re.IGNORECASE),
         raised=re.compile(_RAISED),
         signs=tuple(re.compile(sign, re.MULTILINE) for sign in _SIGNS),
+        beside=re.compile(_BESIDE, re.MULTILINE),
         quoted=re.compile(_QUOTED),
         bearer=re.compile(_BEARER),
         word=re.compile("|".join(word)),
@@ -147,13 +160,16 @@ def _patterns() -> _Patterns:
     )
 
 
-def failure_line(text: str) -> str:
+def failure_line(text: str, *, printed: bool = False) -> str:
     """Give the line of an error text that says what went wrong, normalised.
 
     At most LINE_LENGTH characters, without digits, control characters or quoted text:
     paths are `<path>`, addresses `<url>`, hashes and ids `<id>`, numbers `<n>`, quoted
     parts `<text>`. Only the first and the last 8 KiB are looked at. A line that went
     through once comes back as it is. Empty where the text is.
+
+    `printed`: the text is all that a program printed, which may be anybody's. Only a line
+    with a sign of failure is taken from it; empty where none has one.
     """
     patterns = _patterns()
     text = patterns.ansi.sub("", _bounded(text).replace("\r", "\n"))
@@ -163,7 +179,10 @@ def failure_line(text: str) -> str:
     echo = patterns.echo.search(text)
     if echo:
         text = text[: echo.start()]
-    line = _first_line(text) if first_only else _telling_line(text)
+    if printed:
+        line = _telling_line(patterns.beside.sub("", text))
+    else:
+        line = ("" if first_only else _telling_line(text)) or _first_line(text)
     return _shortened(_folded(_printable(line)))
 
 
@@ -180,6 +199,7 @@ def _first_line(text: str) -> str:
 
 
 def _telling_line(text: str) -> str:
+    """Return the line with the surest sign of failure; empty if no line has one."""
     patterns = _patterns()
     at = text.rfind(_TRACEBACK)
     if at >= 0:
@@ -194,7 +214,7 @@ def _telling_line(text: str) -> str:
             start = telling.rfind("\n", 0, found.end()) + 1
             end = telling.find("\n", start)
             return telling[start:] if end < 0 else telling[start:end]
-    return _first_line(text)
+    return ""
 
 
 def _printable(line: str) -> str:

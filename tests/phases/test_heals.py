@@ -132,6 +132,13 @@ def test_subagents_heal_on_their_own() -> None:
     assert one.subagent == "a1"
 
 
+def test_what_a_check_printed_is_no_failure_line() -> None:
+    """Where nothing that a check printed has a sign of failure, a heal has no line."""
+    printed = "Exit code 1\nIt is communal, not agentic."
+    one = inferred(bash("vale a.md", ok=False, printed=printed), edit(), bash("vale a.md")).heals[0]
+    assert one.line == ""
+
+
 def test_the_line_of_a_heal_is_normalised() -> None:
     """What failed is told by one line without paths and numbers."""
     (one,) = heals(red(printed="ValueError: bad value 17 in /home/me/x.py"), edit(), bash("pytest"))

@@ -56,7 +56,7 @@ class Episode(Struct, gc=False):
     `failed`, `edits` and `rerun` are ids of calls; `rerun` is "" and `passed` None where the
     check was never run again. Attempts at one failure share `chain`; `loop` marks those of a
     chain with at least three. `check` is the name of what was run (`pytest`), `line` its
-    normalised failure line. Times are Unix microseconds: the end of the failed check, and that
+    normalised failure line, "" where nothing that it printed has a sign of failure. Times are Unix microseconds: the end of the failed check, and that
     of the rerun or of the last change.
     """
 
@@ -262,11 +262,7 @@ def _telling(judged: Judged) -> set[str]:
     told = {
         _DIGITS.sub("0", line.strip()) for line, _ in zip(lines, range(_TELLING_MAX), strict=False)
     }
-    return told or {_line(said)} - {""}
-
-
-def _line(said: str) -> str:
-    return failure_line(said[:_LINE_CHARS])
+    return told or {failure_line(said[:_LINE_CHARS])} - {""}
 
 
 def _end(judged: Judged) -> int:
@@ -292,7 +288,7 @@ def _episode(
         phase=judged.phase,
         tool=judged.call.tool,
         check=checks[0].name if checks else "",
-        line=_line(judged.call.error or judged.call.printed),
+        line=failure_line(plain(judged.call.error or judged.call.printed), printed=True),
         subagent=judged.call.subagent,
         began_us=_end(judged),
         ended_us=max(ended_us, _end(judged)),
