@@ -64,15 +64,15 @@ _GIVES_UP = r"(?i:^[^\n]{0,80}\b(?:timed out|timeout|connection (?:refused|reset
 _FINDS = (
     r"^[^\s:]{1,200}\.\w{1,8}(?::\d+:\d+(?=[:\s])|:\d+:?[ \t]+[A-Z]{1,8}\d{1,5}\b)"
     r"|^[ \t]*+\d+:\d+[ \t]+(?:error|warning)\b"
-    r"|^[ \t]*+(?:\(fail\)|not ok \d|[✗✘✖×❌●] )"
+    r"|^[ \t]*+(?:\(fail\)|not ok \d|[✗✘✖\u00d7❌●] )"
     r"|^[ \t]*+(?:Tests?:?[ \t]+)?[1-9]\d{0,5} (?:tests? |specs? )?(?:failed|failures?|errors?)\b"
 )
 # From the surest to the vaguest; the first line that matches the surest one is taken.
 _SIGNS = (_RAISES, _REPORTS, _SHOUTS, _COMPLAINS, _GIVES_UP, _FINDS)
 # Not what went wrong: what passed, echoed commands, and the lines of code around an error.
 _BESIDE = (
-    r"^[ \t]*+(?:\((?:pass|skip)\)|[✓√✔]|[>$][ \t]|PASS(?:ED)?\b|ok\b|--- PASS|(?:>[ \t]*)?\d+[ \t]*[|│]"
-    r"|(?:\d+[ \t]+){2}[|│]).*$"
+    r"^[ \t]*+(?:\((?:pass|skip)\)|[✓√✔]|[>$][ \t]|PASS(?:ED)?\b|ok\b|--- PASS"
+    r"|(?:\d+[ \t]+)?\d+[ \t]*[|│]).*$"
 )
 
 _QUOTED = (

@@ -190,7 +190,9 @@ def test_files_say_what_writing_them_is_for(path: str, phase: str) -> None:
         ("mcp__ci__run_tests", "verify"),
         ("mcp__sequential-thinking__sequentialthinking", "plan"),
         ("mcp__ide__getDiagnostics", "verify"),
-        ("mcp__x__zzz", "other"),
+        ("mcp__x__zzz", "explore"),
+        ("mcp__node_repl__js", "explore"),
+        ("zzz", "other"),
     ],
 )
 def test_tools_have_their_phase(name: str, phase: str) -> None:
@@ -210,6 +212,45 @@ def test_scripts_of_calls_are_looked_into() -> None:
     script = 'const r = await tools.exec_command({cmd: "npm test 2>&1", yield_time_ms: 5})'
     assert phases(tool("exec", script)) == ["verify"]
     assert phases(tool("exec", "await tools.apply_patch(p)")) == ["execute"]
+
+
+def test_getting_ready_is_no_change_of_the_work() -> None:
+    """After what is needed was installed, a program is still run to see how it is."""
+    assert phases(bash("npm ci"), bash("node dist/cli.js")) == ["execute", "explore"]
+    assert phases(bash("npm install zod"), bash("node dist/cli.js")) == ["execute", "verify"]
+
+
+def test_a_pattern_is_looked_for_again_elsewhere() -> None:
+    """The same pattern after a change, whatever else the command says, is a check."""
+    first, again = bash("rg -n 'old-plugin' src"), bash("rg -n 'old-plugin' . -g '!dist'")
+    assert phases(first, edit(), again) == ["explore", "execute", "verify"]
+
+
+def test_terminals_have_the_phase_of_what_runs_in_them() -> None:
+    """What is typed into a terminal and what it shows is a try, unless a worker sits there."""
+    made = phases(
+        edit(),
+        bash("tmux new-session -d -s t ./app"),
+        bash("tmux send-keys -t t j j Enter"),
+        bash("tmux capture-pane -p -t t"),
+    )
+    assert made == ["execute", "verify", "verify", "verify"]
+    handed = bash("tmux send-keys -t w 'Please write the parser' Enter")
+    assert phases(handed, bash("tmux capture-pane -p -t w")) == ["execute", "other"]
+
+
+def test_scripts_that_call_tools_are_for_what_they_call() -> None:
+    """A script of calls has the phase of the tool that it calls."""
+    assert phases(tool("exec", "text(await tools.update_plan({plan}))")) == ["plan"]
+    assert phases(tool("exec", "await tools.exec_command({cmd: 'rg x'})")) == ["explore"]
+    assert phases(tool("container.exec", "git push")) == ["ship"]
+
+
+def test_scripts_that_fail_by_themselves_are_checks() -> None:
+    """A script that exits where something is not as it should be is run; a guard is none."""
+    expects = bash('V=$(cat V)\nif [ -z "$V" ]; then\n  exit 1\nfi')
+    assert phases(edit(), expects)[1] == "verify"
+    assert phases(edit(), bash("cd app || exit 1; cat a.txt"))[1] == "explore"
 
 
 def test_configured_tools_go_first() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from m31a_metrics.phases.commands import Check
+from m31a_metrics.phases.commands import Check, Purpose
 from m31a_metrics.phases.files import file_name
 from m31a_metrics.phases.judged import Judged
+from m31a_metrics.phases.naming import phrases
+from m31a_metrics.phases.uses import Use
 
 _LATELY = 30
 """Calls after which a failed check that nobody ran again is no longer worked on."""
@@ -13,6 +15,28 @@ _STAGES = frozenset(("git add", "git stage"))
 
 _SOON = 3
 """Within so many calls after a change, asking how things are is a check of it."""
+
+
+# What the work needs to be run; packages given by name change the work's own list of them.
+_PREPARES = phrases(
+    """
+    npm ci, npm install, npm i, pnpm install, pnpm i, yarn, yarn install, bun install, bun i,
+    pip install, pip3 install, uv sync, uv venv, uv pip install, uv pip sync, poetry install,
+    pipenv install, bundle install, composer install, go mod, mix deps.get, dotnet restore,
+    flutter pub, pod, apt-get, apt install, brew install, rustup target, rustup toolchain,
+    docker pull, docker run, docker compose up, docker compose pull, docker compose start,
+    docker compose restart, docker compose down, docker-compose up, playwright install
+    """
+)
+_NAME_PACKAGES = ("npm", "pnpm", "bun")
+
+
+def _only_prepares(purpose: Purpose | None) -> bool:
+    """Whether a change makes the work ready to be run, and leaves it as it is."""
+    if purpose is None or purpose.name not in _PREPARES or purpose.use is not Use.EXECUTE:
+        return False
+    given = [word for word in purpose.words if not word.startswith("-")]
+    return len(given) < 2 or not purpose.name.startswith(_NAME_PACKAGES)
 
 
 class Agent:
@@ -71,7 +95,7 @@ class Agent:
         self.after_handing = handed_over or (self.after_handing and bookkeeping)
         if purpose is not None and purpose.looks:
             self.looked[purpose.looks] = self.count
-        if judged.changed:
+        if judged.changed and not _only_prepares(judged.purpose):
             self.changed_files.update(map(file_name, judged.call.paths))
             self._changed_at = self.effect_at = self.count
             self.unchecked = not handed_over

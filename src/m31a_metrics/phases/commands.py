@@ -40,6 +40,8 @@ _ORDER = (
 _NO_WAIT = frozenset((Use.SHIP, Use.VERIFY, Use.STATE, Use.EXECUTE, Use.PLAN))
 _CAN_FAIL = frozenset((Use.VERIFY, Use.RUN, Use.MAKE))
 _LOOKS = frozenset((Use.SEARCH, Use.EXPLORE, Use.ASK))
+_ONLY_LOOKS = _LOOKS | {Use.DIFF, Use.NEUTRAL}
+_PATTERN_CHARS = 8
 _LOOKS_MAX = 500
 _STAGES = frozenset(("git add", "git stage"))
 _PREPARES = _STAGES | {"git rebase", "git merge"}
@@ -117,6 +119,8 @@ def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
     if use is Use.SHIP and _tries(text, commands, parts):
         use = Use.VERIFY
         parts = [Part(use, one.name, one.words) if one.use is Use.SHIP else one for one in parts]
+    if use in _ONLY_LOOKS and _expects(commands):
+        use = Use.RUN
     decides = _decisive(use, parts)
     checked = [at for at, one in enumerate(parts) if one.use in _CAN_FAIL]
     writes = [path for command in commands for path in command.writes]
@@ -129,15 +133,21 @@ def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
         hides=bool(checked) and _hides(commands, checked[-1]),
         in_background=_in_background(text, commands),
         plans=use is Use.EXECUTE and any(map(is_plan, writes)),
-        looks=_looks(text) if use in _LOOKS and len(text) < _LOOKS_MAX else "",
+        looks=_looks(text, use, decides) if len(text) < _LOOKS_MAX else "",
         writes=tuple(path for path in writes if not path.startswith("/dev/")),
         words=decides.words,
         scripts=tuple(path for command in commands for path in _scripts(command)),
     )
 
 
-def _looks(text: str) -> str:
-    """Return a command without what does not change what it looks at."""
+def _looks(text: str, use: Use, decides: Part) -> str:
+    """Return what a command looks at: a pattern, or itself without what changes nothing of it."""
+    if use not in _LOOKS:
+        return ""
+    if use is Use.SEARCH:
+        pattern = next((word for word in decides.words if not word.startswith("-")), "")
+        if len(pattern) >= _PATTERN_CHARS:
+            return pattern
     while True:
         text = text.rstrip()
         before, pipe, last = text.rpartition("|")
@@ -186,6 +196,17 @@ def _waits(use: Use, commands: list[Command], parts: list[Part]) -> bool:
     if any(commands[at].loop for at in waiting):
         return True
     return use is not Use.RUN and sum(_seconds(parts[at]) for at in waiting) >= _LONG_WAIT_S
+
+
+def _expects(commands: list[Command]) -> bool:
+    """Whether a script fails by itself where something is not as it should be.
+
+    `cd x || exit 1` only guards what follows.
+    """
+    return any(
+        command.operator == ";" and command.words[:1] == ["exit"] and command.words[1:2] != ["0"]
+        for command in commands
+    )
 
 
 def _in_background(text: str, commands: list[Command]) -> bool:

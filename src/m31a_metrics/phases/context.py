@@ -15,6 +15,7 @@ from m31a_metrics.phases.failing import denied, failed
 from m31a_metrics.phases.files import background_task, is_memory, is_picture, is_plan, is_scratch
 from m31a_metrics.phases.judged import Judged
 from m31a_metrics.phases.naming import phrases
+from m31a_metrics.phases.programs import TERMINALS
 from m31a_metrics.phases.rules import by_context, of_command
 from m31a_metrics.phases.uses import Use
 from m31a_metrics.transcript import Call
@@ -28,6 +29,8 @@ _NO_WORK = phrases(
 )
 _READS = frozenset(("read", "read_file", "view", "view_image", "notebookread", "view_file"))
 _LOOKS = frozenset((Use.WAIT, Use.EXPLORE, Use.SEARCH))
+_IN_TERMINAL = frozenset(("capture-pane", "capturep", "send-keys", "send"))
+_TRIED = frozenset((Use.RUN, Use.VERIFY, Use.MAKE))
 _BACKGROUND = "in background"
 _BACKGROUND_CHARS = 200
 
@@ -44,6 +47,7 @@ class Judge:
         self._background: list[Judged] = []
         self._logs: dict[str, Judged] = {}
         self._of_subagents: list[Call] = []
+        self._typed: Judged | None = None
 
     def judge(self, calls: Sequence[Call]) -> list[Judged]:
         """Decide all calls, which come in the order of the transcript."""
@@ -69,7 +73,7 @@ class Judge:
         if name in tools.POLLS:
             return self._poll(call)
         if name in tools.SHELLS and call.command:
-            return self._command(call, agent)
+            return self._shell(call, agent)
         if name in tools.EDITS:
             return _edit(call)
         if name in tools.AGENTS:
@@ -82,11 +86,19 @@ class Judge:
         phase, rule = by_context(use, agent)
         return Judged(call, phase, f"tool: {rule}")
 
-    def _command(self, call: Call, agent: Agent) -> Judged:
-        name = tools.tool_name(call.tool)
-        text = tools.commands_in(call.command) if name in tools.SCRIPTS else call.command
+    def _shell(self, call: Call, agent: Agent) -> Judged:
+        if call.tool.lower() not in tools.SCRIPTS:
+            return self._command(call, call.command, agent)
+        commands = tools.commands_in(call.command)
+        use = None if commands else tools.scripted_use(call.command)
+        if use is None:
+            return self._command(call, commands, agent)
+        phase, rule = by_context(use, agent)
+        return Judged(call, phase, f"tool: {rule}")
+
+    def _command(self, call: Call, text: str, agent: Agent) -> Judged:
         purpose = self._purposes.of(text)
-        polled = self._output_of(call.command, purpose)
+        polled = self._output_of(call.command, purpose) or self._in_terminal(purpose)
         if polled is not None:
             return Judged(call, polled.phase, "output of a background command", polled.purpose)
         phase, rule = of_command(purpose, agent, call.success)
@@ -112,6 +124,11 @@ class Judge:
         if is_picture(call.paths[0]) and agent.has_changed:
             return Judged(call, "verify", "looks at a picture after a change")
         return Judged(call, "explore", "reads")
+
+    def _in_terminal(self, purpose: Purpose) -> Judged | None:
+        """Return what runs in the terminal that a command looks at, or types keys into."""
+        shows = purpose.name in TERMINALS and purpose.use is Use.OTHER
+        return self._typed if shows and not _IN_TERMINAL.isdisjoint(purpose.words) else None
 
     def _poll(self, call: Call) -> Judged:
         polled = self._polled(call.polls)
@@ -158,6 +175,8 @@ class Judge:
         if is_agent:
             self._background.append(judged)
         elif purpose is not None:
+            if purpose.name in TERMINALS and purpose.use is not Use.OTHER:
+                self._typed = judged if purpose.use in _TRIED else None
             if not call.polls:
                 self._by_command[call.command] = judged
             if purpose.in_background or _BACKGROUND in call.printed[:_BACKGROUND_CHARS]:

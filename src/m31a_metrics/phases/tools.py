@@ -21,8 +21,8 @@ SHELLS = names(
 )
 """Tools that run a command."""
 
-SCRIPTS = frozenset(("exec",))
-"""Tools that run a script which calls other tools."""
+SCRIPTS = frozenset(("exec", "functions.exec"))
+"""Tools that run a script which calls other tools, by their whole name."""
 
 POLLS = names(
     """
@@ -90,6 +90,7 @@ _BROWSER = re.compile(
     r"browser|playwright|puppeteer|chrome|devtools|selenium|preview|simulator|screen"
 )
 _FORGE = re.compile(r"github|gitlab|bitbucket|gitea|forge")
+_RUNS_CODE = re.compile(r"repl_|jupyter|sandbox|interpreter")
 _MEMORY = re.compile(r"memory|mem0|remember|knowledge_graph")
 _THINKS = re.compile(r"sequential-?thinking|planner")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
@@ -126,6 +127,7 @@ _TRACKED = names("issue issues ticket tickets task tasks epic story")
 
 
 _CALLED = re.compile(r"\b(?:cmd|command)[\"']?\s*:\s*([\"'`])((?:(?!\1)[^\\\n]|\\.){1,2000})\1")
+_CALLS = re.compile(r"\btools\.(\w{1,80})\(")
 _EDITS_IN = re.compile(r"\bapply_patch\b")
 
 
@@ -135,6 +137,12 @@ def commands_in(script: str) -> str:
     if _EDITS_IN.search(script):
         commands.append("apply_patch")
     return "\n".join(commands)
+
+
+def scripted_use(script: str) -> Use | None:
+    """Return what the other tools are for that a script calls; None if that is not known."""
+    uses = (use_of(name) for name in _CALLS.findall(script))
+    return next((use for use in uses if use is not None), None)
 
 
 def tool_name(name: str) -> str:
@@ -162,7 +170,10 @@ def use_of(name: str) -> Use | None:
         return Use.OTHER if "close" in words and "tabs" not in words else Use.RUN
     if _FORGE.search(lowered):
         return _of_forge(words)
-    return _of_words(words)
+    if _RUNS_CODE.search(server):
+        return Use.RUN
+    # What a server offers is mostly knowledge.
+    return _of_words(words) or (Use.EXPLORE if is_foreign else None)
 
 
 def _of_words(words: list[str]) -> Use | None:

@@ -1,6 +1,6 @@
 """What programs are for: a table, and what arguments and names say beyond it."""
 
 from m31a_metrics.phases.programs.lookup import Part, part
-from m31a_metrics.phases.programs.table import INTERPRETERS, RUNNERS
+from m31a_metrics.phases.programs.table import INTERPRETERS, RUNNERS, TERMINALS
 
-__all__ = ["INTERPRETERS", "RUNNERS", "Part", "part"]
+__all__ = ["INTERPRETERS", "RUNNERS", "TERMINALS", "Part", "part"]

@@ -14,14 +14,15 @@ from m31a_metrics.phases.shell import Command, program
 from m31a_metrics.phases.uses import Use
 
 _GIVES = names("-m -c -e -p -pe --eval --print -r -E -ce")
-# Options with which tests are run, or a script is only looked at.
-_ONLY_CHECKS = {
-    "node": ("--check", "-c", "--test"),
-    "bun": ("--check",),
-    "ruby": ("-c", "-wc"),
-    "php": ("-l",),
-    "perl": ("-c", "-wc"),
-    "lua": ("-p",),
+_PRINTING = frozenset(("-p", "-pe", "--print"))
+# Options with which tests are run, or a script or the interpreter is only looked at.
+_BY_FIRST_OPTION = {
+    "node": dict.fromkeys(("--check", "-c", "--test"), Use.VERIFY),
+    "bun": {"--check": Use.VERIFY},
+    "ruby": dict.fromkeys(("-c", "-wc"), Use.VERIFY),
+    "php": {"-l": Use.VERIFY, **dict.fromkeys(("-m", "-i", "--ini"), Use.EXPLORE)},
+    "perl": dict.fromkeys(("-c", "-wc"), Use.VERIFY),
+    "lua": {"-p": Use.VERIFY},
 }
 _MODULE = re.compile(r"[\w.]{1,40}")
 _TEST_MODULES = frozenset(("pytest", "unittest", "nose2", "doctest", "tox", "coverage", "behave"))
@@ -30,17 +31,24 @@ _TEST_MODULES = frozenset(("pytest", "unittest", "nose2", "doctest", "tox", "cov
 def interpreter(words: list[str], arguments: list[str], command: Command) -> Use | None:
     """Say what an interpreter is given: a module, a text, or a script."""
     option, value = _given(words)
-    if words[1:] and words[1] in _ONLY_CHECKS.get(program(words[0]), ()):
-        return Use.VERIFY
+    if words[1:] and program(words[0]) in _BY_FIRST_OPTION:
+        use = _BY_FIRST_OPTION[program(words[0])].get(words[1])
+        if use is not None:
+            return use
     if option == "-m":
-        return _module(value, words[words.index("-m") + 1 :])
+        return _module(value, words[words.index("-m") + 1 :], command.writes)
     code = value if option else command.body
+    filters = command.operator == "|"  # what the program before it prints
     if code:
-        if command.operator == "|" and not scripts.writes(code):
-            return Use.NEUTRAL  # it filters what the program before it prints
-        return _of_code(code)
-    if command.operator == "|" and not arguments:
+        if filters and not scripts.writes(code):
+            return Use.NEUTRAL
+        return _of_code(code, prints=option in _PRINTING or scripts.prints(code))
+    if filters and not arguments:
         return Use.NEUTRAL
+    return _of_file(words, arguments)
+
+
+def _of_file(words: list[str], arguments: list[str]) -> Use | None:
     if program(words[0]) == "bun" and not (arguments and FILES_RUN.search(arguments[0])):
         return None
     if not arguments:
@@ -74,18 +82,25 @@ def _given(words: list[str]) -> tuple[str, str]:
 
 def _of_script(arguments: list[str]) -> Use:
     path = arguments[0]
-    if path.endswith(("manage.py", "artisan")):
+    if path.endswith("artisan") and arguments[1:] and arguments[1].startswith("make:"):
+        return Use.EXECUTE
+    if path.endswith(("manage.py", "artisan", "setup.py")):
         return (by_words(arguments[1]) if arguments[1:] else None) or Use.RUN
     return script_use(path)
 
 
-def _of_code(code: str) -> Use:
+def _of_code(code: str, *, prints: bool) -> Use:
     if scripts.writes(code):
-        return Use.EXECUTE
-    return Use.EXPLORE if scripts.reads(code) and not scripts.checks(code) else Use.RUN
+        return Use.EXECUTE  # it may assert first that what it replaces is there
+    if scripts.tests(code):
+        return Use.VERIFY
+    if not scripts.reads(code) or scripts.checks(code):
+        return Use.RUN
+    # What reads and says nothing only shows whether it can be read.
+    return Use.EXPLORE if prints else Use.VERIFY
 
 
-def _module(module: str, rest: list[str]) -> Use:
+def _module(module: str, rest: list[str], writes: tuple[str, ...]) -> Use:
     if module in _TEST_MODULES or module == "py_compile":
         return Use.VERIFY
     arguments = [word for word in rest[1:] if not word.startswith("-")]
@@ -93,6 +108,8 @@ def _module(module: str, rest: list[str]) -> Use:
     if found is None:
         found, _ = looked_up(module.rpartition(".")[2], arguments)
     if module == "json.tool":
+        return Use.VERIFY if "/dev/null" in writes else Use.EXPLORE
+    if module in ("site", "sysconfig", "platform"):
         return Use.EXPLORE
     if module == "venv":
         return Use.EXECUTE
@@ -109,4 +126,6 @@ def shell(words: list[str], _arguments: list[str], command: Command) -> Use | No
 def sql(words: list[str], _arguments: list[str], command: Command) -> Use | None:
     """Say what a database is asked."""
     text = " ".join(words[1:]) + command.body
-    return Use.EXECUTE if scripts.changes_tables(text) else Use.ASK
+    if scripts.changes_tables(text) or not {"-f", "--file"}.isdisjoint(words):
+        return Use.EXECUTE
+    return Use.EXPLORE if scripts.shows_tables(text) else Use.ASK

@@ -13,6 +13,9 @@ from m31a_metrics.phases.uses import Use
 FILES_RUN = re.compile(r"\.(?:py|js|mjs|cjs|ts|tsx|mts|sh|bash|rb|pl|php|lua|exs?|r|ps1|bat|zsh)$")
 
 
+# `pnpm eslint` runs eslint, where it is no subcommand and no script.
+_RUN_PROGRAMS = frozenset(("pnpm", "yarn", "bun"))
+_SHOWS = frozenset(("list", "ls", "show", "status", "info", "inspect", "current"))
 _PLAIN_NAME = re.compile(r"[\w@][\w:./@-]{0,39}")
 
 
@@ -23,7 +26,9 @@ def looked_up(name: str, arguments: list[str]) -> tuple[Use | None, str]:
             key = " ".join((name, *arguments[:length]))
             use = USES.get(key)
             if use is not None:
-                return use, key
+                return (Use.EXPLORE if _lists(name, use, arguments[length:]) else use), key
+    if name in _RUN_PROGRAMS and arguments and _is_known(arguments[0]):
+        return looked_up(arguments[0], arguments[1:])
     if name in RUNNERS and arguments:
         target = (
             arguments[1]
@@ -35,10 +40,21 @@ def looked_up(name: str, arguments: list[str]) -> tuple[Use | None, str]:
         return by_words(target) or USES.get(name, Use.RUN), named(name, target)
     use = USES.get(name)
     if use is not None:
+        if _lists(name, use, arguments):
+            return Use.EXPLORE, name
         return use, shown_name(name, arguments) if use is Use.VERIFY else name
     if name in RUNNERS:
         return Use.VERIFY, name
     return None, name
+
+
+def _lists(name: str, use: Use, rest: list[str]) -> bool:
+    """Whether what changes things is only asked which there are."""
+    return use is Use.EXECUTE and rest[:1] != [] and rest[0] in _SHOWS and name != "git"
+
+
+def _is_known(name: str) -> bool:
+    return name in USES or name in SUBCOMMANDS
 
 
 def shown_name(name: str, arguments: list[str]) -> str:
@@ -58,8 +74,8 @@ def named(name: str, target: str) -> str:
 
 
 def is_path(word: str) -> bool:
-    """Whether a program is called by its place."""
-    return "/" in word or "\\" in word
+    """Whether a program is called by its place; `@scope/name` is a package."""
+    return ("/" in word or "\\" in word) and not word.startswith("@")
 
 
 def script_use(path: str) -> Use:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from m31a_metrics.phases.files import is_scratch
+from m31a_metrics.phases.files import is_memory, is_scratch
 from m31a_metrics.phases.naming import names
 from m31a_metrics.phases.programs.by_arguments import SPECIAL
 from m31a_metrics.phases.programs.interpreters import module
 from m31a_metrics.phases.programs.known import FILES_RUN, is_path, looked_up, script_use, shown_name
-from m31a_metrics.phases.programs.options import asks_help, with_options
-from m31a_metrics.phases.programs.table import CLOUDS, VALUED, WORKERS
+from m31a_metrics.phases.programs.leading import leading
+from m31a_metrics.phases.programs.options import asks_help, shows_itself, with_options
+from m31a_metrics.phases.programs.table import USES, VALUED
 from m31a_metrics.phases.programs.targets import by_words
 from m31a_metrics.phases.shell import Command, is_assignment, program
 from m31a_metrics.phases.uses import Use
@@ -21,22 +22,18 @@ from m31a_metrics.phases.uses import Use
 _SHOWS = names("list ls show get status current view info")
 
 
-_CLOUD_LOOKS = ("ls", "list", "get", "describe", "show", "read", "tail", "logs", "head", "whoami")
-_HANDS_OVER = names(
-    """
-    add run send new spawn start dispatch sling prompt handoff open create exec send-keys
-    new-session new-window assign delegate resume tell say
-    """
-)
-
-
+_LOOKS = frozenset((Use.EXPLORE, Use.SEARCH, Use.DIFF))
+# What is kept of an output to be read is no change of the work.
+_LOG = re.compile(r"\.(?:log|out|err)$|^\$")
 # A path or a sentence says nothing of what a program does with it.
 _SUBCOMMAND = re.compile(r"[A-Za-z][\w:-]{0,30}")
 _CHECKS = re.compile(r"lint(?:er)?\b|(?:\b|-)(?:test|tester|check|checker|validator|verify)$")
 _PROGRAM = re.compile(r"[a-z_.\[:][\w.+\[:-]{0,39}")
 
 
-_BROWSERS = names("agent-browser playwright-cli browser-use chrome-devtools browse adb simctl")
+# `./script/test` is no `test` of the shell.
+_BUILT_IN = frozenset((Use.NEUTRAL, Use.EXPLORE, Use.WAIT))
+_OWN = re.compile(r"\.{1,2}/|(?:scripts?|bin|tools|ci|hack|dev)/")
 
 
 class Part(Struct, frozen=True, gc=False):
@@ -65,18 +62,19 @@ def part(command: Command, table: Mapping[str, Use]) -> Part:
 def _use(
     name: str, words: list[str], arguments: list[str], command: Command, table: Mapping[str, Use]
 ) -> tuple[Use, str]:
-    for length in (2, 1, 0) if table else ():
-        key = " ".join((name, *arguments[:length]))
-        if len(arguments) >= length and key in table:
-            return table[key], key
+    key = _configured(name, arguments, table) if table else ""
+    if key:
+        return table[key], key
     if asks_help(words, name):
         return Use.EXPLORE, name
+    if USES.get(name) in _BUILT_IN and _OWN.match(words[0]):
+        return with_options(script_use(words[0]), name, words), name
     special = SPECIAL.get(name)
     if special is not None:
         used = special(words, arguments, command)
         if used is not None:
             return with_options(used, name, words), module(words) or shown_name(name, arguments)
-    leads = _leads(name, arguments)
+    leads = leading(name, words, arguments, lambda inner: part(inner, table).use)
     if leads is not None:
         return leads, name
     found, shown = looked_up(name, arguments)
@@ -87,37 +85,15 @@ def _use(
     return with_options(found, name, words), shown
 
 
-def _leads(name: str, arguments: list[str]) -> Use | None:
-    """Say what a program is for that leads something else: a browser, agents, a cloud."""
-    if name in _BROWSERS:
-        return Use.RUN
-    if name in WORKERS:
-        return _of_workers(arguments)
-    return _of_clouds(arguments) if name in CLOUDS else None
-
-
-def _of_clouds(arguments: list[str]) -> Use:
-    """Say what a client of a cloud is for: it looks, or what it does goes out."""
-    for word in arguments[1:4]:
-        if word.startswith(_CLOUD_LOOKS):
-            return Use.EXPLORE
-    return Use.SHIP if len(arguments) > 1 else Use.EXPLORE
-
-
-def _of_workers(arguments: list[str]) -> Use:
-    """Say what a program is for that other agents are led with."""
-    for word in arguments[:2]:
-        if word in _HANDS_OVER:
-            return Use.EXECUTE
-        if word == "merge":
-            return Use.SHIP
-    return Use.OTHER
+def _configured(name: str, arguments: list[str], table: Mapping[str, Use]) -> str:
+    keys = (" ".join((name, *arguments[:length])) for length in (2, 1, 0))
+    return next((key for key in keys if key in table), "")
 
 
 def _unknown(name: str, words: list[str], arguments: list[str]) -> tuple[Use, str]:
     """Say what a program is for that the table does not have: the project's own, mostly."""
     if FILES_RUN.search(name) or is_path(words[0]):
-        return script_use(words[0]), name
+        return Use.RUN if shows_itself(words) else script_use(words[0]), name
     if name.startswith("create-"):
         return Use.EXECUTE, name
     if _CHECKS.search(name):
@@ -154,15 +130,12 @@ def _redirected(use: Use, command: Command) -> Use:
     if not targets:
         return use
     lasting = [target for target in targets if not is_scratch(target)]
+    if use is Use.NEUTRAL and lasting and all(map(is_memory, lasting)):
+        return Use.OTHER
     if use is Use.NEUTRAL or (command.body and use is Use.EXPLORE):
         if lasting:
             return Use.EXECUTE
         return use if all(target.startswith("/dev/") for target in targets) else Use.SCRATCH
-    if (
-        use is Use.EXPLORE
-        and lasting
-        and command.operator != "|"
-        and command.words[0] in ("sed", "awk", "jq", "cat", "sort")
-    ):
+    if use in _LOOKS and any(not _LOG.search(target) for target in lasting):
         return Use.EXECUTE
     return use

@@ -111,6 +111,9 @@ MACHINES: dict[str, dict[Use, str]] = {
     "sam": {
         Use.SHIP: "deploy",
     },
+    "simctl": {
+        Use.EXPLORE: "list getenv get_app_container",
+    },
     "snap": {
         Use.EXPLORE: "list",
     },

@@ -8,18 +8,21 @@ from m31a_metrics.phases.programs.table import INTERPRETERS, USES
 from m31a_metrics.phases.shell import SHELLS
 from m31a_metrics.phases.uses import Use
 
-_HELP = names("--help --version -help -version help version -V /?")
+_HELP = names("--help --version -help -version help version -V /? --info")
+_OF_ITSELF = names("--help --version -h -V")
 _SHORT_HELP = frozenset(("-h", "-v"))
 # A last word of these is what they look for or print.
 _NO_HELP = frozenset(("git", "npm", "echo", "printf", "grep", "rg"))
 
-_OPTIONS_COUNT = frozenset((Use.EXECUTE, Use.VERIFY, Use.SHIP))
+_OPTIONS_COUNT = frozenset((Use.EXECUTE, Use.VERIFY, Use.SHIP, Use.RUN))
 _DRY = names(
     """
     --check --check-only --dry-run --dryrun --list-different --noop --noEmit -check
     --verify-no-changes
     """
 )
+# A script with one of these looks whether something is as it should be.
+_PROVES = names("--check --check-only --validate --verify --self-test --selftest --lint")
 _DRY_OF_FORMATTERS = names("--diff --test -d -l")
 _FORMATTERS = frozenset(("black", "gofmt", "goimports", "isort", "prettier"))
 _FIXES = names("--fix --write --apply --fix-all --autocorrect --autocorrect-all")
@@ -40,17 +43,34 @@ def asks_help(words: list[str], name: str) -> bool:
     return len(rest) == 1 if name in INTERPRETERS else len(rest) <= 2 and name not in USES
 
 
+def _is_dry(options: set[str]) -> bool:
+    """Whether an option such as `--check-formatted` lets a program only check."""
+    return any(option.startswith("--check-") for option in options)
+
+
+def shows_itself(words: list[str]) -> bool:
+    """Whether a program of the project is run to see how it presents itself."""
+    return words[-1] in _OF_ITSELF or "--help" in words
+
+
 def with_options(use: Use, name: str, words: list[str]) -> Use:
     """Let options turn a change into a check, and a check into a change."""
     if use not in _OPTIONS_COUNT:
         return use
     options = {word.partition("=")[0] for word in words[1:] if word.startswith("-")}
     if use is Use.EXECUTE:
-        if options & _DRY or (name in _FORMATTERS and options & _DRY_OF_FORMATTERS):
+        if (
+            options & _DRY
+            or _is_dry(options)
+            or (name in _FORMATTERS and options & _DRY_OF_FORMATTERS)
+        ):
             return Use.VERIFY
     elif use is Use.VERIFY:
         if options & _FIXES or (name == "rubocop" and options & {"-a", "-A"}):
             return Use.EXECUTE
-    elif use is Use.SHIP and "--dry-run" in options:
+    elif use is Use.SHIP:
+        if options & _DRY or _is_dry(options) or "--syntax-check" in options:
+            return Use.VERIFY
+    elif options & _PROVES or _is_dry(options):
         return Use.VERIFY
     return use

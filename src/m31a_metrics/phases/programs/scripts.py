@@ -18,19 +18,41 @@ _CHECKS = re.compile(
 _READS = re.compile(
     r"json\.loads?\(|\.read\(|\.read_text\(|readFile(?:Sync)?\(|csv\.|re\.(?:search|findall|finditer|sub)"
     r"|glob\(|os\.(?:walk|listdir|environ)|__version__|inspect\.|help\(|dir\(|require\.resolve|sys\.path"
-    r"|importlib|pkgutil|ast\.|xml|zipfile|tomllib|yaml\.safe_load|split\("
+    r"|importlib|pkgutil|ast\.|xml|zipfile|tomllib|yaml\.safe_load|YAML\.|split\("
+    r"|package\.json|\.version\b|_VERSION\b|is_available\(|(?i:\bselect\b[^\n]{1,200}\bfrom\b)"
+)
+_TESTS = re.compile(
+    r"^\s*assert\b|;\s*assert\b|console\.assert\(|\bassert\.(?:equal|ok|deep|strict)|pytest\.main\("
+    r"|unittest\.main\(|doctest\.testmod\(|testthat::|\bPkg\.test\(",
+    re.MULTILINE,
+)
+_PRINTS = re.compile(
+    r"\b(?:print|pprint|puts|printf|echo|inspect|display|write|writelines|info|debug|say|p|pp|cat|message)\b"
+    r"|console\.|stdout|var_dump|print_r|help\(|dump"
+)
+_SHOWS_TABLES = re.compile(
+    r"\.(?:schema|tables|databases|indexes|dump)\b|\\d[a-zA-Z+]?\b|\\l\b|(?i:\binformation_schema\b"
+    r"|\bsqlite_master\b|\bpragma table_|\bshow (?:tables|databases|columns|create)\b"
+    r"|\bdescribe \w)"
 )
 _STATEMENTS = re.compile(
     r"\b(?:insert\s+into|update\s+\S+\s+set|delete\s+from|alter\s+table|create\s+|drop\s+|truncate\s|"
     r"replace\s+into|grant\s|vacuum)",
     re.IGNORECASE,
 )
+_THROWN_AWAY = re.compile(r"['\"`](?:/private)?/tmp/|tempfile\.|tmpdir\(")
+_PATH_CHARS = 100
 _BOUND = 4_000
 
 
 def writes(code: str) -> bool:
-    """Whether it changes files or tables."""
-    return _WRITES.search(code, 0, _BOUND) is not None
+    """Whether it changes files or tables, other than files that are thrown away."""
+    for found in _WRITES.finditer(code, 0, _BOUND):
+        start = max(code.rfind("\n", 0, found.start()), found.start() - _PATH_CHARS, 0)
+        end = code.find("\n", found.end(), found.end() + _PATH_CHARS)
+        if _THROWN_AWAY.search(code, start, end if end > 0 else found.end() + _PATH_CHARS) is None:
+            return True
+    return False
 
 
 def checks(code: str) -> bool:
@@ -46,3 +68,18 @@ def reads(code: str) -> bool:
 def changes_tables(statement: str) -> bool:
     """Whether an SQL statement changes anything."""
     return _STATEMENTS.search(statement, 0, _BOUND) is not None
+
+
+def tests(code: str) -> bool:
+    """Whether it asserts something, or runs tests."""
+    return _TESTS.search(code, 0, _BOUND) is not None
+
+
+def shows_tables(statement: str) -> bool:
+    """Whether it asks which tables there are, and not what is in them."""
+    return _SHOWS_TABLES.search(statement, 0, _BOUND) is not None
+
+
+def prints(code: str) -> bool:
+    """Whether it shows anything."""
+    return _PRINTS.search(code, 0, _BOUND) is not None

@@ -78,7 +78,7 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
         Use.SHIP: "publish",
     },
     "yarn": {
-        Use.EXPLORE: "list why info outdated workspaces",
+        Use.EXPLORE: "list why info outdated workspaces config_get config_list",
         Use.EXECUTE: "install add remove upgrade up link set init create",
         Use.VERIFY: "test audit",
         Use.RUN: "start",
@@ -90,7 +90,12 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
         Use.VERIFY: "test",
         Use.SHIP: "publish",
     },
+    "defaults": {
+        Use.EXPLORE: "read read-type domains find",
+        Use.EXECUTE: "write delete import rename",
+    },
     "deno": {
+        Use.EXPLORE: "info doc",
         Use.EXECUTE: "add install fmt cache",
         Use.VERIFY: "test lint check",
         Use.RUN: "run",
@@ -174,6 +179,13 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
     "dune": {
         Use.VERIFY: "build test",
     },
+    "eas": {
+        Use.SHIP: "build submit update",
+    },
+    "elm": {
+        Use.EXECUTE: "install init",
+        Use.VERIFY: "make",
+    },
     "flit": {
         Use.SHIP: "publish",
     },
@@ -252,6 +264,11 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
     "npx": {
         Use.EXECUTE: "create",
     },
+    "nix": {
+        Use.EXPLORE: "flake_show flake_metadata eval search",
+        Use.EXECUTE: "flake_update flake_lock flake_init profile",
+        Use.VERIFY: "flake_check build",
+    },
     "nx": {
         Use.EXPLORE: "show graph",
         Use.EXECUTE: "generate g",
@@ -268,6 +285,7 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
         Use.EXECUTE: "install lock",
     },
     "playwright": {
+        Use.RUN: "screenshot open codegen pdf show-report show-trace",
         Use.EXECUTE: "install",
     },
     "pre-commit": {
@@ -278,6 +296,10 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
     },
     "py": {
         Use.VERIFY: "compile",
+    },
+    "r": {
+        Use.VERIFY: "CMD_check CMD_build",
+        Use.EXECUTE: "CMD_INSTALL",
     },
     "rails": {
         Use.EXECUTE: "generate g db:migrate new",

@@ -36,7 +36,7 @@ _PROGRAMS: dict[Use, str] = {
         systeminfo tasklist ver vol fc lscpu lsblk free vmstat iostat nvidia-smi journalctl dmesg
         xcrun xcode-select mdfind mdls plutil repomix code2prompt pdftotext pandoc exiftool
         identify ffprobe mediainfo pipdeptree rustup apt-cache dpkg dpkg-query rpm stern k9s
-        redis-cli serena deepwiki context7
+        c++filt fzf sw_vers mount col redis-cli serena deepwiki context7
     """,
     Use.SEARCH: "grep egrep fgrep zgrep rg ripgrep ag ack ugrep select-string findstr",
     Use.PLAN: "task-master taskmaster todo todo.sh todoist backlog tk",
@@ -48,12 +48,13 @@ _PROGRAMS: dict[Use, str] = {
         clear-content expand-archive compress-archive install-module set-executionpolicy tar zip
         gzip gunzip bunzip2 7z unrar ed ex sponge gofmt goimports gofumpt rustfmt prettier black
         isort autopep8 yapf autoflake pyupgrade clang-format shfmt stylua dos2unix unix2dos
-        codemod jscodeshift comby yarn mamba pipx virtualenv venv pip-compile pip-sync ensurepip
+        codemod jscodeshift comby sd yarn mamba pipx virtualenv venv pip-compile pip-sync ensurepip
         bundle pod carthage sdk nvm fnm volta asdf pyenv rbenv apt-get apk yum dnf pacman snap
         choco winget scoop nix-env port corepack n colima systemctl service launchctl crontab
         update-alternatives ssh-keygen ssh-add gpg useradd usermod alembic drizzle-kit knex
         sequelize typeorm flyway liquibase diesel dbmate createdb dropdb mysqldump protoc
-        graphql-codegen openapi-generator openapi-generator-cli swagger-codegen sqlc wire mockgen
+        graphql-codegen openapi-generator openapi-generator-cli openapi-typescript minikube kind
+        swagger-codegen sqlc wire mockgen
         mockery stringer genqlient orval kubebuilder controller-gen yo django-admin cookiecutter
         copier degit shadcn shadcn-ui husky changeset lefthook ffmpeg convert magick sips svgo
         pngquant inkscape huggingface-cli
@@ -78,6 +79,7 @@ _PROGRAMS: dict[Use, str] = {
         rspack turbopack lighthouse axe pa11y newman dredd schemathesis promtool amtool jsonlint
         ajv check-jsonschema taplo check-manifest validate-pyproject hypothesis mutmut cosmic-ray
         sphinx-build hugo typos-cli typos reuse zizmor
+        solhint pg_prove
     """,
     Use.RUN: """
         python python3 python2 py pypy ipython node nodejs bun tsx ts-node ruby irb perl php lua
@@ -132,6 +134,9 @@ WORKERS = names(
     """
 )
 """Programs that other agents are led with, or the terminals that they work in."""
+
+TERMINALS = frozenset(("tmux", "screen", "zellij"))
+"""Programs that others run in; they may be agents, or what is tried."""
 
 RUNNERS = names(
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from m31a_metrics.phases.naming import names
 from m31a_metrics.phases.shell import Command
 from m31a_metrics.phases.uses import Use
@@ -29,6 +31,9 @@ _BARE_LISTS = frozenset(("branch", "tag", "remote", "submodule", "notes"))
 _SUMMARIES = frozenset(
     ["--stat", "--name-only", "--name-status", "--shortstat", "--numstat", "--dirstat", "--quiet"]
 )
+
+
+_OLDER = re.compile(r"HEAD[~^@]|[0-9a-f]{7,40}[~^]?\d?$|(?:origin|upstream)/|v\d+\.")
 
 
 _JOINS = frozenset(("merge", "rebase", "am", "cherry-pick", "revert"))
@@ -59,11 +64,12 @@ def git(words: list[str], arguments: list[str], _command: Command) -> Use | None
 
 
 def _diff(options: set[str], rest: list[str]) -> Use:
-    if "--check" in options:
+    if options & {"--check", "--exit-code"}:
         return Use.VERIFY
     if options & _SUMMARIES or any(".." in word for word in rest):
         return Use.EXPLORE
-    return Use.DIFF
+    # Against an older commit: what was done before is looked at too.
+    return Use.EXPLORE if any(_OLDER.match(word) for word in rest[:2]) else Use.DIFF
 
 
 def _push(options: set[str], rest: list[str]) -> Use:

@@ -16,6 +16,7 @@ BOUND = 6_000
 """Characters of a command that are looked at."""
 
 _DEPTH_MAX = 6
+_ESCAPED = frozenset(("$", "`", '"', "\\", "\n", ""))
 _PLAIN = re.compile(r"([^\s'\"\\$`;&|<>()#]+)([ \t]*)")
 _QUOTED = re.compile(r"[^\"\\$`]+")
 _HEREDOC = re.compile(r"-?[ \t]*(['\"]?)([\w.-]+)\1")
@@ -143,7 +144,9 @@ class _Scanner:
             if char == '"':
                 return
             if char == "\\":
-                self._word.append(text[self._at : self._at + 1])
+                escaped = text[self._at : self._at + 1]
+                # Between double quotes a backslash is kept before anything else.
+                self._word.append(escaped if escaped in _ESCAPED else char + escaped)
                 self._at += 1
             elif char == "$":
                 self._dollar()

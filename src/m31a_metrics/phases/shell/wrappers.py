@@ -22,8 +22,8 @@ _WRAPPERS: dict[str, int] = {
         pyenv exec, asdf exec, mise exec, mise x, direnv exec, nix develop, nix shell, nix-shell,
         dotenv, dotenvx run, cross-env, env-cmd, doppler run, op run, aws-vault exec,
         infisical run, docker exec, docker compose exec, docker compose run, docker-compose exec,
-        docker-compose run, podman exec, kubectl exec, wsl, wsl.exe, ssh, su, script, rtk, heroku
-        run, fly ssh, vagrant ssh, firejail, flatpak-spawn
+        docker-compose run, docker run, podman run, podman exec, kubectl exec, xcrun, wsl,
+        wsl.exe, ssh, su, script, rtk, heroku run, fly ssh, vagrant ssh, firejail, flatpak-spawn
         """
     )
 }
@@ -57,10 +57,13 @@ _FLAGS = {
 _PLACES = phrases(
     """
     docker exec, docker compose exec, docker compose run, docker-compose exec, docker-compose
-    run, podman exec, kubectl exec, ssh, aws-vault exec, timeout, gtimeout, direnv exec
+    run, docker run, podman run, podman exec, kubectl exec, ssh, aws-vault exec, timeout,
+    gtimeout, direnv exec
     """
 )
 """The first word behind these is no program: a container, a host, a time."""
+
+_IMAGES = frozenset(("docker run", "podman run"))
 
 _POWERSHELLS = frozenset(("powershell", "pwsh", "powershell.exe", "pwsh.exe"))
 _LOOKS_UP = frozenset(("-v", "-V"))
@@ -159,6 +162,8 @@ def _behind(words: list[str]) -> list[str] | None:
         at += 1
         if words[at : at + 1] == ["--"]:
             at += 1
+        elif words[at : at + 1] and words[at].startswith("-") and key in _IMAGES:
+            return None  # given to the program that the image runs
     if key == "nix-shell" or (key == "su" and "-c" in words):
         return words[-1:] if len(words) > 1 else None
     return words[at:] or None
