@@ -40,13 +40,10 @@ def record_of(
     """
     ledger = Ledger(price, _days.of)
     recorded = transcript.events if inference is None else inference.events
-    if inference is None:
-        for event in recorded:
-            ledger.add(event)
-    else:
-        phases = {call.id: call.phase for call in inference.calls}
-        for event in recorded:
-            ledger.add(event, phases.get(event.id or "", ""))
+    phases = {} if inference is None else {call.id: call.phase for call in inference.calls}
+    add, phase_of = ledger.add, phases.get
+    for event in recorded:
+        add(event, phase_of(event.id or "", ""))
     facts = transcript.facts
     name = facts.native_id or session_name(facts.agent, "", path)
     record = SessionRecord(
@@ -89,7 +86,7 @@ def recorded(session: Session, price: Price) -> SessionRecord | None:
     name = session.session_id
     record = SessionRecord(RECORDED, "", name, session.directory)
     for event in counted:
-        if isinstance(event, SessionStart):
+        if type(event) is SessionStart:
             _take_start(record, event)
     record.native_id = record.native_id or name
     record.models = ledger.models
@@ -158,13 +155,13 @@ def _add_all(ledger: Ledger, journals: Iterable[Journal]) -> list[Event]:
     events = [event for journal in journals for event in journal.events]
     events.sort(key=_time)  # stable: equal times stay in the order of writers and lines
     phase = ""
-    counted = []
+    counted: list[Event] = []
+    add, keep = ledger.add, counted.append
     for event in events:
-        if not ledger.add(event, phase):
-            continue
-        counted.append(event)
-        if type(event) is PhaseTransition:
-            phase = event.phase
+        if add(event, phase):
+            keep(event)
+            if type(event) is PhaseTransition:
+                phase = event.phase
     return counted
 
 

@@ -8,8 +8,8 @@ Histograms have a rollup of their own (history/durations.py).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from operator import add, neg, sub
+from collections.abc import Callable, Iterator
+from operator import add, itemgetter, neg, sub
 
 from m31a_metrics.answers import part_of
 from m31a_metrics.history.durations import Durations
@@ -52,17 +52,28 @@ class Changes:
 
 def _firsts(table: Summed, part: dict[Key, Sums]) -> Iterator[tuple[Key, list[int]]]:
     """Each key, in order of days, with a 1 for each set of dimensions that it is first with."""
-    names = ("day", *table.dimensions, "week", "month")
-    places = [[names.index(name) for name in columns] for columns in table.firsts.values()]
-    seen: list[set[tuple[str, ...]]] = [set() for _ in places]
+    taken = _TAKEN[table.name]
+    if len(part) == 1:
+        yield next(iter(part)), [1] * len(taken)
+        return
+    seen: list[set[object]] = [set() for _ in taken]
     for key in sorted(part):
         firsts = []
         values = (*key, part_of("week", key[0]), key[0][:7]) if table is LLMS else key
-        for known, columns in zip(seen, places, strict=True):
-            value = tuple([values[place] for place in columns])
+        for known, take in zip(seen, taken, strict=True):
+            value = take(values)
             firsts.append(int(value not in known))
             known.add(value)
         yield key, firsts
+
+
+def _takers(table: Summed) -> list[Callable[[Key], object]]:
+    names = ("day", *table.dimensions, "week", "month")
+    return [itemgetter(*map(names.index, columns)) for columns in table.firsts.values()]
+
+
+_TAKEN = {table.name: _takers(table) for table in SUMMED}
+"""What takes from a row, for each column of firsts, the values that it tells apart."""
 
 
 def _spread(changes: dict[_Cell, Sums]) -> dict[_Cell, Sums]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from operator import attrgetter
 from typing import TypeVar
@@ -55,7 +55,8 @@ def rows_of(record: SessionRecord) -> Rows:
         key = (tool.day, tool.tool, tool.phase)
         _add(rows.tools, key, _bounded(_sums_of_tool(tool)))
         if tool.ran.buckets:
-            rows.ran.setdefault(key, Histogram()).merge(tool.ran)
+            known = rows.ran.get(key)
+            rows.ran[key] = tool.ran if known is None else _merged(known, tool.ran)
         _add_to_phase(rows, tool, _OF_TOOLS)
     for llm in record.llms:
         _add(rows.llms, (llm.day, llm.model, llm.phase), _bounded(_sums_of_llm(llm)))
@@ -68,18 +69,28 @@ def rows_of(record: SessionRecord) -> Rows:
     return rows
 
 
-def _places(kind: type[Struct], names: Iterable[str] = PHASES.sums) -> list[tuple[int, str]]:
+def _merged(one: Histogram, other: Histogram) -> Histogram:
+    merged = Histogram()
+    merged.merge(one)
+    merged.merge(other)
+    return merged
+
+
+_Figures = tuple[list[int], Callable[[object], tuple[int, ...]]]
+"""Places among a phase's sums, and what takes the figures that belong there from a row."""
+
+
+def _figures(kind: type[Struct], names: Iterable[str] = PHASES.sums) -> _Figures:
     fields = kind.__struct_fields__
-    return [
-        (place, name) for place, name in enumerate(PHASES.sums) if name in names and name in fields
-    ]
+    places = [place for place, name in enumerate(PHASES.sums) if name in names and name in fields]
+    return places, attrgetter(*(PHASES.sums[place] for place in places))
 
 
 _sums_of_tool = attrgetter(*TOOLS.sums)
 _sums_of_llm = attrgetter(*LLMS.sums)
-_OF_TOOLS = _places(ToolDay, ("call_count", "fail_count"))
-_OF_LLMS = _places(LLMDay)
-_OF_PHASES = _places(PhaseSum)
+_OF_TOOLS = _figures(ToolDay, ("call_count", "fail_count"))
+_OF_LLMS = _figures(LLMDay)
+_OF_PHASES = _figures(PhaseSum)
 _ENDED, _SUCCESS = PHASES.sums.index("ended_count"), PHASES.sums.index("success_count")
 
 
@@ -147,13 +158,15 @@ def _add(rows: dict[Key, Sums], key: Key, sums: Sums) -> None:
     rows[key] = sums if known is None else [a + b for a, b in zip(known, sums, strict=True)]
 
 
-def _add_to_phase(rows: Rows, one: _Day, places: Iterable[tuple[int, str]]) -> None:
+def _add_to_phase(rows: Rows, one: _Day, figures: _Figures) -> None:
     key = (one.day, one.phase)
     sums = rows.phases.get(key)
     if sums is None:
         sums = rows.phases[key] = [0] * len(PHASES.sums)
-    for place, name in places:
-        sums[place] += _whole(getattr(one, name))
+    places, taken = figures
+    for place, figure in zip(places, _bounded(taken(one)), strict=True):
+        if figure:
+            sums[place] += figure
 
 
 def _bounded(figures: tuple[int, ...]) -> Sums:

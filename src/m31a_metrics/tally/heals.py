@@ -30,6 +30,8 @@ def recorded_heals(
     latest: dict[str, HealEpisode] = {}
     chains = 0
     for event in recorded:
+        if type(event) not in _OF_HEALS:
+            continue
         if isinstance(event, events.HealTrigger):
             before = latest.get(event.phase)
             if before is not None and before.passed is False:
@@ -53,6 +55,9 @@ def recorded_heals(
         elif isinstance(event, events.HealLoop) and event.phase in latest:
             latest[event.phase].loop = True
     return heals
+
+
+_OF_HEALS = frozenset((events.HealTrigger, events.HealOutcome, events.HealLoop))
 
 
 def use_between(
