@@ -18,6 +18,9 @@ _IN_PLACE = re.compile(r"-[a-zA-Z]{0,3}i(?:[^a-zA-Z]\S*|)|--in-place\S*|-i\S{0,8
 
 _Special = Callable[[list[str], list[str], Command], Use | None]
 
+_SUMMARIES = frozenset(("--stat", "--numstat", "--summary"))
+_TO_OUTPUT = re.compile(r"-[a-z]{0,4}[cltv][a-z]{0,4}|--stdout|--list|--test")
+_MAKE_SHOWS = re.compile(r"-[a-zA-Z]{0,4}[np][a-zA-Z]{0,4}")
 _DETACHED = frozenset(("-d", "--detach", "-dit", "-itd"))
 _QUIET = frozenset(("-q", "--quiet"))
 _REMOTE = re.compile(r"[\w.@$-]{2,100}:(?!\\)")
@@ -32,8 +35,11 @@ _INTO_FILES = {
     "pandoc": names("-o --output"),
 }
 _ONLY_LISTS = {
-    "make": names("-n --dry-run --just-print --recon -p --print-data-base"),
-    "gmake": names("-n --dry-run --just-print"),
+    "make": names("--dry-run --just-print --recon --print-data-base"),
+    "gmake": names("--dry-run --just-print"),
+    "pacman": names("-Q -Qi -Ql -Qs -Ss -Si"),
+    "sips": names("-g --getProperty"),
+    "codesign": names("-d -dv -dvv -dvvv -v --display --verify"),
     "just": names("-l --list --summary --show --dump --choose"),
     "task": names("-l --list -a --list-all --summary"),
     "rake": names("-T --tasks -P"),
@@ -69,16 +75,23 @@ def _find(words: list[str], _arguments: list[str], _command: Command) -> Use | N
     if "-delete" in words:
         return Use.EXECUTE
     for at, word in enumerate(words[:-1]):
-        if word in ("-exec", "-execdir", "-ok", "-x", "--exec") and program(words[at + 1]) in (
-            "rm",
-            "rmdir",
-            "mv",
-            "cp",
-            "chmod",
-            "sed",
-        ):
-            return Use.EXECUTE if program(words[at + 1]) != "sed" or "-i" in words else Use.EXPLORE
+        if word in ("-exec", "-execdir", "-ok", "-x", "--exec"):
+            called = program(words[at + 1])
+            if called == "sed":
+                return _sed(words[at + 1 :], [], Command([]))
+            use = USES.get(called)
+            return use if use in (Use.EXECUTE, Use.VERIFY) else Use.EXPLORE
     return Use.EXPLORE
+
+
+def _git(words: list[str], arguments: list[str], command: Command) -> Use | None:
+    if arguments[:1] == ["apply"] and not _SUMMARIES.isdisjoint(words):
+        return Use.EXPLORE
+    return git(words, arguments, command)
+
+
+def _compressor(words: list[str], _arguments: list[str], _command: Command) -> Use | None:
+    return Use.EXPLORE if any(_TO_OUTPUT.fullmatch(word) for word in words[1:]) else Use.EXECUTE
 
 
 def _jq(words: list[str], _arguments: list[str], command: Command) -> Use | None:
@@ -118,10 +131,14 @@ def _lists(words: list[str], arguments: list[str], command: Command) -> Use | No
     name = program(words[0])
     if not _ONLY_LISTS[name].isdisjoint(words[1:]):
         return Use.EXPLORE
+    if name in ("make", "gmake") and any(_MAKE_SHOWS.fullmatch(word) for word in words[1:]):
+        return Use.EXPLORE
     return _maven(words, arguments, command) if name in ("gradle", "gradlew") else None
 
 
 def _package_scripts(_words: list[str], arguments: list[str], _command: Command) -> Use | None:
+    if arguments[:1] == ["pack"] and arguments[1:] and "/" not in arguments[1].lstrip("@"):
+        return Use.EXPLORE  # brings another package here
     return Use.EXPLORE if arguments == ["run"] else None  # lists them
 
 
@@ -163,7 +180,8 @@ SPECIAL: dict[str, _Special] = {
     "gawk": _awk,
     "find": _find,
     "fd": _find,
-    "git": git,
+    "git": _git,
+    **dict.fromkeys(("gzip", "gunzip", "bzip2", "bunzip2", "xz", "zstd"), _compressor),
     "gh": gh,
     "curl": fetching.curl,
     "wget": fetching.wget,

@@ -8,7 +8,7 @@ from m31a_metrics.phases.naming import names
 from m31a_metrics.phases.programs import scripts
 from m31a_metrics.phases.programs.known import FILES_RUN, looked_up, script_use
 from m31a_metrics.phases.programs.options import with_options
-from m31a_metrics.phases.programs.table import INTERPRETERS, VALUED
+from m31a_metrics.phases.programs.table import INTERPRETERS, USES, VALUED
 from m31a_metrics.phases.programs.targets import by_words
 from m31a_metrics.phases.shell import Command, program
 from m31a_metrics.phases.uses import Use
@@ -86,6 +86,8 @@ def _of_script(arguments: list[str]) -> Use:
         return Use.EXECUTE
     if path.endswith(("manage.py", "artisan", "setup.py")):
         return (by_words(arguments[1]) if arguments[1:] else None) or Use.RUN
+    if not FILES_RUN.search(path) and program(path) in USES:
+        return USES[program(path)]  # `php vendor/bin/phpunit`
     return script_use(path)
 
 

@@ -23,6 +23,8 @@ _SHOWS = names("list ls show get status current view info")
 
 
 _LOOKS = frozenset((Use.EXPLORE, Use.SEARCH, Use.DIFF))
+# Programs of others, asked what there is.
+_OTHERS = {Use.SHIP: Use.STATE, Use.ASK: Use.EXPLORE}
 # What is kept of an output to be read is no change of the work.
 _LOG = re.compile(r"\.(?:log|out|err)$|^\$")
 # A path or a sentence says nothing of what a program does with it.
@@ -78,7 +80,9 @@ def _use(
     if leads is not None:
         return leads, name
     found, shown = looked_up(name, arguments)
-    if found is Use.SHIP and shown == name and by_words(" ".join(arguments[:1])) is Use.ASK:
+    if shown == name and not _SHOWS.isdisjoint(arguments[:2]) and found in _OTHERS:
+        found = _OTHERS[found]
+    elif found is Use.SHIP and shown == name and by_words(" ".join(arguments[:1])) is Use.ASK:
         found = Use.STATE
     if found is None:
         found, shown = _unknown(name, words, arguments)

@@ -87,6 +87,10 @@ MACHINES: dict[str, dict[Use, str]] = {
     "launchctl": {
         Use.EXPLORE: "list",
     },
+    "magick": {
+        Use.EXPLORE: "identify",
+        Use.VERIFY: "compare",
+    },
     "mise": {
         Use.EXPLORE: "ls tasks current which",
         Use.EXECUTE: "install use trust settings",

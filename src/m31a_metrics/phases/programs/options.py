@@ -24,7 +24,7 @@ _DRY = names(
 # A script with one of these looks whether something is as it should be.
 _PROVES = names("--check --check-only --validate --verify --self-test --selftest --lint")
 _DRY_OF_FORMATTERS = names("--diff --test -d -l")
-_FORMATTERS = frozenset(("black", "gofmt", "goimports", "isort", "prettier"))
+_FORMATTERS = frozenset(("black", "gofmt", "goimports", "isort", "prettier", "pint"))
 _FIXES = names("--fix --write --apply --fix-all --autocorrect --autocorrect-all")
 
 
@@ -44,8 +44,8 @@ def asks_help(words: list[str], name: str) -> bool:
 
 
 def _is_dry(options: set[str]) -> bool:
-    """Whether an option such as `--check-formatted` lets a program only check."""
-    return any(option.startswith("--check-") for option in options)
+    """Whether options let a program change nothing: `--dry-run`, `--check-formatted`."""
+    return not options.isdisjoint(_DRY) or any(word.startswith("--check-") for word in options)
 
 
 def shows_itself(words: list[str]) -> bool:
@@ -59,18 +59,15 @@ def with_options(use: Use, name: str, words: list[str]) -> Use:
         return use
     options = {word.partition("=")[0] for word in words[1:] if word.startswith("-")}
     if use is Use.EXECUTE:
-        if (
-            options & _DRY
-            or _is_dry(options)
-            or (name in _FORMATTERS and options & _DRY_OF_FORMATTERS)
-        ):
-            return Use.VERIFY
-    elif use is Use.VERIFY:
-        if options & _FIXES or (name == "rubocop" and options & {"-a", "-A"}):
-            return Use.EXECUTE
-    elif use is Use.SHIP:
-        if options & _DRY or _is_dry(options) or "--syntax-check" in options:
-            return Use.VERIFY
-    elif options & _PROVES or _is_dry(options):
+        if "--list" in options:
+            return Use.EXPLORE
+        formats = name in _FORMATTERS and not options.isdisjoint(_DRY_OF_FORMATTERS)
+        return Use.VERIFY if formats or _is_dry(options) else use
+    if use is Use.VERIFY:
+        fixes = options & _FIXES or (name == "rubocop" and options & {"-a", "-A"})
+        return Use.EXECUTE if fixes else use
+    if use is Use.SHIP:
+        return Use.VERIFY if _is_dry(options) or "--syntax-check" in options else use
+    if options & _PROVES:
         return Use.VERIFY
-    return use
+    return Use.EXECUTE if options & _FIXES else use

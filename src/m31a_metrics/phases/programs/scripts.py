@@ -19,7 +19,8 @@ _READS = re.compile(
     r"json\.loads?\(|\.read\(|\.read_text\(|readFile(?:Sync)?\(|csv\.|re\.(?:search|findall|finditer|sub)"
     r"|glob\(|os\.(?:walk|listdir|environ)|__version__|inspect\.|help\(|dir\(|require\.resolve|sys\.path"
     r"|importlib|pkgutil|ast\.|xml|zipfile|tomllib|yaml\.safe_load|YAML\.|split\("
-    r"|package\.json|\.version\b|_VERSION\b|is_available\(|(?i:\bselect\b[^\n]{1,200}\bfrom\b)"
+    r"|require\(['\"](?!(?:node:)?(?:fs|path|os|child_process|https?|net|util|assert|crypto)['\"/])[a-z@]"
+    r"|<>|->decode\b|VERSION\b|package\.json|\.version\b|is_available\(|(?i:\bselect\b[^\n]{1,200}\bfrom\b)"
 )
 _TESTS = re.compile(
     r"^\s*assert\b|;\s*assert\b|console\.assert\(|\bassert\.(?:equal|ok|deep|strict)|pytest\.main\("

@@ -98,7 +98,7 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
         Use.EXPLORE: "info doc",
         Use.EXECUTE: "add install fmt cache",
         Use.VERIFY: "test lint check",
-        Use.RUN: "run",
+        Use.RUN: "run eval",
     },
     "pip": {
         Use.EXPLORE: "list show freeze index download config cache",
@@ -133,6 +133,10 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
         Use.EXECUTE: "get mod install fmt fix generate work clean tool",
         Use.VERIFY: "vet test build",
         Use.RUN: "run",
+    },
+    "alembic": {
+        Use.EXPLORE: "current history heads show branches",
+        Use.VERIFY: "check",
     },
     "arc": {
         Use.SHIP: "diff",
@@ -327,6 +331,11 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
     },
     "storybook": {
         Use.VERIFY: "build",
+    },
+    "supabase": {
+        Use.EXPLORE: "status projects_list functions_list migration_list",
+        Use.EXECUTE: "init start stop link db_reset db_diff db_pull migration_new migration_up gen",
+        Use.SHIP: "db_push functions_deploy secrets_set",
     },
     "svn": {
         Use.EXPLORE: "status log info",

@@ -36,7 +36,8 @@ _PROGRAMS: dict[Use, str] = {
         systeminfo tasklist ver vol fc lscpu lsblk free vmstat iostat nvidia-smi journalctl dmesg
         xcrun xcode-select mdfind mdls plutil repomix code2prompt pdftotext pandoc exiftool
         identify ffprobe mediainfo pipdeptree rustup apt-cache dpkg dpkg-query rpm stern k9s
-        c++filt fzf sw_vers mount col redis-cli serena deepwiki context7
+        c++filt fzf sw_vers mount col readlink compgen locale getent sysctl nproc vm_stat lipo
+        eza exa tree-sitter difft ansible-inventory redis-cli serena deepwiki context7
     """,
     Use.SEARCH: "grep egrep fgrep zgrep rg ripgrep ag ack ugrep select-string findstr",
     Use.PLAN: "task-master taskmaster todo todo.sh todoist backlog tk",
@@ -48,7 +49,9 @@ _PROGRAMS: dict[Use, str] = {
         clear-content expand-archive compress-archive install-module set-executionpolicy tar zip
         gzip gunzip bunzip2 7z unrar ed ex sponge gofmt goimports gofumpt rustfmt prettier black
         isort autopep8 yapf autoflake pyupgrade clang-format shfmt stylua dos2unix unix2dos
-        codemod jscodeshift comby sd yarn mamba pipx virtualenv venv pip-compile pip-sync ensurepip
+        codemod jscodeshift comby sd pint php-cs-fixer swiftformat golines sort-package-json svgr
+        xattr codesign bzip2 xz zstd
+        yarn mamba pipx virtualenv venv pip-compile pip-sync ensurepip
         bundle pod carthage sdk nvm fnm volta asdf pyenv rbenv apt-get apk yum dnf pacman snap
         choco winget scoop nix-env port corepack n colima systemctl service launchctl crontab
         update-alternatives ssh-keygen ssh-add gpg useradd usermod alembic drizzle-kit knex
@@ -72,14 +75,14 @@ _PROGRAMS: dict[Use, str] = {
         ls-lint publint attw commitlint golangci-lint staticcheck govulncheck revive errcheck
         gosec nilaway rustc clippy-driver shellcheck hadolint actionlint checkov tflint tfsec
         trivy semgrep snyk gitleaks trufflehog ansible-lint kubeval kubeconform protolint rubocop
-        standardrb brakeman sorbet srb reek phpstan psalm phpcs pint swiftlint ktlint detekt
+        standardrb brakeman sorbet srb reek phpstan psalm phpcs swiftlint ktlint detekt
         checkstyle spotbugs pmd clang-tidy cppcheck iwyu credo dialyzer mvn gradle gradlew mvnw
         ant sbt buck2 ninja cmake meson javac kotlinc gcc g++ clang clang++ ghc msbuild compileall
         pre-commit prek lint-staged coverage codecov pytest-cov rollup webpack esbuild tsup parcel
         rspack turbopack lighthouse axe pa11y newman dredd schemathesis promtool amtool jsonlint
         ajv check-jsonschema taplo check-manifest validate-pyproject hypothesis mutmut cosmic-ray
         sphinx-build hugo typos-cli typos reuse zizmor
-        solhint pg_prove
+        solhint pg_prove invoke-pester
     """,
     Use.RUN: """
         python python3 python2 py pypy ipython node nodejs bun tsx ts-node ruby irb perl php lua
@@ -88,7 +91,7 @@ _PROGRAMS: dict[Use, str] = {
         http-server serve live-server vite next nuxt astro remix webpack-dev-server nodemon pm2
         electron expo react-native tauri chromium google-chrome chrome firefox emulator xdotool
         expect osascript open xdg-open start screencapture scrot import websocat grpcurl nc telnet
-        socat zsh fish dash ash ksh invoke-expression start-process invoke-pester act asciinema
+        socat zsh fish dash ash ksh invoke-expression start-process act asciinema
         script faketime strace ltrace gdb lldb valgrind perf dlv
     """,
     Use.ASK: """

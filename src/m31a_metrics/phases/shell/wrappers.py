@@ -23,7 +23,8 @@ _WRAPPERS: dict[str, int] = {
         dotenv, dotenvx run, cross-env, env-cmd, doppler run, op run, aws-vault exec,
         infisical run, docker exec, docker compose exec, docker compose run, docker-compose exec,
         docker-compose run, docker run, podman run, podman exec, kubectl exec, xcrun, wsl,
-        wsl.exe, ssh, su, script, rtk, heroku run, fly ssh, vagrant ssh, firejail, flatpak-spawn
+        wsl.exe, ssh, su, script, rtk, heroku run, fly ssh, vagrant ssh, firejail, arch,
+        flatpak-spawn
         """
     )
 }
@@ -58,11 +59,29 @@ _PLACES = phrases(
     """
     docker exec, docker compose exec, docker compose run, docker-compose exec, docker-compose
     run, docker run, podman run, podman exec, kubectl exec, ssh, aws-vault exec, timeout,
-    gtimeout, direnv exec
+    gtimeout, direnv exec, script
     """
 )
 """The first word behind these is no program: a container, a host, a time."""
 
+# The command stands behind one of these.
+_MARKED = {
+    "nix develop": ("-c", "--command"),
+    "nix shell": ("-c", "--command"),
+    "nix-shell": ("--run", "--command"),
+    "mise exec": ("--",),
+    "mise x": ("--",),
+}
+_ONLY_MARKED = frozenset(("nix develop", "nix shell", "nix-shell"))
+# Options with a value between a program and its subcommand.
+_VALUED_BEFORE = names(
+    """
+    -C -n -f -p -w -F -H --filter --prefix --cwd --dir --workspace --file --context --host
+    --namespace --kubeconfig --directory --project --project-name --config
+    """
+)
+_OPTIONS_MAX = 12
+_WORDS_MAX = 3
 _IMAGES = frozenset(("docker run", "podman run"))
 
 _POWERSHELLS = frozenset(("powershell", "pwsh", "powershell.exe", "pwsh.exe"))
@@ -152,38 +171,59 @@ def _script(words: list[str]) -> str | None:
 
 def _behind(words: list[str]) -> list[str] | None:
     """Return the command behind a wrapper; None where there is none."""
-    key = _wrapper(words)
-    if key is None:
+    key, at = _wrapper(words)
+    if not key:
         return None
-    at = _behind_options(words, key)
-    if at is None:
+    if key in _MARKED:
+        marks = (words.index(mark, at) + 1 for mark in _MARKED[key] if mark in words[at:])
+        marked = next(marks, 0)
+        if marked or key in _ONLY_MARKED:
+            return words[marked:] if marked else None
+    behind = _behind_options(words, key, at)
+    if behind is None:
         return None
     if key in _PLACES:
-        at += 1
-        if words[at : at + 1] == ["--"]:
-            at += 1
-        elif words[at : at + 1] and words[at].startswith("-") and key in _IMAGES:
+        behind += 1
+        if words[behind : behind + 1] == ["--"]:
+            behind += 1
+        elif words[behind : behind + 1] and words[behind].startswith("-") and key in _IMAGES:
             return None  # given to the program that the image runs
-    if key == "nix-shell" or (key == "su" and "-c" in words):
+    if key == "su" and "-c" in words:
         return words[-1:] if len(words) > 1 else None
-    return words[at:] or None
+    return words[behind:] or None
 
 
-def _wrapper(words: list[str]) -> str | None:
+def _wrapper(words: list[str]) -> tuple[str, int]:
+    """Return a wrapper's name and how many words it takes; options may stand between them."""
     name = program(words[0])
     if name not in _FIRST_WORDS:
-        return None
-    for length in (3, 2, 1):
-        key = " ".join([name, *words[1:length]])
-        if length <= len(words) and _WRAPPERS.get(key) == length:
-            return key
-    return None
+        return "", 0
+    options = any(word.startswith("-") for word in words[1:3])
+    ends = _subcommands(words) if options else [1, 2, 3]
+    for length in range(min(len(ends), len(words)), 0, -1):
+        end = ends[length - 1]
+        key = " ".join([name, *(words[at - 1] for at in ends[1:length])])
+        if end <= len(words) and _WRAPPERS.get(key) == length:
+            return key, end
+    return "", 0
 
 
-def _behind_options(words: list[str], key: str) -> int | None:
+def _subcommands(words: list[str]) -> list[int]:
+    """Return where the first words end that are no options, the program's name among them."""
+    ends = [1]
+    at = 1
+    while at < min(len(words), _OPTIONS_MAX) and len(ends) < _WORDS_MAX:
+        if words[at].startswith("-"):
+            at += 2 if words[at] in _VALUED_BEFORE else 1
+        else:
+            at += 1
+            ends.append(at)
+    return ends
+
+
+def _behind_options(words: list[str], key: str, at: int) -> int | None:
     """Return where the options of a wrapper end; None if it looks a program up only."""
     flags = _FLAGS.get(key, frozenset())
-    at = _WRAPPERS[key]
     while at < len(words):
         word = words[at]
         if word == "--":
