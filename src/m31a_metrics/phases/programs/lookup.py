@@ -14,7 +14,8 @@ from m31a_metrics.phases.programs.interpreters import module
 from m31a_metrics.phases.programs.known import FILES_RUN, is_path, looked_up, script_use, shown_name
 from m31a_metrics.phases.programs.leading import leading
 from m31a_metrics.phases.programs.options import asks_help, shows_itself, with_options
-from m31a_metrics.phases.programs.table import USES, VALUED
+from m31a_metrics.phases.programs.subcommands import SUBCOMMANDS
+from m31a_metrics.phases.programs.table import CLOUDS, RUNNERS, USES, VALUED, WORKERS
 from m31a_metrics.phases.programs.targets import by_words
 from m31a_metrics.phases.shell import Command, is_assignment, program
 from m31a_metrics.phases.uses import Use
@@ -38,6 +39,16 @@ _BUILT_IN = frozenset((Use.NEUTRAL, Use.EXPLORE, Use.WAIT))
 _OWN = re.compile(r"\.{1,2}/|(?:scripts?|bin|tools|ci|hack|dev)/")
 
 
+# Most programs that are run: whatever they are told, they show or do nothing.
+_PLAIN = frozenset(
+    name
+    for name, use in USES.items()
+    if use in (Use.EXPLORE, Use.SEARCH, Use.NEUTRAL)
+    and " " not in name
+    and name not in SPECIAL.keys() | SUBCOMMANDS.keys() | RUNNERS | WORKERS | CLOUDS
+)
+
+
 class Part(Struct, frozen=True, gc=False):
     """What a simple command is used for. `name` is the program's, with what it runs."""
 
@@ -53,6 +64,8 @@ def part(command: Command, table: Mapping[str, Use]) -> Part:
         return Part(_redirected(Use.NEUTRAL, command), "")
     if is_assignment(words[0]):
         return Part(Use.NEUTRAL, "")
+    if not table and words[0] in _PLAIN:
+        return Part(_redirected(USES[words[0]], command), words[0], tuple(words[1:]))
     name = program(words[0])
     if not _PROGRAM.fullmatch(name) or words[0].startswith("$"):
         return Part(_redirected(Use.NEUTRAL, command), "")
@@ -129,7 +142,7 @@ def _arguments(name: str, words: list[str]) -> list[str]:
 def _redirected(use: Use, command: Command) -> Use:
     """Let output that goes to a file make a change of what only prints."""
     targets = command.writes
-    if command.words and program(command.words[0]) == "tee":
+    if command.words and command.words[0] == "tee":
         targets += tuple(word for word in command.words[1:] if not word.startswith("-"))
     if not targets:
         return use
