@@ -146,7 +146,7 @@ def _runtime(words: list[str], arguments: list[str], command: Command) -> Use | 
     """Say it of a runtime that installs packages too."""
     if arguments == ["run"]:
         return Use.EXPLORE
-    if " ".join((program(words[0]), *arguments[:1])) in USES:
+    if arguments[:1] == ["task"] or " ".join((program(words[0]), *arguments[:1])) in USES:
         return None
     return interpreter(words, arguments, command)
 

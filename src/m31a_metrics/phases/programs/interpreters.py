@@ -24,6 +24,7 @@ _BY_FIRST_OPTION = {
     "perl": dict.fromkeys(("-c", "-wc"), Use.VERIFY),
     "lua": {"-p": Use.VERIFY},
 }
+_CHECKS = frozenset(("check", "lint", "test", "validate", "verify"))
 _MODULE = re.compile(r"[\w.]{1,40}")
 _TEST_MODULES = frozenset(("pytest", "unittest", "nose2", "doctest", "tox", "coverage", "behave"))
 
@@ -88,7 +89,10 @@ def _of_script(arguments: list[str]) -> Use:
         return (by_words(arguments[1]) if arguments[1:] else None) or Use.RUN
     if not FILES_RUN.search(path) and program(path) in USES:
         return USES[program(path)]  # `php vendor/bin/phpunit`
-    return script_use(path)
+    use = script_use(path)
+    if use is Use.RUN and not _CHECKS.isdisjoint(arguments[1:2]):
+        return Use.VERIFY  # `bun src/cli.ts validate`
+    return use
 
 
 def _of_code(code: str, *, prints: bool) -> Use:

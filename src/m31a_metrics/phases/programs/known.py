@@ -32,7 +32,7 @@ def looked_up(name: str, arguments: list[str]) -> tuple[Use | None, str]:
     if name in RUNNERS and arguments:
         target = (
             arguments[1]
-            if arguments[0] in ("run", "run-script", "x", "-") and arguments[1:]
+            if arguments[0] in ("run", "run-script", "x", "task", "-") and arguments[1:]
             else arguments[0]
         )
         if target.startswith(("./", "../", "/")) or FILES_RUN.search(target):

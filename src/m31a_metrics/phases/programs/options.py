@@ -22,7 +22,7 @@ _DRY = names(
     """
 )
 # A script with one of these looks whether something is as it should be.
-_PROVES = names("--check --check-only --validate --verify --self-test --selftest --lint")
+_PROVES = names("--check --check-only --validate --verify --self-test --selftest --lint --test")
 _DRY_OF_FORMATTERS = names("--diff --test -d -l")
 _FORMATTERS = frozenset(("black", "gofmt", "goimports", "isort", "prettier", "pint"))
 _FIXES = names("--fix --write --apply --fix-all --autocorrect --autocorrect-all")

@@ -14,7 +14,7 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
             status log show blame fetch rev-parse ls-files ls-tree ls-remote merge-base describe
             reflog shortlog cat-file name-rev for-each-ref rev-list check-ignore check-attr var
             help version symbolic-ref whatchanged cherry range-diff count-objects archive show-ref
-            annotate diff-tree hash-object bisect
+            annotate diff-tree hash-object bisect merge-tree
         """,
         Use.SEARCH: "grep",
         Use.DIFF: "diff difftool",
@@ -155,6 +155,9 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
         Use.VERIFY: "build test",
     },
     "cdk": {
+        Use.EXPLORE: "ls list",
+        Use.EXECUTE: "init bootstrap",
+        Use.VERIFY: "synth diff",
         Use.SHIP: "deploy",
     },
     "changeset": {
@@ -181,7 +184,8 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
         Use.SHIP: "publish nuget",
     },
     "dune": {
-        Use.VERIFY: "build test",
+        Use.RUN: "exec",
+        Use.VERIFY: "build test runtest",
     },
     "eas": {
         Use.SHIP: "build submit update",
@@ -221,6 +225,10 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
         Use.EXPLORE: "status log diff",
         Use.EXECUTE: "update",
         Use.SHIP: "commit push",
+    },
+    "hugo": {
+        Use.EXECUTE: "new mod",
+        Use.RUN: "server serve",
     },
     "jekyll": {
         Use.VERIFY: "build",

@@ -82,7 +82,8 @@ _PROGRAMS: dict[Use, str] = {
         rspack turbopack lighthouse axe pa11y newman dredd schemathesis promtool amtool jsonlint
         ajv check-jsonschema taplo check-manifest validate-pyproject hypothesis mutmut cosmic-ray
         sphinx-build hugo typos-cli typos reuse zizmor
-        solhint pg_prove invoke-pester
+        solhint pg_prove invoke-pester latexmk pdflatex xelatex lualatex quarto verilator iverilog
+        nimble slither platformio pio idf.py arduino-cli
     """,
     Use.RUN: """
         python python3 python2 py pypy ipython node nodejs bun tsx ts-node ruby irb perl php lua

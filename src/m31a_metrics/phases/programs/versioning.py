@@ -48,7 +48,7 @@ def git(words: list[str], arguments: list[str], _command: Command) -> Use | None
     """Say what a git command is for; None: what the table says of its subcommand."""
     if not arguments:
         return Use.EXPLORE
-    verb, options = arguments[0], set(words[1:])
+    verb, options = arguments[0], {word.partition("=")[0] for word in words[1:]}
     rest = words[words.index(verb) + 1 :]
     if verb == "diff":
         return _diff(options, rest)

@@ -19,7 +19,8 @@ _WRAPPERS: dict[str, int] = {
         /usr/bin/time, watch, xargs, parallel, npx, bunx, pnpx, uvx, pipx run, pnpm dlx, pnpm exec,
         yarn dlx, yarn exec, npm exec, npm x, bun x, uv run, uv tool run, poetry run, pipenv run,
         pdm run, rye run, conda run, micromamba run, bundle exec, rbenv exec,
-        pyenv exec, asdf exec, mise exec, mise x, direnv exec, nix develop, nix shell, nix-shell,
+        pyenv exec, opam exec, asdf exec, mise exec, mise x, direnv exec,
+        nix develop, nix shell, nix-shell,
         dotenv, dotenvx run, cross-env, env-cmd, doppler run, op run, aws-vault exec,
         infisical run, docker exec, docker compose exec, docker compose run, docker-compose exec,
         docker-compose run, docker run, podman run, podman exec, kubectl exec, xcrun, wsl,
@@ -36,7 +37,7 @@ _VALUED = names(
     """
     -u -g -n -k -s -p -w -e -P -L -I -d -c -x -f -C -i -o --package --with --python --extra
     --group --env --user --workdir --signal --kill-after --project --directory --env-file
-    --namespace --container --command --index-url --no-group --prefix --name
+    --namespace --container --command --index-url --no-group --prefix --name --from --spec
     """
 )
 # Options that take a value elsewhere and none in these.
@@ -190,6 +191,8 @@ def _behind(words: list[str]) -> list[str] | None:
             return None  # given to the program that the image runs
     if key == "su" and "-c" in words:
         return words[-1:] if len(words) > 1 else None
+    if words[behind : behind + 1] == ["."]:
+        return None  # the package of this folder
     return words[behind:] or None
 
 
