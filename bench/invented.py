@@ -76,6 +76,7 @@ def _kind(chance: random.Random) -> SessionRecord:
                 ran_ms = chance.lognormvariate(5 + TOOLS.index(tool) / 2, 1.5)
                 row.ran.add(ran_ms)
                 row.duration_us += int(ran_ms * 1000)
+            row.ran_us = row.duration_us
             tools.append(row)
     llms = [
         LLMDay("", model, phase, 25, *[chance.randint(0, 10**6) for _ in range(10)])

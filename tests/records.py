@@ -39,7 +39,7 @@ def _histograms(draw: st.DrawFn) -> Histogram:
 
 
 tool_days = st.builds(
-    ToolDay, _days, _tools, _phases, _counts, _counts, _figures, _figures, _histograms()
+    ToolDay, _days, _tools, _phases, _counts, _counts, *[_figures] * 3, _histograms()
 )
 llm_days = st.builds(
     LLMDay,

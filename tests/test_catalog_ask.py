@@ -289,7 +289,8 @@ def test_durations_come_from_hooks_first(home: Path, settings: Config) -> None:
             (after,) = asking.answers.tools(Slice(session=ONE))
             assert asking.answers.totals(Slice())[0].total_tokens == 3 * TOTAL
         assert (after.call_count, after.fail_count) == (before.call_count, before.fail_count)
-        assert (before.duration_us, before.ran.count) == (1_000_000, 0)
+        assert (before.duration_us, before.ran_us, before.ran.count) == (1_000_000, 0, 0)
+        assert after.ran_us == after.duration_us
         assert (after.duration_us, after.ran.count, after.ran.max_ms) == (8_000, 1, 7.5)
     shutil.rmtree(hooked.directory)
     with ask(settings, environ(home)) as asking:

@@ -111,13 +111,17 @@ class TotalsRow(Struct):
 
 
 class ToolRow(Struct):
-    """Calls of one tool (`key`), or of one part of the slice: a day, a project, a phase."""
+    """Calls of one tool (`key`), or of one part of the slice: a day, a project, a phase.
+
+    Of `duration_us`, `ran_us` is known to be the tool's own time: what `ran` holds.
+    """
 
     key: str
     session_count: int = 0
     call_count: int = 0
     fail_count: int = 0
     duration_us: int = 0
+    ran_us: int = 0
     wait_us: int = 0
     ran: Histogram = field(default_factory=Histogram)
 

@@ -146,7 +146,10 @@ class SessionMetrics(Struct):
 
 
 class ToolDurations(Struct, frozen=True):
-    """How long one tool's calls ran, from the journals (ms; percentiles within 2 %)."""
+    """How long one tool's calls ran, from the journals (ms; percentiles within 2 %).
+
+    `ran_ms` is the sum of these `count` durations, each rounded as METRICS.json has it.
+    """
 
     name: str
     count: int
@@ -155,6 +158,7 @@ class ToolDurations(Struct, frozen=True):
     p99_ms: float
     max_ms: float
     wait_ms: float
+    ran_ms: int = 0
 
 
 class ModelMetric(Struct):

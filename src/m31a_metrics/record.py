@@ -23,8 +23,9 @@ NANO = 1_000_000_000
 class ToolDay(Struct):
     """Calls of one tool in one phase on one day.
 
-    `ran` holds the durations that are known to be the tool's own; elapsed-only ones are in
-    `duration_us` alone. `phase` is empty where nobody knows it.
+    `ran` holds the durations that are known to be the tool's own, and `ran_us` is their sum;
+    elapsed-only ones, which may hold a person's wait, are in `duration_us` alone. `phase` is
+    empty where nobody knows it.
     """
 
     day: str
@@ -33,6 +34,7 @@ class ToolDay(Struct):
     call_count: int = 0
     fail_count: int = 0
     duration_us: int = 0
+    ran_us: int = 0
     wait_us: int = 0
     ran: Histogram = field(default_factory=Histogram)
 

@@ -81,6 +81,7 @@ def calls(
     """Calls that ran so long; with `elapsed_ms` one more, whose own time nobody knows."""
     row = ToolDay(day(days_ago), tool, phase, len(ran_ms) + (elapsed_ms > 0), failed)
     row.duration_us = round((sum(ran_ms) + elapsed_ms) * 1000)
+    row.ran_us = round(sum(ran_ms) * 1000)
     row.wait_us = round(wait_ms * 1000)
     for one in ran_ms:
         row.ran.add(one)

@@ -51,7 +51,8 @@ def tool(name: str, *ran_ms: float, failed: int = 0) -> ToolRow:
     ran = Histogram()
     for value_ms in ran_ms:
         ran.add(value_ms)
-    return ToolRow(name, 1, len(ran_ms), failed, int(sum(ran_ms) * 1e3), ran=ran)
+    ran_us = int(sum(ran_ms) * 1e3)
+    return ToolRow(name, 1, len(ran_ms), failed, ran_us, ran_us, ran=ran)
 
 
 def phase(name: str, time_s: float, cost_usd: float = 0.0, tokens: int = 10) -> PhaseRow:

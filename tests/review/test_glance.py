@@ -80,6 +80,23 @@ def test_tools_are_those_of_the_week() -> None:
     assert found["Most failing tools"].notes[0].startswith("Of the last 7 days.")
 
 
+def test_a_persons_wait_makes_no_tool_slow() -> None:
+    """Slow is who runs long; what only elapsed stands apart, and ranks those of which only that."""
+    found = tables(
+        record(
+            "a",
+            calls("Read", 1.0, elapsed_ms=9e6),
+            calls("Bash", 70.0),
+            calls("Ask", elapsed_ms=9.0),
+            calls("Plan", elapsed_ms=90.0),
+        )
+    )["Slowest tools"]
+    assert column(found, "tool") == ["Bash", "Read", "Plan", "Ask"]
+    assert column(found, "ran_ms") == [70, 1, None, None]
+    assert column(found, "avg_ran_ms") == [70, 1, None, None]
+    assert column(found, "elapsed_ms") == [None, 9e6, 90, 9]
+
+
 def test_without_a_recent_call_tools_are_those_of_all() -> None:
     """An idle week does not empty the tables, and they say of what they are."""
     found = tables(record("b", calls("old", 9.0, failed=1, days_ago=30), days_ago=30))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from m31a_metrics.answers import LLMRow, Slice, ToolRow, TotalsRow
+from m31a_metrics.histogram import Histogram
 from m31a_metrics.history import MEMORY, History
 from m31a_metrics.record import LLMDay, SessionRecord, ToolDay
 from m31a_metrics.review.overview import (
@@ -41,15 +42,15 @@ def test_a_period_stands_beside_the_one_before() -> None:
 
 
 def test_tools_are_ranked() -> None:
-    """By time and by failures; those that never failed are not among the failing."""
+    """By time of their own and by failures; those that never failed are not among the failing."""
     rows = [
-        ToolRow("Read", 1, 9, 0, duration_us=10),
-        ToolRow("Bash", 1, 4, 3, duration_us=30_000),
+        ToolRow("Read", 1, 9, 0, duration_us=10**9, ran_us=10, ran=Histogram({1: 1})),
+        ToolRow("Bash", 1, 4, 3, duration_us=30_000, ran_us=30_000, ran=Histogram({1: 1})),
         ToolRow("Grep", 1, 9, 3, duration_us=500),
     ]
     by_time = tools_by_time(rows).table
-    assert column(by_time, "tool") == ["Bash", "Grep", "Read"]
-    assert column(by_time, "total_duration_ms") == [30.0, 0.5, 0.01]
+    assert column(by_time, "tool") == ["Bash", "Read", "Grep"]
+    assert column(by_time, "ran_ms") == [30.0, 0.01, None]
     assert column(tools_by_failure(rows).table, "tool") == ["Bash", "Grep"]
 
 

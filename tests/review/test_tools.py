@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from m31a_metrics.answers import Slice
-from m31a_metrics.review.tools import FIGURES, OPTIONAL, tools
+from m31a_metrics.review import columns
+from m31a_metrics.review.tools import CHANGES, FIGURES, WAITED, tools
 from tests.review.builders import ALL, calls, column, day, indexed, record, records, scope
 
 
@@ -23,13 +24,13 @@ def test_a_row_holds_sums_and_percentiles() -> None:
     table = tools(answers.tools(ALL), scope(answers, session_id="abc123"), whole=True)
     row = records(table)[0]
     assert (row["tool"], row["call_count"], row["fail_rate"]) == ("Bash", 100, 0.25)
-    assert row["total_duration_ms"] == 5050
+    assert (row["ran_ms"], row["elapsed_ms"]) == (5050, None)
     assert row["duration_share"] == pytest.approx(5050 / 5150)
     assert row["p50_ms"] == pytest.approx(50, rel=0.02)
     assert row["p95_ms"] == pytest.approx(95, rel=0.02)
     assert row["p99_ms"] == pytest.approx(99, rel=0.02)
     assert row["max_ms"] == 100
-    assert row["avg_duration_ms"] == 50.5
+    assert row["avg_ran_ms"] == 50.5
     assert row["wait_ms"] == 12
     assert row["session_share"] == pytest.approx(5.05 / 90)
     assert (row["fail_count"], row["session_count"]) == (25, 1)
@@ -50,17 +51,34 @@ def test_the_most_time_comes_first() -> None:
     assert column(table, "call_count") == [3, 1]
     assert column(table, "session_count") == [2, 1]
     assert table.title == "Tools of 2 sessions"
-    assert table.notes[0].startswith("p50 to max are of 3 of the 4 calls.")
+    assert table.notes[0].startswith("p50 to max, Ran and Avg are of 3 of the 4 calls.")
 
 
 def test_elapsed_time_gives_no_percentiles() -> None:
-    """What may hold a person's wait is in the total alone, and a dash says so."""
+    """What may hold a person's wait is in a column of its own, and dashes say so."""
     answers = indexed([record("a", calls("Edit", elapsed_ms=9_000.0))])
-    table = tools(answers.tools(ALL), scope(answers))
+    table = tools(answers.tools(ALL), scope(answers), whole=True)
     row = records(table)[0]
     assert [row[name] for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms")] == [None] * 4
-    assert row["total_duration_ms"] == 9_000
-    assert table.notes[0].startswith("No percentiles:")
+    assert [row[name] for name in ("ran_ms", "duration_share", "avg_ran_ms")] == [None] * 3
+    assert row["elapsed_ms"] == 9_000
+    assert table.notes[0].startswith("No time of the tools' own is known")
+    shown = tools(answers.tools(ALL), scope(answers))
+    assert [one.title for one in shown.columns[3:]] == ["Elapsed only", "Failed", "Sessions"]
+
+
+def test_a_persons_wait_does_not_rank_a_tool() -> None:
+    """Hours that passed before a quick call ran do not make it slow: own time ranks and shares."""
+    answers = indexed(
+        [record("a", calls("Read", 1.0, elapsed_ms=3_600_000.0), calls("Bash", 999.0))]
+    )
+    table = tools(answers.tools(ALL), scope(answers))
+    assert column(table, "tool") == ["Bash", "Read"]
+    assert column(table, "ran_ms") == [999, 1]
+    assert column(table, "avg_ran_ms") == [999, 1]
+    assert column(table, "duration_share") == pytest.approx([0.999, 0.001])
+    assert column(table, "elapsed_ms") == [None, 3_600_000]
+    assert "Elapsed only" in table.notes[0]
 
 
 def test_the_trend_is_against_the_period_before() -> None:
@@ -99,7 +117,7 @@ def test_one_tool_by_week_shows_how_it_went() -> None:
     table = tools(answers.tools(which, "week"), scope(answers, which), by="week", tool="Bash")
     assert table.title == "Bash by week"
     assert column(table, "week") == ["2026-W24", "2026-W25"]
-    assert column(table, "total_duration_ms") == [10, 30]
+    assert column(table, "ran_ms") == [10, 30]
     assert column(table, "p95_change") == [None, pytest.approx(2.0, abs=0.1)]
 
 
@@ -107,7 +125,7 @@ def test_people_see_no_columns_of_dashes() -> None:
     """Trends and waits appear where something is known of them; programs have all columns."""
     answers = indexed([record("a", calls("Bash", 1.0))])
     shown = tools(answers.tools(ALL), scope(answers))
-    assert not set(shown.columns) & set(OPTIONAL[:4])
+    assert not set(shown.columns) & {*CHANGES, WAITED, columns.ELAPSED_MS}
     whole = tools(answers.tools(ALL), scope(answers), whole=True)
     assert whole.columns[1:] == FIGURES
 

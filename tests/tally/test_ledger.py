@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from m31a_metrics import PhaseMetric, SessionMetrics, Usage, events
 from m31a_metrics.record import NANO, FailureDay, PhaseSum
 from m31a_metrics.tally import Tally, micros
+from m31a_metrics.tally.detail import DetailTally
 from m31a_metrics.tally.ledger import Ledger
 from tests import strategies as some
 
@@ -103,6 +104,19 @@ def test_models_add_up_to_the_tallys(recorded: list[events.Event]) -> None:
         assert sum(row.reasoning_tokens for row in uses) == model.reasoning_tokens
 
 
+@given(st.lists(some.single_events, max_size=12))
+def test_own_time_is_a_part_of_all_time(recorded: list[events.Event]) -> None:
+    """What tools ran themselves adds up to what a SessionDetail has, and never to more than all."""
+    detail = DetailTally()
+    for event in sorted(recorded, key=lambda event: event.t_us):
+        detail.add(event)
+    ledger = ledger_of(recorded)
+    assert all(row.ran_us <= row.duration_us for row in ledger.tools)
+    for one in detail.durations():
+        ran_us = sum(row.ran_us for row in ledger.tools if row.tool == one.name)
+        assert ran_us == one.ran_ms * 1000
+
+
 def test_calls_are_kept_apart_by_day_tool_and_phase() -> None:
     """Two days, two phases: three rows; waits are summed, elapsed-only times not in `ran`."""
     ledger = Ledger(price, day_of)
@@ -112,7 +126,8 @@ def test_calls_are_kept_apart_by_day_tool_and_phase() -> None:
     ledger.add(events.ToolCall(DAY_US, "Bash", False, 2), "verify")
     plan, verify, tomorrow = ledger.tools
     assert (plan.day, plan.phase, plan.call_count, plan.fail_count) == ("000000", "plan", 2, 0)
-    assert (plan.duration_us, plan.wait_us, plan.ran.count) == (9_000, 250, 1)
+    assert (plan.duration_us, plan.ran_us, plan.wait_us) == (9_000, 2_000, 250)
+    assert plan.ran.count == 1
     assert (verify.phase, verify.call_count, verify.fail_count) == ("verify", 1, 1)
     assert (tomorrow.day, tomorrow.phase) == ("000001", "verify")
     assert ledger.failures == [

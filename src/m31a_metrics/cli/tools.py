@@ -41,11 +41,11 @@ from m31a_metrics.review.tools import PARTS, tools
 @format_options
 @click.pass_context
 def command(ctx: click.Context, name: str | None, by: str | None) -> None:
-    """Which tools are slow or fail: calls, fail rate, total time, p50 to max, trend.
+    """Which tools are slow or fail: calls, fail rate, p50 to max, time they ran, trend.
 
-    Percentiles are of all calls together, within 2 %, and of the tool's own time: a dash
-    stands where nobody told it apart from a person's wait. The trend, with --since, is
-    against the period before, just as long.
+    Percentiles are of all calls together, within 2 %, and like the time that a tool ran of
+    its own time: what may hold a person's wait stands apart, as elapsed only. The trend,
+    with --since, is against the period before, just as long.
     """
     part = by or "tool"
     with asking(ctx, name) as asked:

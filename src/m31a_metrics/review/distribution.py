@@ -8,6 +8,7 @@ from m31a_metrics.answers import ToolRow
 from m31a_metrics.histogram import BUCKETS_PER_DOUBLING, Histogram, value_of
 from m31a_metrics.panel import Kind, Panel, Plot
 from m31a_metrics.review import columns
+from m31a_metrics.review.rows import by_time
 from m31a_metrics.review.sums import ratio
 from m31a_metrics.table import Column, Table, Unit
 
@@ -32,7 +33,7 @@ DISTRIBUTION = [
 def spread(tools: Sequence[ToolRow]) -> Panel:
     """Show the percentiles of the tools that take the most time, side by side."""
     timed = [row for row in tools if row.ran.count]
-    top = sorted(timed, key=lambda row: (-row.duration_us, row.key))[:TOP]
+    top = sorted(timed, key=by_time)[:TOP]
     table = Table(
         "How long tools run",
         SPREAD,

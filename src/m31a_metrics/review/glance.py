@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from m31a_metrics.answers import LLMRow, SessionRow, ToolRow, TotalsRow
 from m31a_metrics.review import columns
+from m31a_metrics.review.order import known_only
 from m31a_metrics.review.sessions import session_table
 from m31a_metrics.review.sums import heal_rate, known_usd, ms, ratio, usd
 from m31a_metrics.review.words import NOTHING_YET, unpriced
@@ -32,9 +33,13 @@ SLOWEST = [
     columns.P95,
     columns.AVG_MS,
     columns.CALLS,
-    columns.TOTAL_MS,
+    columns.RAN_MS,
     columns.TIME_SHARE,
+    columns.ELAPSED_MS,
 ]
+TIMED = (Unit.MS, Unit.BAR)
+"""Units of columns that people see only where a row knows something of them."""
+
 FAILING = [
     columns.TOOL,
     columns.FAILED,
@@ -64,7 +69,10 @@ def glance(
     """
     table = session_table("Last sessions", last[:LAST_SESSIONS], whole=whole)
     table.empty = NOTHING_YET
-    return [table, _totals(periods, days, today), *_tools(tools, periods)]
+    slowest, failing = _tools(tools, periods)
+    if slowest.rows and not whole:
+        slowest = known_only(slowest, [column for column in SLOWEST if column.unit in TIMED])
+    return [table, _totals(periods, days, today), slowest, failing]
 
 
 def _totals(periods: Sequence[TotalsRow], days: Sequence[LLMRow], today: str) -> Table:
@@ -112,7 +120,7 @@ def _tools(rows: Sequence[ToolRow], periods: Sequence[TotalsRow]) -> list[Table]
     _, week, everything = periods
     if not everything.session_count:
         return [slowest, failing]
-    whole_us = sum(row.duration_us for row in rows)
+    whole_us = sum(row.ran_us for row in rows)
     slowest.empty = "No tool calls. Record one: `m31 run -- COMMAND`."
     slowest.rows = [_slow_row(row, whole_us) for row in sorted(rows, key=_by_slowness)[:TOP_TOOLS]]
     failing.empty = "None failed."
@@ -126,18 +134,20 @@ def _tools(rows: Sequence[ToolRow], periods: Sequence[TotalsRow]) -> list[Table]
 
 
 def _slow_row(row: ToolRow, whole_us: int) -> tuple[Cell, ...]:
+    elapsed_us = row.duration_us - row.ran_us
     return (
         row.key,
         row.ran.quantile(0.95),
-        ratio(ms(row.duration_us), row.call_count),
+        ratio(ms(row.ran_us), row.ran.count),
         row.call_count,
-        ms(row.duration_us),
-        ratio(row.duration_us, whole_us),
+        ms(row.ran_us) if row.ran.count else None,
+        ratio(row.ran_us, whole_us) if row.ran.count else None,
+        ms(elapsed_us) if elapsed_us > 0 else None,
     )
 
 
 def _by_slowness(row: ToolRow) -> tuple[bool, float, float]:
-    # An average may hold a person's wait; p95 is of the tool's own time.
+    # What only elapsed may hold a person's wait; it decides where nothing else is known.
     p95_ms = row.ran.quantile(0.95)
     return p95_ms is None, -(p95_ms or 0), -(ratio(row.duration_us, row.call_count) or 0)
 

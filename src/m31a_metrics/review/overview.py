@@ -11,6 +11,7 @@ from m31a_metrics.answers import Answers, LLMRow, Slice, ToolRow, TotalsRow
 from m31a_metrics.panel import Kind, Panel, Plot
 from m31a_metrics.review import columns
 from m31a_metrics.review.periods import previous
+from m31a_metrics.review.rows import by_time
 from m31a_metrics.review.sums import change, heal_rate, known_usd, ms, ratio, usd
 from m31a_metrics.review.trend import calendar, heal_trend, trend, use_by_model
 from m31a_metrics.review.words import unpriced
@@ -32,10 +33,11 @@ SUMS = [
 
 BY_TIME = [
     columns.TOOL,
-    columns.TOTAL_MS,
+    columns.RAN_MS,
     columns.TIME_SHARE,
     columns.CALLS,
     columns.FAIL_RATE,
+    columns.ELAPSED_MS,
 ]
 BY_FAILURE = [columns.TOOL, columns.FAILED, columns.CALLS, columns.FAIL_RATE]
 
@@ -112,26 +114,27 @@ def sums_of(answers: Answers, which: Slice, over_time: Table, now: datetime) -> 
 
 
 def tools_by_time(tools: Sequence[ToolRow]) -> Panel:
-    """Show the tools that took the most time."""
-    whole = sum(row.duration_us for row in tools)
-    top = sorted(tools, key=lambda row: (-row.duration_us, -row.call_count, row.key))[:TOP]
+    """Show the tools that took the most time of their own."""
+    whole = sum(row.ran_us for row in tools)
+    top = sorted(tools, key=by_time)[:TOP]
     table = Table(
         "Top tools by time",
         BY_TIME,
         [
             (
                 row.key,
-                ms(row.duration_us),
-                ratio(row.duration_us, whole),
+                ms(row.ran_us) if row.ran.count else None,
+                ratio(row.ran_us, whole) if row.ran.count else None,
                 row.call_count,
                 ratio(row.fail_count, row.call_count),
+                ms(row.duration_us - row.ran_us),
             )
             for row in top
         ],
         "No tool calls in this period.",
     )
     plot = Plot(
-        "Top tools by time", Kind.RANKING, "tool", ("total_duration_ms",), label=("call_count",)
+        "Top tools by time", Kind.RANKING, "tool", ("ran_ms",), label=("call_count", "elapsed_ms")
     )
     return Panel("tools_by_time", table, (plot,))
 

@@ -49,8 +49,8 @@ def session_row(metrics: SessionMetrics, agent: str = "", project: str = "") -> 
 
 
 def tool_rows(metrics: SessionMetrics, detail: SessionDetail) -> list[ToolRow]:
-    """Give its tools, the most time first. Percentiles stay in `detail`."""
-    waits_ms = {one.name: one.wait_ms for one in detail.durations}
+    """Give its tools, the most time of their own first. Percentiles stay in `detail`."""
+    timed = {one.name: one for one in detail.durations}
     rows = [
         ToolRow(
             tool.name,
@@ -58,11 +58,17 @@ def tool_rows(metrics: SessionMetrics, detail: SessionDetail) -> list[ToolRow]:
             tool.call_count,
             tool.fail_count,
             tool.total_duration_ms * 1000,
-            round(waits_ms.get(tool.name, 0.0) * 1000),
+            ran.ran_ms * 1000 if (ran := timed.get(tool.name)) else 0,
+            round(ran.wait_ms * 1000) if ran else 0,
         )
         for tool in metrics.tools
     ]
-    return sorted(rows, key=lambda row: (-row.duration_us, -row.call_count))
+    return sorted(rows, key=by_time)
+
+
+def by_time(row: ToolRow) -> tuple[int, int, int, str]:
+    """Put the most time that is known to be a tool's own first, then what only elapsed."""
+    return -row.ran_us, -row.duration_us, -row.call_count, row.key
 
 
 def llm_rows(metrics: SessionMetrics) -> list[LLMRow]:

@@ -10,6 +10,7 @@ from m31a_metrics.model import ToolDurations
 from m31a_metrics.review import columns
 from m31a_metrics.review.names import named
 from m31a_metrics.review.order import known_only
+from m31a_metrics.review.rows import by_time
 from m31a_metrics.review.sums import change, difference, ms, ratio
 from m31a_metrics.review.words import Scope
 from m31a_metrics.table import Cell, Column, Table, Unit
@@ -24,6 +25,7 @@ CHANGES = [
     Column("fail_rate_change", "Fail rate trend", Unit.CHANGE),
     Column("call_change", "Calls trend", Unit.CHANGE),
 ]
+_TIMES = (Unit.MS, Unit.BAR)
 FIGURES = [
     columns.CALLS,
     columns.FAIL_RATE,
@@ -31,8 +33,9 @@ FIGURES = [
     columns.P95,
     CHANGES[0],
     Column("max_ms", "Max", Unit.MS),
-    columns.TOTAL_MS,
+    columns.RAN_MS,
     columns.TIME_SHARE,
+    columns.ELAPSED_MS,
     *CHANGES[1:],
     Column("p99_ms", "p99", Unit.MS),
     WAITED,
@@ -42,18 +45,21 @@ FIGURES = [
     columns.SESSIONS,
 ]
 
-OPTIONAL = [*CHANGES, WAITED, SESSION_SHARE]
+OPTIONAL = [column for column in FIGURES if column.unit in _TIMES] + [
+    *CHANGES,
+    SESSION_SHARE,
+]
 """Columns that people see only where a row knows something of them."""
 
 ONLY_SUMS = (
     "Of the others only a sum is known, or the time that passed, which may hold a person's "
-    "wait: they count in Total and Avg alone."
+    "wait: that is what Elapsed only adds up."
 )
 
 
 NO_PERCENTILES = (
-    "No percentiles: METRICS.json without a journal holds sums, and in a transcript the time "
-    "that passed may hold a person's wait."
+    "No time of the tools' own is known: METRICS.json without a journal holds sums, and in a "
+    "transcript the time that passed may hold a person's wait. Elapsed only adds that up."
 )
 
 
@@ -67,7 +73,7 @@ def tools(
     compared: str = "",
     whole: bool = False,
 ) -> Table:
-    """Show calls by part, the most time first, days in their order.
+    """Show calls by part, the most time of their own first, days in their order.
 
     `before` are the rows of the period before, for the trend, and `compared` says which
     that is; a part of time is compared with the one before it. `tool` is the one that the
@@ -78,7 +84,7 @@ def tools(
         rows = sorted(rows, key=lambda row: row.key)
         earlier = {row.key: one for one, row in pairwise(rows)}
     else:
-        rows = sorted(rows, key=_by_time)
+        rows = sorted(rows, key=by_time)
         earlier = {row.key: row for row in before}
     table = tool_table(rows, ran, scope, by=by, earlier=earlier, whole=whole)
     what = tool or "Tools"
@@ -101,7 +107,7 @@ def tool_table(
     whole: bool = False,
 ) -> Table:
     """Make the table of these rows in their order; `ran` are the percentiles by key."""
-    sums = sum(row.duration_us for row in rows), scope.totals.lasted_us
+    sums = sum(row.ran_us for row in rows), scope.totals.lasted_us
     names = named(by, rows, whole=whole)
     earlier = earlier or {}
     return Table(
@@ -120,11 +126,16 @@ def durations(row: ToolRow) -> ToolDurations | None:
     p50, p95, p99 = (row.ran.quantile(q) for q in (0.5, 0.95, 0.99))
     if p50 is None or p95 is None or p99 is None:
         return None
-    return ToolDurations(row.key, row.ran.count, p50, p95, p99, row.ran.max_ms, ms(row.wait_us))
-
-
-def _by_time(row: ToolRow) -> tuple[int, int, str]:
-    return -row.duration_us, -row.call_count, row.key
+    return ToolDurations(
+        row.key,
+        row.ran.count,
+        p50,
+        p95,
+        p99,
+        row.ran.max_ms,
+        ms(row.wait_us),
+        round(ms(row.ran_us)),
+    )
 
 
 def _cells(
@@ -133,7 +144,7 @@ def _cells(
     before: ToolRow | None,
     sums: tuple[int, int],
 ) -> tuple[Cell, ...]:
-    """Make the cells of FIGURES; `sums` are the time of all rows, and of the sessions."""
+    """Make the cells of FIGURES; `sums` are the own time of all rows, and the sessions' time."""
     whole_us, lasted_us = sums
     fail_rate = ratio(row.fail_count, row.call_count)
     changes: tuple[Cell, ...] = (None, None, None)
@@ -143,22 +154,28 @@ def _cells(
             difference(fail_rate, ratio(before.fail_count, before.call_count)),
             change(row.call_count, before.call_count),
         )
-    timed: tuple[Cell, ...] = (None, None, None, None)
+    elapsed_us = row.duration_us - row.ran_us
+    timed: tuple[Cell, ...] = (None,) * 8
     if ran is not None:
-        timed = (ran.p50_ms, ran.p95_ms, ran.max_ms, ran.p99_ms)
+        own = ms(row.ran_us), ratio(row.ran_us, whole_us), ratio(row.ran_us, lasted_us)
+        avg_ms = ratio(ms(row.ran_us), ran.count)
+        timed = (ran.p50_ms, ran.p95_ms, ran.max_ms, ran.p99_ms, *own, avg_ms)
+    p50_ms, p95_ms, max_ms, p99_ms, ran_ms, share, session_share, avg_ran_ms = timed
     return (
         row.call_count,
         fail_rate,
-        *timed[:2],
+        p50_ms,
+        p95_ms,
         changes[0],
-        timed[2],
-        ms(row.duration_us),
-        ratio(row.duration_us, whole_us),
+        max_ms,
+        ran_ms,
+        share,
+        ms(elapsed_us) if elapsed_us > 0 else None,
         *changes[1:],
-        timed[3],
+        p99_ms,
         ms(row.wait_us) if row.wait_us else None,
-        ratio(row.duration_us, lasted_us),
-        ratio(ms(row.duration_us), row.call_count),
+        session_share,
+        avg_ran_ms,
         row.fail_count,
         row.session_count,
     )
@@ -172,7 +189,8 @@ def timed_notes(rows: Sequence[ToolRow], ran: Mapping[str, ToolDurations]) -> li
         return []
     if not timed_count:
         return [NO_PERCENTILES]
-    return [f"p50 to max are of {timed_count:,} of the {call_count:,} calls. {ONLY_SUMS}"]
+    of = f"{timed_count:,} of the {call_count:,} calls"
+    return [f"p50 to max, Ran and Avg are of {of}. {ONLY_SUMS}"]
 
 
 def _trend(by: str, earlier: Mapping[str, ToolRow], compared: str) -> list[str]:

@@ -26,6 +26,7 @@ class DetailTally:
     def __init__(self, price: Price | None = None) -> None:
         self._price = price
         self.histograms: dict[str, Histogram] = {}
+        self.ran_ms: dict[str, int] = {}
         self.waits_ms: dict[str, float] = {}
         self._latest: list[events.Event] = []
         self._ids: set[str] = set()
@@ -45,6 +46,7 @@ class DetailTally:
                 if histogram is None:
                     histogram = self.histograms[event.name] = Histogram()
                 histogram.add(event.duration_ms)
+                self.ran_ms[event.name] = self.ran_ms.get(event.name, 0) + round(event.duration_ms)
             if event.wait_ms is not None:
                 self.waits_ms[event.name] = self.waits_ms.get(event.name, 0.0) + event.wait_ms
 
@@ -64,6 +66,8 @@ class DetailTally:
         """Add all that another session's tally holds; it stays as it is."""
         for name, histogram in other.histograms.items():
             self.histograms.setdefault(name, Histogram()).merge(histogram)
+        for name, ran_ms in other.ran_ms.items():
+            self.ran_ms[name] = self.ran_ms.get(name, 0) + ran_ms
         for name, wait_ms in other.waits_ms.items():
             self.waits_ms[name] = self.waits_ms.get(name, 0.0) + wait_ms
         self._latest += other._latest
@@ -72,7 +76,7 @@ class DetailTally:
     def durations(self) -> list[ToolDurations]:
         """Percentiles per tool, in the order in which the tools appeared."""
         return [
-            durations(name, histogram, self.waits_ms.get(name, 0.0))
+            durations(name, histogram, self.waits_ms.get(name, 0.0), self.ran_ms[name])
             for name, histogram in self.histograms.items()
         ]
 
@@ -107,7 +111,7 @@ def _time(event: events.Event) -> int:
     return event.t_us
 
 
-def durations(name: str, histogram: Histogram, wait_ms: float) -> ToolDurations:
+def durations(name: str, histogram: Histogram, wait_ms: float, ran_ms: int) -> ToolDurations:
     """Percentiles of one tool; the histogram must hold at least one duration."""
     return ToolDurations(
         name,
@@ -117,6 +121,7 @@ def durations(name: str, histogram: Histogram, wait_ms: float) -> ToolDurations:
         histogram.quantile(0.99) or 0.0,
         histogram.max_ms or 0.0,
         wait_ms,
+        ran_ms,
     )
 
 

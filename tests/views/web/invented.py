@@ -87,7 +87,7 @@ def light(count: int, now: datetime, *, days: int = 700) -> Iterator[SessionReco
         model = models[number % len(models)]
         tool = ToolDay(day, tools[number % len(tools)], "execute", calls, int(number % 11 == 0))
         tool.ran.add(1 + number % 5_000, calls)
-        tool.duration_us = calls * (1 + number % 5_000) * 1_000
+        tool.duration_us = tool.ran_us = calls * (1 + number % 5_000) * 1_000
         yield SessionRecord(
             AGENTS[number % len(AGENTS)],
             f"{number:08x}-{chance.randrange(16**4):04x}",
@@ -145,6 +145,7 @@ def _tools(chance: Random, made: SessionRecord, day: str, minutes: float) -> Non
             took_ms = chance.lognormvariate(0, 0.8) * typical_ms
             row.ran.add(took_ms)
             row.duration_us += round(took_ms * 1000)
+            row.ran_us = row.duration_us
             row.fail_count += chance.random() < fail_rate
         made.tools.append(row)
         if row.fail_count:

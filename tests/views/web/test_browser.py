@@ -95,7 +95,7 @@ def test_plots_draw_the_figures_of_their_tables(visit: Visit) -> None:
     }
     assert drawn == pytest.approx(costs)
     tools = json.decode(fetch(visit.base, "/api/overview?panel=tools_by_time")[1])
-    assert visit.data("tools_by_time")[0]["x"] == [row["total_duration_ms"] for row in tools]
+    assert visit.data("tools_by_time")[0]["x"] == [row["ran_ms"] for row in tools]
     days = json.decode(fetch(visit.base, "/api/overview?panel=days")[1])
     shades = [cell for week in visit.data("days")[0]["z"] for cell in week if cell is not None]
     assert sum(shades) == pytest.approx(sum(row["cost_usd"] or 0 for row in days))
@@ -289,7 +289,7 @@ def test_a_report_needs_nothing_else(chromium: Browser, tmp_path: Path) -> None:
     assert len(written.encode()) < 6_000_000
     visiting = Visit(chromium, "")
     page = visiting.open(f"file://{tmp_path}/report.html")
-    longest = max(row.duration_us for row in rows) / 1000
+    longest = max(row.ran_us for row in rows) / 1000
     assert visiting.data("overview-tools_by_time")[0]["x"][0] == longest
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Sessions as CSV", exact=True).click()
