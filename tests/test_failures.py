@@ -76,6 +76,7 @@ EXAMPLES = {
     "curl: (7) Failed to connect to localhost port 8080: Connection refused": (
         "curl: (<n>) Failed to connect to localhost port <n>: Connection refused"
     ),
+    "> node -e 'throw Error(1)'\nnpm ERR! code 1": "npm ERR! code <n>",
     "\x1b[31merror\x1b[0m: \x1b[1mboom\x1b[0m 12": "error: boom <n>",
     # Agents' tools
     "<tool_use_error>String to replace not found in file.\nString: Error: x</tool_use_error>": (

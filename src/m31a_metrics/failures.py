@@ -179,10 +179,9 @@ def failure_line(text: str, *, printed: bool = False) -> str:
     echo = patterns.echo.search(text)
     if echo:
         text = text[: echo.start()]
-    if printed:
-        line = _telling_line(patterns.beside.sub("", text))
-    else:
-        line = ("" if first_only else _telling_line(text)) or _first_line(text)
+    line = "" if first_only else _telling_line(text)
+    if not line and not printed:
+        line = _first_line(text)
     return _shortened(_folded(_printable(line)))
 
 
@@ -207,7 +206,7 @@ def _telling_line(text: str) -> str:
         if raised:
             return raised[1]
     # "Exit code 1" is true of every failure, so anything else that tells more is better.
-    telling = patterns.exit.sub("", text)
+    telling = patterns.exit.sub("", patterns.beside.sub("", text))
     for sign in patterns.signs:
         found = sign.search(telling)
         if found:
