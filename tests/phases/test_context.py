@@ -235,6 +235,7 @@ def test_terminals_have_the_phase_of_what_runs_in_them() -> None:
         bash("tmux capture-pane -p -t t"),
     )
     assert made == ["execute", "verify", "verify", "verify"]
+    assert phases(bash("./tmux new " * 500)) == ["execute"]
     handed = bash("tmux send-keys -t w 'Please write the parser' Enter")
     assert phases(handed, bash("tmux capture-pane -p -t w")) == ["execute", "other"]
 

@@ -53,6 +53,8 @@ def _typed(words: list[str], use_of: Callable[[Command], Use]) -> Use | None:
     for command in parse(" ".join(text)):
         for inner in unwrap(command):
             called = inner.words[0] if inner.words else ""
+            if program(called) in TERMINALS:
+                return None  # one in another: no deeper
             if is_path(called) or program(called) in USES:
                 use = use_of(inner)
                 if use not in (Use.NEUTRAL, Use.ASK, Use.EXECUTE):

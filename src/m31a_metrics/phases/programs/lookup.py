@@ -31,7 +31,7 @@ _LOG = re.compile(r"\.(?:log|out|err)$|^\$")
 # A path or a sentence says nothing of what a program does with it.
 _SUBCOMMAND = re.compile(r"[A-Za-z][\w:-]{0,30}")
 _CHECKS = re.compile(r"lint(?:er)?\b|(?:\b|-)(?:test|tester|check|checker|validator|verify)$")
-_PROGRAM = re.compile(r"[a-z_.\[:][\w.+\[:-]{0,39}")
+_PROGRAM = re.compile(r"(?!\.\w)[a-z_.\[:][\w.+\[:-]{0,39}")
 
 
 # `./script/test` is no `test` of the shell.

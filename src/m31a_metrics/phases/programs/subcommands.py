@@ -211,6 +211,10 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
         Use.EXECUTE: "install uninstall",
         Use.SHIP: "push",
     },
+    "golangci-lint": {
+        Use.EXPLORE: "linters config formatters cache",
+        Use.EXECUTE: "fmt migrate",
+    },
     "gradle": {
         Use.SHIP: "publish",
     },

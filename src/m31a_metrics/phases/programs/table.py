@@ -17,6 +17,7 @@ _PROGRAMS: dict[Use, str] = {
         return local declare readonly typeset shift trap ulimit umask alias eval read let
         shopt setopt tee clear break continue date hash tput stty write-host write-output
         test-path set-location push-location pop-location join-path split-path out-null out-string
+        tee-object
         start-transcript setlocal chcp jobs disown fg bg mktemp seq yes basename dirname realpath
         login git-lfs
     """,
