@@ -1,4 +1,4 @@
-"""`python -m bench`: run everything, print the report; `--write` keeps it in the docs."""
+"""`python -m bench [PART ...]`: measure, print the report; `--write` keeps it in the docs."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ _REPORT = Path(__file__).parents[1] / "docs" / "performance.md"
 _START = "<!-- figures: made by `python -m bench --write` -->\n"
 _END = "<!-- end of figures -->"
 
-_PARTS: dict[str, Callable[[Path], Iterable[Row]]] = {
-    "Recording one tool call": recording.against_others,
-    "Threads and tools": lambda directory: [
-        recording.threads(directory),
-        recording.many_tools(directory),
-    ],
-    "Snapshots": recording.snapshots,
-    "Memory": recording.memory,
-    "Phases and heals, against labelled sessions": phases.scores,
-    "Inferring phases": phases.cost,
-    "Whole processes": startup.processes,
-    "The index of all sessions": index.rows,
-    "The dashboard": dashboard.rows,
-    "The live screen": screen.rows,
-    "A gigabyte of Claude Code transcripts": transcripts.rows,
+_PARTS: dict[str, tuple[str, Callable[[Path], Iterable[Row]]]] = {
+    "recording": ("Recording one tool call", recording.against_others),
+    "threads": (
+        "Threads and tools",
+        lambda directory: [recording.threads(directory), recording.many_tools(directory)],
+    ),
+    "snapshots": ("Snapshots", recording.snapshots),
+    "memory": ("Memory", recording.memory),
+    "scores": ("Phases and heals, against labelled sessions", phases.scores),
+    "phases": ("Inferring phases", phases.cost),
+    "processes": ("Whole processes", startup.processes),
+    "index": ("The index of all sessions", index.rows),
+    "dashboard": ("The dashboard", dashboard.rows),
+    "screen": ("The live screen", screen.rows),
+    "transcripts": ("A gigabyte of Claude Code transcripts", transcripts.rows),
 }
+"""Name -> title of its section, and what measures it."""
 
 
 def machine() -> str:
@@ -52,33 +53,47 @@ def machine() -> str:
     )
 
 
-def report() -> Iterable[str]:
-    """Yield the report line by line, as it is measured."""
-    yield f"Measured on {machine()}.\n"
-    for title, part in _PARTS.items():
-        with tempfile.TemporaryDirectory(prefix="m31-bench-") as directory:
-            rows = list(part(Path(directory)))
-        yield f"\n### {title}\n"
-        yield "\n| what | figure | target | met | best times |\n|---|---:|---:|---|---|\n"
-        for row in rows:
-            sign = "≥" if row.at_least else "≤"
-            target = "" if row.limit is None else f"{sign} {row.limit:g}"
-            met = {None: "", True: "yes", False: "**no**"}[row.met]
-            yield f"| {row.what} | {row.figure:,.2f} {row.unit} | {target} | {met} | {row.note} |\n"
+def section(title: str, part: Callable[[Path], Iterable[Row]]) -> str:
+    """Measure one part; its section of the report says on which machine."""
+    with tempfile.TemporaryDirectory(prefix="m31-bench-") as directory:
+        rows = list(part(Path(directory)))
+    lines = [
+        f"### {title}\n\n{machine()}.\n\n",
+        "| what | figure | target | met | best times |\n|---|---:|---:|---|---|\n",
+    ]
+    for row in rows:
+        sign = "≥" if row.at_least else "≤"
+        target = "" if row.limit is None else f"{sign} {row.limit:g}"
+        met = {None: "", True: "yes", False: "**no**"}[row.met]
+        figure = f"{row.figure:,.2f} {row.unit}"
+        lines.append(f"| {row.what} | {figure} | {target} | {met} | {row.note} |\n")
+    return "".join(lines) + "\n"
+
+
+def keep(measured: dict[str, str]) -> None:
+    """Put sections, by title, in the place of those of these titles in docs/performance.md."""
+    head, _, rest = _REPORT.read_text().partition(_START)
+    kept, _, tail = rest.partition(_END)
+    sections = {text.partition("\n")[0]: f"### {text}" for text in kept.split("### ")[1:]}
+    sections |= measured
+    titles = [title for title, _ in _PARTS.values()]
+    text = "".join(sections[title] for title in titles if title in sections)
+    _REPORT.write_text(f"{head}{_START}{text}{_END}{tail}")
 
 
 def main() -> None:
-    """Print the report; with `--write`, put it between the marks of docs/performance.md."""
-    lines = []
-    for line in report():
-        sys.stdout.write(line)
+    """Measure the parts named, or all; with `--write`, keep each in docs/performance.md."""
+    names = [name for name in sys.argv[1:] if name != "--write"]
+    unknown = [name for name in names if name not in _PARTS]
+    if unknown:
+        sys.exit(f"there is no part {unknown[0]!r}; there are: {', '.join(_PARTS)}")
+    for name in names or _PARTS:
+        title, part = _PARTS[name]
+        text = section(title, part)
+        sys.stdout.write(text)
         sys.stdout.flush()
-        lines.append(line)
-    if "--write" in sys.argv[1:]:
-        page = _REPORT.read_text()
-        head, _, rest = page.partition(_START)
-        _, _, tail = rest.partition(_END)
-        _REPORT.write_text(head + _START + "".join(lines) + _END + tail)
+        if "--write" in sys.argv[1:]:
+            keep({title: text})
 
 
 main()
