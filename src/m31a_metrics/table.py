@@ -34,11 +34,15 @@ class Unit(StrEnum):
 
 
 class Column(Struct, frozen=True):
-    """`name` is the key in JSON and the head in CSV (unit last); `title` is for people."""
+    """`name` is the key in JSON and the head in CSV (unit last); `title` is for people.
+
+    `is_line`: a line of text to be read, which is worth more room than a name.
+    """
 
     name: str
     title: str
     unit: Unit = Unit.TEXT
+    is_line: bool = False
 
 
 class Table(Struct):

@@ -53,6 +53,29 @@ def test_heads_break_first() -> None:
     assert not grid.hidden
 
 
+def test_a_line_of_text_has_room_before_the_columns_that_follow_it() -> None:
+    """Two fifths of the width are a line's, where it is that long; then it takes what is left."""
+    columns = [
+        Column("check", "Check"),
+        Column("line", "Failure", is_line=True),
+        Column("cost_usd", "Cost", Unit.USD),
+        Column("project", "Project"),
+    ]
+    table = Table("Heals", columns, [("n" * 12, "f" * 200, 1.5, "p" * 20)])
+    grid = fit(table, 60)
+    assert [column.head for column in grid.columns] == ["Check", "Failure", "Cost", "Project"]
+    assert sum(column.width + GAP for column in grid.columns) - GAP == 60
+    assert grid.columns[1].width >= 24
+    grid = fit(table, 50)
+    assert [(column.head, column.width) for column in grid.columns] == [
+        ("Check", 12),
+        ("Failure", 29),
+        ("Cost", 5),
+    ]
+    short = Table("Heals", columns, [("n" * 12, "f" * 5, 1.5, "p" * 20)])
+    assert [column.width for column in fit(short, 50).columns] == [12, 7, 5, 20]
+
+
 def test_then_names_are_cut() -> None:
     """Names give way next, each keeping enough to be told apart."""
     grid = fit(TABLE, 77)

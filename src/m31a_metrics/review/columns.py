@@ -9,6 +9,7 @@ TOOL = Column("tool", "Tool")
 PHASE = Column("phase", "Phase")
 MODEL = Column("model", "Model")
 DAY = Column("day", "Day")
+FAILURE = Column("line", "Failure", is_line=True)
 
 PARTS = {
     "day": DAY,

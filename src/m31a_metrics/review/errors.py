@@ -18,11 +18,11 @@ _SHARE = Column("failure_share", "Share of failures", Unit.BAR)
 
 LIST = [
     columns.TOOL,
-    Column("line", "Failure"),
+    columns.FAILURE,
     Column("count", "Count", Unit.COUNT),
+    Column("session_ids", "Latest in"),
     columns.SESSIONS,
     Column("last_day", "Last day"),
-    Column("session_ids", "Latest in"),
     _SHARE,
 ]
 FOR_PEOPLE = LIST[:-1]
@@ -56,9 +56,9 @@ def errors(rows: Sequence[FailureRow], scope: Scope, *, whole: bool = False) -> 
             one.tool,
             one.line or None,
             one.count,
+            ", ".join(names if whole else names[:SESSIONS_SHOWN]) or None,
             one.session_count,
             one.last_day or None,
-            ", ".join(names if whole else names[:SESSIONS_SHOWN]) or None,
             ratio(one.count, fail_count),
         )
         table.rows.append(row[: len(wanted)])

@@ -18,15 +18,14 @@ PARTS = ("phase", "project", "agent", "day", "week", "month", "session")
 """What heals can be cut into."""
 
 CHECK = Column("check", "Check")
-FAILURE = Column("line", "Failure")
 LIST = [
     CHECK,
-    FAILURE,
-    Column("attempt_count", "Tries", Unit.COUNT),
+    columns.FAILURE,
     Column("passed", "Outcome", Unit.OUTCOME),
-    Column("duration_ms", "Took", Unit.MS),
     columns.COST,
     columns.SESSION,
+    Column("attempt_count", "Tries", Unit.COUNT),
+    Column("duration_ms", "Took", Unit.MS),
     columns.PHASE,
     columns.PROJECT,
     columns.AGENT,
@@ -157,11 +156,11 @@ def _row(row: HealRow, session_id: str, project: str) -> tuple[Cell, ...]:
     return (
         row.check or row.tool or None,
         row.line or None,
-        row.attempt_count,
         row.passed,
-        ms(row.duration_us),
         known_usd(row.cost_nano),
         session_id,
+        row.attempt_count,
+        ms(row.duration_us),
         row.phase or None,
         project or None,
         row.agent,

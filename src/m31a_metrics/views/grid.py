@@ -3,7 +3,8 @@
 Figures are never cut. First heads are broken over lines, then names are cut, then
 columns go: bars and sparklines, because a figure beside them says the same; where that is
 not enough, from the right, and then a bar is worth as much as a figure, as long as there
-are a few of these. The first column always stays.
+are a few of these. The first column always stays. A line of text (what failed) gets a good
+part of the width before the columns that follow it, and then what is left.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ _ROOMY_NAME = 24  # below this a name is worth more than a bar
 _FIGURES_BESIDE_A_BAR = 4
 _FIRST_NAME = 16
 _OTHER_NAME = 10
+_LINE_SHARE = 0.4
+"""The part of the width that a line of text is worth more than columns at the right."""
 
 
 class GridColumn(Struct):
@@ -32,6 +35,7 @@ class GridColumn(Struct):
     body_width: int
     width: int = 0
     one_line: bool = False
+    least_line: int = 0
 
     @property
     def right(self) -> bool:
@@ -45,6 +49,7 @@ class GridColumn(Struct):
 
     def least(self, name: int) -> int:
         """Give the least width it can be drawn in, where a name may be cut to `name`."""
+        name = max(name, self.least_line)
         body = min(self.body_width, name) if self.unit is Unit.TEXT else self.body_width
         words = [self.head] if self.one_line else wrap(self.head, 0)
         return max(body, *map(width_of, words))
@@ -72,6 +77,9 @@ def fit(table: Table, width: int | None, *, ordered: bool = False) -> Grid:
         for column in columns:
             column.width = max(column.body_width, width_of(column.head))
         return Grid(columns, [])
+    for column in columns:
+        if table.columns[column.index].is_line:
+            column.least_line = int(width * _LINE_SHARE)
     kept = _that_fit(columns, width, ordered)
     _widen(kept, width)
     for column in kept:
