@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from m31a_metrics.sources import claude_code
+from m31a_metrics.transcript import Transcript
 from tests.cli.conftest import M31
 from tests.cli.machine import FULL, M31A
 
@@ -45,6 +47,21 @@ def test_a_transcript_is_explained_by_its_path(m31: M31) -> None:
     assert heal["total_tokens"] == 450
     assert heal["cost"] > 0
     assert found["bisects"][0]["found"] is True
+
+
+@pytest.mark.usefixtures("sessions_dir")
+def test_a_transcript_is_read_once(m31: M31, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read to sum it is what is explained; another look may find another file."""
+    opened: list[str] = []
+    read = claude_code.read
+
+    def reading(path: str, *left_out: frozenset[str]) -> Transcript:
+        opened.append(path)
+        return read(path, *left_out)
+
+    monkeypatch.setattr(claude_code, "read", reading)
+    parsed(m31, str(GOLDEN / "claude-code.jsonl"))
+    assert len(opened) == 1
 
 
 def test_a_transcript_is_found_by_its_id(m31: M31, clean_home: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from m31a_metrics import sources
 from m31a_metrics.catalog.one import One
 from m31a_metrics.config import Config
 from m31a_metrics.events import (
@@ -16,7 +15,7 @@ from m31a_metrics.events import (
     PhaseTransition,
     ToolCall,
 )
-from m31a_metrics.phases import Episode, Inference, Purposes, infer
+from m31a_metrics.phases import Episode, Inference
 from m31a_metrics.rates import pricer, remember
 from m31a_metrics.record import NANO, HealEpisode
 from m31a_metrics.review.explain import BisectRow, CallRow, Explained, HealRow
@@ -32,14 +31,12 @@ _RECORDED = "recorded"
 def explain(config: Config, one: One) -> Explained:
     """Explain a session that `read_one` read.
 
-    Its transcript is read again, for its calls are kept in memory only while it is summed.
-    Raises NotThisFormat, DamagedMetrics, ForeignFile, StorageError.
+    Raises DamagedMetrics, ForeignFile, StorageError.
     """
     price = pricer(config)
     path = one.record.path
-    if one.is_transcript:
-        _, transcript = sources.detect(path)
-        explained = _inferred(transcript, infer(transcript, Purposes(config.phases)), price)
+    if one.told is not None:
+        explained = _inferred(one.told.transcript, one.told.inference, price)
     elif os.path.isdir(path):
         explained = _recorded(Session(*os.path.split(path)), price)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -26,17 +27,29 @@ from m31a_metrics.sources import WITHIN
 from m31a_metrics.tally.live import LiveTally
 from m31a_metrics.transcript import Transcript
 
+if TYPE_CHECKING:
+    from m31a_metrics.phases import Inference
+
+
+class Told(Struct):
+    """What a transcript tells call by call, and what was inferred from it."""
+
+    transcript: Transcript
+    inference: Inference
+
 
 class One(Struct):
     """One session, whole: its sums, what only events tell, and its record.
 
-    `is_transcript`: another agent's file tells of it, and nobody recorded it here.
+    `is_transcript`: another agent's file tells of it, and nobody recorded it here. `told` is
+    what that file told; a session that is followed does without, for it is read many times.
     """
 
     metrics: SessionMetrics
     detail: SessionDetail
     record: SessionRecord
     is_transcript: bool = False
+    told: Told | None = None
     problems: list[str] = []
 
 
@@ -184,6 +197,7 @@ def of_transcript(
         live.detail(),
         record,
         is_transcript=True,
+        told=None if goes_on else Told(transcript, inference),
         problems=records.damage(record),
     )
 
