@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.cli import two_months
 from tests.cli.conftest import M31
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +44,30 @@ def test_a_baseline_is_figures_and_names(may: str) -> None:
         "session_count": two_months.COUNT,
     }
     assert "may-0" not in Path(may).read_text()
+
+
+def test_the_schema_describes_a_baseline(may: str) -> None:
+    """schema/baseline.schema.json takes what is written, and refuses what `read` refuses."""
+    check = Draft202012Validator(json.loads((ROOT / "schema/baseline.schema.json").read_text()))
+    data = json.loads(Path(may).read_text())
+    assert check.is_valid(data)
+    assert not check.is_valid({**data, "m31_baseline": 2})
+    assert not check.is_valid({**data, "labels": ""})
+    assert not check.is_valid({**data, "metrics": {"cost": {"value": 1.0, "unit": "usd"}}})
+    assert not check.is_valid({**data, "metrics": {"cost": {**data["metrics"]["cost"], "n": 1}}})
+
+
+def test_the_page_shows_what_is_printed(m31: M31, may: str) -> None:
+    """docs/compare.md has the lines of these two months as they are, and how their file begins."""
+    page = (ROOT / "docs" / "compare.md").read_text()
+    limits = ["--max", "cost=+10%", "--max", "tool.Bash.fail_rate=5%", "--max", "session_time=2m"]
+    gated = m31("gate", "--baseline", may, "--current", "2026-06", *limits).out
+    compared = m31("compare", "2026-06", "2026-05").out
+    shown = [*gated.split("\n\n")[0].splitlines(), *compared.split("\n\n")[0].splitlines()]
+    lines = page.splitlines()
+    assert [line for line in map(str.rstrip, shown) if line not in lines] == []
+    begins = Path(may).read_text().splitlines()[3:16]
+    assert "\n".join(begins) in page
 
 
 def test_limits_that_hold(may: str, m31: M31) -> None:
