@@ -113,7 +113,8 @@ class TotalsRow(Struct):
 class ToolRow(Struct):
     """Calls of one tool (`key`), or of one part of the slice: a day, a project, a phase.
 
-    Of `duration_us`, `ran_us` is known to be the tool's own time: what `ran` holds.
+    Of `duration_us`, `ran_us` is known to be the tool's own time: what `ran` holds, and that
+    of `summed_count` calls of which only a sum is known.
     """
 
     key: str
@@ -124,6 +125,12 @@ class ToolRow(Struct):
     ran_us: int = 0
     wait_us: int = 0
     ran: Histogram = field(default_factory=Histogram)
+    summed_count: int = 0
+
+    @property
+    def ran_count(self) -> int:
+        """How many calls took `ran_us`."""
+        return self.ran.count + self.summed_count
 
 
 class LLMRow(Struct):

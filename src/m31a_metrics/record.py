@@ -23,8 +23,9 @@ NANO = 1_000_000_000
 class ToolDay(Struct):
     """Calls of one tool in one phase on one day.
 
-    `ran` holds the durations that are known to be the tool's own, and `ran_us` is their sum;
-    elapsed-only ones, which may hold a person's wait, are in `duration_us` alone. `phase` is
+    `ran` holds the durations that are known to be the tool's own, and `ran_us` is their sum,
+    with that of the `summed_count` calls whose own time METRICS.json tells as a sum alone.
+    Elapsed-only ones, which may hold a person's wait, are in `duration_us` alone. `phase` is
     empty where nobody knows it.
     """
 
@@ -37,6 +38,7 @@ class ToolDay(Struct):
     ran_us: int = 0
     wait_us: int = 0
     ran: Histogram = field(default_factory=Histogram)
+    summed_count: int = 0
 
 
 class LLMDay(Struct):

@@ -34,7 +34,7 @@ def test_a_session_of_m31as_has_dashes(m31: M31) -> None:
     """Where only METRICS.json is, percentiles are null, and the text says why."""
     tools = json.loads(m31("show", M31A, "--json").out)["tools"]
     assert {tool["p95_ms"] for tool in tools} == {None}
-    assert "own is known: METRICS.json without a journal" in m31("show", M31A).out
+    assert "No percentiles: METRICS.json without a journal" in m31("show", M31A).out
 
 
 def test_names_of_strangers_cannot_draw_on_the_screen(m31: M31, sessions_dir: Path) -> None:

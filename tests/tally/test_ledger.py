@@ -175,10 +175,12 @@ def test_a_phase_stands_on_the_day_on_which_it_ended() -> None:
 
 @given(some.counted)
 def test_sums_without_events_stand_on_their_own_day(metrics: SessionMetrics) -> None:
-    """A METRICS.json's rows are on the day of its last event, its tools without durations."""
+    """A METRICS.json's rows are on the day of its last event, its tools' own time as a sum."""
     ledger = Ledger(price, day_of)
     ledger.add_metrics(metrics)
     day = day_of(micros(metrics.updated_at))
     for rows in (ledger.tools, ledger.llms, ledger.phases, ledger.failures):
         assert all(row.day == day for row in rows)
     assert not any(row.ran.buckets for row in ledger.tools)
+    for row in ledger.tools:
+        assert (row.ran_us, row.summed_count) == (row.duration_us, row.call_count)

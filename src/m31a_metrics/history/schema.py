@@ -15,7 +15,7 @@ from m31a_metrics.questions.tables import (
     Summed,
 )
 
-VERSION = 2
+VERSION = 3
 """Of these tables; kept in the database as `user_version`."""
 
 APPLICATION = 0x4D333141

@@ -41,7 +41,7 @@ def _between(kind: type[Struct], first: str, last: str) -> tuple[str, ...]:
 TOOLS = Summed(
     "tool_days",
     ("tool", "phase"),
-    ("call_count", "fail_count", "duration_us", "ran_us", "wait_us"),
+    ("call_count", "fail_count", "duration_us", "ran_us", "wait_us", "summed_count"),
     {
         "row_count": ("day", "tool", "phase"),
         "tool_session_count": ("tool",),

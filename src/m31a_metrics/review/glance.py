@@ -138,10 +138,10 @@ def _slow_row(row: ToolRow, whole_us: int) -> tuple[Cell, ...]:
     return (
         row.key,
         row.ran.quantile(0.95),
-        ratio(ms(row.ran_us), row.ran.count),
+        ratio(ms(row.ran_us), row.ran_count),
         row.call_count,
-        ms(row.ran_us) if row.ran.count else None,
-        ratio(row.ran_us, whole_us) if row.ran.count else None,
+        ms(row.ran_us) if row.ran_count else None,
+        ratio(row.ran_us, whole_us) if row.ran_count else None,
         ms(elapsed_us) if elapsed_us > 0 else None,
     )
 

@@ -123,8 +123,8 @@ def tools_by_time(tools: Sequence[ToolRow]) -> Panel:
         [
             (
                 row.key,
-                ms(row.ran_us) if row.ran.count else None,
-                ratio(row.ran_us, whole) if row.ran.count else None,
+                ms(row.ran_us) if row.ran_count else None,
+                ratio(row.ran_us, whole) if row.ran_count else None,
                 row.call_count,
                 ratio(row.fail_count, row.call_count),
                 ms(row.duration_us - row.ran_us),

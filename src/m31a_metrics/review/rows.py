@@ -51,18 +51,16 @@ def session_row(metrics: SessionMetrics, agent: str = "", project: str = "") -> 
 def tool_rows(metrics: SessionMetrics, detail: SessionDetail) -> list[ToolRow]:
     """Give its tools, the most time of their own first. Percentiles stay in `detail`."""
     timed = {one.name: one for one in detail.durations}
-    rows = [
-        ToolRow(
-            tool.name,
-            1,
-            tool.call_count,
-            tool.fail_count,
-            tool.total_duration_ms * 1000,
-            ran.ran_ms * 1000 if (ran := timed.get(tool.name)) else 0,
-            round(ran.wait_ms * 1000) if ran else 0,
-        )
-        for tool in metrics.tools
-    ]
+    rows = []
+    for tool in metrics.tools:
+        row = ToolRow(tool.name, 1, tool.call_count, tool.fail_count)
+        row.duration_us = tool.total_duration_ms * 1000
+        ran = timed.get(tool.name)
+        if ran is not None:
+            row.ran_us, row.wait_us = ran.ran_ms * 1000, round(ran.wait_ms * 1000)
+        elif not detail.latest:  # no events: the sums are all that was recorded
+            row.ran_us, row.summed_count = row.duration_us, row.call_count
+        rows.append(row)
     return sorted(rows, key=by_time)
 
 

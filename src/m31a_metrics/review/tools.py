@@ -52,14 +52,12 @@ OPTIONAL = [column for column in FIGURES if column.unit in _TIMES] + [
 """Columns that people see only where a row knows something of them."""
 
 ONLY_SUMS = (
-    "Of the others only a sum is known, or the time that passed, which may hold a person's "
-    "wait: that is what Elapsed only adds up."
+    "Of the others a sum is known, which is in Ran and Avg, or only the time that passed, which "
+    "may hold a person's wait: Elapsed only adds that up."
 )
-
-
 NO_PERCENTILES = (
-    "No time of the tools' own is known: METRICS.json without a journal holds sums, and in a "
-    "transcript the time that passed may hold a person's wait. Elapsed only adds that up."
+    "No percentiles: METRICS.json without a journal holds sums, and in a transcript the time "
+    "that passed may hold a person's wait. Elapsed only adds that up."
 )
 
 
@@ -155,12 +153,12 @@ def _cells(
             change(row.call_count, before.call_count),
         )
     elapsed_us = row.duration_us - row.ran_us
-    timed: tuple[Cell, ...] = (None,) * 8
+    p50_ms = p95_ms = max_ms = p99_ms = ran_ms = share = session_share = avg_ran_ms = None
     if ran is not None:
-        own = ms(row.ran_us), ratio(row.ran_us, whole_us), ratio(row.ran_us, lasted_us)
-        avg_ms = ratio(ms(row.ran_us), ran.count)
-        timed = (ran.p50_ms, ran.p95_ms, ran.max_ms, ran.p99_ms, *own, avg_ms)
-    p50_ms, p95_ms, max_ms, p99_ms, ran_ms, share, session_share, avg_ran_ms = timed
+        p50_ms, p95_ms, max_ms, p99_ms = ran.p50_ms, ran.p95_ms, ran.max_ms, ran.p99_ms
+    if count := row.ran_count or (ran.count if ran is not None else 0):
+        ran_ms, share = ms(row.ran_us), ratio(row.ran_us, whole_us)
+        session_share, avg_ran_ms = ratio(row.ran_us, lasted_us), ratio(ms(row.ran_us), count)
     return (
         row.call_count,
         fail_rate,
@@ -190,7 +188,7 @@ def timed_notes(rows: Sequence[ToolRow], ran: Mapping[str, ToolDurations]) -> li
     if not timed_count:
         return [NO_PERCENTILES]
     of = f"{timed_count:,} of the {call_count:,} calls"
-    return [f"p50 to max, Ran and Avg are of {of}. {ONLY_SUMS}"]
+    return [f"p50 to max are of {of}. {ONLY_SUMS}"]
 
 
 def _trend(by: str, earlier: Mapping[str, ToolRow], compared: str) -> list[str]:

@@ -98,8 +98,8 @@ class Ledger:
     def add_metrics(self, metrics: SessionMetrics, at_us: int | None = None) -> None:
         """Add a whole METRICS.json (sums without events), on the day of `at_us`.
 
-        None means its own `updated_at`. It names no models and no durations, so that its
-        tools have none in `ran`, and its costs count as given.
+        None means its own `updated_at`. It names no models, and of durations only sums, which
+        whoever recorded them took for the tools' own time. Its costs count as given.
         """
         if at_us is None:
             at_us = _unix_us(metrics.updated_at)
@@ -113,6 +113,8 @@ class Ledger:
             row.call_count += tool.call_count
             row.fail_count += tool.fail_count
             row.duration_ms += tool.total_duration_ms
+            row.summed_ms += tool.total_duration_ms
+            row.summed_count += tool.call_count
             if tool.fail_count:
                 self.failure(day, tool.name, "").count += tool.fail_count
         for llm in metrics.llms:

@@ -18,7 +18,16 @@ Rate = Callable[[str, str | None], float]
 class ToolSums:
     """Calls of one tool in one phase on one day; `ran_ms` are what the ToolDay's `ran` holds."""
 
-    __slots__ = ("call_count", "duration_ms", "fail_count", "key", "ran_ms", "wait_us")
+    __slots__ = (
+        "call_count",
+        "duration_ms",
+        "fail_count",
+        "key",
+        "ran_ms",
+        "summed_count",
+        "summed_ms",
+        "wait_us",
+    )
 
     def __init__(self, key: tuple[str, str, str]) -> None:
         self.key = key
@@ -27,6 +36,8 @@ class ToolSums:
         self.duration_ms = 0
         self.wait_us = 0
         self.ran_ms: list[float] = []
+        self.summed_count = 0
+        self.summed_ms = 0
 
     def row(self) -> ToolDay:
         """Return the sums."""
@@ -37,9 +48,11 @@ class ToolSums:
             self.call_count,
             self.fail_count,
             self.duration_ms * 1000,
-            sum(map(round, self.ran_ms)) * 1000,  # rounded as `duration_ms` is, to be a part of it
+            # Rounded as `duration_ms` is, to be a part of it.
+            (sum(map(round, self.ran_ms)) + self.summed_ms) * 1000,
             self.wait_us,
             ran,
+            self.summed_count,
         )
 
 
