@@ -17,18 +17,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.measure import PYTHON, Row, Run
+from bench.measure import M31, PYTHON, Row, Run, forget_index, peak_mb
 
 _SHARED = Path(__file__).parents[2] / "shared"
-_M31 = [PYTHON, "-c", "import sys; from m31a_metrics.cli import main; sys.exit(main())"]
 _BYTES = "1GiB"
 _ROUNDS = 5
 
 
 def _cold(command: Sequence[str], environ: dict[str, str], *, one_core: bool = False) -> Run:
     """Run without what an earlier run left in the index."""
-    for index in Path(environ["HOME"], ".m31a").glob("metrics.db*"):
-        index.unlink()
+    forget_index(environ)
     return Run(command, environ, one_core=one_core)
 
 
@@ -43,28 +41,29 @@ def rows(directory: Path) -> list[Row]:
     _corpus(directory)
     environ = dict(os.environ, CLAUDE_CONFIG_DIR=str(directory / "claude"), HOME=str(directory))
     peer = [ccusage, "claude", "daily", "--offline", "--json"]
-    ours = [*_M31, "cost", "--agent", "claude-code"]
+    ours = [*M31, "cost", "--agent", "claude-code"]
     _cold(ours, environ)  # warms the page cache; resolves the prices, as once a machine
-    alone, together, again, imports, peaks = [], [], [], [], []
+    alone, together, again, imports = [], [], [], []
     for number in range(_ROUNDS):
         theirs = Run([*peer, "--single-thread"], environ, one_core=True)
         mine = _cold(ours, environ, one_core=True)
         alone.append(mine.cpu_s / theirs.cpu_s)
-        peaks.append(mine.peak_mb)
         theirs_together = Run(peer, environ)
         together.append(_cold(ours, environ).wall_s / theirs_together.wall_s)
         again.append(Run(ours, environ).wall_s / theirs_together.wall_s)
         target = str(directory / f"imported-{number}")
         wrote = Run(
-            [*_M31, "import", "claude-code", "--sessions-dir", target], environ, one_core=True
+            [*M31, "import", "claude-code", "--sessions-dir", target], environ, one_core=True
         )
         imports.append(wrote.cpu_s / theirs.cpu_s)
+    forget_index(environ)
+    peak = peak_mb(["cost", "--agent", "claude-code"], environ, directory)
     return [
         _row("m31 cost, no index yet / ccusage, CPU on one core", alone, 0.85),
         _row("m31 cost, no index yet / ccusage, wall, all cores", together, 1.0),
         _row("m31 import / ccusage, CPU on one core", imports, 1.3),
         _row("m31 cost, every time after the first / ccusage, wall, all cores", again),
-        Row("m31 cost, no index yet, peak memory", max(peaks), 150, "MB"),
+        Row("m31 cost, no index yet, peak memory", peak, 150, "MB"),
     ]
 
 
