@@ -236,5 +236,6 @@ def test_screenful_without_detail_says_so() -> None:
 def test_a_year_that_is_no_date_is_shown() -> None:
     """Times at the ends of the calendar break no table."""
     metrics = SessionMetrics("abc", datetime.min.replace(tzinfo=NOW.tzinfo), moment(2**62))
-    live.screenful(metrics, SessionDetail(), NOW)
-    live.running([live.Running("abc", "m31a", "", metrics, SessionDetail())], NOW)
+    live.screenful(metrics, SessionDetail(), NOW)  # raises for a time that it cannot show
+    listed = live.running([live.Running("abc", "m31a", "", metrics, SessionDetail())], NOW)
+    assert [row[0] for row in listed.rows] == ["abc"]
