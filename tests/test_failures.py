@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import time
 import unicodedata
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from m31a_metrics.failures import BOUND, LINE_LENGTH, failure_line
+from m31a_metrics.failures import BOUND, LINE_LENGTH, caseless, failure_line
 
 EXAMPLES = {
     # Python
@@ -238,3 +240,22 @@ def test_hostile_texts_take_no_time(unit: str) -> None:
     began = time.perf_counter()
     failure_line(text)
     assert time.perf_counter() - began < 0.5
+
+
+def test_caseless_holds_what_a_pattern_finds() -> None:
+    """Each character that a pattern takes for a letter, whatever its case, becomes that letter."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    alike = re.findall("[a-z]", "".join(map(chr, range(sys.maxunicode + 1))), re.IGNORECASE)
+    assert len(alike) > 2 * len(letters)
+    for char in alike:
+        assert caseless(char) in letters
+        assert re.match(caseless(char), char, re.IGNORECASE)
+
+
+def test_signs_are_read_line_by_line() -> None:
+    """The first line with the surest sign is taken, but for those beside it, however many."""
+    beside = "ok an error: x\n  12 | raise Error: x\nExit code 1\nPASS error: y\n"
+    assert failure_line(f"{beside}error: a\nerror: b") == "error: a"
+    assert failure_line(f"{beside}error: a\nTypeError: b\nFAILED c") == "TypeError: b"
+    assert failure_line(f"{beside}a FAILED b\nnot found") == "a FAILED b"
+    assert failure_line(beside * 3 + "it was not found: x\nkilled", printed=True) == "killed"

@@ -27,6 +27,7 @@ _MARGIN = r"^(?:[ \t|+]|E[ \t]{2,})+"  # pytest's, and that of exception groups
 
 # What stands behind these words was typed by a person.
 _SAID = r"(?i:(the user said:|reason for the rejection:|user feedback:)).*"
+_SAYS = ("the user said:", "reason for the rejection:", "user feedback:")
 _ECHO = r"\n(?:String|old_string|new_string|Input|Prompt)\s?:[ \n]"
 
 # No possessive quantifier behind a group below: before Python 3.11.5 those match wrongly
@@ -67,8 +68,16 @@ _FINDS = (
     r"|^[ \t]*+(?:\(fail\)|not ok \d|[✗✘✖\u00d7❌●] )"
     r"|^[ \t]*+(?:Tests?:?[ \t]+)?[1-9]\d{0,5} (?:tests? |specs? )?(?:failed|failures?|errors?)\b"
 )
-# From the surest to the vaguest; the first line that matches the surest one is taken.
-_SIGNS = (_RAISES, _REPORTS, _SHOUTS, _COMPLAINS, _GIVES_UP, _FINDS)
+# From the surest to the vaguest; the first line that matches the surest one is taken. Most
+# failures have a sure sign, and looking for one at every character is most of the cost: only
+# the lines are looked at that hold what no match of it is without. Each begins with a plain
+# character, so that it is found fast.
+_SURE_SIGNS = (
+    (r"Error|Exception|Interrupt", _RAISES),
+    (r"E[Rr][Rr][Oo][Rr]|e[Rr][Rr][Oo][Rr]|panic|fatal", _REPORTS),
+    (r"FAIL|npm |Segmentation|ERROR|CONFLICT", _SHOUTS),
+)
+_VAGUE_SIGNS = (_COMPLAINS, _GIVES_UP, _FINDS)
 # Not what went wrong: what passed, echoed commands, and the lines of code around an error.
 _BESIDE = (
     r"^[ \t]*+(?:\((?:pass|skip)\)|[✓√✔]|[>$][ \t]|PASS(?:ED)?\b|ok\b|--- PASS"
@@ -128,7 +137,8 @@ class _Patterns(Struct, frozen=True):
     echo: re.Pattern[str]
     exit: re.Pattern[str]
     raised: re.Pattern[str]
-    signs: tuple[re.Pattern[str], ...]
+    sure: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]
+    vague: tuple[re.Pattern[str], ...]
     beside: re.Pattern[str]
     quoted: re.Pattern[str]
     bearer: re.Pattern[str]
@@ -150,7 +160,10 @@ def _patterns() -> _Patterns:
         echo=re.compile(_ECHO),
         exit=re.compile(_EXIT, re.MULTILINE | re.IGNORECASE),
         raised=re.compile(_RAISED),
-        signs=tuple(re.compile(sign, re.MULTILINE) for sign in _SIGNS),
+        sure=tuple(
+            (re.compile(holds), re.compile(sign, re.MULTILINE)) for holds, sign in _SURE_SIGNS
+        ),
+        vague=tuple(re.compile(sign, re.MULTILINE) for sign in _VAGUE_SIGNS),
         beside=re.compile(_BESIDE, re.MULTILINE),
         quoted=re.compile(_QUOTED),
         bearer=re.compile(_BEARER),
@@ -174,7 +187,7 @@ def failure_line(text: str, *, printed: bool = False) -> str:
     patterns = _patterns()
     text = patterns.ansi.sub("", _bounded(text).replace("\r", "\n"))
     first_only = text.lstrip().startswith("<tool_use_error>")
-    text = patterns.said.sub(r"\1", patterns.wrapper.sub("", text))
+    text = _unsaid(patterns.wrapper.sub("", text))
     text = patterns.control.sub(" ", text)
     echo = patterns.echo.search(text)
     if echo:
@@ -183,6 +196,23 @@ def failure_line(text: str, *, printed: bool = False) -> str:
     if not line and not printed:
         line = _first_line(text)
     return _shortened(_folded(_printable(line)))
+
+
+def caseless(text: str) -> str:
+    """Return a text in lower case, so that it holds each word that re.IGNORECASE finds in it."""
+    lowered = text.lower()
+    if text.isascii():
+        return lowered
+    # To a pattern these are an i and an s, and `lower` keeps them.
+    return lowered.replace("\u0131", "i").replace("i\u0307", "i").replace("\u017f", "s")
+
+
+def _unsaid(text: str) -> str:
+    """Cut off what a person said."""
+    lowered = caseless(text)
+    if any(says in lowered for says in _SAYS):
+        return _patterns().said.sub(r"\1", text)
+    return text
 
 
 def _bounded(text: str) -> str:
@@ -205,14 +235,36 @@ def _telling_line(text: str) -> str:
         raised = patterns.raised.match(text, at)
         if raised:
             return raised[1]
+    for holds, sign in patterns.sure:
+        line = _sure_line(text, holds, sign)
+        if line:
+            return line
     # "Exit code 1" is true of every failure, so anything else that tells more is better.
     telling = patterns.exit.sub("", patterns.beside.sub("", text))
-    for sign in patterns.signs:
+    for sign in patterns.vague:
         found = sign.search(telling)
         if found:
             start = telling.rfind("\n", 0, found.end()) + 1
             end = telling.find("\n", start)
             return telling[start:] if end < 0 else telling[start:end]
+    return ""
+
+
+def _sure_line(text: str, holds: re.Pattern[str], sign: re.Pattern[str]) -> str:
+    """Return the first line with a sign, of those that hold a part of it; "" if none has one."""
+    patterns = _patterns()
+    held = holds.search(text)
+    while held:
+        start = text.rfind("\n", 0, held.start()) + 1
+        end = text.find("\n", held.end())
+        end = len(text) if end < 0 else end
+        if (
+            sign.search(text, start, end)
+            and not patterns.beside.match(text, start, end)
+            and not patterns.exit.match(text, start, end)
+        ):
+            return text[start:end]
+        held = holds.search(text, end)
     return ""
 
 
@@ -235,7 +287,7 @@ def _folded(line: str) -> str:
     while True:
         before = line
         line = patterns.margin.sub("", patterns.wrapper.sub(" ", line))
-        line = patterns.said.sub(r"\1", line)
+        line = _unsaid(line)
         line = patterns.quoted.sub("<text>", line)
         line = patterns.bearer.sub(r"\1 <text>", line)
         line = " ".join(_fold_word(word) for word in line.split())

@@ -4,26 +4,59 @@ from __future__ import annotations
 
 import re
 
+from m31a_metrics.failures import caseless
 from m31a_metrics.transcript import Call
 
 # What test runners, compilers and linters print when they are not content. Not `0 failed`.
-_SHOWS = re.compile(
-    r"(?<![\w.])[1-9]\d{0,5} (?:errors?|problems?|issues?)\b"
-    r"|^\s*(?:FAIL(?:ED)?\b|--- FAIL|not ok \d|✗|✘|✖(?! 0 )|\u00d7 |❌)"
-    r"|\bFAILED\b[ (\[:]|\bBUILD FAILED\b|\bBuild failed\b|\bERROR task failed|Tests? failed\b"
-    r"|^(?:error|ERROR)(?:\[\w+\])?: |: error(?:\[?\w*\]?|\s[A-Z]+\d+)?: |\berror TS\d+|^Error: "
-    r"|^E   \w"
-    r"|Traceback \(most recent call last\)|^panic: |panicked at|npm (?:ERR!|error)|\bERR_\w+"
-    r"|(?:exited|failed) with (?:exit )?(?:code|status) [1-9]|^Exit code:? [1-9]|exit status [1-9]"
-    r"|command not found|[Nn]o such file or directory|Segmentation fault|\bfatal: "
-    r"|(?:error|failure) ?(?:count|s)?[:=] ?[1-9]",
-    re.MULTILINE,
+# Each pattern stands behind a text that all it finds holds, for most outputs hold few of
+# these, and to look for a text is cheap; an empty one needs no more than the text. A newline
+# is put before what was printed, so that each can begin with a character, and is found faster.
+_SHOWS = tuple(
+    (holds, re.compile(pattern))
+    for holds, pattern in (
+        ("FAIL", r"\n\s*(?:FAIL(?:ED)?\b|--- FAIL)|\W(?:BUILD FAILED\b|FAILED[ (\[:])"),
+        ("Traceback (most recent call last)", ""),
+        (" error", r"[^\w.][1-9]\d{0,5} errors?\b"),
+        (": error", r": error(?:\[?\w*\]?|\s[A-Z]+\d+)?: "),
+        ("\nerror", r"\nerror(?:\[\w+\])?: "),
+        ("\nERROR", r"\nERROR(?:\[\w+\])?: "),
+        ("\nError: ", ""),
+        ("\nE   ", r"\nE   \w"),
+        ("error TS", r"\Werror TS\d"),
+        (" problem", r"[^\w.][1-9]\d{0,5} problems?\b"),
+        (" issue", r"[^\w.][1-9]\d{0,5} issues?\b"),
+        ("command not found", ""),
+        ("No such file or directory", ""),
+        ("no such file or directory", ""),
+        ("\nExit code", r"\nExit code:? [1-9]"),
+        ("ed with ", r"(?:exited|failed) with (?:exit )?(?:code|status) [1-9]"),
+        ("exit status ", r"exit status [1-9]"),
+        ("fatal: ", r"\Wfatal: "),
+        ("ERR_", r"\WERR_\w"),
+        ("npm ERR!", ""),
+        ("npm error", ""),
+        ("\npanic: ", ""),
+        ("panicked at", ""),
+        ("Segmentation fault", ""),
+        ("Build failed", r"\WBuild failed\b"),
+        ("ERROR task failed", r"\WERROR task failed"),
+        ("Test failed", r"Test failed\b"),
+        ("Tests failed", r"Tests failed\b"),
+        ("not ok ", r"\n\s*not ok \d"),
+        ("\u2717", r"\n\s*\u2717"),
+        ("\u2718", r"\n\s*\u2718"),
+        ("\u2716", r"\n\s*\u2716(?! 0 )"),
+        ("\u00d7 ", r"\n\s*\u00d7 "),
+        ("\u274c", r"\n\s*\u274c"),
+        ("error", r"error ?(?:count|s)?[:=] ?[1-9]"),
+        ("failure", r"failure ?(?:count|s)?[:=] ?[1-9]"),
+    )
 )
 # A finding at a place in a file, as compilers and linters print it; warnings do not fail.
 _FINDING = re.compile(
     r"^\"?(?:[A-Za-z]:)?[^\s:]{1,200}\.\w{1,5}:\d+:\d+:(?! ?warning)", re.MULTILINE
 )
-_COUNTED = re.compile(r"(?<![\w.])[1-9]\d{0,5} (?:tests? |specs? )?(?:failed|failures?|failing)\b")
+_COUNTED = re.compile(r"[^\w.][1-9]\d{0,5} (?:tests? |specs? )?(?:failed|failures?|failing)\b")
 _PLACE = re.compile(r":\d+:\d+:")
 # One of these is in whatever `_SHOWS` finds.
 _HINTS = (
@@ -48,10 +81,15 @@ _HINTS = (
     "\u274c",
     "\ne  ",
 )
-_FINE = re.compile(
-    r"\b(?:All checks passed|no issues found|[1-9]\d* passed(?!.*\b[1-9]\d* failed)"
-    r"|0 errors?\b(?!.*[1-9]\d* errors?))",
-    re.IGNORECASE,
+# The same of a check that is content, behind what it holds in lower case.
+_FINE = tuple(
+    (holds, re.compile(pattern, re.IGNORECASE))
+    for holds, pattern in (
+        (" passed", r"\W[1-9]\d* passed(?!.*\b[1-9]\d* failed)"),
+        ("all checks passed", r"\WAll checks passed"),
+        ("no issues found", r"\Wno issues found"),
+        ("0 error", r"\W0 errors?\b(?!.*[1-9]\d* errors?)"),
+    )
 )
 _COLOUR = re.compile(r"(?:\x1b|\\?\\u001b)\[[\d;?]{0,12}[a-zA-Z]")
 _DENIED = re.compile(
@@ -83,12 +121,18 @@ def shows_failure(printed: str) -> bool:
     if not printed:
         return False
     lowered = printed.lower()
-    if _PLACE.search(printed) is None and not any(hint in lowered for hint in _HINTS):
+    if _PLACE.search(printed) is None and not any(map(lowered.__contains__, _HINTS)):
         return False  # nothing that the slow search could find
-    said = plain(printed)
-    if _FINDING.search(said) is not None or _COUNTED.search(said) is not None:
+    said = "\n" + plain(printed)
+    if " fail" in said and _COUNTED.search(said) is not None:
         return True
-    return _SHOWS.search(said) is not None and _FINE.search(said) is None
+    if _PLACE.search(said) is not None and _FINDING.search(said) is not None:
+        return True
+    return _finds(_SHOWS, said, said) and not _finds(_FINE, said, caseless(said))
+
+
+def _finds(patterns: tuple[tuple[str, re.Pattern[str]], ...], said: str, holding: str) -> bool:
+    return any(pattern.search(said) is not None for holds, pattern in patterns if holds in holding)
 
 
 def plain(printed: str) -> str:
