@@ -11,7 +11,13 @@ from m31a_metrics.phases.bisects import Bisect, bisects
 from m31a_metrics.phases.commands import Purposes
 from m31a_metrics.phases.context import Judge
 from m31a_metrics.phases.heals import Episode, heals
-from m31a_metrics.phases.timeline import bisect_events, heal_events, phase_events, with_phases
+from m31a_metrics.phases.timeline import (
+    bisect_events,
+    heal_events,
+    in_time_order,
+    phase_events,
+    with_phases,
+)
 from m31a_metrics.transcript import Transcript
 
 
@@ -55,16 +61,16 @@ def infer(transcript: Transcript, purposes: Purposes | None = None) -> Inference
     definitions and the rules.
     """
     purposes = built_in() if purposes is None else purposes
-    turns_us = sorted(event.t_us for event in transcript.events if type(event) is UserTurn)
+    ordered = in_time_order(transcript.events)
+    turns_us = [event.t_us for event in ordered if type(event) is UserTurn]
     judged = Judge(purposes, turns_us).judge(transcript.calls)
     episodes = heals(judged)
     found = bisects(judged)
-    events = with_phases(transcript.events, judged)
+    events = with_phases(ordered, judged)
     events += phase_events(events, judged) + heal_events(episodes) + bisect_events(found)
-    events.sort(key=lambda event: event.t_us)
     return Inference(
         [CallPhase(one.call.id, one.call.tool, one.phase, one.rule, one.failed) for one in judged],
         episodes,
         found,
-        events,
+        in_time_order(events),
     )

@@ -7,7 +7,9 @@ gap so long that the machine must have slept, or a call so long that it must hav
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import attrgetter, itemgetter
 
 from msgspec.structs import replace
 
@@ -27,36 +29,49 @@ from m31a_metrics.events import (
 from m31a_metrics.phases.bisects import Bisect
 from m31a_metrics.phases.heals import Episode
 from m31a_metrics.phases.judged import Judged
+from m31a_metrics.transcript import Call
 
 IDLE_US = 30 * 60 * 1_000_000
 """A longer time without any event is not counted as work."""
+
+_TIME = attrgetter("t_us")
+_FIRST = itemgetter(0)
 
 _NO_CALLS = "other"
 """The phase of a session that called no tool."""
 
 
-def with_phases(events: Iterable[Event], calls: Sequence[Judged]) -> list[Event]:
-    """Return the events, in time order, with the phase that each LLM interaction served."""
-    ordered = sorted(events, key=_time)
-    phases: dict[str, str] = {}
+def in_time_order(events: Iterable[Event]) -> list[Event]:
+    """Return events as they came; those of one moment keep their order."""
+    return sorted(events, key=_TIME)
+
+
+def with_phases(ordered: Iterable[Event], calls: Sequence[Judged]) -> list[Event]:
+    """Return events, which are in time order, with the phase that each LLM interaction served."""
+    events = list(ordered)
+    phases: dict[str | None, str] = {}
     for judged in calls:
-        if judged.call.response:
-            phases.setdefault(judged.call.response, judged.phase)
+        response = judged.call.response
+        if response and response not in phases:
+            phases[response] = judged.phase
     latest: dict[str, str] = {}
     waiting: dict[str, list[int]] = {}
-    for at, event in enumerate(ordered):
-        if type(event) is UserTurn:
-            _settle(ordered, waiting.pop("", []), latest.get(""))
-        elif type(event) is LLMInteraction:
+    for at, event in enumerate(events):
+        if type(event) is LLMInteraction:
             agent = event.subagent or ""
-            phase = phases.get(event.id or "")
-            waiting.setdefault(agent, []).append(at)
-            if phase is not None:
-                latest[agent] = phase
-                _settle(ordered, waiting.pop(agent), phase)
+            phase = phases.get(event.id)
+            if phase is None:
+                waiting.setdefault(agent, []).append(at)
+                continue
+            latest[agent] = phase
+            events[at] = replace(event, phase=phase)
+            if agent in waiting:
+                _settle(events, waiting.pop(agent), phase)
+        elif type(event) is UserTurn and "" in waiting:
+            _settle(events, waiting.pop(""), latest.get(""))
     for agent, places in waiting.items():
-        _settle(ordered, places, latest.get(agent) or latest.get(""))
-    return ordered
+        _settle(events, places, latest.get(agent) or latest.get(""))
+    return events
 
 
 def _settle(events: list[Event], places: Iterable[int], phase: str | None) -> None:
@@ -66,87 +81,73 @@ def _settle(events: list[Event], places: Iterable[int], phase: str | None) -> No
             events[at] = replace(event, phase=phase or _NO_CALLS)
 
 
-def phase_events(events: Sequence[Event], calls: Sequence[Judged]) -> list[Event]:
+def phase_events(events: Iterable[Event], calls: Iterable[Judged]) -> list[Event]:
     """Return the transitions between phases, and what each took in all.
 
     `events` are in time order and know their phases. Only the session's own agent moves it
     from phase to phase; its subagents work while it waits for them.
     """
     clock = _Clock(events)
-    made: list[Event] = []
-    phase = ""
-    own = sorted((one for one in calls if not one.call.subagent), key=lambda one: one.call.t_us)
-    for judged in own:
-        clock.advance(judged.call.t_us, judged.phase)
-        if judged.phase != phase:
-            phase = judged.phase
-            made.append(PhaseTransition(t_us=max(judged.call.t_us, 0), phase=phase))
-        clock.run(judged)
-    clock.advance(None, phase)
-    return made + clock.durations()
+    clock.follow(calls)
+    return clock.transitions + clock.durations()
 
 
 class _Clock:
     """Gives each moment of a session to one phase at most."""
 
-    def __init__(self, events: Sequence[Event]) -> None:
-        self._moments = [
-            event
-            for event in events
-            if type(event) is UserTurn or (type(event) is LLMInteraction and not event.subagent)
-        ]
-        self._waits_us = {
-            event.id: round(event.wait_ms * 1_000)
-            for event in events
-            if type(event) is ToolCall and event.id and event.wait_ms
-        }
-        self._may_hold_a_wait = {
-            event.id for event in events if type(event) is ToolCall and event.elapsed_only
-        }
-        self._next = 0
-        self._now_us = self._moments[0].t_us if self._moments else 0
-        self._spent_us: dict[str, int] = {}
+    def __init__(self, events: Iterable[Event]) -> None:
+        self.transitions: list[Event] = []
+        self._moments: list[tuple[int, str, Call | None]] = []
+        self._waits_us: dict[str, int] = {}
+        self._may_hold_a_wait: set[str | None] = set()
+        self._spent_us: defaultdict[str, int] = defaultdict(int)
         self._last_us: dict[str, int] = {}
         self._success: dict[str, bool] = {}
+        for event in events:
+            if type(event) is ToolCall:
+                if event.wait_ms and event.id:
+                    self._waits_us[event.id] = round(event.wait_ms * 1_000)
+                if event.elapsed_only:
+                    self._may_hold_a_wait.add(event.id)
+            elif type(event) is LLMInteraction:
+                if not event.subagent:
+                    # An answer without calls led nowhere: the time until it is its phase's.
+                    self._moments.append((event.t_us, event.phase, None))
+            elif type(event) is UserTurn:
+                self._moments.append((event.t_us, "", None))
 
-    def advance(self, until_us: int | None, phase: str) -> None:
-        """Pass time until a call begins, or until the end: it leads to `phase`.
+    def follow(self, calls: Iterable[Judged]) -> None:
+        """Pass the time of a session, from moment to moment and through the agent's own calls.
 
-        The last moments of a turn led nowhere: an answer without calls has its own phase.
+        It is done for every response and every call: what is spent is added up in place.
         """
-        while self._next < len(self._moments):
-            moment = self._moments[self._next]
-            if until_us is not None and moment.t_us > until_us:
-                break
-            self._next += 1
-            if type(moment) is UserTurn:
-                self._now_us = max(self._now_us, moment.t_us)
-            elif type(moment) is LLMInteraction:
-                self._spend(moment.phase, moment.t_us)
-        if until_us is not None:
-            self._spend(phase, until_us)
-
-    def run(self, judged: Judged) -> None:
-        """Pass the time that a call took, without what a person took to allow it."""
-        call = judged.call
-        waited_us = self._waits_us.get(call.id, 0)
-        if call.end_us > self._now_us:
-            self._now_us = min(max(self._now_us, call.t_us) + waited_us, call.end_us)
-            idle_us = IDLE_US if call.id in self._may_hold_a_wait else None
-            self._spend(judged.phase, call.end_us, idle_us)
-        self._success[judged.phase] = call.success is not False
-        self._last_us[judged.phase] = max(
-            self._last_us.get(judged.phase, 0), call.end_us or call.t_us
-        )
-
-    def _spend(self, phase: str, until_us: int, idle_us: int | None = IDLE_US) -> None:
-        span_us = until_us - self._now_us
-        if span_us <= 0:
-            return
-        if self._now_us > 0 and phase and (idle_us is None or span_us <= idle_us):
-            self._spent_us[phase] = self._spent_us.get(phase, 0) + span_us
-            self._last_us[phase] = max(self._last_us.get(phase, 0), until_us)
-        self._now_us = until_us
+        spent_us, last_us, phase_before = self._spent_us, self._last_us, ""
+        steps = self._moments
+        now_us = steps[0][0] if steps else 0
+        steps += [(one.call.t_us, one.phase, one.call) for one in calls if not one.call.subagent]
+        steps.sort(key=_FIRST)  # what is at the same time as a call comes before it
+        for until_us, phase, call in steps:
+            if until_us > now_us:
+                if phase and now_us > 0 and until_us - now_us <= IDLE_US:
+                    spent_us[phase] += until_us - now_us
+                    last_us[phase] = until_us
+                now_us = until_us
+            if call is None:
+                continue
+            if phase != phase_before:
+                phase_before = phase
+                self.transitions.append(PhaseTransition(t_us=max(until_us, 0), phase=phase))
+            end_us = call.end_us
+            if end_us > now_us:
+                waited_us = self._waits_us.get(call.id)
+                if waited_us:
+                    now_us = min(now_us + waited_us, end_us)
+                span_us = end_us - now_us
+                if now_us > 0 and (span_us <= IDLE_US or call.id not in self._may_hold_a_wait):
+                    spent_us[phase] += span_us
+                now_us = end_us
+            self._success[phase] = call.success is not False
+            last_us[phase] = max(last_us.get(phase, 0), end_us or until_us)
 
     def durations(self) -> list[Event]:
         """Return one event for each phase, at its end."""
@@ -192,7 +193,3 @@ def bisect_events(found: Sequence[Bisect]) -> list[Event]:
             BisectOutcome(t_us=max(bisect.ended_us, 0), phase=bisect.phase, success=bisect.found)
         )
     return made
-
-
-def _time(event: Event) -> int:
-    return event.t_us
