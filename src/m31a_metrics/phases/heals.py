@@ -26,6 +26,7 @@ LOOP = 3
 _WITHIN = 80
 """Calls after which a failure that nobody ran again is not healed any more."""
 
+_MATTER = frozenset(("verify", "ship"))
 _SAME_KIND = frozenset(("test", "types", "build"))
 _ALL = re.compile(
     r"\b(?:check|ci|verify|validate|all|pre-commit|precommit|prek|lint-staged|preflight|quality)\b"
@@ -103,10 +104,12 @@ class _Healer:
         self.chains = chains
         self._open: list[_Failure] = []
         self._since_pass: list[bool] = []
+        self._told: dict[int, set[str]] = {}
 
     def see(self, at: int, judged: Judged) -> None:
-        """Take the next call."""
-        self._open = [one for one in self._open if at - one.at <= _WITHIN or self._give_up(one)]
+        """Take the next call that checks, changes or ships."""
+        if self._open:
+            self._open = [one for one in self._open if at - one.at <= _WITHIN or self._give_up(one)]
         if _is_check(judged):
             self._check(at, judged)
         elif judged.changed:
@@ -138,7 +141,7 @@ class _Healer:
                 continue
             edits = [*failure.edits, judged] if judged.changed else failure.edits
             if edits:
-                chain = self._rerun(failure, edits, judged) or chain
+                chain = self._rerun(failure, edits, at, judged) or chain
             elif judged.failed:
                 waiting = True
                 kept.append(failure)
@@ -152,17 +155,27 @@ class _Healer:
             tests_first = bool(self._since_pass) and all(self._since_pass) and _is_of_tests(judged)
             self._open.append(_Failure(judged, at, chain, tests_first))
 
-    def _rerun(self, failure: _Failure, edits: list[Judged], judged: Judged) -> int:
+    def _rerun(self, failure: _Failure, edits: list[Judged], at: int, judged: Judged) -> int:
         """Add an episode; return its chain if the same failure goes on."""
-        goes_on = judged.failed and _same_failure(failure.judged, judged)
         if failure.tests_first and failure.only_work:
             return 0  # the test came first, and was to fail
+        goes_on = judged.failed and self._is_same(failure, at, judged)
         self.episodes.append(
             _episode(
                 failure, edits, rerun=judged.call.id, passed=not goes_on, ended_us=_end(judged)
             )
         )
         return failure.chain if goes_on else 0
+
+    def _is_same(self, failure: _Failure, at: int, judged: Judged) -> bool:
+        """Whether a check failed as it did before. What one told is kept for its next rerun."""
+        before = self._told.get(failure.at)
+        if before is None:
+            before = _telling(failure.judged)
+        now = self._told.get(at)
+        if now is None:
+            now = self._told[at] = _telling(judged)
+        return not before or not now or not before.isdisjoint(now)
 
     def _give_up(self, failure: _Failure) -> bool:
         if _was_aimed(failure) and not (failure.tests_first and failure.only_work):
@@ -182,11 +195,15 @@ def _was_aimed(failure: _Failure) -> bool:
 
 def heals(calls: Sequence[Judged]) -> list[Episode]:
     """Find the episodes of a session, in the order in which their checks failed."""
-    order = {judged.call.id: at for at, judged in enumerate(calls)}
-    episodes: list[Episode] = []
     agents: dict[str, list[tuple[int, Judged]]] = {}
     for at, judged in enumerate(calls):
-        agents.setdefault(judged.call.subagent, []).append((at, judged))
+        made = agents.get(judged.call.subagent)
+        if made is None:
+            made = agents[judged.call.subagent] = []
+        # Most calls look at something, which begins and ends nothing.
+        if judged.changed or judged.phase in _MATTER:
+            made.append((at, judged))
+    episodes: list[Episode] = []
     chains = 0
     for made in agents.values():
         healer = _Healer(chains)
@@ -195,7 +212,9 @@ def heals(calls: Sequence[Judged]) -> list[Episode]:
         healer.finish()
         chains = healer.chains
         episodes += healer.episodes
-    episodes.sort(key=lambda episode: order[episode.failed])
+    if len(episodes) > 1:
+        order = {judged.call.id: at for at, judged in enumerate(calls)}
+        episodes.sort(key=lambda episode: order[episode.failed])
     _mark_loops(episodes)
     return episodes
 
@@ -255,11 +274,6 @@ def _was_meant(judged: Judged) -> bool:
     """Whether the agent said before that it was to fail."""
     said = judged.call.description
     return bool(said) and _MEANT.search(said) is not None and _EXPECTS.search(said) is not None
-
-
-def _same_failure(before: Judged, after: Judged) -> bool:
-    first, second = _telling(before), _telling(after)
-    return not first or not second or not first.isdisjoint(second)
 
 
 def _telling(judged: Judged) -> set[str]:
