@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import inf
+
 from m31a_metrics.phases.commands import Check, Purpose
 from m31a_metrics.phases.files import file_name
 from m31a_metrics.phases.judged import Judged
@@ -11,6 +14,7 @@ from m31a_metrics.phases.uses import Use
 _LATELY = 30
 """Calls after which a failed check that nobody ran again is no longer worked on."""
 
+_BOOKKEEPING = frozenset(("plan", "other"))
 _STAGES = frozenset(("git add", "git stage"))
 
 _SOON = 3
@@ -47,9 +51,11 @@ class Agent:
     and nobody has moved on since. `unchecked`: no check has passed since then.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turns_us: Sequence[int] = ()) -> None:
         self.count = 0
-        self.turn = 0
+        self._turns_us = turns_us
+        self._turn = 0
+        self.next_turn_us: float = turns_us[0] if turns_us else inf
         self.looked: dict[str, int] = {}
         self.changed_files: set[str] = set()
         self.open: dict[Check, int] = {}
@@ -80,30 +86,35 @@ class Agent:
         soon = self.count - self._changed_at < _SOON
         return self.has_changed and self.unchecked and soon
 
-    def begin_turn(self) -> None:
-        """A person spoke: what was committed is done."""
-        self.turn += 1
+    def begin_turns(self, now_us: int) -> None:
+        """A person has spoken, once or more often: what was committed is done."""
+        while self._turn < len(self._turns_us) and self._turns_us[self._turn] <= now_us:
+            self._turn += 1
+        more = self._turn < len(self._turns_us)
+        self.next_turn_us = self._turns_us[self._turn] if more else inf
         self.shipped_in_turn = False
         if self._committed:
             self.has_changed = self.unchecked = self._committed = False
 
-    def take(self, judged: Judged, *, handed_over: bool) -> None:
+    def take(self, judged: Judged, *, handed_over: bool = False) -> None:
         """Remember a call that is decided. `handed_over`: a subagent changed the work."""
         self.count += 1
-        purpose = judged.purpose
-        bookkeeping = judged.phase in ("plan", "other")
-        self.after_handing = handed_over or (self.after_handing and bookkeeping)
+        purpose, phase = judged.purpose, judged.phase
+        if handed_over:
+            self.after_handing = True
+        elif self.after_handing:
+            self.after_handing = phase in _BOOKKEEPING
         if purpose is not None and purpose.looks:
             self.looked[purpose.looks] = self.count
-        if judged.changed and not _only_prepares(judged.purpose):
+        if judged.changed and not _only_prepares(purpose):
             self.changed_files.update(map(file_name, judged.call.paths))
             self._changed_at = self.effect_at = self.count
             self.unchecked = not handed_over
             self.has_changed = self.ever_changed = True
             self._committed = False
-        if judged.phase == "verify":
+        if phase == "verify":
             self._checked(judged)
-        elif judged.phase == "ship":
+        elif phase == "ship":
             self._tried_shipping_at = self.count
             if judged.call.success is not False:
                 self._shipped(judged)

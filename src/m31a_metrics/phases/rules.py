@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from m31a_metrics.phases.agent import Agent
 from m31a_metrics.phases.commands import Purpose
 from m31a_metrics.phases.files import file_name
@@ -41,6 +43,10 @@ _ALWAYS: dict[Use, Decision] = {
 
 def by_context(use: Use, agent: Agent) -> Decision:
     """Decide what depends on the agent's state alone."""
+    return _ALWAYS.get(use) or _by_state(use, agent)
+
+
+def _by_state(use: Use, agent: Agent) -> Decision:
     match use:
         case Use.RUN if agent.ever_changed:
             decision = "verify", "runs after a change"
@@ -56,31 +62,22 @@ def by_context(use: Use, agent: Agent) -> Decision:
             decision = "execute", "builds to use it"
         case Use.STATE:
             decision = ("verify" if agent.shipped else "explore"), "state of what was shipped"
-        case Use.LOG:
-            decision = ("verify" if agent.shipped_in_turn else "explore"), "log of CI"
         case _:
-            decision = _ALWAYS[use]
+            decision = ("verify" if agent.shipped_in_turn else "explore"), "log of CI"
     return decision
 
 
 def of_command(purpose: Purpose, agent: Agent, success: bool | None) -> Decision:
     """Decide what a command was for."""
     use = purpose.use
-    decision: Decision | None = None
-    if use in _RUNS and _runs_changed_file(purpose, agent):
+    if purpose.scripts and use in _RUNS and _runs_changed_file(purpose, agent):
         return "verify", "runs what was changed"
-    if use is Use.SHIP and purpose.ships_behind and success is False:
+    decide = _BY_USE.get(use)
+    decision = decide(purpose, agent) if decide is not None else None
+    if success is False and purpose.ships_behind and use is Use.SHIP:
         decision = "verify", "a check stopped the shipping"
-    elif use is Use.EXECUTE and purpose.plans:
+    elif purpose.plans and use is Use.EXECUTE:
         decision = "plan", "writes a plan"
-    elif use is Use.RUN:
-        decision = _run(purpose, agent)
-    elif use is Use.VERIFY and _rebuilds(purpose, agent):
-        decision = "execute", "builds anew after a failed check"
-    elif use is Use.DIFF:
-        decision = _diff(purpose, agent)
-    elif use in (Use.SEARCH, Use.EXPLORE, Use.ASK):
-        decision = _look(purpose, agent)
     return by_context(use, agent) if decision is None else decision
 
 
@@ -98,12 +95,14 @@ def _run(purpose: Purpose, agent: Agent) -> Decision | None:
     return None
 
 
-def _rebuilds(purpose: Purpose, agent: Agent) -> bool:
-    """Whether a build only serves what failed when it was run."""
-    if {check.kind for check in purpose.checks} != {"build"} or not agent.check_failed:
-        return False
+def _rebuild(purpose: Purpose, agent: Agent) -> Decision | None:
+    """Say it of a build that only serves what failed when it was run."""
+    if not agent.check_failed or {check.kind for check in purpose.checks} != {"build"}:
+        return None
     kinds = {check.kind for check in agent.open}
-    return not kinds.isdisjoint(_NEED_A_BUILD) and "build" not in kinds
+    if kinds.isdisjoint(_NEED_A_BUILD) or "build" in kinds:
+        return None
+    return "execute", "builds anew after a failed check"
 
 
 def _diff(purpose: Purpose, agent: Agent) -> Decision | None:
@@ -126,3 +125,13 @@ def _look(purpose: Purpose, agent: Agent) -> Decision | None:
         return None
     for_conflicts = any(_MARKERS in word for word in purpose.words)
     return ("verify", "looks for conflicts that are left") if for_conflicts else None
+
+
+_BY_USE: dict[Use, Callable[[Purpose, Agent], Decision | None]] = {
+    Use.RUN: _run,
+    Use.VERIFY: _rebuild,
+    Use.DIFF: _diff,
+    Use.SEARCH: _look,
+    Use.EXPLORE: _look,
+    Use.ASK: _look,
+}

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from msgspec import Struct
+
 from m31a_metrics.phases.naming import names
 from m31a_metrics.phases.uses import Use
 
@@ -46,6 +48,25 @@ EDITS = names(
     """
 )
 """Tools that write files."""
+
+READS = frozenset(("read", "read_file", "view", "view_image", "notebookread", "view_file"))
+"""Tools that show a file."""
+
+
+class Tool(Struct, frozen=True, gc=False):
+    """What a tool's name says, looked up once for all of its calls.
+
+    `name` is its own, without namespaces. `scripts`: it is a shell whose command is a script.
+    """
+
+    name: str
+    polls: bool
+    shell: bool
+    scripts: bool
+    edits: bool
+    hands_over: bool
+    reads: bool
+
 
 _TABLE: dict[Use, str] = {
     Use.EXPLORE: """
@@ -148,6 +169,21 @@ def scripted_use(script: str) -> Use | None:
 def tool_name(name: str) -> str:
     """Return a tool's name without the namespaces that clients put before it."""
     return name.rpartition("__")[2].rpartition(".")[2].lower()
+
+
+@lru_cache(maxsize=1024)
+def tool(name: str) -> Tool:
+    """Return what kind of tool one is, as its name says."""
+    own = tool_name(name)
+    return Tool(
+        own,
+        polls=own in POLLS,
+        shell=own in SHELLS,
+        scripts=name.lower() in SCRIPTS,
+        edits=own in EDITS,
+        hands_over=own in AGENTS,
+        reads=own in READS,
+    )
 
 
 @lru_cache(maxsize=1024)
