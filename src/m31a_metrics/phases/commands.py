@@ -37,6 +37,7 @@ _ORDER = (
     Use.SCRATCH,
     Use.NEUTRAL,
 )
+_RANK = {use: rank for rank, use in enumerate(_ORDER)}
 _NO_WAIT = frozenset((Use.SHIP, Use.VERIFY, Use.STATE, Use.EXECUTE, Use.PLAN))
 _CAN_FAIL = frozenset((Use.VERIFY, Use.RUN, Use.MAKE))
 _LOOKS = frozenset((Use.SEARCH, Use.EXPLORE, Use.ASK))
@@ -127,16 +128,16 @@ def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
     return Purpose(
         use,
         decides.name,
-        checks=tuple(dict.fromkeys(_check(parts[at]) for at in checked if parts[at].name)),
+        checks=_checks([parts[at] for at in checked]) if checked else (),
         changes=Use.EXECUTE in uses,
         ships_behind=use is Use.SHIP and _ships_behind(commands, parts, checked),
         hides=bool(checked) and _hides(commands, checked[-1]),
         in_background=_in_background(text, commands),
-        plans=use is Use.EXECUTE and any(map(is_plan, writes)),
+        plans=bool(writes) and use is Use.EXECUTE and any(map(is_plan, writes)),
         looks=_looks(text, use, decides) if len(text) < _LOOKS_MAX else "",
-        writes=tuple(path for path in writes if not path.startswith("/dev/")),
+        writes=tuple([path for path in writes if not path.startswith("/dev/")]),
         words=decides.words,
-        scripts=tuple(path for command in commands for path in _scripts(command)),
+        scripts=tuple([path for command in commands for path in _scripts(command)]),
     )
 
 
@@ -178,7 +179,7 @@ def _decisive(use: Use, parts: list[Part]) -> Part:
 
 
 def _strongest(uses: set[Use], parts: list[Part]) -> Use:
-    use = next((one for one in _ORDER if one in uses), Use.NEUTRAL)
+    use = min(uses, key=_RANK.__getitem__, default=Use.NEUTRAL)
     if use is Use.SHIP and uses & {Use.VERIFY, Use.EXECUTE}:
         # Staging files is not yet shipping them: hooks and checks look at what is staged.
         shipping = {one.name for one in parts if one.use is Use.SHIP}
@@ -203,17 +204,18 @@ def _expects(commands: list[Command]) -> bool:
 
     `cd x || exit 1` only guards what follows.
     """
-    return any(
-        command.operator == ";" and command.words[:1] == ["exit"] and command.words[1:2] != ["0"]
-        for command in commands
-    )
+    for command in commands:
+        words = command.words
+        if words and words[0] == "exit" and command.operator == ";" and words[1:2] != ["0"]:
+            return True
+    return False
 
 
 def _in_background(text: str, commands: list[Command]) -> bool:
     return (
-        any(command.operator == "&" for command in commands[1:])
-        or text.endswith("&")
+        text.endswith("&")
         or text.startswith("nohup ")
+        or ("&" in text and any(command.operator == "&" for command in commands[1:]))
     )
 
 
@@ -239,6 +241,10 @@ def _hides(commands: list[Command], last: int) -> bool:
     if behind and behind[-1].words[:1] and behind[-1].words[0] in ("test", "[", "[["):
         return False  # the command says itself what it expects
     return any(command.operator in ("|", "||", ";") for command in behind)
+
+
+def _checks(parts: list[Part]) -> tuple[Check, ...]:
+    return tuple(dict.fromkeys([_check(one) for one in parts if one.name]))
 
 
 def _check(one: Part) -> Check:

@@ -12,6 +12,8 @@ from m31a_metrics.phases.shell import Command, is_assignment, program
 from m31a_metrics.phases.uses import Use
 
 _FILTERED = frozenset((Use.EXPLORE, Use.SEARCH, Use.DIFF, Use.NEUTRAL))
+_PRINT = frozenset((Use.RUN, Use.ASK))
+_CHANGE = frozenset((Use.SHIP, Use.EXECUTE))
 _TELLS = frozenset(("echo", "printf", "test", "[", "[[", "export", "local"))
 _INTO_LAST = frozenset(("cp", "mv", "rsync", "ln", "install", "copy-item", "git clone"))
 
@@ -24,10 +26,10 @@ def in_places(commands: list[Command], parts: list[Part]) -> list[Part]:
         places.see(command, one, commands[at - 1] if at else None)
         use = one.use
         if (command.operator == "|" and use in _FILTERED) or (
-            command.nested and use in (Use.RUN, Use.ASK) and not _is_told(commands, at)
+            command.nested and use in _PRINT and not _is_told(commands, at)
         ):
             use = Use.NEUTRAL
-        elif use in (Use.SHIP, Use.EXECUTE) and places.is_scratch_change(command, one):
+        elif use in _CHANGE and places.is_scratch_change(command, one):
             # A script of shipping that runs there is tried.
             tried = use is Use.SHIP and not one.name.startswith("git")
             use = Use.RUN if tried else Use.SCRATCH

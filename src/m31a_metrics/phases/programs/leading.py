@@ -19,6 +19,8 @@ _HANDS_OVER = names(
 )
 _BROWSERS = names("agent-browser playwright-cli browser-use chrome-devtools browse adb simctl")
 
+_LEADERS = _BROWSERS | TERMINALS | WORKERS | CLOUDS
+
 _TYPES = names("send-keys send new-session new new-window neww split-window splitw respawn-pane")
 _KEYS = names("Enter C-m C-c C-d Escape Tab Space Up Down Left Right")
 _KEY_CHARS = 2
@@ -32,6 +34,8 @@ def leading(
 
     `use_of` says what a command is for that is typed into a terminal.
     """
+    if name not in _LEADERS:
+        return None
     if name in _BROWSERS:
         return USES.get(" ".join((name, *arguments[:1])), Use.RUN)
     typed = _typed(words, use_of) if name in TERMINALS else None

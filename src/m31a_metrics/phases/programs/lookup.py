@@ -31,6 +31,7 @@ _LOG = re.compile(r"\.(?:log|out|err)$|^\$")
 # A path or a sentence says nothing of what a program does with it.
 _SUBCOMMAND = re.compile(r"[A-Za-z][\w:-]{0,30}")
 _CHECKS = re.compile(r"lint(?:er)?\b|(?:\b|-)(?:test|tester|check|checker|validator|verify)$")
+_OPTION = frozenset("-+")
 _PROGRAM = re.compile(r"(?!\.\w)[a-z_.\[:][\w.+\[:-]{0,39}")
 
 
@@ -134,7 +135,7 @@ def _arguments(name: str, words: list[str]) -> list[str]:
             skip = False
         elif word in valued:
             skip = True
-        elif not word.startswith(("-", "+")) and not is_assignment(word):
+        elif word[:1] not in _OPTION and not ("=" in word and is_assignment(word)):
             found.append(word)
     return found
 
@@ -142,7 +143,7 @@ def _arguments(name: str, words: list[str]) -> list[str]:
 def _redirected(use: Use, command: Command) -> Use:
     """Let output that goes to a file make a change of what only prints."""
     targets = command.writes
-    if command.words and command.words[0] == "tee":
+    if command.words[:1] == ["tee"]:
         targets += tuple(word for word in command.words[1:] if not word.startswith("-"))
     if not targets:
         return use

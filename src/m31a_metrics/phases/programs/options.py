@@ -11,6 +11,7 @@ from m31a_metrics.phases.uses import Use
 _HELP = names("--help --version -help -version help version -V /? --info")
 _OF_ITSELF = names("--help --version -h -V")
 _SHORT_HELP = frozenset(("-h", "-v"))
+_LAST_OF_HELP = _HELP | _SHORT_HELP
 # A last word of these is what they look for or print.
 _NO_HELP = frozenset(("git", "npm", "echo", "printf", "grep", "rg"))
 
@@ -31,9 +32,11 @@ _FIXES = names("--fix --write --apply --fix-all --autocorrect --autocorrect-all"
 def asks_help(words: list[str], name: str) -> bool:
     """Whether a program is only asked how it is used, or which version it is."""
     rest = words[1:]
+    if not rest or (rest[-1] not in _LAST_OF_HELP and "--help" not in rest):
+        return False
     # Of what was built here, how it presents itself is looked at like all it does.
     own = is_path(words[0]) and name not in USES and name not in INTERPRETERS
-    if not rest or name in SHELLS or own or FILES_RUN.search(rest[0]):
+    if name in SHELLS or own or FILES_RUN.search(rest[0]):
         return False
     last = rest[-1]
     if "--help" in rest or (len(rest) <= 3 and last in _HELP and name not in _NO_HELP):

@@ -17,7 +17,8 @@ BOUND = 6_000
 
 _DEPTH_MAX = 6
 _ESCAPED = frozenset(("$", "`", '"', "\\", "\n", ""))
-_PLAIN = re.compile(r"([^\s'\"\\$`;&|<>()#]+)([ \t]*)")
+# Whole words, and what may be the beginning of one more, up to what is more than a word.
+_PLAIN = re.compile(r"((?:[^\s'\"\\$`;&|<>()#]+[ \t]+)*)([^\s'\"\\$`;&|<>()#]*)")
 _QUOTED = re.compile(r"[^\"\\$`]+")
 _HEREDOC = re.compile(r"-?[ \t]*(['\"]?)([\w.-]+)\1")
 _DUPLICATE = re.compile(r"&?[ \t]*(?:\d+|-)(?=[\s;|&)]|$)")
@@ -69,15 +70,15 @@ class _Scanner:
     def scan(self, closing: str = "") -> None:
         """Read commands, up to an unpaired `closing`."""
         text, end = self._text, self._end
+        plain = _PLAIN.match
         open_parens = 0
         while self._at < end:
-            plain = _PLAIN.match(text, self._at)
-            if plain is not None:
-                self._word.append(plain[1])
-                self._at = plain.end()
-                if plain[2]:
-                    self._end_word()
-                continue
+            found = plain(text, self._at)
+            if found is not None and found.end() > self._at:
+                self._at = found.end()
+                self._plain(found[1], found[2])
+                if self._at == end:
+                    break
             char = text[self._at]
             if char == ")":
                 if closing and not open_parens:
@@ -85,21 +86,35 @@ class _Scanner:
                 open_parens -= open_parens > 0
             elif char == "(":
                 open_parens += 1
-            if char == "`" and closing == "`":
+            elif char == "`" and closing == "`":
                 break
             self._special(char)
         self._end_command(";")
 
+    def _plain(self, words: str, begun: str) -> None:
+        """Take words, the first of which may go on with what was read, and the begun last one."""
+        if words:
+            whole = words.split()
+            if self._word or self._target:
+                self._word.append(whole[0])
+                self._end_word()
+                del whole[0]
+            self._command.words += whole
+        if begun:
+            self._word.append(begun)
+
     def _special(self, char: str) -> None:
         """Take one character, or what it begins, that is more than a part of a word."""
         self._at += 1
-        if char == "\n":
+        if char == '"':
+            self._double_quoted()
+        elif char == "\n":
             self._end_command(";")
             if self._heredocs:
                 self._bodies()
         elif char.isspace():
             self._end_word()
-        elif char in "'\"\\$`":
+        elif char in "'\\$`":
             self._piece(char)
         elif char in "<>":
             self._redirect(char)
@@ -119,12 +134,9 @@ class _Scanner:
                 self._word.append(self._text[self._at : self._at + 1])
             self._at += 1
         else:
-            self._quoted(char)
+            self._quoted()
 
-    def _quoted(self, quote: str) -> None:
-        if quote == '"':
-            self._double_quoted()
-            return
+    def _quoted(self) -> None:
         closing = self._text.find("'", self._at)
         closing = self._end if closing < 0 else closing
         self._word.append(self._text[self._at : closing])
