@@ -77,7 +77,18 @@ _SURE_SIGNS = (
     (r"E[Rr][Rr][Oo][Rr]|e[Rr][Rr][Oo][Rr]|panic|fatal", _REPORTS),
     (r"FAIL|npm |Segmentation|ERROR|CONFLICT", _SHOUTS),
 )
-_VAGUE_SIGNS = (_COMPLAINS, _GIVES_UP, _FINDS)
+# Of these, the words are in lower case; with none a sign is looked for in any case.
+_VAGUE_SIGNS = (
+    (
+        (
+            *("no such file", "denied", "not permitted", "not found", "refused", "directory"),
+            *("no space left", "can't ", "cannot ", "could not ", "unable to ", "killed"),
+        ),
+        _COMPLAINS,
+    ),
+    (("timed out", "timeout", "connection re", "out of memory"), _GIVES_UP),
+    (("",), _FINDS),
+)
 # Not what went wrong: what passed, echoed commands, and the lines of code around an error.
 _BESIDE = (
     r"^[ \t]*+(?:\((?:pass|skip)\)|[✓√✔]|[>$][ \t]|PASS(?:ED)?\b|ok\b|--- PASS"
@@ -91,6 +102,7 @@ _QUOTED = (
     r"|“[^”]*+(?:”|$)|«[^»]*+(?:»|$)|‘(?:[^’]|’(?=\w))*(?:’|$)"
     r"|(?<![^\W\d_])(?:[bBrRuUfF]{1,2})?'(?:[^'\\]|\\.|'(?=\w))*(?:'|\\?$)"
 )
+_BEARERS = ("bearer", "password:", "passwd:", "secret:")
 _BEARER = r"(?i:\b(bearer|password:|passwd:|secret:))\s+(?!<text>|…)\S+"
 
 _PLACEHOLDER = r"(?P<keep><(?:path|url|id|n|text)>|</?[A-Za-z_]{1,40}>)"
@@ -138,7 +150,7 @@ class _Patterns(Struct, frozen=True):
     exit: re.Pattern[str]
     raised: re.Pattern[str]
     sure: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]
-    vague: tuple[re.Pattern[str], ...]
+    vague: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
     beside: re.Pattern[str]
     quoted: re.Pattern[str]
     bearer: re.Pattern[str]
@@ -163,7 +175,7 @@ def _patterns() -> _Patterns:
         sure=tuple(
             (re.compile(holds), re.compile(sign, re.MULTILINE)) for holds, sign in _SURE_SIGNS
         ),
-        vague=tuple(re.compile(sign, re.MULTILINE) for sign in _VAGUE_SIGNS),
+        vague=tuple((words, re.compile(sign, re.MULTILINE)) for words, sign in _VAGUE_SIGNS),
         beside=re.compile(_BESIDE, re.MULTILINE),
         quoted=re.compile(_QUOTED),
         bearer=re.compile(_BEARER),
@@ -210,7 +222,7 @@ def caseless(text: str) -> str:
 def _unsaid(text: str) -> str:
     """Cut off what a person said."""
     lowered = caseless(text)
-    if any(says in lowered for says in _SAYS):
+    if any(map(lowered.__contains__, _SAYS)):
         return _patterns().said.sub(r"\1", text)
     return text
 
@@ -241,8 +253,9 @@ def _telling_line(text: str) -> str:
             return line
     # "Exit code 1" is true of every failure, so anything else that tells more is better.
     telling = patterns.exit.sub("", patterns.beside.sub("", text))
-    for sign in patterns.vague:
-        found = sign.search(telling)
+    lowered = caseless(telling)
+    for words, sign in patterns.vague:
+        found = sign.search(telling) if any(map(lowered.__contains__, words)) else None
         if found:
             start = telling.rfind("\n", 0, found.end()) + 1
             end = telling.find("\n", start)
@@ -287,9 +300,9 @@ def _folded(line: str) -> str:
     while True:
         before = line
         line = patterns.margin.sub("", patterns.wrapper.sub(" ", line))
-        line = _unsaid(line)
-        line = patterns.quoted.sub("<text>", line)
-        line = patterns.bearer.sub(r"\1 <text>", line)
+        line = patterns.quoted.sub("<text>", _unsaid(line))
+        if any(map(caseless(line).__contains__, _BEARERS)):
+            line = patterns.bearer.sub(r"\1 <text>", line)
         line = " ".join(_fold_word(word) for word in line.split())
         if line == before:
             return line

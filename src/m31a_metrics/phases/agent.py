@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from sys import maxsize
 
 from m31a_metrics.phases.commands import Check, Purpose
 from m31a_metrics.phases.files import file_name
@@ -14,6 +14,7 @@ from m31a_metrics.phases.uses import Use
 _LATELY = 30
 """Calls after which a failed check that nobody ran again is no longer worked on."""
 
+_NEVER_US = maxsize
 _BOOKKEEPING = frozenset(("plan", "other"))
 _STAGES = frozenset(("git add", "git stage"))
 
@@ -55,7 +56,7 @@ class Agent:
         self.count = 0
         self._turns_us = turns_us
         self._turn = 0
-        self.next_turn_us: float = turns_us[0] if turns_us else inf
+        self.next_turn_us = turns_us[0] if turns_us else _NEVER_US
         self.looked: dict[str, int] = {}
         self.changed_files: set[str] = set()
         self.open: dict[Check, int] = {}
@@ -91,7 +92,7 @@ class Agent:
         while self._turn < len(self._turns_us) and self._turns_us[self._turn] <= now_us:
             self._turn += 1
         more = self._turn < len(self._turns_us)
-        self.next_turn_us = self._turns_us[self._turn] if more else inf
+        self.next_turn_us = self._turns_us[self._turn] if more else _NEVER_US
         self.shipped_in_turn = False
         if self._committed:
             self.has_changed = self.unchecked = self._committed = False
@@ -129,6 +130,8 @@ class Agent:
             return
         if judged.failed:
             self.open.update(dict.fromkeys(checks, self.count))
+            return
+        if not self.open:
             return
         passed = {check.name for check in checks}
         kinds = {check.kind for check in checks} - {"", "run"}

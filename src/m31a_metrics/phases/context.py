@@ -71,7 +71,9 @@ class Judge:
             if configured is not None:
                 return Judged(call, configured.value, "configured")
         if tool.shell and call.command:
-            return self._shell(call, tool, agent)
+            if tool.scripts:
+                return self._script(call, agent)
+            return self._command(call, call.command, agent)
         if tool.reads and call.paths:
             return self._read(call, agent)
         if tool.edits:
@@ -82,9 +84,7 @@ class Judge:
             return self._handed(call)
         return _by_name(call, agent)
 
-    def _shell(self, call: Call, tool: Tool, agent: Agent) -> Judged:
-        if not tool.scripts:
-            return self._command(call, call.command, agent)
+    def _script(self, call: Call, agent: Agent) -> Judged:
         commands = tools.commands_in(call.command)
         use = None if commands else tools.scripted_use(call.command)
         if use is None:

@@ -10,21 +10,23 @@ from m31a_metrics.transcript import Call
 # What test runners, compilers and linters print when they are not content. Not `0 failed`.
 # Each pattern stands behind a text that all it finds holds, for most outputs hold few of
 # these, and to look for a text is cheap; an empty one needs no more than the text. A newline
-# is put before what was printed, so that each can begin with a character, and is found faster.
+# is put before what was printed, so that each can begin with a character, the rarer the better.
 _SHOWS = tuple(
     (holds, re.compile(pattern))
     for holds, pattern in (
-        ("FAIL", r"\n\s*(?:FAIL(?:ED)?\b|--- FAIL)|\W(?:BUILD FAILED\b|FAILED[ (\[:])"),
+        ("FAIL", r"\n\s*(?:FAIL(?:ED)?\b|--- FAIL)"),
+        ("FAILED", r"FAILED(?<=\WFAILED)[ (\[:]"),
+        ("BUILD FAILED", r"\WBUILD FAILED\b"),
         ("Traceback (most recent call last)", ""),
-        (" error", r"[^\w.][1-9]\d{0,5} errors?\b"),
+        (" error", r"[1-9](?<![\w.].)\d{0,5} errors?\b"),
         (": error", r": error(?:\[?\w*\]?|\s[A-Z]+\d+)?: "),
         ("\nerror", r"\nerror(?:\[\w+\])?: "),
         ("\nERROR", r"\nERROR(?:\[\w+\])?: "),
         ("\nError: ", ""),
         ("\nE   ", r"\nE   \w"),
         ("error TS", r"\Werror TS\d"),
-        (" problem", r"[^\w.][1-9]\d{0,5} problems?\b"),
-        (" issue", r"[^\w.][1-9]\d{0,5} issues?\b"),
+        (" problem", r"[1-9](?<![\w.].)\d{0,5} problems?\b"),
+        (" issue", r"[1-9](?<![\w.].)\d{0,5} issues?\b"),
         ("command not found", ""),
         ("No such file or directory", ""),
         ("no such file or directory", ""),
@@ -39,7 +41,7 @@ _SHOWS = tuple(
         ("panicked at", ""),
         ("Segmentation fault", ""),
         ("Build failed", r"\WBuild failed\b"),
-        ("ERROR task failed", r"\WERROR task failed"),
+        ("ERROR task failed", r"ERROR(?<=\WERROR) task failed"),
         ("Test failed", r"Test failed\b"),
         ("Tests failed", r"Tests failed\b"),
         ("not ok ", r"\n\s*not ok \d"),
@@ -56,7 +58,7 @@ _SHOWS = tuple(
 _FINDING = re.compile(
     r"^\"?(?:[A-Za-z]:)?[^\s:]{1,200}\.\w{1,5}:\d+:\d+:(?! ?warning)", re.MULTILINE
 )
-_COUNTED = re.compile(r"[^\w.][1-9]\d{0,5} (?:tests? |specs? )?(?:failed|failures?|failing)\b")
+_COUNTED = re.compile(r"[1-9](?<![\w.].)\d{0,5} (?:tests? |specs? )?(?:failed|failures?|failing)\b")
 _PLACE = re.compile(r":\d+:\d+:")
 # One of these is in whatever `_SHOWS` finds.
 _HINTS = (

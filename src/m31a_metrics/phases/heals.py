@@ -229,7 +229,7 @@ def _mark_loops(episodes: list[Episode]) -> None:
 
 def _is_check(judged: Judged) -> bool:
     purpose = judged.purpose
-    if purpose is None or tools.tool_name(judged.call.tool) in tools.POLLS:
+    if purpose is None or tools.tool(judged.call.tool).polls:
         return False
     if judged.phase == "verify":
         return bool(purpose.checks)

@@ -155,7 +155,7 @@ class _Clock:
             PhaseDuration(
                 t_us=max(last_us, 0),
                 phase=phase,
-                duration_ms=round(self._spent_us.get(phase, 0) / 1_000, 3),
+                duration_ms=self._spent_us.get(phase, 0) / 1_000,
                 success=self._success.get(phase, True),
             )
             for phase, last_us in self._last_us.items()
@@ -175,7 +175,7 @@ def heal_events(episodes: Sequence[Episode]) -> list[Event]:
                     t_us=max(episode.ended_us, 0),
                     phase=episode.phase,
                     success=episode.passed,
-                    duration_ms=round((episode.ended_us - episode.began_us) / 1_000, 3),
+                    duration_ms=(episode.ended_us - episode.began_us) / 1_000,
                 )
             )
         if episode.loop and episode.chain not in looped:

@@ -226,18 +226,22 @@ class _Scanner:
 
     def _bodies(self) -> None:
         """Take the here-documents that begin on this line."""
+        text = self._text
         for delimiter, command in self._heredocs:
             start = self._at
-            while self._at < self._end:
-                newline = self._text.find("\n", self._at)
+            found = text.find(delimiter, start)
+            while found >= 0:
+                begin = max(text.rfind("\n", start, found) + 1, start)
+                newline = text.find("\n", found)
                 newline = self._end if newline < 0 else newline
-                line = self._text[self._at : newline]
-                self._at = newline + 1
-                if line.strip() == delimiter:
-                    command.body = self._text[start : newline - len(line)]
+                if text[begin:newline].strip() == delimiter:
+                    command.body = text[start:begin]
+                    self._at = newline + 1
                     break
+                found = text.find(delimiter, newline)
             else:
-                command.body = self._text[start:]
+                command.body = text[start:]
+                self._at = self._end
         self._heredocs = []
 
     def _comment(self) -> None:
