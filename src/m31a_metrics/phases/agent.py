@@ -74,7 +74,8 @@ class Agent:
     @property
     def check_failed(self) -> bool:
         """Whether a check failed lately and has not passed since."""
-        return any(self.count - at <= _LATELY for at in self.open.values())
+        # The latest of them decides.
+        return bool(self.open) and self.count - max(self.open.values()) <= _LATELY
 
     @property
     def changed_since_shipping(self) -> bool:

@@ -68,7 +68,7 @@ class Background:
 
     def asked(self, command: str, purpose: Purpose) -> Judged | None:
         """Return what a command looks at: an output, a log, or a terminal that it types into."""
-        found = self.of_output(command)
+        found = self.of_id(background_task(command)) if ".output" in command else None
         if found is None and self._logs and purpose.use in _LOOKS:
             found = next((one for path, one in self._logs.items() if path in command), None)
         if found is None and self._typed is not None and purpose.name in TERMINALS:

@@ -7,6 +7,7 @@ background are known to all.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from m31a_metrics.phases import handed, tools
 from m31a_metrics.phases.agent import Agent
@@ -16,7 +17,7 @@ from m31a_metrics.phases.failing import denied, failed
 from m31a_metrics.phases.files import is_memory, is_picture, is_plan, is_scratch
 from m31a_metrics.phases.judged import Judged
 from m31a_metrics.phases.naming import phrases
-from m31a_metrics.phases.rules import by_context, of_command
+from m31a_metrics.phases.rules import always, by_context, of_command
 from m31a_metrics.phases.tools import Tool
 from m31a_metrics.phases.tools import tool as known_tool
 from m31a_metrics.phases.uses import Use
@@ -148,11 +149,23 @@ class Judge:
 
 
 def _by_name(call: Call, agent: Agent) -> Judged:
-    use = tools.use_of(call.tool)
+    phase, rule = _always(call.tool) or _by_agent(call.tool, agent)
+    return Judged(call, phase, rule)
+
+
+@lru_cache(maxsize=1024)
+def _always(tool: str) -> tuple[str, str] | None:
+    """Return the phase and the rule of a tool that it has whatever came before; None if none."""
+    use = tools.use_of(tool)
     if use is None:
-        return Judged(call, "other", "unknown tool")
-    phase, rule = by_context(use, agent)
-    return Judged(call, phase, f"tool: {rule}")
+        return "other", "unknown tool"
+    decision = always(use)
+    return None if decision is None else (decision[0], f"tool: {decision[1]}")
+
+
+def _by_agent(tool: str, agent: Agent) -> tuple[str, str]:
+    phase, rule = by_context(tools.use_of(tool) or Use.OTHER, agent)
+    return phase, f"tool: {rule}"
 
 
 def _changes_work(phase: str, purpose: Purpose) -> bool:

@@ -41,6 +41,11 @@ _ALWAYS: dict[Use, Decision] = {
 }
 
 
+def always(use: Use) -> Decision | None:
+    """Return what a use is whatever the agent did before; None if it depends on that."""
+    return _ALWAYS.get(use)
+
+
 def by_context(use: Use, agent: Agent) -> Decision:
     """Decide what depends on the agent's state alone."""
     return _ALWAYS.get(use) or _by_state(use, agent)
@@ -70,7 +75,12 @@ def _by_state(use: Use, agent: Agent) -> Decision:
 def of_command(purpose: Purpose, agent: Agent, success: bool | None) -> Decision:
     """Decide what a command was for."""
     use = purpose.use
-    if purpose.scripts and use in _RUNS and _runs_changed_file(purpose, agent):
+    if (
+        purpose.scripts
+        and agent.changed_files
+        and use in _RUNS
+        and _runs_changed_file(purpose, agent)
+    ):
         return "verify", "runs what was changed"
     decide = _BY_USE.get(use)
     decision = decide(purpose, agent) if decide is not None else None
