@@ -7,7 +7,6 @@ gap so long that the machine must have slept, or a call so long that it must hav
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from operator import attrgetter, itemgetter
 
@@ -100,7 +99,7 @@ class _Clock:
         self._moments: list[tuple[int, str, Call | None]] = []
         self._waits_us: dict[str, int] = {}
         self._may_hold_a_wait: set[str | None] = set()
-        self._spent_us: defaultdict[str, int] = defaultdict(int)
+        self._spent_us: dict[str, int] = {}
         self._last_us: dict[str, int] = {}
         self._success: dict[str, bool] = {}
         for event in events:
@@ -116,38 +115,70 @@ class _Clock:
             elif type(event) is UserTurn:
                 self._moments.append((event.t_us, "", None))
 
-    def follow(self, calls: Iterable[Judged]) -> None:
+    def follow(  # noqa: C901 - its branches are what spares it calls
+        self, calls: Iterable[Judged]
+    ) -> None:
         """Pass the time of a session, from moment to moment and through the agent's own calls.
 
-        It is done for every response and every call: what is spent is added up in place.
+        It is done for every response and every call: what they spend is added up in place,
+        and given to their phase where another begins.
         """
-        spent_us, last_us, phase_before = self._spent_us, self._last_us, ""
-        steps = self._moments
+        steps, waits_us = self._moments, self._waits_us
         now_us = steps[0][0] if steps else 0
         steps += [(one.call.t_us, one.phase, one.call) for one in calls if not one.call.subagent]
         steps.sort(key=_FIRST)  # what is at the same time as a call comes before it
-        for until_us, phase, call in steps:
-            if until_us > now_us:
-                if phase and now_us > 0 and until_us - now_us <= IDLE_US:
-                    spent_us[phase] += until_us - now_us
-                    last_us[phase] = until_us
+        phase, entered = "", ""
+        began_us, nobodys_us, last_us, latest = now_us, 0, -1, None
+        for until_us, leads_to, call in steps:
+            if not leads_to:  # a person took the time
+                nobodys_us += max(until_us - now_us, 0)
+                now_us = max(until_us, now_us)
+                continue
+            if leads_to != phase:
+                self._give(phase, now_us - began_us - nobodys_us, last_us, latest)
+                phase = leads_to
+                began_us, nobodys_us, last_us, latest = now_us, 0, -1, None
+            span_us = until_us - now_us
+            if span_us > 0:
+                if span_us <= IDLE_US and now_us > 0:
+                    last_us = until_us
+                else:
+                    nobodys_us += span_us
                 now_us = until_us
             if call is None:
                 continue
-            if phase != phase_before:
-                phase_before = phase
+            latest = call
+            if phase != entered:
+                entered = phase
                 self.transitions.append(PhaseTransition(t_us=max(until_us, 0), phase=phase))
             end_us = call.end_us
             if end_us > now_us:
-                waited_us = self._waits_us.get(call.id)
-                if waited_us:
-                    now_us = min(now_us + waited_us, end_us)
-                span_us = end_us - now_us
-                if now_us > 0 and (span_us <= IDLE_US or call.id not in self._may_hold_a_wait):
-                    spent_us[phase] += span_us
+                if now_us <= 0 or end_us - now_us > IDLE_US or call.id in waits_us:
+                    nobodys_us += self._nobodys(call, now_us)
                 now_us = end_us
-            self._success[phase] = call.success is not False
-            last_us[phase] = max(last_us.get(phase, 0), end_us or until_us)
+            if (end_us or until_us) > last_us:
+                last_us = end_us or until_us
+        self._give(phase, now_us - began_us - nobodys_us, last_us, latest)
+
+    def _nobodys(self, call: Call, now_us: int) -> int:
+        """Return what of a call's time from now on is no phase's: what a person took to allow it.
+
+        Before the clock is set none is, nor is a call that may have waited for too long.
+        """
+        waited_us = self._waits_us.get(call.id, 0)
+        began_us = min(now_us + waited_us, call.end_us)
+        span_us = call.end_us - began_us
+        if began_us <= 0 or (span_us > IDLE_US and call.id in self._may_hold_a_wait):
+            return call.end_us - now_us
+        return began_us - now_us
+
+    def _give(self, phase: str, spent_us: int, last_us: int, latest: Call | None) -> None:
+        """Give time to a phase, up to a moment and the last of its calls, if there was any."""
+        if latest is not None:
+            self._success[phase] = latest.success is not False
+        if latest is not None or last_us >= 0:
+            self._spent_us[phase] = self._spent_us.get(phase, 0) + spent_us
+            self._last_us[phase] = max(self._last_us.get(phase, 0), last_us)
 
     def durations(self) -> list[Event]:
         """Return one event for each phase, at its end."""
