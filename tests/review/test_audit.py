@@ -97,7 +97,7 @@ def test_each_rule_tells_what_it_did() -> None:
         ("replays", 2, 400),
         ("synthetic lines", 6, None),
         ("blanks behind colons", 2, 20),
-        ("null", 4, 40),
+        ("null or empty", 4, 40),
         ("odd version", 6, 60),
         ("cache writes not split", None, 80),
         ("no request id", None, 10),

@@ -81,6 +81,7 @@ NULLS = (
     "cwd",
     "version",
     "costUSD",
+    "isApiErrorMessage",
     "message.id",
     "message.model",
     "message.usage.input_tokens",
@@ -108,6 +109,33 @@ def test_what_is_absent_is_no_null(tmp_path: Path, key: str) -> None:
     """Older versions write fewer names, and every reader takes them."""
     transcript = read(tmp_path, line(key, drop=True))
     assert strictly(transcript.effects, total(transcript)) == total(transcript) == TOTAL
+
+
+@pytest.mark.parametrize("key", ["input_tokens", "output_tokens"])
+def test_a_usage_without_input_or_output_passes_a_line_over(tmp_path: Path, key: str) -> None:
+    """These two counts must be there, the others may be absent."""
+    effects = read(tmp_path, line(f"message.usage.{key}", drop=True)).effects
+    assert effects.null_responses == 1
+
+
+@pytest.mark.parametrize(
+    "key", ["requestId", "sessionId", "version", "message.id", "message.model"]
+)
+def test_an_empty_name_passes_a_line_over(tmp_path: Path, key: str) -> None:
+    """As null does; a folder may be empty."""
+    assert read(tmp_path, line(key, "")).effects.null_tokens == TOTAL
+    assert read(tmp_path, line("cwd", "")).effects.null_tokens == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["id", "model", "cwd", "version", "speed", "requestId", "sessionId"]
+)
+def test_null_in_a_tools_input_passes_a_line_over(tmp_path: Path, name: str) -> None:
+    """The names are looked for in the whole line, so what a tool was given counts too."""
+    call = {"type": "tool_use", "id": "toolu_1", "name": "X", "input": {name: None}}
+    other = {**call, "input": {"pattern": None, name: "x"}}
+    assert read(tmp_path, line("message.content", [call])).effects.null_tokens == TOTAL
+    assert read(tmp_path, line("message.content", [other])).effects.null_tokens == 0
 
 
 @pytest.mark.parametrize(

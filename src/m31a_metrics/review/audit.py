@@ -201,9 +201,9 @@ def _fewer_lines(effects: Effects) -> list[_Line]:
             effects.spaced_tokens,
         ),
         _Line(
-            "null",
-            "ccusage passes over lines with null in a name or count that it reads; it shows so "
-            "many tokens fewer.",
+            "null or empty",
+            "ccusage passes over lines with null or nothing in a name or count that it reads; it "
+            "shows so many tokens fewer.",
             effects.null_responses,
             effects.null_tokens,
         ),

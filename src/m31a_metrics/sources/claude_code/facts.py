@@ -9,7 +9,7 @@ from datetime import datetime
 
 from m31a_metrics.figures import text
 from m31a_metrics.sources.claude_code.files import SUFFIX, agent_id
-from m31a_metrics.sources.claude_code.records import Line, Message, micros
+from m31a_metrics.sources.claude_code.records import Line, Message, Name, micros
 from m31a_metrics.transcript import Facts
 
 NAME = "claude-code"
@@ -128,7 +128,7 @@ def _is_own(line: Line) -> bool:
     return line.type in _OWN
 
 
-def _first(values: Iterable[str | None]) -> str:
+def _first(values: Iterable[Name]) -> str:
     return next((value for value in values if value), "")
 
 

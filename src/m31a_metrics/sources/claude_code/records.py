@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, Raw, Struct, field
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 from msgspec.json import Decoder
 
 from m31a_metrics.figures import TOKENS_MAX
@@ -19,6 +19,9 @@ Time = Annotated[datetime, Meta(tz=True)]
 
 # Endpoints that imitate Anthropic's write null for what they do not count.
 Count = Annotated[int, Meta(ge=0, le=TOKENS_MAX)] | None
+
+Name = str | UnsetType | None
+"""A text, UNSET where the file has none; None where it says null."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -43,11 +46,11 @@ class CacheCreation(_Record, gc=False):
 class TokenCounts(_Record, gc=False):
     """`usage` as Anthropic's API gives it: input excludes what the cache took part in."""
 
-    input_tokens: Count = 0
+    input_tokens: Count = None
     cache_creation_input_tokens: Count = 0
     cache_read_input_tokens: Count = 0
     cache_creation: CacheCreation | None = None
-    output_tokens: Count = 0
+    output_tokens: Count = None
     service_tier: Any = None
     speed: Any = UNSET
     is_spaced: Any = field(default=None, name="(spaced)")
@@ -70,6 +73,14 @@ class Input(_Record, gc=False):
     bash_id: Any = None
     shell_id: Any = None
     task_id: Any = None
+    # Of what calls are for these tell nothing: see `strict`.
+    id: Any = UNSET
+    model: Any = UNSET
+    cwd: Any = UNSET
+    version: Any = UNSET
+    speed: Any = UNSET
+    request_id: Any = field(default=UNSET, name="requestId")
+    session_id: Any = field(default=UNSET, name="sessionId")
 
 
 class Block(_Record, gc=False):
@@ -86,10 +97,10 @@ class Block(_Record, gc=False):
 
 
 class Message(_Record, gc=False):
-    """A message of the API. As in a Line, a text that is None was null in the file."""
+    """A message of the API."""
 
-    model: str | None = ""
-    id: str | None = ""
+    model: Name = UNSET
+    id: Name = UNSET
     content: str | list[Block] | None = None
     usage: TokenCounts | None = None
 
@@ -122,7 +133,7 @@ class Envelope(_Record, gc=False, rename="camel"):
     timestamp: Time | None = None
     message: Message | str | None = None
     tool_use_result: ToolUseResult = None
-    request_id: str | None = ""
+    request_id: Name = UNSET
     uuid: str | None = None
     tool_denial_kind: Any = None
 
@@ -160,8 +171,8 @@ class Line(_Record, gc=False, rename="camel"):
 
     is_sidechain: bool | None = None
     cwd: str | None = ""
-    session_id: str | None = ""
-    version: str | None = ""
+    session_id: Name = UNSET
+    version: Name = UNSET
     git_branch: str | None = None
     agent_id: Any = None
     type: str = ""
@@ -169,7 +180,7 @@ class Line(_Record, gc=False, rename="camel"):
     data: Data | str | None = None
     attachment: Attachment | None = None
     message: Message | str | None = None
-    request_id: str | None = ""
+    request_id: Name = UNSET
     parent_tool_use_id: str | None = field(default=None, name="parentToolUseID")
     is_meta: Any = None
     is_compact_summary: Any = None
@@ -184,6 +195,7 @@ class Line(_Record, gc=False, rename="camel"):
     forked_from: Any = None
     leaf_uuid: Any = None
     cost_usd: Any = field(default=UNSET, name="costUSD")
+    is_api_error_message: Any = UNSET
 
 
 class Kind(_Record, gc=False):

@@ -1,8 +1,9 @@
 """What a stricter reader takes of a response, so that the audit can tell why it shows less.
 
 Strict means as ccusage 20 reads, tried line by line: it looks for the bytes `"usage":{`,
-wants a version of three numbers, and passes over a line with null (or no text) in any of
-the names and counts that it reads. docs/counting.md has the table.
+wants a version of three numbers and counts of input and output, and passes over a line
+with null or an empty text in any of the names that it reads, or null behind such a name
+anywhere else. docs/counting.md has the table.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from functools import lru_cache
 from msgspec import Struct
 
 from m31a_metrics.sources.claude_code.records import (
+    Block,
     Data,
     Envelope,
+    Input,
     Line,
     Message,
     TokenCounts,
@@ -62,26 +65,51 @@ def passed_over(line: Line | Envelope, message: Message, counts: TokenCounts) ->
     if counts.is_spaced:
         return SPACED
     split = counts.cache_creation
-    if None in (
-        message.id,
-        message.model,
-        line.request_id,
-        counts.input_tokens,
-        counts.output_tokens,
-        counts.cache_read_input_tokens,
-        counts.cache_creation_input_tokens,
-        counts.speed,
-    ) or (
-        split is not None
-        and None in (split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens)
+    names = message.id, message.model, line.request_id
+    if (
+        None in names
+        or "" in names
+        or None
+        in (
+            counts.input_tokens,
+            counts.output_tokens,
+            counts.cache_read_input_tokens,
+            counts.cache_creation_input_tokens,
+            counts.speed,
+        )
+        or (
+            split is not None
+            and None in (split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens)
+        )
+        or (type(message.content) is list and any(map(_has_null, message.content)))
     ):
         return NULL
     if type(line) is not Line:
         return ""
-    version = line.version
-    if None in (version, line.session_id, line.cwd, line.cost_usd):
+    version, session = line.version, line.session_id
+    if "" in (version, session) or None in (
+        version,
+        session,
+        line.cwd,
+        line.cost_usd,
+        line.is_api_error_message,
+    ):
         return NULL
-    return VERSIONLESS if version and not _is_version(version) else ""
+    return VERSIONLESS if type(version) is str and not _is_version(version) else ""
+
+
+def _has_null(block: Block) -> bool:
+    """Tell whether a tool was given null by a name that is looked for in the whole line."""
+    given = block.input
+    return type(given) is Input and None in (
+        given.id,
+        given.model,
+        given.cwd,
+        given.version,
+        given.speed,
+        given.request_id,
+        given.session_id,
+    )
 
 
 @lru_cache(maxsize=256)
