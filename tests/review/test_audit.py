@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,6 +114,18 @@ def test_each_rule_tells_what_it_did() -> None:
     without = column(rules, "without")
     assert all(without)
     assert "not among the 2 calls" in str(without[-2])
+
+
+@pytest.mark.parametrize(
+    ("model", "where"), [("codex-auto-review", "under the model of that day"), ("", "under gpt-5")]
+)
+def test_of_a_model_without_a_price_the_audit_tells_where_ccusage_puts_it(
+    model: str, where: str
+) -> None:
+    """The tokens are the same, but stand by another model's name there."""
+    rules = audited(transcript("a", answer(model, unpriced=True)))[1]
+    (line,) = (row for row in rules.rows if str(row[0]).startswith("unpriced: "))
+    assert where in str(line[-1])
 
 
 def test_people_read_what_a_rule_means_below() -> None:

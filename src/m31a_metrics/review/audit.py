@@ -40,6 +40,13 @@ RULES = [
 WITHOUT = Column("without", "Without it")
 
 
+_ELSEWHERE = {
+    "codex-auto-review": ", as ccusage does under the model of that day",
+    "": ", as ccusage does for Codex under gpt-5",
+}
+"""Where ccusage puts the tokens of a model that has no price by its name."""
+
+
 class _Line(Struct):
     """What one counting rule did, and what a tool shows that has no such rule."""
 
@@ -275,7 +282,8 @@ def _price_lines(rows: Sequence[LLMRow]) -> list[_Line]:
     return lines + [
         _Line(
             f"unpriced: {model.model or 'no name'}",
-            "no price is known; a tool that guesses one shows a higher cost.",
+            "no price is known; a tool that guesses one shows a higher cost"
+            f"{_ELSEWHERE.get(model.model, '')}.",
             None,
             model.unpriced_tokens,
         )
