@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
@@ -144,3 +145,22 @@ def test_what_a_dead_process_left_is_done_here() -> None:
 
     done = dict(workers.work(range(6), [1] * 6, do, int, 3))
     assert done == {item: item * item for item in range(6)}
+
+
+def test_a_child_goes_on_while_its_results_wait(tmp_path: Path) -> None:
+    """More than a pipe holds: the parent writes to the index meanwhile, and takes nothing."""
+    size = 100_000
+
+    def do(item: int) -> str:
+        (tmp_path / str(item)).touch()
+        return "x" * size
+
+    results = workers.work(range(40), [1] * 40, do, str, 2)
+    done = dict([next(results)])
+    deadline = monotonic() + 30
+    while len(list(tmp_path.iterdir())) < 40 and monotonic() < deadline:
+        sleep(0.01)
+    assert len(list(tmp_path.iterdir())) == 40
+    done.update(results)
+    assert sorted(done) == list(range(40))
+    assert set(done.values()) == {"x" * size}

@@ -11,7 +11,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from selectors import EVENT_READ, DefaultSelector
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import TypeVar
 
 from msgspec.msgpack import Decoder, Encoder
@@ -21,6 +21,8 @@ Result = TypeVar("Result")
 
 _HEADER_BYTES = 8
 _READ_BYTES = 1 << 20
+_WRITE_BYTES = 1 << 16
+_WAITING_BYTES_MAX = 1 << 24
 _ITEMS_PER_COLLECTION = 16
 
 
@@ -138,10 +140,48 @@ def _serve(
     """In a child: do the share, then leave without the parent's exit handlers."""
     encode = Encoder().encode
     try:
-        with open(writing, "wb", buffering=_READ_BYTES) as out:
-            for index in share:
-                data = encode(do(items[index]))
-                out.write(index.to_bytes(4, "little") + len(data).to_bytes(4, "little") + data)
+        outbox = _Outbox(writing)
+        for index in share:
+            data = encode(do(items[index]))
+            outbox.put(index.to_bytes(4, "little") + len(data).to_bytes(4, "little") + data)
+        outbox.send(0)
     except BaseException:  # noqa: BLE001 - whatever it was, the parent does it again and says so
         os._exit(1)
     os._exit(0)
+
+
+class _Outbox:
+    """What a child has done and the parent not taken yet.
+
+    While the parent writes a batch it takes nothing, and a pipe holds a few results only:
+    a child that waited for it would leave its processor idle.
+    """
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self._waiting = bytearray()
+        os.set_blocking(pipe, False)
+
+    def put(self, data: bytes) -> None:
+        """Take a result; wait only where very many of them wait."""
+        self._waiting += data
+        if len(self._waiting) >= _WRITE_BYTES:
+            self.send(_WAITING_BYTES_MAX)
+
+    def send(self, may_wait: int) -> None:
+        """Hand on what the pipe takes, until no more than so many bytes wait."""
+        waiting = self._waiting
+        while waiting:
+            try:
+                sent = os.write(self._pipe, waiting[:_WRITE_BYTES])
+            except BlockingIOError:
+                if len(waiting) <= may_wait:
+                    return
+                self._wait()
+            else:
+                del waiting[:sent]
+
+    def _wait(self) -> None:
+        with DefaultSelector() as selector:
+            selector.register(self._pipe, EVENT_WRITE)
+            selector.select()
