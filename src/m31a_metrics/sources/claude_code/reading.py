@@ -28,12 +28,9 @@ from m31a_metrics.sources.claude_code.responses import (
     FILE,
     MAIN,
     PROGRESS,
-    SYNTHETIC,
     Origin,
     Responses,
-    Seen,
 )
-from m31a_metrics.sources.claude_code.strict import passed_over
 from m31a_metrics.sources.claude_code.turns import is_prompt, is_queued_prompt
 from m31a_metrics.timestamps import millis
 from m31a_metrics.transcript import Call, Effects
@@ -143,7 +140,7 @@ class Reading:
         origin: Origin,
         cost: object,
     ) -> None:
-        response = self._response(message, line, at, origin, cost)
+        response = self.responses.take(message, line, at, origin, cost)
         content = message.content
         if type(content) is list:
             for block in content:
@@ -151,23 +148,6 @@ class Reading:
                     t_us = micros(at)
                     mode = self.modes.at(t_us) if self._agent else self.modes.now
                     self.calls.use(block, t_us, response, origin.subagent, mode)
-
-    def _response(
-        self, message: Message, line: Line | Envelope, at: datetime, origin: Origin, cost: object
-    ) -> str:
-        counts = message.usage
-        if counts is None:
-            return ""
-        if message.model == SYNTHETIC:
-            self._effects.synthetic_lines += 1
-            return ""
-        request, message_id = line.request_id or "", message.id or ""
-        response = self.responses.repeats(message_id, request, counts, origin.rank)
-        if response:
-            return response
-        reason = passed_over(line, message, counts)
-        seen = Seen(at, request, counts, message.model or "", origin, cost, reason)
-        return self.responses.add(message_id, line.uuid or "", seen)
 
     def _results(self, content: list[Block], t_us: int, line: Line | Envelope) -> bool:
         """Take the tool results of a message; return whether there are any."""

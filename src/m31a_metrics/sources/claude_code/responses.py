@@ -14,8 +14,19 @@ from msgspec import UNSET, Struct
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.figures import usd
 from m31a_metrics.model import Usage
-from m31a_metrics.sources.claude_code.records import TokenCounts, micros
-from m31a_metrics.sources.claude_code.strict import Strict, is_unsplit, strict_total
+from m31a_metrics.sources.claude_code.records import (
+    Envelope,
+    Line,
+    Message,
+    TokenCounts,
+    micros,
+)
+from m31a_metrics.sources.claude_code.strict import (
+    Strict,
+    is_unsplit,
+    passed_over,
+    strict_total,
+)
 from m31a_metrics.transcript import Effects
 
 SYNTHETIC = "<synthetic>"
@@ -61,35 +72,40 @@ class Responses:
         self._all: list[_Response] = []
         self._by_message: dict[str, _Response] = {}
         self._by_request: dict[tuple[str, str], _Response] = {}
+        self._same_lines = self._same_tokens = 0
 
-    def repeats(self, message_id: str, request: str, counts: TokenCounts, rank: int) -> str:
-        """Take a line that says the same of its response again; "" for any other line.
-
-        Half of all lines are such, so they have a way of their own.
-        """
+    def take(
+        self, message: Message, line: Line | Envelope, at: datetime, origin: Origin, cost: object
+    ) -> str:
+        """Take a line of a response; return the response's id, "" where it is none."""
+        counts = message.usage
+        if counts is None:
+            return ""
+        if message.model == SYNTHETIC:
+            self._effects.synthetic_lines += 1
+            return ""
+        message_id, request = message.id or "", line.request_id or ""
         response = self._by_message.get(message_id)
-        if response is None:
-            return ""
-        best = response.best
-        if best.request != request or best.counts != counts or rank != best.origin.rank:
-            return ""
-        if best.passed_over or not request:
-            return ""  # it may be strange in one way or another
-        effects = self._effects
-        effects.lines += 1
-        effects.repeated_lines += 1
-        effects.repeated_tokens += response.total
-        return response.id
-
-    def add(self, message_id: str, uuid: str, seen: Seen) -> str:
-        """Take a line of a response; return the response's id."""
+        if response is not None and request:
+            best = response.best
+            if (
+                best.counts == counts
+                and best.request == request
+                and best.origin.rank == origin.rank
+                and not best.passed_over
+            ):
+                # The same again: half of all lines are such, so they have a way of their own.
+                self._same_lines += 1
+                self._same_tokens += response.total
+                return response.id
+        reason = passed_over(line, message, counts)
+        seen = Seen(at, request, counts, message.model or "", origin, cost, reason)
         self._effects.lines += 1
-        response = self._by_message.get(message_id)
         if response is None:
-            response = self._new(message_id, uuid, seen)
+            response = self._new(message_id, line.uuid or "", seen)
             if message_id:
                 self._by_message[message_id] = response
-        elif response.best.request == seen.request:
+        elif response.best.request == request:
             self._again(response, message_id, seen)
         else:
             response = self._other_request(response, message_id, seen)
@@ -154,6 +170,9 @@ class Responses:
     def events(self, skip: frozenset[str]) -> Iterator[LLMInteraction]:
         """Yield an event for each response that is not in `skip`, and say what rules did."""
         effects = self._effects
+        effects.lines += self._same_lines
+        effects.repeated_lines += self._same_lines
+        effects.repeated_tokens += self._same_tokens
         for response in self._all:
             if response.id in skip:
                 effects.replayed_responses += 1

@@ -21,6 +21,7 @@ from m31a_metrics.sources.claude_code.records import (
     Input,
     Line,
     Message,
+    Name,
     TokenCounts,
 )
 from m31a_metrics.transcript import Effects
@@ -64,38 +65,46 @@ def passed_over(line: Line | Envelope, message: Message, counts: TokenCounts) ->
     """Tell why a stricter reader does not take a line; "" if it does."""
     if counts.is_spaced:
         return SPACED
-    split = counts.cache_creation
-    names = message.id, message.model, line.request_id
-    if (
-        None in names
-        or "" in names
-        or None
-        in (
-            counts.input_tokens,
-            counts.output_tokens,
-            counts.cache_read_input_tokens,
-            counts.cache_creation_input_tokens,
-            counts.speed,
-        )
-        or (
-            split is not None
-            and None in (split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens)
-        )
-        or (type(message.content) is list and any(map(_has_null, message.content)))
+    # Most lines have every name; only of others it matters which one, and in what way.
+    if not (message.id and message.model and line.request_id) and _lacks(
+        message.id, message.model, line.request_id
+    ):
+        return NULL
+    if _is_uncounted(counts) or (
+        type(message.content) is list and any(map(_has_null, message.content))
     ):
         return NULL
     if type(line) is not Line:
         return ""
-    version, session = line.version, line.session_id
-    if "" in (version, session) or None in (
-        version,
-        session,
-        line.cwd,
-        line.cost_usd,
-        line.is_api_error_message,
+    version = line.version
+    if (
+        line.cwd is None
+        or line.cost_usd is None
+        or line.is_api_error_message is None
+        or (not (version and line.session_id) and _lacks(version, line.session_id))
     ):
         return NULL
-    return VERSIONLESS if type(version) is str and not _is_version(version) else ""
+    return VERSIONLESS if version and not _is_version(version) else ""
+
+
+def _lacks(*names: Name) -> bool:
+    """Tell whether one of these is null or empty; one that the file has not is neither."""
+    return None in names or "" in names
+
+
+def _is_uncounted(counts: TokenCounts) -> bool:
+    split = counts.cache_creation
+    return (
+        counts.input_tokens is None
+        or counts.output_tokens is None
+        or counts.cache_read_input_tokens is None
+        or counts.cache_creation_input_tokens is None
+        or counts.speed is None
+        or (
+            split is not None
+            and (split.ephemeral_5m_input_tokens is None or split.ephemeral_1h_input_tokens is None)
+        )
+    )
 
 
 def _has_null(block: Block) -> bool:
