@@ -104,13 +104,15 @@ def test_a_whole_copy_is_no_session(home: Path, settings: Config) -> None:
 
 
 def test_damage_is_told(home: Path, settings: Config) -> None:
-    """A file that no source knows and a record that does not decode are named."""
+    """A record that does not decode is named, to whom asks about its agent or about all."""
     path = home / ".claude/projects/-src-lib" / f"{TWO}.jsonl"
     path.write_text(path.read_text() + '{"type": "assistant", "message": {\n')
     with ask(settings, environ(home)) as asking:
         assert ids(asking.answers) == [ONE, TWO]
         (problem,) = asking.problems
-    assert f"{TWO}.jsonl: 1 damaged records are not counted (line 3" in problem
+        assert asking.problems_of(["claude-code"]) == [problem]
+        assert asking.problems_of(["codex"]) == []
+    assert f"{TWO}.jsonl: 1 damaged record is not counted (line 3" in problem
 
 
 def test_processes_read_what_one_reads(

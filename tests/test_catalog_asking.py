@@ -86,7 +86,7 @@ def test_a_damaged_session_hides_no_other(settings: Config) -> None:
         assert ids(asking.answers) == [FULL, SHELL, M31A, UNPRICED]
         bad, lines = sorted(asking.problems)
     assert "bad/METRICS.json is damaged" in bad
-    assert f"{SHELL}: 1 damaged records are not counted" in lines
+    assert f"{SHELL}: 1 damaged record is not counted" in lines
     assert "(events/hooks.jsonl, line 1" in lines
 
 

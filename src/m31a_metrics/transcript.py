@@ -67,6 +67,12 @@ class Damage(Struct):
         if len(self.reasons) < 5:
             self.reasons.append(f"{place}: {reason}")
 
+    @property
+    def not_counted(self) -> str:
+        """How many records are missing in the counts, for a sentence that says which."""
+        noun = "record is" if self.count == 1 else "records are"
+        return f"{self.count:,} damaged {noun} not counted"
+
 
 class Effects(Struct, omit_defaults=True):
     """What each counting rule did to a session's tokens, for `m31 audit`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from msgspec import Struct
@@ -19,10 +19,19 @@ from m31a_metrics.history.opening import begin_anew, unusable
 
 
 class Asking(Struct):
-    """Who answers, and what is wrong with files or the index, a sentence each."""
+    """Who answers, and what was wrong with the index, a sentence each."""
 
     history: History
-    problems: list[str]
+    notes: list[str]
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with the index or any file, a sentence each."""
+        return self.problems_of(None)
+
+    def problems_of(self, agents: Collection[str] | None) -> list[str]:
+        """What is wrong with the index, or with a file of one of these agents; None: of any."""
+        return self.notes + self.history.problems(agents)
 
     @property
     def answers(self) -> Answers:
@@ -47,19 +56,18 @@ def ask(
     is kept. Raises IndexTooNew, StorageError where the sessions directory cannot be listed,
     and SessionNotFound where `only_agent` has nothing.
     """
-    problems: list[str] = []
+    notes: list[str] = []
     agents = [] if only_dir else [only_agent] if only_agent else sources.present(environ)
 
     def brought_up_to_date(path: str) -> History:
         history = History(path)
         try:
-            problems.extend(history.notes)
+            notes.extend(history.notes)
             if rebuild:
                 history.remake()
             refresh(history, config, environ, progress, agents=agents, and_recorded=not only_agent)
             if only_agent and not history.sources():
                 raise SessionNotFound(sources.why_none(only_agent, environ))
-            problems.extend(history.problems())
         except BaseException:
             history.close()
             raise
@@ -72,12 +80,12 @@ def ask(
         except (sqlite3.Error, IndexUnusable) as error:
             note = begin_anew(path, error)
             history = brought_up_to_date(path)
-            problems.insert(0, note)
+            notes.insert(0, note)
     except (ForeignFile, IndexUnusable) as error:
-        problems[:] = [f"{error}; an index in memory answers, this time"]
+        notes[:] = [f"{error}; an index in memory answers, this time"]
         history = brought_up_to_date(MEMORY)
     with history:
         try:
-            yield Asking(history, problems)
+            yield Asking(history, notes)
         except sqlite3.Error as error:
             raise unusable(path, error) from error

@@ -100,9 +100,9 @@ def damage(record: SessionRecord) -> list[str]:
     """Say how much of a session is damaged, and where it begins; nothing where none is."""
     if not record.damage.count:
         return []
-    count, first = record.damage.count, record.damage.reasons[0]
+    first = record.damage.reasons[0]
     place = first.removeprefix(record.path).lstrip("/, ")
-    return [f"{record.path}: {count:,} damaged records are not counted ({place})"]
+    return [f"{record.path}: {record.damage.not_counted} ({place})"]
 
 
 def lone(path: str, metrics: SessionMetrics) -> SessionRecord:

@@ -176,8 +176,7 @@ def _reasons(done: Sequence[Imported]) -> list[str]:
         more = f" and {len(paths) - 1:,} more of {agent}" if len(paths) > 1 else ""
         sentences.append(f"Skipped {paths[0]}{more}: {reason}")
     sentences += [
-        f"{one.path}: {one.damage.count:,} damaged records are not counted "
-        f"({one.damage.reasons[0]})"
+        f"{one.path}: {one.damage.not_counted} ({one.damage.reasons[0]})"
         for one in done
         if one.damage.count
     ]

@@ -8,7 +8,7 @@ the answers, `plans` which files make a session.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
@@ -83,12 +83,16 @@ class History(Reading):
             )
         }
 
-    def problems(self) -> list[str]:
-        """What is wrong with files that are there."""
+    def problems(self, agents: Collection[str] | None = None) -> list[str]:
+        """What is wrong with files that are there: of these agents, or of all."""
         found = self.connection.execute(
-            "SELECT problem FROM sources WHERE problem <> '' AND is_gone = 0 ORDER BY path"
+            "SELECT agent, kind, problem FROM sources "
+            "WHERE problem <> '' AND is_gone = 0 ORDER BY path"
         )
-        return [problem for (problem,) in found]
+        # Whose session an unreadable file would have told of, only its place says.
+        return [
+            problem for agent, kind, problem in found if agents is None or (agent or kind) in agents
+        ]
 
     def take(self, read: Iterable[tuple[Witness, SessionRecord]]) -> None:
         """Keep what files tell. Sessions that need another reading become `unsettled`."""

@@ -67,9 +67,10 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Asked]:
     with catalog.ask(
         config, environ, only_dir=bounded, only_agent=keeper, progress=reading_progress()
     ) as asking:
-        warn(ctx, asking.problems, f"m31 import {keeper} --dry-run --json" if keeper else "")
+        problems = asking.problems if keeper else asking.problems_of(about.agents)
+        warn(ctx, problems, f"m31 import {keeper} --dry-run --json" if keeper else "")
         asked = _asked(asking.answers, replace(about, agents=None) if keeper else about)
-        ctx.meta[NONE] = _why_none(ctx, asked, asking.problems)
+        ctx.meta[NONE] = _why_none(ctx, asked, problems)
         yield asked
 
 
