@@ -19,6 +19,18 @@ from pathlib import Path
 
 from bench.measure import M31, PYTHON, Row, Run, forget_index, peak_mb
 
+_READ_ALONE = """import os
+from m31a_metrics import config, rates, sources
+from m31a_metrics.catalog.records import record_of
+from m31a_metrics.catalog.workers import work
+price, source = rates.pricer(config.read()), sources.source("claude-code")
+def one(path: str) -> int:
+    return len(record_of(path, source.read(path), None, price).llms)
+paths = list(source.find(os.environ))
+sum(count for _, count in work(paths, [1] * len(paths), one, int, 1))
+"""
+"""What a command does that keeps nothing and infers nothing: reads, pairs, prices, adds up."""
+
 _SHARED = Path(__file__).parents[2] / "shared"
 _BYTES = "1GiB"
 _ROUNDS = 5
@@ -43,11 +55,13 @@ def rows(directory: Path) -> list[Row]:
     peer = [ccusage, "claude", "daily", "--offline", "--json"]
     ours = [*M31, "cost", "--agent", "claude-code"]
     _cold(ours, environ)  # warms the page cache; resolves the prices, as once a machine
-    alone, together, again, imports = [], [], [], []
+    alone, reading, together, again, imports = [], [], [], [], []
     for number in range(_ROUNDS):
         theirs = Run([*peer, "--single-thread"], environ, one_core=True)
         mine = _cold(ours, environ, one_core=True)
         alone.append(mine.cpu_s / theirs.cpu_s)
+        read = Run([PYTHON, "-c", _READ_ALONE], environ, one_core=True)
+        reading.append(read.cpu_s / theirs.cpu_s)
         theirs_together = Run(peer, environ)
         together.append(_cold(ours, environ).wall_s / theirs_together.wall_s)
         again.append(Run(ours, environ).wall_s / theirs_together.wall_s)
@@ -60,6 +74,7 @@ def rows(directory: Path) -> list[Row]:
     peak = peak_mb(["cost", "--agent", "claude-code"], environ, directory)
     return [
         _row("m31 cost, no index yet / ccusage, CPU on one core", alone, 0.85),
+        _row("reading, pairing, prices and sums of it / ccusage, CPU on one core", reading),
         _row("m31 cost, no index yet / ccusage, wall, all cores", together, 1.0),
         _row("m31 import / ccusage, CPU on one core", imports, 1.3),
         _row("m31 cost, every time after the first / ccusage, wall, all cores", again),
