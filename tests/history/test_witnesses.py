@@ -118,7 +118,7 @@ def kept(history: History) -> dict[str, list[tuple[object, ...]]]:
         query = f"SELECT {named} FROM {table} ORDER BY {named}"  # noqa: S608 - names of ours
         found[table] = history.connection.execute(query).fetchall()
     found["ids"] = history.connection.execute(
-        "SELECT id, path FROM ids JOIN sources USING (source) ORDER BY id, path"
+        "SELECT held >> 24, path FROM ids JOIN sources ON source = held & 16777215 ORDER BY 1, path"
     ).fetchall()
     return found
 

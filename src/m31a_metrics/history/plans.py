@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
 from msgspec import Struct
+
+from m31a_metrics.history.holders import may_hold
 
 TRANSCRIPT, HOOKS, COPY, UNREAD = 0, 1, 3, 9
 """Ranks: of several witnesses of a session those with the lowest count. (OTLP will be 2.)"""
@@ -49,7 +51,7 @@ class Plan(Struct, frozen=True):
 
 
 class Source(Struct):
-    """A file as it is known; `ids` are those of its events, hashed and sorted."""
+    """A file as it is known; `ids` are those of its events, hashed."""
 
     number: int
     path: str
@@ -144,15 +146,7 @@ class Files:
         known = self._own.get(source.number)
         if known is None:
             rest = [one for one in source.ids if one not in shared]
-            held: set[int] = set()
-            for some in chunks(rest):
-                held.update(
-                    one
-                    for (one,) in self._connection.execute(
-                        f"SELECT DISTINCT id FROM ids WHERE id IN ({places(some)}) AND source <> ?",
-                        (*some, source.number),
-                    )
-                )
+            held = {one for _, ids in self._holders(source, rest) for one in ids}
             known = self._own[source.number] = len(held) < len(rest)
         return known
 
@@ -190,16 +184,18 @@ class Files:
         """Other files that hold events of this one, and which."""
         found = self._sharers.get(source.number)
         if found is None:
-            shared: dict[int, set[int]] = {}
-            for some in chunks(source.ids):
-                for one, number in self._connection.execute(
-                    f"SELECT id, source FROM ids WHERE id IN ({places(some)}) AND source <> ?",
-                    (*some, source.number),
-                ):
-                    shared.setdefault(number, set()).add(one)
-            found = [(self._numbered(number), ids) for number, ids in shared.items()]
-            self._sharers[source.number] = found
+            found = self._sharers[source.number] = self._holders(source, source.ids)
         return found
+
+    def _holders(self, source: Source, ids: Iterable[int]) -> list[tuple[Source, set[int]]]:
+        """Other files that hold any of these events of a file, and which."""
+        maybe: dict[int, set[int]] = {}
+        for one, number in may_hold(self._connection, ids):
+            if number != source.number:
+                maybe.setdefault(number, set()).add(one)
+        others = [(self._numbered(number), held) for number, held in maybe.items()]
+        shared = [(other, held.intersection(other.ids)) for other, held in others]
+        return [(other, held) for other, held in shared if held]
 
     def _numbered(self, number: int) -> Source:
         found = self._by_number.get(number)

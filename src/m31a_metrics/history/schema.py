@@ -6,6 +6,7 @@ session. Rollups are sums over sessions, changed in the transaction that changes
 
 from __future__ import annotations
 
+from m31a_metrics.history.holders import NUMBER_BITS
 from m31a_metrics.questions.tables import (
     EFFECTS,
     RAN_ROLLUP,
@@ -15,7 +16,7 @@ from m31a_metrics.questions.tables import (
     Summed,
 )
 
-VERSION = 3
+VERSION = 4
 """Of these tables; kept in the database as `user_version`."""
 
 APPLICATION = 0x4D333141
@@ -35,9 +36,9 @@ _EFFECTS = ", ".join(f"{name} INTEGER NOT NULL" for name in EFFECTS)
 _USES = ", ".join(f"{name} INTEGER NOT NULL" for name in SESSION_USES)
 
 _WITNESSES = (
-    """
+    f"""
 CREATE TABLE sources (
-    source INTEGER PRIMARY KEY,
+    source INTEGER PRIMARY KEY CHECK (source < {1 << NUMBER_BITS}),
     path TEXT NOT NULL UNIQUE,
     kind TEXT NOT NULL,
     agent TEXT NOT NULL,
@@ -51,7 +52,7 @@ CREATE TABLE sources (
 )""",
     "CREATE INDEX sources_session ON sources (agent, native_id)",
     "CREATE INDEX sources_problem ON sources (source) WHERE problem <> ''",
-    "CREATE TABLE ids (id INTEGER, source INTEGER, PRIMARY KEY (id, source)) WITHOUT ROWID",
+    "CREATE TABLE ids (held INTEGER PRIMARY KEY)",
     """
 CREATE TABLE unsettled (
     agent TEXT, native_id TEXT, PRIMARY KEY (agent, native_id)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
+from itertools import chain
 
 from msgspec import Struct
 
+from m31a_metrics.history.holders import claim, held, may_be_known, may_hold, numbered, unclaim
 from m31a_metrics.history.plans import (
     TRANSCRIPT,
     UNREAD,
@@ -64,24 +66,39 @@ def note_lone(connection: sqlite3.Connection, told: Sequence[Witness]) -> set[st
     """
     paths = Counter(one.path for one in told)
     groups = Counter((one.agent, one.native_id) for one in told)
-    lone = [
-        one
+    lone = {
+        one.path
         for one in told
         if paths[one.path] == groups[one.agent, one.native_id] == 1
         and not _is_known(connection, one)
-    ]
-    shared = _shared(connection, told)
-    lone = [one for one in lone if shared.isdisjoint(one.ids)]
+    }
     (latest,) = connection.execute("SELECT COALESCE(MAX(source), 0) FROM sources").fetchone()
-    rows: list[tuple[object, ...]] = []
-    holders: dict[int, int] = {}
-    for number, one in enumerate(lone, latest + 1):
-        ids = array("q", sorted(set(one.ids)))
-        holders.update(dict.fromkeys(ids, number))
-        rows.append((number, one.path, *_told(one, ids), 0))
+    packed = {number: _unique(one.ids) for number, one in enumerate(told, latest + 1)}
+    every = sorted(chain.from_iterable(held(ids, number) for number, ids in packed.items()))
+    sharing = may_be_known(connection, every) | _sharing_among(packed)
+    kept = {
+        number: one
+        for number, one in enumerate(told, latest + 1)
+        if number not in sharing and one.path in lone
+    }
+    rows = [(number, one.path, *_told(one, packed[number]), 0) for number, one in kept.items()]
     insert(connection, "sources", rows, ("source", "path", *_TOLD, "is_gone"))
-    insert(connection, "ids", sorted(holders.items()))
-    return {one.path for one in lone}
+    if len(kept) < len(told):
+        every = [one for one in every if numbered(one) in kept]
+    claim(connection, every)
+    return {one.path for one in kept.values()}
+
+
+def _unique(ids: Iterable[int]) -> array[int]:
+    return array("q", dict.fromkeys(ids))
+
+
+def _sharing_among(packed: Mapping[int, array[int]]) -> set[int]:
+    """The numbers of those files that hold an event which another of them holds."""
+    if len(set(chain.from_iterable(packed.values()))) == sum(map(len, packed.values())):
+        return set()
+    holders = Counter(chain.from_iterable(packed.values()))
+    return {number for number, ids in packed.items() if any(holders[one] > 1 for one in ids)}
 
 
 def _is_known(connection: sqlite3.Connection, one: Witness) -> bool:
@@ -94,24 +111,6 @@ def _is_known(connection: sqlite3.Connection, one: Witness) -> bool:
         (one.path, *group, *group, *group),
     ).fetchone()
     return bool(known)
-
-
-def _shared(connection: sqlite3.Connection, told: Iterable[Witness]) -> set[int]:
-    """The events that several of these files hold, or that another file is known to hold."""
-    seen: set[int] = set()
-    shared: set[int] = set()
-    for one in told:
-        own = set(one.ids)
-        shared |= seen & own
-        seen |= own
-    for some in chunks(sorted(seen)):
-        shared.update(
-            one
-            for (one,) in connection.execute(
-                f"SELECT DISTINCT id FROM ids WHERE id IN ({places(some)})", some
-            )
-        )
-    return shared
 
 
 def _told(witness: Witness, ids: array[int]) -> tuple[object, ...]:
@@ -135,7 +134,7 @@ def note(connection: sqlite3.Connection, witness: Witness) -> set[Group]:
     """Keep what a file tells; return the sessions that may be made of other parts now."""
     touched = {(witness.agent, witness.native_id)}
     before = _at(connection, witness.path)
-    ids = array("q", sorted(set(witness.ids)))
+    ids = _unique(witness.ids)
     known = array("q") if before is None else before.ids
     values = _told(witness, ids)
     if before is None:
@@ -153,11 +152,7 @@ def note(connection: sqlite3.Connection, witness: Witness) -> set[Group]:
             (*values, number),
         )
     if known != ids:
-        _unclaim(connection, number, set(known) - set(ids))
-        added = sorted(set(ids) - set(known))
-        connection.executemany(
-            "INSERT OR IGNORE INTO ids VALUES (?, ?)", ((one, number) for one in added)
-        )
+        _hold(connection, number, known, ids)
     if _is_as_before(connection, before, witness):
         # One that only grew changes nothing for those who share what it had.
         touched |= _sharing(connection, set(known) ^ set(ids))
@@ -176,15 +171,8 @@ def _is_as_before(connection: sqlite3.Connection, before: Source | None, witness
     ):
         return False
     # Of one with nothing of its own another session tells.
-    shared: set[int] = set()
-    for some in chunks(before.ids):
-        shared.update(
-            one
-            for (one,) in connection.execute(
-                f"SELECT id FROM ids WHERE id IN ({places(some)}) AND source <> ?",
-                (*some, before.number),
-            )
-        )
+    holders = may_hold(connection, before.ids)
+    shared = {one for one, number in holders if number != before.number}
     return len(shared) < len(before.ids)
 
 
@@ -212,8 +200,8 @@ def note_gone(connection: sqlite3.Connection, path: str) -> set[Group]:
     if not mine:
         return drop(connection, path)  # all that is in it counts elsewhere
     skip = {one for part in mine for one in part.skip}
-    _unclaim(connection, source.number, skip)
     kept = array("q", [one for one in source.ids if one not in skip])
+    _hold(connection, source.number, source.ids, kept)
     connection.execute(
         "UPDATE sources SET is_gone = 1, problem = '', ids = ? WHERE source = ?",
         (kept.tobytes(), source.number),
@@ -228,7 +216,7 @@ def drop(connection: sqlite3.Connection, path: str) -> set[Group]:
         return set()
     touched = {source.group} | _sharing(connection, set(source.ids))
     touched = _with_their_sharers(connection, touched)
-    _unclaim(connection, source.number, source.ids)
+    _hold(connection, source.number, source.ids, array("q"))
     connection.execute("DELETE FROM sources WHERE source = ?", (source.number,))
     return touched
 
@@ -242,13 +230,13 @@ def forget_gone(connection: sqlite3.Connection, group: Group) -> set[Group]:
 
 
 def _sharing(connection: sqlite3.Connection, ids: Iterable[int]) -> set[Group]:
-    """The sessions whose files hold any of these events."""
+    """The sessions whose files may hold any of these events: one too many does no harm."""
     groups: set[Group] = set()
-    for some in chunks(sorted(ids)):
+    numbers = {number for _, number in may_hold(connection, ids)}
+    for some in chunks(sorted(numbers)):
         groups.update(
             connection.execute(
-                "SELECT DISTINCT agent, native_id FROM sources WHERE source IN "
-                f"(SELECT source FROM ids WHERE id IN ({places(some)}))",
+                f"SELECT DISTINCT agent, native_id FROM sources WHERE source IN ({places(some)})",
                 some,
             )
         )
@@ -265,10 +253,13 @@ def _with_their_sharers(connection: sqlite3.Connection, groups: set[Group]) -> s
     return found
 
 
-def _unclaim(connection: sqlite3.Connection, number: int, ids: Iterable[int]) -> None:
-    connection.executemany(
-        "DELETE FROM ids WHERE id = ? AND source = ?", ((one, number) for one in ids)
-    )
+def _hold(
+    connection: sqlite3.Connection, number: int, before: array[int], after: array[int]
+) -> None:
+    """Keep that a file holds other events than before."""
+    had, has = set(held(before, number)), set(held(after, number))
+    unclaim(connection, sorted(had - has))
+    claim(connection, sorted(has - had))
 
 
 def _at(connection: sqlite3.Connection, path: str) -> Source | None:
