@@ -10,7 +10,9 @@ counted at the nearer end.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from math import ceil, floor, isnan, log2
+from operator import sub
 from struct import Struct as Layout
 from struct import error as LayoutError  # noqa: N812 - beside Layout
 
@@ -149,17 +151,20 @@ class Histogram(Struct):
         One byte of version, `max_ms` as a little-endian double, then for each bucket,
         lowest first, two varints: its distance from the one before, and its count.
         """
-        packed = bytearray(_HEAD.pack(VERSION, self.max_ms))
-        before = 0
-        for bucket in sorted(self.buckets):
-            distance, count = bucket - before, self.buckets[bucket]
-            if distance < 0x80 and count < 0x80:  # nearly all: two calls saved
-                packed.append(distance)
-                packed.append(count)
-            else:
-                _put_varint(packed, distance)
-                _put_varint(packed, count)
-            before = bucket
+        head = _HEAD.pack(VERSION, self.max_ms)
+        if not self.buckets:
+            return head
+        order = sorted(self.buckets)
+        numbers = [0] * (2 * len(order))
+        numbers[::2] = [order[0], *map(sub, order[1:], order)]
+        numbers[1::2] = map(self.buckets.__getitem__, order)
+        packed = bytearray(head)
+        _put_varint(packed, numbers[0])
+        if max(numbers[1:]) < 0x80:  # nearly all: a byte each, and no call for it
+            packed += bytes(numbers[1:])
+        else:
+            for number in numbers[1:]:
+                _put_varint(packed, number)
         return bytes(packed)
 
 
@@ -172,21 +177,28 @@ def unpack(packed: bytes) -> Histogram:
         raise ValueError(f"the histogram is of version {version}, known is {VERSION}")
     if not 0 <= max_ms <= MAX_MS:
         raise ValueError("the histogram's maximum is out of range")
-    histogram = Histogram(max_ms=max_ms)
-    at, bucket = _HEAD.size, -1
+    if len(packed) == _HEAD.size:
+        return Histogram(max_ms=max_ms)
+    bucket, at = _take_varint(packed, _HEAD.size)
+    rest = packed[at:]
+    numbers: Sequence[int] = rest if rest.isascii() else _numbers(packed, at)
+    if not len(numbers) % 2:
+        raise ValueError("the histogram is cut short")
+    order = list(accumulate(numbers[1::2], initial=bucket))
+    if 0 in numbers[1::2]:
+        raise ValueError("the histogram names a bucket twice")
+    if order[-1] > LAST_BUCKET or 0 in numbers[::2]:
+        raise ValueError("the histogram holds a bucket or a count that cannot be")
+    return Histogram(dict(zip(order, numbers[::2], strict=True)), max_ms)
+
+
+def _numbers(packed: bytes, at: int) -> list[int]:
+    """All varints from a place on."""
+    numbers = []
     while at < len(packed):
-        distance, at = _take_varint(packed, at)
-        count, at = _take_varint(packed, at)
-        if bucket < 0:
-            bucket = distance
-        elif distance:
-            bucket += distance
-        else:
-            raise ValueError("the histogram names a bucket twice")
-        if bucket > LAST_BUCKET or not count:
-            raise ValueError("the histogram holds a bucket or a count that cannot be")
-        histogram.buckets[bucket] = count
-    return histogram
+        number, at = _take_varint(packed, at)
+        numbers.append(number)
+    return numbers
 
 
 def _rest(byte: int, numbers: Iterator[int]) -> int:

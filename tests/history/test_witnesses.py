@@ -12,8 +12,10 @@ from msgspec import Struct
 
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.history import MEMORY, Fresh, History, Witness, witnesses
+from m31a_metrics.history.cells import unpacked, unpacked_whole
 from m31a_metrics.history.plans import COPY, HOOKS, TRANSCRIPT
 from m31a_metrics.history.witnesses import hashed
+from m31a_metrics.questions.tables import TOOLS
 from m31a_metrics.record import SessionRecord, ToolDay
 
 DAY = "2026-01-01"
@@ -112,7 +114,7 @@ files = st.builds(
 def kept(history: History) -> dict[str, list[tuple[object, ...]]]:
     """What is in the index, without the numbers that it gives out."""
     found = {}
-    for table in ("sources", "sessions", "session_days", "tool_rollup", "unsettled"):
+    for table in ("sources", "sessions", "session_days", "unsettled"):
         columns = [row[1] for row in history.connection.execute(f"PRAGMA table_info({table})")]
         named = ", ".join(one for one in columns if one not in ("source", "session"))
         query = f"SELECT {named} FROM {table} ORDER BY {named}"  # noqa: S608 - names of ours
@@ -120,6 +122,14 @@ def kept(history: History) -> dict[str, list[tuple[object, ...]]]:
     found["ids"] = history.connection.execute(
         "SELECT held >> 24, path FROM ids JOIN sources ON source = held & 16777215 ORDER BY 1, path"
     ).fetchall()
+    found["rollups"] = [
+        (*place, unpacked_whole(whole), sorted(unpacked(cells).items()))
+        for *place, whole, cells in history.connection.execute(
+            "SELECT project, grain, span, agent, whole, cells FROM rollups "
+            "WHERE part = ? ORDER BY 1, 2, 3, 4",
+            (TOOLS.name,),
+        )
+    ]
     return found
 
 

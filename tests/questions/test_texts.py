@@ -11,7 +11,7 @@ from m31a_metrics.answers import Slice
 from m31a_metrics.history.schema import statements
 from m31a_metrics.questions import Query, choose, texts
 from m31a_metrics.questions.slices import matching
-from m31a_metrics.questions.tables import LLMS, PHASES, SUMMED, TOOLS
+from m31a_metrics.questions.tables import LLMS, RAN_PARTS, SUMMED, TOOLS
 
 EVERYTHING = Slice(
     ("codex",), "app", "opus*", "feat/*", "x'y", "id", "Bash", "2026-01-02", "2026-03-04", 1, 2
@@ -30,7 +30,7 @@ def queries(which: Slice) -> list[Query]:
     chosen = choose(which, names.__getitem__, "replace({0}, {1}, '') <> {0}")
     stretch = ("day", "2026-01-02", "")
     asked = [
-        texts.names("model"),
+        texts.names("project"),
         texts.names("branch"),
         texts.sessions(chosen, "updated_us DESC", 5, 2),
         *(texts.totals(chosen, key) for key in ("", "day", "agent")),
@@ -46,13 +46,12 @@ def queries(which: Slice) -> list[Query]:
             texts.parts(table, chosen, ("session",)),
             texts.counted(table, chosen, "day"),
             texts.used_on(table, chosen),
-            texts.rolled_up(table, chosen, ("phase",), "phase_session_count", stretch),
+            texts.rolled_up(table.name, "cells", chosen, stretch, apart=False),
             texts.straddling(table, chosen, ("phase",)),
         ]
     asked.append(texts.parts(TOOLS, chosen, ("tool",), ran=True))
-    asked += [texts.ran_rolled_up(chosen, key, stretch) for key in ("tool", "phase", "day", "")]
-    asked.append(texts.rolled_up(LLMS, chosen, ("phase", "model"), "", stretch))
-    asked.append(texts.rolled_up(PHASES, chosen, ("project",), "", stretch))
+    asked += [texts.rolled_up(part, "cells", chosen, stretch, apart=True) for part in RAN_PARTS]
+    asked.append(texts.rolled_up(LLMS.name, "whole", chosen, stretch, apart=False))
     return asked
 
 

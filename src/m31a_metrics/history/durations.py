@@ -7,147 +7,168 @@ gone with a session, it is looked for among those that are left.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
 
 from m31a_metrics.histogram import Histogram, unpack
+from m31a_metrics.history.cells import Day, Place, Rollup, spread, unpacked_ran
 from m31a_metrics.history.rows import Key
-from m31a_metrics.questions.tables import DAY, EVERY, MONTH, RAN_ROLLUP, TOOLS
+from m31a_metrics.questions.tables import DAY, EVERY, MONTH, RAN_PARTS, ROLLUPS, TOOLS
 
-_Cell = tuple[str, str, str, str, str, str]
-"""Project, grain, span, agent, part, name: the key of a row."""
 
-_WHERE = "project = ? AND grain = ? AND span = ? AND agent = ? AND part = ? AND name = ?"
-_WRITE = f"INSERT OR REPLACE INTO {RAN_ROLLUP} VALUES (?, ?, ?, ?, ?, ?, ?)"
+class _Sessions(Struct):
+    """The histograms of sessions that come into a sum, and of those that go."""
+
+    came: list[Histogram] = field(default_factory=list)
+    went: list[Histogram] = field(default_factory=list)
 
 
 class _Change(Struct):
-    """How a histogram changes: its buckets, and how often a maximum came or went."""
+    """How a histogram changes: its buckets, and the longest that came and that went."""
 
-    buckets: dict[int, int] = field(default_factory=dict)
-    maxima_ms: dict[float, int] = field(default_factory=dict)
+    buckets: dict[int, int]
+    came_ms: float = 0.0
+    went_ms: float = 0.0
 
-    def join(self, buckets: Mapping[int, int], maxima_ms: Mapping[float, int], sign: int) -> None:
-        own = self.buckets
-        if not own and sign > 0:
-            own.update(buckets)  # most sums have one part
-        else:
-            for bucket, count in buckets.items():
-                own[bucket] = own.get(bucket, 0) + sign * count
-        for value_ms, count in maxima_ms.items():
-            self.maxima_ms[value_ms] = self.maxima_ms.get(value_ms, 0) + sign * count
 
-    @property
-    def is_nothing(self) -> bool:
-        """Whether all that came went again."""
-        return not any(self.buckets.values()) and not any(self.maxima_ms.values())
+_Gathered = dict[Day, dict[str, _Sessions]]
 
 
 class Durations:
-    """What is to be added to the rollup, by project, agent, day, tool and phase."""
+    """What is to be added to the rollup, by tool and by phase: of projects' days, by name."""
 
     def __init__(self) -> None:
-        self._changes: dict[tuple[str, str, str, str, str], _Change] = {}
+        self._parts: dict[str, _Gathered] = {part: {} for part in RAN_PARTS}
 
     def add(self, agent: str, project: str, ran: Mapping[Key, Histogram], sign: int) -> None:
         """Note that a session with these histograms, by (day, tool, phase), comes or goes."""
-        for (day, tool, phase), histogram in ran.items():
-            key = (project, agent, day, tool, phase)
-            change = self._changes.get(key)
-            if change is None:
-                change = self._changes[key] = _Change()
-            change.join(histogram.buckets, {histogram.max_ms: 1}, sign)
+        for (day, *names), histogram in ran.items():
+            for gathered, name in zip(self._parts.values(), names, strict=True):
+                sessions = gathered.setdefault((project, agent, day), {}).get(name)
+                if sessions is None:
+                    sessions = gathered[project, agent, day][name] = _Sessions()
+                (sessions.came if sign > 0 else sessions.went).append(histogram)
 
     def apply(self, connection: sqlite3.Connection) -> None:
         """Change the rollup; the rows of the sessions themselves are there already."""
-        days: dict[_Cell, _Change] = {}
-        for (project, agent, day, tool, phase), change in self._changes.items():
-            if not change.is_nothing:
-                _join(days, (project, DAY, day, agent, "tool", tool), change)
-                _join(days, (project, DAY, day, agent, "phase", phase), change)
-        # Sums of sums: what meets in a row of a project is added up once for all above it.
-        everywhere: dict[_Cell, _Change] = {}
-        for (_, grain, day, agent, part, name), change in days.items():
-            _join(everywhere, (EVERY, grain, day, agent, part, name), change)
-        cells = {**days, **everywhere}
-        for (scope, _, day, agent, part, name), change in [*days.items(), *everywhere.items()]:
-            _join(cells, (scope, MONTH, day[:7], agent, part, name), change)
-        is_empty = connection.execute(f"SELECT 1 FROM {RAN_ROLLUP} LIMIT 1").fetchone() is None
-        lost = _change(connection, cells, is_empty=is_empty)
-        for cell in sorted(lost, key=lambda cell: cell[1] == MONTH):  # days first
-            _find_maximum(connection, cell)
+        for part, gathered in self._parts.items():
+            days = {day: _changes(names) for day, names in gathered.items()}
+            rollup = Rollup(connection, part)
+            lost: list[tuple[Place, str]] = []
+            for place, changes in spread(days, _joined).items():
+                row = rollup.row(place)
+                held = {} if row is None else unpacked_ran(row[1])
+                lost += [(place, name) for name, one in changes.items() if _change(held, name, one)]
+                rollup.put(place, held)
+            rollup.write()
+            for place, name in sorted(lost, key=lambda one: one[0][1] == MONTH):  # days first
+                _find_maximum(connection, rollup, part, place, name)
 
 
-def _join(cells: dict[_Cell, _Change], cell: _Cell, change: _Change) -> None:
-    known = cells.get(cell)
-    if known is None:
-        known = cells[cell] = _Change()
-    known.join(change.buckets, change.maxima_ms, 1)
+def _changes(names: Mapping[str, _Sessions]) -> dict[str, _Change]:
+    """What sessions come to, by name; without what came and went again."""
+    changes = {name: _summed(sessions) for name, sessions in names.items()}
+    return {
+        name: change
+        for name, change in changes.items()
+        if any(change.buckets.values()) or change.came_ms or change.went_ms
+    }
 
 
-def _change(
-    connection: sqlite3.Connection, cells: Mapping[_Cell, _Change], *, is_empty: bool
-) -> list[_Cell]:
-    """Change the rows; return those whose maximum may have gone."""
-    lost: list[_Cell] = []
-    written: list[tuple[object, ...]] = []
-    removed: list[_Cell] = []
-    for cell in sorted(cells):  # as the table is, which spares it looking about
-        packed = b"" if is_empty else _packed(connection, cell)
-        histogram = unpack(packed) if packed else Histogram()
-        if _add(histogram, cells[cell]):
-            lost.append(cell)
-        if histogram.buckets:
-            written.append((*cell, histogram.pack()))
-        else:
-            removed.append(cell)
-    connection.executemany(_WRITE, written)
-    connection.executemany(f"DELETE FROM {RAN_ROLLUP} WHERE {_WHERE}", removed)
-    return lost
+def _summed(sessions: _Sessions) -> _Change:
+    came = sessions.came
+    if not sessions.went:
+        if len(came) == 1:  # most sums have one part
+            return _Change(came[0].buckets, came[0].max_ms)
+        return _Change(_buckets(came), max(one.max_ms for one in came))
+    buckets = _buckets(came)
+    for bucket, count in _buckets(sessions.went).items():
+        buckets[bucket] = buckets.get(bucket, 0) - count
+    maxima_ms = Counter(one.max_ms for one in came)
+    maxima_ms.subtract(one.max_ms for one in sessions.went)
+    return _Change(
+        buckets,
+        max((value for value, count in maxima_ms.items() if count > 0), default=0.0),
+        max((value for value, count in maxima_ms.items() if count < 0), default=0.0),
+    )
 
 
-def _add(histogram: Histogram, change: _Change) -> bool:
-    """Change a histogram; tell whether its maximum may have gone."""
-    buckets = histogram.buckets
-    if not buckets and min(change.buckets.values(), default=0) > 0:
-        buckets.update(change.buckets)  # nothing was there, and nothing goes
+def _joined(ones: list[_Change]) -> _Change:
+    return _Change(
+        _buckets(ones), max(one.came_ms for one in ones), max(one.went_ms for one in ones)
+    )
+
+
+def _buckets(ones: Iterable[Histogram | _Change]) -> dict[int, int]:
+    """The buckets of them all, added up."""
+    summed: dict[int, int] = {}
+    for one in ones:
+        if not summed:
+            summed.update(one.buckets)
+            continue
+        for bucket, count in one.buckets.items():
+            summed[bucket] = summed.get(bucket, 0) + count
+    return summed
+
+
+def _change(held: dict[str, bytes], name: str, change: _Change) -> bool:
+    """Change a histogram among those of a row; tell whether its maximum may have gone."""
+    before = held.get(name)
+    more = Histogram(change.buckets, change.came_ms)
+    if before is None:
+        held[name] = more.pack()
+        return False
+    histogram = unpack(before)
+    longest_ms = histogram.max_ms
+    histogram.merge(more)
+    histogram.buckets = {one: count for one, count in histogram.buckets.items() if count}
+    if histogram.buckets:
+        held[name] = histogram.pack()
     else:
-        for bucket, count in change.buckets.items():
-            count += buckets.get(bucket, 0)
-            if count:
-                buckets[bucket] = count
-            else:
-                buckets.pop(bucket, None)
-    came_ms = max((value for value, count in change.maxima_ms.items() if count > 0), default=0.0)
-    went_ms = max((value for value, count in change.maxima_ms.items() if count < 0), default=0.0)
-    is_lost = bool(buckets) and went_ms >= histogram.max_ms and went_ms > came_ms
-    histogram.max_ms = max(histogram.max_ms, came_ms)
-    return is_lost
+        del held[name]
+    is_lost = change.went_ms >= longest_ms and change.went_ms > change.came_ms
+    return is_lost and bool(histogram.buckets)
 
 
-def _packed(connection: sqlite3.Connection, cell: _Cell) -> bytes:
-    found = connection.execute(f"SELECT ran FROM {RAN_ROLLUP} WHERE {_WHERE}", cell).fetchone()
-    return b"" if found is None else found[0]
+def _find_maximum(
+    connection: sqlite3.Connection, rollup: Rollup, part: str, place: Place, name: str
+) -> None:
+    """Look for the longest call of a row that is left."""
+    row = rollup.row(place)
+    if row is None:
+        return
+    held = unpacked_ran(row[1])
+    histogram = unpack(held[name])
+    left = _left_in_month if place[1] == MONTH else _left_on_day
+    histogram.max_ms = max(
+        (unpack(ran).max_ms for ran in left(connection, part, place, name) if ran), default=0.0
+    )
+    held[name] = histogram.pack()
+    rollup.put(place, held)
+    rollup.write()
 
 
-def _find_maximum(connection: sqlite3.Connection, cell: _Cell) -> None:
-    project, grain, span, agent, part, name = cell
-    found: Iterable[tuple[bytes]]
-    if grain == MONTH:
-        found = connection.execute(
-            f"SELECT ran FROM {RAN_ROLLUP} WHERE project = ? AND grain = '{DAY}' "
-            "AND span >= ? AND span <= ? AND agent = ? AND part = ? AND name = ?",
-            (project, f"{span}-01", f"{span}-31", agent, part, name),
-        )
-    else:
-        own = "" if project == EVERY else "AND s.project = ? "
-        found = connection.execute(
-            "SELECT t.ran FROM session_days AS d CROSS JOIN sessions AS s USING (session) "
-            f"CROSS JOIN {TOOLS.name} AS t USING (session, day) "
-            f"WHERE d.day = ? AND s.agent = ? {own}AND t.{part} = ?",
-            [span, agent, *([project] if own else []), name],
-        )
-    histogram = unpack(_packed(connection, cell))
-    histogram.max_ms = max((unpack(ran).max_ms for (ran,) in found if ran), default=0.0)
-    connection.execute(_WRITE, (*cell, histogram.pack()))
+def _left_in_month(
+    connection: sqlite3.Connection, part: str, place: Place, name: str
+) -> list[bytes]:
+    project, _, month, agent = place
+    found = connection.execute(
+        f"SELECT cells FROM {ROLLUPS} WHERE part = ? AND project = ? AND grain = '{DAY}' "
+        "AND (span = ? OR span >= ? AND span <= ?) AND agent = ?",
+        (part, project, month, f"{month}-01", f"{month}-31", agent),  # "" is of month ""
+    )
+    return [unpacked_ran(cells).get(name, b"") for (cells,) in found]
+
+
+def _left_on_day(connection: sqlite3.Connection, part: str, place: Place, name: str) -> list[bytes]:
+    project, _, day, agent = place
+    own = "" if project == EVERY else "AND s.project = ? "
+    found = connection.execute(
+        "SELECT t.ran FROM session_days AS d CROSS JOIN sessions AS s USING (session) "
+        f"CROSS JOIN {TOOLS.name} AS t USING (session, day) "
+        f"WHERE d.day = ? AND s.agent = ? {own}AND t.{RAN_PARTS[part]} = ?",
+        [day, agent, *([project] if own else []), name],
+    )
+    return [ran for (ran,) in found]

@@ -21,11 +21,10 @@ from m31a_metrics.answers import (
     TotalsRow,
     part_of,
 )
-from m31a_metrics.history.days import stretches
+from m31a_metrics.history.folding import rolled_up, rolled_up_ran
 from m31a_metrics.history.states import of_one_state
 from m31a_metrics.questions import Chosen, Query, choose, only, texts
 from m31a_metrics.questions.tables import (
-    DAY,
     LLMS,
     PHASES,
     SESSION_FACTS,
@@ -140,11 +139,8 @@ class Reading:
 
     def _add_rolled_up(self, chosen: Chosen, by: str, rows: dict[str, TotalsRow]) -> None:
         for table, places in _PARTS_OF_TOTALS:
-            for stretch in _stretches(chosen, by):
-                query = texts.rolled_up(table, chosen, (by,), "", stretch)
-                for part, _, *sums in self._ask(query):
-                    if sums[0] is not None:
-                        _add_totals(_row(rows, part_of(by, part)), places, sums)
+            for (part,), figures in rolled_up(self._ask, table, chosen, (by,)).items():
+                _add_totals(_row(rows, part), places, figures[len(table.firsts) :])
 
     @of_one_state
     def tools(self, which: Slice, by: str = "tool") -> list[ToolRow]:
@@ -199,6 +195,9 @@ class Reading:
         return choose(which, self._names, "instr({}, {}) > 0")
 
     def _names(self, column: str) -> list[str]:
+        if column == "model":
+            every = rolled_up(self._ask, LLMS, choose(Slice(), self._names, ""), ("model",))
+            return [model for (model,) in every]
         return [name for (name,) in self._ask(texts.names(column))]
 
     def _summed(
@@ -215,14 +214,14 @@ class Reading:
         self, table: Summed, kind: type[_Row], chosen: Chosen, by: tuple[str, ...], first: str
     ) -> dict[tuple[str, ...], _Row]:
         rows: dict[tuple[str, ...], _Row] = {}
-        for stretch in _stretches(chosen, by[0]):
-            for values in self._ask(texts.rolled_up(table, chosen, by, first, stretch)):
-                row = _part(kind, rows, by, values)
-                row.session_count += values[len(by)]
-                _add_sums(table, row, values, len(by) + 1)
-            if table is TOOLS:
-                for values in self._ask(texts.ran_rolled_up(chosen, by[0], stretch)):
-                    _add_ran(_part(kind, rows, by, values), values[1])
+        place = list(table.firsts).index(first) if first else None
+        for key, figures in rolled_up(self._ask, table, chosen, by).items():
+            row = rows[key] = kind(key[0])
+            row.session_count = 0 if place is None else figures[place]
+            _add_sums(table, row, figures, len(table.firsts))
+        if table is TOOLS:
+            for part, ran in rolled_up_ran(self._ask, chosen, by[0]):
+                _add_ran(rows[part,], ran)
         if first:
             self._count_straddling(table, chosen, by, rows)
         else:
@@ -304,12 +303,6 @@ _PARTS_OF_TOTALS = [
 _TOTALS = [
     (place, name) for place, name in enumerate(SESSION_SUMS) if name in TotalsRow.__struct_fields__
 ]
-
-
-def _stretches(chosen: Chosen, by: str) -> list[tuple[str, str, str]]:
-    """Which rows of a rollup make up the slice's days: by day or week those of each day."""
-    first, last = chosen.which.first_day, chosen.which.last_day
-    return [(DAY, first, last)] if by in ("day", "week") else stretches(first, last)
 
 
 def _rollup_answers(table: Summed, chosen: Chosen, by: tuple[str, ...], first: str) -> bool:

@@ -2,60 +2,144 @@
 
 A session that is read anew is taken away as it stood and added as it is, in one
 transaction. Changes of many sessions are gathered first: those of a day meet in one row.
-Histograms have a rollup of their own (history/durations.py).
+Histograms have a rollup of their own (history/durations.py); how rows are kept is in
+history/cells.py.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from operator import add, itemgetter, neg, sub
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
+from operator import add, itemgetter, neg
 
 from m31a_metrics.answers import part_of
+from m31a_metrics.history.cells import (
+    WHOLE,
+    Cells,
+    Day,
+    Rollup,
+    packed,
+    spread,
+    unpacked,
+    unpacked_whole,
+)
 from m31a_metrics.history.durations import Durations
 from m31a_metrics.history.rows import Key, Rows, Sums
-from m31a_metrics.questions.tables import DAY, EVERY, LLMS, MONTH, PHASES, SUMMED, TOOLS, Summed
-
-_Cell = tuple[str, ...]
-"""The key of a rollup's row: project, grain, span, agent, dimensions."""
+from m31a_metrics.questions.tables import LLMS, PHASES, SUMMED, TOOLS, Summed
 
 
 class Changes:
     """What is to be added to the rollups, by project, agent, day and dimensions."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, dict[_Cell, Sums]] = {table.name: {} for table in SUMMED}
+        self._sums: dict[str, dict[Day, Cells]] = {table.name: {} for table in SUMMED}
         self._durations = Durations()
 
     def add(self, agent: str, project: str, rows: Rows, sign: int) -> None:
         """Note that a session with these rows comes (sign 1) or goes (-1)."""
         for table, part in ((TOOLS, rows.tools), (LLMS, rows.llms), (PHASES, rows.phases)):
-            changes = self._sums[table.name]
-            for key, firsts in _firsts(table, part):
-                cell = (project, agent, *key)
-                figures = firsts + part[key]
-                known = changes.get(cell)
-                if known is None:
-                    changes[cell] = figures if sign > 0 else list(map(neg, figures))
-                else:
-                    changes[cell] = list(map(add if sign > 0 else sub, known, figures))
+            days = self._sums[table.name]
+            for key, figures in _with_firsts(table, part):
+                place = (project, agent, key[0])
+                gathered = days.get(place)
+                if gathered is None:
+                    gathered = days[place] = {}
+                if sign < 0:
+                    figures = list(map(neg, figures))
+                dimensions = key[1:]
+                known = gathered.get(dimensions)
+                gathered[dimensions] = figures if known is None else list(map(add, known, figures))
         self._durations.add(agent, project, rows.ran, sign)
 
     def apply(self, connection: sqlite3.Connection) -> None:
         """Change the rollups; the rows of the sessions themselves are there already."""
         for table in SUMMED:
-            cells = _spread(self._sums[table.name])
-            _upsert(connection, table, cells)
-            _sweep(connection, table, cells)
+            places = spread(dict(_changed(self._sums[table.name])), _added)
+            rollup = Rollup(connection, table.name)
+            for place, changed in places.items():
+                row = rollup.row(place)
+                held, total = _without_whole(changed)
+                if row is not None:
+                    held, total = _merged(row, held, total, table)
+                rollup.put(place, held, packed(total))
+            rollup.write()
         self._durations.apply(connection)
 
 
-def _firsts(table: Summed, part: dict[Key, Sums]) -> Iterator[tuple[Key, list[int]]]:
-    """Each key, in order of days, with a 1 for each set of dimensions that it is first with."""
-    taken = _TAKEN[table.name]
-    if len(part) == 1:
-        yield next(iter(part)), [1] * len(taken)
+def _changed(days: Mapping[Day, Cells]) -> Iterator[tuple[Day, Cells]]:
+    """What changes on each day, with the total of it; not what comes to nothing."""
+    for place, gathered in days.items():
+        changing = {key: sums for key, sums in gathered.items() if any(sums)}
+        if changing:
+            changing[WHOLE] = _added(list(changing.values()))
+            yield place, changing
+
+
+def _added(ones: list[Sums]) -> Sums:
+    added, *others = ones
+    for sums in others:
+        added = list(map(add, added, sums))
+    return added
+
+
+def _without_whole(changed: Cells) -> tuple[Cells, Sums]:
+    cells = dict(changed)  # what changes may be that of several rows
+    return cells, cells.pop(WHOLE)
+
+
+def _merged(
+    row: tuple[bytes, bytes], changed: Cells, more: Sums, table: Summed
+) -> tuple[Cells, Sums]:
+    """A row and its total with what changes; cells that no session has a part in go."""
+    place = list(table.firsts).index("row_count")
+    total = _added([unpacked_whole(row[0]), more])
+    held = unpacked(row[1])
+    for key, sums in changed.items():
+        known = held.get(key)
+        held[key] = sums if known is None else _added([known, sums])
+        if held[key][place] <= 0:
+            del held[key]
+    return held, total
+
+
+def _with_firsts(table: Summed, part: dict[Key, Sums]) -> Iterator[tuple[Key, Sums]]:
+    """Each key's sums, behind a 1 for each set of dimensions that it is the first row with."""
+    if len({key[0] for key in part}) > 1:
+        yield from _with_firsts_of_days(table, part)
         return
+    patterns = _ON_ONE_DAY[table.name]
+    if len(part) == 1 or len(table.dimensions) == 1:
+        first = patterns[(True,) * len(table.dimensions)]
+        for key, sums in part.items():
+            yield key, first + sums
+        return
+    seen: tuple[set[str], set[str]] = (set(), set())
+    for key in sorted(part):
+        _, one, other = key
+        yield key, patterns[one not in seen[0], other not in seen[1]] + part[key]
+        seen[0].add(one)
+        seen[1].add(other)
+
+
+def _patterns(table: Summed) -> dict[tuple[bool, ...], list[int]]:
+    """What `firsts` come to on a single day, by which dimensions have a value of their own."""
+    patterns = {}
+    for fresh in product((False, True), repeat=len(table.dimensions)):
+        own = dict(zip(table.dimensions, fresh, strict=True))
+        patterns[fresh] = [
+            # A session has one row of all dimensions; of some of them it may have several.
+            int(set(table.dimensions) <= set(columns) or all(own.get(one, True) for one in columns))
+            for columns in table.firsts.values()
+        ]
+    return patterns
+
+
+_ON_ONE_DAY = {table.name: _patterns(table) for table in SUMMED}
+
+
+def _with_firsts_of_days(table: Summed, part: dict[Key, Sums]) -> Iterator[tuple[Key, Sums]]:
+    taken = _TAKEN[table.name]
     seen: list[set[object]] = [set() for _ in taken]
     for key in sorted(part):
         firsts = []
@@ -64,7 +148,7 @@ def _firsts(table: Summed, part: dict[Key, Sums]) -> Iterator[tuple[Key, list[in
             value = take(values)
             firsts.append(int(value not in known))
             known.add(value)
-        yield key, firsts
+        yield key, firsts + part[key]
 
 
 def _takers(table: Summed) -> list[Callable[[Key], object]]:
@@ -74,48 +158,3 @@ def _takers(table: Summed) -> list[Callable[[Key], object]]:
 
 _TAKEN = {table.name: _takers(table) for table in SUMMED}
 """What takes from a row, for each column of firsts, the values that it tells apart."""
-
-
-def _spread(changes: dict[_Cell, Sums]) -> dict[_Cell, Sums]:
-    """Changes of days as changes of the rollup's rows, without those that come to nothing."""
-    days = {
-        (project, DAY, day, agent, *dimensions): sums
-        for (project, agent, day, *dimensions), sums in changes.items()
-        if any(sums)
-    }
-    # Sums of sums: what meets in a row of a project is added up once for all above it.
-    everywhere: dict[_Cell, Sums] = {}
-    for (_, *rest), sums in days.items():
-        _join(everywhere, (EVERY, *rest), sums)
-    spread = {**days, **everywhere}
-    for (scope, _, day, *rest), sums in [*days.items(), *everywhere.items()]:
-        _join(spread, (scope, MONTH, day[:7], *rest), sums)
-    return {cell: spread[cell] for cell in sorted(spread)}  # in the order of the table
-
-
-def _join(spread: dict[_Cell, Sums], cell: _Cell, sums: Sums) -> None:
-    known = spread.get(cell)
-    spread[cell] = sums if known is None else list(map(add, known, sums))
-
-
-def _key_columns(table: Summed) -> tuple[str, ...]:
-    return ("project", "grain", "span", "agent", *table.dimensions)
-
-
-def _upsert(connection: sqlite3.Connection, table: Summed, cells: dict[_Cell, Sums]) -> None:
-    figures = (*table.firsts, *table.sums)
-    columns = (*_key_columns(table), *figures)
-    adding = ", ".join(f"{name} = {name} + excluded.{name}" for name in figures)
-    connection.executemany(
-        f"INSERT INTO {table.rollup} ({', '.join(columns)}) "
-        f"VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO UPDATE SET {adding}",
-        ((*cell, *sums) for cell, sums in cells.items()),
-    )
-
-
-def _sweep(connection: sqlite3.Connection, table: Summed, cells: dict[_Cell, Sums]) -> None:
-    """Remove the rows that no session has a part in any more."""
-    where = " AND ".join(f"{name} = ?" for name in _key_columns(table))
-    place = list(table.firsts).index("row_count")
-    shrunk = [cell for cell, sums in cells.items() if sums[place] <= 0]
-    connection.executemany(f"DELETE FROM {table.rollup} WHERE {where} AND row_count = 0", shrunk)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from m31a_metrics.history.holders import NUMBER_BITS
 from m31a_metrics.questions.tables import (
     EFFECTS,
-    RAN_ROLLUP,
+    ROLLUPS,
     SESSION_SUMS,
     SESSION_USES,
     SUMMED,
@@ -25,10 +25,7 @@ APPLICATION = 0x4D333141
 
 def statements() -> list[str]:
     """What makes an empty database ours, but for its version."""
-    made = [*_WITNESSES, *_SESSIONS, _HEALS, *_FAILURES, _RAN]
-    for table in SUMMED:
-        made += _summed(table)
-    return made
+    return [*_WITNESSES, *_SESSIONS, _HEALS, *_FAILURES, *map(_summed, SUMMED), _ROLLUPS]
 
 
 _SUMS = ", ".join(f"{name} INTEGER NOT NULL" for name in SESSION_SUMS)
@@ -128,27 +125,26 @@ CREATE TABLE failures (
 )
 
 
-_RAN = f"""
-CREATE TABLE {RAN_ROLLUP} (
-    project TEXT, grain TEXT, span TEXT, agent TEXT, part TEXT, name TEXT, ran BLOB NOT NULL,
-    PRIMARY KEY (project, grain, span, agent, part, name)
-) WITHOUT ROWID"""
+_ROLLUPS = f"""
+CREATE TABLE {ROLLUPS} (
+    part TEXT NOT NULL,
+    project TEXT NOT NULL,
+    grain TEXT NOT NULL,
+    span TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    whole BLOB NOT NULL,
+    cells BLOB NOT NULL,
+    UNIQUE (part, project, grain, span, agent)
+)"""
 
 
-def _summed(table: Summed) -> list[str]:
-    """A table of sessions' days, and its rollup."""
+def _summed(table: Summed) -> str:
+    """A table of sessions' days."""
     dimensions = ", ".join(f"{name} TEXT" for name in table.dimensions)
     keys = ", ".join(table.dimensions)
     sums = ", ".join(f"{name} INTEGER NOT NULL" for name in table.sums)
-    firsts = ", ".join(f"{name} INTEGER NOT NULL" for name in table.firsts)
     ran = ", ran BLOB NOT NULL" if table.name == "tool_days" else ""
-    days = (
+    return (
         f"CREATE TABLE {table.name} (session INTEGER, day TEXT, {dimensions}, {sums}{ran}, "
         f"PRIMARY KEY (session, day, {keys})) WITHOUT ROWID"
     )
-    rollup = (
-        f"CREATE TABLE {table.rollup} (project TEXT, grain TEXT, span TEXT, agent TEXT, "
-        f"{dimensions}, {firsts}, {sums}, "
-        f"PRIMARY KEY (project, grain, span, agent, {keys})) WITHOUT ROWID"
-    )
-    return [days, rollup]

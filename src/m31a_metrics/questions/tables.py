@@ -21,7 +21,7 @@ EVERY = "*"
 class Summed(Struct, frozen=True):
     """A table of a session's days: what else its rows are told apart by, and its sums.
 
-    `firsts` are columns of the rollup: of how many sessions' rows no earlier one had these
+    `firsts` are figures of the rollup: of how many sessions' rows no earlier one had these
     values of these columns. Added up they count each session once. (`row_count` counts all
     rows: none is like another in all columns.)
     """
@@ -30,7 +30,6 @@ class Summed(Struct, frozen=True):
     dimensions: tuple[str, ...]
     sums: tuple[str, ...]
     firsts: dict[str, tuple[str, ...]] = {}
-    rollup: str = ""
 
 
 def _between(kind: type[Struct], first: str, last: str) -> tuple[str, ...]:
@@ -47,12 +46,18 @@ TOOLS = Summed(
         "tool_session_count": ("tool",),
         "phase_session_count": ("phase",),
     },
-    "tool_rollup",
 )
 """Calls by tool and phase; of sessions, the column `ran` holds a packed histogram."""
 
-RAN_ROLLUP = "ran_rollup"
-"""Packed histograms of many sessions: by `part` ("tool" or "phase") and its `name`.
+ROLLUPS = "rollups"
+"""Sums of many sessions: of each part (the name of a table, or one of RAN_PARTS), packed.
+
+A row holds all `cells` of its project, span and agent, by a table's dimensions, and their
+sum, the `whole`, each as the firsts and the sums.
+"""
+
+RAN_PARTS = {"tool_ran": "tool", "phase_ran": "phase"}
+"""Parts of the rollups that hold histograms, and what their cells are told apart by.
 
 Apart from the sums, because adding up histograms is what takes time: there are fewer of
 them when each is of a tool, or of a phase, and not of both.
@@ -71,7 +76,6 @@ LLMS = Summed(
         "week_session_count": ("week", "model"),
         "month_session_count": ("month", "model"),
     },
-    "llm_rollup",
 )
 """LLM use by model and phase."""
 
@@ -80,7 +84,6 @@ PHASES = Summed(
     ("phase",),
     _between(PhaseRow, "ended_count", "bisect_fail_count"),
     {"row_count": ("day", "phase"), "phase_session_count": ("phase",)},
-    "phase_rollup",
 )
 """Phases, with what tools and models did in them."""
 

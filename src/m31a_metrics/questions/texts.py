@@ -16,7 +16,7 @@ from m31a_metrics.questions.tables import (
     EVERY,
     LLMS,
     PHASES,
-    RAN_ROLLUP,
+    ROLLUPS,
     SESSION_FACTS,
     SESSION_SUMS,
     SESSION_USES,
@@ -38,9 +38,7 @@ class Query(Struct, frozen=True):
 
 
 def names(column: str) -> Query:
-    """Every project, branch or model that a session has."""
-    if column == "model":
-        return Query(f"SELECT DISTINCT model FROM {LLMS.rollup} WHERE project = '{EVERY}'")
+    """Every project or branch that a session has; the models are in the rollups."""
     return Query(f"SELECT DISTINCT {column} FROM sessions")
 
 
@@ -148,43 +146,23 @@ def parts(table: Summed, chosen: Chosen, keys: Iterable[str], *, ran: bool = Fal
 
 
 def rolled_up(
-    table: Summed, chosen: Chosen, keys: Iterable[str], first: str, stretch: tuple[str, str, str]
+    part: str, column: str, chosen: Chosen, stretch: tuple[str, str, str], *, apart: bool
 ) -> Query:
-    """Rows of a rollup: the keys, how many sessions were first (0 if not asked), the sums.
+    """Rows of a part of the rollups: span, agent, project, and one of the packed columns.
 
-    `stretch` is a grain with its first and last span, "" for no bound; `first` one of the
-    table's `firsts`, or "".
+    `stretch` is a grain with its first and last span, "" for no bound; `apart`: each
+    project by itself.
     """
-    columns = ", ".join("span" if key in OF_TIME else _column(key) for key in keys)
-    where, parameters = _in_rollup(chosen, keys, stretch, _of_kind(table, chosen))
-    sums = ", ".join(f"SUM({name})" for name in (first or "0", *table.sums))
-    return Query(
-        f"SELECT {columns}, {sums} FROM {table.rollup}{where} GROUP BY {columns}", parameters
-    )
-
-
-def ran_rolled_up(chosen: Chosen, key: str, stretch: tuple[str, str, str]) -> Query:
-    """Histograms of a rollup by tool, phase, or what `rolled_up` takes: the key, `ran`."""
-    part = "tool" if key == "tool" else "phase"
-    column = "name" if key == part else "span" if key in OF_TIME else _column(key)
-    named = "name = :tool_0" if chosen.tool else ""
-    where, parameters = _in_rollup(chosen, (key,), stretch, f"part = '{part}'", named)
-    return Query(f"SELECT {column}, ran FROM {RAN_ROLLUP}{where}", parameters)
-
-
-def _in_rollup(
-    chosen: Chosen, keys: Iterable[str], stretch: tuple[str, str, str], *conditions: str
-) -> tuple[str, Mapping[str, Value]]:
     grain, begin, end = stretch
     parameters = dict(chosen.parameters)
     where = all_of(
-        _projects(chosen, "project" in keys, parameters),
+        f"part = '{part}'",
+        _projects(chosen, apart, parameters),
         f"grain = '{grain}'",
         between("span", begin, end, parameters),
         _agents(chosen, parameters),
-        *conditions,
     )
-    return where, parameters
+    return Query(f"SELECT span, agent, project, {column} FROM {ROLLUPS}{where}", parameters)
 
 
 def straddling(table: Summed, chosen: Chosen, keys: Iterable[str]) -> Query:
