@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from math import ceil, floor, isnan, log2
-from operator import sub
 from struct import Struct as Layout
 from struct import error as LayoutError  # noqa: N812 - beside Layout
 
@@ -151,20 +150,20 @@ class Histogram(Struct):
         One byte of version, `max_ms` as a little-endian double, then for each bucket,
         lowest first, two varints: its distance from the one before, and its count.
         """
-        head = _HEAD.pack(VERSION, self.max_ms)
-        if not self.buckets:
-            return head
-        order = sorted(self.buckets)
-        numbers = [0] * (2 * len(order))
-        numbers[::2] = [order[0], *map(sub, order[1:], order)]
-        numbers[1::2] = map(self.buckets.__getitem__, order)
-        packed = bytearray(head)
-        _put_varint(packed, numbers[0])
-        if max(numbers[1:]) < 0x80:  # nearly all: a byte each, and no call for it
-            packed += bytes(numbers[1:])
-        else:
-            for number in numbers[1:]:
-                _put_varint(packed, number)
+        numbers: list[int] = []
+        before = 0
+        for bucket in sorted(self.buckets):
+            numbers.append(bucket - before)
+            numbers.append(self.buckets[bucket])
+            before = bucket
+        packed = bytearray(_HEAD.pack(VERSION, self.max_ms))
+        if numbers:
+            _put_varint(packed, numbers.pop(0))
+            if max(numbers) < 0x80:  # nearly all: a byte each, and no call for it
+                packed += bytes(numbers)
+            else:
+                for number in numbers:
+                    _put_varint(packed, number)
         return bytes(packed)
 
 

@@ -15,9 +15,9 @@ from m31a_metrics.history.holders import (
     NUMBER_BITS,
     claim,
     held,
+    listed,
     may_be_known,
     may_hold,
-    numbered,
     unclaim,
 )
 from tests.history import test_witnesses
@@ -35,19 +35,19 @@ def test_a_number_is_an_id_and_a_file(ids: array[int], number: int) -> None:
     """Nothing but the lowest bits of each id gives way to the number of the file."""
     packed = held(ids, number)
     assert [one >> NUMBER_BITS for one in packed] == [one >> NUMBER_BITS for one in ids]
-    assert {numbered(one) for one in packed} <= {number}
+    assert {one & 2**NUMBER_BITS - 1 for one in packed} <= {number}
 
 
 @given(some_ids, some_ids, numbers)
 def test_what_was_claimed_is_found(ids: array[int], others: array[int], number: int) -> None:
     """Each event of a file is found with its number until it is no longer claimed."""
     with History(MEMORY) as history:
-        claim(history.connection, sorted(held(ids, number)))
+        claim(history.connection, listed(sorted(held(ids, number))))
         assert sorted(may_hold(history.connection, ids)) == sorted((one, number) for one in ids)
         shares = {one >> NUMBER_BITS for one in ids} & {one >> NUMBER_BITS for one in others}
-        known = may_be_known(history.connection, sorted(held(others, 7)))
+        known = may_be_known(history.connection, listed(sorted(held(others, 7))))
         assert known == ({7} if shares else set())
-        unclaim(history.connection, sorted(held(ids, number)))
+        unclaim(history.connection, listed(sorted(held(ids, number))))
         assert may_hold(history.connection, ids) == []
 
 

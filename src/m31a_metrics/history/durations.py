@@ -14,23 +14,31 @@ from msgspec import Struct, field
 
 from m31a_metrics.histogram import Histogram, unpack
 from m31a_metrics.history.cells import Day, Place, Rollup, spread, unpacked_ran
-from m31a_metrics.history.rows import Key
+from m31a_metrics.history.rows import Rows
 from m31a_metrics.questions.tables import DAY, EVERY, MONTH, RAN_PARTS, ROLLUPS, TOOLS
 
 
 class _Sessions(Struct):
-    """The histograms of sessions that come into a sum, and of those that go."""
+    """The histograms of sessions that come into a sum, and of those that go.
+
+    `packed` is the last one that came.
+    """
 
     came: list[Histogram] = field(default_factory=list)
     went: list[Histogram] = field(default_factory=list)
+    packed: bytes = b""
 
 
 class _Change(Struct):
-    """How a histogram changes: its buckets, and the longest that came and that went."""
+    """How a histogram changes: its buckets, and the longest that came and that went.
+
+    `packed`: all of it, where it is known. Most sums have one part, and need no packing.
+    """
 
     buckets: dict[int, int]
     came_ms: float = 0.0
     went_ms: float = 0.0
+    packed: bytes = b""
 
 
 _Gathered = dict[Day, dict[str, _Sessions]]
@@ -42,14 +50,24 @@ class Durations:
     def __init__(self) -> None:
         self._parts: dict[str, _Gathered] = {part: {} for part in RAN_PARTS}
 
-    def add(self, agent: str, project: str, ran: Mapping[Key, Histogram], sign: int) -> None:
-        """Note that a session with these histograms, by (day, tool, phase), comes or goes."""
-        for (day, *names), histogram in ran.items():
-            for gathered, name in zip(self._parts.values(), names, strict=True):
-                sessions = gathered.setdefault((project, agent, day), {}).get(name)
+    def add(self, agent: str, project: str, rows: Rows, sign: int) -> None:
+        """Note that a session with these rows comes or goes."""
+        tools, phases = self._parts.values()
+        for key, histogram in rows.ran.items():
+            day, tool, phase = key
+            place = (project, agent, day)
+            for gathered, name in ((tools, tool), (phases, phase)):
+                names = gathered.get(place)
+                if names is None:
+                    names = gathered[place] = {}
+                sessions = names.get(name)
                 if sessions is None:
-                    sessions = gathered[project, agent, day][name] = _Sessions()
-                (sessions.came if sign > 0 else sessions.went).append(histogram)
+                    sessions = names[name] = _Sessions()
+                if sign > 0:
+                    sessions.came.append(histogram)
+                    sessions.packed = rows.packed[key]
+                else:
+                    sessions.went.append(histogram)
 
     def apply(self, connection: sqlite3.Connection) -> None:
         """Change the rollup; the rows of the sessions themselves are there already."""
@@ -80,8 +98,8 @@ def _changes(names: Mapping[str, _Sessions]) -> dict[str, _Change]:
 def _summed(sessions: _Sessions) -> _Change:
     came = sessions.came
     if not sessions.went:
-        if len(came) == 1:  # most sums have one part
-            return _Change(came[0].buckets, came[0].max_ms)
+        if len(came) == 1:
+            return _Change(came[0].buckets, came[0].max_ms, 0.0, sessions.packed)
         return _Change(_buckets(came), max(one.max_ms for one in came))
     buckets = _buckets(came)
     for bucket, count in _buckets(sessions.went).items():
@@ -116,6 +134,9 @@ def _buckets(ones: Iterable[Histogram | _Change]) -> dict[int, int]:
 def _change(held: dict[str, bytes], name: str, change: _Change) -> bool:
     """Change a histogram among those of a row; tell whether its maximum may have gone."""
     before = held.get(name)
+    if before is None and change.packed:
+        held[name] = change.packed
+        return False
     more = Histogram(change.buckets, change.came_ms)
     if before is None:
         held[name] = more.pack()

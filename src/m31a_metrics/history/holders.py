@@ -38,41 +38,33 @@ def held(ids: array[int], number: int) -> array[int]:
     return array("q", bytes(packed))
 
 
-def claim(connection: sqlite3.Connection, sorted_held: Iterable[int]) -> None:
-    """Keep that files hold events; sorted, for then the table is gone through once."""
-    connection.execute(
-        "INSERT OR IGNORE INTO ids SELECT value FROM json_each(?)", (_listed(sorted_held),)
-    )
+def listed(numbers: Iterable[int]) -> str:
+    """Numbers as the functions below take them: sorted, so that they go through `ids` once."""
+    return json.encode(list(numbers)).decode()
 
 
-def unclaim(connection: sqlite3.Connection, sorted_held: Iterable[int]) -> None:
+def claim(connection: sqlite3.Connection, listed_held: str) -> None:
+    """Keep that files hold events."""
+    connection.execute("INSERT OR IGNORE INTO ids SELECT value FROM json_each(?)", (listed_held,))
+
+
+def unclaim(connection: sqlite3.Connection, listed_held: str) -> None:
     """Forget that files hold events."""
     connection.execute(
-        "DELETE FROM ids WHERE held IN (SELECT value FROM json_each(?))", (_listed(sorted_held),)
+        "DELETE FROM ids WHERE held IN (SELECT value FROM json_each(?))", (listed_held,)
     )
 
 
 def may_hold(connection: sqlite3.Connection, ids: Iterable[int]) -> list[tuple[int, int]]:
     """Each of these events with the number of each file that may hold it: nearly always does."""
     return connection.execute(
-        f"SELECT e.value, i.held & {_NUMBER} {_MAY_HOLD}", (_listed(ids),)
+        f"SELECT e.value, i.held & {_NUMBER} {_MAY_HOLD}", (listed(ids),)
     ).fetchall()
 
 
-def may_be_known(connection: sqlite3.Connection, sorted_held: Iterable[int]) -> set[int]:
+def may_be_known(connection: sqlite3.Connection, listed_held: str) -> set[int]:
     """The numbers of those files, not kept yet, that may share an event with one that is."""
     if connection.execute("SELECT 1 FROM ids LIMIT 1").fetchone() is None:
         return set()
-    found = connection.execute(
-        f"SELECT DISTINCT e.value & {_NUMBER} {_MAY_HOLD}", (_listed(sorted_held),)
-    )
+    found = connection.execute(f"SELECT DISTINCT e.value & {_NUMBER} {_MAY_HOLD}", (listed_held,))
     return {number for (number,) in found}
-
-
-def numbered(held: int) -> int:
-    """The number of the file in what `held` gave."""
-    return held & _NUMBER
-
-
-def _listed(numbers: Iterable[int]) -> str:
-    return json.encode(list(numbers)).decode()

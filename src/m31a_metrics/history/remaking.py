@@ -10,7 +10,7 @@ import sqlite3
 from array import array
 
 from m31a_metrics.history import writing
-from m31a_metrics.history.holders import claim, held
+from m31a_metrics.history.holders import claim, held, listed
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.schema import APPLICATION, VERSION, statements
 from m31a_metrics.questions.tables import SUMMED
@@ -92,4 +92,4 @@ def _add_up(connection: sqlite3.Connection) -> None:
     for source, packed in connection.execute("SELECT source, ids FROM sources").fetchall():
         ids = array("q")
         ids.frombytes(packed)
-        claim(connection, sorted(held(ids, source)))
+        claim(connection, listed(sorted(held(ids, source))))

@@ -35,27 +35,25 @@ class Changes:
     def __init__(self) -> None:
         self._sums: dict[str, dict[Day, Cells]] = {table.name: {} for table in SUMMED}
         self._durations = Durations()
+        self._any_went = False
 
     def add(self, agent: str, project: str, rows: Rows, sign: int) -> None:
         """Note that a session with these rows comes (sign 1) or goes (-1)."""
+        self._any_went = self._any_went or sign < 0
         for table, part in ((TOOLS, rows.tools), (LLMS, rows.llms), (PHASES, rows.phases)):
-            days = self._sums[table.name]
-            for key, figures in _with_firsts(table, part):
-                place = (project, agent, key[0])
-                gathered = days.get(place)
-                if gathered is None:
-                    gathered = days[place] = {}
+            places = self._sums[table.name]
+            for day, cells in _with_firsts(table, part).items():
                 if sign < 0:
-                    figures = list(map(neg, figures))
-                dimensions = key[1:]
-                known = gathered.get(dimensions)
-                gathered[dimensions] = figures if known is None else list(map(add, known, figures))
-        self._durations.add(agent, project, rows.ran, sign)
+                    cells = {key: list(map(neg, sums)) for key, sums in cells.items()}
+                gathered = places.setdefault((project, agent, day), cells)
+                if gathered is not cells:
+                    _add(gathered, cells)
+        self._durations.add(agent, project, rows, sign)
 
     def apply(self, connection: sqlite3.Connection) -> None:
         """Change the rollups; the rows of the sessions themselves are there already."""
         for table in SUMMED:
-            places = spread(dict(_changed(self._sums[table.name])), _added)
+            places = spread(dict(_changed(self._sums[table.name], any_went=self._any_went)), _added)
             rollup = Rollup(connection, table.name)
             for place, changed in places.items():
                 row = rollup.row(place)
@@ -67,20 +65,26 @@ class Changes:
         self._durations.apply(connection)
 
 
-def _changed(days: Mapping[Day, Cells]) -> Iterator[tuple[Day, Cells]]:
-    """What changes on each day, with the total of it; not what comes to nothing."""
+def _changed(days: Mapping[Day, Cells], *, any_went: bool) -> Iterator[tuple[Day, Cells]]:
+    """What changes on each day, with the sum of it; not what comes to nothing."""
     for place, gathered in days.items():
-        changing = {key: sums for key, sums in gathered.items() if any(sums)}
+        changing = gathered
+        if any_went:
+            changing = {key: sums for key, sums in gathered.items() if any(sums)}
         if changing:
-            changing[WHOLE] = _added(list(changing.values()))
-            yield place, changing
+            yield place, {**changing, WHOLE: _added(list(changing.values()))}
+
+
+def _add(gathered: Cells, cells: Cells) -> None:
+    for key, sums in cells.items():
+        known = gathered.get(key)
+        gathered[key] = sums if known is None else list(map(add, known, sums))
 
 
 def _added(ones: list[Sums]) -> Sums:
-    added, *others = ones
-    for sums in others:
-        added = list(map(add, added, sums))
-    return added
+    if len(ones) == 2:
+        return list(map(add, *ones))
+    return ones[0] if len(ones) == 1 else list(map(sum, zip(*ones, strict=True)))
 
 
 def _without_whole(changed: Cells) -> tuple[Cells, Sums]:
@@ -103,23 +107,24 @@ def _merged(
     return held, total
 
 
-def _with_firsts(table: Summed, part: dict[Key, Sums]) -> Iterator[tuple[Key, Sums]]:
-    """Each key's sums, behind a 1 for each set of dimensions that it is the first row with."""
-    if len({key[0] for key in part}) > 1:
-        yield from _with_firsts_of_days(table, part)
-        return
+def _with_firsts(table: Summed, part: dict[Key, Sums]) -> dict[str, Cells]:
+    """By day: each row's sums, behind a 1 for each set of columns that it is the first with."""
+    days = {key[0] for key in part}
+    if len(days) != 1:
+        return _with_firsts_of_days(table, part)
     patterns = _ON_ONE_DAY[table.name]
     if len(part) == 1 or len(table.dimensions) == 1:
         first = patterns[(True,) * len(table.dimensions)]
-        for key, sums in part.items():
-            yield key, first + sums
-        return
-    seen: tuple[set[str], set[str]] = (set(), set())
+        return {days.pop(): {key[1:]: first + sums for key, sums in part.items()}}
+    cells: Cells = {}
+    ones: set[str] = set()
+    others: set[str] = set()
     for key in sorted(part):
         _, one, other = key
-        yield key, patterns[one not in seen[0], other not in seen[1]] + part[key]
-        seen[0].add(one)
-        seen[1].add(other)
+        cells[key[1:]] = patterns[one not in ones, other not in others] + part[key]
+        ones.add(one)
+        others.add(other)
+    return {days.pop(): cells}
 
 
 def _patterns(table: Summed) -> dict[tuple[bool, ...], list[int]]:
@@ -138,9 +143,10 @@ def _patterns(table: Summed) -> dict[tuple[bool, ...], list[int]]:
 _ON_ONE_DAY = {table.name: _patterns(table) for table in SUMMED}
 
 
-def _with_firsts_of_days(table: Summed, part: dict[Key, Sums]) -> Iterator[tuple[Key, Sums]]:
+def _with_firsts_of_days(table: Summed, part: dict[Key, Sums]) -> dict[str, Cells]:
     taken = _TAKEN[table.name]
     seen: list[set[object]] = [set() for _ in taken]
+    days: dict[str, Cells] = {}
     for key in sorted(part):
         firsts = []
         values = (*key, part_of("week", key[0]), key[0][:7]) if table is LLMS else key
@@ -148,7 +154,8 @@ def _with_firsts_of_days(table: Summed, part: dict[Key, Sums]) -> Iterator[tuple
             value = take(values)
             firsts.append(int(value not in known))
             known.add(value)
-        yield key, firsts + part[key]
+        days.setdefault(key[0], {})[key[1:]] = firsts + part[key]
+    return days
 
 
 def _takers(table: Summed) -> list[Callable[[Key], object]]:

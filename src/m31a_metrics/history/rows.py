@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from operator import attrgetter
-from typing import TypeVar
 
 from msgspec import Struct, field
 
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.questions.tables import LLMS, PHASES, SESSION_SUMS, SESSION_USES, TOOLS
-from m31a_metrics.record import HealEpisode, LLMDay, PhaseSum, SessionRecord, ToolDay
+from m31a_metrics.record import HealEpisode, PhaseSum, SessionRecord
 
 LARGEST = 2**53
 """A larger figure is damage, and a thousand of them would be more than SQL can add up."""
@@ -19,14 +18,17 @@ LARGEST = 2**53
 Key = tuple[str, ...]
 """A day, and the dimensions of a table."""
 Sums = list[int]
-_Day = TypeVar("_Day", LLMDay, PhaseSum, ToolDay)
 
 
 class Rows(Struct):
-    """What one session adds to each summed table, by day and dimensions."""
+    """What one session adds to each summed table, by day and dimensions.
+
+    `packed` are the histograms of `ran` as tables have them.
+    """
 
     tools: dict[Key, Sums] = field(default_factory=dict)
     ran: dict[Key, Histogram] = field(default_factory=dict)
+    packed: dict[Key, bytes] = field(default_factory=dict)
     llms: dict[Key, Sums] = field(default_factory=dict)
     phases: dict[Key, Sums] = field(default_factory=dict)
 
@@ -53,19 +55,23 @@ def rows_of(record: SessionRecord) -> Rows:
     rows = Rows()
     for tool in record.tools:
         key = (tool.day, tool.tool, tool.phase)
-        _add(rows.tools, key, _bounded(_sums_of_tool(tool)))
+        sums = _bounded(_sums_of_tool(tool))
+        _add(rows.tools, key, sums)
         if tool.ran.buckets:
             known = rows.ran.get(key)
             rows.ran[key] = tool.ran if known is None else _merged(known, tool.ran)
-        _add_to_phase(rows, tool, _OF_TOOLS)
+        _add_to_phase(rows, tool.day, tool.phase, sums, _OF_TOOLS)
     for llm in record.llms:
-        _add(rows.llms, (llm.day, llm.model, llm.phase), _bounded(_sums_of_llm(llm)))
-        _add_to_phase(rows, llm, _OF_LLMS)
+        sums = _bounded(_sums_of_llm(llm))
+        _add(rows.llms, (llm.day, llm.model, llm.phase), sums)
+        _add_to_phase(rows, llm.day, llm.phase, sums, _OF_LLMS)
     for phase in record.phases:
-        _add_to_phase(rows, phase, _OF_PHASES)
+        sums = _bounded(_sums_of_phase(phase))
+        _add_to_phase(rows, phase.day, phase.phase, sums, _OF_PHASES)
         ended = rows.phases[phase.day, phase.phase]
         ended[_ENDED] += phase.duration_us > 0 or phase.success is not None
         ended[_SUCCESS] += phase.success is True
+    rows.packed = {key: histogram.pack() for key, histogram in rows.ran.items()}
     return rows
 
 
@@ -76,22 +82,30 @@ def _merged(one: Histogram, other: Histogram) -> Histogram:
     return merged
 
 
-_Figures = tuple[list[int], Callable[[object], tuple[int, ...]]]
-"""Places among a phase's sums, and what takes the figures that belong there from a row."""
+_Places = list[tuple[int, int]]
+"""Where figures stand in one list, and where in another."""
 
 
-def _figures(kind: type[Struct], names: Iterable[str] = PHASES.sums) -> _Figures:
-    fields = kind.__struct_fields__
-    places = [place for place, name in enumerate(PHASES.sums) if name in names and name in fields]
-    return places, attrgetter(*(PHASES.sums[place] for place in places))
+def _places(names: Sequence[str], among: Sequence[str], own: Iterable[str]) -> _Places:
+    return [(names.index(name), among.index(name)) for name in own if name in names]
 
 
+_OF_ENDED = tuple(name for name in PHASES.sums if name in PhaseSum.__struct_fields__)
+_HEALS = tuple(name for name in PHASES.sums if name.startswith(("heal_", "bisect_")))
 _sums_of_tool = attrgetter(*TOOLS.sums)
 _sums_of_llm = attrgetter(*LLMS.sums)
-_OF_TOOLS = _figures(ToolDay, ("call_count", "fail_count"))
-_OF_LLMS = _figures(LLMDay)
-_OF_PHASES = _figures(PhaseSum)
+_sums_of_phase = attrgetter(*_OF_ENDED)
+_OF_TOOLS = _places(PHASES.sums, TOOLS.sums, ("call_count", "fail_count"))
+_OF_LLMS = _places(PHASES.sums, LLMS.sums, LLMS.sums)
+_OF_PHASES = _places(PHASES.sums, _OF_ENDED, _OF_ENDED)
 _ENDED, _SUCCESS = PHASES.sums.index("ended_count"), PHASES.sums.index("success_count")
+
+_OF_SESSIONS = (
+    (TOOLS, _places(SESSION_SUMS, TOOLS.sums, ("call_count", "fail_count", "duration_us"))),
+    (LLMS, _places(SESSION_SUMS, LLMS.sums, LLMS.sums)),
+    (PHASES, _places(SESSION_SUMS, PHASES.sums, _HEALS)),
+)
+"""Which sums of which table make up SESSION_SUMS."""
 
 
 def session_days(rows: Rows, started_us: int) -> dict[str, Sums]:
@@ -100,24 +114,27 @@ def session_days(rows: Rows, started_us: int) -> dict[str, Sums]:
     A session in which nothing was counted has the day on which it began.
     """
     days: dict[str, Sums] = {}
-    nothing = [0] * len(SESSION_SUMS + SESSION_USES)
-    heals = [name for name in PHASES.sums if name.startswith(("heal_", "bisect_"))]
-    parts = (
-        (rows.tools, TOOLS.sums, ("call_count", "fail_count", "duration_us")),
-        (rows.llms, LLMS.sums, LLMS.sums),
-        (rows.phases, PHASES.sums, heals),
-    )
-    for use, (part, table, names) in enumerate(parts, len(SESSION_SUMS)):
-        places = [
-            (table.index(name), SESSION_SUMS.index(name)) for name in names if name in SESSION_SUMS
-        ]
-        for key, sums in part.items():
-            day = days.setdefault(key[0], list(nothing))
-            day[use] += 1
-            for source, target in places:
-                day[target] += sums[source]
-    if not days:
-        days[_local_day(started_us)] = nothing
+    for use, (part, (_, places)) in enumerate(
+        zip((rows.tools, rows.llms, rows.phases), _OF_SESSIONS, strict=True), len(SESSION_SUMS)
+    ):
+        for day, some in _by_day(part).items():
+            sums = days.get(day)
+            if sums is None:
+                sums = days[day] = [0] * len(SESSION_SUMS + SESSION_USES)
+            sums[use] = len(some)
+            added = some[0] if len(some) == 1 else list(map(sum, zip(*some, strict=True)))
+            for target, source in places:
+                sums[target] += added[source]
+    return days or {_local_day(started_us): [0] * len(SESSION_SUMS + SESSION_USES)}
+
+
+def _by_day(part: dict[Key, Sums]) -> dict[str, list[Sums]]:
+    found = {key[0] for key in part}
+    if len(found) == 1:  # nearly always
+        return {found.pop(): list(part.values())}
+    days: dict[str, list[Sums]] = {day: [] for day in found}
+    for key, sums in part.items():
+        days[key[0]].append(sums)
     return days
 
 
@@ -158,15 +175,12 @@ def _add(rows: dict[Key, Sums], key: Key, sums: Sums) -> None:
     rows[key] = sums if known is None else [a + b for a, b in zip(known, sums, strict=True)]
 
 
-def _add_to_phase(rows: Rows, one: _Day, figures: _Figures) -> None:
-    key = (one.day, one.phase)
-    sums = rows.phases.get(key)
+def _add_to_phase(rows: Rows, day: str, phase: str, figures: Sums, places: _Places) -> None:
+    sums = rows.phases.get((day, phase))
     if sums is None:
-        sums = rows.phases[key] = [0] * len(PHASES.sums)
-    places, taken = figures
-    for place, figure in zip(places, _bounded(taken(one)), strict=True):
-        if figure:
-            sums[place] += figure
+        sums = rows.phases[day, phase] = [0] * len(PHASES.sums)
+    for target, source in places:
+        sums[target] += figures[source]
 
 
 def _bounded(figures: tuple[int, ...]) -> Sums:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from itertools import chain
 
 from msgspec import Struct
 
-from m31a_metrics.history.holders import claim, held, may_be_known, may_hold, numbered, unclaim
+from m31a_metrics.history.holders import claim, held, listed, may_be_known, may_hold, unclaim
 from m31a_metrics.history.plans import (
     TRANSCRIPT,
     UNREAD,
@@ -73,9 +73,9 @@ def note_lone(connection: sqlite3.Connection, told: Sequence[Witness]) -> set[st
         and not _is_known(connection, one)
     }
     (latest,) = connection.execute("SELECT COALESCE(MAX(source), 0) FROM sources").fetchone()
-    packed = {number: _unique(one.ids) for number, one in enumerate(told, latest + 1)}
-    every = sorted(chain.from_iterable(held(ids, number) for number, ids in packed.items()))
-    sharing = may_be_known(connection, every) | _sharing_among(packed)
+    packed, sharing = _packed(told, latest + 1)
+    every = listed(sorted(chain.from_iterable(held(ids, number) for number, ids in packed.items())))
+    sharing |= may_be_known(connection, every)
     kept = {
         number: one
         for number, one in enumerate(told, latest + 1)
@@ -84,21 +84,24 @@ def note_lone(connection: sqlite3.Connection, told: Sequence[Witness]) -> set[st
     rows = [(number, one.path, *_told(one, packed[number]), 0) for number, one in kept.items()]
     insert(connection, "sources", rows, ("source", "path", *_TOLD, "is_gone"))
     if len(kept) < len(told):
-        every = [one for one in every if numbered(one) in kept]
+        every = listed(sorted(chain.from_iterable(held(packed[number], number) for number in kept)))
     claim(connection, every)
     return {one.path for one in kept.values()}
 
 
+def _packed(told: Sequence[Witness], first: int) -> tuple[dict[int, array[int]], set[int]]:
+    """The ids of files, numbered from `first`; and which of them share any with another."""
+    numbered = dict(enumerate((one.ids for one in told), first))
+    if len(set().union(*numbered.values())) == sum(map(len, numbered.values())):
+        return {number: array("q", ids) for number, ids in numbered.items()}, set()
+    packed = {number: _unique(ids) for number, ids in numbered.items()}
+    holders = Counter(chain.from_iterable(packed.values()))
+    sharing = {number for number, ids in packed.items() if any(holders[one] > 1 for one in ids)}
+    return packed, sharing
+
+
 def _unique(ids: Iterable[int]) -> array[int]:
     return array("q", dict.fromkeys(ids))
-
-
-def _sharing_among(packed: Mapping[int, array[int]]) -> set[int]:
-    """The numbers of those files that hold an event which another of them holds."""
-    if len(set(chain.from_iterable(packed.values()))) == sum(map(len, packed.values())):
-        return set()
-    holders = Counter(chain.from_iterable(packed.values()))
-    return {number for number, ids in packed.items() if any(holders[one] > 1 for one in ids)}
 
 
 def _is_known(connection: sqlite3.Connection, one: Witness) -> bool:
@@ -258,8 +261,8 @@ def _hold(
 ) -> None:
     """Keep that a file holds other events than before."""
     had, has = set(held(before, number)), set(held(after, number))
-    unclaim(connection, sorted(had - has))
-    claim(connection, sorted(has - had))
+    unclaim(connection, listed(sorted(had - has)))
+    claim(connection, listed(sorted(has - had)))
 
 
 def _at(connection: sqlite3.Connection, path: str) -> Source | None:

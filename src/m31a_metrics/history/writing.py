@@ -72,15 +72,12 @@ def put(
 def _add(written: Written, number: int, record: SessionRecord, rows: Rows, made_of: bytes) -> None:
     """Add the rows of one session to those that are to be written."""
     days = session_days(rows, record.started_us)
-    sums = [sum(day[place] for day in days.values()) for place in range(len(SESSION_SUMS))]
+    sums = map(sum, zip(*(day[: len(SESSION_SUMS)] for day in days.values()), strict=True))
     written["sessions"].append((number, *_facts(record, days, made_of), *sums))
     written["session_texts"].append((number, _searched(record)))
     written["session_days"] += [(number, day, *own) for day, own in days.items()]
-    ran = rows.ran
-    written[TOOLS.name] += [
-        (number, *key, *own, ran[key].pack() if key in ran else b"")
-        for key, own in rows.tools.items()
-    ]
+    ran = rows.packed.get
+    written[TOOLS.name] += [(number, *key, *own, ran(key, b"")) for key, own in rows.tools.items()]
     written[LLMS.name] += [(number, *key, *own) for key, own in rows.llms.items()]
     written[PHASES.name] += [(number, *key, *own) for key, own in rows.phases.items()]
     written["heals"] += _heals(number, record)
@@ -129,6 +126,7 @@ def rows_in(connection: sqlite3.Connection, number: int) -> Rows:
             part[key] = list(row[len(keys) : len(keys) + len(table.sums)])
             if ran and row[-1]:
                 rows.ran[key] = unpack(row[-1])
+                rows.packed[key] = row[-1]
     return rows
 
 
