@@ -15,7 +15,6 @@ from m31a_metrics.history import MEMORY, Fresh, History, Witness, witnesses
 from m31a_metrics.history.cells import unpacked, unpacked_whole
 from m31a_metrics.history.plans import COPY, HOOKS, TRANSCRIPT
 from m31a_metrics.history.witnesses import hashed
-from m31a_metrics.questions.tables import TOOLS
 from m31a_metrics.record import SessionRecord, ToolDay
 
 DAY = "2026-01-01"
@@ -125,10 +124,10 @@ def kept(history: History) -> dict[str, list[tuple[object, ...]]]:
     found["rollups"] = [
         (*place, unpacked_whole(whole), sorted(unpacked(cells).items()))
         for *place, whole, cells in history.connection.execute(
-            "SELECT project, grain, span, agent, whole, cells FROM rollups "
-            "WHERE part = ? ORDER BY 1, 2, 3, 4",
-            (TOOLS.name,),
+            "SELECT project, grain, span, agent, whole_tool_days, tool_days FROM rollups "
+            "ORDER BY 1, 2, 3, 4"
         )
+        if cells
     ]
     return found
 

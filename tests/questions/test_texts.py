@@ -11,7 +11,7 @@ from m31a_metrics.answers import Slice
 from m31a_metrics.history.schema import statements
 from m31a_metrics.questions import Query, choose, texts
 from m31a_metrics.questions.slices import matching
-from m31a_metrics.questions.tables import LLMS, RAN_PARTS, SUMMED, TOOLS
+from m31a_metrics.questions.tables import LLMS, RAN_PARTS, SUMMED, TOOLS, WHOLES
 
 EVERYTHING = Slice(
     ("codex",), "app", "opus*", "feat/*", "x'y", "id", "Bash", "2026-01-02", "2026-03-04", 1, 2
@@ -46,12 +46,12 @@ def queries(which: Slice) -> list[Query]:
             texts.parts(table, chosen, ("session",)),
             texts.counted(table, chosen, "day"),
             texts.used_on(table, chosen),
-            texts.rolled_up(table.name, "cells", chosen, stretch, apart=False),
+            texts.rolled_up(table.name, chosen, stretch, apart=False),
             texts.straddling(table, chosen, ("phase",)),
         ]
     asked.append(texts.parts(TOOLS, chosen, ("tool",), ran=True))
-    asked += [texts.rolled_up(part, "cells", chosen, stretch, apart=True) for part in RAN_PARTS]
-    asked.append(texts.rolled_up(LLMS.name, "whole", chosen, stretch, apart=False))
+    asked += [texts.rolled_up(part, chosen, stretch, apart=True) for part in RAN_PARTS]
+    asked.append(texts.rolled_up(WHOLES[LLMS.name], chosen, stretch, apart=False))
     return asked
 
 

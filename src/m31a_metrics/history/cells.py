@@ -13,13 +13,16 @@ from typing import TypeVar
 from msgspec import msgpack
 
 from m31a_metrics.history.rows import Key, Sums
-from m31a_metrics.questions.tables import DAY, EVERY, MONTH, ROLLUPS
+from m31a_metrics.questions.tables import DAY, EVERY, MONTH, ROLLED_UP, ROLLUPS
 
 Cells = dict[Key, Sums]
 """By dimensions: the firsts and the sums of a table."""
 
 WHOLE: Key = ()
 """The key of the sum of all cells, which has a column of its own."""
+
+Ran = tuple[float, dict[int, int]]
+"""A histogram in a cell: the longest duration, and the buckets."""
 
 Day = tuple[str, str, str]
 """Project, agent, day."""
@@ -29,12 +32,10 @@ Place = tuple[str, str, str, str]
 _Key = TypeVar("_Key")
 _Held = TypeVar("_Held")
 
-_PLACE = "part = ? AND project = ? AND grain = ? AND span = ? AND agent = ?"
-
 packed = msgpack.Encoder().encode
 unpacked = msgpack.Decoder(Cells).decode
 unpacked_whole = msgpack.Decoder(Sums).decode
-unpacked_ran = msgpack.Decoder(dict[str, bytes]).decode
+unpacked_ran = msgpack.Decoder(dict[str, Ran]).decode
 
 
 def spread(
@@ -44,9 +45,9 @@ def spread(
     rows: dict[Place, dict[_Key, _Held]] = {
         (project, DAY, day, agent): held for (project, agent, day), held in days.items()
     }
-    # Sums of sums: what meets in a row of a project is added up once for all above it.
-    rows |= _met(((_of_all(place), held) for place, held in rows.items()), merge)
+    # Sums of sums: what meets in a project's month is added up once for all projects, too.
     rows |= _met(((_of_month(place), held) for place, held in rows.items()), merge)
+    rows |= _met(((_of_all(place), held) for place, held in rows.items()), merge)
     return rows
 
 
@@ -81,42 +82,49 @@ def _joined(
     return {key: ones[0] if len(ones) == 1 else merge(ones) for key, ones in gathered.items()}
 
 
-class Rollup:
-    """The rows of one part of the rollups: looked up, and what changed of them written."""
+Row = dict[str, bytes]
+"""The packed columns of a row."""
 
-    def __init__(self, connection: sqlite3.Connection, part: str) -> None:
+
+class Rollups:
+    """Rows of the rollups: looked up, and what changed of them written at once."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._part = part
-        self._written: list[tuple[object, ...]] = []
-        self._emptied: list[tuple[str, ...]] = []
-        found = connection.execute(f"SELECT 1 FROM {ROLLUPS} WHERE part = ? LIMIT 1", (part,))
-        self._is_empty = found.fetchone() is None
+        self._is_empty = not connection.execute(f"SELECT 1 FROM {ROLLUPS} LIMIT 1").fetchall()
+        self._changed: dict[Place, Row] = {}
 
-    def row(self, place: Place) -> tuple[bytes, bytes] | None:
-        """The whole and the cells of a row; None if there is none."""
-        if self._is_empty:
-            return None
-        found = self._connection.execute(
-            f"SELECT whole, cells FROM {ROLLUPS} WHERE {_PLACE}", (self._part, *place)
-        )
-        row: tuple[bytes, bytes] | None = found.fetchone()
+    def row(self, place: Place) -> Row:
+        """A row, as it was found or put; one that is not there has empty columns."""
+        row = self._changed.get(place)
+        if row is None:
+            row = dict(_NOTHING)
+            if not self._is_empty:
+                found = self._connection.execute(_FIND, place).fetchone()
+                row = row if found is None else dict(zip(ROLLED_UP, found, strict=True))
+            self._changed[place] = row
         return row
 
-    def put(self, place: Place, cells: Mapping[_Key, _Held], whole: bytes = b"") -> None:
-        """Note what a row is to hold; one without cells is to go."""
-        if cells:
-            self._written.append((self._part, *place, whole, packed(cells)))
-        else:
-            self._emptied.append((self._part, *place))
-
     def write(self) -> None:
-        """Write what was noted."""
-        self._connection.executemany(
-            f"INSERT INTO {ROLLUPS} (part, project, grain, span, agent, whole, cells) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (part, project, grain, span, agent) "
-            "DO UPDATE SET whole = excluded.whole, cells = excluded.cells",
-            sorted(self._written),  # as the index is, which spares it looking about
-        )
-        self._connection.executemany(f"DELETE FROM {ROLLUPS} WHERE {_PLACE}", self._emptied)
-        self._is_empty = self._is_empty and not self._written
-        self._written, self._emptied = [], []
+        """Write what changed of the rows that were looked up."""
+        # In the order of the index, which spares it looking about.
+        rows = [(*place, *row.values()) for place, row in sorted(self._changed.items())]
+        full = [row for row in rows if any(row[len(_PLACE) :])]
+        self._connection.executemany(_WRITE, full)
+        if len(full) < len(rows):
+            emptied = [row[: len(_PLACE)] for row in rows if not any(row[len(_PLACE) :])]
+            self._connection.executemany(_REMOVE, emptied)
+        self._changed = {}
+
+
+_PLACE = ("project", "grain", "span", "agent")
+_NOTHING: Row = dict.fromkeys(ROLLED_UP, b"")
+_OF_PLACE = " AND ".join(f"{name} = ?" for name in _PLACE)
+_FIND = f"SELECT {', '.join(ROLLED_UP)} FROM {ROLLUPS} WHERE {_OF_PLACE}"
+_REMOVE = f"DELETE FROM {ROLLUPS} WHERE {_OF_PLACE}"
+_WRITE = (
+    f"INSERT INTO {ROLLUPS} ({', '.join(_PLACE + ROLLED_UP)}) "
+    f"VALUES ({', '.join('?' * len(_PLACE + ROLLED_UP))}) "
+    f"ON CONFLICT ({', '.join(_PLACE)}) "
+    f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in ROLLED_UP)}"
+)

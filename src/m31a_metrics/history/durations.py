@@ -8,37 +8,30 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct, field
 
 from m31a_metrics.histogram import Histogram, unpack
-from m31a_metrics.history.cells import Day, Place, Rollup, spread, unpacked_ran
-from m31a_metrics.history.rows import Rows
+from m31a_metrics.history.cells import Day, Place, Ran, Rollups, packed, spread, unpacked_ran
+from m31a_metrics.history.rows import Key
 from m31a_metrics.questions.tables import DAY, EVERY, MONTH, RAN_PARTS, ROLLUPS, TOOLS
 
 
 class _Sessions(Struct):
-    """The histograms of sessions that come into a sum, and of those that go.
-
-    `packed` is the last one that came.
-    """
+    """The histograms of sessions that come into a sum, and of those that go."""
 
     came: list[Histogram] = field(default_factory=list)
     went: list[Histogram] = field(default_factory=list)
-    packed: bytes = b""
 
 
 class _Change(Struct):
-    """How a histogram changes: its buckets, and the longest that came and that went.
-
-    `packed`: all of it, where it is known. Most sums have one part, and need no packing.
-    """
+    """How a histogram changes: its buckets, and the longest that came and that went."""
 
     buckets: dict[int, int]
-    came_ms: float = 0.0
+    came_ms: float
     went_ms: float = 0.0
-    packed: bytes = b""
+    any_went: bool = False
 
 
 _Gathered = dict[Day, dict[str, _Sessions]]
@@ -49,12 +42,12 @@ class Durations:
 
     def __init__(self) -> None:
         self._parts: dict[str, _Gathered] = {part: {} for part in RAN_PARTS}
+        self._lost: list[tuple[Place, str, str]] = []
 
-    def add(self, agent: str, project: str, rows: Rows, sign: int) -> None:
-        """Note that a session with these rows comes or goes."""
+    def add(self, agent: str, project: str, ran: Mapping[Key, Histogram], sign: int) -> None:
+        """Note that a session with these histograms, by (day, tool, phase), comes or goes."""
         tools, phases = self._parts.values()
-        for key, histogram in rows.ran.items():
-            day, tool, phase = key
+        for (day, tool, phase), histogram in ran.items():
             place = (project, agent, day)
             for gathered, name in ((tools, tool), (phases, phase)):
                 names = gathered.get(place)
@@ -63,26 +56,33 @@ class Durations:
                 sessions = names.get(name)
                 if sessions is None:
                     sessions = names[name] = _Sessions()
-                if sign > 0:
-                    sessions.came.append(histogram)
-                    sessions.packed = rows.packed[key]
-                else:
-                    sessions.went.append(histogram)
+                (sessions.came if sign > 0 else sessions.went).append(histogram)
 
-    def apply(self, connection: sqlite3.Connection) -> None:
-        """Change the rollup; the rows of the sessions themselves are there already."""
+    def change(self, rollups: Rollups) -> None:
+        """Change rows of the rollups; `find_maxima` is to follow when they are written."""
         for part, gathered in self._parts.items():
             days = {day: _changes(names) for day, names in gathered.items()}
-            rollup = Rollup(connection, part)
-            lost: list[tuple[Place, str]] = []
             for place, changes in spread(days, _joined).items():
-                row = rollup.row(place)
-                held = {} if row is None else unpacked_ran(row[1])
-                lost += [(place, name) for name, one in changes.items() if _change(held, name, one)]
-                rollup.put(place, held)
-            rollup.write()
-            for place, name in sorted(lost, key=lambda one: one[0][1] == MONTH):  # days first
-                _find_maximum(connection, rollup, part, place, name)
+                row = rollups.row(place)
+                held = unpacked_ran(row[part]) if row[part] else {}
+                for name, one in changes.items():
+                    if _change(held, name, one):
+                        self._lost.append((place, part, name))
+                row[part] = packed(held) if held else b""
+
+    def find_maxima(self, connection: sqlite3.Connection) -> None:
+        """Look for the longest call that is left, where it may have gone."""
+        for grain in (DAY, MONTH):  # a month's is that of its days
+            rollups = Rollups(connection)
+            for place, part, name in self._lost:
+                if place[1] == grain:
+                    row = rollups.row(place)
+                    held = unpacked_ran(row[part])
+                    left_ms = _left_in_month if grain == MONTH else _left_on_day
+                    longest_ms = max(left_ms(connection, part, place, name), default=0.0)
+                    held[name] = (longest_ms, held[name][1])
+                    row[part] = packed(held)
+            rollups.write()
 
 
 def _changes(names: Mapping[str, _Sessions]) -> dict[str, _Change]:
@@ -98,8 +98,8 @@ def _changes(names: Mapping[str, _Sessions]) -> dict[str, _Change]:
 def _summed(sessions: _Sessions) -> _Change:
     came = sessions.came
     if not sessions.went:
-        if len(came) == 1:
-            return _Change(came[0].buckets, came[0].max_ms, 0.0, sessions.packed)
+        if len(came) == 1:  # most sums have one part
+            return _Change(came[0].buckets, came[0].max_ms)
         return _Change(_buckets(came), max(one.max_ms for one in came))
     buckets = _buckets(came)
     for bucket, count in _buckets(sessions.went).items():
@@ -110,12 +110,16 @@ def _summed(sessions: _Sessions) -> _Change:
         buckets,
         max((value for value, count in maxima_ms.items() if count > 0), default=0.0),
         max((value for value, count in maxima_ms.items() if count < 0), default=0.0),
+        any_went=True,
     )
 
 
 def _joined(ones: list[_Change]) -> _Change:
     return _Change(
-        _buckets(ones), max(one.came_ms for one in ones), max(one.went_ms for one in ones)
+        _buckets(ones),
+        max(one.came_ms for one in ones),
+        max(one.went_ms for one in ones),
+        any(one.any_went for one in ones),
     )
 
 
@@ -131,59 +135,41 @@ def _buckets(ones: Iterable[Histogram | _Change]) -> dict[int, int]:
     return summed
 
 
-def _change(held: dict[str, bytes], name: str, change: _Change) -> bool:
+def _change(held: dict[str, Ran], name: str, change: _Change) -> bool:
     """Change a histogram among those of a row; tell whether its maximum may have gone."""
-    before = held.get(name)
-    if before is None and change.packed:
-        held[name] = change.packed
+    longest_ms, buckets = held.get(name, (0.0, {}))
+    if not (buckets or change.any_went):
+        held[name] = (change.came_ms, change.buckets)
         return False
-    more = Histogram(change.buckets, change.came_ms)
-    if before is None:
-        held[name] = more.pack()
+    for bucket, count in change.buckets.items():
+        buckets[bucket] = buckets.get(bucket, 0) + count
+    if change.any_went:
+        buckets = {bucket: count for bucket, count in buckets.items() if count}
+    if not buckets:
+        held.pop(name, None)
         return False
-    histogram = unpack(before)
-    longest_ms = histogram.max_ms
-    histogram.merge(more)
-    histogram.buckets = {one: count for one, count in histogram.buckets.items() if count}
-    if histogram.buckets:
-        held[name] = histogram.pack()
-    else:
-        del held[name]
-    is_lost = change.went_ms >= longest_ms and change.went_ms > change.came_ms
-    return is_lost and bool(histogram.buckets)
-
-
-def _find_maximum(
-    connection: sqlite3.Connection, rollup: Rollup, part: str, place: Place, name: str
-) -> None:
-    """Look for the longest call of a row that is left."""
-    row = rollup.row(place)
-    if row is None:
-        return
-    held = unpacked_ran(row[1])
-    histogram = unpack(held[name])
-    left = _left_in_month if place[1] == MONTH else _left_on_day
-    histogram.max_ms = max(
-        (unpack(ran).max_ms for ran in left(connection, part, place, name) if ran), default=0.0
-    )
-    held[name] = histogram.pack()
-    rollup.put(place, held)
-    rollup.write()
+    held[name] = (max(longest_ms, change.came_ms), buckets)
+    return change.went_ms >= longest_ms and change.went_ms > change.came_ms
 
 
 def _left_in_month(
     connection: sqlite3.Connection, part: str, place: Place, name: str
-) -> list[bytes]:
+) -> Iterator[float]:
     project, _, month, agent = place
     found = connection.execute(
-        f"SELECT cells FROM {ROLLUPS} WHERE part = ? AND project = ? AND grain = '{DAY}' "
+        f"SELECT {part} FROM {ROLLUPS} WHERE project = ? AND grain = '{DAY}' "
         "AND (span = ? OR span >= ? AND span <= ?) AND agent = ?",
-        (part, project, month, f"{month}-01", f"{month}-31", agent),  # "" is of month ""
+        (project, month, f"{month}-01", f"{month}-31", agent),  # "" is of month ""
     )
-    return [unpacked_ran(cells).get(name, b"") for (cells,) in found]
+    for (cells,) in found:
+        ran = unpacked_ran(cells).get(name) if cells else None
+        if ran is not None:
+            yield ran[0]
 
 
-def _left_on_day(connection: sqlite3.Connection, part: str, place: Place, name: str) -> list[bytes]:
+def _left_on_day(
+    connection: sqlite3.Connection, part: str, place: Place, name: str
+) -> Iterator[float]:
     project, _, day, agent = place
     own = "" if project == EVERY else "AND s.project = ? "
     found = connection.execute(
@@ -192,4 +178,4 @@ def _left_on_day(connection: sqlite3.Connection, part: str, place: Place, name: 
         f"WHERE d.day = ? AND s.agent = ? {own}AND t.{RAN_PARTS[part]} = ?",
         [day, agent, *([project] if own else []), name],
     )
-    return [ran for (ran,) in found]
+    return (unpack(ran).max_ms for (ran,) in found if ran)

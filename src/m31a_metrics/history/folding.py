@@ -7,11 +7,11 @@ from operator import add, itemgetter
 from typing import Any
 
 from m31a_metrics.answers import part_of
-from m31a_metrics.history.cells import unpacked, unpacked_ran, unpacked_whole
+from m31a_metrics.history.cells import Ran, unpacked, unpacked_ran, unpacked_whole
 from m31a_metrics.history.days import stretches
 from m31a_metrics.history.rows import Key, Sums
 from m31a_metrics.questions import Chosen, Query, texts
-from m31a_metrics.questions.tables import DAY, RAN_PARTS, Summed
+from m31a_metrics.questions.tables import DAY, RAN_PARTS, WHOLES, Summed
 
 Ask = Callable[[Query], Iterable[tuple[Any, ...]]]
 
@@ -21,12 +21,12 @@ def rolled_up(ask: Ask, table: Summed, chosen: Chosen, by: Sequence[str]) -> dic
     sums: dict[Key, Sums] = {}
     dimensions = [table.dimensions.index(key) for key in by if key in table.dimensions]
     if not dimensions:
-        for outer, total in _rows(ask, table.name, "whole", chosen, by[0]):
+        for outer, total in _rows(ask, WHOLES[table.name], chosen, by[0]):
             _add(sums, (outer,), unpacked_whole(total))
         return sums
     tool = chosen.which.tool if "tool" in table.dimensions else ""
     inner = itemgetter(*dimensions) if len(dimensions) > 1 else None
-    for outer, packed in _rows(ask, table.name, "cells", chosen, by[0]):
+    for outer, packed in _rows(ask, table.name, chosen, by[0]):
         before = () if by[0] in table.dimensions else (outer,)
         for key, figures in unpacked(packed).items():
             if not tool or key[0] == tool:
@@ -35,19 +35,19 @@ def rolled_up(ask: Ask, table: Summed, chosen: Chosen, by: Sequence[str]) -> dic
     return sums
 
 
-def rolled_up_ran(ask: Ask, chosen: Chosen, by: str) -> Iterator[tuple[str, bytes]]:
-    """Packed histograms of what `rolled_up` adds up, by one key."""
+def rolled_up_ran(ask: Ask, chosen: Chosen, by: str) -> Iterator[tuple[str, Ran]]:
+    """Histograms of what `rolled_up` adds up, by one key."""
     part, named = next(
         (item for item in RAN_PARTS.items() if item[1] == by), ("phase_ran", "phase")
     )
     tool = chosen.which.tool
-    for outer, packed in _rows(ask, part, "cells", chosen, by):
+    for outer, packed in _rows(ask, part, chosen, by):
         for name, ran in unpacked_ran(packed).items():
             if not tool or name == tool:
                 yield (name if by == named else outer), ran
 
 
-def _rows(ask: Ask, part: str, column: str, chosen: Chosen, by: str) -> Iterator[tuple[str, bytes]]:
+def _rows(ask: Ask, column: str, chosen: Chosen, by: str) -> Iterator[tuple[str, bytes]]:
     """Each row that a slice is made of: what it is by time, agent or project, and the column."""
     which = chosen.which
     by_day = by in ("day", "week")
@@ -56,8 +56,10 @@ def _rows(ask: Ask, part: str, column: str, chosen: Chosen, by: str) -> Iterator
         if by_day
         else stretches(which.first_day, which.last_day)
     ):
-        query = texts.rolled_up(part, column, chosen, stretch, apart=by == "project")
+        query = texts.rolled_up(column, chosen, stretch, apart=by == "project")
         for span, agent, project, packed in ask(query):
+            if not packed:
+                continue
             if by in texts.OF_TIME:
                 yield part_of(by, span), packed
             else:

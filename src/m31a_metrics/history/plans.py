@@ -11,6 +11,7 @@ import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -23,6 +24,7 @@ Group = tuple[str, str]
 """What a session is known by: agent and native id."""
 
 _AT_ONCE = 500
+_Value = TypeVar("_Value")
 
 
 class Part(Struct, frozen=True):
@@ -251,10 +253,10 @@ def sources(
     return found
 
 
-def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Cut ids into lists that one text can hold."""
-    for start in range(0, len(ids), _AT_ONCE):
-        yield list(ids[start : start + _AT_ONCE])
+def chunks(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
+    """Cut values into lists that one text can hold."""
+    for start in range(0, len(values), _AT_ONCE):
+        yield values[start : start + _AT_ONCE]
 
 
 def places(values: Sequence[object]) -> str:

@@ -18,7 +18,8 @@ from m31a_metrics.history.cells import (
     WHOLE,
     Cells,
     Day,
-    Rollup,
+    Rollups,
+    Row,
     packed,
     spread,
     unpacked,
@@ -26,7 +27,7 @@ from m31a_metrics.history.cells import (
 )
 from m31a_metrics.history.durations import Durations
 from m31a_metrics.history.rows import Key, Rows, Sums
-from m31a_metrics.questions.tables import LLMS, PHASES, SUMMED, TOOLS, Summed
+from m31a_metrics.questions.tables import LLMS, PHASES, SUMMED, TOOLS, WHOLES, Summed
 
 
 class Changes:
@@ -48,21 +49,18 @@ class Changes:
                 gathered = places.setdefault((project, agent, day), cells)
                 if gathered is not cells:
                     _add(gathered, cells)
-        self._durations.add(agent, project, rows, sign)
+        self._durations.add(agent, project, rows.ran, sign)
 
     def apply(self, connection: sqlite3.Connection) -> None:
         """Change the rollups; the rows of the sessions themselves are there already."""
+        rollups = Rollups(connection)
         for table in SUMMED:
-            places = spread(dict(_changed(self._sums[table.name], any_went=self._any_went)), _added)
-            rollup = Rollup(connection, table.name)
-            for place, changed in places.items():
-                row = rollup.row(place)
-                held, total = _without_whole(changed)
-                if row is not None:
-                    held, total = _merged(row, held, total, table)
-                rollup.put(place, held, packed(total))
-            rollup.write()
-        self._durations.apply(connection)
+            days = dict(_changed(self._sums[table.name], any_went=self._any_went))
+            for place, changed in spread(days, _added).items():
+                _change(rollups.row(place), table, changed)
+        self._durations.change(rollups)
+        rollups.write()
+        self._durations.find_maxima(connection)
 
 
 def _changed(days: Mapping[Day, Cells], *, any_went: bool) -> Iterator[tuple[Day, Cells]]:
@@ -87,24 +85,24 @@ def _added(ones: list[Sums]) -> Sums:
     return ones[0] if len(ones) == 1 else list(map(sum, zip(*ones, strict=True)))
 
 
-def _without_whole(changed: Cells) -> tuple[Cells, Sums]:
+def _change(row: Row, table: Summed, changed: Cells) -> None:
+    """Add to a table's cells in a row; those that no session has a part in go."""
     cells = dict(changed)  # what changes may be that of several rows
-    return cells, cells.pop(WHOLE)
+    whole = cells.pop(WHOLE)
+    if row[table.name]:
+        whole = _added([unpacked_whole(row[WHOLES[table.name]]), whole])
+        cells = _merged(unpacked(row[table.name]), cells, list(table.firsts).index("row_count"))
+    row[table.name] = packed(cells) if cells else b""
+    row[WHOLES[table.name]] = packed(whole) if cells else b""
 
 
-def _merged(
-    row: tuple[bytes, bytes], changed: Cells, more: Sums, table: Summed
-) -> tuple[Cells, Sums]:
-    """A row and its total with what changes; cells that no session has a part in go."""
-    place = list(table.firsts).index("row_count")
-    total = _added([unpacked_whole(row[0]), more])
-    held = unpacked(row[1])
+def _merged(held: Cells, changed: Cells, row_count: int) -> Cells:
     for key, sums in changed.items():
         known = held.get(key)
-        held[key] = sums if known is None else _added([known, sums])
-        if held[key][place] <= 0:
+        held[key] = sums if known is None else list(map(add, known, sums))
+        if held[key][row_count] <= 0:
             del held[key]
-    return held, total
+    return held
 
 
 def _with_firsts(table: Summed, part: dict[Key, Sums]) -> dict[str, Cells]:

@@ -21,14 +21,10 @@ Sums = list[int]
 
 
 class Rows(Struct):
-    """What one session adds to each summed table, by day and dimensions.
-
-    `packed` are the histograms of `ran` as tables have them.
-    """
+    """What one session adds to each summed table, by day and dimensions."""
 
     tools: dict[Key, Sums] = field(default_factory=dict)
     ran: dict[Key, Histogram] = field(default_factory=dict)
-    packed: dict[Key, bytes] = field(default_factory=dict)
     llms: dict[Key, Sums] = field(default_factory=dict)
     phases: dict[Key, Sums] = field(default_factory=dict)
 
@@ -54,24 +50,31 @@ def rows_of(record: SessionRecord) -> Rows:
     """Sum a record's days by the keys of the tables."""
     rows = Rows()
     for tool in record.tools:
-        key = (tool.day, tool.tool, tool.phase)
+        day, phase = tool.day, tool.phase
+        key = (day, tool.tool, phase)
         sums = _bounded(_sums_of_tool(tool))
         _add(rows.tools, key, sums)
         if tool.ran.buckets:
             known = rows.ran.get(key)
             rows.ran[key] = tool.ran if known is None else _merged(known, tool.ran)
-        _add_to_phase(rows, tool.day, tool.phase, sums, _OF_TOOLS)
+        of_phase = rows.phases.get((day, phase)) or _new_phase(rows, day, phase)
+        for target, source in _OF_TOOLS:
+            of_phase[target] += sums[source]
     for llm in record.llms:
+        day, phase = llm.day, llm.phase
         sums = _bounded(_sums_of_llm(llm))
-        _add(rows.llms, (llm.day, llm.model, llm.phase), sums)
-        _add_to_phase(rows, llm.day, llm.phase, sums, _OF_LLMS)
-    for phase in record.phases:
-        sums = _bounded(_sums_of_phase(phase))
-        _add_to_phase(rows, phase.day, phase.phase, sums, _OF_PHASES)
-        ended = rows.phases[phase.day, phase.phase]
-        ended[_ENDED] += phase.duration_us > 0 or phase.success is not None
-        ended[_SUCCESS] += phase.success is True
-    rows.packed = {key: histogram.pack() for key, histogram in rows.ran.items()}
+        _add(rows.llms, (day, llm.model, phase), sums)
+        of_phase = rows.phases.get((day, phase)) or _new_phase(rows, day, phase)
+        for target, source in _OF_LLMS:
+            of_phase[target] += sums[source]
+    for one in record.phases:
+        day, phase = one.day, one.phase
+        sums = _bounded(_sums_of_phase(one))
+        of_phase = rows.phases.get((day, phase)) or _new_phase(rows, day, phase)
+        for target, source in _OF_PHASES:
+            of_phase[target] += sums[source]
+        of_phase[_ENDED] += one.duration_us > 0 or one.success is not None
+        of_phase[_SUCCESS] += one.success is True
     return rows
 
 
@@ -175,12 +178,9 @@ def _add(rows: dict[Key, Sums], key: Key, sums: Sums) -> None:
     rows[key] = sums if known is None else [a + b for a, b in zip(known, sums, strict=True)]
 
 
-def _add_to_phase(rows: Rows, day: str, phase: str, figures: Sums, places: _Places) -> None:
-    sums = rows.phases.get((day, phase))
-    if sums is None:
-        sums = rows.phases[day, phase] = [0] * len(PHASES.sums)
-    for target, source in places:
-        sums[target] += figures[source]
+def _new_phase(rows: Rows, day: str, phase: str) -> Sums:
+    sums = rows.phases[day, phase] = [0] * len(PHASES.sums)
+    return sums
 
 
 def _bounded(figures: tuple[int, ...]) -> Sums:

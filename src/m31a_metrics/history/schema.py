@@ -9,6 +9,7 @@ from __future__ import annotations
 from m31a_metrics.history.holders import NUMBER_BITS
 from m31a_metrics.questions.tables import (
     EFFECTS,
+    ROLLED_UP,
     ROLLUPS,
     SESSION_SUMS,
     SESSION_USES,
@@ -125,16 +126,16 @@ CREATE TABLE failures (
 )
 
 
+_ROLLED_UP = ", ".join(f"{column} BLOB NOT NULL" for column in ROLLED_UP)
+
 _ROLLUPS = f"""
 CREATE TABLE {ROLLUPS} (
-    part TEXT NOT NULL,
     project TEXT NOT NULL,
     grain TEXT NOT NULL,
     span TEXT NOT NULL,
     agent TEXT NOT NULL,
-    whole BLOB NOT NULL,
-    cells BLOB NOT NULL,
-    UNIQUE (part, project, grain, span, agent)
+    {_ROLLED_UP},
+    UNIQUE (project, grain, span, agent)
 )"""
 
 

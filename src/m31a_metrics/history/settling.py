@@ -56,7 +56,8 @@ def settle_lone(
 
     What `settle` would come to for each of them, without asking.
     """
-    writing.put(connection, ((record, plan_of((part,)).mark) for part, record in read), changes)
+    made = ((record, plan_of((part,)).mark) for part, record in read)
+    writing.put(connection, made, changes, are_new=True)
 
 
 def _read(

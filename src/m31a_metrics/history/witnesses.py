@@ -66,11 +66,13 @@ def note_lone(connection: sqlite3.Connection, told: Sequence[Witness]) -> set[st
     """
     paths = Counter(one.path for one in told)
     groups = Counter((one.agent, one.native_id) for one in told)
+    known_paths, known_groups = _known(connection, paths, groups)
     lone = {
         one.path
         for one in told
         if paths[one.path] == groups[one.agent, one.native_id] == 1
-        and not _is_known(connection, one)
+        and one.path not in known_paths
+        and (one.agent, one.native_id) not in known_groups
     }
     (latest,) = connection.execute("SELECT COALESCE(MAX(source), 0) FROM sources").fetchone()
     packed, sharing = _packed(told, latest + 1)
@@ -104,16 +106,33 @@ def _unique(ids: Iterable[int]) -> array[int]:
     return array("q", dict.fromkeys(ids))
 
 
-def _is_known(connection: sqlite3.Connection, one: Witness) -> bool:
-    group = (one.agent, one.native_id)
-    of = "WHERE agent = ? AND native_id = ?"
-    (known,) = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM sources WHERE path = ?) OR EXISTS "
-        f"(SELECT 1 FROM sources {of}) OR EXISTS (SELECT 1 FROM sessions {of}) OR EXISTS "
-        f"(SELECT 1 FROM unsettled {of})",
-        (one.path, *group, *group, *group),
-    ).fetchone()
-    return bool(known)
+def _known(
+    connection: sqlite3.Connection, paths: Iterable[str], groups: Iterable[Group]
+) -> tuple[set[str], set[Group]]:
+    """Those paths that are known, and those sessions that anything is known of."""
+    known_paths: set[str] = set()
+    for some in chunks(list(paths)):
+        known_paths.update(
+            path
+            for (path,) in connection.execute(
+                f"SELECT path FROM sources WHERE path IN ({places(some)})", some
+            )
+        )
+    by_agent: dict[str, list[str]] = {}
+    for agent, native_id in groups:
+        by_agent.setdefault(agent, []).append(native_id)
+    known_groups: set[Group] = set()
+    for agent, native_ids in by_agent.items():
+        for some in chunks(native_ids):
+            for table in ("sources", "sessions", "unsettled"):
+                known_groups.update(
+                    connection.execute(
+                        f"SELECT agent, native_id FROM {table} "
+                        f"WHERE agent = ? AND native_id IN ({places(some)})",
+                        (agent, *some),
+                    )
+                )
+    return known_paths, known_groups
 
 
 def _told(witness: Witness, ids: array[int]) -> tuple[object, ...]:

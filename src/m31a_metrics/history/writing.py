@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 from binascii import crc32
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from msgspec import json
+from msgspec.structs import astuple
 
 from m31a_metrics.histogram import unpack
 from m31a_metrics.history.rollups import Changes
@@ -14,7 +16,7 @@ from m31a_metrics.history.rows import Rows, heal_chains, rows_of, session_days
 from m31a_metrics.questions.tables import EFFECTS, LLMS, PHASES, SESSION_SUMS, TOOLS
 from m31a_metrics.record import SessionRecord
 
-_FACTS = (
+_TOLD = (
     "agent",
     "native_id",
     "session_id",
@@ -23,14 +25,20 @@ _FACTS = (
     "project",
     "branch",
     "parent_id",
-    "models",
     "started_us",
     "updated_us",
-    "first_day",
-    "last_day",
     "user_turn_count",
     "compaction_count",
     "unpaired_count",
+)
+"""Columns that a record has as they are."""
+
+_told = attrgetter(*_TOLD)
+_FACTS = (
+    *_TOLD,
+    "models",
+    "first_day",
+    "last_day",
     "is_gone",
     "made_of",
     "lot",
@@ -46,17 +54,21 @@ Written = dict[str, list[tuple[object, ...]]]
 
 
 def put(
-    connection: sqlite3.Connection, made: Iterable[tuple[SessionRecord, bytes]], changes: Changes
+    connection: sqlite3.Connection,
+    made: Iterable[tuple[SessionRecord, bytes]],
+    changes: Changes,
+    *,
+    are_new: bool = False,
 ) -> None:
     """Write sessions in place of what is known of them, each of them once.
 
-    With each goes the mark of the plan that it was read by. Inside a transaction; `changes`
-    are to be applied before it ends.
+    With each goes the mark of the plan that it was read by; `are_new`: nothing is known of
+    any. Inside a transaction; `changes` are to be applied before it ends.
     """
     written: Written = {table: [] for table in ("sessions", *_TABLES)}
     (latest,) = connection.execute("SELECT COALESCE(MAX(session), 0) FROM sessions").fetchone()
     for record, made_of in made:
-        number = _number(connection, record.agent, record.native_id)
+        number = None if are_new else _number(connection, record.agent, record.native_id)
         if number is None:
             number = latest = latest + 1
         else:
@@ -76,8 +88,10 @@ def _add(written: Written, number: int, record: SessionRecord, rows: Rows, made_
     written["sessions"].append((number, *_facts(record, days, made_of), *sums))
     written["session_texts"].append((number, _searched(record)))
     written["session_days"] += [(number, day, *own) for day, own in days.items()]
-    ran = rows.packed.get
-    written[TOOLS.name] += [(number, *key, *own, ran(key, b"")) for key, own in rows.tools.items()]
+    ran = {key: histogram.pack() for key, histogram in rows.ran.items()}
+    written[TOOLS.name] += [
+        (number, *key, *own, ran.get(key, b"")) for key, own in rows.tools.items()
+    ]
     written[LLMS.name] += [(number, *key, *own) for key, own in rows.llms.items()]
     written[PHASES.name] += [(number, *key, *own) for key, own in rows.phases.items()]
     written["heals"] += _heals(number, record)
@@ -126,34 +140,22 @@ def rows_in(connection: sqlite3.Connection, number: int) -> Rows:
             part[key] = list(row[len(keys) : len(keys) + len(table.sums)])
             if ran and row[-1]:
                 rows.ran[key] = unpack(row[-1])
-                rows.packed[key] = row[-1]
     return rows
 
 
 def _facts(record: SessionRecord, days: Iterable[str], made_of: bytes) -> tuple[object, ...]:
     dates = sorted(days)
+    known = f"{record.agent} {record.native_id}"
     return (
-        record.agent,
-        record.native_id,
-        record.session_id,
-        record.path,
-        record.version,
-        record.project,
-        record.branch,
-        record.parent_id,
+        *_told(record),
         json.encode(record.models).decode(),
-        record.started_us,
-        record.updated_us,
         dates[0],
         dates[-1],
-        record.user_turn_count,
-        record.compaction_count,
-        record.unpaired_count,
         0,
         made_of,
-        crc32(f"{record.agent} {record.native_id}".encode("utf-8", "surrogateescape")),
+        crc32(known.encode("utf-8", "surrogateescape")),
         record.damage.count,
-        *(getattr(record.effects, name) for name in EFFECTS),
+        *astuple(record.effects),
     )
 
 

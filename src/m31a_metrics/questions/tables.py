@@ -50,14 +50,14 @@ TOOLS = Summed(
 """Calls by tool and phase; of sessions, the column `ran` holds a packed histogram."""
 
 ROLLUPS = "rollups"
-"""Sums of many sessions: of each part (the name of a table, or one of RAN_PARTS), packed.
+"""Sums of many sessions: a row to each project, span and agent, its columns packed.
 
-A row holds all `cells` of its project, span and agent, by a table's dimensions, and their
-sum, the `whole`, each as the firsts and the sums.
+A column of the name of a table holds that table's cells, by dimensions: the firsts and
+the sums; `whole_` and the name the sum of all of them.
 """
 
 RAN_PARTS = {"tool_ran": "tool", "phase_ran": "phase"}
-"""Parts of the rollups that hold histograms, and what their cells are told apart by.
+"""Columns of the rollups that hold histograms, and what their cells are told apart by.
 
 Apart from the sums, because adding up histograms is what takes time: there are fewer of
 them when each is of a tool, or of a phase, and not of both.
@@ -88,6 +88,12 @@ PHASES = Summed(
 """Phases, with what tools and models did in them."""
 
 SUMMED = (TOOLS, LLMS, PHASES)
+
+WHOLES = {table.name: f"whole_{table.name}" for table in SUMMED}
+"""Columns of the rollups that hold the sum of all cells, by the name of the table."""
+
+ROLLED_UP = (*WHOLES.values(), *WHOLES, *RAN_PARTS)
+"""All columns of the rollups but for the keys; the shortest first, as they are read."""
 
 SESSION_SUMS = _between(SessionRow, "call_count", "bisect_trigger_count")
 """What is summed up of each session, and of each of its days."""

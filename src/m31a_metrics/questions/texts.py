@@ -145,10 +145,8 @@ def parts(table: Summed, chosen: Chosen, keys: Iterable[str], *, ran: bool = Fal
     )
 
 
-def rolled_up(
-    part: str, column: str, chosen: Chosen, stretch: tuple[str, str, str], *, apart: bool
-) -> Query:
-    """Rows of a part of the rollups: span, agent, project, and one of the packed columns.
+def rolled_up(column: str, chosen: Chosen, stretch: tuple[str, str, str], *, apart: bool) -> Query:
+    """Rows of the rollups: span, agent, project, and one of the packed columns.
 
     `stretch` is a grain with its first and last span, "" for no bound; `apart`: each
     project by itself.
@@ -156,7 +154,6 @@ def rolled_up(
     grain, begin, end = stretch
     parameters = dict(chosen.parameters)
     where = all_of(
-        f"part = '{part}'",
         _projects(chosen, apart, parameters),
         f"grain = '{grain}'",
         between("span", begin, end, parameters),
