@@ -9,7 +9,7 @@ counted at the nearer end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from math import ceil, floor, isnan, log2
 from struct import Struct as Layout
@@ -53,7 +53,7 @@ def value_of(bucket: int) -> float:
     return float(2.0 ** ((bucket - _FIRST) / BUCKETS_PER_DOUBLING) * _MIDDLE)
 
 
-class Histogram(Struct):
+class Histogram(Struct, array_like=True):
     """How many durations fell into which bucket; empty buckets take no room.
 
     `max_ms` is exact (0 while empty). Two histograms are equal when they hold the same.
@@ -165,6 +165,20 @@ class Histogram(Struct):
                 for number in numbers:
                     _put_varint(packed, number)
         return bytes(packed)
+
+
+def summed(histograms: Iterable[Histogram]) -> Histogram:
+    """All that histograms hold, added up; they stay as they are."""
+    longest_ms = 0.0
+    buckets: dict[int, int] = {}
+    for one in histograms:
+        longest_ms = max(longest_ms, one.max_ms)
+        if not buckets:
+            buckets.update(one.buckets)
+            continue
+        for bucket, count in one.buckets.items():
+            buckets[bucket] = buckets.get(bucket, 0) + count
+    return Histogram(buckets, longest_ms)
 
 
 def unpack(packed: bytes) -> Histogram:

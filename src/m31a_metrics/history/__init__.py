@@ -99,17 +99,17 @@ class History(Reading):
         with self.batch() as changes:
             told = list(read)
             lone = witnesses.note_lone(self.connection, [witness for witness, _ in told])
-            alone: Fresh = {}
+            alone: list[tuple[Part, SessionRecord]] = []
             touched: set[Group] = set()
             fresh: Fresh = {}
             for witness, record in told:
                 part = Part(witness.path, witness.kind, witness.stamp, frozenset())
                 if witness.path in lone:
-                    alone[part] = record
+                    alone.append((part, record))
                 else:
                     touched |= witnesses.note(self.connection, witness)
                     fresh[part] = record
-            settling.settle_lone(self.connection, alone.items(), changes)
+            settling.settle_lone(self.connection, alone, changes)
             settling.settle(self.connection, touched, fresh, changes)
 
     def take_failure(self, path: str, kind: str, stamp: bytes, problem: str) -> None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from msgspec import msgpack
 
+from m31a_metrics.histogram import Histogram
 from m31a_metrics.history.rows import Key, Sums
 from m31a_metrics.questions.tables import DAY, EVERY, MONTH, ROLLED_UP, ROLLUPS
 
@@ -20,9 +21,6 @@ Cells = dict[Key, Sums]
 
 WHOLE: Key = ()
 """The key of the sum of all cells, which has a column of its own."""
-
-Ran = tuple[float, dict[int, int]]
-"""A histogram in a cell: the longest duration, and the buckets."""
 
 Day = tuple[str, str, str]
 """Project, agent, day."""
@@ -35,7 +33,7 @@ _Held = TypeVar("_Held")
 packed = msgpack.Encoder().encode
 unpacked = msgpack.Decoder(Cells).decode
 unpacked_whole = msgpack.Decoder(Sums).decode
-unpacked_ran = msgpack.Decoder(dict[str, Ran]).decode
+unpacked_ran = msgpack.Decoder(dict[str, Histogram]).decode
 
 
 def spread(

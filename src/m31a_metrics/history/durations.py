@@ -7,67 +7,53 @@ gone with a session, it is looked for among those that are left.
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
-from msgspec import Struct, field
-
-from m31a_metrics.histogram import Histogram, unpack
-from m31a_metrics.history.cells import Day, Place, Ran, Rollups, packed, spread, unpacked_ran
+from m31a_metrics.histogram import Histogram, summed, unpack
+from m31a_metrics.history.cells import Day, Place, Rollups, packed, spread, unpacked_ran
 from m31a_metrics.history.rows import Key
 from m31a_metrics.questions.tables import DAY, EVERY, MONTH, RAN_PARTS, ROLLUPS, TOOLS
 
-
-class _Sessions(Struct):
-    """The histograms of sessions that come into a sum, and of those that go."""
-
-    came: list[Histogram] = field(default_factory=list)
-    went: list[Histogram] = field(default_factory=list)
-
-
-class _Change(Struct):
-    """How a histogram changes: its buckets, and the longest that came and that went."""
-
-    buckets: dict[int, int]
-    came_ms: float
-    went_ms: float = 0.0
-    any_went: bool = False
-
-
-_Gathered = dict[Day, dict[str, _Sessions]]
+_Names = dict[str, list[Histogram]]
+"""Histograms of sessions, by tool or by phase."""
 
 
 class Durations:
     """What is to be added to the rollup, by tool and by phase: of projects' days, by name."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, _Gathered] = {part: {} for part in RAN_PARTS}
+        self._came: dict[str, dict[Day, _Names]] = {part: {} for part in RAN_PARTS}
+        self._went: dict[str, dict[Day, _Names]] = {part: {} for part in RAN_PARTS}
         self._lost: list[tuple[Place, str, str]] = []
 
     def add(self, agent: str, project: str, ran: Mapping[Key, Histogram], sign: int) -> None:
         """Note that a session with these histograms, by (day, tool, phase), comes or goes."""
-        tools, phases = self._parts.values()
+        tools, phases = (self._came if sign > 0 else self._went).values()
         for (day, tool, phase), histogram in ran.items():
             place = (project, agent, day)
             for gathered, name in ((tools, tool), (phases, phase)):
                 names = gathered.get(place)
                 if names is None:
                     names = gathered[place] = {}
-                sessions = names.get(name)
-                if sessions is None:
-                    sessions = names[name] = _Sessions()
-                (sessions.came if sign > 0 else sessions.went).append(histogram)
+                ones = names.get(name)
+                if ones is None:
+                    names[name] = [histogram]
+                else:
+                    ones.append(histogram)
 
     def change(self, rollups: Rollups) -> None:
         """Change rows of the rollups; `find_maxima` is to follow when they are written."""
-        for part, gathered in self._parts.items():
-            days = {day: _changes(names) for day, names in gathered.items()}
-            for place, changes in spread(days, _joined).items():
+        for part in RAN_PARTS:
+            _cancel(self._came[part], self._went[part])
+            came = spread(_days(self._came[part]), summed)
+            went = spread(_days(self._went[part]), summed)
+            for place in {**came, **went}:
                 row = rollups.row(place)
                 held = unpacked_ran(row[part]) if row[part] else {}
-                for name, one in changes.items():
-                    if _change(held, name, one):
-                        self._lost.append((place, part, name))
+                _add(held, came.get(place, {}))
+                if place in went:
+                    lost = _take(held, came.get(place, {}), went[place])
+                    self._lost += [(place, part, name) for name in lost]
                 row[part] = packed(held) if held else b""
 
     def find_maxima(self, connection: sqlite3.Connection) -> None:
@@ -79,77 +65,60 @@ class Durations:
                     row = rollups.row(place)
                     held = unpacked_ran(row[part])
                     left_ms = _left_in_month if grain == MONTH else _left_on_day
-                    longest_ms = max(left_ms(connection, part, place, name), default=0.0)
-                    held[name] = (longest_ms, held[name][1])
+                    held[name].max_ms = max(left_ms(connection, part, place, name), default=0.0)
                     row[part] = packed(held)
             rollups.write()
 
 
-def _changes(names: Mapping[str, _Sessions]) -> dict[str, _Change]:
-    """What sessions come to, by name; without what came and went again."""
-    changes = {name: _summed(sessions) for name, sessions in names.items()}
+def _cancel(came: Mapping[Day, _Names], went: Mapping[Day, _Names]) -> None:
+    """Leave out what came and went again: its maximum was never there."""
+    for day, names in went.items():
+        for name, ones in names.items():
+            others = came.get(day, {}).get(name, [])
+            for one in [one for one in ones if one in others]:
+                if one in others:
+                    others.remove(one)
+                    ones.remove(one)
+
+
+def _days(gathered: Mapping[Day, _Names]) -> dict[Day, dict[str, Histogram]]:
+    # Most sums have one part, and are not added up.
     return {
-        name: change
-        for name, change in changes.items()
-        if any(change.buckets.values()) or change.came_ms or change.went_ms
+        day: {
+            name: ones[0] if len(ones) == 1 else summed(ones)
+            for name, ones in names.items()
+            if ones
+        }
+        for day, names in gathered.items()
     }
 
 
-def _summed(sessions: _Sessions) -> _Change:
-    came = sessions.came
-    if not sessions.went:
-        if len(came) == 1:  # most sums have one part
-            return _Change(came[0].buckets, came[0].max_ms)
-        return _Change(_buckets(came), max(one.max_ms for one in came))
-    buckets = _buckets(came)
-    for bucket, count in _buckets(sessions.went).items():
-        buckets[bucket] = buckets.get(bucket, 0) - count
-    maxima_ms = Counter(one.max_ms for one in came)
-    maxima_ms.subtract(one.max_ms for one in sessions.went)
-    return _Change(
-        buckets,
-        max((value for value, count in maxima_ms.items() if count > 0), default=0.0),
-        max((value for value, count in maxima_ms.items() if count < 0), default=0.0),
-        any_went=True,
-    )
+def _add(held: dict[str, Histogram], came: Mapping[str, Histogram]) -> None:
+    for name, histogram in came.items():
+        known = held.get(name)
+        if known is None:
+            held[name] = histogram
+        else:
+            known.merge(histogram)
 
 
-def _joined(ones: list[_Change]) -> _Change:
-    return _Change(
-        _buckets(ones),
-        max(one.came_ms for one in ones),
-        max(one.went_ms for one in ones),
-        any(one.any_went for one in ones),
-    )
-
-
-def _buckets(ones: Iterable[Histogram | _Change]) -> dict[int, int]:
-    """The buckets of them all, added up."""
-    summed: dict[int, int] = {}
-    for one in ones:
-        if not summed:
-            summed.update(one.buckets)
+def _take(
+    held: dict[str, Histogram], came: Mapping[str, Histogram], went: Mapping[str, Histogram]
+) -> Iterator[str]:
+    """Take histograms away; tell of which the maximum may have gone with them."""
+    for name, histogram in went.items():
+        known = held[name]
+        left = dict(known.buckets)
+        for bucket, count in histogram.buckets.items():
+            left[bucket] -= count
+        left = {bucket: count for bucket, count in left.items() if count}
+        if not left:
+            del held[name]
             continue
-        for bucket, count in one.buckets.items():
-            summed[bucket] = summed.get(bucket, 0) + count
-    return summed
-
-
-def _change(held: dict[str, Ran], name: str, change: _Change) -> bool:
-    """Change a histogram among those of a row; tell whether its maximum may have gone."""
-    longest_ms, buckets = held.get(name, (0.0, {}))
-    if not (buckets or change.any_went):
-        held[name] = (change.came_ms, change.buckets)
-        return False
-    for bucket, count in change.buckets.items():
-        buckets[bucket] = buckets.get(bucket, 0) + count
-    if change.any_went:
-        buckets = {bucket: count for bucket, count in buckets.items() if count}
-    if not buckets:
-        held.pop(name, None)
-        return False
-    held[name] = (max(longest_ms, change.came_ms), buckets)
-    return change.went_ms >= longest_ms and change.went_ms > change.came_ms
+        held[name] = Histogram(left, known.max_ms)
+        came_ms = came[name].max_ms if name in came else 0.0
+        if histogram.max_ms >= known.max_ms and histogram.max_ms > came_ms:
+            yield name
 
 
 def _left_in_month(
@@ -164,7 +133,7 @@ def _left_in_month(
     for (cells,) in found:
         ran = unpacked_ran(cells).get(name) if cells else None
         if ran is not None:
-            yield ran[0]
+            yield ran.max_ms
 
 
 def _left_on_day(

@@ -7,7 +7,8 @@ from operator import add, itemgetter
 from typing import Any
 
 from m31a_metrics.answers import part_of
-from m31a_metrics.history.cells import Ran, unpacked, unpacked_ran, unpacked_whole
+from m31a_metrics.histogram import Histogram
+from m31a_metrics.history.cells import unpacked, unpacked_ran, unpacked_whole
 from m31a_metrics.history.days import stretches
 from m31a_metrics.history.rows import Key, Sums
 from m31a_metrics.questions import Chosen, Query, texts
@@ -35,7 +36,7 @@ def rolled_up(ask: Ask, table: Summed, chosen: Chosen, by: Sequence[str]) -> dic
     return sums
 
 
-def rolled_up_ran(ask: Ask, chosen: Chosen, by: str) -> Iterator[tuple[str, Ran]]:
+def rolled_up_ran(ask: Ask, chosen: Chosen, by: str) -> Iterator[tuple[str, Histogram]]:
     """Histograms of what `rolled_up` adds up, by one key."""
     part, named = next(
         (item for item in RAN_PARTS.items() if item[1] == by), ("phase_ran", "phase")

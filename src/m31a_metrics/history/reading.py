@@ -21,7 +21,6 @@ from m31a_metrics.answers import (
     TotalsRow,
     part_of,
 )
-from m31a_metrics.histogram import Histogram
 from m31a_metrics.history.folding import rolled_up, rolled_up_ran
 from m31a_metrics.history.states import of_one_state
 from m31a_metrics.questions import Chosen, Query, choose, only, texts
@@ -224,8 +223,7 @@ class Reading:
             for part, ran in rolled_up_ran(self._ask, chosen, by[0]):
                 row = rows[part,]
                 if isinstance(row, ToolRow):
-                    longest_ms, buckets = ran
-                    row.ran.merge(Histogram(buckets, longest_ms))
+                    row.ran.merge(ran)
         if first:
             self._count_straddling(table, chosen, by, rows)
         else:

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from msgspec import Struct, field
 
-from m31a_metrics.histogram import Histogram
+from m31a_metrics.histogram import Histogram, summed
 from m31a_metrics.questions.tables import LLMS, PHASES, SESSION_SUMS, SESSION_USES, TOOLS
 from m31a_metrics.record import HealEpisode, PhaseSum, SessionRecord
 
@@ -56,7 +56,7 @@ def rows_of(record: SessionRecord) -> Rows:
         _add(rows.tools, key, sums)
         if tool.ran.buckets:
             known = rows.ran.get(key)
-            rows.ran[key] = tool.ran if known is None else _merged(known, tool.ran)
+            rows.ran[key] = tool.ran if known is None else summed((known, tool.ran))
         of_phase = rows.phases.get((day, phase)) or _new_phase(rows, day, phase)
         for target, source in _OF_TOOLS:
             of_phase[target] += sums[source]
@@ -76,13 +76,6 @@ def rows_of(record: SessionRecord) -> Rows:
         of_phase[_ENDED] += one.duration_us > 0 or one.success is not None
         of_phase[_SUCCESS] += one.success is True
     return rows
-
-
-def _merged(one: Histogram, other: Histogram) -> Histogram:
-    merged = Histogram()
-    merged.merge(one)
-    merged.merge(other)
-    return merged
 
 
 _Places = list[tuple[int, int]]
