@@ -172,7 +172,8 @@ def summed(histograms: Iterable[Histogram]) -> Histogram:
     longest_ms = 0.0
     buckets: dict[int, int] = {}
     for one in histograms:
-        longest_ms = max(longest_ms, one.max_ms)
+        if one.max_ms > longest_ms:
+            longest_ms = one.max_ms
         if not buckets:
             buckets.update(one.buckets)
             continue

@@ -13,7 +13,7 @@ from typing import TypeVar
 from msgspec import msgpack
 
 from m31a_metrics.histogram import Histogram
-from m31a_metrics.history.rows import Key, Sums
+from m31a_metrics.history.rows import Key, Sums, blob
 from m31a_metrics.questions.tables import DAY, EVERY, MONTH, ROLLED_UP, ROLLUPS
 
 Cells = dict[Key, Sums]
@@ -106,7 +106,7 @@ class Rollups:
     def write(self) -> None:
         """Write what changed of the rows that were looked up."""
         # In the order of the index, which spares it looking about.
-        rows = [(*place, *row.values()) for place, row in sorted(self._changed.items())]
+        rows = [(*place, *map(blob, row.values())) for place, row in sorted(self._changed.items())]
         full = [row for row in rows if any(row[len(_PLACE) :])]
         self._connection.executemany(_WRITE, full)
         if len(full) < len(rows):

@@ -19,6 +19,8 @@ MEMORY = ":memory:"
 
 _PATIENCE_S = 30.0
 _CACHE_KIB = 32 * 1024
+_WAL_PAGES = 4000
+"""After so many (16 MB) they are brought home: pages that are written again go once."""
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")
 
 
@@ -96,6 +98,7 @@ def _opened(path: str) -> sqlite3.Connection:
     try:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         if not _is_ours(connection, path):
             _make(connection, path)
     except BaseException:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from itertools import product
 from operator import add, itemgetter, neg
 
@@ -147,13 +148,18 @@ def _with_firsts_of_days(table: Summed, part: dict[Key, Sums]) -> dict[str, Cell
     days: dict[str, Cells] = {}
     for key in sorted(part):
         firsts = []
-        values = (*key, part_of("week", key[0]), key[0][:7]) if table is LLMS else key
+        values = (*key, _week(key[0]), key[0][:7]) if table is LLMS else key
         for known, take in zip(seen, taken, strict=True):
             value = take(values)
             firsts.append(int(value not in known))
             known.add(value)
         days.setdefault(key[0], {})[key[1:]] = firsts + part[key]
     return days
+
+
+@lru_cache
+def _week(day: str) -> str:
+    return part_of("week", day)
 
 
 def _takers(table: Summed) -> list[Callable[[Key], object]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from itertools import chain
 from operator import attrgetter
 
 from msgspec import Struct, field
@@ -14,6 +15,9 @@ from m31a_metrics.record import HealEpisode, PhaseSum, SessionRecord
 
 LARGEST = 2**53
 """A larger figure is damage, and a thousand of them would be more than SQL can add up."""
+
+blob = bytearray
+"""Bytes on their way into a row: for `bytes` sqlite3 looks for an adapter each time."""
 
 Key = tuple[str, ...]
 """A day, and the dimensions of a table."""
@@ -49,10 +53,9 @@ class HealChain(Struct):
 def rows_of(record: SessionRecord) -> Rows:
     """Sum a record's days by the keys of the tables."""
     rows = Rows()
-    for tool in record.tools:
+    for tool, sums in zip(record.tools, _bounded(map(_sums_of_tool, record.tools)), strict=True):
         day, phase = tool.day, tool.phase
         key = (day, tool.tool, phase)
-        sums = _bounded(_sums_of_tool(tool))
         _add(rows.tools, key, sums)
         if tool.ran.buckets:
             known = rows.ran.get(key)
@@ -60,16 +63,14 @@ def rows_of(record: SessionRecord) -> Rows:
         of_phase = rows.phases.get((day, phase)) or _new_phase(rows, day, phase)
         for target, source in _OF_TOOLS:
             of_phase[target] += sums[source]
-    for llm in record.llms:
+    for llm, sums in zip(record.llms, _bounded(map(_sums_of_llm, record.llms)), strict=True):
         day, phase = llm.day, llm.phase
-        sums = _bounded(_sums_of_llm(llm))
         _add(rows.llms, (day, llm.model, phase), sums)
         of_phase = rows.phases.get((day, phase)) or _new_phase(rows, day, phase)
         for target, source in _OF_LLMS:
             of_phase[target] += sums[source]
-    for one in record.phases:
+    for one, sums in zip(record.phases, _bounded(map(_sums_of_phase, record.phases)), strict=True):
         day, phase = one.day, one.phase
-        sums = _bounded(_sums_of_phase(one))
         of_phase = rows.phases.get((day, phase)) or _new_phase(rows, day, phase)
         for target, source in _OF_PHASES:
             of_phase[target] += sums[source]
@@ -176,10 +177,12 @@ def _new_phase(rows: Rows, day: str, phase: str) -> Sums:
     return sums
 
 
-def _bounded(figures: tuple[int, ...]) -> Sums:
-    if min(figures) >= -LARGEST and max(figures) <= LARGEST:  # nearly always
-        return list(figures)
-    return [_whole(figure) for figure in figures]
+def _bounded(rows: Iterable[tuple[int, ...]]) -> list[Sums]:
+    sums = list(map(list, rows))
+    figures = list(chain.from_iterable(sums))
+    if not figures or (min(figures) >= -LARGEST and max(figures) <= LARGEST):  # nearly always
+        return sums
+    return [list(map(_whole, row)) for row in sums]
 
 
 def _whole(figure: int) -> int:

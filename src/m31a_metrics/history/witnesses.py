@@ -25,6 +25,7 @@ from m31a_metrics.history.plans import (
     places,
     sources,
 )
+from m31a_metrics.history.rows import blob
 from m31a_metrics.history.writing import insert
 
 
@@ -143,8 +144,8 @@ def _told(witness: Witness, ids: array[int]) -> tuple[object, ...]:
         witness.native_id,
         witness.rank,
         witness.started_us,
-        witness.stamp,
-        ids.tobytes(),
+        blob(witness.stamp),
+        blob(ids),
         witness.problem,
     )
 

@@ -12,7 +12,7 @@ from msgspec.structs import astuple
 
 from m31a_metrics.histogram import unpack
 from m31a_metrics.history.rollups import Changes
-from m31a_metrics.history.rows import Rows, heal_chains, rows_of, session_days
+from m31a_metrics.history.rows import Rows, blob, heal_chains, rows_of, session_days
 from m31a_metrics.questions.tables import EFFECTS, LLMS, PHASES, SESSION_SUMS, TOOLS
 from m31a_metrics.record import SessionRecord
 
@@ -48,6 +48,8 @@ _FACTS = (
 _COLUMNS = ("session", *_FACTS, *SESSION_SUMS)
 _TABLES = ("session_texts", "session_days", TOOLS.name, LLMS.name, PHASES.name, "heals", "failures")
 
+
+_NO_RAN = blob()
 
 Written = dict[str, list[tuple[object, ...]]]
 """The rows of many sessions, by table; each table is written in one go."""
@@ -88,9 +90,9 @@ def _add(written: Written, number: int, record: SessionRecord, rows: Rows, made_
     written["sessions"].append((number, *_facts(record, days, made_of), *sums))
     written["session_texts"].append((number, _searched(record)))
     written["session_days"] += [(number, day, *own) for day, own in days.items()]
-    ran = {key: histogram.pack() for key, histogram in rows.ran.items()}
+    ran = {key: blob(histogram.pack()) for key, histogram in rows.ran.items()}
     written[TOOLS.name] += [
-        (number, *key, *own, ran.get(key, b"")) for key, own in rows.tools.items()
+        (number, *key, *own, ran.get(key, _NO_RAN)) for key, own in rows.tools.items()
     ]
     written[LLMS.name] += [(number, *key, *own) for key, own in rows.llms.items()]
     written[PHASES.name] += [(number, *key, *own) for key, own in rows.phases.items()]
@@ -152,7 +154,7 @@ def _facts(record: SessionRecord, days: Iterable[str], made_of: bytes) -> tuple[
         dates[0],
         dates[-1],
         0,
-        made_of,
+        blob(made_of),
         crc32(known.encode("utf-8", "surrogateescape")),
         record.damage.count,
         *astuple(record.effects),
