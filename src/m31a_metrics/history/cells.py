@@ -73,11 +73,19 @@ def _joined(
 ) -> dict[_Key, _Held]:
     if len(some) == 1:
         return some[0]
-    gathered: dict[_Key, list[_Held]] = {}
-    for held in some:
+    joined = dict(some[0])
+    several: dict[_Key, list[_Held]] = {}
+    for held in some[1:]:
         for key, one in held.items():
-            gathered.setdefault(key, []).append(one)
-    return {key: ones[0] if len(ones) == 1 else merge(ones) for key, ones in gathered.items()}
+            if key not in joined:
+                joined[key] = one
+            elif key in several:
+                several[key].append(one)
+            else:
+                several[key] = [joined[key], one]
+    for key, ones in several.items():
+        joined[key] = merge(ones)
+    return joined
 
 
 Row = dict[str, bytes]

@@ -49,8 +49,10 @@ class Durations:
             went = spread(_days(self._went[part]), summed)
             for place in {**came, **went}:
                 row = rollups.row(place)
-                held = unpacked_ran(row[part]) if row[part] else {}
-                _add(held, came.get(place, {}))
+                held = dict(came.get(place, {}))  # what came may be that of several rows
+                if row[part]:
+                    held = unpacked_ran(row[part])
+                    _add(held, came.get(place, {}))
                 if place in went:
                     lost = _take(held, came.get(place, {}), went[place])
                     self._lost += [(place, part, name) for name in lost]

@@ -180,7 +180,7 @@ def _new_phase(rows: Rows, day: str, phase: str) -> Sums:
 def _bounded(rows: Iterable[tuple[int, ...]]) -> list[Sums]:
     sums = list(map(list, rows))
     figures = list(chain.from_iterable(sums))
-    if not figures or (min(figures) >= -LARGEST and max(figures) <= LARGEST):  # nearly always
+    if not figures or (min(figures) >= 0 and sum(figures) <= LARGEST):  # nearly always
         return sums
     return [list(map(_whole, row)) for row in sums]
 
