@@ -15,6 +15,7 @@ from m31a_metrics.histogram import (
     MIN_MS,
     Histogram,
     bucket_of,
+    summed,
     unpack,
     value_of,
 )
@@ -145,6 +146,14 @@ def test_merge_adds_up(a: list[float], b: list[float], c: list[float]) -> None:
     right = of(a)
     right.merge(inner)
     assert left == right == of(a + b + c)
+
+
+@given(st.lists(samples, max_size=4))
+def test_sums_hold_all_and_leave_the_parts(parts: list[list[float]]) -> None:
+    """Summed up, histograms hold what all of them hold, and stay as they are."""
+    histograms = [of(part) for part in parts]
+    assert summed(histograms) == of([value for part in parts for value in part])
+    assert histograms == [of(part) for part in parts]
 
 
 @given(samples, samples.map(lambda values: [-1.0, math.inf, *values]))
