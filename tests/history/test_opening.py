@@ -114,6 +114,20 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
         assert history.totals(Slice())[0].session_count == 81
 
 
+def test_making_at_once_takes_nothing_for_foreign(tmp_path: Path) -> None:
+    """Whoever opens an index while another process makes it waits, and sets nothing aside."""
+
+    def make(path: Path) -> None:
+        with History(str(path)) as history:
+            assert history.notes == []
+
+    for number in range(20):
+        path = tmp_path / str(number) / "metrics.db"
+        pids = [children.start(partial(make, path)) for _ in range(8)]
+        assert [children.wait(pid) for pid in pids] == [0] * 8
+        assert not list(path.parent.glob("*.bad*"))
+
+
 def test_a_batch_that_fails_leaves_nothing(tmp_path: Path) -> None:
     """An exception within a batch undoes it whole, rollups too; the next one works."""
     with History(str(tmp_path / "metrics.db")) as history:

@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic, sleep
 
 from m31a_metrics import store
 from m31a_metrics.errors import IndexTooNew, IndexUnusable
@@ -18,6 +19,7 @@ from m31a_metrics.history.schema import APPLICATION, VERSION
 MEMORY = ":memory:"
 
 _PATIENCE_S = 30.0
+_PAUSE_S = 0.01
 _CACHE_KIB = 32 * 1024
 _WAL_PAGES = 4000
 """After so many (16 MB) they are brought home: pages that are written again go once."""
@@ -99,12 +101,21 @@ def _opened(path: str) -> sqlite3.Connection:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
-        if not _is_ours(connection, path):
+        if not _is_known(connection, path):
             _make(connection, path)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _is_known(connection: sqlite3.Connection, path: str) -> bool:
+    """`_is_ours` of one state: tables that another process makes meanwhile are not foreign."""
+    connection.execute("BEGIN")
+    try:
+        return _is_ours(connection, path)
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def _is_ours(connection: sqlite3.Connection, path: str) -> bool:
@@ -131,7 +142,7 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 
 def _make(connection: sqlite3.Connection, path: str) -> None:
     if path != MEMORY:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
     with changing(connection):
         if _is_ours(connection, path):
             return  # another process was quicker
@@ -139,3 +150,16 @@ def _make(connection: sqlite3.Connection, path: str) -> None:
             remaking.make(connection)
         else:
             remaking.remake(connection)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to WAL, for which SQLite does not wait while another process looks at the file."""
+    patience = monotonic() + _PATIENCE_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > patience:
+                raise
+        sleep(_PAUSE_S)
