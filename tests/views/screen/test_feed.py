@@ -10,6 +10,7 @@ import pytest
 
 from m31a_metrics import SessionDetail, SessionMetrics, StorageError, events
 from m31a_metrics.views.screen.app import WatchApp, Watched
+from m31a_metrics.views.screen.live_table import LiveTable
 from m31a_metrics.views.screen.view import MetricsView
 from tests.views.screen import sample
 from tests.views.screen.pilot import NEVER_S, SMALL, Driver, drive, watch
@@ -133,3 +134,16 @@ def test_rows_stay_under_the_cursor_while_events_come() -> None:
         assert driver.lines[12] == line
 
     drive(watch(session), script)
+
+
+def test_the_overview_has_the_newest_events_and_their_tab_all() -> None:
+    """A table that grew with each event would lay the screen out anew each time."""
+
+    async def script(driver: Driver) -> None:
+        newest = driver.app.screen.query_one("#top-events", LiveTable)
+        assert newest.virtual_size.height == 100 + 1
+        await driver.press("5")
+        every = driver.app.screen.query_one("#all-events", LiveTable)
+        assert every.virtual_size.height > 100 + 1
+
+    drive(watch(), script)

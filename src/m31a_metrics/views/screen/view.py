@@ -8,6 +8,7 @@ from functools import partial
 from typing import ClassVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -35,6 +36,10 @@ WIDE, TALL = 120, 34
 
 _EVENT_CELLS = 5
 """Time, event, name, outcome and duration tell one event from another."""
+
+_NEWEST = 100
+"""So many events stand in the overview. A table that grows lays the whole screen out anew,
+and that each second while a session works; this one soon stops to grow."""
 
 KEYS: list[Keys] = [
     ("1 - 5", "overview, tools, phases, cost, events"),
@@ -204,7 +209,7 @@ class MetricsView(Widget, can_focus=True):
         tabs = {
             "overview": {
                 "top-tools": shown.tools,
-                "top-events": shown.events,
+                "top-events": replace(shown.events, rows=shown.events.rows[:_NEWEST]),
                 "top-phases": shown.cost_by_phase,
                 "top-models": shown.cost_by_model,
             },
