@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import platform
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
+import m31a_metrics
 from bench import dashboard, index, phases, recording, screen, startup, transcripts
 from bench.measure import Row
 
@@ -87,6 +89,8 @@ def main() -> None:
     unknown = [name for name in names if name not in _PARTS]
     if unknown:
         sys.exit(f"there is no part {unknown[0]!r}; there are: {', '.join(_PARTS)}")
+    # As an installer leaves it; where bytecode is not written, each process would compile anew.
+    compileall.compile_dir(Path(m31a_metrics.__file__).parent, quiet=1)
     for name in names or _PARTS:
         title, part = _PARTS[name]
         text = section(title, part)

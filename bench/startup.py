@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import compileall
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import m31a_metrics
 from bench.measure import PYTHON, Rounds, Row, process_s
 from m31a_metrics import LLMMetric, PhaseMetric, SessionMetrics, ToolMetric, save
 
@@ -35,8 +33,6 @@ def processes(directory: Path, *, rounds: int = 15) -> list[Row]:
     sessions_dir = directory / ".m31a" / "sessions"
     sessions(sessions_dir, 1000)
     environ = {**os.environ, "HOME": str(directory)}
-    # As an installer leaves it; where bytecode is not written, each run would compile anew.
-    compileall.compile_dir(Path(m31a_metrics.__file__).parent, quiet=1)
     table = [PYTHON, "-c", "from m31a_metrics.cli import main; main()", "sessions"]
     commands = {
         "bare": [PYTHON, "-c", "pass"],
