@@ -2,7 +2,8 @@
 
 An event's fields are its record method's arguments by name, with `t_us` (when, Unix time
 in microseconds) and an optional `id` (an event with an id counts once in a session).
-Encoded with `encode`, an event is one line of a journal (docs/journal.md).
+Encoded with `encode`, an event is one line of a journal (docs/journal.md); `encode_lines`
+ends each with its newline.
 
 No event has a field for people's text: `error` is a normalised failure line.
 """
@@ -25,7 +26,8 @@ A line that says more is damage (a flipped bit), not a measurement.
 """
 
 # The hook is for numbers of unknown keys in a Counts, which remember their text.
-encode = Encoder(enc_hook=float).encode
+_encoder = Encoder(enc_hook=float)
+encode, encode_lines = _encoder.encode, _encoder.encode_lines
 
 Micros = Annotated[int, Meta(ge=0, lt=253_402_300_800_000_000)]
 """Unix time in microseconds, before the year 10000, which no datetime can hold."""

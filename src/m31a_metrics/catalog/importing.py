@@ -23,7 +23,7 @@ from m31a_metrics.catalog.landing import has_others, holds, land, stage, staging
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, NotThisFormat
-from m31a_metrics.events import Event, SessionStart, encode
+from m31a_metrics.events import Event, SessionStart, encode_lines
 from m31a_metrics.rates import pricer, remember
 from m31a_metrics.session import Session
 from m31a_metrics.tally import Tally
@@ -159,7 +159,7 @@ class _Reader:
         tally = Tally(self._price)
         events = _from_start(transcript)
         kept = [event for order, event in enumerate(events) if tally.add(event, order)]
-        lines = b"\n".join(map(encode, kept)) + b"\n"
+        lines = encode_lines(kept)
         metrics = codec.encode(tally.metrics(session_id))
         name = journal_name(agent)
         prepared = Prepared(
