@@ -86,8 +86,8 @@ def _by_day(rows: Sequence[LLMRow], scope: Scope) -> Table:
         ]
         if any(not row.model for row in rows):
             table.notes.append(
-                "A dash: METRICS.json without a journal names neither models nor caches, and "
-                "counts on the day of its last event."
+                "A dash: no model is named there. METRICS.json without a journal names neither "
+                "models nor caches, and counts on the day of its last event."
             )
     return table
 
