@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.model import Usage
-from m31a_metrics.pricing import Periods, Pricer, cache, library, overrides
+from m31a_metrics.pricing import Periods, Pricer, Prices, Rates, cache, cost, library, overrides
+from m31a_metrics.pricing.rates import DAY_US
 
 T_US = 1_780_000_000_000_000
 USAGE = Usage(1_000_000, 0)
@@ -72,6 +73,36 @@ def test_a_price_cut_counts_from_its_day() -> None:
     after = pricer.price("gpt-5.6-luna", usage, cut_us)
     assert before == pytest.approx(0.007)
     assert after == pytest.approx(0.0014)
+
+
+EDGES = st.sampled_from((0, DAY_US // 3, DAY_US // 2, DAY_US, 2 * DAY_US, 5 * DAY_US // 2))
+PERIODS = st.lists(
+    st.builds(
+        Rates,
+        st.just("test"),
+        st.builds(Prices, st.floats(0, 9), st.none() | st.floats(0, 9), *[st.floats(0, 9)] * 3),
+        from_us=EDGES,
+        until_us=EDGES,
+        day_from_us=EDGES,
+        day_until_us=EDGES,
+    ),
+    max_size=3,
+)
+
+
+@given(PERIODS, st.lists(st.integers(-DAY_US, 3 * DAY_US) | EDGES, max_size=20))
+def test_what_is_remembered_of_a_time_holds_at_that_time(
+    periods: list[Rates], times_us: list[int]
+) -> None:
+    """Whatever was priced before, the first of a model's rates that cover a time price it."""
+    pricer = Pricer({"m": tuple(periods)})
+    usage = Usage(7_000, 11, cache_read_tokens=100, cache_write_1h_tokens=50)
+    for t_us in times_us:
+        expected = next((rates for rates in periods if rates.cover(t_us)), None)
+        assert pricer.rates("m", t_us) == expected
+        usd = None if expected is None else cost(expected, usage)
+        assert pricer.price("m", usage, t_us) == usd
+        assert pricer(LLMInteraction(t_us=t_us, phase="", usage=usage, model="m")) == usd
 
 
 def test_each_model_is_asked_for_once(asked: list[str]) -> None:

@@ -8,7 +8,9 @@ from m31a_metrics.events import LLMInteraction
 from m31a_metrics.model import Usage
 from m31a_metrics.pricing import cache, library, names
 from m31a_metrics.pricing.overrides import Overrides
-from m31a_metrics.pricing.rates import Periods, Rates, cost
+from m31a_metrics.pricing.rates import Periods, Rates, Stretch, stretch, unpriced
+
+_NEVER: Stretch = (0, 0, None, unpriced)
 
 
 class Pricer:
@@ -25,30 +27,41 @@ class Pricer:
         self._edition: str | None = None  # not looked up yet
         self._models: dict[str, Periods] = {}
         self._tiers: dict[tuple[str, str | None], Periods] = {}
+        # By model and tier the stretch of time that was asked about last.
+        self._held: dict[tuple[str, str | None], Stretch] = {}
         self._has_news = False
 
     def __call__(self, event: LLMInteraction) -> float | None:
         """Return what the interaction cost in USD; None: unpriced. `event.cost` is not read."""
-        model = event.model
+        model, t_us = event.model, event.t_us
         if model is None:
             return None
-        rates = self.rates(model, event.t_us, event.tier)
-        return None if rates is None else cost(rates, event.usage)
+        # As `_hold` does, written out: this is asked for every interaction of every session.
+        from_us, until_us, _, cost_of = self._held.get((model, event.tier), _NEVER)
+        if not from_us <= t_us < until_us:
+            cost_of = self._hold(model, event.tier, t_us)[3]
+        return cost_of(event.usage)
 
     def price(self, model: str, usage: Usage, t_us: int, tier: str | None = None) -> float | None:
         """Return the USD of one request at this time (Unix microseconds); None: unpriced."""
-        rates = self.rates(model, t_us, tier)
-        return None if rates is None else cost(rates, usage)
+        return self._hold(model, tier, t_us)[3](usage)
 
     def rates(self, model: str, t_us: int, tier: str | None = None) -> Rates | None:
         """Return the rates that hold for a model at a time; None: unpriced."""
+        return self._hold(model, tier, t_us)[2]
+
+    def _hold(self, model: str, tier: str | None, t_us: int) -> Stretch:
+        """Return the stretch of time around this one, and keep it for what comes next."""
+        held = self._held.get((model, tier), _NEVER)
+        if held[0] <= t_us < held[1]:
+            return held
         periods = self._tiers.get((model, tier))
         if periods is None:
             periods = self._learn(model, tier)
-        for rates in periods:
-            if rates.cover(t_us):
-                return rates
-        return None
+        held = stretch(periods, t_us)
+        if (model, tier) in self._tiers:
+            self._held[model, tier] = held
+        return held
 
     def to_cache(self) -> bytes | None:
         """Return the bytes to give to the next process; None: nothing new since `cached`."""
