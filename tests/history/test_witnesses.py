@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -295,3 +296,15 @@ def test_a_failure_keeps_what_is_known() -> None:
         history.take_gone(["/a", "/b"])
         assert history.problems() == []
         assert set(history.sources()) == set()
+
+
+def test_an_id_is_the_same_number_everywhere() -> None:
+    """In every process, beside whatever other ids; no two of the strangest are one."""
+    strange = ["", "\0", "a\0b", "\ud800", "\udc80", "x" * 1_000_000, "x" * 1_000_001]
+    numbers = hashed(["msg_1", *strange])
+    assert numbers[0] == hashed(["msg_1"])[0]
+    assert len(set(numbers)) == len(numbers)
+    assert all(-(2**63) <= number < 2**63 for number in numbers)
+    if sys.byteorder == "little":
+        assert numbers[0] == 1_078_148_718_522_091_781
+    assert hashed([]) == []
