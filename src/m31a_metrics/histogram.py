@@ -86,13 +86,15 @@ class Histogram(Struct, array_like=True):
     def add_all(self, values_ms: Sequence[float]) -> None:
         """Count each of these durations (ms) once. Raises ValueError for NaN."""
         buckets = self.buckets
+        get = buckets.get
         for value_ms in values_ms:
             if MIN_MS <= value_ms < MAX_MS:
                 bucket = floor(log2(value_ms) * BUCKETS_PER_DOUBLING) + _FIRST
             else:
                 bucket = bucket_of(value_ms)
-            buckets[bucket] = buckets.get(bucket, 0) + 1
-        self.max_ms = max(self.max_ms, min(max(values_ms, default=0.0), MAX_MS))
+            buckets[bucket] = get(bucket, 0) + 1
+        if values_ms and (longest_ms := max(values_ms)) > self.max_ms:
+            self.max_ms = min(longest_ms, MAX_MS)
 
     def merge(self, other: Histogram) -> None:
         """Add all that another histogram holds; it stays as it is."""

@@ -34,8 +34,7 @@ def ledger_of(recorded: list[events.Event], base: SessionMetrics | None = None) 
     ledger = Ledger(price, day_of)
     if base is not None:
         ledger.add_metrics(base)
-    for event in sorted(recorded, key=lambda event: event.t_us):
-        ledger.add(event)
+    ledger.add_all(sorted(recorded, key=lambda event: event.t_us))
     return ledger
 
 
@@ -117,13 +116,44 @@ def test_own_time_is_a_part_of_all_time(recorded: list[events.Event]) -> None:
         assert ran_us == one.ran_ms * 1000
 
 
+@given(st.lists(some.all_events, max_size=12))
+def test_all_at_once_are_one_by_one(recorded: list[events.Event]) -> None:
+    """In whatever order they come, ids met twice among them: the same rows, times and ids."""
+    ledger, single = Ledger(price, day_of), Ledger(price, day_of)
+    counted = ledger.add_all(recorded, {})
+    assert [one for event in recorded for one in single.add_all([event], {})] == counted
+    assert not single.add_all([event for event in recorded if event.id is not None], {})
+    for name in ("started_us", "updated_us", "user_turn_count", "compaction_count", "ids"):
+        assert getattr(ledger, name) == getattr(single, name)
+    for name in ("tools", "llms", "phases", "failures", "models"):
+        assert getattr(ledger, name) == getattr(single, name)
+
+
+def test_a_call_served_the_phase_in_force() -> None:
+    """Where nobody says what calls were for, the phase is that of the latest transition."""
+    ledger = ledger_of(
+        [
+            events.ToolCall(1, "Read", True, 1),
+            events.PhaseTransition(2, "plan"),
+            events.ToolCall(3, "Read", True, 1),
+            events.PhaseTransition(4, "ship"),
+            events.PhaseTransition(5, "plan"),
+            events.ToolCall(6, "Read", True, 1),
+        ]
+    )
+    assert [(row.phase, row.call_count) for row in ledger.tools] == [("", 1), ("plan", 2)]
+
+
 def test_calls_are_kept_apart_by_day_tool_and_phase() -> None:
     """Two days, two phases: three rows; waits are summed, elapsed-only times not in `ran`."""
     ledger = Ledger(price, day_of)
-    ledger.add(events.ToolCall(1, "Bash", True, 1.5, wait_ms=0.25), "plan")
-    ledger.add(events.ToolCall(2, "Bash", True, 7, elapsed_only=True), "plan")
-    ledger.add(events.ToolCall(3, "Bash", False, 2, error="exit code <n>"), "verify")
-    ledger.add(events.ToolCall(DAY_US, "Bash", False, 2), "verify")
+    calls = [
+        events.ToolCall(1, "Bash", True, 1.5, wait_ms=0.25, id="a"),
+        events.ToolCall(2, "Bash", True, 7, elapsed_only=True, id="b"),
+        events.ToolCall(3, "Bash", False, 2, error="exit code <n>", id="c"),
+        events.ToolCall(DAY_US, "Bash", False, 2, id="d"),
+    ]
+    ledger.add_all(calls, {"a": "plan", "b": "plan", "c": "verify", "d": "verify"})
     plan, verify, tomorrow = ledger.tools
     assert (plan.day, plan.phase, plan.call_count, plan.fail_count) == ("000000", "plan", 2, 0)
     assert (plan.duration_us, plan.ran_us, plan.wait_us) == (9_000, 2_000, 250)
@@ -147,10 +177,14 @@ def test_llm_use_tells_where_its_cost_is_from() -> None:
 
     ledger = Ledger(hourly, day_of)
     usage = Usage(1000, 0, cache_write_1h_tokens=1000)
-    ledger.add(events.LLMInteraction(1, "", usage, model="m", subagent="a"))
-    ledger.add(events.LLMInteraction(2, "", Usage(10, 5), 0.5, model="m"))
-    ledger.add(events.LLMInteraction(3, "", Usage(10, 5), model="unknown"))
-    ledger.add(events.LLMInteraction(4, "", Usage(10, 5)))
+    ledger.add_all(
+        [
+            events.LLMInteraction(1, "", usage, model="m", subagent="a"),
+            events.LLMInteraction(2, "", Usage(10, 5), 0.5, model="m"),
+            events.LLMInteraction(3, "", Usage(10, 5), model="unknown"),
+            events.LLMInteraction(4, "", Usage(10, 5)),
+        ]
+    )
     known, unknown, unnamed = ledger.llms
     assert (known.total_tokens, known.given_tokens, known.subagent_tokens) == (1015, 15, 1000)
     assert (known.cost_nano, known.cost_1h_nano) == (506_000_000, 2_250_000)
@@ -161,12 +195,15 @@ def test_llm_use_tells_where_its_cost_is_from() -> None:
 
 def test_a_phase_stands_on_the_day_on_which_it_ended() -> None:
     """Until it ends, on the day on which it was last touched; a later end replaces it."""
-    ledger = Ledger(price, day_of)
-    ledger.add(events.PhaseTransition(1, "plan"))
-    ledger.add(events.PhaseTransition(2, "ship"))
-    ledger.add(events.HealTrigger(DAY_US, "plan"))
-    ledger.add(events.PhaseDuration(2 * DAY_US, "ship", 5.4, success=False))
-    ledger.add(events.PhaseTransition(3 * DAY_US, "ship"))
+    ledger = ledger_of(
+        [
+            events.PhaseTransition(1, "plan"),
+            events.PhaseTransition(2, "ship"),
+            events.HealTrigger(DAY_US, "plan"),
+            events.PhaseDuration(2 * DAY_US, "ship", 5.4, success=False),
+            events.PhaseTransition(3 * DAY_US, "ship"),
+        ]
+    )
     plan, ship = ledger.phases
     assert (plan.day, plan.success, plan.heal_trigger_count) == ("000001", None, 1)
     assert (ship.day, ship.success, ship.duration_us) == ("000002", False, 5_000)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from m31a_metrics.catalog.days import Days
 from m31a_metrics.catalog.identity import session_name
-from m31a_metrics.events import Event, PhaseTransition, SessionStart
+from m31a_metrics.events import Event, SessionStart
 from m31a_metrics.journal import Journal
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.record import HealEpisode, SessionRecord
@@ -41,9 +41,7 @@ def record_of(
     ledger = Ledger(price, _days.of)
     recorded = transcript.events if inference is None else inference.events
     phases = {} if inference is None else {call.id: call.phase for call in inference.calls}
-    add, phase_of = ledger.add, phases.get
-    for event in recorded:
-        add(event, phase_of(event.id or "", ""))
+    ledger.add_all(recorded, phases)
     facts = transcript.facts
     name = facts.native_id or session_name(facts.agent, "", path)
     record = SessionRecord(
@@ -56,7 +54,7 @@ def record_of(
         facts.branch,
         facts.parent_id,
         facts.models,
-        unpaired_count=sum(call.success is None for call in transcript.calls),
+        unpaired_count=[call.success for call in transcript.calls].count(None),
         damage=transcript.damage,
         effects=transcript.effects,
     )
@@ -82,7 +80,7 @@ def recorded(session: Session, price: Price) -> SessionRecord | None:
     ledger = Ledger(price, _days.of)
     if base is not None:
         ledger.add_metrics(base)
-    counted = _add_all(ledger, journals)
+    counted = ledger.add_all(_in_time_order(journals))
     name = session.session_id
     record = SessionRecord(RECORDED, "", name, session.directory)
     for event in counted:
@@ -147,22 +145,10 @@ def _heal(episode: Episode, recorded: Sequence[Event], ledger: Ledger) -> HealEp
     )
 
 
-def _add_all(ledger: Ledger, journals: Iterable[Journal]) -> list[Event]:
-    """Add the journals' events, each id once; return those that count, in their order.
-
-    A tool call served the phase that was in force.
-    """
+def _in_time_order(journals: Iterable[Journal]) -> list[Event]:
     events = [event for journal in journals for event in journal.events]
     events.sort(key=_time)  # stable: equal times stay in the order of writers and lines
-    phase = ""
-    counted: list[Event] = []
-    add, keep = ledger.add, counted.append
-    for event in events:
-        if add(event, phase):
-            keep(event)
-            if type(event) is PhaseTransition:
-                phase = event.phase
-    return counted
+    return events
 
 
 def _take_start(record: SessionRecord, start: SessionStart) -> None:

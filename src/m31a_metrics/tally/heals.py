@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from m31a_metrics import events
 from m31a_metrics.record import NANO, HealEpisode
@@ -72,7 +73,7 @@ def use_between(
     start = bisect_right(recorded, began_us, key=_time)
     end = bisect_right(recorded, ended_us, lo=start, key=_time)
     for event in recorded[start:end]:
-        if isinstance(event, events.LLMInteraction):
+        if type(event) is events.LLMInteraction:
             tokens += event.usage.total
             usd = cost(event)
             if usd is None:
@@ -82,5 +83,4 @@ def use_between(
     return tokens, nano if is_known else None
 
 
-def _time(event: events.Event) -> int:
-    return event.t_us
+_time = attrgetter("t_us")

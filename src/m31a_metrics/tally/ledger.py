@@ -8,19 +8,27 @@ interaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from m31a_metrics import events
+from m31a_metrics.events import LLMInteraction, PhaseTransition, ToolCall
 from m31a_metrics.model import ZERO_TIME, SessionMetrics, Usage
 from m31a_metrics.record import NANO, FailureDay, LLMDay, PhaseSum, ToolDay
-from m31a_metrics.tally.sums import LLMSums, ToolSums
+from m31a_metrics.tally.sums import LLMRows, ToolRows
 from m31a_metrics.tally.tally import NEVER_STARTED_US, NEVER_UPDATED_US, Price, micros
 
 DayOf = Callable[[int], str]
-"""The local day of a time (Unix microseconds), as YYYY-MM-DD; asked for every event."""
+"""The local day of a time (Unix microseconds), as YYYY-MM-DD.
 
+Asked when another quarter of an hour begins: no zone changes its offset within one.
+"""
+
+_QUARTER_US = 900_000_000
 _NEVER_ENDED_US = -1
+_id = attrgetter("id")
 
 
 class Ledger:
@@ -39,8 +47,8 @@ class Ledger:
         self.user_turn_count = 0
         self.compaction_count = 0
         self.ids: set[str] = set()
-        self._tools: dict[tuple[str, str, str], ToolSums] = {}
-        self._llms: dict[tuple[str, str, str], LLMSums] = {}
+        self._tools = ToolRows()
+        self._llms = LLMRows()
         self._phases: dict[str, PhaseSum] = {}
         self._ended_us: dict[str, int] = {}
         self._failures: dict[tuple[str, str, str], FailureDay] = {}
@@ -53,7 +61,8 @@ class Ledger:
     @property
     def llms(self) -> list[LLMDay]:
         """LLM use by day, model and phase."""
-        return [sums.row(self._rate_1h) for sums in self._llms.values()]
+        rate_1h = cache(self._rate_1h)  # rows of one model differ in day and phase
+        return [sums.row(self._price, rate_1h) for sums in self._llms.values()]
 
     @property
     def phases(self) -> list[PhaseSum]:
@@ -70,26 +79,65 @@ class Ledger:
         """The models that answered, in the order in which they did."""
         return list(dict.fromkeys(model for _, model, _ in self._llms if model))
 
-    def add(self, event: events.Event, phase: str = "") -> bool:
-        """Count one event; `phase` is the one that a tool call served, where it is known.
+    def add_all(
+        self, recorded: Sequence[events.Event], phases: Mapping[str, str] | None = None
+    ) -> Sequence[events.Event]:
+        """Count events, and return those that count: each id does once.
 
-        Returns False, counting nothing, for an event whose id was counted before.
+        `phases` are those that tool calls served, by id; without it a call served the phase
+        that was in force.
         """
-        if event.id is not None:
-            if event.id in self.ids:
-                return False
-            self.ids.add(event.id)
-        t_us = event.t_us
-        if t_us > self.updated_us:
-            self.updated_us = t_us
-        if t_us < self.started_us:
-            self.started_us = t_us
-        add = _ADDITIONS.get(type(event))
-        if add is not None:
-            add(self, event, phase)
-        return True
+        counted = self._not_yet_counted(recorded)
+        tools, llms = self._tools, self._llms
+        day = in_force = ""
+        latest_us, quarter_ends_us = self.updated_us, NEVER_UPDATED_US
+        for event in counted:
+            t_us = event.t_us
+            # In time order this is true once per quarter of an hour, and what it sets holds.
+            if not latest_us <= t_us < quarter_ends_us:
+                self.started_us = min(self.started_us, t_us)
+                self.updated_us = max(self.updated_us, latest_us)
+                day = self.day_of(t_us)
+                quarter_ends_us = t_us - t_us % _QUARTER_US + _QUARTER_US
+            latest_us = t_us
+            if type(event) is ToolCall:
+                phase = in_force if phases is None else phases.get(event.id or "", "")
+                calls = tools[day, event.name, phase]
+                (calls.elapsed_ms if event.elapsed_only else calls.ran_ms).append(event.duration_ms)
+                if event.wait_ms is not None:
+                    calls.wait_us += round(event.wait_ms * 1000)
+                if not event.success:
+                    calls.fail_count += 1
+                    self.failure(day, event.name, event.error or "").count += 1
+            elif type(event) is LLMInteraction:
+                llms[day, event.model or "", event.phase].uses.append(event)
+            elif type(event) is PhaseTransition:
+                in_force = event.phase
+                self.phase(in_force, day).transition_count += 1
+            elif (add := _ADDITIONS.get(type(event))) is not None:
+                add(self, event, day)
+        self.updated_us = max(self.updated_us, latest_us)
+        return counted
 
-    def cost(self, event: events.LLMInteraction) -> float | None:
+    def _not_yet_counted(self, recorded: Sequence[events.Event]) -> Sequence[events.Event]:
+        """Return the events whose ids were not met before, and keep these ids."""
+        ids = list(map(_id, recorded))
+        known = set(ids)
+        known.discard(None)
+        if len(known) == len(ids) - ids.count(None) and known.isdisjoint(self.ids):
+            known |= self.ids
+            self.ids = known
+            return recorded
+        fresh = []
+        for event in recorded:
+            if event.id is not None:
+                if event.id in self.ids:
+                    continue
+                self.ids.add(event.id)
+            fresh.append(event)
+        return fresh
+
+    def cost(self, event: LLMInteraction) -> float | None:
         """The cost of an interaction in USD: as given, else by price; None: nobody knows it."""
         if event.cost is not None:
             return event.cost
@@ -109,16 +157,14 @@ class Ledger:
             self.updated_us = max(self.updated_us, _unix_us(metrics.updated_at))
         day = self.day_of(at_us)
         for tool in metrics.tools:
-            row = self.tool(day, tool.name, "")
-            row.call_count += tool.call_count
+            row = self._tools[day, tool.name, ""]
             row.fail_count += tool.fail_count
-            row.duration_ms += tool.total_duration_ms
             row.summed_ms += tool.total_duration_ms
             row.summed_count += tool.call_count
             if tool.fail_count:
                 self.failure(day, tool.name, "").count += tool.fail_count
         for llm in metrics.llms:
-            use = self.llm(day, "", llm.phase)
+            use = self._llms[day, "", llm.phase]
             use.interaction_count += llm.interaction_count
             use.prompt_tokens += llm.prompt_tokens
             use.completion_tokens += llm.completion_tokens
@@ -127,29 +173,13 @@ class Ledger:
             use.given_tokens += llm.total_tokens - llm.unpriced_tokens
             use.cost_nano += round(llm.cost * NANO)
         for phase in metrics.phases:
-            sums = self.phase(phase.phase, at_us)
+            sums = self.phase(phase.phase, day)
             for name in _PHASE_COUNTS:
                 setattr(sums, name, getattr(sums, name) + getattr(phase, name))
             sums.heal_duration_us += phase.heal_duration_ms * 1000
             # A row that only counts (no duration, no success) never ended its phase.
             if phase.duration_ms or phase.success:
-                self.end(phase.phase, at_us, phase.duration_ms, phase.success)
-
-    def tool(self, day: str, tool: str, phase: str) -> ToolSums:
-        """Find or make the row of a tool's calls."""
-        key = (day, tool, phase)
-        row = self._tools.get(key)
-        if row is None:
-            row = self._tools[key] = ToolSums(key)
-        return row
-
-    def llm(self, day: str, model: str, phase: str) -> LLMSums:
-        """Find or make the row of a model's use."""
-        key = (day, model, phase)
-        row = self._llms.get(key)
-        if row is None:
-            row = self._llms[key] = LLMSums(key)
-        return row
+                self.end(phase.phase, at_us, day, phase.duration_ms, phase.success)
 
     def failure(self, day: str, tool: str, line: str) -> FailureDay:
         """Find or make the row of a tool's failures of one kind."""
@@ -158,22 +188,22 @@ class Ledger:
             row = self._failures[day, tool, line] = FailureDay(day, tool, line)
         return row
 
-    def phase(self, phase: str, t_us: int) -> PhaseSum:
-        """Find or make the row of a phase, which something touches at this time."""
+    def phase(self, phase: str, day: str) -> PhaseSum:
+        """Find or make the row of a phase, which something touches on this day."""
         row = self._phases.get(phase)
         if row is None:
-            row = self._phases[phase] = PhaseSum(self.day_of(t_us), phase)
-        elif row.success is None:
-            row.day = max(row.day, self.day_of(t_us))
+            row = self._phases[phase] = PhaseSum(day, phase)
+        elif row.success is None and row.day < day:
+            row.day = day
         return row
 
-    def end(self, phase: str, t_us: int, duration_ms: float, success: bool) -> None:
+    def end(self, phase: str, t_us: int, day: str, duration_ms: float, success: bool) -> None:
         """Take a phase's end, unless a later one is already there."""
-        row = self.phase(phase, t_us)
+        row = self.phase(phase, day)
         if t_us < self._ended_us.get(phase, _NEVER_ENDED_US):
             return  # it ended again later
         self._ended_us[phase] = t_us
-        row.day = self.day_of(t_us)
+        row.day = day
         row.duration_us = round(duration_ms) * 1000
         row.success = success
 
@@ -183,15 +213,14 @@ class Ledger:
         At the rates of short prompts, which is near enough for an explanation.
         """
         hour, minutes = (
-            self._price(events.LLMInteraction(self.updated_us, "", usage, model=model, tier=tier))
-            or 0.0
-            for usage in (
-                Usage(1000, 0, cache_write_1h_tokens=1000),
-                Usage(1000, 0, cache_write_5m_tokens=1000),
-            )
+            self._price(LLMInteraction(self.updated_us, "", usage, model=model, tier=tier)) or 0.0
+            for usage in (_WRITTEN_1H, _WRITTEN_5M)
         )
         return (hour - minutes) / 1000
 
+
+_WRITTEN_1H = Usage(1000, 0, cache_write_1h_tokens=1000)
+_WRITTEN_5M = Usage(1000, 0, cache_write_5m_tokens=1000)
 
 _PHASE_COUNTS = (
     "transition_count",
@@ -209,64 +238,16 @@ def _unix_us(at: Any) -> int:
     return max(micros(at), 0)  # Go's zero time is long before 1970
 
 
-def _add_tool_call(ledger: Ledger, event: events.ToolCall, phase: str) -> None:
-    day = ledger.day_of(event.t_us)
-    duration_ms = event.duration_ms
-    row = ledger.tool(day, event.name, phase)
-    row.call_count += 1
-    row.duration_ms += round(duration_ms)
-    if event.wait_ms is not None:
-        row.wait_us += round(event.wait_ms * 1000)
-    if not event.elapsed_only:
-        row.ran_ms.append(duration_ms)
-    if not event.success:
-        row.fail_count += 1
-        ledger.failure(day, event.name, event.error or "").count += 1
+def _add_duration(ledger: Ledger, event: events.PhaseDuration, day: str) -> None:
+    ledger.end(event.phase, event.t_us, day, event.duration_ms, event.success)
 
 
-def _add_llm(ledger: Ledger, event: events.LLMInteraction, _phase: str) -> None:
-    usage = event.usage
-    row = ledger.llm(ledger.day_of(event.t_us), event.model or "", event.phase)
-    prompt, completion, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
-    if total is None:
-        total = prompt + completion
-    written_1h = usage.cache_write_1h_tokens
-    row.interaction_count += 1
-    row.prompt_tokens += prompt
-    row.completion_tokens += completion
-    row.total_tokens += total
-    row.cache_read_tokens += usage.cache_read_tokens
-    row.cache_write_5m_tokens += usage.cache_write_5m_tokens
-    row.cache_write_1h_tokens += written_1h
-    row.reasoning_tokens += usage.reasoning_tokens
-    if event.subagent:
-        row.subagent_tokens += total
-    cost = ledger.cost(event)
-    if cost is None:
-        row.unpriced_tokens += total
-        return
-    row.cost_nano += round(cost * NANO)
-    if event.cost is not None:
-        row.given_tokens += total
-    elif written_1h:
-        priced = row.priced_1h_tokens
-        priced[event.tier] = priced.get(event.tier, 0) + written_1h
+def _add_heal_trigger(ledger: Ledger, event: events.HealTrigger, day: str) -> None:
+    ledger.phase(event.phase, day).heal_trigger_count += 1
 
 
-def _add_transition(ledger: Ledger, event: events.PhaseTransition, _phase: str) -> None:
-    ledger.phase(event.phase, event.t_us).transition_count += 1
-
-
-def _add_duration(ledger: Ledger, event: events.PhaseDuration, _phase: str) -> None:
-    ledger.end(event.phase, event.t_us, event.duration_ms, event.success)
-
-
-def _add_heal_trigger(ledger: Ledger, event: events.HealTrigger, _phase: str) -> None:
-    ledger.phase(event.phase, event.t_us).heal_trigger_count += 1
-
-
-def _add_heal_outcome(ledger: Ledger, event: events.HealOutcome, _phase: str) -> None:
-    row = ledger.phase(event.phase, event.t_us)
+def _add_heal_outcome(ledger: Ledger, event: events.HealOutcome, day: str) -> None:
+    row = ledger.phase(event.phase, day)
     if event.success:
         row.heal_success_count += 1
     else:
@@ -274,39 +255,36 @@ def _add_heal_outcome(ledger: Ledger, event: events.HealOutcome, _phase: str) ->
     row.heal_duration_us += round(event.duration_ms or 0) * 1000
 
 
-def _add_heal_loop(ledger: Ledger, event: events.HealLoop, _phase: str) -> None:
-    ledger.phase(event.phase, event.t_us).heal_loop_count += 1
+def _add_heal_loop(ledger: Ledger, event: events.HealLoop, day: str) -> None:
+    ledger.phase(event.phase, day).heal_loop_count += 1
 
 
-def _add_bisect_trigger(ledger: Ledger, event: events.BisectTrigger, _phase: str) -> None:
-    ledger.phase(event.phase, event.t_us).bisect_trigger_count += 1
+def _add_bisect_trigger(ledger: Ledger, event: events.BisectTrigger, day: str) -> None:
+    ledger.phase(event.phase, day).bisect_trigger_count += 1
 
 
-def _add_bisect_outcome(ledger: Ledger, event: events.BisectOutcome, _phase: str) -> None:
-    row = ledger.phase(event.phase, event.t_us)
+def _add_bisect_outcome(ledger: Ledger, event: events.BisectOutcome, day: str) -> None:
+    row = ledger.phase(event.phase, day)
     if event.success:
         row.bisect_success_count += 1
     else:
         row.bisect_fail_count += 1
 
 
-def _add_turn(ledger: Ledger, _event: events.UserTurn, _phase: str) -> None:
+def _add_turn(ledger: Ledger, _event: events.UserTurn, _day: str) -> None:
     ledger.user_turn_count += 1
 
 
-def _add_compaction(ledger: Ledger, _event: events.Compaction, _phase: str) -> None:
+def _add_compaction(ledger: Ledger, _event: events.Compaction, _day: str) -> None:
     ledger.compaction_count += 1
 
 
-def _add_counts(ledger: Ledger, event: events.Counts, _phase: str) -> None:
+def _add_counts(ledger: Ledger, event: events.Counts, _day: str) -> None:
     ledger.add_metrics(event.metrics, event.t_us)
 
 
 # Events that are not here (a mode, a subagent's end, ...) only move the session's times.
 _ADDITIONS: dict[type, Callable[[Ledger, Any, str], None]] = {
-    events.ToolCall: _add_tool_call,
-    events.LLMInteraction: _add_llm,
-    events.PhaseTransition: _add_transition,
     events.PhaseDuration: _add_duration,
     events.HealTrigger: _add_heal_trigger,
     events.HealOutcome: _add_heal_outcome,

@@ -1,26 +1,35 @@
 """What a Ledger adds to, event by event, before it is a row.
 
-Slots of a Python class, because adding to one takes a third of what adding to a field of a
-msgspec Struct does.
+For each event as little as can be: what it holds is appended to a list, and summed when the
+row is asked for, in one loop or in C. Slots of a Python class, because adding to one takes a
+third of what adding to a field of a msgspec Struct does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from m31a_metrics.events import LLMInteraction
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.record import NANO, LLMDay, ToolDay
+from m31a_metrics.tally.tally import Price
 
 Rate = Callable[[str, str | None], float]
 """What a cached token of a model costs more, in USD, for an hour than for 5 minutes; by tier."""
 
+Key = tuple[str, str, str]
+"""The day, what it was (a tool or a model), the phase."""
+
 
 class ToolSums:
-    """Calls of one tool in one phase on one day; `ran_ms` are what the ToolDay's `ran` holds."""
+    """Calls of one tool in one phase on one day.
+
+    A call's duration is in `ran_ms`, which the ToolDay's `ran` holds, or in `elapsed_ms`;
+    `summed_ms` is that of the `summed_count` calls of which only sums are known.
+    """
 
     __slots__ = (
-        "call_count",
-        "duration_ms",
+        "elapsed_ms",
         "fail_count",
         "key",
         "ran_ms",
@@ -29,13 +38,12 @@ class ToolSums:
         "wait_us",
     )
 
-    def __init__(self, key: tuple[str, str, str]) -> None:
+    def __init__(self, key: Key) -> None:
         self.key = key
-        self.call_count = 0
         self.fail_count = 0
-        self.duration_ms = 0
         self.wait_us = 0
         self.ran_ms: list[float] = []
+        self.elapsed_ms: list[float] = []
         self.summed_count = 0
         self.summed_ms = 0
 
@@ -43,76 +51,111 @@ class ToolSums:
         """Return the sums."""
         ran = Histogram()
         ran.add_all(self.ran_ms)
+        # Each call's own time is rounded as METRICS.json has it, and so a part of all time.
+        ran_ms = sum(map(round, self.ran_ms)) + self.summed_ms
         return ToolDay(
             *self.key,
-            self.call_count,
+            len(self.ran_ms) + len(self.elapsed_ms) + self.summed_count,
             self.fail_count,
-            self.duration_ms * 1000,
-            # Rounded as `duration_ms` is, to be a part of it.
-            (sum(map(round, self.ran_ms)) + self.summed_ms) * 1000,
+            (ran_ms + sum(map(round, self.elapsed_ms))) * 1000,
+            ran_ms * 1000,
             self.wait_us,
             ran,
             self.summed_count,
         )
 
 
+class ToolRows(dict[Key, ToolSums]):
+    """Calls by day, tool and phase; a row is made where it is first asked for."""
+
+    def __missing__(self, key: Key) -> ToolSums:
+        row = self[key] = ToolSums(key)
+        return row
+
+
 class LLMSums:
     """LLM use of one model in one phase on one day.
 
-    `priced_1h_tokens` are cache writes for an hour that were priced, by tier.
+    `uses` are the interactions, the other figures those of sums without events.
     """
 
     __slots__ = (
-        "cache_read_tokens",
-        "cache_write_1h_tokens",
-        "cache_write_5m_tokens",
         "completion_tokens",
         "cost_nano",
         "given_tokens",
         "interaction_count",
         "key",
-        "priced_1h_tokens",
         "prompt_tokens",
-        "reasoning_tokens",
-        "subagent_tokens",
         "total_tokens",
         "unpriced_tokens",
+        "uses",
     )
 
-    def __init__(self, key: tuple[str, str, str]) -> None:
+    def __init__(self, key: Key) -> None:
         self.key = key
+        self.uses: list[LLMInteraction] = []
         self.interaction_count = 0
         self.prompt_tokens = 0
         self.completion_tokens = 0
         self.total_tokens = 0
-        self.cache_read_tokens = 0
-        self.cache_write_5m_tokens = 0
-        self.cache_write_1h_tokens = 0
-        self.reasoning_tokens = 0
         self.unpriced_tokens = 0
         self.given_tokens = 0
-        self.subagent_tokens = 0
         self.cost_nano = 0
-        self.priced_1h_tokens: dict[str | None, int] = {}
 
-    def row(self, rate_1h: Rate) -> LLMDay:
+    def row(self, price: Price, rate_1h: Rate) -> LLMDay:
         """Return the sums; `rate_1h` is asked once per tier."""
-        cost_1h = sum(
-            count * rate_1h(self.key[1], tier) for tier, count in self.priced_1h_tokens.items()
-        )
-        return LLMDay(
-            *self.key,
-            self.interaction_count,
+        prompts, completions, totals = (
             self.prompt_tokens,
             self.completion_tokens,
             self.total_tokens,
-            self.cache_read_tokens,
-            self.cache_write_5m_tokens,
-            self.cache_write_1h_tokens,
-            self.reasoning_tokens,
-            self.unpriced_tokens,
-            self.given_tokens,
-            self.subagent_tokens,
-            self.cost_nano,
+        )
+        unpriced, given, nano = self.unpriced_tokens, self.given_tokens, self.cost_nano
+        reads = writes_5m = writes_1h = reasonings = of_subagents = 0
+        priced_1h: dict[str | None, int] = {}
+        for event in self.uses:
+            usage = event.usage
+            prompts += (prompt := usage.prompt_tokens)
+            completions += (completion := usage.completion_tokens)
+            if (total := usage.total_tokens) is None:
+                total = prompt + completion
+            totals += total
+            reads += usage.cache_read_tokens
+            writes_5m += usage.cache_write_5m_tokens
+            writes_1h += (written_1h := usage.cache_write_1h_tokens)
+            reasonings += usage.reasoning_tokens
+            if event.subagent:
+                of_subagents += total
+            if (cost := event.cost) is not None:
+                given += total
+            elif event.model is None or (cost := price(event)) is None:
+                unpriced += total
+                continue
+            elif written_1h:
+                priced_1h[event.tier] = priced_1h.get(event.tier, 0) + written_1h
+            nano += round(cost * NANO)
+        model = self.key[1]
+        cost_1h = sum(count * rate_1h(model, tier) for tier, count in priced_1h.items())
+        return LLMDay(
+            *self.key,
+            self.interaction_count + len(self.uses),
+            prompts,
+            completions,
+            totals,
+            reads,
+            writes_5m,
+            writes_1h,
+            reasonings,
+            unpriced,
+            given,
+            of_subagents,
+            nano,
             round(cost_1h * NANO),
         )
+
+
+class LLMRows(dict[Key, LLMSums]):
+    """LLM use by day, model and phase; a row is made where it is first asked for."""
+
+    def __missing__(self, key: Key) -> LLMSums:
+        row = self[key] = LLMSums(key)
+        return row
