@@ -9,7 +9,6 @@ interaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -61,7 +60,15 @@ class Ledger:
     @property
     def llms(self) -> list[LLMDay]:
         """LLM use by day, model and phase."""
-        rate_1h = cache(self._rate_1h)  # rows of one model differ in day and phase
+        # A functools.cache would do, but costs more to make than it saves.
+        known: dict[tuple[str, str | None], float] = {}
+
+        def rate_1h(model: str, tier: str | None) -> float:
+            rate = known.get((model, tier))
+            if rate is None:
+                rate = known[model, tier] = self._rate_1h(model, tier)
+            return rate
+
         return [sums.row(self._price, rate_1h) for sums in self._llms.values()]
 
     @property
@@ -212,10 +219,10 @@ class Ledger:
 
         At the rates of short prompts, which is near enough for an explanation.
         """
-        hour, minutes = (
+        hour, minutes = [
             self._price(LLMInteraction(self.updated_us, "", usage, model=model, tier=tier)) or 0.0
             for usage in (_WRITTEN_1H, _WRITTEN_5M)
-        )
+        ]
         return (hour - minutes) / 1000
 
 
