@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
 
 from msgspec.structs import replace
 
@@ -44,6 +43,9 @@ _MODE_AFTER = {"EnterPlanMode": "plan", "ExitPlanMode": "default"}
 """The permission mode once these have succeeded. On leaving plan mode a person may choose
 another one, which the next prompt tells; until then it is taken to be the one that asks."""
 
+_TELLING = AGENTS.union(_MODE_AFTER)
+"""Tools whose results tell more than how the call went."""
+
 
 class Reading:
     """Takes the lines of a session's files."""
@@ -54,7 +56,7 @@ class Reading:
         self.responses = Responses(effects)
         self._effects = effects
         self._agent = ""
-        self._now: datetime | None = None
+        self._now_us = 0
         self._summary_due = False
         self._ended: list[tuple[str, int, Call]] = []
         self._origins: dict[tuple[int, str], Origin] = {}
@@ -62,11 +64,20 @@ class Reading:
 
     def take(self, lines: Sequence[Line]) -> None:
         """Take lines of the current file."""
-        handlers = self._HANDLERS
         for line in lines:
-            handler = handlers.get(line.type)
-            if handler is not None:
-                handler(self, line)
+            kind = line.type
+            if kind == "assistant":
+                self._assistant(line)
+            elif kind == "user":
+                self._user(line)
+            elif kind == "progress":
+                self._progress(line)
+            elif kind == "attachment":
+                self._attachment(line)
+            elif kind == "system":
+                self._system(line)
+            elif kind == "permission-mode":
+                self._permission_mode(line)
 
     def begin_subagent(self, agent: str) -> None:
         """Say that the next lines come from a subagent's own transcript."""
@@ -88,16 +99,15 @@ class Reading:
     def _assistant(self, line: Line) -> None:
         message, at = line.message, line.timestamp
         if type(message) is Message and at is not None:
-            self._now = at
+            t_us = self._now_us = micros(at)
             origin = self._origin(line) if self._agent or line.is_sidechain else _MAIN
-            self._answer(message, line, at, origin, line.cost_usd)
+            self._answer(message, line, t_us, origin, line.cost_usd)
 
     def _user(self, line: Line) -> None:
         message, at = line.message, line.timestamp
         if type(message) is not Message or at is None:
             return
-        t_us = micros(at)
-        self._now = at
+        t_us = self._now_us = micros(at)
         content = message.content
         if type(content) is list and self._results(content, t_us, line):
             return
@@ -126,26 +136,25 @@ class Reading:
         message = envelope.message
         if type(message) is not Message:
             return
-        at = envelope.timestamp or at
+        t_us = micros(envelope.timestamp or at)
         if envelope.type == "assistant":
-            self._answer(message, envelope, at, self._known_origin(PROGRESS, agent), None)
+            self._answer(message, envelope, t_us, self._known_origin(PROGRESS, agent), None)
         elif type(message.content) is list:
-            self._results(message.content, micros(at), envelope)
+            self._results(message.content, t_us, envelope)
 
     def _answer(
         self,
         message: Message,
         line: Line | Envelope,
-        at: datetime,
+        t_us: int,
         origin: Origin,
         cost: object,
     ) -> None:
-        response = self.responses.take(message, line, at, origin, cost)
+        response = self.responses.take(message, line, t_us, origin, cost)
         content = message.content
         if type(content) is list:
             for block in content:
                 if block.type == "tool_use":
-                    t_us = micros(at)
                     mode = self.modes.at(t_us) if self._agent else self.modes.now
                     self.calls.use(block, t_us, response, origin.subagent, mode)
 
@@ -160,7 +169,7 @@ class Reading:
                 if done is not None:
                     call, event = done
                     self.events.append(event)
-                    if call.tool in AGENTS or call.tool in _MODE_AFTER:
+                    if call.tool in _TELLING:
                         self._after(call, said, line.uuid)
         return found
 
@@ -213,7 +222,7 @@ class Reading:
 
     def _permission_mode(self, line: Line) -> None:
         # This record has no time of its own.
-        self.modes.set(text(line.permission_mode), micros(self._now) if self._now else 0, None)
+        self.modes.set(text(line.permission_mode), self._now_us, None)
 
     def _origin(self, line: Line) -> Origin:
         return self._known_origin(FILE, self._agent or line.agent_id)
@@ -224,13 +233,3 @@ class Reading:
         if origin is None:
             origin = self._origins[rank, name] = Origin(rank, name)
         return origin
-
-    # Not bound to one Reading: that would tie it into a knot, which only the collector frees.
-    _HANDLERS: ClassVar[dict[str, Callable[[Reading, Line], None]]] = {
-        "assistant": _assistant,
-        "user": _user,
-        "progress": _progress,
-        "system": _system,
-        "attachment": _attachment,
-        "permission-mode": _permission_mode,
-    }

@@ -9,7 +9,6 @@ anywhere else. docs/counting.md has the table.
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from functools import lru_cache
 
 from msgspec import Struct
@@ -70,9 +69,8 @@ def passed_over(line: Line | Envelope, message: Message, counts: TokenCounts) ->
         message.id, message.model, line.request_id
     ):
         return NULL
-    if _is_uncounted(counts) or (
-        type(message.content) is list and any(map(_has_null, message.content))
-    ):
+    content = message.content
+    if _is_uncounted(counts) or (type(content) is list and _has_null(content)):
         return NULL
     if type(line) is not Line:
         return ""
@@ -107,18 +105,21 @@ def _is_uncounted(counts: TokenCounts) -> bool:
     )
 
 
-def _has_null(block: Block) -> bool:
+def _has_null(content: list[Block]) -> bool:
     """Tell whether a tool was given null by a name that is looked for in the whole line."""
-    given = block.input
-    return type(given) is Input and None in (
-        given.id,
-        given.model,
-        given.cwd,
-        given.version,
-        given.speed,
-        given.request_id,
-        given.session_id,
-    )
+    for block in content:
+        given = block.input
+        if type(given) is Input and None in (
+            given.id,
+            given.model,
+            given.cwd,
+            given.version,
+            given.speed,
+            given.request_id,
+            given.session_id,
+        ):
+            return True
+    return False
 
 
 @lru_cache(maxsize=256)
@@ -135,7 +136,7 @@ class Strict(Struct, gc=False):
     reason: str = ""
     own: int | None = None
     progress: int | None = None
-    times: dict[datetime, int] | None = None
+    times: dict[int, int] | None = None
 
     def take(self, reason: str, total: int, *, is_progress: bool) -> None:
         """Take a line, or the reason for which it is passed over."""
@@ -146,11 +147,11 @@ class Strict(Struct, gc=False):
         else:
             self.own = max(self.own or 0, total)
 
-    def take_at(self, at: datetime, total: int) -> None:
+    def take_at(self, t_us: int, total: int) -> None:
         """Take a line of a response without a request."""
         if self.times is None:
             self.times = {}
-        self.times[at] = max(self.times.get(at, 0), total)
+        self.times[t_us] = max(self.times.get(t_us, 0), total)
 
     def tell(self, effects: Effects, total: int, *, is_unsplit: bool) -> None:
         """Add to the effects how far the strict total is from the response's own."""
