@@ -59,7 +59,8 @@ class Calls:
     def __init__(self) -> None:
         self.all: list[Call] = []
         self._latest: dict[str, Call] = {}
-        self._done: dict[str, list[Call]] = {}
+        self._first_done: dict[str, Call] = {}
+        self._later_done: dict[str, list[Call]] = {}
         self._began_us: dict[str, int] = {}
         self._ran_ms: dict[str, float] = {}
 
@@ -70,12 +71,13 @@ class Calls:
         known = self._latest.get(given_id)
         if known is not None and known.id == call_id:
             return
-        call = Call(call_id, t_us, block.name or "unknown")
-        call.response, call.subagent, call.mode = response, subagent, mode
-        given = block.input
+        tool, given = block.name or "unknown", block.input
+        command, paths = _purpose(given) if type(given) is Input else ("", ())
+        call = Call(
+            call_id, t_us, tool, command, paths, response=response, subagent=subagent, mode=mode
+        )
         if type(given) is Input:
-            call.command, call.paths = _purpose(given)
-            if call.tool in _SHELLS:
+            if tool in _SHELLS:
                 call.description = text(given.description)
             elif polled := given.bash_id or given.task_id or given.shell_id:
                 call.polls = text(polled)
@@ -85,10 +87,11 @@ class Calls:
 
     def running(self, call_id: str, t_us: int, elapsed_s: object) -> None:
         """Take a shell's word that it has been running for so many seconds."""
+        if call_id in self._began_us:
+            return  # the first word is the best one: later ones lag
         elapsed_ms = millis(elapsed_s, 1_000)
         if elapsed_ms is not None:
-            # The first word is the best one: later ones lag.
-            self._began_us.setdefault(call_id, t_us - round(elapsed_ms * 1_000))
+            self._began_us[call_id] = t_us - round(elapsed_ms * 1_000)
 
     def ran(self, call_id: str, elapsed_ms: object) -> None:
         """Take a server's word that a call has run for so many milliseconds."""
@@ -104,33 +107,30 @@ class Calls:
         call = self._latest.get(given_id)
         if call is None or call.success is not None:
             return None
+        tool = call.tool
         call.end_us = t_us
-        call.success = _succeeded(call.tool, block, said)
-        if call.tool in _SHELLS:
+        call.success = success = _succeeded(tool, block, said)
+        if tool in _SHELLS:
             call.printed = _printed(block.content)
         error = None
-        if not call.success:
+        if not success:
             why = _why(block, said)
             error = _denial(why)
             denied = denied or bool(error)
             error = error or _line(why) or None
             call.error = error_text(why)
-        time = spent(
-            call.tool,
-            call.mode,
-            span_ms(call.t_us, t_us),
-            self._run_ms(call, given_id, said),
-            denied=denied,
-            queued=self._was_queued(call),
+        took_ms, ran_ms = span_ms(call.t_us, t_us), self._run_ms(call, given_id, said)
+        duration_ms, wait_ms, elapsed_only = spent(
+            tool, call.mode, took_ms, ran_ms, denied=denied, queued=self._was_queued(call)
         )
         return call, ToolCall(
             t_us,
-            call.tool,
-            call.success,
-            time.duration_ms,
-            time.wait_ms,
+            tool,
+            success,
+            duration_ms,
+            wait_ms,
             error,
-            time.elapsed_only,
+            elapsed_only,
             call.subagent or None,
             id=call.id,
         )
@@ -145,10 +145,10 @@ class Calls:
         return asking
 
     def _was_queued(self, call: Call) -> bool:
-        done = self._done.get(call.response)
-        if done is None:
-            self._done[call.response] = [call]
+        first = self._first_done.setdefault(call.response, call)
+        if first is call:
             return False
+        done = self._later_done.setdefault(call.response, [first])
         queued = any(
             before.t_us <= call.t_us < before.end_us and may_queue(call.tool, before.tool)
             for before in done[-_TOGETHER_MAX:]

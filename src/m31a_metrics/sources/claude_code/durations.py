@@ -7,8 +7,6 @@ read for 21.8 hours because a command of the same response waited for leave.
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from m31a_metrics.sources.claude_code.records import Result
 from m31a_metrics.timestamps import millis
 
@@ -39,14 +37,6 @@ _WAIT = frozenset(("AskUserQuestion", "EnterPlanMode", "ExitPlanMode"))
 _MODES_WITHOUT_ASKING = frozenset(("auto", "bypassPermissions", "dontAsk"))
 
 
-class Spent(Struct, frozen=True, gc=False):
-    """`duration_ms` it ran, `wait_ms` it waited for leave; both where `elapsed_only`."""
-
-    duration_ms: float
-    wait_ms: float | None = None
-    elapsed_only: bool = False
-
-
 def may_ask(tool: str, mode: str) -> bool:
     """Whether a person may have been asked before this tool ran in this permission mode.
 
@@ -64,20 +54,21 @@ def may_queue(tool: str, before: str) -> bool:
 
 def spent(
     tool: str, mode: str, span_ms: float, ran_ms: float | None, *, denied: bool, queued: bool
-) -> Spent:
+) -> tuple[float, float | None, bool]:
     """Tell running from waiting in the time from a call to its result.
 
-    `ran_ms` is what the transcript says of the running, if it does; `denied`: the tool
-    never ran; `queued`: it may have waited for another call.
+    Return how long it ran, how long it waited for leave, and whether the first may hold
+    both. `ran_ms` is what the transcript says of the running, if it does; `denied`: the
+    tool never ran; `queued`: it may have waited for another call.
     """
     asks = may_ask(tool, mode)
     if tool in _WAIT:
-        return Spent(0, span_ms)
+        return 0, span_ms, False
     if denied:
-        return Spent(0, span_ms if asks else None)
+        return 0, span_ms if asks else None, False
     if ran_ms is None:
-        return Spent(span_ms, None, asks or queued)
-    return Spent(ran_ms, max(0, span_ms - ran_ms) if asks else None)
+        return span_ms, None, asks or queued
+    return ran_ms, max(0, span_ms - ran_ms) if asks else None, False
 
 
 def said_ms(tool: str, result: Result) -> float | None:
