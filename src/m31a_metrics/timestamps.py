@@ -43,7 +43,8 @@ def _bounded(t_us: int) -> int | None:
 
 def span_ms(start_us: int, end_us: int) -> float:
     """Return how long it took in milliseconds; a clock that jumped back gives 0."""
-    return max(0, end_us - start_us) / 1_000
+    took_us = end_us - start_us
+    return took_us / 1_000 if took_us > 0 else 0.0
 
 
 def millis(value: object, per_unit: float = 1) -> float | None:

@@ -73,12 +73,14 @@ def spent(
 
 def said_ms(tool: str, result: Result) -> float | None:
     """Return the run time that a tool's own result gives, in ms."""
+    if result.duration_seconds is not None:
+        ran_ms = millis(result.duration_seconds, 1_000)
+    elif result.duration_ms is not None:
+        ran_ms = millis(result.duration_ms)
+    elif result.total_duration_ms is not None:
+        ran_ms = millis(result.total_duration_ms)
+    else:
+        return None
     # A tool of a server may mean anything by these names, and an agent that goes on in
     # the background has not run yet.
-    if tool.startswith("mcp__") or result.is_async is True:
-        return None
-    if result.duration_seconds is not None:
-        return millis(result.duration_seconds, 1_000)
-    if result.duration_ms is not None:
-        return millis(result.duration_ms)
-    return None if result.total_duration_ms is None else millis(result.total_duration_ms)
+    return None if tool.startswith("mcp__") or result.is_async is True else ran_ms

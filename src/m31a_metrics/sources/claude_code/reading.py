@@ -90,6 +90,8 @@ class Reading:
 
     def finish(self) -> None:
         """Say that these were all files: now it is known what held the subagents up."""
+        if not self._ended:
+            return
         asking = self.calls.asking()
         for agent, index, call in self._ended:
             # Where its calls are unknown, the mode it was started in tells.
@@ -101,7 +103,7 @@ class Reading:
         if type(message) is Message and at is not None:
             t_us = self._now_us = micros(at)
             origin = self._origin(line) if self._agent or line.is_sidechain else _MAIN
-            self._answer(message, line, t_us, origin, line.cost_usd)
+            self._answer(message, line, t_us, origin)
 
     def _user(self, line: Line) -> None:
         message, at = line.message, line.timestamp
@@ -138,19 +140,12 @@ class Reading:
             return
         t_us = micros(envelope.timestamp or at)
         if envelope.type == "assistant":
-            self._answer(message, envelope, t_us, self._known_origin(PROGRESS, agent), None)
+            self._answer(message, envelope, t_us, self._known_origin(PROGRESS, agent))
         elif type(message.content) is list:
             self._results(message.content, t_us, envelope)
 
-    def _answer(
-        self,
-        message: Message,
-        line: Line | Envelope,
-        t_us: int,
-        origin: Origin,
-        cost: object,
-    ) -> None:
-        response = self.responses.take(message, line, t_us, origin, cost)
+    def _answer(self, message: Message, line: Line | Envelope, t_us: int, origin: Origin) -> None:
+        response = self.responses.take(message, line, t_us, origin)
         content = message.content
         if type(content) is list:
             for block in content:

@@ -6,12 +6,12 @@ then, and copies responses into other files. docs/counting.md tells the rules an
 
 from __future__ import annotations
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.figures import usd
 from m31a_metrics.model import Usage
-from m31a_metrics.sources.claude_code.records import Envelope, Line, Message, TokenCounts
+from m31a_metrics.sources.claude_code.records import Envelope, Line, Message, Name, TokenCounts
 from m31a_metrics.sources.claude_code.strict import (
     Strict,
     is_unsplit,
@@ -63,9 +63,7 @@ class Responses:
         self._by_request: dict[tuple[str, str], _Response] = {}
         self._lines = self._same_lines = self._same_tokens = 0
 
-    def take(
-        self, message: Message, line: Line | Envelope, t_us: int, origin: Origin, cost: object
-    ) -> str:
+    def take(self, message: Message, line: Line | Envelope, t_us: int, origin: Origin) -> str:
         """Take a line of a response; return the response's id, "" where it is none."""
         counts = message.usage
         if counts is None:
@@ -91,7 +89,8 @@ class Responses:
         key = f"{message_id}:{request}" if message_id and request else message_id
         if response is None:
             key = key or line.uuid or ""
-        event = _event(key, t_us, message.model or "", counts, origin.subagent, cost=cost)
+        cost = usd(line.cost_usd) if type(line) is Line else None
+        event = _event(key, t_us, message.model, counts, origin.subagent, cost=cost)
         total = event.usage.prompt_tokens + event.usage.completion_tokens
         reason = passed_over(line, message, counts)
         seen = _Response(event, request, counts, origin.rank, reason, total, total)
@@ -159,24 +158,25 @@ class Responses:
         effects.repeated_lines += self._same_lines
         effects.repeated_tokens += self._same_tokens
         events: list[LLMInteraction] = []
-        grown = 0
         for response in self._all:
-            event = response.event
-            if event.id in skip:
+            if response.event.id in skip:
                 effects.replayed_responses += 1
                 effects.replayed_tokens += response.total
                 continue
-            events.append(event)
-            grown += response.total - response.first_total
-            if response.rank == PROGRESS:
-                effects.progress_responses += 1
-                effects.progress_tokens += response.total
+            events.append(response.event)
             if response.strict is not None:
-                is_odd = is_unsplit(response.counts)
-                response.strict.tell(effects, response.total, is_unsplit=is_odd)
+                self._tell(response, response.strict)
         effects.responses += len(events)
-        effects.first_snapshot_tokens += grown
         return events
+
+    def _tell(self, response: _Response, strict: Strict) -> None:
+        # Whatever has other lines, or stands in a progress record, was taken strictly too.
+        effects = self._effects
+        effects.first_snapshot_tokens += response.total - response.first_total
+        if response.rank == PROGRESS:
+            effects.progress_responses += 1
+            effects.progress_tokens += response.total
+        strict.tell(effects, response.total, is_unsplit=is_unsplit(response.counts))
 
 
 def _take_strictly(response: _Response, message_id: str, seen: _Response) -> None:
@@ -208,7 +208,13 @@ def _standing(seen: _Response) -> tuple[int, int, int]:
 
 
 def _event(
-    response_id: str, t_us: int, model: str, counts: TokenCounts, subagent: str, *, cost: object
+    response_id: str,
+    t_us: int,
+    model: Name,
+    counts: TokenCounts,
+    subagent: str,
+    *,
+    cost: float | None,
 ) -> LLMInteraction:
     written_5m, written_1h = _cache_writes(counts)
     read = counts.cache_read_input_tokens or 0
@@ -224,7 +230,7 @@ def _event(
         t_us=t_us,
         phase="",
         usage=usage,
-        cost=None if cost is UNSET else usd(cost),
+        cost=cost,
         model=model or None,
         tier="fast"
         if counts.speed == "fast"

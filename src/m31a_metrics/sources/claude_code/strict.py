@@ -109,14 +109,14 @@ def _has_null(content: list[Block]) -> bool:
     """Tell whether a tool was given null by a name that is looked for in the whole line."""
     for block in content:
         given = block.input
-        if type(given) is Input and None in (
-            given.id,
-            given.model,
-            given.cwd,
-            given.version,
-            given.speed,
-            given.request_id,
-            given.session_id,
+        if type(given) is Input and (
+            given.id is None
+            or given.model is None
+            or given.cwd is None
+            or given.version is None
+            or given.speed is None
+            or given.request_id is None
+            or given.session_id is None
         ):
             return True
     return False
