@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from m31a_metrics.figures import text
 from m31a_metrics.sources.claude_code.files import SUFFIX, agent_id
@@ -27,6 +28,11 @@ _IFLOW = re.compile(rf"session-{_UUID.pattern}")
 
 _FORK_LINES = 50
 """A fork begins with what it was forked from."""
+
+_project: Callable[[Line], Name] = attrgetter("cwd")
+_session: Callable[[Line], Name] = attrgetter("session_id")
+_branch: Callable[[Line], Name] = attrgetter("git_branch")
+_version: Callable[[Line], Name] = attrgetter("version")
 
 
 class Span:
@@ -73,12 +79,11 @@ class Head:
         else:
             self.span.take(lines)
         # The project is where it began, branch and version are the last ones.
-        self._project = self._project or _first(line.cwd for line in lines)
-        self._first_session = self._first_session or _first(line.session_id for line in lines)
-        last = lines[::-1]
-        self._last_session = _first(line.session_id for line in last) or self._last_session
-        self._branch = _first(line.git_branch for line in last) or self._branch
-        self._version = _first(line.version for line in last) or self._version
+        self._project = self._project or _first(_project, lines)
+        self._first_session = self._first_session or _first(_session, lines)
+        self._last_session = _first(_session, reversed(lines)) or self._last_session
+        self._branch = _first(_branch, reversed(lines)) or self._branch
+        self._version = _first(_version, reversed(lines)) or self._version
 
     def session_ids(self) -> set[str]:
         """Return the ids that the session goes by in its lines."""
@@ -129,8 +134,8 @@ def _is_own(line: Line) -> bool:
     return line.type in _OWN
 
 
-def _first(values: Iterable[Name]) -> str:
-    return next((value for value in values if value), "")
+def _first(name: Callable[[Line], Name], lines: Iterable[Line]) -> str:
+    return text(next(filter(None, map(name, lines)), ""))
 
 
 def _fork(lines: Iterable[Line]) -> str:

@@ -6,7 +6,7 @@ then, and copies responses into other files. docs/counting.md tells the rules an
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.figures import usd
@@ -89,7 +89,7 @@ class Responses:
         key = f"{message_id}:{request}" if message_id and request else message_id
         if response is None:
             key = key or line.uuid or ""
-        cost = usd(line.cost_usd) if type(line) is Line else None
+        cost = line.cost_usd if type(line) is Line else UNSET
         event = _event(key, t_us, message.model, counts, origin.subagent, cost=cost)
         total = event.usage.prompt_tokens + event.usage.completion_tokens
         reason = passed_over(line, message, counts)
@@ -214,7 +214,7 @@ def _event(
     counts: TokenCounts,
     subagent: str,
     *,
-    cost: float | None,
+    cost: object,
 ) -> LLMInteraction:
     written_5m, written_1h = _cache_writes(counts)
     read = counts.cache_read_input_tokens or 0
@@ -230,7 +230,7 @@ def _event(
         t_us=t_us,
         phase="",
         usage=usage,
-        cost=cost,
+        cost=None if cost is UNSET else usd(cost),
         model=model or None,
         tier="fast"
         if counts.speed == "fast"

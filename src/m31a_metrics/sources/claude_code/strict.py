@@ -51,12 +51,10 @@ def mark_spaced(data: memoryview, lines: list[Line]) -> None:
 
 def mark_line(text: bytes, line: Line) -> None:
     """Mark the usage of one line if it has a blank behind its name."""
-    if _USAGE in text:
-        return
     message = line.message
     if type(line.data) is Data and type(line.data.message) is Envelope:
         message = line.data.message.message
-    if type(message) is Message and message.usage is not None:
+    if type(message) is Message and message.usage is not None and _USAGE not in text:
         message.usage.is_spaced = True
 
 
