@@ -21,13 +21,15 @@ from bench.measure import M31, PYTHON, Row, Run, forget_index, peak_mb
 
 _READ_ALONE = """import os
 from m31a_metrics import config, rates, sources
+from m31a_metrics.catalog.agents import process_count
 from m31a_metrics.catalog.records import record_of
 from m31a_metrics.catalog.workers import work
 price, source = rates.pricer(config.read()), sources.source("claude-code")
 def one(path: str) -> int:
     return len(record_of(path, source.read(path), None, price).llms)
 paths = list(source.find(os.environ))
-sum(count for _, count in work(paths, [1] * len(paths), one, int, 1))
+sizes = list(map(os.path.getsize, paths))
+sum(count for _, count in work(paths, sizes, one, int, process_count(sizes)))
 """
 """What a command does that keeps nothing and infers nothing: reads, pairs, prices, adds up."""
 
@@ -54,16 +56,17 @@ def rows(directory: Path) -> list[Row]:
     environ = dict(os.environ, CLAUDE_CONFIG_DIR=str(directory / "claude"), HOME=str(directory))
     peer = [ccusage, "claude", "daily", "--offline", "--json"]
     ours = [*M31, "cost", "--agent", "claude-code"]
+    read = [PYTHON, "-c", _READ_ALONE]
     _cold(ours, environ)  # warms the page cache; resolves the prices, as once a machine
-    alone, reading, together, again, imports = [], [], [], [], []
+    alone, reading, together, reading_together, again, imports = [], [], [], [], [], []
     for number in range(_ROUNDS):
         theirs = Run([*peer, "--single-thread"], environ, one_core=True)
         mine = _cold(ours, environ, one_core=True)
         alone.append(mine.cpu_s / theirs.cpu_s)
-        read = Run([PYTHON, "-c", _READ_ALONE], environ, one_core=True)
-        reading.append(read.cpu_s / theirs.cpu_s)
+        reading.append(Run(read, environ, one_core=True).cpu_s / theirs.cpu_s)
         theirs_together = Run(peer, environ)
         together.append(_cold(ours, environ).wall_s / theirs_together.wall_s)
+        reading_together.append(Run(read, environ).wall_s / theirs_together.wall_s)
         again.append(Run(ours, environ).wall_s / theirs_together.wall_s)
         target = str(directory / f"imported-{number}")
         wrote = Run(
@@ -76,6 +79,9 @@ def rows(directory: Path) -> list[Row]:
         _row("m31 cost, no index yet / ccusage, CPU on one core", alone, 0.85),
         _row("reading, pairing, prices and sums of it / ccusage, CPU on one core", reading),
         _row("m31 cost, no index yet / ccusage, wall, all cores", together, 1.0),
+        _row(
+            "reading, pairing, prices and sums of it / ccusage, wall, all cores", reading_together
+        ),
         _row("m31 import / ccusage, CPU on one core", imports, 1.3),
         _row("m31 cost, every time after the first / ccusage, wall, all cores", again),
         Row("m31 cost, no index yet, peak memory", peak, 150, "MB"),
