@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep
@@ -136,8 +139,6 @@ def test_processes_read_what_one_reads(
 
 def test_what_a_dead_process_left_is_done_here() -> None:
     """A child that dies costs time and no result."""
-    import os
-
     parent = os.getpid()
 
     def do(item: int) -> int:
@@ -166,3 +167,41 @@ def test_a_child_goes_on_while_its_results_wait(tmp_path: Path) -> None:
     done.update(results)
     assert sorted(done) == list(range(40))
     assert set(done.values()) == {"x" * size}
+
+
+def test_children_end_when_nobody_takes_their_results() -> None:
+    """The parent failed meanwhile (its disk is full), and closes: it waits for no child."""
+    results = workers.work(range(2_000), [1] * 2_000, lambda _: "x" * 100_000, str, 2)
+    next(results)
+    began = monotonic()
+    results.close()
+    assert monotonic() - began < 20
+
+
+def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """Nobody would ever take what waits, so nobody may wait to hand it over."""
+    script = """
+import os
+from m31a_metrics.catalog import workers
+def do(item):
+    open(f"{os.environ['MARKS']}/{os.getpid()}", "w").close()
+    return "x" * 100_000
+next(workers.work(range(2_000), [1] * 2_000, do, str, 2))
+os.kill(os.getpid(), 9)
+"""
+    environ = {**os.environ, "MARKS": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", script], env=environ, timeout=60, check=False)
+    children = [int(mark.name) for mark in tmp_path.iterdir()]
+    assert len(children) == 2
+    deadline = monotonic() + 30
+    while any(map(_is_alive, children)) and monotonic() < deadline:
+        sleep(0.05)
+    assert not any(map(_is_alive, children))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import TypeVar
 
@@ -32,7 +32,7 @@ def work(
     do: Callable[[Item], Result],
     kind: type[Result],
     processes: int,
-) -> Iterator[tuple[int, Result]]:
+) -> Generator[tuple[int, Result], None, None]:
     """Yield (index, do(item)) for every item, in no certain order.
 
     `sizes` tell how much work each is, so that the shares come out even; `kind` is the
@@ -97,6 +97,10 @@ def _from_children(
             reading, writing = os.pipe()
             pid = os.fork()
             if pid == 0:
+                # Whoever holds the reading end of a pipe keeps its writer from seeing that
+                # the parent is gone: a child that kept its own would wait for ever.
+                for inherited in (*children, reading):
+                    os.close(inherited)
                 _serve(items, share, do, writing)
             os.close(writing)
             pids.append(pid)
