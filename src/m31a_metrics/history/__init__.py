@@ -1,6 +1,6 @@
 """All sessions of this machine in one SQLite index: sums, no events, nobody's text.
 
-The files are the truth; the index is made from them and can be made again. docs/index.md
+The files are the truth; the index is made from them and can be made again. docs/session-index.md
 tells what is in it. `rows` is a session as rows, `rollups` the sums of many, `reading`
 the answers, `plans` which files make a session.
 """
