@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +21,21 @@ from m31a_metrics import (
     EditStrategyMetric,
     LLMMetric,
     PhaseMetric,
+    SessionDetail,
     SessionMetrics,
     ToolMetric,
     Usage,
     WorkflowPhase,
     errors,
 )
+from m31a_metrics.session import Session
 from tests.codec.strategies import sessions
 
 NAMES = {
     "Collector", "load", "save", "new_session_id",
     "Usage", "WorkflowPhase", "SessionMetrics", "SessionDetail",
     "ToolMetric", "LLMMetric", "PhaseMetric", "EditStrategyMetric",
+    "ToolDurations", "ModelMetric", "LatestEvent", "RecentCalls", "PhaseSpan", "Spend",
     "MetricsError", "InvalidSessionId", "DamagedMetrics", "ForeignFile", "SessionHasJournals",
     "StorageError", "ConfigError", "SessionNotFound", "BudgetExceeded",
 }  # fmt: skip
@@ -88,6 +94,39 @@ def test_the_public_names_are_these() -> None:
         assert hasattr(m31a_metrics, name)
 
 
+def test_everything_in_a_detail_is_public() -> None:
+    """Whoever annotates what `detail()` gives finds each type at the front door."""
+    named = set()
+    for field in msgspec.inspect.type_info(SessionDetail).fields:  # type: ignore[attr-defined]
+        named.add(field.type.item_type.cls.__name__)
+    assert named == {
+        "ToolDurations", "ModelMetric", "LatestEvent", "RecentCalls", "PhaseSpan", "Spend",
+    }  # fmt: skip
+    assert named <= NAMES
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    """`__version__` is what pip and `m31 --version` say, and no other name appears with it."""
+    assert m31a_metrics.__version__ == version("m31a-metrics")
+    with pytest.raises(AttributeError, match="has no attribute 'version'"):
+        m31a_metrics.version  # type: ignore[attr-defined]  # noqa: B018 - looked up to fail
+
+
+def test_the_version_is_looked_up_when_it_is_asked_for() -> None:
+    """`import m31a_metrics` does not load importlib.metadata, which costs milliseconds."""
+    script = (
+        "import sys, m31a_metrics; print('importlib.metadata' in sys.modules); "
+        "m31a_metrics.__version__; print('importlib.metadata' in sys.modules)"
+    )
+    # Isolated and without site, whose .pth files of development tools may load it first.
+    paths = [str(Path(m31a_metrics.__file__).parents[1]), str(Path(msgspec.__file__).parents[1])]
+    script = f"import sys; sys.path += {paths!r}; {script}"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True"]
+
+
 def test_a_collector_is_made_so() -> None:
     """Arguments, their order and defaults."""
     assert signature(Collector) == (
@@ -124,7 +163,7 @@ def test_a_disabled_collector_takes_the_same_calls(tmp_path: Path) -> None:
 
 def test_functions_take_what_was_promised() -> None:
     """`load`, `save`, `new_session_id`."""
-    assert signature(m31a_metrics.load) == "(sessions_dir, session_id)"
+    assert signature(m31a_metrics.load) == "(sessions_dir=None, session_id=None)"
     assert signature(m31a_metrics.save) == "(sessions_dir, session_id, metrics)"
     assert signature(m31a_metrics.new_session_id) == "()"
 
@@ -142,6 +181,73 @@ def test_load_gives_back_what_was_saved(
     m31a_metrics.save(str(directory), "session", loaded)
     assert (directory / "session" / "METRICS.json").read_bytes() == written
     assert m31a_metrics.load(directory, "another") is None
+
+
+def test_load_with_an_id_alone_looks_where_it_is_configured(
+    clean_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By position and by name; an id is never taken for a directory, nor the other way round."""
+    with Collector("one") as collector:
+        collector.record_tool_call("Bash", True, 5)
+    metrics = collector.snapshot()
+    assert m31a_metrics.load("one") == metrics
+    assert m31a_metrics.load(session_id="one") == metrics
+    assert m31a_metrics.load(clean_home / ".m31a" / "sessions", "one") == metrics
+    assert m31a_metrics.load("two") is None
+    assert m31a_metrics.load("one", "one") is None
+    with pytest.raises(errors.InvalidSessionId):
+        m31a_metrics.load("sessions/one")
+    with pytest.raises(TypeError, match="needs the id of a session"):
+        m31a_metrics.load(clean_home)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="needs the id of a session"):
+        m31a_metrics.load()  # type: ignore[call-overload]
+
+    elsewhere = clean_home / "elsewhere"
+    m31a_metrics.save(elsewhere, "two", metrics)
+    config = clean_home / "config.toml"
+    config.write_text(f"[metrics]\nsessions_dir = '{elsewhere}'\n")
+    monkeypatch.setenv("M31A_CONFIG", str(config))
+    assert m31a_metrics.load("two") == metrics
+    config.write_text("[metrics]\nsession_dir = 'x'\n")
+    with pytest.raises(errors.ConfigError, match="did you mean 'sessions_dir'"):
+        m31a_metrics.load("two")
+    assert m31a_metrics.load(elsewhere, "two") == metrics
+
+
+def test_a_collector_says_what_it_is(tmp_path: Path) -> None:
+    """Its repr names session and directory, and tells where the next event goes."""
+    collector = Collector("one", tmp_path)
+    place = f"<Collector 'one' in {str(tmp_path)!r}"
+    (journal,) = (tmp_path / "one" / "events").glob("*.jsonl")
+    assert repr(collector) == f"{place}: writing {journal.name}>"
+    collector.stop()
+    assert repr(collector) == f"{place}: no journal is open>"
+    assert repr(Collector("two", tmp_path, enabled=False)) == "<Collector 'two': switched off>"
+    without = Collector("three", tmp_path, journal=False)
+    assert repr(without) == f"<Collector 'three' in {str(tmp_path)!r}: without a journal>"
+    without.stop()
+
+
+def test_a_collector_without_a_disk_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where nothing can be written, the repr tells that the counts are in memory."""
+    (tmp_path / "one").write_text("a file where the session's directory should be")
+    collector = Collector("one", tmp_path)
+    assert repr(collector).endswith(": in memory only>")
+    assert "in memory only" in caplog.text
+    collector.stop()
+
+
+def test_sessions_and_details_say_what_they_are(tmp_path: Path) -> None:
+    """A Session is its directory; a detail tells how much of each it holds."""
+    assert repr(Session(str(tmp_path), "one")) == f"Session({str(tmp_path / 'one')!r})"
+    with Collector("one", tmp_path) as collector:
+        collector.record_tool_call("Bash", True, 5)
+        detail = collector.detail()
+    assert repr(detail) == (
+        "<SessionDetail: durations=1, models=0, latest=2, recent=1, spans=0, spend=0>"
+    )
 
 
 def test_new_session_ids_are_as_m31as() -> None:

@@ -20,7 +20,7 @@ def invented(tmp_path: Path) -> Path:
     for name, text in {
         "__init__.py": "",
         "one.py": "from m31a_metrics import three\n",
-        "two.py": "def f():\n    from m31a_metrics.three import x\n    import m31a_metrics.sub.one\n",
+        "two.py": "def f():\n from m31a_metrics.three import x\n import m31a_metrics.sub.one\n",
         "three.py": "x = 1\n" * 40,
         "sub/__init__.py": "from m31a_metrics.sub.one import y\n",
         "sub/one.py": "# a comment is no code\n" * 50 + "\n" * 50 + "y = 1\n",

@@ -6,6 +6,8 @@ with Collector(new_session_id()) as collector:
     collector.record_tool_call("Bash", success=True, duration_ms=12)
 """
 
+from typing import TYPE_CHECKING
+
 from m31a_metrics.collector import Collector
 from m31a_metrics.errors import (
     BudgetExceeded,
@@ -20,15 +22,24 @@ from m31a_metrics.errors import (
 )
 from m31a_metrics.model import (
     EditStrategyMetric,
+    LatestEvent,
     LLMMetric,
+    ModelMetric,
     PhaseMetric,
+    PhaseSpan,
+    RecentCalls,
     SessionDetail,
     SessionMetrics,
+    Spend,
+    ToolDurations,
     ToolMetric,
     Usage,
     WorkflowPhase,
 )
 from m31a_metrics.session import load, new_session_id, save
+
+if TYPE_CHECKING:
+    __version__: str
 
 __all__ = [
     "BudgetExceeded",
@@ -39,13 +50,19 @@ __all__ = [
     "ForeignFile",
     "InvalidSessionId",
     "LLMMetric",
+    "LatestEvent",
     "MetricsError",
+    "ModelMetric",
     "PhaseMetric",
+    "PhaseSpan",
+    "RecentCalls",
     "SessionDetail",
     "SessionHasJournals",
     "SessionMetrics",
     "SessionNotFound",
+    "Spend",
     "StorageError",
+    "ToolDurations",
     "ToolMetric",
     "Usage",
     "WorkflowPhase",
@@ -53,3 +70,17 @@ __all__ = [
     "new_session_id",
     "save",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for one that is here
+
+    def __getattr__(name: str) -> str:
+        """Look `__version__` up when it is asked for: importlib.metadata costs milliseconds."""
+        if name != "__version__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("m31a-metrics")
+        except PackageNotFoundError:
+            return "0+unknown"  # run from its source without being installed

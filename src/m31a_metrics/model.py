@@ -227,3 +227,8 @@ class SessionDetail(Struct):
     recent: list[RecentCalls] = []
     spans: list[PhaseSpan] = []
     spend: list[Spend] = []
+
+    def __repr__(self) -> str:
+        """Say how many of each there are; the rows themselves fill screens."""
+        counts = (f"{name}={len(getattr(self, name))}" for name in self.__struct_fields__)
+        return f"<SessionDetail: {', '.join(counts)}>"

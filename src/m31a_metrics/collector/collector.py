@@ -83,6 +83,20 @@ class Collector(Keeping):
         super().__init__(session, journal=journal)
         lifecycle.watch(self)
 
+    def __repr__(self) -> str:
+        """Say which session this is, where it lies, and where its events go."""
+        if not self.enabled:
+            return f"<Collector {self.session_id!r}: switched off>"
+        writer = self._writer
+        if writer is not None:
+            state = f"writing {writer.name}"
+        elif self._unjournalled is not None:
+            state = "in memory only"
+        else:
+            state = "no journal is open" if self._journal else "without a journal"
+        sessions_dir = os.path.dirname(self._session.directory)
+        return f"<Collector {self.session_id!r} in {sessions_dir!r}: {state}>"
+
     def record_tool_call(  # noqa: C901, PLR0912 - its branches are what spares it calls
         self,
         name: str,

@@ -72,6 +72,10 @@ class Session:
         self.metrics_path = f"{self.directory}/{store.METRICS}"
         self.events = f"{self.directory}/{store.EVENTS}"
 
+    def __repr__(self) -> str:
+        """Say where it is."""
+        return f"{type(self).__name__}({self.directory!r})"
+
     def load(self) -> SessionMetrics | None:
         """Read the session, folding journals that METRICS.json does not cover; writes nothing.
 
@@ -344,25 +348,3 @@ def _price(event: LLMInteraction) -> float | None:
     from m31a_metrics.rates import price  # most sessions are told their costs
 
     return price(event)
-
-
-def load(sessions_dir: str | os.PathLike[str], session_id: str) -> SessionMetrics | None:
-    """Read a session's metrics; None if there is no such session.
-
-    Raises InvalidSessionId, DamagedMetrics, ForeignFile, StorageError.
-    """
-    return Session(os.fspath(sessions_dir), session_id).load()
-
-
-def save(sessions_dir: str | os.PathLike[str], session_id: str, metrics: SessionMetrics) -> None:
-    """Write a session's metrics as they are given.
-
-    Raises InvalidSessionId, ValueError (a number or time that JSON cannot say),
-    SessionHasJournals, ForeignFile, StorageError.
-    """
-    Session(os.fspath(sessions_dir), session_id).save(metrics)
-
-
-def new_session_id() -> str:
-    """Make an id as M31A does: 8 hexadecimal characters."""
-    return os.urandom(4).hex()
