@@ -5,7 +5,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint format bench soak pictures screenshots dist clean
+.PHONY: help demo test lint format bench soak docs pictures screenshots dist clean
 
 # The first of these that runs, is 3.11 or newer and can make a virtual environment.
 # `make test PYTHON=/path/to/python` chooses another.
@@ -49,6 +49,9 @@ bench: $(VENV)/.installed-bench ## measure what recording costs, beside other li
 soak: $(VENV)/.installed-dev ## the full repetition counts of crashes and mutations: minutes
 	$(BIN)/python -m pytest -m soak -s $(PYTEST_ARGS)
 
+docs: $(VENV)/.installed-docs ## build the documentation into site/; a dead link fails
+	$(BIN)/mkdocs build --strict
+
 pictures: $(VENV)/.installed-cli ## draw the README's picture anew
 	@$(BIN)/python tools/pictures.py
 
@@ -60,7 +63,7 @@ dist: $(VENV)/.installed-dev ## build the wheel and the sdist into dist/
 	$(BIN)/python -m build
 
 clean: ## remove everything that these targets made
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pyproject.toml newer than the stamp: what is needed may have changed, so install again.

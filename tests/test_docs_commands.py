@@ -23,7 +23,7 @@ PATH = ROOT / "docs" / "commands.md"
 PAGE = PATH.read_text(encoding="utf-8")
 
 # A command line of ours on any page, in a block of a shell.
-BLOCK = re.compile(r"^```(?:console|sh)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```(?:console|sh|shell)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 OURS = re.compile(r"(?:^(?:\$ )?|'m31a-metrics\[cli\]' |\$\()(m31\b.*)", re.MULTILINE)
 END = re.compile(r" -- | [|>#]|\)")
 
@@ -91,7 +91,7 @@ def test_the_environment_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda page: page.name
+    "page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]), ids=lambda page: page.name
 )
 def test_command_lines_on_our_pages_can_be_typed(page: Path) -> None:
     """Every `m31 ...` in a block of shell names a command and options that are there."""
