@@ -154,7 +154,7 @@ def test_a_newer_index_is_refused_and_left_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("version", [INDEX_VERSION - 1, 1], ids=["the one before", "the first"])
-def test_an_older_index_is_made_anew_with_what_only_it_knows(version: int) -> None:
+def test_an_older_index_is_rebuilt_with_what_only_it_knows(version: int) -> None:
     """Sessions whose files are gone are still there, and so are all others."""
     gone = record("gone")
     record("here")
@@ -171,7 +171,7 @@ def test_an_older_index_is_made_anew_with_what_only_it_knows(version: int) -> No
 
 @pytest.mark.parametrize("version", [BASELINE_VERSION + 1, BASELINE_VERSION - 1])
 def test_a_baseline_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
-    """The sentence names the file, both versions, and how to make it anew."""
+    """The sentence names the file, both versions, and how to make a new one."""
     record("one")
     baseline = tmp_path / "baseline.json"
     made = m31("baseline")
