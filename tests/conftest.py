@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,26 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the reference material in ../shared, which is not here")
     return SHARED
+
+
+Sample = Callable[[str, str], Path]
+
+
+@pytest.fixture(scope="session")
+def sample(shared: Path) -> Sample:
+    """Ask for a real transcript by the folder of its agent and its name, or skip.
+
+    Figures are pinned by name. Samples are added now and then, and what a new one comes to
+    is a question for whoever adds it, not a failure of the suite.
+    """
+
+    def path(agent: str, name: str) -> Path:
+        found = shared / "samples" / agent / name
+        if not found.is_file():
+            pytest.skip(f"needs {agent}/{name} in ../shared/samples, which is not there")
+        return found
+
+    return path
 
 
 @pytest.fixture(autouse=True)
