@@ -1,4 +1,4 @@
-"""What many tests share: where the reference material lies, and a clean environment."""
+"""What many tests share: the plugins, and where the reference material lies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.plugin_skips"]
+pytest_plugins = ["tests.plugin_environment", "tests.plugin_skips"]
 
 # A busy machine is slow now and then, which is no failure of what is tested.
 settings.register_profile("patient", deadline=None)
@@ -43,13 +43,3 @@ def sample(shared: Path) -> Sample:
         return found
 
     return path
-
-
-@pytest.fixture(autouse=True)
-def clean_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give every test an empty home, so that no test reads or writes the developer's own."""
-    home = tmp_path_factory.mktemp("home")
-    monkeypatch.setenv("HOME", str(home))
-    for name in ("M31A_CONFIG", "M31A_METRICS_ENABLED", "M31A_SESSION", "NO_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-    return home
