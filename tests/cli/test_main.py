@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -179,8 +180,42 @@ def test_without_the_extra_it_says_how_to_install_it(tmp_path: Path) -> None:
     )
     assert done.returncode == UNUSABLE
     assert done.stdout == ""
-    assert "pip install 'm31a-metrics[cli]'" in done.stderr
+    assert "pip install 'm31a-metrics[cli]' (in a checkout: pip install '.[cli]')" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_package_can_be_run(sessions_dir: Path) -> None:
+    """`python -m m31a_metrics` is `m31`: the same output, words and exit codes."""
+    module = (sys.executable, "-m", "m31a_metrics")
+    for arguments in (["--help"], ["show", FULL], ["show", "zzz"], ["nonsense"]):
+        ours, same = (
+            subprocess.run(
+                [*command, *arguments],
+                env=environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            for command in (COMMAND, module)
+        )
+        assert (same.stdout, same.stderr) == (ours.stdout, ours.stderr)
+        assert same.returncode == ours.returncode
+
+
+@pytest.mark.parametrize("extra", ["serve", "report"])
+def test_a_command_without_its_extra_says_how_to_install_it(
+    extra: str, m31: M31, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where starlette is missing, the dashboard's commands name the extra `web`."""
+    for name in list(sys.modules):
+        if name.startswith(("m31a_metrics.views.web", "starlette")):
+            monkeypatch.delitem(sys.modules, name)
+    for name in ("starlette", "jinja2"):
+        monkeypatch.setitem(sys.modules, name, None)
+    said = m31(extra)
+    assert (said.code, said.out) == (UNUSABLE, "")
+    assert "needs the extra `web`: pip install 'm31a-metrics[web]'" in said.err
+    assert said.err.count("\n") == 1
 
 
 def test_exit_codes_are_those_of_the_page() -> None:
