@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics.cli import BUG, FOUND_PROBLEMS, INTERRUPTED, NOT_THERE, UNUSABLE, WRONG_USAGE
+from tests.children import PATIENCE_S
 from tests.cli.conftest import M31
 from tests.cli.machine import FULL
 from tests.commands import M31 as COMMAND
@@ -25,7 +26,7 @@ def shell(line: str, **more: str) -> subprocess.CompletedProcess[str]:
         env=environment(**more),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
