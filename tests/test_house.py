@@ -57,7 +57,10 @@ def tracked() -> list[Path]:
     if not (ROOT / ".git").exists():
         pytest.skip("needs a git checkout to know which files belong to the project")
     listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        [
+            *("git", "-c", "safe.directory=*"),  # the checkout may be another user's, as root's is
+            *("ls-files", "-z", "--cached", "--others", "--exclude-standard"),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

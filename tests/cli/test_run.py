@@ -104,7 +104,7 @@ def test_a_reader_that_leaves_ends_the_command(clean_home: Path) -> None:
         assert running.stdout is not None
         assert running.stdout.readline() == b"y\n"
         running.stdout.close()
-        assert running.wait(30) == -signal.SIGPIPE
+        assert running.wait(PATIENCE_S) == -signal.SIGPIPE
     assert [call.success for call in tool_calls(clean_home)] == [False]
 
 
