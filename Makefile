@@ -5,12 +5,13 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint format bench soak docs pictures screenshots dist clean
+.PHONY: help demo test pytest lint format bench soak docs pictures screenshots dist clean .another
 
-# The first of these that runs, is 3.11 or newer and can make a virtual environment.
+# The first of these that runs, is 3.11 or newer and can make a virtual environment: the newest.
 # `make test PYTHON=/path/to/python` chooses another.
 PYTHON ?=
-PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+NEWEST_FIRST := $(patsubst %,python3.%,19 18 17 16 15 14 13 12 11)
+PYTHONS := $(if $(PYTHON),"$(PYTHON)",$(NEWEST_FIRST) python3)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,7 +32,9 @@ help: ## list the targets
 demo: $(VENV)/.installed-cli ## run the example workflow and show the review of what it recorded
 	@$(BIN)/m31 demo
 
-test: lint ## everything CI checks: style, types, floors, tests
+test: lint pytest ## everything CI checks: style, types, floors, tests
+
+pytest: $(VENV)/.installed-dev ## the tests only
 	$(BIN)/python -m pytest -q -n $(JOBS) $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## style and types only
@@ -63,34 +66,48 @@ dist: $(VENV)/.installed-dev ## build the wheel and the sdist into dist/
 	$(BIN)/python -m build
 
 clean: ## remove everything that these targets made
-	rm -rf $(VENV) dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-3.* dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pyproject.toml newer than the stamp: what is needed may have changed, so install again.
 $(VENV)/.installed-%: pyproject.toml $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	@echo "$(VENV): installing what the extra '$*' needs"
+	@$(BIN)/python -m pip install --quiet --editable '.[$*]' || { \
+	  echo "The installation failed, see above. If something is not there for" \
+	    "$$($(BIN)/python --version) yet, name an older one:" \
+	    "make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
 	@touch $@
+
+# Asked for by name, another Python than the environment has makes it anew.
+WHICH := -c 'import os, sys; print(os.path.realpath(sys.base_prefix), sys.hexversion)' 2>/dev/null
+ifneq ($(PYTHON),)
+ifneq ($(shell "$(PYTHON)" $(WHICH)),$(shell $(BIN)/python $(WHICH)))
+$(BIN)/python: .another
+endif
+endif
 
 # A system upgrade that removes the old Python leaves a dangling link here, which make takes
 # for a missing file: then everything is made anew.
 # `python -m venv` needs ensurepip, which Debian packs apart; `virtualenv` does without it.
 $(BIN)/python:
 	@new='import sys; sys.exit(sys.version_info < (3, 11))'; \
+	final='import sys; sys.exit(sys.version_info.releaselevel != "final")'; \
 	usable=; said=; \
 	for python in $(PYTHONS); do \
 	  "$$python" -c "$$new" 2>/dev/null || continue; \
+	  [ -n "$(PYTHON)" ] || "$$python" -c "$$final" || continue; \
 	  usable="$${usable:-$$python}"; \
 	  said=$$({ "$$python" -m venv --clear $(VENV) \
 	    || "$$python" -m virtualenv --clear $(VENV) \
 	    || virtualenv --clear --python "$$python" $(VENV); } 2>&1) \
 	    && { echo "$(VENV): $$($(BIN)/python --version)"; exit 0; }; \
 	done; \
-	rm -rf $(VENV); \
 	if [ -n "$$usable" ]; then \
+	  rm -rf $(VENV); \
 	  echo "$$said" >&2; \
 	  echo "$$usable cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
 	else \
-	  echo "This project needs Python 3.11 or newer; none of these is one: $(PYTHONS)" >&2; \
+	  echo "This project needs Python 3.11 or newer, and finds none: $(or $(PYTHON),python3.11 to 3.19, python3)" >&2; \
 	  echo "Install one, or name yours: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
 	fi; \
 	exit 1

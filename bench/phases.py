@@ -12,24 +12,30 @@ from m31a_metrics.phases import Purposes, infer
 from m31a_metrics.transcript import Transcript
 
 _ROUNDS = 5
+_GROUPS = ("held out", "seen", "later")
 
 
 def scores(_directory: Path) -> Iterable[Row]:
-    """Score the labelled sessions, those held out apart, per agent and per session."""
+    """Score the labelled sessions: held out, seen and later ones apart, by agent, by session."""
     scored = sessions()
     if not scored:
         raise SystemExit(f"the labels are not at {LABELS}: they are not part of this repository")
-    held_out = [one for one in scored if one.held_out]
-    known = [one for one in scored if not one.held_out]
-    yield from _rows("held out", held_out, 0.90, 0.85, 0.95)
-    for agent, least in (("claude-code", 0.93), ("codex", 0.85)):
-        yield _share(f"held out, {agent}", _sum(held_out, agent), least)
-    yield from _rows("seen", known, None, None, None)
-    for agent in ("claude-code", "codex"):
-        yield _share(f"seen, {agent}", _sum(known, agent), None)
-    for one in sorted(scored, key=lambda one: (not one.held_out, one.agent, one.name)):
-        seen = "held out" if one.held_out else "seen"
-        yield _share(f"{seen}, {one.agent} `{one.name[:8]}`", one.score, 0.75)
+    for group in _GROUPS:
+        yield from _rows_of(group, [one for one in scored if one.group == group])
+    for one in sorted(scored, key=lambda one: (_GROUPS.index(one.group), one.agent, one.name)):
+        yield _share(f"{one.group}, {one.agent} `{one.name[:8]}`", one.score, 0.75)
+
+
+def _rows_of(group: str, scored: list[Session]) -> Iterable[Row]:
+    # Only those that nobody looked at say something about sessions to come.
+    least = (0.90, 0.85, 0.95) if group == "held out" else (None, None, None)
+    if scored:
+        yield from _rows(group, scored, *least)
+    for agent, floor in (("claude-code", 0.93), ("codex", 0.85)):
+        if any(one.agent == agent for one in scored):
+            yield _share(
+                f"{group}, {agent}", _sum(scored, agent), floor if group == "held out" else None
+            )
 
 
 def _rows(

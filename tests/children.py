@@ -31,6 +31,10 @@ begins with the peak of the one that started it, and a test's own may be large."
 
 Task = Callable[[], object]
 
+PATIENCE_S = 300.0
+"""How long a test waits for what comes at once: only what never comes is a failure. On a machine
+that is busy with other things, a process may take a minute to start."""
+
 FAILED = 99
 """What a child exits with whose task raised; its traceback is on stderr."""
 
@@ -68,7 +72,15 @@ def start(task: Task) -> int:
         os._exit(code)
 
 
-def wait(pid: int, timeout_s: float = 30.0) -> int:
+def until(happens: Callable[[], object], what: str) -> None:
+    """Wait for something that another thread or process does; an error says what never came."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not happens():
+        assert time.monotonic() < deadline, f"{what}: it never happened"
+        time.sleep(0.001)
+
+
+def wait(pid: int, timeout_s: float = PATIENCE_S) -> int:
     """Return a child's exit code (minus the signal it died of); a child that hangs is killed."""
     deadline = time.monotonic() + timeout_s
     while True:

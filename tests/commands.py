@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from m31a_metrics import events, journal
+from tests.children import PATIENCE_S
 
 SRC = Path(__file__).resolve().parents[1] / "src"
 
@@ -34,7 +35,7 @@ def m31(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
 

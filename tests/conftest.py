@@ -1,13 +1,14 @@
-"""What many tests share: where the reference material lies, and a clean environment."""
+"""What many tests share: the plugins, and where the reference material lies."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.plugin_skips"]
+pytest_plugins = ["tests.plugin_environment", "tests.plugin_skips"]
 
 # A busy machine is slow now and then, which is no failure of what is tested.
 settings.register_profile("patient", deadline=None)
@@ -24,11 +25,21 @@ def shared() -> Path:
     return SHARED
 
 
-@pytest.fixture(autouse=True)
-def clean_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give every test an empty home, so that no test reads or writes the developer's own."""
-    home = tmp_path_factory.mktemp("home")
-    monkeypatch.setenv("HOME", str(home))
-    for name in ("M31A_CONFIG", "M31A_METRICS_ENABLED", "M31A_SESSION", "NO_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-    return home
+Sample = Callable[[str, str], Path]
+
+
+@pytest.fixture(scope="session")
+def sample(shared: Path) -> Sample:
+    """Ask for a real transcript by the folder of its agent and its name, or skip.
+
+    Figures are pinned by name. Samples are added now and then, and what a new one comes to
+    is a question for whoever adds it, not a failure of the suite.
+    """
+
+    def path(agent: str, name: str) -> Path:
+        found = shared / "samples" / agent / name
+        if not found.is_file():
+            pytest.skip(f"needs {agent}/{name} in ../shared/samples, which is not there")
+        return found
+
+    return path

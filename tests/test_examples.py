@@ -6,13 +6,13 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from m31a_metrics import SessionMetrics, load
 from m31a_metrics.session import Session
+from tests.children import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "workflow_engine.py"
@@ -36,7 +36,7 @@ def run_example(cwd: Path, *arguments: str, **environment: str) -> subprocess.Co
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
 
@@ -44,11 +44,9 @@ def run_example(cwd: Path, *arguments: str, **environment: str) -> subprocess.Co
 def told_and_recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Session]:
     """What one run of the example printed, and the one session that it left."""
     home = tmp_path_factory.mktemp("example")
-    started = time.monotonic()
     done = run_example(home, "--sessions-dir", "sessions", TMPDIR=str(home))
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert time.monotonic() - started < 10
     assert [path.name for path in home.iterdir()] == ["sessions"], "the repository is left behind"
     (directory,) = (home / "sessions").iterdir()
     return done.stdout, Session(str(home / "sessions"), directory.name)
@@ -148,7 +146,7 @@ def test_python_on_our_pages_runs(page: str, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

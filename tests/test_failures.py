@@ -235,11 +235,11 @@ def test_only_both_ends_are_read() -> None:
     ],
 )
 def test_hostile_texts_take_no_time(unit: str) -> None:
-    """Sixteen KiB of whatever makes patterns try again take well below half a second."""
+    """Sixteen KiB of whatever makes patterns try again take well below half a second of work."""
     text = (unit * 2 * BOUND)[: 2 * BOUND]
-    began = time.perf_counter()
+    began = time.thread_time()  # what else the machine does is no matter
     failure_line(text)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_caseless_holds_what_a_pattern_finds() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,9 @@ FUNCTION_LINES_MAX = 60
 
 # Names that say nothing: whatever is put there has a better home.
 VAGUE = {"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"}
+
+# Extras that a checkout installs; no user has a need of them.
+OF_DEVELOPERS = {"bench", "dev"}
 
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
 
@@ -53,7 +57,10 @@ def tracked() -> list[Path]:
     if not (ROOT / ".git").exists():
         pytest.skip("needs a git checkout to know which files belong to the project")
     listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        [
+            *("git", "-c", "safe.directory=*"),  # the checkout may be another user's, as root's is
+            *("ls-files", "-z", "--cached", "--others", "--exclude-standard"),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -123,6 +130,22 @@ def test_every_exception_in_the_code_has_a_reason() -> None:
         if (mark if path in SOURCE else mark_in_tests).search(line) and not reason.search(line)
     ]
     assert not bare, "write `# noqa: RULE - why`:\n" + "\n".join(bare)
+
+
+def test_every_extra_is_used() -> None:
+    """An extra installs what the source imports or looks for by name; `all` names the others."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    of_users = {name: needed for name, needed in extras.items() if name not in OF_DEVELOPERS}
+    assert of_users.pop("all") == [f"m31a-metrics[{','.join(of_users)}]"]
+    source = "".join(path.read_text(encoding="utf-8") for path in SOURCE)
+    unused = [
+        f"{name}: {one}"
+        for name, needed in of_users.items()
+        for one in needed
+        if not re.search(rf"\b{re.split('[<>=!~ ]', one)[0].replace('-', '_')}\b", source)
+    ]
+    assert unused == []
 
 
 def test_nothing_is_left_unfinished() -> None:

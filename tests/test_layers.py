@@ -24,9 +24,9 @@ NOT_FOR_HOSTS = {
 # Floors 1 to 3 take values and give values. Whoever opens a file, reads a clock or takes a
 # lock there has put a decision and a danger into one place.
 PURE = (
-    "errors", "model", "table", "histogram", "failures", "genai", "answers", "events",
+    "errors", "model", "table", "histogram", "failures", "answers", "events",
     "panel", "transcript", "record",
-    "tally", "codec", "review", "phases", "pricing", "questions", "budget", "validation",
+    "tally", "codec", "review", "phases", "pricing", "questions", "validation",
 )  # fmt: skip
 IMPURE = {
     "asyncio", "fcntl", "glob", "http", "logging", "mmap", "multiprocessing", "os", "pathlib",

@@ -350,7 +350,7 @@ def test_threads_take_turns(session: Session) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(children.PATIENCE_S)
     assert inside == 0
 
 

@@ -40,6 +40,18 @@ class SessionNotFound(MetricsError):
     """No session of that id, prefix or path; list them with `m31 sessions`."""
 
 
+class ExtraNotInstalled(MetricsError):
+    """An optional part of this package is not there; install it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        # pip and uv take the version that is installed, from wherever it was, and add to it
+        # what the extra needs: the first line is right for a checkout's environment too.
+        super().__init__(
+            f"{what} needs the extra `{extra}`: pip install 'm31a-metrics[{extra}]'"
+            f" (in a checkout: pip install '.[{extra}]')"
+        )
+
+
 class BudgetExceeded(MetricsError):
     """The only exception of an `on_event` callback that reaches the host."""
 

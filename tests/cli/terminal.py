@@ -9,6 +9,7 @@ import struct
 import subprocess
 import termios
 
+from tests.children import PATIENCE_S
 from tests.commands import M31, environment
 
 
@@ -38,5 +39,5 @@ def on_terminal(
         pass  # Linux's way to say that nobody has the other end any more
     finally:
         os.close(ours)
-        child.wait(timeout=30)
+        child.wait(PATIENCE_S)
     return written.decode().replace("\r\n", "\n")

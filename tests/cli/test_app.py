@@ -72,6 +72,27 @@ def test_every_command_has_help_with_examples(name: str, m31: M31) -> None:
         assert not [line for line in said.out.splitlines() if len(line) > 80]
 
 
+def letters(talk: str) -> str:
+    """All but the white space; without the list of commands below one, which click shortens."""
+    return "".join(talk.partition("Commands:")[0].split())
+
+
+@pytest.mark.parametrize("columns", [60, 120])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_goes_by_the_width(
+    name: str, columns: int, m31: M31, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Help says the same in a narrow and a wide terminal; only examples keep their lines."""
+    talk_in_80, _, examples_in_80 = m31(name, "--help").out.partition("Examples:")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    said = m31(name, "--help")
+    assert (said.code, said.err) == (0, "")
+    talk, _, examples = said.out.partition("Examples:")
+    assert letters(examples) == letters(examples_in_80)
+    assert letters(talk) == letters(talk_in_80)
+    assert not [line for line in talk.splitlines() if len(line) > min(columns, 100)]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_table_names_modules_that_export_a_command(name: str) -> None:
     """Each module of the table is there and exports `command`, a click command."""

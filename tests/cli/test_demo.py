@@ -6,11 +6,11 @@ import json
 import os
 import signal
 import subprocess
-import time
 import tomllib
 from pathlib import Path
 
 from m31a_metrics import load
+from tests.children import PATIENCE_S, until
 from tests.commands import M31, environment, m31
 
 
@@ -118,12 +118,9 @@ def test_interrupted(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     told = process.stderr.read()
     process.stderr.close()
-    assert process.wait(timeout=10) == 130
+    assert process.wait(PATIENCE_S) == 130
     assert "Traceback" not in told
-    deadline = time.monotonic() + 5
-    while list(tmp_path.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.05)  # a child of git's may still be going
-    assert not list(tmp_path.iterdir())
+    until(lambda: not list(tmp_path.iterdir()), "the last child of git's is gone")
 
 
 def test_the_wheel_carries_the_example() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from m31a_metrics.cli import BUG, FOUND_PROBLEMS, INTERRUPTED, NOT_THERE, UNUSABLE, WRONG_USAGE
+from tests.children import PATIENCE_S
 from tests.cli.conftest import M31
 from tests.cli.machine import FULL
 from tests.commands import M31 as COMMAND
@@ -24,7 +26,7 @@ def shell(line: str, **more: str) -> subprocess.CompletedProcess[str]:
         env=environment(**more),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -179,8 +181,42 @@ def test_without_the_extra_it_says_how_to_install_it(tmp_path: Path) -> None:
     )
     assert done.returncode == UNUSABLE
     assert done.stdout == ""
-    assert "pip install 'm31a-metrics[cli]'" in done.stderr
+    assert "pip install 'm31a-metrics[cli]' (in a checkout: pip install '.[cli]')" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_package_can_be_run(sessions_dir: Path) -> None:
+    """`python -m m31a_metrics` is `m31`: the same output, words and exit codes."""
+    module = (sys.executable, "-m", "m31a_metrics")
+    for arguments in (["--help"], ["show", FULL], ["show", "zzz"], ["nonsense"]):
+        ours, same = (
+            subprocess.run(
+                [*command, *arguments],
+                env=environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            for command in (COMMAND, module)
+        )
+        assert (same.stdout, same.stderr) == (ours.stdout, ours.stderr)
+        assert same.returncode == ours.returncode
+
+
+@pytest.mark.parametrize("extra", ["serve", "report"])
+def test_a_command_without_its_extra_says_how_to_install_it(
+    extra: str, m31: M31, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where starlette is missing, the dashboard's commands name the extra `web`."""
+    for name in list(sys.modules):
+        if name.startswith(("m31a_metrics.views.web", "starlette")):
+            monkeypatch.delitem(sys.modules, name)
+    for name in ("starlette", "jinja2"):
+        monkeypatch.setitem(sys.modules, name, None)
+    said = m31(extra)
+    assert (said.code, said.out) == (UNUSABLE, "")
+    assert "needs the extra `web`: pip install 'm31a-metrics[web]'" in said.err
+    assert said.err.count("\n") == 1
 
 
 def test_exit_codes_are_those_of_the_page() -> None:
@@ -188,3 +224,15 @@ def test_exit_codes_are_those_of_the_page() -> None:
     page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
     for code in (FOUND_PROBLEMS, WRONG_USAGE, NOT_THERE, UNUSABLE, BUG, INTERRUPTED):
         assert f"| {code} |" in page
+
+
+@pytest.mark.parametrize("locale", [{"LANG": "C"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0"}])
+@pytest.mark.parametrize("command", ["m31", "m31 sessions", "m31 tools", "m31 --help"])
+def test_a_plain_locale_is_no_error(
+    locale: dict[str, str], command: str, sessions_dir: Path
+) -> None:
+    """Where the locale knows ASCII alone, commands answer, with plainer signs if need be."""
+    more = {**locale, "PYTHONCOERCECLOCALE": "0"} if "PYTHONUTF8" in locale else locale
+    done = shell("m31 record tool größer --session s; " + command, **more)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout

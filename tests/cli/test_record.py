@@ -14,6 +14,7 @@ from m31a_metrics import Collector, SessionMetrics, Usage, events, load
 from m31a_metrics.cli import main
 from m31a_metrics.codec import decode
 from m31a_metrics.session import Session
+from tests.children import PATIENCE_S
 from tests.commands import M31, environment, recorded
 
 ID = "s"
@@ -301,7 +302,7 @@ def test_many_at_once_beside_a_collector_lose_nothing(tmp_path: Path) -> None:
         if number % 100 == 0:
             collector.flush()
     for process in running:
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=PATIENCE_S)
         # On a busy machine one may give up its turn to flush, and say so: others flush for it.
         assert process.returncode == 0, said
         assert not said or b"recorded, but METRICS.json is not up to date" in said

@@ -14,6 +14,7 @@ from m31a_metrics import load
 from m31a_metrics.codec import decode
 from m31a_metrics.events import PhaseDuration, PhaseTransition, SessionStart, ToolCall
 from m31a_metrics.session import Session
+from tests.children import PATIENCE_S
 from tests.commands import M31, environment, m31, recorded
 
 ID = "s"
@@ -64,7 +65,7 @@ def test_streams_are_untouched() -> None:
         env=environment(),
         input=data,
         capture_output=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.stdout == data
@@ -103,7 +104,7 @@ def test_a_reader_that_leaves_ends_the_command(clean_home: Path) -> None:
         assert running.stdout is not None
         assert running.stdout.readline() == b"y\n"
         running.stdout.close()
-        assert running.wait(30) == -signal.SIGPIPE
+        assert running.wait(PATIENCE_S) == -signal.SIGPIPE
     assert [call.success for call in tool_calls(clean_home)] == [False]
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics.events import ToolCall
+from tests.children import PATIENCE_S
 from tests.commands import M31, M31_ELSEWHERE, environment, recorded
 
 ID = "s"
@@ -90,7 +91,7 @@ class Terminal:
         """Press keys."""
         os.write(self.master, text)
 
-    def expect(self, text: str, timeout_s: float = 20) -> None:
+    def expect(self, text: str, timeout_s: float = PATIENCE_S) -> None:
         """Read until `text` has been written, and forget what came before its end."""
         wanted = text.encode()
         deadline = time.monotonic() + timeout_s
@@ -163,7 +164,7 @@ def test_signals_reach_the_command_once(clean_home: Path, m31_command: tuple[str
             running.send_signal(signal.Signals["SIG" + name])
             assert running.stdout.readline() == f"SIG{name}\n"
         assert running.stdout.read() == ""
-        assert running.wait(30) == 5
+        assert running.wait(PATIENCE_S) == 5
     (call,) = [event for event in recorded(clean_home, ID) if isinstance(event, ToolCall)]
     assert not call.success
 
@@ -172,14 +173,14 @@ def test_signals_reach_the_command_once(clean_home: Path, m31_command: tuple[str
 def test_a_signal_that_ends_the_command_ends_m31(clean_home: Path, name: str) -> None:
     """m31 outlives the command by what recording takes, and then dies of the same signal."""
     number = signal.Signals[name]
-    script = "echo ready; exec sleep 100"
+    script = "echo ready; exec sleep 1000"
     with subprocess.Popen(
         [*M31, *RUN, "sh", "-c", script], env=environment(), stdout=subprocess.PIPE
     ) as running:
         assert running.stdout is not None
         running.stdout.readline()
         running.send_signal(number)
-        assert running.wait(30) == -number
+        assert running.wait(PATIENCE_S) == -number
     (call,) = [event for event in recorded(clean_home, ID) if isinstance(event, ToolCall)]
     assert not call.success
 
@@ -195,7 +196,7 @@ def test_a_signal_of_the_command_to_its_group_is_not_sent_back() -> None:
         env=environment(),
         start_new_session=True,
         stdout=subprocess.PIPE,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=True,
     )
     assert done.stdout == b"1\n"
@@ -207,7 +208,7 @@ def test_ignored_children_are_waited_for_all_the_same() -> None:
         [*M31, *RUN, "sh", "-c", "exit 3"],
         env=environment(),
         preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 3
@@ -246,7 +247,7 @@ def test_ctrl_c_ends_both(
     clean_home: Path, open_job: OpenJob, m31_command: tuple[str, ...]
 ) -> None:
     """A command that dies of Ctrl-C is recorded, and the shell sees that the job did."""
-    job = open_job(*m31_command, *RUN, "sh", "-c", "echo ready; exec sleep 100")
+    job = open_job(*m31_command, *RUN, "sh", "-c", "echo ready; exec sleep 1000")
     job.expect("ready")
     job.type(b"\x03")
     job.expect("ended -2")
@@ -305,7 +306,7 @@ def test_a_command_that_ignores_ctrl_z_is_not_stopped(
 
 def test_a_terminal_that_goes_away_ends_the_command(clean_home: Path) -> None:
     """The session's leader alone hears of it, so it must tell the command."""
-    terminal = Terminal(*M31, *RUN, "sh", "-c", "echo ready; exec sleep 100")
+    terminal = Terminal(*M31, *RUN, "sh", "-c", "echo ready; exec sleep 1000")
     terminal.expect("ready")
     os.close(terminal.master)
     _, status = os.waitpid(terminal.pid, 0)

@@ -20,6 +20,7 @@ import pytest
 
 from m31a_metrics import Collector
 from m31a_metrics.cli import watch
+from tests.children import PATIENCE_S
 from tests.cli import conftest
 from tests.cli.machine import FULL
 from tests.commands import M31, environment
@@ -33,17 +34,29 @@ class Terminal:
         self.child = child
         self.drawn = ""
 
-    def shows(self, text: str, patience_s: float = 30.0) -> bool:
+    def shows(self, text: str, patience_s: float = PATIENCE_S) -> bool:
         """Wait until a text was drawn since the last key."""
         end_s = time.monotonic() + patience_s
         while text not in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.drawn):
-            if time.monotonic() > end_s:
+            if time.monotonic() > end_s or not self._look():
                 return False
-            if select.select([self._descriptor], [], [], 0.1)[0]:
-                try:
-                    self.drawn += os.read(self._descriptor, 1 << 16).decode(errors="replace")
-                except OSError:
-                    return False
+        return True
+
+    def ends(self) -> int:
+        """Wait for its exit code; read on meanwhile, for a full terminal would stop it."""
+        end_s = time.monotonic() + PATIENCE_S
+        while self._look() and time.monotonic() < end_s:
+            pass
+        return self.child.wait(PATIENCE_S)
+
+    def _look(self) -> bool:
+        """Take what was drawn within a moment; False where nothing will be drawn any more."""
+        if not select.select([self._descriptor], [], [], 0.1)[0]:
+            return self.child.poll() is None
+        try:
+            self.drawn += os.read(self._descriptor, 1 << 16).decode(errors="replace")
+        except OSError:
+            return False
         return True
 
     def press(self, key: str) -> None:
@@ -72,7 +85,7 @@ def watching(*arguments: str) -> Iterator[Terminal]:
         yield Terminal(ours, child)
     finally:
         child.kill()
-        child.wait(timeout=30)
+        child.wait(PATIENCE_S)
         os.close(ours)
 
 
@@ -85,7 +98,7 @@ def test_a_live_session_is_watched(clean_home: Path) -> None:
             collector.record_tool_call("SecondTool", True, 5)
             assert terminal.shows("SecondTool"), terminal.drawn
             terminal.press("q")
-            assert terminal.child.wait(timeout=30) == 0
+            assert terminal.ends() == 0
 
 
 def test_all_lists_and_opens(clean_home: Path) -> None:
@@ -100,7 +113,7 @@ def test_all_lists_and_opens(clean_home: Path) -> None:
             terminal.press("\x1b")
             assert terminal.shows("Running sessions"), terminal.drawn
             terminal.press("\x03")
-            assert terminal.child.wait(timeout=30) == 0
+            assert terminal.ends() == 0
 
 
 @pytest.mark.usefixtures("sessions_dir")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from m31a_metrics import BudgetExceeded, Collector, Usage, events, load
+from tests.children import PATIENCE_S
 
 
 def test_every_event_is_heard_once(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_no_lock_is_held(tmp_path: Path) -> None:
         if isinstance(event, events.ToolCall):
             thread = threading.Thread(target=other)
             thread.start()
-            thread.join(10)
+            thread.join(PATIENCE_S)
 
     collector = Collector("session", tmp_path, on_event=hear)
     collector.record_tool_call("Bash", True, 1)

@@ -113,8 +113,8 @@ def kill_at_random(directory: Path, child: Child, seed: int, *, flushing: bool =
     chance = random.Random(seed)
     returned = Counters()
     pid = children.start(lambda: child(str(directory), returned))
-    end = time.monotonic() + 20
     # Most kills come while events are flowing, some while the session is being opened.
+    end = time.monotonic() + children.PATIENCE_S
     while chance.random() < 0.9 and not any(returned):
         assert time.monotonic() < end, "the child never recorded anything"
         time.sleep(0.0005)

@@ -16,6 +16,7 @@ import pytest
 
 from m31a_metrics import load
 from m31a_metrics.codec import decode
+from tests.children import PATIENCE_S
 from tests.commands import M31, environment
 
 ID = "killed"
@@ -37,7 +38,7 @@ def lasts_s(kind: str) -> float:
     """How long a command takes here and now, undisturbed beside others like it."""
     began = time.monotonic()
     for running in [start(kind, "tool", "undisturbed") for _ in range(SIDE_BY_SIDE)]:
-        assert running.wait(60) == 0
+        assert running.wait(PATIENCE_S) == 0
     return time.monotonic() - began
 
 

@@ -55,8 +55,7 @@ class Gate:
 
     def wait(self, step: int) -> None:
         """Go on when all steps before are done."""
-        while self._step[0] < step:
-            time.sleep(0.0005)
+        children.until(lambda: self._step[0] >= step, f"step {step}")
 
     def done(self) -> None:
         """Let the next one go on."""
@@ -87,8 +86,7 @@ def test_every_order_of_flushes(tmp_path: Path, order: tuple[str, ...]) -> None:
 
     one = children.start(collect("one", 0))
     two = children.start(collect("two", 1))
-    while opened[0] + opened[1] < 2:
-        time.sleep(0.001)
+    children.until(lambda: opened[0] + opened[1] == 2, "both are open")
     for _ in range(20):
         assert (
             children.run(lambda: Session(str(tmp_path), ID).append([ToolCall(1, "short", True, 1)]))
@@ -121,7 +119,7 @@ def test_all_at_once(tmp_path: Path) -> None:
 
     started = [children.start(collect(number)) for number in range(10)]
     started += [children.start(append) for _ in range(10)]
-    assert [children.wait(pid, 60) for pid in started] == [0] * 20
+    assert [children.wait(pid) for pid in started] == [0] * 20
     expected = {f"tool-{number}": 400 for number in range(10)} | {"both": 40, "short": 200}
     assert counts(tmp_path) == expected
     check(tmp_path, expected)
@@ -179,8 +177,7 @@ def test_a_reader_that_repairs(tmp_path: Path, repair: Callable[[Session], None]
 
     pid = children.start(record)
     session = Session(str(tmp_path), ID)
-    while not counted[0]:
-        time.sleep(0.001)
+    children.until(lambda: counted[0], "the first events")
     (path,) = (tmp_path / ID / "events").glob(f"{pid}-*.jsonl")
     sizes = [0]
     end = time.monotonic() + 0.5
@@ -283,7 +280,7 @@ def test_fork_while_threads_record(tmp_path: Path, error: str | None) -> None:
         time.sleep(0.01)
     assert [children.wait(pid) for pid in started] == [0] * len(started)
     for thread in threads:
-        thread.join(20)
+        thread.join(children.PATIENCE_S)
     collector.stop()
     expected = {f"thread-{slot}": counted[slot] for slot in range(3)}
     check(tmp_path, expected | {"child": 100 * len(started)})
@@ -298,9 +295,8 @@ def test_a_fork_during_a_flush_of_a_parent_that_is_killed(tmp_path: Path) -> Non
         session = Session(str(tmp_path), ID)
 
         def child() -> None:
-            while os.getppid() == pids[1]:
-                time.sleep(0.001)
-            with Session(str(tmp_path), ID).locked(timeout_s=2):
+            children.until(lambda: os.getppid() != pids[1], "the parent is killed")
+            with Session(str(tmp_path), ID).locked(timeout_s=children.PATIENCE_S):
                 pids[2] = 1
 
         with session.locked():
@@ -308,16 +304,12 @@ def test_a_fork_during_a_flush_of_a_parent_that_is_killed(tmp_path: Path) -> Non
             thread.start()
             thread.join()
             pids[0] = 1
-            time.sleep(30)
+            time.sleep(children.PATIENCE_S)
 
     pid = children.start(parent)
-    while not pids[0]:
-        time.sleep(0.001)
+    children.until(lambda: pids[0], "the parent holds the lock")
     children.kill(pid)
-    end = time.monotonic() + 10
-    while not pids[2]:
-        assert time.monotonic() < end, "the lock was never free"
-        time.sleep(0.001)
+    children.until(lambda: pids[2], "the lock is free")
 
 
 def work(directory: str, number: int) -> int:
@@ -407,6 +399,6 @@ def exits(directory: Path, last: str) -> subprocess.CompletedProcess[str]:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=children.PATIENCE_S,
         check=False,
     )

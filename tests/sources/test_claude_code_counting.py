@@ -16,6 +16,8 @@ from m31a_metrics.events import Compaction, Event, LLMInteraction, Mode, Subagen
 from m31a_metrics.sources import claude_code
 from m31a_metrics.sources.claude_code.files import subagents
 from m31a_metrics.transcript import Transcript
+from tests.conftest import Sample
+from tests.sources import samples
 from tests.sources.golden import GOLDEN
 from tests.sources.test_claude_code import (
     ONE,
@@ -29,9 +31,6 @@ from tests.sources.test_claude_code import (
     use,
     write,
 )
-
-PINNED = GOLDEN / "claude-code" / "ccusage-20.0.24.json"
-"""What `ccusage claude daily --offline --json --breakdown -z UTC` made of the samples."""
 
 Table = Counter[tuple[str, str, str]]
 """Tokens by day, model and class."""
@@ -271,14 +270,14 @@ def raw_lines(path: Path) -> Iterator[tuple[bytes, int]]:
 
 @pytest.fixture(scope="module")
 def sessions(
-    shared: Path, tmp_path_factory: pytest.TempPathFactory
+    sample: Sample, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Transcript | None]:
-    """Every real session by its path; None where the file was refused. `__` stands for `/`."""
+    """Each pinned session by its path; None where the file was refused. `__` stands for `/`."""
     config = tmp_path_factory.mktemp("config")
-    for sample in sorted((shared / "samples" / "claude-code").glob("*.jsonl")):
-        place = config / "projects" / "p" / sample.name.replace("__", "/")
+    for name in samples.CLAUDE_CODE:
+        place = config / "projects" / "p" / name.replace("__", "/")
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(sample)
+        place.symlink_to(sample("claude-code", name))
     found: dict[str, Transcript | None] = {}
     for path in claude_code.find({"CLAUDE_CONFIG_DIR": str(config)}):
         try:
@@ -312,7 +311,7 @@ def table(transcripts: Iterable[Transcript]) -> Table:
 
 def test_tokens_equal_those_of_ccusage(sessions: dict[str, Transcript | None]) -> None:
     """By day, model and class they differ by nothing but lines that ccusage does not look at."""
-    pinned = json.loads(PINNED.read_text(encoding="utf-8"))
+    pinned = json.loads(samples.CCUSAGE_CLAUDE_CODE.read_text(encoding="utf-8"))
     theirs: Table = Counter()
     for day, model, *counts in pinned["rows"]:
         for name, count in zip(pinned["columns"][2:], counts, strict=True):
@@ -349,8 +348,10 @@ def test_real_files_are_read_and_their_damage_is_named(
 
 
 def test_files_of_other_agents_are_refused(shared: Path) -> None:
-    """No sample of another agent is taken for Claude Code's."""
-    for path in sorted((shared / "samples").glob("*/*")):
-        if path.parent.name != "claude-code":
+    """No sample of an agent whose format is its own is taken for Claude Code's."""
+    for agent in samples.AGENTS:
+        for path in sorted((shared / "samples" / agent).glob("*")):
+            if agent == "claude-code":
+                continue
             with pytest.raises(NotThisFormat):
                 claude_code.read(str(path))

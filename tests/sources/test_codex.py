@@ -17,6 +17,7 @@ from m31a_metrics.sources import codex
 from m31a_metrics.sources.codex.outcomes import outcome
 from m31a_metrics.sources.codex.records import Item
 from m31a_metrics.transcript import Transcript
+from tests.conftest import Sample
 from tests.sources import fuzzing, golden
 
 PARENT = "019f1ce8-1680-7000-8000-000000000001"
@@ -24,21 +25,50 @@ FORK = "019f1d55-f380-7000-8000-000000000002"
 
 META: dict[str, Any] = {"id": PARENT, "cwd": "/x", "cli_version": "0.142.3", "source": "cli"}
 
-# ccusage 20.0.24 over the samples: date, model -> input without cached, cached, output,
+# ccusage 20.0.24 over each sample alone: date, model -> input without cached, cached, output,
 # reasoning within it, total. docs/counting-codex.md tells how it was asked.
-CCUSAGE = {
-    ("2025-12-18", "gpt-5.2"): (1211, 10880, 182, 128, 12273),
-    ("2026-06-17", "gpt-5.5"): (304621, 2481792, 22838, 12020, 2809251),
-    ("2026-06-18", "gpt-5.4"): (36058, 230656, 2958, 562, 269672),
-    ("2026-06-18", "gpt-5.5"): (584096, 10769408, 60238, 31588, 11413742),
-    ("2026-06-26", "gpt-5.5"): (238531, 2806144, 15834, 5192, 3060509),
-    ("2026-06-27", "gpt-5.5"): (496372, 10380672, 24382, 5067, 10901426),
-    ("2026-07-01", "gpt-5.5"): (487549, 15085056, 39666, 10314, 15612271),
-    ("2026-08-03", "gpt-5.6-luna"): (12757, 3584, 81, 63, 16422),
+CCUSAGE: dict[str, dict[tuple[str, str], tuple[int, ...]]] = {
+    "019ed50c-2fb3-7002-a384-360bea6e7f04.jsonl": {
+        ("2026-06-17", "gpt-5.5"): (304621, 2481792, 22838, 12020, 2809251),
+    },
+    "019ed836-b1da-78f1-8a0c-e598363d10f4.jsonl": {
+        ("2026-06-18", "gpt-5.4"): (36058, 230656, 2958, 562, 269672),
+    },
+    "019ed917-1cf7-72a3-92f5-c0aa98fb134e.jsonl": {
+        ("2026-06-18", "gpt-5.5"): (215499, 3627648, 27593, 15515, 3870740),
+    },
+    "019ed9f4-6510-7fc0-8643-6d434f193bd0.jsonl": {
+        ("2026-06-18", "gpt-5.5"): (368597, 7141760, 32645, 16073, 7543002),
+    },
+    "019eef3d-abd1-72e1-ab99-dcdb259027c5.jsonl": {
+        ("2026-06-22", "gpt-5.3-codex-spark"): (30686, 112256, 2233, 1515, 145175),
+        ("2026-06-22", "gpt-5.5"): (458339, 9105536, 37991, 14336, 9601866),
+    },
+    "019f05f8-7f53-7492-a941-83098e16765c.jsonl": {
+        ("2026-06-26", "gpt-5.5"): (238531, 2806144, 15834, 5192, 3060509),
+    },
+    "019f0675-387a-79c2-9e8d-ceb8a30657c9.jsonl": {
+        ("2026-06-27", "gpt-5.5"): (496372, 10380672, 24382, 5067, 10901426),
+    },
+    "019f15f7-b472-7bc3-8651-5547781e25cf.jsonl": {
+        ("2026-06-30", "gpt-5.5"): (247915, 2461952, 19252, 6423, 2729119),
+    },
+    "019f1d64-a048-7e10-8a4d-fd6b9e9d7b34.jsonl": {
+        ("2026-07-01", "gpt-5.5"): (487549, 15085056, 39666, 10314, 15612271),
+    },
+    "agent-sessions__large.jsonl": {
+        ("2025-12-18", "gpt-5.2"): (1211, 10880, 182, 128, 12273),
+    },
+    "agent-sessions__small.jsonl": {
+        ("2026-08-03", "gpt-5.6-luna"): (12757, 3584, 81, 63, 16422),
+    },
+    "agentsview__blockquotes_session.jsonl": {},
+    "agentsview__fc_args_1.jsonl": {},
+    "agentsview__fc_args_2.jsonl": {},
+    "agentsview__fc_stdin.jsonl": {},
+    "agentsview__function_calls.jsonl": {},
+    "agentsview__standard_session.jsonl": {},
 }
-
-# A shape that no version of Codex ever wrote.
-REFUSED = {"agent-sessions__schema_drift.jsonl"}
 
 
 def line(at: str, kind: str, **payload: object) -> bytes:
@@ -74,35 +104,35 @@ def test_each_shape_gives_the_same_events(shape: str) -> None:
     golden.check(codex, "codex", shape, {"CODEX_HOME": home})
 
 
-def test_tokens_equal_those_of_ccusage(shared: Path) -> None:
-    """By day, model and class, the samples' tokens are to the token what ccusage counts."""
+@pytest.mark.parametrize("name", CCUSAGE)
+def test_tokens_equal_those_of_ccusage(name: str, sample: Sample) -> None:
+    """By day, model and class, a sample's tokens are to the token what ccusage counts."""
     found: dict[tuple[str, str], list[int]] = {}
-    for path in sorted((shared / "samples" / "codex").iterdir()):
-        if path.name in REFUSED:
-            continue
-        for event in codex.read(str(path)).events:
-            if isinstance(event, LLMInteraction):
-                day = datetime.fromtimestamp(event.t_us // 1_000_000, UTC).date().isoformat()
-                usage = event.usage
-                sums = found.setdefault((day, event.model or ""), [0] * 5)
-                for index, figure in enumerate(
-                    (
-                        usage.prompt_tokens - usage.cache_read_tokens,
-                        usage.cache_read_tokens,
-                        usage.completion_tokens,
-                        usage.reasoning_tokens,
-                        usage.total,
-                    )
-                ):
-                    sums[index] += figure
-    assert {key: tuple(sums) for key, sums in found.items()} == CCUSAGE
+    for event in codex.read(str(sample("codex", name))).events:
+        if isinstance(event, LLMInteraction):
+            day = datetime.fromtimestamp(event.t_us // 1_000_000, UTC).date().isoformat()
+            usage = event.usage
+            sums = found.setdefault((day, event.model or ""), [0] * 5)
+            for index, figure in enumerate(
+                (
+                    usage.prompt_tokens - usage.cache_read_tokens,
+                    usage.cache_read_tokens,
+                    usage.completion_tokens,
+                    usage.reasoning_tokens,
+                    usage.total,
+                )
+            ):
+                sums[index] += figure
+    assert {key: tuple(sums) for key, sums in found.items()} == CCUSAGE[name]
 
 
-def test_calls_of_the_samples_pair_with_results(shared: Path) -> None:
+def test_calls_of_the_samples_pair_with_results(sample: Sample) -> None:
     """At least 99 % of the calls in real transcripts have their result."""
     calls, events = 0, 0
-    for path in sorted((shared / "samples" / "codex").glob("019*.jsonl")):
-        transcript = codex.read(str(path))
+    for name in CCUSAGE:
+        if not name.startswith("019"):
+            continue
+        transcript = codex.read(str(sample("codex", name)))
         assert not transcript.damage.count
         calls += len(transcript.calls)
         events += sum(isinstance(event, ToolCall) for event in transcript.events)
@@ -110,14 +140,17 @@ def test_calls_of_the_samples_pair_with_results(shared: Path) -> None:
     assert events / calls >= 0.99
 
 
-def test_every_sample_is_read_or_refused(shared: Path) -> None:
-    """Each sample is read without damage, or refused by name."""
-    for path in sorted((shared / "samples" / "codex").iterdir()):
-        if path.name in REFUSED:
-            with pytest.raises(NotThisFormat, match="is no transcript of Codex"):
-                codex.read(str(path))
-        else:
-            assert codex.read(str(path)).damage.count == 0
+@pytest.mark.parametrize("name", CCUSAGE)
+def test_a_sample_is_read_without_damage(name: str, sample: Sample) -> None:
+    """Each line of a sample is understood."""
+    assert codex.read(str(sample("codex", name))).damage.count == 0
+
+
+def test_another_shape_is_refused(sample: Sample) -> None:
+    """A sample in a shape that no version of Codex ever wrote is refused, and named."""
+    path = sample("codex", "agent-sessions__schema_drift.jsonl")
+    with pytest.raises(NotThisFormat, match="is no transcript of Codex"):
+        codex.read(str(path))
 
 
 def test_a_total_that_did_not_grow_is_a_repeat(tmp_path: Path) -> None:

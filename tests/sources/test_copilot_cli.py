@@ -11,7 +11,8 @@ import pytest
 from m31a_metrics.events import LLMInteraction, PermissionWait, Subagent, ToolCall
 from m31a_metrics.sources import copilot_cli
 from m31a_metrics.transcript import Transcript
-from tests.sources import fuzzing, golden
+from tests.conftest import Sample
+from tests.sources import fuzzing, golden, samples
 
 SESSION = "10fb4666-56f0-4352-90fc-715caf95b418"
 
@@ -82,18 +83,19 @@ def test_each_shape_gives_the_same_events(shape: str) -> None:
     golden.check(copilot_cli, "copilot-cli", shape, {"COPILOT_HOME": home})
 
 
-def test_every_sample_is_read(shared: Path) -> None:
-    """Each sample is read without damage; in the real ones every call has its result."""
-    for path in sorted((shared / "samples" / "copilot-cli").iterdir()):
-        transcript = copilot_cli.read(str(path))
-        assert not transcript.damage.count
-        if not path.name.startswith("agent-sessions"):
-            assert len(calls(transcript)) == len(transcript.calls)
+@pytest.mark.parametrize("name", samples.COPILOT_CLI)
+def test_a_sample_is_read_without_damage(name: str, sample: Sample) -> None:
+    """Each record of a sample is understood; in the real ones every call has its result."""
+    transcript = copilot_cli.read(str(sample("copilot-cli", name)))
+    assert not transcript.damage.count
+    if not name.startswith("agent-sessions"):
+        assert len(calls(transcript)) == len(transcript.calls)
 
 
-def test_tokens_of_the_samples_are_those_of_the_shutdowns(shared: Path) -> None:
+def test_tokens_of_the_samples_are_those_of_the_shutdowns(sample: Sample) -> None:
     """What the messages share adds up to what the session says it used."""
-    for path in sorted((shared / "samples" / "copilot-cli").glob("*.jsonl")):
+    for name in samples.COPILOT_CLI:
+        path = sample("copilot-cli", name)
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         shutdowns = [one["data"] for one in lines if one["type"] == "session.shutdown"]
         metrics = shutdowns[-1]["modelMetrics"].values() if shutdowns else ()

@@ -15,8 +15,11 @@ from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.sources import entire, source
 from m31a_metrics.transcript import Transcript
+from tests.conftest import Sample
 from tests.repositories import BRANCH, commit, git, repository
+from tests.sources import samples
 from tests.sources.golden import GOLDEN, check, shapes
+from tests.sources.test_codex import CCUSAGE
 
 AGENT = "entire"
 CLAUDE = "cccccccc-0001-4000-8000-000000000000"
@@ -174,14 +177,23 @@ def test_without_git_nothing_is_found(tmp_path: Path, monkeypatch: pytest.Monkey
         entire.read(f"{made}::ses_export0001")
 
 
-def test_real_transcripts_read_as_they_do_beside_their_agents(shared: Path, tmp_path: Path) -> None:
+KEPT = {
+    "claude-code": samples.CLAUDE_CODE,
+    "codex": (*CCUSAGE, "agent-sessions__schema_drift.jsonl"),
+    "copilot-cli": samples.COPILOT_CLI,
+    "gemini-cli": (*samples.GEMINI_CLI, "agent-sessions__schema_drift.json"),
+}
+
+
+def test_real_transcripts_read_as_they_do_beside_their_agents(
+    sample: Sample, tmp_path: Path
+) -> None:
     """What was kept by Entire gives the same events as the agent's own file."""
     agents = {
         "claude-code": "Claude Code",
         "codex": "Codex",
         "copilot-cli": "Copilot CLI",
         "gemini-cli": "Gemini CLI",
-        "pi": "Pi",
     }
     made = tmp_path / "shop"
     made.mkdir()
@@ -189,8 +201,8 @@ def test_real_transcripts_read_as_they_do_beside_their_agents(shared: Path, tmp_
     tree: dict[str, bytes] = {}
     files: dict[str, tuple[str, Path]] = {}
     for name, said in agents.items():
-        for path in sorted((shared / "samples" / name).iterdir(), key=lambda p: p.stat().st_size):
-            if path.stat().st_size < 500_000 and path.suffix in (".json", ".jsonl"):
+        for path in [sample(name, one) for one in KEPT[name]]:
+            if path.stat().st_size < 500_000:
                 session = f"{name}-{len(files)}"
                 files[session] = name, path
                 folder = f"{len(files):02x}/checkpoint/0"

@@ -14,14 +14,15 @@ from m31a_metrics.events import Compaction, LLMInteraction, Subagent, ToolCall, 
 from m31a_metrics.sources import gemini_cli
 from m31a_metrics.sources.gemini_cli import document
 from m31a_metrics.transcript import Transcript
-from tests.sources import fuzzing, golden
+from tests.conftest import Sample
+from tests.sources import fuzzing, golden, samples
 from tests.sources.mutate import flip, grow, insert, relabel, retype
 
 SESSION = "3c4e28ba-2fa1-41d2-883f-0016d3cca427"
 HEAD = {"sessionId": SESSION, "projectHash": "h", "startTime": "2026-04-29T10:00:00Z"}
 
 # Neither a header nor messages: an early draft of the format.
-REFUSED = {"agent-sessions__schema_drift.json"}
+REFUSED = "agent-sessions__schema_drift.json"
 
 
 def answer(number: int, tokens: dict[str, int] | None = None, **more: object) -> dict[str, object]:
@@ -72,16 +73,18 @@ def test_each_shape_gives_the_same_events(shape: str) -> None:
     golden.check(gemini_cli, "gemini-cli", shape, {"GEMINI_CLI_HOME": home})
 
 
-def test_every_sample_is_read_or_refused(shared: Path) -> None:
-    """Each sample is read without damage, or refused by name; every call has its result."""
-    for path in sorted((shared / "samples" / "gemini-cli").iterdir()):
-        if path.name in REFUSED:
-            with pytest.raises(NotThisFormat, match="is no chat of Gemini CLI"):
-                gemini_cli.read(str(path))
-            continue
-        transcript = gemini_cli.read(str(path))
-        assert not transcript.damage.count
-        assert len(calls(transcript)) == len(transcript.calls)
+@pytest.mark.parametrize("name", samples.GEMINI_CLI)
+def test_a_sample_is_read_without_damage(name: str, sample: Sample) -> None:
+    """Each record of a sample is understood, and every call has its result."""
+    transcript = gemini_cli.read(str(sample("gemini-cli", name)))
+    assert not transcript.damage.count
+    assert len(calls(transcript)) == len(transcript.calls)
+
+
+def test_another_shape_is_refused(sample: Sample) -> None:
+    """A sample that no version of Gemini CLI wrote is refused, and named."""
+    with pytest.raises(NotThisFormat, match="is no chat of Gemini CLI"):
+        gemini_cli.read(str(sample("gemini-cli", REFUSED)))
 
 
 def test_tokens_of_tools_are_input_and_thoughts_are_output(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from m31a_metrics.sources import opencode
 from m31a_metrics.sources.opencode.database import Database
 from m31a_metrics.sources.opencode.store import Turn
 from m31a_metrics.transcript import Damage, Transcript
+from tests.conftest import Sample
+from tests.sources import samples
 from tests.sources.golden import GOLDEN, check
 
 AGENT = "opencode"
@@ -294,18 +296,18 @@ def test_a_lone_database_session_needs_no_name(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def samples(shared: Path, tmp_path: Path) -> Path:
+def unfolded(sample: Sample, tmp_path: Path) -> Path:
     """The folders of the samples, whose paths are in their names with `__` for `/`."""
-    for path in (shared / "samples" / AGENT).iterdir():
-        target = tmp_path / path.name.replace("__", "/")
+    for name in samples.OPENCODE:
+        target = tmp_path / name.replace("__", "/")
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target)
+        shutil.copy(sample(AGENT, name), target)
     return tmp_path / "agent-sessions"
 
 
-def test_the_samples_reconcile(samples: Path) -> None:
+def test_the_samples_reconcile(unfolded: Path) -> None:
     """Every session of the samples is read without damage, and every call is paired."""
-    read = {path.stem: opencode.read(str(path)) for path in samples.rglob("ses_*.json")}
+    read = {path.stem: opencode.read(str(path)) for path in unfolded.rglob("ses_*.json")}
     assert sorted(read) == ["ses_s_stage0_drift", "ses_s_stage0_large", "ses_s_stage0_small"]
     assert not any(one.damage.count for one in read.values())
     calls = [call for one in read.values() for call in one.calls]
@@ -317,9 +319,10 @@ def test_the_samples_reconcile(samples: Path) -> None:
     assert len([e for e in large if isinstance(e, UserTurn)]) == 2
 
 
-def test_every_sample_file_is_read_or_refused_with_a_reason(shared: Path) -> None:
+def test_every_sample_file_is_read_or_refused_with_a_reason(sample: Sample) -> None:
     """By itself a session's file has no messages, which is said; a piece of one is refused."""
-    for path in sorted((shared / "samples" / AGENT).iterdir()):
+    for name in samples.OPENCODE:
+        path = sample(AGENT, name)
         try:
             read = opencode.read(str(path))
         except MetricsError as error:

@@ -10,7 +10,8 @@ import pytest
 from m31a_metrics.events import LLMInteraction, Mode, ToolCall, UserTurn
 from m31a_metrics.sources import qwen
 from m31a_metrics.transcript import Transcript
-from tests.sources import fuzzing, golden
+from tests.conftest import Sample
+from tests.sources import fuzzing, golden, samples
 
 SESSION = "69f0814a-8bfc-4c8e-93d3-05757f17b96f"
 
@@ -71,11 +72,9 @@ def test_each_shape_gives_the_same_events(shape: str) -> None:
     golden.check(qwen, "qwen", shape, {"QWEN_HOME": str(golden.GOLDEN / "qwen" / shape)})
 
 
-def test_every_sample_is_read(shared: Path) -> None:
+def test_every_sample_is_read(sample: Sample) -> None:
     """Each sample is read without damage, two records glued together too."""
-    read_ones = {
-        path.name: qwen.read(str(path)) for path in (shared / "samples" / "qwen").iterdir()
-    }
+    read_ones = {name: qwen.read(str(sample("qwen", name))) for name in samples.QWEN}
     assert not any(transcript.damage.count for transcript in read_ones.values())
     glued = read_ones["agent-sessions__019f0000-0000-7000-8000-000000000005.jsonl"].facts
     assert glued.ended_us - glued.started_us == 1_000_000

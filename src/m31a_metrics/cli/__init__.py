@@ -8,7 +8,12 @@ from __future__ import annotations
 import os
 import sys
 
-from m31a_metrics.errors import InvalidSessionId, MetricsError, SessionNotFound
+from m31a_metrics.errors import (
+    ExtraNotInstalled,
+    InvalidSessionId,
+    MetricsError,
+    SessionNotFound,
+)
 
 FOUND_PROBLEMS = 1
 """A command that was asked to look for problems found some."""
@@ -33,8 +38,7 @@ def main() -> int:
     try:
         import click
     except ImportError:
-        _say("the command line needs one part more: pip install 'm31a-metrics[cli]'")
-        return UNUSABLE
+        return _report(ExtraNotInstalled("the command line", "cli"))
     state = State()
     try:
         from m31a_metrics.cli.app import app

@@ -18,7 +18,7 @@ from m31a_metrics.cli.options import (
     settings,
     slice_options,
 )
-from m31a_metrics.errors import StorageError
+from m31a_metrics.errors import ExtraNotInstalled
 
 ROWS = 200
 """A report lists so many sessions: more than these nobody reads in a file."""
@@ -55,7 +55,7 @@ def command(ctx: click.Context, name: str | None, output: Path) -> None:
         from m31a_metrics.views.web.report import report
         from m31a_metrics.views.web.state import State
     except ImportError as error:
-        raise StorageError("a report needs more parts: pip install 'm31a-metrics[web]'") from error
+        raise ExtraNotInstalled("a report", "web") from error
     machine = ThisMachine(settings(ctx), dict(os.environ), only_dir=only_dir(ctx))
     with asking(ctx, name) as about:
         session_id = about.scope.session_id

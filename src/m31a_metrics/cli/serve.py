@@ -23,7 +23,7 @@ from m31a_metrics.cli.options import (
     settings,
     warn,
 )
-from m31a_metrics.errors import StorageError
+from m31a_metrics.errors import ExtraNotInstalled
 
 if TYPE_CHECKING:
     from m31a_metrics.views.web.safety import Doors
@@ -66,9 +66,7 @@ def command(ctx: click.Context, host: str, port: int, show: bool) -> None:
         from m31a_metrics.views.web.machine import ThisMachine
         from m31a_metrics.views.web.serving import Running, listen
     except ImportError as error:
-        raise StorageError(
-            "the dashboard needs more parts: pip install 'm31a-metrics[web]'"
-        ) from error
+        raise ExtraNotInstalled("the dashboard", "web") from error
     assets()  # says now, and not on the first page, that a part is missing
     config, alone, environ = settings(ctx), only_dir(ctx), dict(os.environ)
     listening = listen(host, port)

@@ -14,7 +14,7 @@ from m31a_metrics.cli.options import (
     sessions_dir_option,
     settings,
 )
-from m31a_metrics.errors import MetricsError
+from m31a_metrics.errors import ExtraNotInstalled, MetricsError
 
 
 @click.command(
@@ -57,9 +57,7 @@ def command(
     try:
         from m31a_metrics.views.screen.app import WatchApp, Watched
     except ImportError as error:
-        raise MetricsError(
-            "the live screen needs one part more: pip install 'm31a-metrics[tui]'"
-        ) from error
+        raise ExtraNotInstalled("the live screen", "tui") from error
     from m31a_metrics.catalog.following import Followed, follow
     from m31a_metrics.catalog.running import RunningSessions
     from m31a_metrics.model import SessionMetrics

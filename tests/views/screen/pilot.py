@@ -13,14 +13,13 @@ from textual.widgets import TabbedContent
 from m31a_metrics.review import live
 from m31a_metrics.views.screen.app import WatchApp, Watched
 from m31a_metrics.views.screen.live_table import LiveTable
+from tests.children import PATIENCE_S
 from tests.views.screen import sample
 
 SMALL, LARGE = (80, 24), (160, 50)
 SizeOf = tuple[int, int]
 NEVER_S = 3_600.0
 """The interval of a test: only what it asks for is asked."""
-
-PATIENCE_S = 120.0
 
 Got = TypeVar("Got")
 

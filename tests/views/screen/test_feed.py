@@ -12,6 +12,7 @@ from m31a_metrics import SessionDetail, SessionMetrics, StorageError, events
 from m31a_metrics.views.screen.app import WatchApp, Watched
 from m31a_metrics.views.screen.live_table import LiveTable
 from m31a_metrics.views.screen.view import MetricsView
+from tests.children import PATIENCE_S
 from tests.views.screen import sample
 from tests.views.screen.pilot import NEVER_S, SMALL, Driver, drive, watch
 
@@ -55,7 +56,7 @@ def test_keys_work_while_an_answer_is_awaited() -> None:
     def snapshot() -> SessionMetrics:
         nonlocal asked
         asked += 1
-        go_on.wait(20)
+        go_on.wait(PATIENCE_S)
         return SessionMetrics("slow")
 
     app = WatchApp(Watched("", snapshot, SessionDetail), interval_s=NEVER_S)
@@ -98,7 +99,7 @@ def test_news_are_shown_as_they_come() -> None:
 
     async def script(driver: Driver) -> None:
         session.tally.add(events.ToolCall(sample.START_US + 10**10, "Fresh", True, 5))
-        for _ in range(100):
+        for _ in range(2_000):
             await driver.pilot.pause(0.05)
             if "Fresh" in driver.text:
                 break

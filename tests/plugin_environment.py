@@ -1,0 +1,88 @@
+"""The tests find the same process wherever they run: variables, umask, signals.
+
+What a shell, a desktop, a build server or `nohup` hands down changes what commands print,
+which agents' folders are looked at and which signals arrive. None of that is what a test is
+about; one that is about a variable, a width, a locale or a signal sets it itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).resolve().parents[1] / "src"
+
+KEPT = frozenset(
+    (
+        "DYLD_FALLBACK_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+        "LD_LIBRARY_PATH",
+        "LOGNAME",
+        "PATH",
+        "PYTHONDONTWRITEBYTECODE",
+        "PYTHONPYCACHEPREFIX",
+        "TMPDIR",
+        "TZ",
+        "USER",
+    )
+)
+"""Without these a program may not be found or may not start. The time zone is the machine's:
+what holds in one holds in all, and somebody's suite should find out where it does not."""
+KEPT_PREFIXES = ("COV_", "HYPOTHESIS_", "M31_", "PLAYWRIGHT_", "PYENV_", "PYTEST_")
+"""Of the tools that run tests; `M31_` are our own switches, `M31A_` are the product's."""
+
+GIVEN = {
+    "COLUMNS": "80",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "LANG": "C.UTF-8",
+    "LINES": "24",
+    "PYTHONPATH": str(SRC),
+    "TERM": "xterm-256color",
+}
+
+_UMASK = 0o022
+
+# Python itself ignores the first two, and nobody can ignore the others.
+_LEFT = {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGKILL, signal.SIGSTOP}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give the process that runs tests a plain environment, and take it back at the end.
+
+    Not when this file is loaded: pytest's own output goes by the developer's variables.
+    """
+    before, umask = dict(os.environ), os.umask(_UMASK)
+    mask = signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    ignored = [one for one in signal.valid_signals() - _LEFT if _is_ignored(one)]
+    for one in ignored:
+        # In a child of `nohup make test &` Ctrl-C, Ctrl-\ and SIGHUP do nothing.
+        is_interrupt = one == signal.SIGINT
+        signal.signal(one, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
+    for name in before:
+        if name not in KEPT and not name.startswith(KEPT_PREFIXES):
+            del os.environ[name]
+    os.environ.update(GIVEN, HOME=str(tmp_path_factory.mktemp("home")))
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+    for one in ignored:
+        signal.signal(one, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    os.umask(umask)
+
+
+def _is_ignored(number: int) -> bool:
+    return signal.getsignal(number) == signal.SIG_IGN
+
+
+@pytest.fixture(autouse=True)
+def clean_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give every test an empty home, so that no test reads or writes the developer's own."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    return home
