@@ -22,7 +22,7 @@ from m31a_metrics.model import SessionMetrics
 from m31a_metrics.views.web import api
 from m31a_metrics.views.web.asking import Asking, Machine
 from m31a_metrics.views.web.assets import assets
-from m31a_metrics.views.web.html import LIVE, Html
+from m31a_metrics.views.web.html import LIVE, Html, Place
 from m31a_metrics.views.web.live import STREAMS_MAX, Live
 from m31a_metrics.views.web.openapi import API, METRICS_NAME, described
 from m31a_metrics.views.web.pages import (
@@ -44,11 +44,11 @@ Clock = Callable[[], datetime]
 OnBug = Callable[[Exception], None]
 """Is told of what should not have happened, for people see no more than that it did."""
 
-_KEPT = {"cache-control": "public, max-age=31536000, immutable"}
+_KEPT = {"cache-control": "private, max-age=31536000, immutable"}
 _SENTENCES = {
     400: "Not understood",
     404: "Not here",
-    405: "Only to be read",
+    405: "Read-only",
     500: "A bug in m31",
     503: "Cannot be read now",
 }
@@ -82,9 +82,10 @@ class Server:
         """Make the address of a page."""
 
         def answer(request: Request, page: Page, state: State) -> Response:
-            path = request.url.path
-            data = f"{API}/overview" if path == "/" else f"{API}{path}"
-            return HTMLResponse(self._html.page(page, state, path, data))
+            root, within = _place(request)
+            data = f"{API}/overview" if within == "/" else f"{API}{within}"
+            place = Place(root, root + within, root + data)
+            return HTMLResponse(self._html.page(page, state, place))
 
         return self._answering(kind.build, answer)
 
@@ -118,9 +119,10 @@ class Server:
             status, sentence = error.status_code, error.detail
         title = _SENTENCES.get(status, "Refused")
         sentence = "There is no such page." if sentence == "Not Found" else sentence
-        if request.url.path.startswith(f"{API}/") or request.url.path.endswith(METRICS_NAME):
+        root, within = _place(request)
+        if within.startswith(f"{API}/") or within.endswith(METRICS_NAME):
             return JSONResponse({"error": sentence}, status)
-        return HTMLResponse(self._html.error(title, sentence), status)
+        return HTMLResponse(self._html.error(title, sentence, root), status)
 
     def _answering(
         self,
@@ -153,6 +155,12 @@ class Server:
         return endpoint
 
 
+def _place(request: Request) -> tuple[str, str]:
+    """What all addresses begin with, and the address below that."""
+    root: str = request.scope.get("root_path", "")
+    return root, request.url.path.removeprefix(root)
+
+
 def _data_path(kind: PageKind) -> str:
     return f"{API}/overview" if kind.path == "/" else f"{API}{kind.path}"
 
@@ -160,18 +168,18 @@ def _data_path(kind: PageKind) -> str:
 async def asset(request: Request) -> Response:
     """Give a style sheet or a script."""
     found = assets().get(request.path_params["name"])
-    if found is None or found.address != request.url.path:
+    if found is None or found.address != _place(request)[1]:
         raise HTTPException(404, "There is no such file.")
     return Response(found.data, media_type=found.media_type, headers=_KEPT)
 
 
-async def openapi(_: Request) -> Response:
+async def openapi(request: Request) -> Response:
     """Describe the addresses for programs."""
     try:
         installed = version("m31a-metrics")
     except PackageNotFoundError:
         installed = "0"
-    return JSONResponse(described(installed))
+    return JSONResponse(described(installed, _place(request)[0]))
 
 
 def dashboard(

@@ -41,8 +41,8 @@ def listen(host: str, port: int) -> socket.socket:
 def _refused(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
-            f"port {port} of {host} is taken, perhaps by another `m31 serve`; "
-            "take a free one: `m31 serve --port 0`"
+            f"port {port} of {host} is taken, perhaps by another `m31 serve`, which "
+            "`m31 serve --open` shows; take a free one: `m31 serve --port 0`"
         )
     if error.errno == errno.EACCES:
         return f"port {port} needs more rights; take another: `m31 serve --port 0`"
@@ -52,10 +52,15 @@ def _refused(host: str, port: int, error: OSError) -> str:
 class Running(uvicorn.Server):
     """A server that runs until it is interrupted or told to stop.
 
-    `when_started` is called as soon as requests are answered.
+    `when_started` is called as soon as requests are answered, `when_ended` at the end.
     """
 
-    def __init__(self, app: ASGIApp, when_started: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        when_started: Callable[[], None],
+        when_ended: Callable[[], None] = lambda: None,
+    ) -> None:
         config = uvicorn.Config(
             app,
             access_log=False,
@@ -72,12 +77,20 @@ class Running(uvicorn.Server):
         )
         super().__init__(config)
         self._when_started = when_started
+        self._when_ended = when_ended
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""
         await super().startup(sockets)
         if self.started:
             self._when_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Cease to answer. What ends with the server ends here: a signal ends the process."""
+        try:
+            await super().shutdown(sockets)
+        finally:
+            self._when_ended()
 
     def serve_on(self, listening: socket.socket) -> None:
         """Serve on a socket until the end."""
