@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import resource
 import socket
 from collections.abc import Callable
 
@@ -10,9 +11,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from m31a_metrics.errors import StorageError
+from m31a_metrics.views.web.connections import PatientConnection
 
 CONNECTIONS_MAX = 600
-"""Beyond these a client is told to come back; each costs a few kilobytes."""
+"""Beyond these whoever keeps the server waiting gives way; each costs a few kilobytes."""
+OTHER_FILES = 100
+"""So many of the files that a process may open are for all that is no connection."""
+SEND_BYTES = 1 << 18
+"""What the system holds of an answer that is not taken; left to itself it holds megabytes."""
 HEAD_BYTES_MAX = 1 << 16
 """An address with a long id in it is longer than most servers expect."""
 
@@ -30,6 +36,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         # A port that was just left can be taken again; one that is in use cannot.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)  # of each connection
         listening.bind(address)
         listening.listen(128)
     except OSError as error:
@@ -49,6 +56,14 @@ def _refused(host: str, port: int, error: OSError) -> str:
     return f"cannot listen on {host}, port {port}: {error.strerror}"
 
 
+def connections_max() -> int:
+    """How many connections are held at most; fewer where a process may open few files."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return CONNECTIONS_MAX
+    return max(min(CONNECTIONS_MAX, files - OTHER_FILES), 1)
+
+
 class Running(uvicorn.Server):
     """A server that runs until it is interrupted or told to stop.
 
@@ -66,11 +81,12 @@ class Running(uvicorn.Server):
             access_log=False,
             log_config=None,
             server_header=False,
-            # Our own limit of what stands before a body; nothing but HTTP/1.1 is spoken here.
-            http="h11",
+            # Nothing but HTTP/1.1 is spoken here.
+            http=PatientConnection,
             ws="none",
             h11_max_incomplete_event_size=HEAD_BYTES_MAX,
-            limit_concurrency=CONNECTIONS_MAX,
+            # One more than are held: only where nobody gives way is a client told to come back.
+            limit_concurrency=connections_max() + 1,
             timeout_keep_alive=5,
             # Open pages hold streams that never end by themselves.
             timeout_graceful_shutdown=1,
