@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from http.client import HTTPConnection
 
-from m31a_metrics.answers import Answers, SessionRow
+from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog.records import record_of
 from m31a_metrics.catalog.telling import Told
 from m31a_metrics.events import LLMInteraction
@@ -19,7 +19,7 @@ from m31a_metrics.record import SessionRecord
 from m31a_metrics.tally import Tally
 from m31a_metrics.transcript import Transcript
 from m31a_metrics.views.web.app import dashboard
-from m31a_metrics.views.web.asking import Machine
+from m31a_metrics.views.web.asking import Machine, Noted
 from m31a_metrics.views.web.credentials import Credentials
 from m31a_metrics.views.web.safety import Doors
 from m31a_metrics.views.web.serving import Running, listen
@@ -37,7 +37,8 @@ class Invented:
         self._courses = {one.facts.native_id: one for one in courses}
         self._history: History | None = None
 
-    def ask(self) -> AbstractContextManager[Answers]:
+    def ask(self, *, in_memory: bool = False) -> AbstractContextManager[Noted]:
+        assert not in_memory  # it is there already
         if self._history is None:  # here, in the thread that will ask
             self._history = History(MEMORY)
             with self._history.batch():
@@ -45,7 +46,7 @@ class Invented:
                     self._history.put(record)
                 for name, course in self._courses.items():
                     self._history.put(record_of(f"/home/ada/{name}.jsonl", course, None, free))
-        return nullcontext(self._history)
+        return nullcontext(Noted(self._history, ()))
 
     def close(self) -> None:
         """Let go of the index."""

@@ -282,10 +282,10 @@ def test_a_page_follows_a_collector(chromium: Browser, tmp_path: Path) -> None:
 def test_a_report_needs_nothing_else(chromium: Browser, tmp_path: Path) -> None:
     """A report opened from disk draws its plots, offers its tables, and asks nobody."""
     machine = Invented(records(1_000, NOW))
-    with closing(machine), machine.ask() as answers:
-        asked = Asked(answers, State(since="all", rows=200), NOW, machine)
+    with closing(machine), machine.ask() as opened:
+        asked = Asked(opened.answers, State(since="all", rows=200), NOW, machine)
         written = report(of_slice(asked), "All of it", NOW)
-        rows = answers.tools(Slice())
+        rows = opened.answers.tools(Slice())
     (tmp_path / "report.html").write_text(written, encoding="utf-8")
     assert len(written.encode()) < 6_000_000
     visiting = Visit(chromium, "")
@@ -302,8 +302,8 @@ def test_a_report_needs_nothing_else(chromium: Browser, tmp_path: Path) -> None:
 def test_a_report_of_hostile_names_is_text(chromium: Browser, tmp_path: Path) -> None:
     """In a file, too, nothing of a name runs."""
     machine = Invented(hostile_records())
-    with closing(machine), machine.ask() as answers:
-        asked = Asked(answers, State(since="all"), NOW, machine)
+    with closing(machine), machine.ask() as opened:
+        asked = Asked(opened.answers, State(since="all"), NOW, machine)
         written = report(of_slice(asked), HOSTILE, NOW)
     (tmp_path / "report.html").write_text(written, encoding="utf-8")
     visiting = Visit(chromium, "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -16,11 +16,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from m31a_metrics import codec
-from m31a_metrics.answers import Answers
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.views.web import api
-from m31a_metrics.views.web.asking import Asking, Machine
+from m31a_metrics.views.web.asking import Asking, Machine, Opened
 from m31a_metrics.views.web.assets import assets
 from m31a_metrics.views.web.html import LIVE, Html, Place
 from m31a_metrics.views.web.live import STREAMS_MAX, Live
@@ -62,7 +61,7 @@ class Server:
     ) -> None:
         self.asking = Asking(machine)
         self._on_bug = on_bug
-        self.live = Live(self.asking.seen)
+        self.live = Live(self.asking.seen, on_bug)
         self._clock = clock
         self._html = Html(agents, live=True)
 
@@ -81,18 +80,18 @@ class Server:
     def page(self, kind: PageKind) -> Endpoint:
         """Make the address of a page."""
 
-        def answer(request: Request, page: Page, state: State) -> Response:
+        def answer(request: Request, page: Page, state: State, notes: Sequence[str]) -> Response:
             root, within = _place(request)
             data = f"{API}/overview" if within == "/" else f"{API}{within}"
             place = Place(root, root + within, root + data)
-            return HTMLResponse(self._html.page(page, state, place))
+            return HTMLResponse(self._html.page(page, state, place, notes))
 
         return self._answering(kind.build, answer)
 
     def tables(self, kind: PageKind) -> Endpoint:
         """Make the address of a page's tables."""
 
-        def answer(request: Request, page: Page, _: State) -> Response:
+        def answer(request: Request, page: Page, _: State, __: Sequence[str]) -> Response:
             query = request.query_params
             return api.answer(page, query.get("panel", ""), query.get("format", "json"))
 
@@ -101,7 +100,7 @@ class Server:
     def metrics(self) -> Endpoint:
         """Make the address of one session's METRICS.json."""
 
-        def answer(_: Request, metrics: SessionMetrics, __: State) -> Response:
+        def answer(_: Request, metrics: SessionMetrics, __: State, ___: Sequence[str]) -> Response:
             return Response(codec.encode(metrics), media_type="application/json")
 
         return self._answering(session_metrics, answer)
@@ -127,16 +126,17 @@ class Server:
     def _answering(
         self,
         question: Callable[[Asked], Found],
-        answer: Callable[[Request, Found, State], Response],
+        answer: Callable[[Request, Found, State, Sequence[str]], Response],
     ) -> Endpoint:
         """Ask the index, then draw; away from the event loop, both in the index's thread."""
 
         async def endpoint(request: Request) -> Response:
-            def ask(answers: Answers) -> Response:
+            def ask(opened: Opened) -> Response:
                 state = read(request.query_params.multi_items())
                 session_id = request.path_params.get("session_id", "")
-                asked = Asked(answers, state, self._clock(), self.asking.machine, session_id)
-                return answer(request, question(asked), state)
+                machine = self.asking.machine
+                asked = Asked(opened.answers, state, self._clock(), machine, session_id)
+                return answer(request, question(asked), state, opened.notes)
 
             try:
                 return await self.asking.ask(ask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -32,8 +33,8 @@ class Html:
         self._agents = agents
         self._is_live = live
 
-    def page(self, page: Page, state: State, place: Place) -> str:
-        """Draw a page that stands at a place."""
+    def page(self, page: Page, state: State, place: Place, warnings: Sequence[str] = ()) -> str:
+        """Draw a page that stands at a place; `warnings` are said above all else."""
         path, data = place.path, place.data
         links = Links(state, path, data, page.sorts, page.sort, place.root)
         plain = Links(state, path, data, root=place.root)
@@ -49,6 +50,7 @@ class Html:
             state=state,
             root=place.root,
             path=path,
+            warnings=[clean(one) for one in warnings],
             drawn=drawn,
             cards=cards(sums[0].table) if sums else [],
             card_notes=sums[0].table.notes if sums else [],
