@@ -46,7 +46,7 @@ _ROUTED = ("192.0.2.1", 9)  # RFC 5737: nobody's address
 @click.command(
     epilog=examples(
         ("m31 serve", f"on port {PORT}, for you alone; prints the link"),
-        ("m31 serve --open", "and show it in the browser, if it is running already, too"),
+        ("m31 serve --open", "in the browser; of one that runs already, too"),
         ("m31 serve --port 0", "on a port that is free"),
         ("m31 serve --host 0.0.0.0", "for the network"),
         ("m31 serve --new-token", "refuse everybody who came in so far"),
@@ -65,7 +65,7 @@ _ROUTED = ("192.0.2.1", 9)  # RFC 5737: nobody's address
 @click.option(
     "--no-token",
     is_flag=True,
-    help="Ask no token: every account of this machine can read it. On loopback alone.",
+    help="Ask for no token: every account of this machine can read it. On loopback alone.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print the address without the token.")
 @sessions_dir_option
@@ -82,10 +82,10 @@ def command(
 ) -> None:
     """Serve the dashboard: every session of this machine, in a browser.
 
-    Only this machine reaches it, and only who has its token: with the link that it prints
-    on a terminal, or by --open. As a service it prints no token. Nothing can be changed
-    through it, and its pages ask nothing of the network. They follow what happens; Ctrl-C
-    ends it.
+    Only you can read it: it asks for a token, which is in the link that it prints on a
+    terminal, and which --open hands to the browser. As a service it prints no token.
+    Nothing can be changed through it, and its pages ask nothing of the network. They
+    follow what happens; Ctrl-C ends it.
     """
     try:
         from m31a_metrics.views.web.assets import assets
