@@ -67,7 +67,7 @@ def place(
     """A server that looks at the files before each answer, or keeps to the index as it is."""
     monkeypatch.setattr(asking, "FRESH_S", 0.0 if request.param == "at once" else LATER_S)
     monkeypatch.setattr(asking, "RESTS", 0)
-    monkeypatch.setattr(opening, "_PATIENCE_S", 0.3)
+    monkeypatch.setattr(opening, "_PATIENCE_S", 0.3, raising=False)
     home = tmp_path / "home"
     machine.record(home / "sessions")
     with served(this_machine(home)) as base:
