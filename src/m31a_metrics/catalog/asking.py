@@ -46,15 +46,17 @@ def ask(
     *,
     only_dir: bool = False,
     only_agent: str = "",
+    in_memory: bool = False,
     progress: Progress = quiet,
     rebuild: bool = False,
 ) -> Iterator[Asking]:
     """Bring the index up to date and hand it out for questions.
 
     `only_dir`: of the sessions directory alone, in memory. `only_agent`: so, of what an agent
-    keeps that is asked by name. `rebuild`: everything is read anew; what only the index knows
-    is kept. Raises IndexTooNew, StorageError where the sessions directory cannot be listed,
-    and SessionNotFound where `only_agent` has nothing.
+    keeps that is asked by name. `in_memory`: of all, but the file of the index is left alone.
+    `rebuild`: everything is read anew; what only the index knows is kept. Raises IndexTooNew,
+    StorageError where the sessions directory cannot be listed, and SessionNotFound where
+    `only_agent` has nothing.
     """
     notes: list[str] = []
     agents = [] if only_dir else [only_agent] if only_agent else sources.present(environ)
@@ -73,7 +75,7 @@ def ask(
             raise
         return history
 
-    path = MEMORY if only_dir or only_agent else config.index
+    path = MEMORY if in_memory or only_dir or only_agent else config.index
     try:
         try:
             history = brought_up_to_date(path)

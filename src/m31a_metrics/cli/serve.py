@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
+import sys
 from collections.abc import Callable
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 from m31a_metrics import catalog
 from m31a_metrics.cli import State
@@ -23,11 +27,16 @@ from m31a_metrics.cli.options import (
     settings,
     warn,
 )
-from m31a_metrics.errors import ExtraNotInstalled
+from m31a_metrics.errors import ExtraNotInstalled, MetricsError, StorageError
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from m31a_metrics.views.web.credentials import Credentials, CredentialsFile
+    from m31a_metrics.views.web.opening import Entrance
     from m31a_metrics.views.web.safety import Doors
 
+HOST = "127.0.0.1"
 PORT = 8031
 
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only compared with
@@ -36,13 +45,14 @@ _ROUTED = ("192.0.2.1", 9)  # RFC 5737: nobody's address
 
 @click.command(
     epilog=examples(
-        ("m31 serve", f"on http://127.0.0.1:{PORT}, for this machine alone"),
-        ("m31 serve --open", "and show it in the browser"),
+        ("m31 serve", f"on port {PORT}, for you alone; prints the link"),
+        ("m31 serve --open", "in the browser; of one that runs already, too"),
         ("m31 serve --port 0", "on a port that is free"),
-        ("m31 serve --host 0.0.0.0", "for the network, with a token"),
+        ("m31 serve --host 0.0.0.0", "for the network"),
+        ("m31 serve --new-token", "refuse everybody who came in so far"),
     )
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--host", default=HOST, show_default=True, help="The address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -51,53 +61,152 @@ _ROUTED = ("192.0.2.1", 9)  # RFC 5737: nobody's address
     help="The port; 0 takes a free one.",
 )
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
+@click.option("--new-token", is_flag=True, help="Make a new token; the old one is refused.")
+@click.option(
+    "--no-token",
+    is_flag=True,
+    help="Ask for no token: every account of this machine can read it. On loopback alone.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print the address without the token.")
 @sessions_dir_option
 @click.pass_context
-def command(ctx: click.Context, host: str, port: int, show: bool) -> None:
+def command(
+    ctx: click.Context,
+    *,
+    host: str,
+    port: int,
+    show: bool,
+    new_token: bool,
+    no_token: bool,
+    quiet: bool,
+) -> None:
     """Serve the dashboard: every session of this machine, in a browser.
 
-    Only this machine can read it. Any other --host needs the token that is in the address
-    it prints. Nothing can be changed through it, and its pages ask nothing of the network.
-    They follow what happens; Ctrl-C ends it.
+    Only you can read it: it asks for a token, which is in the link that it prints on a
+    terminal, and which --open hands to the browser. As a service it prints no token.
+    Nothing can be changed through it, and its pages ask nothing of the network. They
+    follow what happens; Ctrl-C ends it.
     """
     try:
-        from m31a_metrics.views.web.app import dashboard
         from m31a_metrics.views.web.assets import assets
-        from m31a_metrics.views.web.machine import ThisMachine
-        from m31a_metrics.views.web.serving import Running, listen
+        from m31a_metrics.views.web.credentials import CredentialsFile
+        from m31a_metrics.views.web.opening import Entrance
+        from m31a_metrics.views.web.safety import is_loopback
     except ImportError as error:
         raise ExtraNotInstalled("the dashboard", "web") from error
+    if no_token and not is_loopback(host):
+        raise click.UsageError("--no-token is for loopback alone, where the network cannot reach.")
     assets()  # says now, and not on the first page, that a part is missing
+    only_dir(ctx)  # says now that the directory is not there
+    folder = os.path.dirname(settings(ctx).index)
+    kept = CredentialsFile(f"{folder}/dashboard.json")
+    if new_token:
+        kept.renew()
+        say("a new token was made, and the old one is refused from now on")
+    if kept.note:
+        say(f"{kept.note}; the token lasts as long as this server")
+    if show and kept.is_kept and (running := Entrance(folder, host, port)).is_served():
+        _show(running, _Site(host, port, kept.current(), asks_token=True).link)
+        return
+    _serve(ctx, host, port, kept, asks_token=not no_token, show=show, is_quiet=quiet)
+
+
+def _serve(
+    ctx: click.Context,
+    host: str,
+    port: int,
+    kept: CredentialsFile,
+    *,
+    asks_token: bool,
+    show: bool,
+    is_quiet: bool,
+) -> None:
+    """Serve until the end; `show`: and open the browser."""
+    from m31a_metrics.views.web.opening import Entrance
+    from m31a_metrics.views.web.safety import Doors
+    from m31a_metrics.views.web.serving import Running, listen
+
+    with listen(host, port) as listening, ExitStack() as held:
+        port = listening.getsockname()[1]
+        site = _Site(host, port, kept.current(), asks_token)
+        folder = kept.folder
+        if show and not kept.is_kept:
+            folder = held.enter_context(TemporaryDirectory(prefix="m31-"))
+        entrance = Entrance(folder, host, port)
+        held.callback(entrance.close)
+        if kept.is_kept:
+            held.enter_context(entrance.served())
+        cookie = f"m31_dashboard_{port}"
+        doors = Doors(kept.current, host, asks_token, cookie, entrance.close)
+
+        def started() -> None:
+            _tell(site, is_quiet=is_quiet, is_kept=kept.is_kept)
+            if show:
+                # A browser in a terminal holds whoever starts it, and asks us meanwhile.
+                Thread(target=_show, args=[entrance, site.link], daemon=True).start()
+
+        Running(_dashboard(ctx, doors), started, held.close).serve_on(listening)
+
+
+def _dashboard(ctx: click.Context, doors: Doors) -> ASGIApp:
+    """Make the application, after looking at all sessions once and naming what is damaged."""
+    from m31a_metrics.views.web.app import dashboard
+    from m31a_metrics.views.web.machine import ThisMachine
+
     config, alone, environ = settings(ctx), only_dir(ctx), dict(os.environ)
-    listening = listen(host, port)
     with catalog.ask(config, environ, only_dir=alone, progress=reading_progress()) as asking:
         warn(ctx, asking.problems)
-    doors = _doors(host, listening)
-    url = _url(host, listening, doors.token)
-    app = dashboard(ThisMachine(config, environ, only_dir=alone), now, AGENTS, doors, _on_bug(ctx))
-
-    def started() -> None:
-        click.echo(url)
-        say("Ctrl-C ends it.")
-        if show:
-            click.launch(url)
-
-    Running(app, started).serve_on(listening)
+    machine = ThisMachine(config, environ, only_dir=alone)
+    return dashboard(machine, now, AGENTS, doors, _on_bug(ctx))
 
 
-def _doors(host: str, listening: socket.socket) -> Doors:
-    from m31a_metrics.views.web.safety import Doors, is_loopback
+class _Site(Struct, frozen=True):
+    """Where the dashboard is, and what lets people in."""
 
-    token = "" if is_loopback(host) else secrets.token_urlsafe(24)
-    return Doors(host, token, f"m31_token_{listening.getsockname()[1]}")
+    host: str
+    port: int
+    credentials: Credentials
+    asks_token: bool
+
+    @property
+    def address(self) -> str:
+        """What it listens on, which tells nobody how to get in."""
+        name = _own_address() if self.host in _EVERYWHERE else self.host.strip("[]")
+        return f"http://[{name}]:{self.port}/" if ":" in name else f"http://{name}:{self.port}/"
+
+    @property
+    def link(self) -> str:
+        """What lets in whoever opens it."""
+        token = f"?token={self.credentials.token}" if self.asks_token else ""
+        return f"{self.address}{self.credentials.prefix}/{token}"
 
 
-def _url(host: str, listening: socket.socket, token: str) -> str:
-    name = _own_address() if host in _EVERYWHERE else host.strip("[]")
-    if ":" in name:
-        name = f"[{name}]"
-    port = listening.getsockname()[1]
-    return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
+def _tell(site: _Site, *, is_quiet: bool, is_kept: bool) -> None:
+    """Print the link for the person who started it, and nothing that lets in for a log."""
+    if not site.asks_token or not (is_quiet or _is_service()):
+        click.echo(site.link)
+    else:
+        click.echo(site.address)
+        options = f" --host {site.host}" if site.host != HOST else ""
+        options += f" --port {site.port}" if site.port != PORT else ""
+        how = f"`m31 serve --open{options}`" if is_kept else "a start on a terminal, or --open"
+        say(f"the token is not printed here; what lets in is {how}")
+    say("Ctrl-C ends it.")
+
+
+def _is_service() -> bool:
+    # systemd names the process that it started; all that this one starts inherit the name.
+    return not sys.stdout.isatty() or os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid())
+
+
+def _show(entrance: Entrance, link: str) -> None:
+    try:
+        is_open = entrance.open(link)
+    except MetricsError as error:
+        say(f"{error}; open the link that `m31 serve` prints on a terminal")
+        return
+    if not is_open:
+        say("no browser is here; open the link that `m31 serve` prints on a terminal")
 
 
 def _own_address() -> str:

@@ -43,17 +43,25 @@ def browser() -> Iterator[Browser]:
 
 
 class Visit:
-    """One page of a browser: `problems` are what its console said, `hosts` whom it asked."""
+    """Pages of a browser: `problems` are what its console said, `hosts` whom it asked.
+
+    `page` is the first of them.
+    """
 
     def __init__(self, browser: Browser, base: str, **options: Any) -> None:
         self.base = base
         self.problems: list[str] = []
         self.hosts: set[str] = set()
-        self._context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
-        self.page: Page = self._context.new_page()
-        self.page.on("console", self._heard)
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+        self.page = self.another()
+
+    def another(self) -> Page:
+        """Open another tab."""
+        page = self.context.new_page()
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+        return page
 
     def _heard(self, message: Any) -> None:
         if message.type in ("error", "warning"):
@@ -82,6 +90,6 @@ class Visit:
 
     def close(self) -> None:
         """Leave; nothing may have gone wrong, and nobody else may have been asked."""
-        self._context.close()
+        self.context.close()
         assert not self.problems
         assert self.hosts <= {urlsplit(self.base).netloc, ""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -9,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from http.client import HTTPConnection
 
-from m31a_metrics.answers import Answers, SessionRow
+from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog.records import record_of
 from m31a_metrics.catalog.telling import Told
 from m31a_metrics.events import LLMInteraction
@@ -18,7 +19,8 @@ from m31a_metrics.record import SessionRecord
 from m31a_metrics.tally import Tally
 from m31a_metrics.transcript import Transcript
 from m31a_metrics.views.web.app import dashboard
-from m31a_metrics.views.web.asking import Machine
+from m31a_metrics.views.web.asking import Machine, Noted
+from m31a_metrics.views.web.credentials import Credentials
 from m31a_metrics.views.web.safety import Doors
 from m31a_metrics.views.web.serving import Running, listen
 
@@ -35,7 +37,8 @@ class Invented:
         self._courses = {one.facts.native_id: one for one in courses}
         self._history: History | None = None
 
-    def ask(self) -> AbstractContextManager[Answers]:
+    def ask(self, *, in_memory: bool = False) -> AbstractContextManager[Noted]:
+        assert not in_memory  # it is there already
         if self._history is None:  # here, in the thread that will ask
             self._history = History(MEMORY)
             with self._history.batch():
@@ -43,7 +46,13 @@ class Invented:
                     self._history.put(record)
                 for name, course in self._courses.items():
                     self._history.put(record_of(f"/home/ada/{name}.jsonl", course, None, free))
-        return nullcontext(self._history)
+        return nullcontext(Noted(self._history, ()))
+
+    def close(self) -> None:
+        """Let go of the index."""
+        if self._history is not None:
+            self._history.close()
+            self._history = None
 
     def read(self, row: SessionRow, /) -> Told | None:
         course = self._courses.get(row.session_id)
@@ -60,37 +69,55 @@ def free(_: LLMInteraction) -> float:
     return 0.0
 
 
+def credentials() -> Credentials:
+    """What lets in to a server of these tests."""
+    return Credentials("a-place-of-tests", "sesame-sesame-sesame-sesame-sesame")
+
+
+OPEN = Doors(credentials, asks_token=False)
+"""Doors that ask no token, for tests of what is behind them."""
+
+
 @contextmanager
-def served(machine: Machine, doors: Doors | None = None) -> Iterator[str]:
+def served(machine: Machine, doors: Doors = OPEN) -> Iterator[str]:
     """Serve a machine's sessions; gives the address of the overview, without its last slash."""
     listening = listen("127.0.0.1", 0)
     bugs: list[Exception] = []
-    app_doors = doors or Doors()
     clock = partial(datetime.now, datetime.now().astimezone().tzinfo)
-    app = dashboard(machine, clock, AGENTS, app_doors, bugs.append)
+    app = dashboard(machine, clock, AGENTS, doors, bugs.append)
     started = threading.Event()
     running = Running(app, started.set)
     thread = threading.Thread(target=running.serve_on, args=[listening])
     thread.start()
     try:
         assert started.wait(60)
-        base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        if not app_doors.token:
+        prefix = doors.credentials().prefix
+        base = f"http://127.0.0.1:{listening.getsockname()[1]}/{prefix}"
+        if not doors.asks_token:
             fetch(base, "/api/sessions?rows=1")  # builds the index, which may take its time
         yield base
     finally:
         running.stop()
         thread.join(30)
         listening.close()
+        if isinstance(machine, Invented):
+            machine.close()
         assert not thread.is_alive()
         assert not bugs, bugs
 
 
+def connect(base: str) -> socket.socket:
+    """Make a bare connection to the server at `base`."""
+    host, _, port = base.removeprefix("http://").partition("/")[0].rpartition(":")
+    return socket.create_connection((host, int(port)), 30)
+
+
 def fetch(base: str, address: str, **headers: str) -> tuple[int, bytes]:
-    """Ask for an address exactly as it is written; gives status and body."""
-    connection = HTTPConnection(base.removeprefix("http://"), timeout=120)
+    """Ask for an address below `base`, exactly as it is written; gives status and body."""
+    netloc, _, prefix = base.removeprefix("http://").partition("/")
+    connection = HTTPConnection(netloc, timeout=120)
     try:
-        connection.request("GET", address, headers=headers)
+        connection.request("GET", f"/{prefix}{address}" if prefix else address, headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:

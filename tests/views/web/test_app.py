@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from datetime import datetime
 from random import Random
@@ -15,10 +14,9 @@ from m31a_metrics.errors import StorageError
 from m31a_metrics.views.web.app import Server
 from m31a_metrics.views.web.assets import PLOTLY, assets
 from m31a_metrics.views.web.openapi import described
-from m31a_metrics.views.web.safety import Doors
 from m31a_metrics.views.web.serving import listen
 from tests.views.web.invented import records
-from tests.views.web.served import Invented, fetch, served
+from tests.views.web.served import Invented, connect, credentials, fetch, served
 
 NOW = datetime.now().astimezone()
 SOME = 200
@@ -140,6 +138,9 @@ def test_every_address_for_programs_is_described(base: str) -> None:
     told = json.decode(body)
     assert status == 200
     assert told["openapi"].startswith("3.1")
+    assert told["servers"] == [{"url": f"/{credentials().prefix}"}]
+    assert told["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    assert {"token": []} in told["security"]
     server = Server(Invented([]), lambda: NOW, (), print)
     routes = {
         route.path.replace(":path", "")
@@ -152,7 +153,7 @@ def test_every_address_for_programs_is_described(base: str) -> None:
 
 def test_answers_are_as_described(base: str, session_id: str) -> None:
     """What each address answers, well or not, is valid by the schema that is told of it."""
-    told = described("0")
+    told = described("0", "")
     for path, operations in told["paths"].items():
         address = path.replace("{session_id}", session_id)
         responses = operations["get"]["responses"]
@@ -187,30 +188,39 @@ def test_no_path_leaves_its_place(base: str, path: str) -> None:
     assert b"import" not in body
 
 
-def garbage(chance: Random) -> bytes:
+def garbage(chance: Random, prefix: bytes) -> bytes:
     """A request that no honest client sends."""
     kind = chance.randrange(5)
     noise = chance.randbytes(chance.randrange(1, 300))
     if kind == 0:
         return noise
     if kind == 1:
-        return b"GET /" + noise.replace(b"\n", b"") + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        return (
+            b"GET /" + prefix + noise.replace(b"\n", b"") + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
     if kind == 2:
-        return b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 90_000 + b"\r\n\r\n"
+        return (
+            b"GET /" + prefix + b" HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 90_000 + b"\r\n\r\n"
+        )
     if kind == 3:
-        return b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n" + noise
+        return (
+            b"POST /"
+            + prefix
+            + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n"
+            + noise
+        )
     text = "".join(chance.choice("?&=%/;#abc\u00e9") for _ in range(60)).encode()
-    return b"GET /sessions?" + text + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    return b"GET /" + prefix + b"sessions?" + text + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def test_garbage_leaves_it_serving(base: str) -> None:
     """After 1,000 requests of garbage, some cut off in the middle, it answers as before."""
     chance = Random(31)
-    host, port = base.removeprefix("http://").split(":")
+    prefix = f"{credentials().prefix}/".encode()
     for number in range(1_000):
-        with socket.create_connection((host, int(port)), 10) as connection:
+        with connect(base) as connection:
             try:
-                connection.sendall(garbage(chance))
+                connection.sendall(garbage(chance, prefix if number % 4 else b""))
                 if number % 20 == 0:
                     connection.settimeout(0.05)
                     connection.recv(100)
@@ -219,14 +229,19 @@ def test_garbage_leaves_it_serving(base: str) -> None:
     assert fetch(base, "/")[0] == 200
 
 
+def request(base: str, address: str) -> bytes:
+    """A whole request for an address below `base`."""
+    prefix = base.rpartition("/")[2]
+    return f"GET /{prefix}{address} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
 def test_many_open_pages_leave_it_serving(base: str) -> None:
     """200 streams at once each get their first message, and pages are answered meanwhile."""
-    host, port = base.removeprefix("http://").split(":")
     streams = []
     try:
         for _ in range(200):
-            stream = socket.create_connection((host, int(port)), 30)
-            stream.sendall(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            stream = connect(base)
+            stream.sendall(request(base, "/live"))
             streams.append(stream)
         assert fetch(base, "/tools")[0] == 200
         for stream in streams:
@@ -248,16 +263,6 @@ def test_one_stream_too_many_is_told_so(base: str, monkeypatch: pytest.MonkeyPat
     assert fetch(base, "/live")[0] == 503
 
 
-def test_a_wrong_token_sees_nothing() -> None:
-    """A server for the network answers nothing but 401 without its token."""
-    doors = Doors("0.0.0.0", token="sesame")  # noqa: S104, S106 - what is tested
-    with served(Invented([]), doors) as base:
-        for address in ("/", "/api/overview", "/live", "/static/x/theme.js", "/nothing"):
-            assert fetch(base, address)[0] == 401
-            assert fetch(base, f"{address}?token=wrong")[0] == 401
-        assert fetch(base, "/", Authorization="Bearer sesame")[0] == 200
-
-
 def test_a_taken_port_names_the_way_out() -> None:
     """The sentence says which port is taken and how to take a free one."""
     first = listen("127.0.0.1", 0)
@@ -272,10 +277,8 @@ def test_a_taken_port_names_the_way_out() -> None:
 
 def test_readers_that_never_read_leave_it_serving(base: str) -> None:
     """50 clients ask for megabytes and read nothing, 50 never end their request."""
-    host, port = base.removeprefix("http://").split(":")
-    script = assets()[PLOTLY].address
-    asked = (f"GET {script} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(), b"GET / HTTP/1.1\r\nHo")
-    slow = [socket.create_connection((host, int(port)), 30) for _ in range(100)]
+    asked = (request(base, assets()[PLOTLY].address), b"GET / HTTP/1.1\r\nHo")
+    slow = [connect(base) for _ in range(100)]
     try:
         for number, connection in enumerate(slow):
             connection.sendall(asked[number % 2])

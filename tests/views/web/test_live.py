@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Hashable
 
+from m31a_metrics.errors import StorageError
 from m31a_metrics.views.web.live import Live
 
 
@@ -18,6 +19,10 @@ class Changing:
         return self.value
 
 
+def bug(error: Exception) -> None:
+    raise AssertionError from error
+
+
 async def version(stream: AsyncIterator[bytes]) -> int:
     """The next version that a stream tells."""
     async for message in stream:
@@ -31,7 +36,7 @@ def test_all_pages_learn_of_a_change_by_one_look() -> None:
 
     async def run() -> None:
         changing = Changing()
-        live = Live(changing.look, every_s=0.01)
+        live = Live(changing.look, bug, every_s=0.01)
         streams = [live.stream() for _ in range(50)]
         assert {await version(stream) for stream in streams} == {0}
         await asyncio.sleep(0.05)
@@ -52,7 +57,7 @@ def test_nobody_looks_when_no_page_is_open() -> None:
 
     async def run() -> None:
         changing = Changing()
-        live = Live(changing.look, every_s=0.01)
+        live = Live(changing.look, bug, every_s=0.01)
         stream = live.stream()
         await version(stream)
         await stream.aclose()
@@ -68,7 +73,7 @@ def test_a_slow_page_misses_numbers_and_nothing_else() -> None:
 
     async def run() -> None:
         changing = Changing()
-        live = Live(changing.look, every_s=0.005)
+        live = Live(changing.look, bug, every_s=0.005)
         slow, quick = live.stream(), live.stream()
         await version(slow)
         await version(quick)
@@ -87,10 +92,39 @@ def test_a_quiet_stream_shows_that_it_lives() -> None:
     """Without a change a comment goes out now and then, which finds vanished readers."""
 
     async def run() -> None:
-        live = Live(Changing().look, every_s=1, heartbeat_s=0.01)
+        live = Live(Changing().look, bug, every_s=1, heartbeat_s=0.01)
         stream = live.stream()
         await version(stream)
         assert (await anext(stream)).startswith(b":")
+        await stream.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_look_that_fails_is_not_the_last_one() -> None:
+    """What cannot be read for a while, for whatever reason, is followed again afterwards."""
+
+    async def run() -> None:
+        changing = Changing()
+        failing: list[Exception] = []
+        told: list[Exception] = []
+
+        async def look() -> Hashable:
+            if failing:
+                raise failing[0]
+            return await changing.look()
+
+        live = Live(look, told.append, every_s=0.005)
+        stream = live.stream()
+        await version(stream)
+        await asyncio.sleep(0.02)
+        for failure in (StorageError("the index is locked"), ValueError("a bug")):
+            failing.append(failure)
+            await asyncio.sleep(0.03)
+            failing.clear()
+            changing.value += 1
+            assert await asyncio.wait_for(version(stream), 5) == changing.value
+        assert {type(one) for one in told} == {ValueError}
         await stream.aclose()
 
     asyncio.run(run())

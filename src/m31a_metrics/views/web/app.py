@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -16,13 +16,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from m31a_metrics import codec
-from m31a_metrics.answers import Answers
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.views.web import api
-from m31a_metrics.views.web.asking import Asking, Machine
+from m31a_metrics.views.web.asking import Asking, Machine, Opened
 from m31a_metrics.views.web.assets import assets
-from m31a_metrics.views.web.html import LIVE, Html
+from m31a_metrics.views.web.html import LIVE, Html, Place
 from m31a_metrics.views.web.live import STREAMS_MAX, Live
 from m31a_metrics.views.web.openapi import API, METRICS_NAME, described
 from m31a_metrics.views.web.pages import (
@@ -44,11 +43,11 @@ Clock = Callable[[], datetime]
 OnBug = Callable[[Exception], None]
 """Is told of what should not have happened, for people see no more than that it did."""
 
-_KEPT = {"cache-control": "public, max-age=31536000, immutable"}
+_KEPT = {"cache-control": "private, max-age=31536000, immutable"}
 _SENTENCES = {
     400: "Not understood",
     404: "Not here",
-    405: "Only to be read",
+    405: "Read-only",
     500: "A bug in m31",
     503: "Cannot be read now",
 }
@@ -62,7 +61,7 @@ class Server:
     ) -> None:
         self.asking = Asking(machine)
         self._on_bug = on_bug
-        self.live = Live(self.asking.seen)
+        self.live = Live(self.asking.seen, on_bug)
         self._clock = clock
         self._html = Html(agents, live=True)
 
@@ -81,17 +80,18 @@ class Server:
     def page(self, kind: PageKind) -> Endpoint:
         """Make the address of a page."""
 
-        def answer(request: Request, page: Page, state: State) -> Response:
-            path = request.url.path
-            data = f"{API}/overview" if path == "/" else f"{API}{path}"
-            return HTMLResponse(self._html.page(page, state, path, data))
+        def answer(request: Request, page: Page, state: State, notes: Sequence[str]) -> Response:
+            root, within = _place(request)
+            data = f"{API}/overview" if within == "/" else f"{API}{within}"
+            place = Place(root, root + within, root + data)
+            return HTMLResponse(self._html.page(page, state, place, notes))
 
         return self._answering(kind.build, answer)
 
     def tables(self, kind: PageKind) -> Endpoint:
         """Make the address of a page's tables."""
 
-        def answer(request: Request, page: Page, _: State) -> Response:
+        def answer(request: Request, page: Page, _: State, __: Sequence[str]) -> Response:
             query = request.query_params
             return api.answer(page, query.get("panel", ""), query.get("format", "json"))
 
@@ -100,7 +100,7 @@ class Server:
     def metrics(self) -> Endpoint:
         """Make the address of one session's METRICS.json."""
 
-        def answer(_: Request, metrics: SessionMetrics, __: State) -> Response:
+        def answer(_: Request, metrics: SessionMetrics, __: State, ___: Sequence[str]) -> Response:
             return Response(codec.encode(metrics), media_type="application/json")
 
         return self._answering(session_metrics, answer)
@@ -118,23 +118,25 @@ class Server:
             status, sentence = error.status_code, error.detail
         title = _SENTENCES.get(status, "Refused")
         sentence = "There is no such page." if sentence == "Not Found" else sentence
-        if request.url.path.startswith(f"{API}/") or request.url.path.endswith(METRICS_NAME):
+        root, within = _place(request)
+        if within.startswith(f"{API}/") or within.endswith(METRICS_NAME):
             return JSONResponse({"error": sentence}, status)
-        return HTMLResponse(self._html.error(title, sentence), status)
+        return HTMLResponse(self._html.error(title, sentence, root), status)
 
     def _answering(
         self,
         question: Callable[[Asked], Found],
-        answer: Callable[[Request, Found, State], Response],
+        answer: Callable[[Request, Found, State, Sequence[str]], Response],
     ) -> Endpoint:
         """Ask the index, then draw; away from the event loop, both in the index's thread."""
 
         async def endpoint(request: Request) -> Response:
-            def ask(answers: Answers) -> Response:
+            def ask(opened: Opened) -> Response:
                 state = read(request.query_params.multi_items())
                 session_id = request.path_params.get("session_id", "")
-                asked = Asked(answers, state, self._clock(), self.asking.machine, session_id)
-                return answer(request, question(asked), state)
+                machine = self.asking.machine
+                asked = Asked(opened.answers, state, self._clock(), machine, session_id)
+                return answer(request, question(asked), state, opened.notes)
 
             try:
                 return await self.asking.ask(ask)
@@ -153,6 +155,12 @@ class Server:
         return endpoint
 
 
+def _place(request: Request) -> tuple[str, str]:
+    """What all addresses begin with, and the address below that."""
+    root: str = request.scope.get("root_path", "")
+    return root, request.url.path.removeprefix(root)
+
+
 def _data_path(kind: PageKind) -> str:
     return f"{API}/overview" if kind.path == "/" else f"{API}{kind.path}"
 
@@ -160,18 +168,18 @@ def _data_path(kind: PageKind) -> str:
 async def asset(request: Request) -> Response:
     """Give a style sheet or a script."""
     found = assets().get(request.path_params["name"])
-    if found is None or found.address != request.url.path:
+    if found is None or found.address != _place(request)[1]:
         raise HTTPException(404, "There is no such file.")
     return Response(found.data, media_type=found.media_type, headers=_KEPT)
 
 
-async def openapi(_: Request) -> Response:
+async def openapi(request: Request) -> Response:
     """Describe the addresses for programs."""
     try:
         installed = version("m31a-metrics")
     except PackageNotFoundError:
         installed = "0"
-    return JSONResponse(described(installed))
+    return JSONResponse(described(installed, _place(request)[0]))
 
 
 def dashboard(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from time import monotonic
 from typing import Protocol, TypeVar
 
+from msgspec import Struct
+
 from m31a_metrics.answers import Answers, SessionRow, Slice
+from m31a_metrics.errors import MetricsError, StorageError
 from m31a_metrics.events import Event
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.review.timeline import Price
@@ -46,11 +50,28 @@ class Told(Protocol):
         ...
 
 
+class Opened(Protocol):
+    """The index, brought up to date."""
+
+    @property
+    def answers(self) -> Answers:
+        """Whom to ask."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is wrong with the index, a sentence each."""
+        ...
+
+
 class Machine(Protocol):
     """Where the sessions are."""
 
-    def ask(self) -> AbstractContextManager[Answers]:
-        """Bring the index up to date and give who answers; all in one thread."""
+    def ask(self, *, in_memory: bool = False) -> AbstractContextManager[Opened]:
+        """Bring the index up to date and give who answers; all in one thread.
+
+        `in_memory`: an index that has no file, where the one that has is of no use.
+        """
         ...
 
     def read(self, row: SessionRow, /) -> Told | None:
@@ -58,20 +79,35 @@ class Machine(Protocol):
         ...
 
 
+class Noted(Struct, frozen=True):
+    """Who answers, and what is wrong with the index."""
+
+    answers: Answers
+    notes: tuple[str, ...]
+
+
 class Asking:
-    """A thread that owns the index, and the time when it last looked at the files."""
+    """A thread that owns the index, and the time when it last looked at the files.
+
+    Others may remove the index, replace it, lock it or damage it at any time. What is there
+    next is asked then, and an index in memory where that is none.
+    """
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="m31-index")
-        self._held: AbstractContextManager[Answers] | None = None
-        self._answers: Answers | None = None
+        self._held = ExitStack()
+        self._opened: Opened | None = None
+        self._failure = "the index was not opened"
         self._look_at_s = 0.0
 
-    async def ask(self, question: Callable[[Answers], Answer]) -> Answer:
-        """Ask, having looked at the files if that was not just done."""
+    async def ask(self, question: Callable[[Opened], Answer]) -> Answer:
+        """Ask, having looked at the files if that was not just done.
+
+        Raises MetricsError where nothing can answer.
+        """
         return await asyncio.get_running_loop().run_in_executor(
-            self._thread, lambda: question(self._fresh())
+            self._thread, lambda: self._answer(question)
         )
 
     async def seen(self) -> Hashable:
@@ -83,27 +119,65 @@ class Asking:
         self._thread.submit(self._let_go).result()
         self._thread.shutdown()
 
-    def _fresh(self) -> Answers:
+    def _answer(self, question: Callable[[Opened], Answer]) -> Answer:
+        try:
+            return question(self._fresh())
+        except sqlite3.Error:
+            opened = self._look()  # its file was taken away or overwritten; what is there now?
+        try:
+            return question(opened)
+        except sqlite3.Error as error:
+            opened = self._look(f"the index cannot be read ({error})")
+        return question(opened)
+
+    def _fresh(self) -> Opened:
+        if monotonic() >= self._look_at_s:
+            return self._look()
+        if self._opened is None:
+            raise StorageError(self._failure)
+        return self._opened
+
+    def _look(self, unusable: str = "") -> Opened:
+        """Open the index anew; one in memory where there is none, or it is `unusable`."""
         started_s = monotonic()
-        if self._answers is None or started_s >= self._look_at_s:
-            self._let_go()
-            held = self.machine.ask()
-            self._answers = held.__enter__()
-            self._held = held
+        # First, for the file may be another one by now, and two must not write beside it.
+        self._let_go()
+        try:
+            self._opened = self._open(unusable)
+        except MetricsError as error:
+            self._failure = str(error)
+        except OSError as error:
+            self._failure = f"cannot read {error.filename}: {error.strerror}"
+        finally:
             now_s = monotonic()
             self._look_at_s = now_s + max(FRESH_S, RESTS * (now_s - started_s))
-        return self._answers
+        if self._opened is None:
+            raise StorageError(self._failure)
+        return self._opened
+
+    def _open(self, unusable: str) -> Opened:
+        if not unusable:
+            try:
+                return self._held.enter_context(self.machine.ask())
+            except (MetricsError, sqlite3.Error) as error:
+                unusable = str(error)
+        opened = self._held.enter_context(self.machine.ask(in_memory=True))
+        return Noted(opened.answers, (*opened.notes, f"{unusable}; an index in memory answers"))
 
     def _let_go(self) -> None:
-        held, self._held, self._answers = self._held, None, None
-        if held is not None:
-            held.__exit__(None, None, None)
+        held, self._held, self._opened = self._held, ExitStack(), None
+        try:
+            held.close()
+        except (MetricsError, sqlite3.Error):
+            pass  # the file is not what it was; closed it is
 
 
-def _seen(answers: Answers) -> Hashable:
+def _seen(opened: Opened) -> Hashable:
+    answers = opened.answers
     totals = answers.totals(Slice())
     latest = answers.sessions(Slice(), limit=1)
     return (
+        tuple(opened.notes),
         tuple(
             (row.session_count, row.call_count, row.total_tokens, row.cost_nano, row.duration_us)
             for row in totals

@@ -80,13 +80,17 @@ class Card(Struct):
 
 
 class Links(Struct, frozen=True):
-    """Where a page's links lead. `state` None: nowhere, for a page in a file has no server."""
+    """Where a page's links lead. `state` None: nowhere, for a page in a file has no server.
+
+    `root` is what all addresses of the server begin with.
+    """
 
     state: State | None = None
     path: str = "/"
     data: str = ""
     sorts: frozenset[str] = frozenset()
     sorted_by: str = ""
+    root: str = ""
 
 
 def draw(panel: Panel, links: Links) -> DrawnPanel:
@@ -168,7 +172,8 @@ def cell_of(cell: Cell, column: Column, unit: Unit, links: Links) -> DrawnCell:
     elif column.name in _FAILURES and isinstance(cell, int | float) and cell > 0:
         drawn.tone = "bad"
     if links.state is not None and isinstance(cell, str) and cell:
-        drawn.href = _leads_to(cell, column.name, links.state)
+        target = _leads_to(cell, column.name, links.state)
+        drawn.href = target and links.root + target
     return drawn
 
 

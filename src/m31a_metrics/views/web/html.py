@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from msgspec import Struct
 
 from m31a_metrics.review.words import NOTHING_YET
 from m31a_metrics.views.names import clean
@@ -14,18 +17,27 @@ from m31a_metrics.views.web.state import ALWAYS, PERIODS, State
 LIVE = "/live"
 
 
+class Place(Struct, frozen=True):
+    """Where a page is: below `root`, at `path`, and its tables for programs at `data`."""
+
+    root: str
+    path: str
+    data: str
+
+
 class Html:
     """Draws pages with one set of templates. `agents` are those that can be chosen."""
 
     def __init__(self, agents: tuple[str, ...], *, live: bool) -> None:
         self._environment = templates()
         self._agents = agents
-        self._live = LIVE if live else ""
+        self._is_live = live
 
-    def page(self, page: Page, state: State, path: str, data: str) -> str:
-        """Draw a page that stands at `path` and has its tables for programs at `data`."""
-        links = Links(state, path, data, page.sorts, page.sort)
-        plain = Links(state, path, data)
+    def page(self, page: Page, state: State, place: Place, warnings: Sequence[str] = ()) -> str:
+        """Draw a page that stands at a place; `warnings` are said above all else."""
+        path, data = place.path, place.data
+        links = Links(state, path, data, page.sorts, page.sort, place.root)
+        plain = Links(state, path, data, root=place.root)
         drawn = [
             draw(panel, links if panel.name == page.main else plain)
             for panel in page.panels
@@ -36,7 +48,9 @@ class Html:
             "page.html",
             page=page,
             state=state,
+            root=place.root,
             path=path,
+            warnings=[clean(one) for one in warnings],
             drawn=drawn,
             cards=cards(sums[0].table) if sums else [],
             card_notes=sums[0].table.notes if sums else [],
@@ -45,24 +59,25 @@ class Html:
             notice=_notice(page, state, path),
         )
 
-    def error(self, title: str, sentence: str) -> str:
+    def error(self, title: str, sentence: str, root: str) -> str:
         """Draw a page that says what went wrong."""
         page = Page("error", title, [], form="")
-        return self._render("error.html", page=page, sentence=sentence, state=State(), path="/")
+        return self._render("error.html", page=page, sentence=sentence, state=State(), root=root)
 
-    def _render(self, template: str, **values: Any) -> str:
+    def _render(self, template: str, *, root: str, **values: Any) -> str:
         state: State = values["state"]
         periods = list(PERIODS)
         if state.since not in [value for value, _ in periods]:
             periods.insert(0, (state.since, f"Since {state.since}"))
         return self._environment.get_template(template).render(
-            nav=[(name, one.title, one.path) for name, one in PAGES.items() if one.title],
+            root=root,
+            nav=[(name, one.title, root + one.path) for name, one in PAGES.items() if one.title],
             nav_query=state.query(sort="", page=1, tool="", a="", b="", by=""),
             cleared=State(since=state.since, until=state.until).query(),
             periods=periods,
             agents=self._agents,
-            asset=lambda name: assets()[name].address,
-            live=self._live,
+            asset=lambda name: root + assets()[name].address,
+            live=root + LIVE if self._is_live else "",
             title=clean(values["page"].title),
             **values,
         )

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 
+from m31a_metrics.errors import MetricsError
+
 STREAMS_MAX = 256
 """More open pages than these are refused."""
 EVERY_S = 2.0
@@ -17,16 +19,21 @@ HEARTBEAT_S = 15.0
 
 
 class Live:
-    """`look` gives something that is different as soon as there is anything new to show."""
+    """`look` gives something that is different as soon as there is anything new to show.
+
+    A look that fails changes nothing; `on_bug` is told of one that should not have.
+    """
 
     def __init__(
         self,
         look: Callable[[], Awaitable[Hashable]],
+        on_bug: Callable[[Exception], None],
         *,
         every_s: float = EVERY_S,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self._look = look
+        self._on_bug = on_bug
         self._every_s = every_s
         self._heartbeat_s = heartbeat_s
         self._version = 0
@@ -61,15 +68,23 @@ class Live:
 
     async def _watch(self) -> None:
         while True:
-            seen = await self._look()
-            if seen != self._seen:
-                if self._seen is not None:
-                    self._version += 1
-                    # A new event for the next change: whoever waits holds the old one.
-                    changed, self._changed = self._changed, asyncio.Event()
-                    changed.set()
-                self._seen = seen
+            try:
+                self._tell(await self._look())
+            except MetricsError:
+                pass  # the pages themselves say what cannot be read
+            except Exception as error:  # noqa: BLE001 - open pages are to follow what comes after it
+                self._on_bug(error)
             await asyncio.sleep(self._every_s)
+
+    def _tell(self, seen: Hashable) -> None:
+        if seen == self._seen:
+            return
+        if self._seen is not None:
+            self._version += 1
+            # A new event for the next change: whoever waits holds the old one.
+            changed, self._changed = self._changed, asyncio.Event()
+            changed.set()
+        self._seen = seen
 
 
 def _message(version: int) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 from m31a_metrics import catalog
-from m31a_metrics.answers import Answers, SessionRow
+from m31a_metrics.answers import SessionRow
+from m31a_metrics.catalog.asking import Asking
 from m31a_metrics.catalog.telling import Told, tell
 from m31a_metrics.config import Config
 
@@ -19,11 +20,11 @@ class ThisMachine:
         self._environ = environ
         self._only_dir = only_dir
 
-    @contextmanager
-    def ask(self) -> Iterator[Answers]:
-        """Bring the index up to date and give who answers."""
-        with catalog.ask(self._config, self._environ, only_dir=self._only_dir) as asking:
-            yield asking.answers
+    def ask(self, *, in_memory: bool = False) -> AbstractContextManager[Asking]:
+        """Bring the index up to date, or one in memory, and give who answers."""
+        return catalog.ask(
+            self._config, self._environ, only_dir=self._only_dir, in_memory=in_memory
+        )
 
     def read(self, row: SessionRow) -> Told | None:
         """Read one session from its file."""

@@ -35,8 +35,16 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "format": ({"type": "string", "enum": list(FORMATS), "default": "json"}, "csv: of one panel"),
 }
 
+_SECURITY = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token of dashboard.json, which is for its owner alone.",
+    },
+}
 _REFUSED = {
     "400": "A parameter says what cannot be.",
+    "401": "The token is missing or wrong.",
     "404": "There is no such session or table.",
     "503": "It cannot be read at present.",
 }
@@ -71,8 +79,11 @@ _ID = {
 }
 
 
-def described(version: str) -> dict[str, Any]:
-    """Give the description of all addresses that are for programs, of this `version`."""
+def described(version: str, root: str) -> dict[str, Any]:
+    """Give the description of all addresses that are for programs, of this `version`.
+
+    They lie below `root`.
+    """
     paths = {path: _tables(name) for name, path in DATA_PATHS.items()}
     paths[METRICS_PATH] = {"get": _metrics()}
     return {
@@ -82,9 +93,12 @@ def described(version: str) -> dict[str, Any]:
             "version": version,
             "summary": "The tables of the dashboard, and METRICS.json of any session.",
         },
+        "servers": [{"url": root or "/"}],
+        "security": [{name: []} for name in _SECURITY],
         "paths": paths,
         "components": {
-            "schemas": {"Cell": _CELL, "Rows": _ROWS, "Panels": _PANELS, "Error": _ERROR}
+            "securitySchemes": _SECURITY,
+            "schemas": {"Cell": _CELL, "Rows": _ROWS, "Panels": _PANELS, "Error": _ERROR},
         },
     }
 
@@ -108,7 +122,7 @@ def _tables(name: str) -> dict[str, Any]:
                     "text/csv": {"schema": {"type": "string"}},
                 },
             },
-            **_refused("400", "404", "503"),
+            **_refused("400", "401", "404", "503"),
         },
     }
     return {"get": operation}
@@ -124,7 +138,7 @@ def _metrics() -> dict[str, Any]:
                 "description": "docs/metrics-json.md tells what is in it.",
                 "content": {"application/json": {"schema": {"type": "object"}}},
             },
-            **_refused("404", "503"),
+            **_refused("401", "404", "503"),
         },
     }
 

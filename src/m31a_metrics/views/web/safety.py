@@ -1,14 +1,18 @@
 """Who may read the pages, and what a browser may do with them.
 
-Strangers reach a local server in two ways: over the network, and through a browser that
-the user has open (a page that re-points its own name at 127.0.0.1, or embeds ours). Names,
-titles and errors on the pages come from strangers as well.
+Strangers reach a local server in three ways: over the network; from another account of
+this machine, for loopback knows no accounts; and through a browser that the user has open
+(a page that re-points its own name at 127.0.0.1, embeds ours, or is served from another
+port, to which browsers send our cookies, too).
 
+- Prefix: all addresses lie below a random one. Anything else is not there. It keeps the
+  cookie from what other ports serve.
 - Host: an IP address, `localhost`, or the name that the server was told. A page that
   rebinds its own name always sends that name.
-- Token: needed as soon as the server listens elsewhere than on loopback. It comes once in
-  the address, is compared in constant time, and then lives in a cookie.
 - GET and HEAD only: there is nothing to change here.
+- Token: asked for unless the server was told otherwise, which it can be on loopback alone.
+  It comes once in the address, is compared in constant time, and leaves a cookie behind
+  that holds another value, which is worth nothing at any other server or after this one.
 - Content-Security-Policy: scripts, connections and images of our own only. Styles may be
   inline because plotly.js positions what it draws with style attributes and adds a style
   sheet of its own; no script is inline anywhere.
@@ -17,18 +21,32 @@ titles and errors on the pages come from strangers as well.
 from __future__ import annotations
 
 import hmac
-from http.cookies import CookieError, SimpleCookie
+import secrets
+from collections.abc import Callable
+from html import escape
 from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlencode
 
 from msgspec import Struct
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from m31a_metrics.views.web.credentials import Credentials
+
+Query = list[tuple[str, str]]
 
 READING = ("GET", "HEAD")
 
 TOKEN = "token"  # noqa: S105 - the name of the parameter, not a secret
+AGAIN = "again"
+"""The parameter of an address that was asked for once more, from a page of our own."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -50,18 +68,25 @@ _OTHER_NAME = (
     "This server does not go by that name. Use the address that `m31 serve` printed, "
     "or start it with the name: `m31 serve --host NAME`.\n"
 )
+_HOW_TO_GET_IN = (
+    "This page needs a token: open it with `m31 serve --open`, "
+    "or with the link that `m31 serve` prints on a terminal."
+)
 
 
 class Doors(Struct, frozen=True):
     """How one may come in: `host` is what the server was told to listen on.
 
-    `token` empty: no token is asked for, which is for loopback alone. `cookie` is the
-    name that keeps several servers on one machine apart; cookies know no ports.
+    `credentials` gives them as they are at the time. `asks_token` false is for loopback
+    alone. `cookie` is the name that keeps several servers on one machine apart; cookies
+    know no ports. `entered` is called when somebody came in by the token in the address.
     """
 
+    credentials: Callable[[], Credentials]
     host: str = "127.0.0.1"
-    token: str = ""
-    cookie: str = "m31_token"
+    asks_token: bool = True
+    cookie: str = "m31_dashboard"
+    entered: Callable[[], None] = lambda: None
 
 
 def is_loopback(host: str) -> bool:
@@ -94,11 +119,15 @@ def _without_port(header: str) -> str:
 
 
 class Guard:
-    """Lets in whom the doors let in, and adds the headers to whatever is answered."""
+    """Lets in whom the doors let in, and adds the headers to whatever is answered.
+
+    What is inside sees the prefix as its `root_path`.
+    """
 
     def __init__(self, app: ASGIApp, doors: Doors) -> None:
         self._app = app
         self._doors = doors
+        self._secret = secrets.token_bytes(32)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -113,50 +142,102 @@ class Guard:
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        refusal = self._refusal(scope)
-        await (refusal or self._app)(scope, receive, send_with_headers)
+        credentials = self._doors.credentials()
+        answer = self._refusal(scope, credentials) or self._app
+        inside = {**scope, "root_path": f"/{credentials.prefix}"}
+        await answer(inside, receive, send_with_headers)
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    def _refusal(self, scope: Scope, credentials: Credentials) -> Response | None:
+        first, slash, _ = scope["path"].removeprefix("/").partition("/")
+        if not (scope["path"].startswith("/") and _same(first, credentials.prefix)):
+            return PlainTextResponse("Not Found", 404)
         headers = Headers(scope=scope)
         if not knows_host(headers.get("host", ""), self._doors):
             return PlainTextResponse(_OTHER_NAME, 421)
         if scope["method"] not in READING:
             return PlainTextResponse("Nothing can be changed here.\n", 405, {"allow": "GET, HEAD"})
-        return self._without_token(scope, headers) if self._doors.token else None
-
-    def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        given = [value for name, value in query if name == TOKEN]
-        if given:
-            if not self._is_token(given[0]):
-                return _unknown()
-            # On to the same address without the token, which then is in no history or log.
-            rest = urlencode([pair for pair in query if pair[0] != TOKEN])
-            path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
-            # Two slashes would name another host.
-            onward = "/" + path.lstrip("/\\") + (f"?{rest}" if rest else "")
-            answer = RedirectResponse(onward, 303)
-            answer.set_cookie(
-                self._doors.cookie, self._doors.token, httponly=True, samesite="lax", path="/"
-            )
-            return answer
+        named = {name for name, _ in query}
+        if TOKEN in named:
+            return self._entrance(scope, headers, query, credentials)
+        if self._doors.asks_token and not self._has_been_let_in(headers, credentials):
+            return _unknown(headers, query)
+        if AGAIN in named or not slash:
+            return RedirectResponse(_address(scope, query), 303)
+        return None
+
+    def _entrance(
+        self, scope: Scope, headers: Headers, query: Query, credentials: Credentials
+    ) -> Response:
+        """Go on to the same address without the token, which then is in no history."""
+        onward = RedirectResponse(_address(scope, query), 303)
+        if not self._doors.asks_token:
+            return onward
+        given = next(value for name, value in query if name == TOKEN)
+        if not _same(given, credentials.token):
+            return _unknown(headers, query)
+        onward.headers["set-cookie"] = (
+            f"{self._doors.cookie}={self._visit(credentials)}; "
+            f"Path=/{credentials.prefix}; HttpOnly; SameSite=Strict"
+        )
+        self._doors.entered()
+        return onward
+
+    def _has_been_let_in(self, headers: Headers, credentials: Credentials) -> bool:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._is_token(bearer.strip()):
-            return None
-        return None if self._is_token(self._kept(headers)) else _unknown()
+        if scheme.lower() == "bearer" and _same(bearer.strip(), credentials.token):
+            return True
+        # Pages of other ports can set cookies of our name beside ours, so each is looked at.
+        visit = self._visit(credentials)
+        given = [pair for line in headers.getlist("cookie") for pair in line.split(";")]
+        named = [pair.strip().partition("=") for pair in given]
+        return any(name == self._doors.cookie and _same(value, visit) for name, _, value in named)
 
-    def _kept(self, headers: Headers) -> str:
-        try:
-            kept = SimpleCookie(headers.get("cookie", "")).get(self._doors.cookie)
-        except CookieError:
-            return ""
-        return kept.value if kept is not None else ""
-
-    def _is_token(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode("utf-8", "replace"), self._doors.token.encode())
+    def _visit(self, credentials: Credentials) -> str:
+        """What a cookie holds: worth nothing without this process, or after another token."""
+        return hmac.digest(self._secret, credentials.token.encode(), "sha256").hex()
 
 
-def _unknown() -> Response:
-    return PlainTextResponse(
-        "This needs the address that `m31 serve` printed, with its token.\n", 401
-    )
+def _same(given: str, secret: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
+
+
+def _address(scope: Scope, query: Query) -> str:
+    """The address that was asked for, of this server, without what was only for the door."""
+    path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
+    rest = urlencode([pair for pair in query if pair[0] not in (TOKEN, AGAIN)])
+    # Two slashes would name another host. The prefix alone is no page.
+    path = "/" + path.lstrip("/\\")
+    return (path if "/" in path[1:] else f"{path}/") + (f"?{rest}" if rest else "")
+
+
+def _unknown(headers: Headers, query: Query) -> Response:
+    """Say how to get in.
+
+    A browser keeps the cookie to itself when a page of elsewhere led here (the file that
+    opens the browser, a link in a chat), so a page of our own leads here once more.
+    """
+    asking = {"www-authenticate": "Bearer"}
+    if "text/html" not in headers.get("accept", ""):
+        return JSONResponse({"error": _HOW_TO_GET_IN}, 401, asking)
+    again = ""
+    if not {TOKEN, AGAIN} & {name for name, _ in query}:
+        onward = escape(f"?{urlencode([*query, (AGAIN, '1')])}")
+        again = f'<meta http-equiv="refresh" content="0; url={onward}">'
+    return HTMLResponse(_PAGE.format(again=again, sentence=escape(_HOW_TO_GET_IN)), 401, asking)
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <meta name="color-scheme" content="light dark">
+  {again}
+  <title>m31</title>
+</head>
+<body>
+  <main><h1>m31</h1><p>{sentence}</p></main>
+</body>
+</html>
+"""

@@ -148,7 +148,7 @@
       drawAll(main);
       return;
     }
-    for (const part of main.querySelectorAll("#cards, h1, .notice, .pages")) {
+    for (const part of main.querySelectorAll("#warnings, #cards, h1, .notice, .pages")) {
       const selector = part.id ? `#${part.id}` : part.tagName === "H1" ? "h1" : `.${part.className}`;
       const other = next.querySelector(selector);
       if (other && other.innerHTML !== part.innerHTML) part.innerHTML = other.innerHTML;

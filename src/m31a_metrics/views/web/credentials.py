@@ -1,0 +1,121 @@
+"""What lets people in: a token, and the prefix below which all addresses lie.
+
+Both are made once and kept in a file that only its owner can read. A server follows the
+file: a token that was made anew there is the only one that counts from then on. Where no
+file can be kept, they last as long as the process.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+
+from msgspec import MsgspecError, Struct, json
+from msgspec.structs import replace
+
+from m31a_metrics import store
+from m31a_metrics.errors import MetricsError
+from m31a_metrics.session.lock import LOCK_TIMEOUT_S, locked
+
+_PREFIX_BYTES, _TOKEN_BYTES = 12, 32
+_PREFIX = re.compile(r"[A-Za-z0-9_-]{16,200}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,200}")
+_FILE_BYTES_MAX = 4096
+
+
+class Credentials(Struct, frozen=True):
+    """The first part of every address, and the secret that is asked for."""
+
+    prefix: str
+    token: str
+
+    def __repr__(self) -> str:
+        return "Credentials(...)"  # no traceback and no log tells them
+
+
+class CredentialsFile:
+    """The credentials that the file at `path` holds, made if it holds none.
+
+    `note` says why they are not kept there, if they are not.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._stamp: tuple[int, ...] | None = None
+        self._credentials = _made()
+        self.note = ""
+        self._keep()
+
+    @property
+    def folder(self) -> str:
+        """Where the file is, or was to be."""
+        return os.path.dirname(self._path)
+
+    @property
+    def is_kept(self) -> bool:
+        """Tell whether another process finds the same ones."""
+        return not self.note
+
+    def current(self) -> Credentials:
+        """Give them as they are now."""
+        stamp = _stamp(self._path) if self.is_kept else self._stamp
+        if stamp is not None and stamp != self._stamp:
+            # One that was damaged meanwhile changes nothing, and neither does one that is gone.
+            self._stamp, self._credentials = stamp, _read(self._path) or self._credentials
+        return self._credentials
+
+    def renew(self) -> None:
+        """Make a new token; from now on the old one, and what it let in, is refused."""
+        self._credentials = replace(self._credentials, token=secrets.token_urlsafe(_TOKEN_BYTES))
+        if self.is_kept:
+            self._keep(anew=True)
+
+    def _keep(self, *, anew: bool = False) -> None:
+        try:
+            store.make_directory(self.folder)
+            # Two servers that start at once must not make two of them.
+            with locked(f"{self._path}.lock", LOCK_TIMEOUT_S):
+                found = None if anew else _read(self._path)
+                if found is None:
+                    store.replace(self._path, json.encode(self._credentials))
+                else:
+                    self._credentials = found
+                self._stamp = _stamp(self._path)
+        except MetricsError as error:
+            self.note = str(error)
+
+
+def _made() -> Credentials:
+    return Credentials(secrets.token_urlsafe(_PREFIX_BYTES), secrets.token_urlsafe(_TOKEN_BYTES))
+
+
+def _stamp(path: str) -> tuple[int, ...] | None:
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _read(path: str) -> Credentials | None:
+    """Read them; None where they are not there, damaged, or may have been read by others."""
+    try:
+        status = os.lstat(path)
+        if not _is_private(status):
+            return None
+        found = json.decode(store.read(path) or b"", type=Credentials)
+    except (OSError, MetricsError, MsgspecError):
+        return None
+    is_whole = _PREFIX.fullmatch(found.prefix) and _TOKEN.fullmatch(found.token)
+    return found if is_whole else None
+
+
+def _is_private(status: os.stat_result) -> bool:
+    return (
+        stat.S_ISREG(status.st_mode)
+        and not status.st_mode & 0o077
+        and status.st_uid == os.geteuid()
+        and status.st_size <= _FILE_BYTES_MAX
+    )
