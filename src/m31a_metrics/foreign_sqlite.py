@@ -7,17 +7,20 @@ and leaves them there. A writer killed at the right moment leaves `-wal` without
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from urllib.parse import quote
 
+from m31a_metrics.foreign_files import NotAFile, copy, is_absent, read_head
+
 MAGIC = b"SQLite format 3\0"
 
 _WAL = 2
 _VERSION_AT = 18  # in the file's header: 2 means that changes are written ahead
+_COMPANIONS = ("-wal", "-shm", "-journal")
 _PATIENCE_S = 5.0
 _VALUE_BYTES_MAX = 2**25  # no request to a model may be longer
 
@@ -28,8 +31,7 @@ class Changed(Exception):
 
 def is_database(path: str) -> bool:
     """Whether a file is SQLite's. Raises OSError."""
-    with open(path, "rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
+    return read_head(path, len(MAGIC)) == MAGIC
 
 
 @contextmanager
@@ -39,6 +41,7 @@ def connected(path: str) -> Iterator[sqlite3.Connection]:
     Raises Changed on leaving if there was no such state, sqlite3.Error and OSError.
     """
     wal = f"{path}-wal"
+    _check_companions(path)
     if not _writes_ahead(path):
         yield from _reading(path, "mode=ro")
     elif not _size(wal):
@@ -51,10 +54,10 @@ def connected(path: str) -> Iterator[sqlite3.Connection]:
         yield from _reading(path, "mode=ro&readonly_shm=1")
     else:
         with tempfile.TemporaryDirectory(prefix="m31a-") as folder:
-            copy = f"{folder}/copy.db"
-            shutil.copyfile(path, copy)
-            shutil.copyfile(wal, f"{copy}-wal")
-            yield from _reading(copy, "mode=rw")
+            copied = f"{folder}/copy.db"
+            copy(path, copied)
+            copy(wal, f"{copied}-wal")
+            yield from _reading(copied, "mode=rw")
 
 
 def _reading(path: str, how: str) -> Iterator[sqlite3.Connection]:
@@ -68,10 +71,21 @@ def _reading(path: str, how: str) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def _check_companions(path: str) -> None:
+    """Refuse what SQLite would open and wait for: it asks nobody what stands beside a database."""
+    for name in _COMPANIONS:
+        try:
+            mode = os.stat(f"{path}{name}").st_mode
+        except OSError as error:
+            if is_absent(error):
+                continue
+            raise
+        if not stat.S_ISREG(mode):
+            raise NotAFile(f"{path}{name}", mode)
+
+
 def _writes_ahead(path: str) -> bool:
-    with open(path, "rb") as file:
-        header = file.read(_VERSION_AT + 1)
-    return header[_VERSION_AT:] == bytes([_WAL])
+    return read_head(path, _VERSION_AT + 1)[_VERSION_AT:] == bytes([_WAL])
 
 
 def _size(path: str) -> int:

@@ -11,6 +11,7 @@ from operator import attrgetter
 
 from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.events import Event, SessionStart
+from m31a_metrics.foreign_files import Folders
 from m31a_metrics.jsonlines import UNREADABLE, Decode, batches
 from m31a_metrics.sources.claude_code.facts import NAME, Head, Span, is_own
 from m31a_metrics.sources.claude_code.files import agent_id, agent_type, find, subagents
@@ -42,8 +43,11 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
             reading.take(lines)
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
-    for agent in subagents(path, head.session_ids()):
+    folders = Folders()
+    for agent in subagents(path, head.session_ids(), folders):
         _read_subagent(agent, head, reading, damage)
+    for place, reason in folders.troubles.items():
+        damage.add(place, reason)
     reading.finish()
     facts = transcript.facts = head.facts(path)
     transcript.events = _events(path, reading, facts, skip, damage)
