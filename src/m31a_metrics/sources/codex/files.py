@@ -12,11 +12,10 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from m31a_metrics.foreign_files import Folders, read_head
-from m31a_metrics.timestamps import uuid7_us
+from m31a_metrics.timestamps import moment, uuid7_us
 
 _SUFFIX = ".jsonl"
 _ID_CHARS = 36
@@ -110,9 +109,8 @@ def _directories(path: str, start_us: int, end_us: int) -> Iterator[str]:
         return
     # Folders have local dates: up to a day off.
     days = min((end_us - start_us) // _DAY_US + 3, _DAYS_MAX)
-    first = datetime.fromtimestamp(start_us // 1_000_000, UTC) - timedelta(days=1)
-    for number in range(days):
-        date = first + timedelta(days=number)
+    for number in range(-1, days - 1):
+        date = moment(start_us + number * _DAY_US)
         yield os.path.join(home, "sessions", f"{date:%Y}", f"{date:%m}", f"{date:%d}")
     yield os.path.join(home, "archived_sessions")
 
