@@ -221,7 +221,7 @@ class Folders:
             found = self.listing(directory)
             yield directory, found
             if found.folders and depth == DEPTH_MAX:
-                self.note(directory, f"folders are nested more than {DEPTH_MAX} deep below {root}")
+                self.note(_branch(root, directory), f"it nests more than {DEPTH_MAX} folders deep")
                 continue
             for name in reversed(found.folders):
                 (linked if name in found.linked else waiting).append(
@@ -236,6 +236,12 @@ class Folders:
                 self.note(directory, error)
             return None
         return status.st_dev, status.st_ino
+
+
+def _branch(root: str, directory: str) -> str:
+    """The folder two below a root in which another one lies: of one that is deep, the trunk."""
+    below = directory[len(root) + 1 :].split("/")
+    return "/".join((root, *below[:2]))
 
 
 def is_absent(error: OSError) -> bool:

@@ -35,35 +35,36 @@ def is_database(path: str) -> bool:
 
 
 @contextmanager
-def connected(path: str) -> Iterator[sqlite3.Connection]:
+def connected(path: str, patience_s: float = _PATIENCE_S) -> Iterator[sqlite3.Connection]:
     """Connect for reading one state of a database, whatever is written meanwhile.
 
-    Raises Changed on leaving if there was no such state, sqlite3.Error and OSError.
+    `patience_s` is how long to wait while another process keeps all others out. Raises
+    Changed on leaving if there was no such state, sqlite3.Error and OSError.
     """
     wal = f"{path}-wal"
     _check_companions(path)
     if not _writes_ahead(path):
-        yield from _reading(path, "mode=ro")
+        yield from _reading(path, "mode=ro", patience_s)
     elif not _size(wal):
         # All is in the file itself. SQLite's locks cannot be taken without making files.
         before = _stamp(path)
-        yield from _reading(path, "mode=ro&immutable=1")
+        yield from _reading(path, "mode=ro&immutable=1", patience_s)
         if _stamp(path) != before:
             raise Changed(path)
     elif os.path.exists(f"{path}-shm"):
-        yield from _reading(path, "mode=ro&readonly_shm=1")
+        yield from _reading(path, "mode=ro&readonly_shm=1", patience_s)
     else:
         with tempfile.TemporaryDirectory(prefix="m31a-") as folder:
             copied = f"{folder}/copy.db"
             copy(path, copied)
             copy(wal, f"{copied}-wal")
-            yield from _reading(copied, "mode=rw")
+            yield from _reading(copied, "mode=rw", patience_s)
 
 
-def _reading(path: str, how: str) -> Iterator[sqlite3.Connection]:
+def _reading(path: str, how: str, patience_s: float) -> Iterator[sqlite3.Connection]:
     uri = f"file:{quote(os.path.abspath(path))}?{how}"
     with closing(
-        sqlite3.connect(uri, timeout=_PATIENCE_S, uri=True, isolation_level=None)
+        sqlite3.connect(uri, timeout=patience_s, uri=True, isolation_level=None)
     ) as connection:
         connection.text_factory = bytes
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _VALUE_BYTES_MAX)

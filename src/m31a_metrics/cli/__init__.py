@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from m31a_metrics.errors import InvalidSessionId, MetricsError, SessionNotFound
+from m31a_metrics.errors import InvalidSessionId, MetricsError, ReadingBug, SessionNotFound
 
 FOUND_PROBLEMS = 1
 """A command that was asked to look for problems found some."""
@@ -88,6 +88,8 @@ def _report(error: Exception) -> int:
         _say(str(error))
         if isinstance(error, InvalidSessionId):
             return WRONG_USAGE
+        if isinstance(error, ReadingBug):
+            return BUG
         return NOT_THERE if isinstance(error, SessionNotFound) else UNUSABLE
     if isinstance(error, OSError):
         place = f" {error.filename}" if error.filename else " the output"

@@ -73,7 +73,7 @@ def command(ctx: click.Context, host: str, port: int, show: bool) -> None:
     config, alone, environ = settings(ctx), only_dir(ctx), dict(os.environ)
     listening = listen(host, port)
     with catalog.ask(config, environ, only_dir=alone, progress=reading_progress()) as asking:
-        warn(ctx, asking.problems)
+        warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
     doors = _doors(host, listening)
     url = _url(host, listening, doors.token)
     app = dashboard(ThisMachine(config, environ, only_dir=alone), now, AGENTS, doors, _on_bug(ctx))
