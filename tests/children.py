@@ -8,11 +8,14 @@ from __future__ import annotations
 import mmap
 import os
 import signal
+import stat
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 NOBODY = 65534
 
@@ -115,6 +118,20 @@ def as_nobody(task: Task) -> Task:
         task()
 
     return unprivileged
+
+
+def give_to_nobody(place: Path) -> None:
+    """Let the user that `as_nobody` becomes own a folder and all in it, and come to it.
+
+    Nothing is changed where the tests run as a plain user, who stays who he is.
+    """
+    if os.geteuid() != 0:
+        return
+    for path in (place, *place.rglob("*")):
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    for parent in place.parents:  # pytest's own, which are 0700
+        if parent.stat().st_uid == 0 and parent.is_relative_to(tempfile.gettempdir()):
+            parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o011)
 
 
 @contextmanager

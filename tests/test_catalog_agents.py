@@ -13,6 +13,7 @@ import pytest
 from m31a_metrics import SessionMetrics, config, events, save
 from m31a_metrics.answers import Answers, Slice
 from m31a_metrics.catalog import ask, refresh, workers
+from m31a_metrics.catalog.guard import Trouble
 from m31a_metrics.config import Config
 from m31a_metrics.session import Session
 from tests import children, transcripts
@@ -112,8 +113,9 @@ def test_damage_is_told(home: Path, settings: Config) -> None:
     with ask(settings, environ(home)) as asking:
         assert ids(asking.answers) == [ONE, TWO]
         (problem,) = asking.problems
-        assert asking.problems_of(["claude-code"]) == [problem]
-        assert asking.problems_of(["codex"]) == []
+        (trouble,) = asking.troubles(["claude-code"])
+        assert trouble == Trouble("claude-code", str(path), problem)
+        assert asking.troubles(["codex"]) == []
     assert f"{TWO}.jsonl: 1 damaged record is not counted (line 3" in problem
 
 

@@ -251,12 +251,18 @@ def test_a_later_index_is_refused(home: Path, settings: Config) -> None:
         asked(settings, home)
 
 
-def test_an_unreadable_sessions_directory_is_an_error(home: Path, settings: Config) -> None:
-    """What cannot be listed is named, not taken for empty."""
+def test_an_unreadable_sessions_directory_hides_nothing_else(home: Path, settings: Config) -> None:
+    """What cannot be listed is named, not taken for empty; if all is asked of it, an error."""
     Path(settings.sessions_dir).parent.mkdir(exist_ok=True)
     Path(settings.sessions_dir).write_text("")
-    with pytest.raises(StorageError, match="cannot list"):
-        asked(settings, home)
+    rows, problems = asked(settings, home)
+    assert set(rows) == {ONE, TWO}
+    assert problems == [f"cannot list {settings.sessions_dir}: Not a directory"]
+    with (
+        pytest.raises(StorageError, match="cannot list"),
+        ask(settings, environ(home), only_dir=True),
+    ):
+        pass
 
 
 def test_processes_that_ask_at_once(home: Path, settings: Config) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from m31a_metrics import Collector, SessionMetrics, Usage, config, events, save, sources
 from m31a_metrics.catalog.agents import places
-from m31a_metrics.catalog.days import Days, local_day
+from m31a_metrics.catalog.days import Days
 from m31a_metrics.catalog.importing import import_transcripts
 from m31a_metrics.catalog.progress import quiet
 from m31a_metrics.catalog.records import record_of, recorded
@@ -18,6 +18,7 @@ from m31a_metrics.model import LLMMetric, ToolMetric
 from m31a_metrics.phases import CallPhase, Episode, Inference, infer
 from m31a_metrics.record import NANO, SessionRecord
 from m31a_metrics.session import Session
+from m31a_metrics.timestamps import local_day
 from tests import transcripts
 from tests.transcripts import MODEL, NOW, ONE, TOTAL, answer, call, prompt
 

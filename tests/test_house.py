@@ -148,6 +148,30 @@ def test_every_extra_is_used() -> None:
     assert unused == []
 
 
+OPENING = re.compile(
+    r"open|(?:os|io|codecs)\.(?:open|fdopen|listdir|scandir|walk|FileIO)"
+    r"|(?:shutil|sqlite3|glob)\.\w+|.*\.(?:read_text|read_bytes|iterdir|r?glob)"
+)
+
+
+def test_files_of_other_agents_are_opened_in_one_place() -> None:
+    """Sources open, list and connect through foreign_files and foreign_sqlite alone.
+
+    In the place of any of their files there may be a pipe, on which others would wait for ever.
+    """
+    package = ROOT / "src" / "m31a_metrics"
+    readers = [*sorted((package / "sources").rglob("*.py")), package / "jsonlines.py"]
+    found = [
+        f"{at(path, call.lineno)} {called}"
+        for path in readers
+        for node in functions(path)
+        if node.name != "_private"  # makes a file of our own
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and OPENING.fullmatch(called := ast.unparse(call.func))
+    ]
+    assert not found, "\n".join(found)
+
+
 def test_nothing_is_left_unfinished() -> None:
     """The source makes no promises: a thing is built or it is not there."""
     found = [

@@ -60,8 +60,16 @@ class NotThisFormat(MetricsError):
     """A file that this source does not read; ask another source, or name the agent."""
 
 
+class ReadingBug(MetricsError):
+    """A defect of ours in reading one file: report it; the other files can be read."""
+
+
 class IndexUnusable(StorageError):
     """The index cannot be read or written; the sessions themselves can."""
+
+
+class IndexLocked(IndexUnusable):
+    """Another process holds the index for longer than anybody should wait; read it as it is."""
 
 
 class IndexTooNew(MetricsError):

@@ -7,17 +7,20 @@ and leaves them there. A writer killed at the right moment leaves `-wal` without
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from urllib.parse import quote
 
+from m31a_metrics.foreign_files import NotAFile, copy, is_absent, read_head
+
 MAGIC = b"SQLite format 3\0"
 
 _WAL = 2
 _VERSION_AT = 18  # in the file's header: 2 means that changes are written ahead
+_COMPANIONS = ("-wal", "-shm", "-journal")
 _PATIENCE_S = 5.0
 _VALUE_BYTES_MAX = 2**25  # no request to a model may be longer
 
@@ -28,39 +31,40 @@ class Changed(Exception):
 
 def is_database(path: str) -> bool:
     """Whether a file is SQLite's. Raises OSError."""
-    with open(path, "rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
+    return read_head(path, len(MAGIC)) == MAGIC
 
 
 @contextmanager
-def connected(path: str) -> Iterator[sqlite3.Connection]:
+def connected(path: str, patience_s: float = _PATIENCE_S) -> Iterator[sqlite3.Connection]:
     """Connect for reading one state of a database, whatever is written meanwhile.
 
-    Raises Changed on leaving if there was no such state, sqlite3.Error and OSError.
+    `patience_s` is how long to wait while another process keeps all others out. Raises
+    Changed on leaving if there was no such state, sqlite3.Error and OSError.
     """
     wal = f"{path}-wal"
+    _check_companions(path)
     if not _writes_ahead(path):
-        yield from _reading(path, "mode=ro")
+        yield from _reading(path, "mode=ro", patience_s)
     elif not _size(wal):
         # All is in the file itself. SQLite's locks cannot be taken without making files.
         before = _stamp(path)
-        yield from _reading(path, "mode=ro&immutable=1")
+        yield from _reading(path, "mode=ro&immutable=1", patience_s)
         if _stamp(path) != before:
             raise Changed(path)
     elif os.path.exists(f"{path}-shm"):
-        yield from _reading(path, "mode=ro&readonly_shm=1")
+        yield from _reading(path, "mode=ro&readonly_shm=1", patience_s)
     else:
         with tempfile.TemporaryDirectory(prefix="m31a-") as folder:
-            copy = f"{folder}/copy.db"
-            shutil.copyfile(path, copy)
-            shutil.copyfile(wal, f"{copy}-wal")
-            yield from _reading(copy, "mode=rw")
+            copied = f"{folder}/copy.db"
+            copy(path, copied)
+            copy(wal, f"{copied}-wal")
+            yield from _reading(copied, "mode=rw", patience_s)
 
 
-def _reading(path: str, how: str) -> Iterator[sqlite3.Connection]:
+def _reading(path: str, how: str, patience_s: float) -> Iterator[sqlite3.Connection]:
     uri = f"file:{quote(os.path.abspath(path))}?{how}"
     with closing(
-        sqlite3.connect(uri, timeout=_PATIENCE_S, uri=True, isolation_level=None)
+        sqlite3.connect(uri, timeout=patience_s, uri=True, isolation_level=None)
     ) as connection:
         connection.text_factory = bytes
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _VALUE_BYTES_MAX)
@@ -68,10 +72,21 @@ def _reading(path: str, how: str) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def _check_companions(path: str) -> None:
+    """Refuse what SQLite would open and wait for: it asks nobody what stands beside a database."""
+    for name in _COMPANIONS:
+        try:
+            mode = os.stat(f"{path}{name}").st_mode
+        except OSError as error:
+            if is_absent(error):
+                continue
+            raise
+        if not stat.S_ISREG(mode):
+            raise NotAFile(f"{path}{name}", mode)
+
+
 def _writes_ahead(path: str) -> bool:
-    with open(path, "rb") as file:
-        header = file.read(_VERSION_AT + 1)
-    return header[_VERSION_AT:] == bytes([_WAL])
+    return read_head(path, _VERSION_AT + 1)[_VERSION_AT:] == bytes([_WAL])
 
 
 def _size(path: str) -> int:

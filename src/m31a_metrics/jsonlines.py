@@ -1,8 +1,9 @@
 """Whole lines of a JSON Lines file, decoded a chunk at a time in one reused buffer.
 
 One call decodes some hundred lines; only a chunk that does not decode is gone through
-line by line. Memory stays bounded whatever the file holds. (Mapping the file would save
-the copy, but a file that is cut while it is mapped kills the process.)
+line by line. Memory stays bounded whatever the file holds, and so does time where it holds
+nothing. (Mapping the file would save the copy, but a file that is cut while it is mapped
+kills the process.)
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Generic, TypeVar
 
 from msgspec import MsgspecError, Struct
 
+from m31a_metrics.foreign_files import open_regular, pass_hole
 from m31a_metrics.transcript import Damage
 
 CHUNK_BYTES = 2**18
@@ -81,7 +83,7 @@ def chunks(path: str) -> Iterator[Chunk]:
         buffer = bytearray(CHUNK_BYTES)
     at = held = 0
     try:
-        with open(path, "rb", buffering=0) as file:
+        with open_regular(path) as file:
             while size := file.readinto(memoryview(buffer)[held:]):
                 cut = buffer.rfind(b"\n", held, held + size) + 1
                 held += size
@@ -94,7 +96,9 @@ def chunks(path: str) -> Iterator[Chunk]:
                     at, held = _behind_newline(file, buffer, at + held)
                 elif held == len(buffer):
                     # A new one, for records of the last batch may still hold the old one.
-                    buffer = buffer + bytearray(held)
+                    grown = bytearray(2 * held)
+                    grown[:held] = buffer
+                    buffer = grown
             if held:
                 yield Chunk(at, memoryview(buffer)[:held], tail=True)
     finally:
@@ -118,7 +122,7 @@ def _behind_newline(file: FileIO, buffer: bytearray, at: int) -> tuple[int, int]
         if cut:
             buffer[: size - cut] = buffer[cut:size]
             return at + cut, size - cut
-        at += size
+        at += size + pass_hole(file)
     return at, 0
 
 
@@ -186,8 +190,9 @@ def _whole_values(line: bytes) -> list[bytes]:
 def _number(path: str, at: int) -> int:
     """Return the number of the line that begins at an offset; lines count from 1."""
     number = 1
-    with open(path, "rb", buffering=0) as file:
+    with open_regular(path) as file:
         while at > 0 and (data := file.read(min(at, CHUNK_BYTES))):
-            number += data.count(b"\n")
-            at -= len(data)
+            lines = data.count(b"\n")
+            number += lines
+            at -= len(data) + (0 if lines else pass_hole(file))
     return number

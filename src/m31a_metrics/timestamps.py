@@ -1,14 +1,21 @@
-"""Times as agents write them -> Unix microseconds, and spans in milliseconds."""
+"""Times as agents write them -> Unix microseconds, and these in a person's own time.
+
+What a file says may be no time, or one at an end of the calendar, where the next zone has
+none: the year 10000 east of it. Everything here gives the nearest time that there is.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from m31a_metrics.events import LARGEST
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_US = 253_402_300_799_999_999
+"""The last microsecond of the year 9999, behind which there is no datetime."""
+
+_EARLIEST_US = -62_135_596_800_000_000
 _MICROSECOND = timedelta(microseconds=1)
-_LATEST_US = 253_402_300_799_999_999
 
 # Numbers are told apart by size: seconds reach this in the year 5138, milliseconds in 1973.
 _SECONDS_MAX = 1e11
@@ -27,10 +34,10 @@ def unix_us(moment: object) -> int | None:
             return None
         if at.tzinfo is None:
             at = at.replace(tzinfo=UTC)
-        return _bounded((at - _EPOCH) // _MICROSECOND)
+        return _bounded(micros(at))
     if isinstance(moment, bool) or not isinstance(moment, int | float):
         return None
-    if not 0 <= moment <= _LATEST_US:
+    if not 0 <= moment <= LATEST_US:
         return None
     if moment < _SECONDS_MAX:
         return _bounded(round(moment * 1_000_000))
@@ -38,7 +45,40 @@ def unix_us(moment: object) -> int | None:
 
 
 def _bounded(t_us: int) -> int | None:
-    return t_us if 0 <= t_us <= _LATEST_US else None
+    return t_us if 0 <= t_us <= LATEST_US else None
+
+
+def micros(at: datetime) -> int:
+    """Unix time in microseconds, exact (a float would lose the last digits)."""
+    return (at - EPOCH) // _MICROSECOND
+
+
+def moment(t_us: int) -> datetime:
+    """The other way round, in UTC."""
+    return EPOCH + timedelta(microseconds=max(_EARLIEST_US, min(t_us, LATEST_US)))
+
+
+def utc(at: datetime) -> datetime:
+    """A moment in UTC."""
+    return _in_zone(at, UTC)
+
+
+def local(at: datetime) -> datetime:
+    """A moment in the person's own zone."""
+    return _in_zone(at, None)
+
+
+def local_day(t_us: int) -> str:
+    """The date of a time where the person is, as YYYY-MM-DD."""
+    return local(moment(t_us)).date().isoformat()
+
+
+def _in_zone(at: datetime, zone: tzinfo | None) -> datetime:
+    try:
+        return at.astimezone(zone)
+    except (OverflowError, ValueError, OSError):
+        # An end of the calendar, or a zone that is more than a day off (TZ may say anything).
+        return at.replace(tzinfo=UTC)
 
 
 def span_ms(start_us: int, end_us: int) -> float:

@@ -290,8 +290,10 @@ def test_a_failure_keeps_what_is_known() -> None:
         history.take_failure("/a", "kind", b"new", "/a: damaged")
         history.take_failure("/b", "kind", b"new", "/b: no transcript")
         assert [row.path for row in rows(history)] == ["/a"]
-        assert history.problems() == ["/a: damaged", "/b: no transcript"]
-        assert history.problems(["kind"]) == ["/b: no transcript"]
+        assert history.problems() == [
+            ("pi", "/a", "/a: damaged"),
+            ("kind", "/b", "/b: no transcript"),
+        ]
         assert history.sources() == {"/a": ("kind", b"new"), "/b": ("kind", b"new")}
         history.take_gone(["/a", "/b"])
         assert history.problems() == []

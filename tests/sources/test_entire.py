@@ -13,6 +13,7 @@ import pytest
 
 from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
 from m31a_metrics.events import LLMInteraction
+from m31a_metrics.foreign_files import Folders
 from m31a_metrics.sources import entire, source
 from m31a_metrics.transcript import Transcript
 from tests.conftest import Sample
@@ -30,8 +31,8 @@ class _Readable:
 
     NAME = AGENT
 
-    def find(self, environ: Mapping[str, str]) -> Iterator[str]:
-        return (path for path in entire.find(environ) if not path.endswith("eeee"))
+    def find(self, environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
+        return (path for path in entire.find(environ, folders) if not path.endswith("eeee"))
 
     def read(self, path: str, skip: frozenset[str] = frozenset()) -> Transcript:
         read = entire.read(path, skip)

@@ -16,6 +16,7 @@ import pytest
 
 from m31a_metrics.errors import MetricsError, NotThisFormat, SessionNotFound, StorageError
 from m31a_metrics.events import LLMInteraction, ToolCall, UserTurn
+from m31a_metrics.foreign_files import Folders
 from m31a_metrics.sources import opencode
 from m31a_metrics.sources.opencode.database import Database
 from m31a_metrics.sources.opencode.store import Turn
@@ -35,10 +36,10 @@ class _Folder:
     def __init__(self, data: Path) -> None:
         self._data = data
 
-    def find(self, environ: Mapping[str, str]) -> Iterator[str]:
+    def find(self, environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
         exports = sorted(Path(environ["XDG_DATA_HOME"]).glob("session.json"))
         yield from map(str, exports)
-        yield from opencode.find({"XDG_DATA_HOME": str(self._data)})
+        yield from opencode.find({"XDG_DATA_HOME": str(self._data)}, folders)
 
     def read(self, path: str, skip: frozenset[str] = frozenset()) -> Transcript:
         read = opencode.read(path, skip)

@@ -87,7 +87,11 @@ CELLS: list[tuple[Unit, Cell, str]] = [
     (Unit.TEXT, 12345, "12345"),
     (Unit.TEXT, 0.1, "0.1"),
     (Unit.TIME, ZERO_TIME, UNKNOWN),
-    (Unit.TIME, datetime(9999, 12, 31, 23, 59, tzinfo=timezone(-timedelta(hours=14))), UNKNOWN),
+    (
+        Unit.TIME,
+        datetime(9999, 12, 31, 23, 59, tzinfo=timezone(-timedelta(hours=14))),
+        "9999-12-31 23:59",
+    ),
 ]
 
 

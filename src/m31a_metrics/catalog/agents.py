@@ -1,15 +1,20 @@
-"""The sessions of other agents on this machine, found; and how much work reading them is."""
+"""The sessions of other agents on this machine, found; and how much work reading them is.
+
+What cannot be found (a closed folder, a defect of ours) hides nothing else: it is told.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
 from m31a_metrics import sources
+from m31a_metrics.catalog.guard import Trouble, bug
+from m31a_metrics.foreign_files import Folders, in_the_way, is_absent
 
 _WORTH_A_PROCESS_BYTES = 32 << 20
 
@@ -23,31 +28,54 @@ class Place(Struct, frozen=True):
     changed_us: int
 
 
-class Failure(Struct, tag=True):
-    """A file that could not be read, and why."""
-
-    path: str
-    reason: str
-
-
-def places(agents: Iterable[str], environ: Mapping[str, str]) -> list[Place]:
-    """Find the sessions of these agents, the latest changed first."""
-    found = []
-    for agent in agents:
-        for path in sources.source(agent).find(environ):
-            status = _status(path)
-            if status is not None:
-                found.append(Place(agent, path, status.st_size, _changed_us(status)))
-    found.sort(key=lambda place: -place.changed_us)
-    return found
-
-
-def _status(path: str) -> os.stat_result | None:
+def paths(agent: str, environ: Mapping[str, str], troubles: list[Trouble]) -> Iterator[str]:
+    """Find the sessions of an agent; what cannot be looked at is told in `troubles`."""
+    folders = Folders()
     try:
-        # A session inside a database is as large, and as new, as the database.
-        return os.stat(path.partition("::")[0])
-    except OSError:
-        return None  # it went away this moment
+        for path in sources.source(agent).find(environ, folders):
+            if path.isascii() or _is_text(path):
+                yield path
+            else:
+                folders.note(os.path.dirname(path), "a name in it is no UTF-8; rename it")
+    except Exception as error:  # noqa: BLE001 - a defect in finding one agent's hides no other's
+        troubles.append(Trouble(agent, "", bug(f"finding the sessions of {agent}", error)))
+    for place, reason in folders.troubles.items():
+        troubles.append(Trouble(agent, place, f"cannot read {place}: {reason}"))
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def cannot_look(kind: str, path: str, error: OSError) -> Trouble:
+    """Say that a file is there and cannot be looked at."""
+    place = in_the_way(path, error)
+    return Trouble(kind, place, f"cannot read {place}: {error.strerror or error}")
+
+
+def places(
+    agents: Iterable[str], environ: Mapping[str, str], troubles: list[Trouble] | None = None
+) -> list[Place]:
+    """Find the sessions of these agents, the latest changed first; each file once."""
+    troubles = [] if troubles is None else troubles
+    found: dict[tuple[str, int, int, str], Place] = {}
+    for agent in agents:
+        for path in paths(agent, environ, troubles):
+            # A session inside a database is as large, and as new, as the database.
+            file, _, within = path.partition("::")
+            try:
+                status = os.stat(file)
+            except OSError as error:
+                if not is_absent(error):  # else it went away this moment
+                    troubles.append(cannot_look(agent, file, error))
+                continue
+            place = Place(agent, path, status.st_size, _changed_us(status))
+            found.setdefault((agent, status.st_dev, status.st_ino, within), place)
+    return sorted(found.values(), key=lambda place: -place.changed_us)
 
 
 def _changed_us(status: os.stat_result) -> int:

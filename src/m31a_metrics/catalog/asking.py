@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from msgspec import Struct
 
 from m31a_metrics import sources
 from m31a_metrics.answers import Answers
+from m31a_metrics.catalog.guard import Trouble
 from m31a_metrics.catalog.progress import Progress, quiet
 from m31a_metrics.catalog.refresh import refresh
 from m31a_metrics.config import Config
-from m31a_metrics.errors import ForeignFile, IndexUnusable, SessionNotFound
+from m31a_metrics.errors import (
+    ForeignFile,
+    IndexLocked,
+    IndexUnusable,
+    SessionNotFound,
+    StorageError,
+)
 from m31a_metrics.history import MEMORY, History
-from m31a_metrics.history.opening import begin_anew, unusable
+from m31a_metrics.history.opening import (
+    begin_anew,
+    identity,
+    looked_ago_s,
+    note_looked,
+    unusable,
+)
+
+PATIENCE_S = 2.0
+"""So long a question waits for another process that writes the index."""
+
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
 class Asking(Struct):
-    """Who answers, and what was wrong with the index, a sentence each."""
+    """Who answers; what was wrong with the index, a sentence each; what could not be read."""
 
     history: History
     notes: list[str]
+    passing: list[Trouble]
 
     @property
     def problems(self) -> list[str]:
         """What is wrong with the index or any file, a sentence each."""
-        return self.problems_of(None)
+        return self.notes + [one.sentence for one in self.troubles()]
 
-    def problems_of(self, agents: Collection[str] | None) -> list[str]:
-        """What is wrong with the index, or with a file of one of these agents; None: of any."""
-        return self.notes + self.history.problems(agents)
+    def troubles(self, agents: Collection[str] | None = None) -> list[Trouble]:
+        """The places of these agents that could not be read, or not whole; None: of all."""
+        places = {one.path for one in self.passing}
+        kept = [Trouble(*one) for one in self.history.problems() if one[1] not in places]
+        return [one for one in self.passing + kept if agents is None or one.kind in agents]
 
     @property
     def answers(self) -> Answers:
@@ -55,39 +76,105 @@ def ask(
     `only_dir`: of the sessions directory alone, in memory. `only_agent`: so, of what an agent
     keeps that is asked by name. `in_memory`: of all, but the file of the index is left alone.
     `rebuild`: everything is read anew; what only the index knows is kept. Raises IndexTooNew,
-    StorageError where the sessions directory cannot be listed, and SessionNotFound where
+    StorageError where the sessions directory cannot be listed and nothing else is known,
+    IndexLocked where `rebuild` has to wait for too long, and SessionNotFound where
     `only_agent` has nothing.
     """
-    notes: list[str] = []
     agents = [] if only_dir else [only_agent] if only_agent else sources.present(environ)
+    notes: list[str] = []
+    passing: list[Trouble] = []
 
-    def brought_up_to_date(path: str) -> History:
-        history = History(path)
-        try:
-            notes.extend(history.notes)
-            if rebuild:
-                history.remake()
-            refresh(history, config, environ, progress, agents=agents, and_recorded=not only_agent)
-            if only_agent and not history.sources():
-                raise SessionNotFound(sources.why_none(only_agent, environ))
-        except BaseException:
-            history.close()
-            raise
-        return history
+    def look(history: History) -> None:
+        passing[:] = refresh(
+            history, config, environ, progress, agents=agents, and_recorded=not only_agent
+        )
 
-    path = MEMORY if in_memory or only_dir or only_agent else config.index
-    try:
-        try:
-            history = brought_up_to_date(path)
-        except (sqlite3.Error, IndexUnusable) as error:
-            note = begin_anew(path, error)
-            history = brought_up_to_date(path)
-            notes.insert(0, note)
-    except (ForeignFile, IndexUnusable) as error:
-        notes[:] = [f"{error}; an index in memory answers, this time"]
-        history = brought_up_to_date(MEMORY)
+    if in_memory or only_dir or only_agent:
+        path, history = MEMORY, _brought_up_to_date(History(MEMORY), look)
+    else:
+        path = config.index
+        history = _anywhere(path, look, notes, rebuild=rebuild)
     with history:
         try:
-            yield Asking(history, notes)
+            if not history.sources():
+                _check(passing, config, environ, only_agent)
+            yield Asking(history, notes, passing)
         except sqlite3.Error as error:
             raise unusable(path, error) from error
+
+
+def _check(
+    passing: list[Trouble], config: Config, environ: Mapping[str, str], only_agent: str
+) -> None:
+    """Refuse to answer where nothing is known because it could not be looked at."""
+    decisive = [one for one in passing if only_agent or one.path == config.sessions_dir]
+    if decisive:
+        raise StorageError(decisive[0].sentence)
+    if only_agent:
+        raise SessionNotFound(sources.why_none(only_agent, environ))
+
+
+_Look = Callable[[History], None]
+
+
+def _brought_up_to_date(history: History, look: _Look) -> History:
+    try:
+        look(history)
+    except BaseException:
+        history.close()
+        raise
+    return history
+
+
+def _anywhere(path: str, look: _Look, notes: list[str], *, rebuild: bool) -> History:
+    """Open the index at a path and look; in memory where it cannot be used."""
+    try:
+        return _on_disk(path, look, notes, rebuild=rebuild)
+    except (ForeignFile, StorageError) as error:
+        if rebuild and isinstance(error, IndexLocked):
+            raise
+        notes[:] = [f"{error}; an index in memory answers, this time"]
+    return _brought_up_to_date(History(MEMORY, patience_s=PATIENCE_S, copy_of=path), look)
+
+
+def _on_disk(path: str, look: _Look, notes: list[str], *, rebuild: bool) -> History:
+    """Open the index at a path and look; damage that shows only then is set aside, once."""
+    held = identity(path)
+    try:
+        return _as_far_as_possible(path, look, notes, rebuild=rebuild)
+    except IndexUnusable as error:
+        if identity(path) == held or held is None:
+            notes[:] = [begin_anew(path, error)]
+        # Else what was read was removed or replaced meanwhile: what is there now may be whole.
+    return _as_far_as_possible(path, look, notes, rebuild=rebuild)
+
+
+def _as_far_as_possible(path: str, look: _Look, notes: list[str], *, rebuild: bool) -> History:
+    """Open the index at a path and look; as it is, and said so, while others keep it locked."""
+    history = History(path, patience_s=PATIENCE_S)
+    try:
+        notes += history.notes
+        if rebuild:
+            history.remake()
+        look(history)
+        note_looked(path)
+    except IndexLocked:
+        if rebuild:
+            history.close()
+            raise
+        notes.append(f"{path} is as of {_ago(looked_ago_s(path))}; another process is writing it")
+    except sqlite3.Error as error:
+        history.close()
+        raise unusable(path, error) from error
+    except BaseException:
+        history.close()
+        raise
+    return history
+
+
+def _ago(seconds: float) -> str:
+    for length_s, unit in _UNITS:
+        count = int(seconds // length_s)
+        if count:
+            return f"{count:,} {unit}{'' if count == 1 else 's'} ago"
+    return "this moment"

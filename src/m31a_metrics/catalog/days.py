@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from m31a_metrics.timestamps import local_day
 
 _QUARTER_US = 900_000_000
-
-_LATEST_S = 253_402_128_000
-"""Two days before the year 10000, which no date can hold in any zone."""
 
 
 class Days(dict[int, str]):
@@ -23,9 +20,3 @@ class Days(dict[int, str]):
     def __missing__(self, quarter: int) -> str:
         day = self[quarter] = local_day(quarter * _QUARTER_US)
         return day
-
-
-def local_day(t_us: int) -> str:
-    """The date of a time where the person is, as YYYY-MM-DD."""
-    at_s = min(t_us / 1e6, _LATEST_S)
-    return date.isoformat(datetime.fromtimestamp(at_s).date())  # noqa: DTZ006 - the person's zone

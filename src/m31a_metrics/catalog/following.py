@@ -7,23 +7,28 @@ its files changed, and the longer that takes the less often: a twentieth of a co
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby, islice
 from threading import Lock
 from time import monotonic
 from typing import Protocol
 
 from m31a_metrics import sources, store
 from m31a_metrics.catalog.agents import Place, places
+from m31a_metrics.catalog.guard import guarded
 from m31a_metrics.catalog.one import One, of_transcript, read_one
 from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.config import Config
-from m31a_metrics.errors import SessionNotFound
+from m31a_metrics.errors import MetricsError, SessionNotFound, StorageError
+from m31a_metrics.foreign_files import Folders
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.rates import pricer
 from m31a_metrics.session import Session
 from m31a_metrics.tally import Price
 
 _REST = 19
+_TRIED_MOST = 24
+"""So many places are tried, where the latest cannot be read."""
 
 
 class Followed(Protocol):
@@ -71,12 +76,13 @@ class FollowedSession:
 
     def __init__(self, directory: str, price: Price) -> None:
         sessions_dir, self.session_id = os.path.split(directory)
+        self._directory = directory
         self._following = Session(sessions_dir, self.session_id, price).follow()
         self._lock = Lock()
 
     def look(self) -> None:
         """Read on."""
-        with self._lock:
+        with self._lock, guarded(self._directory):
             self._following.look()
 
     def metrics(self) -> SessionMetrics:
@@ -105,7 +111,7 @@ class FollowedFile:
 
     def look(self) -> None:
         """Read it anew, if it changed and the last reading is long enough ago."""
-        with self._lock:
+        with self._lock, guarded(self._path):
             self._look()
 
     def _look(self) -> None:
@@ -157,9 +163,9 @@ def follow(
     Raises what `read_one` raises.
     """
     if name is None:
-        found = latest(config, environ, only_dir=only_dir)
-        if found:
-            return newest(found, config)
+        followed = newest(latest(config, environ, only_dir=only_dir), config)
+        if followed is not None:
+            return followed
         raise SessionNotFound(
             f"nothing is recorded in {config.sessions_dir} yet, and no agent's sessions are "
             "here; record a command: `m31 run -- COMMAND`"
@@ -171,16 +177,28 @@ def follow(
     return FollowedFile(one.record.agent if one.is_transcript else RECORDED, path, config, one)
 
 
-def newest(found: list[Place], config: Config) -> Followed:
-    """Follow the place that changed last.
+def newest(found: Sequence[Place], config: Config) -> Followed | None:
+    """Follow the place that changed last and can be read; None if nothing was found.
 
-    All sessions of one database change in one moment: of these, the one with the latest event.
+    All sessions of one database change in one moment: of these, the one with the latest
+    event. Raises what the first place raises where not one of the latest can be read.
     """
-    at_once = [place for place in found if place.changed_us == found[0].changed_us]
-    followed = [follow_place(place, config) for place in at_once]
-    for one in followed:
-        one.look()
-    return max(followed, key=lambda one: one.metrics().updated_at)
+    failed: MetricsError | None = None
+    for _, at_once in islice(groupby(found, lambda place: place.changed_us), _TRIED_MOST):
+        followed = []
+        for place in at_once:
+            one = follow_place(place, config)
+            try:
+                one.look()
+            except MetricsError as error:
+                failed = failed or error
+            else:
+                followed.append(one)
+        if followed:
+            return max(followed, key=lambda one: one.metrics().updated_at)
+    if failed is not None:
+        raise failed
+    return None
 
 
 def follow_place(place: Place, config: Config) -> Followed:
@@ -191,13 +209,20 @@ def follow_place(place: Place, config: Config) -> Followed:
 
 
 def latest(config: Config, environ: Mapping[str, str], *, only_dir: bool = False) -> list[Place]:
-    """Find all sessions, the latest changed first; nothing is opened."""
+    """Find all sessions, the latest changed first; nothing is opened.
+
+    Raises StorageError where the sessions directory cannot be listed, if it is all.
+    """
     found = [] if only_dir else places(sources.present(environ), environ)
-    for name in store.session_ids(config.sessions_dir):
-        directory = f"{config.sessions_dir}/{name}"
-        changed_ns = max((at for at, _ in _stamps(directory)), default=0)
-        if changed_ns:
-            found.append(Place(RECORDED, directory, 0, changed_ns // 1000))
+    try:
+        for name in store.session_ids(config.sessions_dir):
+            directory = f"{config.sessions_dir}/{name}"
+            changed_ns = max((at for at, _ in _stamps(directory)), default=0)
+            if changed_ns:
+                found.append(Place(RECORDED, directory, 0, changed_ns // 1000))
+    except StorageError:
+        if only_dir:
+            raise
     found.sort(key=lambda place: -place.changed_us)
     return found
 
@@ -219,10 +244,10 @@ def _stamp(path: str) -> list[tuple[int, int]]:
     return stamps + _stamps(os.path.splitext(file)[0])
 
 
-def _stamps(directory: str) -> list[tuple[int, int]]:
+def _stamps(root: str) -> list[tuple[int, int]]:
     stamps = []
-    for folder, _, names in os.walk(directory):
-        for name in names:
+    for folder, found in Folders().walk(root):
+        for name in found.files:
             try:
                 status = os.lstat(f"{folder}/{name}")
             except OSError:

@@ -16,7 +16,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from m31a_metrics import codec, journal, sources
-from m31a_metrics.catalog.agents import Failure, Place, process_count
+from m31a_metrics.catalog.agents import Place, process_count
+from m31a_metrics.catalog.guard import Failure, failure, guarded
 from m31a_metrics.catalog.identity import derived_name, session_name
 from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.landing import has_others, holds, land, stage, staging
@@ -144,15 +145,17 @@ class _Reader:
         its path.
         """
         try:
-            return self._prepare(place, skip, apart)
-        except (MetricsError, ValueError) as error:
-            # ValueError: a figure that METRICS.json cannot hold, a name that is no text.
-            named = str(error) if place.path in str(error) else f"{place.path}: {error}"
-            return Failure(place.path, named)
+            with guarded(place.path):
+                agent, transcript = _read(place, skip)
+                transcript.events = inferred(transcript, self._config).events
+            return self._prepare(place, agent, transcript, apart)
+        except MetricsError as error:
+            return failure(place.path, error)
+        except ValueError as error:
+            # A figure that METRICS.json cannot hold, a name that is no text.
+            return Failure(place.path, f"{place.path}: {error}")
 
-    def _prepare(self, place: Place, skip: frozenset[str], apart: bool) -> Prepared:
-        agent, transcript = _read(place, skip)
-        transcript.events = inferred(transcript, self._config).events
+    def _prepare(self, place: Place, agent: str, transcript: Transcript, apart: bool) -> Prepared:
         facts = transcript.facts
         own = session_name(agent, facts.native_id, place.path)
         session_id = derived_name(agent, place.path) if apart else own

@@ -14,6 +14,7 @@ from m31a_metrics.answers import Answers, SessionRow, Slice
 from m31a_metrics.catalog import recorded, records
 from m31a_metrics.catalog.agents import places
 from m31a_metrics.catalog.asking import ask
+from m31a_metrics.catalog.guard import guarded
 from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.progress import Progress, quiet
 from m31a_metrics.config import Config
@@ -43,6 +44,7 @@ class One(Struct):
 
     `is_transcript`: another agent's file tells of it, and nobody recorded it here. `told` is
     what that file told; a session that is followed does without, for it is read many times.
+    `problems` are what is damaged in it, `notes` what was wrong with the index that has it.
     """
 
     metrics: SessionMetrics
@@ -51,15 +53,17 @@ class One(Struct):
     is_transcript: bool = False
     told: Told | None = None
     problems: list[str] = []
+    notes: list[str] = []
 
 
 class AskedOne(Struct):
-    """Whom to ask about one session, and its id."""
+    """Whom to ask about one session, and its id; what is wrong with it, and with the index."""
 
     answers: Answers
     which: Slice
     session_id: str
-    problems: list[str]
+    problems: list[str] = []
+    notes: list[str] = []
 
 
 def read_one(
@@ -79,6 +83,15 @@ def read_one(
         return _at_path(name, config)
     with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
         row = _named(asking.answers, name, config)
+    one = _of_row(row, name, config, environ, only_dir=only_dir)
+    one.notes = asking.notes
+    return one
+
+
+def _of_row(
+    row: SessionRow | str, name: str, config: Config, environ: Mapping[str, str], *, only_dir: bool
+) -> One:
+    """Read the session of a row of the index, or that of a path which the index does not have."""
     if isinstance(row, str):
         return _at_path(row, config)
     if row.is_gone:
@@ -87,8 +100,9 @@ def read_one(
         )
     for place in places([] if only_dir else sources.present(environ), environ):
         if place.path == row.path:
-            transcript = sources.source(place.agent).read(place.path)
-            return of_transcript(place.path, transcript, config)
+            with guarded(place.path):
+                transcript = sources.source(place.agent).read(place.path)
+                return of_transcript(place.path, transcript, config)
     if not os.path.isdir(row.path):
         # The transcript is gone, and a recording of the same session is there.
         return _at_path(f"{config.sessions_dir}/{row.session_id}", config)
@@ -116,7 +130,7 @@ def ask_one(
                 name = row
             else:
                 which = Slice(agents=(row.agent,), session=row.session_id)
-                yield AskedOne(asking.answers, which, row.session_id, [])
+                yield AskedOne(asking.answers, which, row.session_id, notes=asking.notes)
                 return
     from m31a_metrics.history import MEMORY, History
 
@@ -128,7 +142,9 @@ def ask_one(
 
 def _is_path(name: str) -> bool:
     """Tell whether a name can be nothing else; that of a directory may be an id."""
-    return os.sep in name or WITHIN in name or name.startswith("~") or os.path.isfile(name)
+    if os.sep in name or WITHIN in name or name.startswith("~"):
+        return True
+    return os.path.exists(name) and not os.path.isdir(name)
 
 
 def _named(answers: Answers, name: str, config: Config) -> SessionRow | str:
@@ -166,8 +182,9 @@ def _at_path(name: str, config: Config) -> One:
     path = os.path.expanduser(name)
     is_within = WITHIN in path and not os.path.exists(path)
     if is_within or (os.path.isfile(path) and os.path.basename(path) != store.METRICS):
-        _, transcript = sources.detect(path)
-        return of_transcript(os.path.abspath(path), transcript, config)
+        with guarded(path):
+            _, transcript = sources.detect(path)
+            return of_transcript(os.path.abspath(path), transcript, config)
     found = recorded.resolve(config.sessions_dir, path)
     if isinstance(found, Session):
         return _recorded(found, config)

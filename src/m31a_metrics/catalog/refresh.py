@@ -8,13 +8,15 @@ is killed leaves work that the next one finds undone.
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.msgpack import encode
 
 from m31a_metrics import sources, store
-from m31a_metrics.catalog.agents import Failure, process_count
+from m31a_metrics.catalog.agents import cannot_look, paths, process_count
+from m31a_metrics.catalog.guard import Failure, Trouble, bug, failure, guarded
 from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.progress import Progress
 from m31a_metrics.catalog.records import RECORDED, damage, record_of, recorded
@@ -22,7 +24,7 @@ from m31a_metrics.catalog.stamps import Looker, Seen
 from m31a_metrics.catalog.timing import take_durations
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
-from m31a_metrics.errors import MetricsError
+from m31a_metrics.errors import IndexUnusable, MetricsError, StorageError
 from m31a_metrics.history import Fresh, Group, History, Part, Witness
 from m31a_metrics.history.plans import COPY, HOOKS, TRANSCRIPT
 from m31a_metrics.history.witnesses import hashed
@@ -38,6 +40,16 @@ _BATCH = 250
 who read have a processor less, and behind which nobody waits long for the last one."""
 _DENSITY = {RECORDED: 5}
 """A journal holds nothing but events: so much more work in a byte than in a transcript's."""
+_NOT_KEPT = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    IndexUnusable,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+"""What keeping raises for one record's figures and names; of IndexUnusable its cause tells."""
 _ROUNDS = 5
 """How often sessions that change while they are read again are tried."""
 
@@ -65,18 +77,19 @@ def refresh(
     *,
     agents: Iterable[str],
     and_recorded: bool = True,
-) -> None:
+) -> list[Trouble]:
     """Read what changed among these agents' transcripts, and in the sessions directory.
 
-    Raises StorageError where the sessions directory cannot be listed or the index not be
-    written.
+    Returns the places that could not be looked at or read this time; what is known of them
+    stays. Raises IndexUnusable where the index cannot be written.
     """
     known = history.sources()
     looker = Looker(_rules(config), known)
-    seen = {one.path: one for one in _look(environ, agents, looker)}
+    troubles: list[Trouble] = []
+    seen = {one.path: one for one in _look(environ, agents, looker, troubles)}
     if and_recorded:
-        seen |= {one.path: one for one in _look_at_recorded(config, looker)}
-    gone, dropped = _missing(known, seen, looker)
+        seen |= {one.path: one for one in _look_at_recorded(config, looker, troubles)}
+    gone, dropped = _missing(known, seen, looker, troubles)
     if gone or dropped:
         history.take_gone(gone, dropped)
     changed = [
@@ -86,9 +99,10 @@ def refresh(
     ]
     reader = _Reader(config)
     if changed:
-        _take_changed(history, reader, changed, progress)
+        _take_changed(history, reader, changed, progress, troubles)
     _settle(history, reader)
     reader.close()
+    return list({(one.kind, one.path): one for one in troubles}.values())
 
 
 def _rules(config: Config) -> bytes:
@@ -96,35 +110,70 @@ def _rules(config: Config) -> bytes:
     return encode((_READING, config.prices, config.phases), order="sorted")
 
 
-def _look(environ: Mapping[str, str], agents: Iterable[str], looker: Looker) -> Iterator[Seen]:
+def _look(
+    environ: Mapping[str, str], agents: Iterable[str], looker: Looker, troubles: list[Trouble]
+) -> Iterator[Seen]:
+    """Look at all transcripts, each file once, whatever links lead to it."""
     for agent in agents:
-        for path in sources.source(agent).find(environ):
-            if (seen := looker.transcript(agent, path)) is not None:
+        met = set()
+        for path in paths(agent, environ, troubles):
+            seen = _look_at(agent, path, looker, troubles)
+            if seen is not None and seen.identity not in met:
+                met.add(seen.identity)
                 yield seen
 
 
-def _look_at_recorded(config: Config, looker: Looker) -> Iterator[Seen]:
-    for name in store.session_ids(config.sessions_dir):
-        if (seen := looker.recorded(f"{config.sessions_dir}/{name}")) is not None:
-            yield seen
+def _look_at(kind: str, path: str, looker: Looker, troubles: list[Trouble]) -> Seen | None:
+    """Look at one place; None if nothing is there, or (which is told) nobody may look."""
+    try:
+        return looker.recorded(path) if kind == RECORDED else looker.transcript(kind, path)
+    except OSError as error:
+        troubles.append(cannot_look(kind, path.partition("::")[0], error))
+    except StorageError as error:
+        troubles.append(Trouble(kind, path, str(error)))
+    return None
+
+
+def _look_at_recorded(config: Config, looker: Looker, troubles: list[Trouble]) -> Iterator[Seen]:
+    try:
+        for name in store.session_ids(config.sessions_dir):
+            seen = _look_at(RECORDED, f"{config.sessions_dir}/{name}", looker, troubles)
+            if seen is not None:
+                yield seen
+    except StorageError as error:
+        troubles.append(Trouble(RECORDED, config.sessions_dir, str(error)))
 
 
 def _missing(
-    known: Mapping[str, tuple[str, bytes]], seen: dict[str, Seen], looker: Looker
+    known: Mapping[str, tuple[str, bytes]],
+    seen: dict[str, Seen],
+    looker: Looker,
+    troubles: list[Trouble],
 ) -> tuple[list[str], list[str]]:
     """Files that were not come across: those that are gone, and those no longer sessions.
 
     What is still there, where nobody looked this time (another sessions directory, a
-    variable that is not set), is looked at and added to what was seen.
+    variable that is not set), is looked at and added to what was seen. Where nobody could
+    look, nothing is gone.
     """
     missing = [path for path in known if path not in seen]
-    folders = {_folder(path) for path in seen} if missing else set()
+    if not missing:
+        return [], []
+    folders = {_folder(path) for path in seen}
+    met = {(one.kind, one.identity) for one in seen.values() if one.kind != RECORDED}
     gone, dropped = [], []
     for path in missing:
         kind, _ = known[path]
-        now = looker.recorded(path) if kind == RECORDED else looker.transcript(kind, path)
+        if _is_in_doubt(kind, path, troubles):
+            continue
+        told = len(troubles)
+        now = _look_at(kind, path, looker, troubles)
+        if len(troubles) > told:
+            continue
         if now is None:
             gone.append(path)
+        elif (kind, now.identity) in met:
+            dropped.append(path)  # another way to a file that was come across
         elif _folder(path) not in folders:
             seen[path] = now
         elif "::" in path:
@@ -134,13 +183,27 @@ def _missing(
     return gone, dropped
 
 
+def _is_in_doubt(kind: str, path: str, troubles: Sequence[Trouble]) -> bool:
+    """Tell whether a file may be where nobody could look."""
+    return any(
+        path.startswith((f"{one.path}/", f"{one.path}::")) or path == one.path
+        if one.path
+        else kind == one.kind
+        for one in troubles
+    )
+
+
 def _folder(path: str) -> str:
     file, within, _ = path.partition("::")
     return file if within else os.path.dirname(file)
 
 
 def _take_changed(
-    history: History, reader: _Reader, changed: Sequence[Seen], progress: Progress
+    history: History,
+    reader: _Reader,
+    changed: Sequence[Seen],
+    progress: Progress,
+    troubles: list[Trouble],
 ) -> None:
     parts = [Part(one.path, one.kind, one.stamp, frozenset()) for one in changed]
     batch: list[tuple[Witness, SessionRecord]] = []
@@ -148,16 +211,34 @@ def _take_changed(
     for done, (index, outcome) in enumerate(outcomes):
         progress(done, len(changed))
         one = changed[index]
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, Failure) and outcome.is_passing:
+            troubles.append(Trouble(one.kind, one.path, outcome.reason))
+        elif isinstance(outcome, Failure):
             history.take_failure(one.path, one.kind, one.stamp, outcome.reason)
         elif isinstance(outcome, Told):
             batch.append((_witness(one, outcome), outcome.record))
         if len(batch) == _BATCH:
-            history.take(batch)
+            _take(history, batch)
             batch = []
     if batch:
-        history.take(batch)
+        _take(history, batch)
     progress(len(changed), len(changed))
+
+
+def _take(history: History, batch: Sequence[tuple[Witness, SessionRecord]]) -> None:
+    """Keep what files told; one whose figures the index cannot hold costs no other."""
+    try:
+        history.take(batch)
+    except _NOT_KEPT as error:
+        if isinstance(error, IndexUnusable) and not isinstance(error.__cause__, _NOT_KEPT):
+            raise
+        if len(batch) > 1:
+            for one in batch:
+                _take(history, [one])
+            return
+        ((witness, _),) = batch
+        problem = bug(f"keeping {witness.path}", error)
+        history.take_failure(witness.path, witness.kind, witness.stamp, problem)
 
 
 def _witness(seen: Seen, told: Told) -> Witness:
@@ -233,10 +314,10 @@ class _Reader:
 
     def _read(self, part: Part) -> Outcome:
         try:
-            return self._recorded(part) if part.kind == RECORDED else self._transcript(part)
-        except (MetricsError, ValueError) as error:
-            named = str(error) if part.path in str(error) else f"{part.path}: {error}"
-            return Failure(part.path, named)
+            with guarded(part.path):
+                return self._recorded(part) if part.kind == RECORDED else self._transcript(part)
+        except MetricsError as error:
+            return failure(part.path, error)
 
     def _recorded(self, part: Part) -> Outcome:
         session = Session(*os.path.split(part.path), self._price)

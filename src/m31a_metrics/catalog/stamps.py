@@ -16,6 +16,7 @@ from msgspec.msgpack import Decoder, encode
 
 from m31a_metrics import journal, store
 from m31a_metrics.catalog.records import RECORDED
+from m31a_metrics.foreign_files import Folders, is_absent
 from m31a_metrics.session import BASE
 
 Look = tuple[str, int, int, int]
@@ -40,12 +41,17 @@ _decoder = Decoder(Recorded)
 
 
 class Seen(Struct, frozen=True):
-    """A place as it looks now. `size` is how much there is to read."""
+    """A place as it looks now. `size` is how much there is to read.
+
+    `identity` tells one session from another whatever path leads to it: device and inode of
+    the file, and which one within it.
+    """
 
     path: str
     kind: str
     stamp: bytes
     size: int
+    identity: tuple[int, int, str] = (0, 0, "")
 
 
 class Looker:
@@ -63,19 +69,31 @@ class Looker:
         """Look at a transcript, and at the folder of its name where it keeps more; None: gone.
 
         A session inside a database looks as the database does, with what is not in it yet.
+        Raises OSError for what is there and cannot be looked at.
         """
-        file, within, _ = path.partition(_WITHIN)
-        names = (file, f"{file}-wal") if within else (file,)
-        looks = [look for name in names if (look := _look(name))]
-        if not looks:
+        file, within, name = path.partition(_WITHIN)
+        status = _status(file)
+        if status is None:
             return None
-        stem, dot, _ = file.rpartition(".")
-        if dot and not within:
-            looks += _below(stem)
-        return Seen(path, kind, self._rules + encode(looks), sum(look[1] for look in looks))
+        looks = [_look_of(file, status)]
+        if within:
+            ahead = f"{file}-wal"
+            written = _status(ahead)
+            if written is not None:
+                looks.append(_look_of(ahead, written))
+        else:
+            stem, dot, _ = file.rpartition(".")
+            if dot and os.path.isdir(stem):
+                looks += _below(stem)
+        size = sum(look[1] for look in looks)
+        identity = status.st_dev, status.st_ino, name
+        return Seen(path, kind, self._rules + encode(looks), size, identity)
 
     def recorded(self, directory: str) -> Seen | None:
-        """Look at a recorded session; None: gone."""
+        """Look at a recorded session; None: gone.
+
+        Raises OSError and StorageError for one that is there and cannot be looked at.
+        """
         _, before = self._known.get(directory, ("", b""))
         known = _decoder.decode(before[_RULES_BYTES:]) if before else None
         metrics = _look(f"{directory}/{store.METRICS}")
@@ -90,26 +108,33 @@ class Looker:
 
 
 def _look(path: str) -> Look | None:
+    status = _status(path)
+    return None if status is None else _look_of(path, status)
+
+
+def _status(path: str) -> os.stat_result | None:
     try:
-        status = os.stat(path)
-    except OSError:
-        return None
+        return os.stat(path)
+    except OSError as error:
+        if is_absent(error):
+            return None
+        raise
+
+
+def _look_of(path: str, status: os.stat_result) -> Look:
     return os.path.basename(path), status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _below(directory: str) -> list[Look]:
-    """Every file in a folder and those below it; none, cheaply, where there is no folder."""
+def _below(root: str) -> list[Look]:
+    """Every file in a folder and those below it, as far as they can be looked at."""
     looks: list[Look] = []
-    try:
-        with os.scandir(directory) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.is_dir(follow_symlinks=False):
-                    looks += _below(entry.path)
-                else:
-                    status = entry.stat()
-                    looks.append((entry.name, status.st_size, status.st_mtime_ns, status.st_ino))
-    except OSError:
-        return looks
+    for directory, found in Folders().walk(root):
+        for name in found.files:
+            path = f"{directory}/{name}"
+            try:
+                looks.append(_look_of(path, os.stat(path)))
+            except OSError:
+                continue  # who reads it says what is wrong
     return looks
 
 

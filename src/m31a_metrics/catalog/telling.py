@@ -9,6 +9,7 @@ from msgspec import Struct
 from m31a_metrics import sources, store
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog.explaining import events_of
+from m31a_metrics.catalog.guard import guarded
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.events import Event
@@ -39,9 +40,10 @@ def tell(row: SessionRow, config: Config) -> Told | None:
     """
     price = pricer(config)
     try:
-        if _is_recorded(row.path):
-            return _recorded(row.path, price)
-        return _transcript(row, price, Purposes(config.phases))
+        with guarded(row.path):
+            if _is_recorded(row.path):
+                return _recorded(row.path, price)
+            return _transcript(row, price, Purposes(config.phases))
     except MetricsError:
         return None
 

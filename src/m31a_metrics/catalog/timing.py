@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
+from m31a_metrics.errors import MetricsError
 from m31a_metrics.events import ToolCall
+from m31a_metrics.journal import Journal
 from m31a_metrics.session import Session
 from m31a_metrics.transcript import Transcript
 
@@ -15,13 +17,13 @@ def take_durations(transcript: Transcript, recordings: Iterable[Session]) -> Non
     """Take the durations of the calls that recordings of the same session know by id.
 
     A transcript has the times at which a call and its result were written, or no more than
-    one of them; hooks know how long the tool ran, and how long it waited for leave. Raises
-    DamagedMetrics, ForeignFile, StorageError.
+    one of them; hooks know how long the tool ran, and how long it waited for leave. A
+    recording that cannot be read is told of where it is read itself.
     """
     timed = {
         _call_id(event.id): event
         for session in recordings
-        for journal in session.parts()[1]
+        for journal in _journals(session)
         for event in journal.events
         if isinstance(event, ToolCall) and event.id
     }
@@ -34,6 +36,13 @@ def take_durations(transcript: Transcript, recordings: Iterable[Session]) -> Non
                 wait_ms=told.wait_ms if told.wait_ms is not None else event.wait_ms,
                 elapsed_only=told.elapsed_only,
             )
+
+
+def _journals(session: Session) -> Sequence[Journal]:
+    try:
+        return session.parts()[1]
+    except MetricsError:
+        return ()
 
 
 def _call_id(event_id: str) -> str:

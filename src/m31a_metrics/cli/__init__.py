@@ -12,6 +12,7 @@ from m31a_metrics.errors import (
     ExtraNotInstalled,
     InvalidSessionId,
     MetricsError,
+    ReadingBug,
     SessionNotFound,
 )
 
@@ -92,6 +93,8 @@ def _report(error: Exception) -> int:
         _say(str(error))
         if isinstance(error, InvalidSessionId):
             return WRONG_USAGE
+        if isinstance(error, ReadingBug):
+            return BUG
         return NOT_THERE if isinstance(error, SessionNotFound) else UNUSABLE
     if isinstance(error, OSError):
         place = f" {error.filename}" if error.filename else " the output"

@@ -1,4 +1,7 @@
-"""`m31 doctor`: look for damage in sessions, and repair it with --fix."""
+"""`m31 doctor`: look for damage in sessions, and repair it with --fix.
+
+What other agents keep is only looked at: it is theirs, and nothing of it is ever changed.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,16 @@ from m31a_metrics.checkup import Finding, examine, session_names
 from m31a_metrics.cli import FOUND_PROBLEMS
 from m31a_metrics.cli.options import (
     emit,
+    environment,
     examples,
     format_options,
+    is_bounded,
+    reading_progress,
     say,
     sessions_dir_option,
     settings,
 )
+from m31a_metrics.errors import MetricsError, StorageError
 from m31a_metrics.session import Session
 from m31a_metrics.table import Cell, Column, Table
 
@@ -46,24 +53,86 @@ COLUMNS = [
 def command(ctx: click.Context, names: tuple[str, ...], fix: bool) -> int:
     """Look for damage: wrong modes, links, torn files, a METRICS.json that is behind.
 
-    With --fix, damaged files are set aside as FILE.bad-TIME and made anew from the
-    journals, and what killed recorders left behind is cut off. A living recorder's files
-    are never touched.
+    Without SESSION also what other agents keep: folders and files that cannot be read, or
+    not whole. With --fix, damaged files are set aside as FILE.bad-TIME and made anew from
+    the journals, and what killed recorders left behind is cut off. A living recorder's files
+    are never touched, nor are other agents' files.
     """
     sessions_dir = settings(ctx).sessions_dir
-    findings: list[Finding] = []
-    sessions = [_session(sessions_dir, name) for name in names]
-    if not names:
-        sessions = [Session(sessions_dir, name) for name in session_names(sessions_dir)]
+    here: list[Finding] = []
+    elsewhere: list[Finding] = []
+    if names:
+        sessions = [_session(sessions_dir, name) for name in names]
+    else:
+        sessions = _all_sessions(sessions_dir, only=is_bounded(ctx))
     for session in sessions:
-        findings += examine(session, fix=fix)
-    emit(ctx, [table(findings, len(sessions), sessions_dir)])
-    left = sum(finding.is_left for finding in findings)
+        here += examine(session, fix=fix)
+    is_everywhere = not names and not is_bounded(ctx)
+    if is_everywhere:
+        elsewhere = _elsewhere(ctx)
+    looked = f"{len(sessions):,} session{'' if len(sessions) == 1 else 's'} in {sessions_dir}"
+    emit(ctx, [table(here + elsewhere, looked + ", and at other agents'" * is_everywhere)])
+    left = sum(finding.is_left for finding in here)
     if left and not fix:
         say(f"{left:,} to repair: `m31 doctor --fix` does what can be done")
-    elif left:
-        say(f"{left:,} left, which only you can put right")
-    return FOUND_PROBLEMS if left else 0
+        left = 0
+    if left + len(elsewhere):
+        say(f"{left + len(elsewhere):,} left, which only you can put right")
+    is_wrong = any(finding.is_left for finding in here + elsewhere)
+    return FOUND_PROBLEMS if is_wrong else 0
+
+
+def _all_sessions(sessions_dir: str, *, only: bool) -> list[Session]:
+    """All sessions; none if they cannot be listed, of which `_elsewhere` tells too.
+
+    Raises StorageError if `only` they were asked for.
+    """
+    try:
+        return [Session(sessions_dir, name) for name in session_names(sessions_dir)]
+    except StorageError:
+        if only:
+            raise
+        return []
+
+
+def _elsewhere(ctx: click.Context) -> list[Finding]:
+    """What of other agents' sessions, and of the places of all, cannot be read."""
+    config = settings(ctx)
+    try:
+        with catalog.ask(config, environment(), progress=reading_progress()) as asking:
+            for note in asking.notes:
+                say(note)
+            troubles = asking.troubles()
+    except MetricsError as error:  # the index is of a later version, or nothing can be read
+        return [Finding("", config.index, str(error), "see to it, then run doctor again")]
+    return [
+        Finding(one.kind, one.path, _problem(one.path, one.sentence), _remedy(one.sentence))
+        for one in troubles
+        # What is wrong within a session was told by looking at its directory.
+        if not one.path.startswith(f"{config.sessions_dir}/")
+    ]
+
+
+def _problem(path: str, sentence: str) -> str:
+    """Say what is wrong with a place that stands beside the words."""
+    for before in (f"cannot read {path}: ", f"cannot list {path}: ", f"{path}: ", f"{path} "):
+        sentence = sentence.removeprefix(before)
+    return sentence
+
+
+_REMEDIES = (
+    ("Permission denied", "get permission to read it"),
+    ("damaged record", "none: the rest of it is counted"),
+    ("this is a bug", "report it; the other sessions are counted"),
+    ("and no file", "move it away"),
+    ("symbolic links", "remove the link, or let it lead to a file or folder"),
+    (" is no ", "move it away, if it is not that agent's"),
+    ("nested more", "move the folders away"),
+)
+
+
+def _remedy(sentence: str) -> str:
+    return next((remedy for words, remedy in _REMEDIES if words in sentence), "see to it")
 
 
 def _session(sessions_dir: str, name: str) -> Session:
@@ -75,7 +144,7 @@ def _session(sessions_dir: str, name: str) -> Session:
     return session
 
 
-def table(findings: Iterable[Finding], sessions: int, sessions_dir: str) -> Table:
+def table(findings: Iterable[Finding], looked: str) -> Table:
     """The findings as they are shown: what to do about each, or what was done."""
     rows: list[tuple[Cell, ...]] = [
         (
@@ -87,6 +156,5 @@ def table(findings: Iterable[Finding], sessions: int, sessions_dir: str) -> Tabl
         )
         for finding in findings
     ]
-    looked = f"Looked at {sessions:,} session{'' if sessions == 1 else 's'} in {sessions_dir}"
-    empty = f"{looked}: nothing is wrong. See them: `m31 sessions`"
+    empty = f"Looked at {looked}: nothing is wrong. See them: `m31 sessions`"
     return Table("Doctor", COLUMNS, rows, empty)

@@ -22,6 +22,7 @@ from m31a_metrics.cli.options import (
     sessions_dir_option,
     settings,
     wants_text,
+    warn,
 )
 from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.review import periods
@@ -29,6 +30,7 @@ from m31a_metrics.table import Cell, Column, Table, Unit
 
 if TYPE_CHECKING:
     from m31a_metrics.catalog.agents import Place
+    from m31a_metrics.catalog.guard import Trouble
     from m31a_metrics.catalog.importing import Imported
 
 COLUMNS = [
@@ -92,7 +94,8 @@ def command(ctx: click.Context, names: tuple[str, ...], dry_run: bool, since_us:
     """
     from m31a_metrics.catalog.importing import FAILED, import_transcripts
 
-    found = _found(names, since_us)
+    troubles: list[Trouble] = []
+    found = _found(names, since_us, troubles)
     config = settings(ctx)
     gc.disable()  # events are no rings; it would look at thousands again and again
     try:
@@ -100,6 +103,7 @@ def command(ctx: click.Context, names: tuple[str, ...], dry_run: bool, since_us:
     finally:
         gc.enable()
     agents = [name for name in names if name in sources.SOURCES]
+    warn(ctx, [one.sentence for one in troubles])
     table = _summary(agents, done, dry_run, config.sessions_dir)
     emit(ctx, [table] if wants_text(ctx) else [table, _left_out(done)])
     # An agent's folder may hold anything; what a person names is expected to be right.
@@ -108,10 +112,11 @@ def command(ctx: click.Context, names: tuple[str, ...], dry_run: bool, since_us:
     return UNUSABLE if any(one.path in named or one.session_id for one in failed) else 0
 
 
-def _found(names: Sequence[str], since_us: int) -> list[Place]:
+def _found(names: Sequence[str], since_us: int, troubles: list[Trouble]) -> list[Place]:
     """Find what was named: an agent's transcripts, a file's; all agents' where none is.
 
-    Raises SessionNotFound for a name that is neither.
+    What cannot be looked at is told in `troubles`. Raises SessionNotFound for a name that is
+    neither.
     """
     from m31a_metrics.catalog.agents import Place, places
 
@@ -130,7 +135,8 @@ def _found(names: Sequence[str], since_us: int) -> list[Place]:
     if not names:
         agents = sources.present(environ)
     # A file holds nothing newer than its last change.
-    found = [place for place in places(agents, environ) if place.changed_us >= since_us]
+    every = places(agents, environ, troubles)
+    found = [place for place in every if place.changed_us >= since_us]
     known_paths = {place.path for place in found}
     return found + [place for place in dict.fromkeys(files) if place.path not in known_paths]
 

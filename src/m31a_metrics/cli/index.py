@@ -13,8 +13,8 @@ from m31a_metrics.cli.options import (
     examples,
     format_options,
     reading_progress,
-    say,
     settings,
+    warn,
 )
 from m31a_metrics.table import Cell, Column, Table, Unit
 
@@ -52,8 +52,7 @@ def command(ctx: click.Context, rebuild: bool) -> None:
     config = settings(ctx)
     progress = reading_progress()
     with ask(config, dict(os.environ), progress=progress, rebuild=rebuild) as asking:
-        for problem in asking.problems:
-            say(problem)
+        warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
         rows = asking.answers.sessions(Slice())
     emit(ctx, [_table(rows, config.index)])
 

@@ -14,11 +14,12 @@ from m31a_metrics.cli.options import (
     examples,
     format_options,
     reading_progress,
-    say,
     settings,
     wants_text,
+    warn,
 )
 from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.timestamps import moment
 
 if TYPE_CHECKING:
     from m31a_metrics.answers import SessionRow
@@ -68,9 +69,8 @@ def command(ctx: click.Context, days: int | None, sure: bool) -> None:
         )
     before = datetime.now(UTC) - timedelta(days=days)
     progress = reading_progress()
-    rows, problems = prune(config, dict(os.environ), before, sure=sure, progress=progress)
-    for problem in problems:
-        say(problem)
+    rows, notes, problems = prune(config, dict(os.environ), before, sure=sure, progress=progress)
+    warn(ctx, problems, notes)
     emit(ctx, [_table(rows, days, sure, whole=not wants_text(ctx))])
 
 
@@ -80,7 +80,7 @@ def _table(rows: Sequence[SessionRow], days: int, sure: bool, *, whole: bool) ->
             row.session_id,
             row.agent,
             row.project or None,
-            datetime.fromtimestamp(row.updated_us / 1e6, UTC) if row.updated_us else None,
+            moment(row.updated_us) if row.updated_us else None,
             row.call_count,
             row.total_tokens,
         )

@@ -27,7 +27,7 @@ from m31a_metrics.cli.options import (
     settings,
     warn,
 )
-from m31a_metrics.errors import ExtraNotInstalled, MetricsError, StorageError
+from m31a_metrics.errors import ExtraNotInstalled, MetricsError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -155,7 +155,7 @@ def _dashboard(ctx: click.Context, doors: Doors) -> ASGIApp:
 
     config, alone, environ = settings(ctx), only_dir(ctx), dict(os.environ)
     with catalog.ask(config, environ, only_dir=alone, progress=reading_progress()) as asking:
-        warn(ctx, asking.problems)
+        warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
     machine = ThisMachine(config, environ, only_dir=alone)
     return dashboard(machine, now, AGENTS, doors, _on_bug(ctx))
 

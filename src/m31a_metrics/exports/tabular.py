@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from math import isfinite
 from typing import Any, TextIO
 
 from msgspec import json
 
 from m31a_metrics.table import Cell, Table
+from m31a_metrics.timestamps import utc
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A text cell that begins so is run by spreadsheets, and names come from strangers."""
@@ -57,7 +58,7 @@ def _raw(cell: Cell) -> Cell:
     if isinstance(cell, str):
         return _encodable(cell)
     if isinstance(cell, datetime):
-        return cell.astimezone(UTC)
+        return utc(cell)
     if isinstance(cell, float) and not isfinite(cell):
         return None
     return cell

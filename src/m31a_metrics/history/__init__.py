@@ -8,7 +8,7 @@ the answers, `plans` which files make a session.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
@@ -28,15 +28,23 @@ __all__ = ["MEMORY", "Fresh", "Group", "History", "Part", "Witness"]
 class History(Reading):
     """The index at a path, or one in memory (MEMORY); implements `answers.Answers`.
 
-    `notes` are sentences about what was found wrong and done about it. Raises IndexTooNew,
-    ForeignFile, StorageError.
+    `notes` are sentences about what was found wrong and done about it; `patience_s` is how
+    long to wait for other processes that write. `copy_of`, for one in memory: it begins with
+    what the index at that path knows. Raises IndexTooNew, IndexLocked, ForeignFile,
+    StorageError.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self, path: str, *, patience_s: float = opening.PATIENCE_S, copy_of: str = ""
+    ) -> None:
         self.path = path
         self.notes: list[str] = []
         self._changes: Changes | None = None
-        super().__init__(opening.connect(path, self.notes))
+        if copy_of:
+            connection = opening.remember(copy_of, patience_s)
+        else:
+            connection = opening.connect(path, self.notes, patience_s)
+        super().__init__(connection)
 
     def __enter__(self) -> Self:
         return self
@@ -83,16 +91,15 @@ class History(Reading):
             )
         }
 
-    def problems(self, agents: Collection[str] | None = None) -> list[str]:
-        """What is wrong with files that are there: of these agents, or of all."""
-        found = self.connection.execute(
-            "SELECT agent, kind, problem FROM sources "
+    def problems(self) -> list[tuple[str, str, str]]:
+        """What is wrong with files that are there: whose, where, and what, by their places.
+
+        Whose session an unreadable file would have told of, only its place says.
+        """
+        return self.connection.execute(
+            "SELECT CASE agent WHEN '' THEN kind ELSE agent END, path, problem FROM sources "
             "WHERE problem <> '' AND is_gone = 0 ORDER BY path"
-        )
-        # Whose session an unreadable file would have told of, only its place says.
-        return [
-            problem for agent, kind, problem in found if agents is None or (agent or kind) in agents
-        ]
+        ).fetchall()
 
     def take(self, read: Iterable[tuple[Witness, SessionRecord]]) -> None:
         """Keep what files tell. Sessions that need another reading become `unsettled`."""

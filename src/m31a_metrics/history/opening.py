@@ -1,5 +1,7 @@
 """Connecting to the index: made where it is absent, set aside where it is damaged.
 
+Where there can be no file, or it cannot be written, the same index is opened in memory.
+
 Several processes share the file (WAL): readers never wait, writers wait for each other.
 """
 
@@ -9,42 +11,95 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 
-from m31a_metrics import store
-from m31a_metrics.errors import IndexTooNew, IndexUnusable
+from m31a_metrics import foreign_sqlite, store
+from m31a_metrics.errors import IndexLocked, IndexTooNew, IndexUnusable
 from m31a_metrics.history import remaking
 from m31a_metrics.history.schema import APPLICATION, VERSION
 
 MEMORY = ":memory:"
 
-_PATIENCE_S = 30.0
+PATIENCE_S = 30.0
+"""How long to wait while another process writes, for whoever must write."""
+
 _PAUSE_S = 0.01
 _CACHE_KIB = 32 * 1024
 _WAL_PAGES = 4000
 """After so many (16 MB) they are brought home: pages that are written again go once."""
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")
 
 
-def connect(path: str, notes: list[str]) -> sqlite3.Connection:
+def connect(path: str, notes: list[str], patience_s: float = PATIENCE_S) -> sqlite3.Connection:
     """Open the index at `path`, mode 0600, or one in memory; tell in `notes` what was done.
 
     A file that is damaged or no index is set aside and begun anew. Raises IndexTooNew for
-    one that a later version made, IndexUnusable and StorageError where the disk refuses.
+    one that a later version made, IndexLocked, IndexUnusable, ForeignFile and StorageError
+    where the disk refuses.
     """
     if path == MEMORY:
-        return _opened(path)
+        return _opened(path, patience_s)
     store.make_directory(os.path.dirname(path))
     try:
         os.close(store.open_file(path, os.O_RDWR | os.O_CREAT))
-        return _opened(path)
+        return _opened(path, patience_s)
     except sqlite3.DatabaseError as error:
         notes.append(begin_anew(path, error))
     try:
         os.close(store.open_file(path, os.O_RDWR | os.O_CREAT))
-        return _opened(path)
+        return _opened(path, patience_s)
     except sqlite3.Error as error:
         raise unusable(path, error) from error
+
+
+def remember(path: str, patience_s: float) -> sqlite3.Connection:
+    """Open an index in memory that knows what the one at `path` does, as far as that is read.
+
+    Reads it wherever it lies, a read-only file system too, and leaves nothing beside it.
+    Raises IndexTooNew.
+    """
+    connection = _connected(MEMORY, patience_s)
+    try:
+        with foreign_sqlite.connected(path, patience_s) as kept:
+            # The copying itself waits for ever, so what it would wait for is taken before.
+            kept.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+            kept.backup(connection)
+        return _known(connection, MEMORY, patience_s)
+    except (sqlite3.Error, OSError, foreign_sqlite.Changed):
+        connection.close()
+        return _opened(MEMORY, patience_s)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """Tell one file from another that took its place; None where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def note_looked(path: str) -> None:
+    """Keep when the index was last brought up to date: as the file's own time of change.
+
+    No write of SQLite's, so that nobody waits for it; it has no use for that time itself.
+    """
+    try:
+        os.utime(path)
+    except OSError:
+        pass  # then it is said to be older than it is
+
+
+def looked_ago_s(path: str) -> float:
+    """How long ago the index was last brought up to date."""
+    try:
+        return max(time() - os.stat(path).st_mtime, 0.0)
+    except OSError:
+        return 0.0  # it was removed this moment
 
 
 def begin_anew(path: str, error: Exception) -> str:
@@ -73,7 +128,9 @@ def _is_damage(error: sqlite3.Error) -> bool:
 
 def unusable(path: str, error: sqlite3.Error) -> IndexUnusable:
     """Say what is wrong with the index in words of ours."""
-    return IndexUnusable(f"cannot use the index {path}: {error}")
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what SQLite adds to it
+    kind = IndexLocked if code in _LOCKED else IndexUnusable
+    return kind(f"cannot use the index {path}: {error}")
 
 
 @contextmanager
@@ -93,19 +150,26 @@ class _Foreign(sqlite3.DatabaseError):
     """A database of another program."""
 
 
-def _opened(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
-    )
+def _opened(path: str, patience_s: float) -> sqlite3.Connection:
+    connection = _connected(path, patience_s)
     try:
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
-        if not _is_known(connection, path):
-            _make(connection, path)
+        return _known(connection, path, patience_s)
     except BaseException:
         connection.close()
         raise
+
+
+def _connected(path: str, patience_s: float) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=patience_s, isolation_level=None, check_same_thread=False)
+
+
+def _known(connection: sqlite3.Connection, path: str, patience_s: float) -> sqlite3.Connection:
+    """Make the tables unless they are there; give the connection back."""
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+    if not _is_known(connection, path):
+        _make(connection, path, patience_s)
     return connection
 
 
@@ -140,9 +204,9 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
     return not count
 
 
-def _make(connection: sqlite3.Connection, path: str) -> None:
+def _make(connection: sqlite3.Connection, path: str, patience_s: float) -> None:
     if path != MEMORY:
-        _write_ahead(connection)
+        _write_ahead(connection, patience_s)
     with changing(connection):
         if _is_ours(connection, path):
             return  # another process was quicker
@@ -152,9 +216,9 @@ def _make(connection: sqlite3.Connection, path: str) -> None:
             remaking.remake(connection)
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
+def _write_ahead(connection: sqlite3.Connection, patience_s: float) -> None:
     """Switch to WAL, for which SQLite does not wait while another process looks at the file."""
-    patience = monotonic() + _PATIENCE_S
+    patience = monotonic() + patience_s
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
 from itertools import chain
 from operator import attrgetter
 
@@ -12,6 +11,7 @@ from msgspec import Struct, field
 from m31a_metrics.histogram import Histogram, summed
 from m31a_metrics.questions.tables import LLMS, PHASES, SESSION_SUMS, SESSION_USES, TOOLS
 from m31a_metrics.record import HealEpisode, PhaseSum, SessionRecord
+from m31a_metrics.timestamps import local_day
 
 LARGEST = 2**53
 """A larger figure is damage, and a thousand of them would be more than SQL can add up."""
@@ -122,7 +122,9 @@ def session_days(rows: Rows, started_us: int) -> dict[str, Sums]:
             added = some[0] if len(some) == 1 else list(map(sum, zip(*some, strict=True)))
             for target, source in places:
                 sums[target] += added[source]
-    return days or {_local_day(started_us): [0] * len(SESSION_SUMS + SESSION_USES)}
+    # Of one that began at 0, nobody knows when it was.
+    first = local_day(started_us) if started_us > 0 else ""
+    return days or {first: [0] * len(SESSION_SUMS + SESSION_USES)}
 
 
 def _by_day(part: dict[Key, Sums]) -> dict[str, list[Sums]]:
@@ -187,9 +189,3 @@ def _bounded(rows: Iterable[tuple[int, ...]]) -> list[Sums]:
 
 def _whole(figure: int) -> int:
     return figure if -LARGEST <= figure <= LARGEST else max(-LARGEST, min(figure, LARGEST))
-
-
-def _local_day(t_us: int) -> str:
-    if t_us <= 0:
-        return ""  # nobody knows when it was
-    return date.isoformat(datetime.fromtimestamp(t_us / 1e6).astimezone().date())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from m31a_metrics.answers import LLMRow, PhaseRow, SessionRow, ToolRow
 from m31a_metrics.model import (
@@ -14,8 +14,7 @@ from m31a_metrics.model import (
     ToolMetric,
 )
 from m31a_metrics.review.sums import usd
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from m31a_metrics.timestamps import moment
 
 
 def kept_metrics(
@@ -40,7 +39,7 @@ def kept_metrics(
 
 
 def _time(t_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=t_us) if t_us > 0 else ZERO_TIME
+    return moment(t_us) if t_us > 0 else ZERO_TIME
 
 
 def _tool(row: ToolRow) -> ToolMetric:

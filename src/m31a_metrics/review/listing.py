@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from m31a_metrics.answers import Answers, SessionRow, Slice
 from m31a_metrics.panel import Panel
@@ -17,6 +17,7 @@ from m31a_metrics.review.sessions import (
 )
 from m31a_metrics.review.words import unpriced
 from m31a_metrics.table import Cell, Table
+from m31a_metrics.timestamps import micros
 
 RUNNING_MINUTES = 5
 """A session with an event so lately is taken to be running."""
@@ -40,8 +41,6 @@ LISTED = [
 SORTABLE = frozenset(column.name for column in LISTED if sorted_by(column.name)[0] is not None)
 """By which columns the list can be put in order."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 def listing(answers: Answers, which: Slice, *, sort: str, limit: int, offset: int) -> Panel:
     """Show `limit` sessions of a slice from the `offset`-th on, in the order of a column.
@@ -57,7 +56,7 @@ def listing(answers: Answers, which: Slice, *, sort: str, limit: int, offset: in
 
 def running(answers: Answers, which: Slice, now: datetime) -> Panel:
     """Show the sessions in which something happened a moment ago."""
-    since_us = (now - timedelta(minutes=RUNNING_MINUTES) - _EPOCH) // timedelta(microseconds=1)
+    since_us = micros(now - timedelta(minutes=RUNNING_MINUTES))
     rows = [row for row in answers.sessions(which, limit=RUNNING_MAX) if row.updated_us >= since_us]
     table = _table("Running now", rows, f"No session of the last {RUNNING_MINUTES} minutes.")
     return Panel("running", table, is_wide=True, is_optional=True)

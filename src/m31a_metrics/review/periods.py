@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from m31a_metrics.answers import Slice
+from m31a_metrics.timestamps import local, micros
 
 HOW = "7d (the last 7 days with today), 12h, 2026-06-20, 2026-W25, 2026-06 or 2026-06-20T14:30"
 """How a bound of time is written."""
@@ -22,7 +23,6 @@ _AGO_MAX = 10**9  # hours, which all calendars are shorter than
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Bound(Struct, frozen=True):
@@ -36,7 +36,7 @@ class Bound(Struct, frozen=True):
         """The moment itself, or that in which the day begins where the person is."""
         if self.at_us is not None:
             return self.at_us
-        return _moment(datetime.fromisoformat(self.day).astimezone()).at_us or 0
+        return _moment(local(datetime.fromisoformat(self.day))).at_us or 0
 
 
 def since(text: str, now: datetime) -> Bound:
@@ -102,8 +102,7 @@ def _ago(amount: int, unit: str, now: datetime, *, last: bool) -> Bound:
 
 
 def _moment(at: datetime) -> Bound:
-    since_1970 = at - datetime.fromtimestamp(0, at.tzinfo)
-    return Bound(at.date().isoformat(), since_1970 // _MICROSECOND)
+    return Bound(at.date().isoformat(), micros(at))
 
 
 def _span(text: str) -> tuple[date, date] | tuple[None, date]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from math import isfinite
 
 from m31a_metrics.answers import LLMRow, PhaseRow, SessionRow, ToolRow
@@ -15,9 +15,7 @@ from m31a_metrics.model import (
     SessionMetrics,
 )
 from m31a_metrics.record import NANO
-
-_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+from m31a_metrics.timestamps import micros
 
 
 def session_row(metrics: SessionMetrics, agent: str = "", project: str = "") -> SessionRow:
@@ -173,4 +171,4 @@ def _phase_row(phase: PhaseMetric, llm: LLMRow | None) -> PhaseRow:
 
 
 def _micros(at: datetime) -> int:
-    return (at - _UNIX) // _MICROSECOND if at > ZERO_TIME else 0
+    return micros(at) if at > ZERO_TIME else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from m31a_metrics.answers import SessionRow, TotalsRow
 from m31a_metrics.review import columns
@@ -12,6 +12,7 @@ from m31a_metrics.review.order import column_of
 from m31a_metrics.review.sums import heal_rate, known_usd, ms, ratio
 from m31a_metrics.review.words import NOTHING_YET, Scope, unpriced
 from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.timestamps import LATEST_US, moment
 
 LATEST = "updated_us"
 """The field of SessionRow by which sessions are listed, latest first."""
@@ -226,13 +227,7 @@ def cost_of(row: SessionRow | TotalsRow) -> float | None:
 
 def known_time(at_us: int) -> datetime | None:
     """Give a time in UTC; None where nobody knows it, or no calendar has it."""
-    if at_us <= 0:
-        return None
-    try:
-        seconds, micros = divmod(at_us, 1_000_000)
-        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
-    except (OverflowError, ValueError, OSError):
-        return None
+    return moment(at_us) if 0 < at_us <= LATEST_US else None
 
 
 def lasted_ms(row: SessionRow) -> int | None:

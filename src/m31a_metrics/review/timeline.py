@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -22,6 +22,7 @@ from m31a_metrics.events import (
 from m31a_metrics.panel import Kind, Panel, Plot
 from m31a_metrics.review import columns
 from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.timestamps import moment
 
 NO_PHASES: Mapping[str, str] = {}
 Price = Callable[[LLMInteraction], float | None]
@@ -55,8 +56,6 @@ OVER_TIME = [
     columns.MODEL,
 ]
 ERRORS = [Column("at", "When", Unit.TIME), columns.TOOL, Column("error", "Failure"), columns.PHASE]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Span(Struct):
@@ -241,4 +240,4 @@ def _errors(events: Iterable[Event], phase_of: _PhaseOf) -> Panel:
 
 
 def _time(t_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=t_us)
+    return moment(t_us)

@@ -38,6 +38,7 @@ NAMELESS = "no model named"
 
 DAYS_BY_DAY = 100
 DAYS_BY_WEEK = 750
+DAYS_MAX = 3_700
 YEAR_DAYS = 371
 """53 weeks: what the calendar shows."""
 
@@ -58,13 +59,18 @@ def trend(totals: Sequence[TotalsRow], by: str, which: Slice) -> Table:
 
 
 def parts(known: Iterable[str], by: str, which: Slice) -> list[str]:
-    """Give the parts of a period in order; of days, also those on which nothing was."""
+    """Give the parts of a period in order; of days, also those on which nothing was.
+
+    But not those of centuries: one session with an odd date must not make a million rows.
+    """
     keys = sorted(key for key in known if key)
     if by != "day" or not keys:
         return keys
     first = date.fromisoformat(which.first_day or keys[0])
     last = date.fromisoformat(which.last_day or keys[-1])
     count = (last - first).days + 1
+    if count > DAYS_MAX:
+        return keys
     return [(first + timedelta(days=day)).isoformat() for day in range(count)]
 
 

@@ -14,6 +14,7 @@ from typing import Protocol, cast
 from msgspec import Struct
 
 from m31a_metrics.errors import NotThisFormat, StorageError
+from m31a_metrics.foreign_files import Folders, is_absent
 from m31a_metrics.transcript import Transcript
 
 
@@ -23,11 +24,12 @@ class Source(Protocol):
     NAME: str
     """The agent's name, as shown and as `--agent` takes it."""
 
-    def find(self, environ: Mapping[str, str]) -> Iterable[str]:
+    def find(self, environ: Mapping[str, str], folders: Folders | None = None) -> Iterable[str]:
         """Yield the paths of all sessions on this machine, where the agent puts them.
 
         `environ` holds HOME and the agent's own variables. A folder that is absent
-        yields nothing. A session inside a database is `<file>::<session id>`.
+        yields nothing; what cannot be looked at is noted in `folders`. A session inside a
+        database is `<file>::<session id>`.
         """
         ...
 
@@ -96,8 +98,17 @@ def present(environ: Mapping[str, str]) -> list[str]:
         name
         for name, entry in SOURCES.items()
         if any(environ.get(variable) for variable in entry.variables)
-        or (home and any(os.path.exists(f"{home}/{folder}") for folder in entry.folders))
+        or (home and any(_may_be(f"{home}/{folder}") for folder in entry.folders))
     ]
+
+
+def _may_be(path: str) -> bool:
+    """Tell whether something is at a place; where nobody may look, who looks there says so."""
+    try:
+        os.stat(path)
+    except OSError as error:
+        return not is_absent(error)
+    return True
 
 
 def is_by_name_only(name: str) -> bool:

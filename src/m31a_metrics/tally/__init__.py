@@ -7,7 +7,8 @@ has no room for (percentiles, the latest events), `tally.difference` takes sums 
 
 from m31a_metrics.tally.fold import fold
 from m31a_metrics.tally.rows import ToolCount
-from m31a_metrics.tally.tally import Price, Tally, add_model, merge, micros, moment
+from m31a_metrics.tally.tally import Price, Tally, add_model, merge
+from m31a_metrics.timestamps import micros, moment
 
 __all__ = [
     "Price",

@@ -9,7 +9,7 @@ from collections import deque
 
 from m31a_metrics import events
 from m31a_metrics.model import PhaseSpan, RecentCalls, Spend
-from m31a_metrics.tally.tally import moment
+from m31a_metrics.timestamps import moment
 
 RECENT = 12
 """So many of a tool's latest calls are kept."""

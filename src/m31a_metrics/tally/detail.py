@@ -8,7 +8,8 @@ from typing import Any
 from m31a_metrics import events
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.model import LatestEvent, ToolDurations
-from m31a_metrics.tally.tally import Price, moment
+from m31a_metrics.tally.tally import Price
+from m31a_metrics.timestamps import moment
 
 LATEST = 200
 """How many of the latest events a SessionDetail carries."""

@@ -17,7 +17,8 @@ from m31a_metrics.events import LLMInteraction, PhaseTransition, ToolCall
 from m31a_metrics.model import ZERO_TIME, SessionMetrics, Usage
 from m31a_metrics.record import NANO, FailureDay, LLMDay, PhaseSum, ToolDay
 from m31a_metrics.tally.sums import LLMRows, ToolRows
-from m31a_metrics.tally.tally import NEVER_STARTED_US, NEVER_UPDATED_US, Price, micros
+from m31a_metrics.tally.tally import NEVER_STARTED_US, NEVER_UPDATED_US, Price
+from m31a_metrics.timestamps import micros
 
 DayOf = Callable[[int], str]
 """The local day of a time (Unix microseconds), as YYYY-MM-DD.

@@ -8,7 +8,6 @@ fold of journals agree.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from m31a_metrics import events
@@ -19,10 +18,7 @@ from m31a_metrics.model import (
     SessionMetrics,
 )
 from m31a_metrics.tally.rows import NEVER, LLMRow, Order, PhaseRow, StrategyRow, ToolRow
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_LATEST_US = 253_402_300_799_999_999
+from m31a_metrics.timestamps import micros, moment
 
 NEVER_STARTED_US = 2**63
 NEVER_UPDATED_US = -(2**63)
@@ -34,16 +30,6 @@ BEFORE_ALL = -1
 Price = Callable[[events.LLMInteraction], float | None]
 
 _Row = TypeVar("_Row", ToolRow, LLMRow, PhaseRow, StrategyRow)
-
-
-def micros(at: datetime) -> int:
-    """Unix time in microseconds, exact (a float would lose the last digits)."""
-    return (at - EPOCH) // _MICROSECOND
-
-
-def moment(t_us: int) -> datetime:
-    """The other way round, in UTC, where the year 9999 of a zone west of it may not exist."""
-    return EPOCH + timedelta(microseconds=min(t_us, _LATEST_US))
 
 
 class Tally:

@@ -7,6 +7,7 @@ from datetime import datetime
 from math import isfinite
 
 from m31a_metrics.table import Cell, Column, Unit
+from m31a_metrics.timestamps import local
 from m31a_metrics.views.names import clean
 
 UNKNOWN = "\N{EN DASH}"
@@ -152,10 +153,7 @@ def _spark(numbers: list[float]) -> str:
 def _time(moment: datetime) -> str:
     if moment.year == 1:  # Go's zero time: nobody knows when
         return UNKNOWN
-    try:
-        return moment.astimezone().isoformat(" ", "minutes")[:16]
-    except (OverflowError, ValueError, OSError):
-        return UNKNOWN
+    return local(moment).isoformat(" ", "minutes")[:16]
 
 
 _NUMBERS: dict[Unit, Callable[[float], str]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from time import monotonic
@@ -59,7 +59,7 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Asked]:
         with catalog.ask_one(
             config, name, environ, only_dir=bounded, progress=reading_progress()
         ) as asked_one:
-            warn(ctx, asked_one.problems)
+            warn(ctx, asked_one.problems, asked_one.notes)
             yield _asked(asked_one.answers, asked_one.which, asked_one.session_id)
         return
     about = which(ctx)
@@ -67,8 +67,10 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Asked]:
     with catalog.ask(
         config, environ, only_dir=bounded, only_agent=keeper, progress=reading_progress()
     ) as asking:
-        problems = asking.problems if keeper else asking.problems_of(about.agents)
-        warn(ctx, problems, f"m31 import {keeper} --dry-run --json" if keeper else "")
+        troubles = asking.troubles(None if keeper else about.agents)
+        problems = [one.sentence for one in troubles]
+        remedy = f"m31 import {keeper} --dry-run --json" if keeper else ""
+        warn(ctx, problems, asking.notes, remedy)
         asked = _asked(asking.answers, replace(about, agents=None) if keeper else about)
         ctx.meta[NONE] = _why_none(ctx, asked, problems)
         yield asked
@@ -110,13 +112,18 @@ def read_session(ctx: click.Context, name: str) -> One:
     one = catalog.read_one(
         settings(ctx), name, environment(), only_dir=only_dir(ctx), progress=reading_progress()
     )
-    warn(ctx, one.problems)
+    warn(ctx, one.problems, one.notes)
     return one
 
 
-def only_dir(ctx: click.Context) -> bool:
+def is_bounded(ctx: click.Context) -> bool:
     """Tell whether --sessions-dir was given, which speaks of that directory alone."""
-    if SESSIONS_DIR not in ctx.meta:
+    return SESSIONS_DIR in ctx.meta
+
+
+def only_dir(ctx: click.Context) -> bool:
+    """The same for a question, to which the directory must be there. Raises SessionNotFound."""
+    if not is_bounded(ctx):
         return False
     directory = settings(ctx).sessions_dir
     if not os.path.exists(directory):
@@ -158,21 +165,21 @@ def _near(name: str, known: list[str]) -> str:
     return f" Did you mean {near[0]}?" if near else " Leave it out for all."
 
 
-def warn(ctx: click.Context, problems: list[str], remedy: str = "") -> None:
-    """Name the first problem, and the command (`remedy`, if it is a certain one) that names all.
+def warn(
+    ctx: click.Context, problems: Sequence[str], notes: Sequence[str] = (), remedy: str = ""
+) -> None:
+    """Say what is wrong with the index (`notes`), and of all other problems the first.
 
-    Old transcripts stay damaged for ever: more than two lines would be in the way of every
-    answer.
+    Old transcripts stay damaged for ever: more than a line would be in the way of every
+    answer. It names the command that tells all; `remedy`, if it is a certain one.
     """
+    for note in notes:
+        say(note)
     if not problems:
         return
-    say(problems[0])
-    directory = settings(ctx).sessions_dir
-    remedy = remedy or ("m31 doctor" if all(directory in one for one in problems) else "m31 index")
-    if len(problems) > 1:
-        say(f"{len(problems) - 1:,} more like this; see all: `{remedy}`")
-    elif remedy == "m31 doctor":
-        say("look closer: `m31 doctor`")
+    bounded = f" --sessions-dir {settings(ctx).sessions_dir}" if is_bounded(ctx) else ""
+    more = f"{len(problems) - 1:,} more like this, " if len(problems) > 1 else ""
+    say(f"{problems[0]}; {more}see `{remedy or f'm31 doctor{bounded}'}`")
 
 
 def reading_progress() -> Callable[[int, int], None]:

@@ -79,6 +79,7 @@ def baseline_file(text: str) -> Baseline | None:
     StorageError where the disk refuses.
     """
     from m31a_metrics.errors import StorageError
+    from m31a_metrics.foreign_files import read_head
     from m31a_metrics.review import baseline
 
     path = os.path.expanduser(text)
@@ -87,8 +88,7 @@ def baseline_file(text: str) -> Baseline | None:
             raise SessionNotFound(f"{text} is not there; make it: m31 baseline > {text}")
         return None
     try:
-        with open(path, "rb") as file:
-            content = file.read(_READ_MAX)
+        content = read_head(path, _READ_MAX)
     except OSError as error:
         raise StorageError(f"cannot read {text}: {error.strerror}") from error
     if content.strip() and not baseline.is_baseline(content):

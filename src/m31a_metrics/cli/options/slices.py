@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +12,7 @@ import click
 from m31a_metrics.answers import Slice
 from m31a_metrics.cli.options.output import Decorated, settings
 from m31a_metrics.review import periods
+from m31a_metrics.timestamps import local
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -72,7 +73,7 @@ def slice_option(name: str, metavar: str, line: str) -> Callable[[Decorated], De
 
 def now() -> datetime:
     """Read the clock, in the person's zone."""
-    return datetime.now().astimezone()
+    return local(datetime.now(UTC))
 
 
 def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:

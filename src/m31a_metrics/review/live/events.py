@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from m31a_metrics.model import LatestEvent
 from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.timestamps import local
 
 COLUMNS = [
     Column("clock", "Time"),
@@ -47,6 +48,6 @@ def _row(event: LatestEvent) -> tuple[Cell, ...]:
     outcome: Cell = "" if event.success is None else event.success
     tokens: Cell = "" if event.total_tokens is None else event.total_tokens
     cost = "" if event.cost is None and not event.total_tokens else event.cost
-    clock = f"{event.at.astimezone():%H:%M:%S}"
+    clock = f"{local(event.at):%H:%M:%S}"
     word = _WORDS.get(event.event, event.event)
     return (clock, word, name, outcome, took, tokens, cost, event.error)

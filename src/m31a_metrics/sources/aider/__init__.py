@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
 from m31a_metrics.events import LLMInteraction, Mode, SessionStart, UserTurn
 from m31a_metrics.figures import model_name, stated_cost, text, tokens
+from m31a_metrics.foreign_files import Folders, is_absent, read_head
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.aider.log import SENDING, SENT, Entry, Log, Session, read_log
 from m31a_metrics.timestamps import unix_us
@@ -32,19 +33,25 @@ _SETTING = re.compile(
     re.MULTILINE,
 )
 _SETTINGS = (".aider.conf.yml", ".env")
-_SETTINGS_CHARS = 2**20
+_SETTINGS_BYTES = 2**20
 
 
-def find(environ: Mapping[str, str]) -> Iterator[str]:
+def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session that sent a message, in the logs that the user's settings name.
 
     They stand in AIDER_ANALYTICS_LOG, or in the files that Aider reads: in the home, the
     current folder (PWD) and the root of its repository.
     """
-    for path in dict.fromkeys(_logs(environ)):
+    folders = folders or Folders()
+    for path in dict.fromkeys(_logs(environ, folders)):
         try:
             log = _log(path)
-        except (NotThisFormat, StorageError):
+        except NotThisFormat:
+            continue
+        except StorageError as error:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and not is_absent(cause):
+                folders.note(path, cause)
             continue
         for session in log.sessions:
             if session.sent:
@@ -145,14 +152,14 @@ def _log(path: str) -> Log:
         raise StorageError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _logs(environ: Mapping[str, str]) -> Iterator[str]:
+def _logs(environ: Mapping[str, str], folders: Folders) -> Iterator[str]:
     home, here = environ.get("HOME", ""), environ.get("PWD", "")
     named = environ.get("AIDER_ANALYTICS_LOG")
     if named:
         yield _path(named, here, home)
     for folder in dict.fromkeys((home, _repository(here), here)):
         for name in _SETTINGS if folder else ():
-            for value in _settings(f"{folder}/{name}"):
+            for value in _settings(f"{folder}/{name}", folders):
                 yield _path(value.strip(), here, home)
 
 
@@ -170,9 +177,10 @@ def _repository(folder: str) -> str:
     return ""
 
 
-def _settings(path: str) -> list[str]:
+def _settings(path: str, folders: Folders) -> list[str]:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return _SETTING.findall(file.read(_SETTINGS_CHARS))
-    except OSError:
+        return _SETTING.findall(read_head(path, _SETTINGS_BYTES).decode("utf-8", "replace"))
+    except OSError as error:
+        if not is_absent(error):
+            folders.note(path, error)
         return []

@@ -11,20 +11,19 @@ from operator import attrgetter
 
 from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.events import Event, SessionStart
+from m31a_metrics.foreign_files import Folders
 from m31a_metrics.jsonlines import UNREADABLE, Decode, batches
 from m31a_metrics.sources.claude_code.facts import NAME, Head, Span, is_own
 from m31a_metrics.sources.claude_code.files import agent_id, agent_type, find, subagents
 from m31a_metrics.sources.claude_code.reading import Reading
 from m31a_metrics.sources.claude_code.records import COUNTED, Line, decoder, kind_decoder
 from m31a_metrics.sources.claude_code.strict import mark_line, mark_spaced
+from m31a_metrics.timestamps import LATEST_US
 from m31a_metrics.transcript import Call, Damage, Facts, Transcript
 
 __all__ = ["NAME", "find", "read"]
 
 _time: Callable[[Event | Call], int] = attrgetter("t_us")
-
-_END_US = 253_402_300_800_000_000
-"""The year 10000, which no event may reach."""
 
 
 def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
@@ -42,13 +41,18 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
             reading.take(lines)
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
-    for agent in subagents(path, head.session_ids()):
+    folders = Folders()
+    for agent in subagents(path, head.session_ids(), folders):
         _read_subagent(agent, head, reading, damage)
+    for place, reason in folders.troubles.items():
+        damage.add(place, reason)
     reading.finish()
     facts = transcript.facts = head.facts(path)
     transcript.events = _events(path, reading, facts, skip, damage)
     calls = reading.calls.all
     transcript.calls = [call for call in calls if call.id not in skip] if skip else calls
+    if any(not 0 <= call.t_us <= LATEST_US for call in transcript.calls):
+        transcript.calls = [call for call in transcript.calls if 0 <= call.t_us <= LATEST_US]
     transcript.calls.sort(key=_time)
     facts.models = reading.responses.models()
     return transcript
@@ -122,8 +126,8 @@ def _events(
     events += [event for event in told if event.id not in skip] if skip else told
     events += reading.responses.events(skip)
     events.sort(key=_time)
-    if events and (events[0].t_us < 0 or events[-1].t_us >= _END_US):
-        possible = [event for event in events if 0 <= event.t_us < _END_US]
+    if events and (events[0].t_us < 0 or events[-1].t_us > LATEST_US):
+        possible = [event for event in events if 0 <= event.t_us <= LATEST_US]
         damage.add(path, f"{len(events) - len(possible):,} records have impossible times")
         return possible
     return events

@@ -11,6 +11,7 @@ from operator import attrgetter
 from m31a_metrics.figures import text
 from m31a_metrics.sources.claude_code.files import SUFFIX, agent_id
 from m31a_metrics.sources.claude_code.records import Line, Message, Name, micros
+from m31a_metrics.timestamps import LATEST_US
 from m31a_metrics.transcript import Facts
 
 NAME = "claude-code"
@@ -102,8 +103,8 @@ class Head:
             self._version,
             self._project,
             self._branch,
-            started_us=micros(span.began) if span.began else 0,
-            ended_us=micros(span.ended) if span.ended else 0,
+            started_us=_possible(span.began),
+            ended_us=_possible(span.ended),
             parent_id=self._parent_id(native_id),
         )
 
@@ -113,6 +114,11 @@ class Head:
         # Older versions copy the lines as they are, with the session they were written in.
         first = self._first_session
         return first if first != native_id and _UUID.fullmatch(first) else ""
+
+
+def _possible(at: datetime | None) -> int:
+    """A time as facts have it: 0 if there is none, or none that can be."""
+    return 0 if at is None else max(0, min(micros(at), LATEST_US))
 
 
 def is_own(lines: Iterable[Line]) -> bool:

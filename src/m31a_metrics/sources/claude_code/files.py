@@ -15,6 +15,8 @@ from functools import lru_cache
 from msgspec import MsgspecError, Struct
 from msgspec.json import Decoder
 
+from m31a_metrics.foreign_files import Folders, read_head
+
 SUFFIX = ".jsonl"
 _SUBAGENTS = "subagents"
 _HEAD_BYTES = 2**16
@@ -34,18 +36,19 @@ class _Meta(Struct, rename="camel"):
 _meta_decoder = Decoder(_Meta)
 
 
-def find(environ: Mapping[str, str]) -> Iterator[str]:
+def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session's path below the folders that `environ` names, each once.
 
     The transcript of a subagent whose session is gone is a session of its own.
     """
+    folders = folders or Folders()
     seen: set[str] = set()
     for config in _configs(environ):
         projects = config if os.path.basename(config) == "projects" else f"{config}/projects"
         real = os.path.realpath(projects)
         if real not in seen:
             seen.add(real)
-            yield from _sessions(projects)
+            yield from _sessions(projects, folders)
 
 
 def _configs(environ: Mapping[str, str]) -> list[str]:
@@ -61,27 +64,31 @@ def _configs(environ: Mapping[str, str]) -> list[str]:
     return [f"{environ.get('XDG_CONFIG_HOME') or f'{home}/.config'}/claude", f"{home}/.claude"]
 
 
-def _sessions(directory: str, owned: bool = False) -> Iterator[str]:
-    """Walk a folder; `owned`: it is the folder of a session that is there."""
-    names, folders = _listing(directory)
-    sessions = {name.removesuffix(SUFFIX) for name in names if not _AGENT.fullmatch(name)}
-    for name in names:
-        path = f"{directory}/{name}"
-        if not _AGENT.fullmatch(name) or session_id(path) not in sessions:
-            yield path
-    for folder in folders:
-        if folder != _SUBAGENTS:
-            yield from _sessions(f"{directory}/{folder}", folder in sessions)
-        elif not owned:
-            yield from _agents(f"{directory}/{folder}")
+def _sessions(projects: str, folders: Folders) -> Iterator[str]:
+    owners: set[str] = set()
+    for directory, found in folders.walk(projects):
+        names = [name for name in found.files if name.endswith(SUFFIX)]
+        sessions = {name.removesuffix(SUFFIX) for name in names if not _AGENT.fullmatch(name)}
+        for name in names:
+            path = f"{directory}/{name}"
+            if not _AGENT.fullmatch(name) or session_id(path) not in sessions:
+                yield path
+        owners.update(f"{directory}/{name}" for name in found.folders if name in sessions)
+        if _SUBAGENTS in found.folders:
+            found.folders.remove(_SUBAGENTS)
+            if directory not in owners:
+                yield from _agents(f"{directory}/{_SUBAGENTS}", folders)
 
 
-def subagents(path: str, session_ids: Collection[str]) -> list[str]:
-    """Return the transcripts of a session's subagents, those in its own folder first."""
+def subagents(path: str, session_ids: Collection[str], folders: Folders | None = None) -> list[str]:
+    """Return the transcripts of a session's subagents, those in its own folder first.
+
+    What of that cannot be looked at is noted in `folders`.
+    """
     directory, name = os.path.split(path)
     if agent_id(path) or not name.endswith(SUFFIX):
         return []
-    own = list(_agents(f"{path.removesuffix(SUFFIX)}/{_SUBAGENTS}"))
+    own = list(_agents(f"{path.removesuffix(SUFFIX)}/{_SUBAGENTS}", folders or Folders()))
     return own + [
         f"{directory}/{agent}"
         for agent in _beside(directory or ".")
@@ -103,8 +110,8 @@ def agent_id(path: str) -> str:
 def agent_type(path: str) -> str:
     """Return the kind of a subagent, from the file beside its transcript; "" if unknown."""
     try:
-        with open(f"{path.removesuffix(SUFFIX)}.meta.json", "rb") as file:
-            return _meta_decoder.decode(file.read(_HEAD_BYTES)).agent_type
+        head = read_head(f"{path.removesuffix(SUFFIX)}.meta.json", _HEAD_BYTES)
+        return _meta_decoder.decode(head).agent_type
     except (OSError, MsgspecError, ValueError):
         return ""
 
@@ -121,20 +128,17 @@ def session_id(path: str) -> str:
 def _session_id(path: str) -> str:
     # An answer is kept for good, for a transcript's beginning does not change. An exception
     # is not kept: a file that was just made may be empty.
-    with open(path, "rb") as file:
-        found = _SESSION_ID.search(file.read(_HEAD_BYTES))
+    found = _SESSION_ID.search(read_head(path, _HEAD_BYTES))
     if found is None:
         raise LookupError(path)
     return found[1].decode("utf-8", "replace")
 
 
-def _agents(directory: str) -> Iterator[str]:
-    names, folders = _listing(directory)
-    for name in names:
-        if name.startswith("agent-"):
-            yield f"{directory}/{name}"
-    for folder in folders:
-        yield from _agents(f"{directory}/{folder}")
+def _agents(root: str, folders: Folders) -> Iterator[str]:
+    for directory, found in folders.walk(root):
+        for name in found.files:
+            if name.startswith("agent-") and name.endswith(SUFFIX):
+                yield f"{directory}/{name}"
 
 
 def _beside(directory: str) -> list[str]:
@@ -148,20 +152,4 @@ def _beside(directory: str) -> list[str]:
 @lru_cache(maxsize=64)
 def _beside_at(directory: str, _changed_ns: int) -> list[str]:
     # Listing a folder for each of its sessions would take time that grows with the square.
-    return [name for name in _listing(directory)[0] if _AGENT.fullmatch(name)]
-
-
-def _listing(directory: str) -> tuple[list[str], list[str]]:
-    """Return the names of the transcripts and of the folders in a folder, sorted."""
-    names: list[str] = []
-    folders: list[str] = []
-    try:
-        with os.scandir(directory) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.name)
-                elif entry.name.endswith(SUFFIX) and entry.is_file():
-                    names.append(entry.name)
-    except OSError:
-        return [], []
-    return sorted(names), sorted(folders)
+    return [name for name in Folders().listing(directory).files if _AGENT.fullmatch(name)]

@@ -12,10 +12,10 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from m31a_metrics.timestamps import uuid7_us
+from m31a_metrics.foreign_files import Folders, read_head
+from m31a_metrics.timestamps import moment, uuid7_us
 
 _SUFFIX = ".jsonl"
 _ID_CHARS = 36
@@ -30,7 +30,7 @@ _PARENT = re.compile(rb'"parent_thread_id"\s*:\s*"([^"]{1,64})"')
 _LATER_KEYS = re.compile(rb'"(?:base_instructions|instructions|dynamic_tools)"\s*:')
 
 
-def find(environ: Mapping[str, str]) -> Iterator[str]:
+def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session's path, each once: the thread in use before the archived copy.
 
     The thread of a subagent is part of its parent's session, unless that is gone.
@@ -38,11 +38,11 @@ def find(environ: Mapping[str, str]) -> Iterator[str]:
     home = environ.get("CODEX_HOME") or os.path.join(environ.get("HOME", ""), ".codex")
     if not os.path.isabs(home):
         return
+    folders = folders or Folders()
     paths: dict[str, str] = {}
     for folder in ("sessions", "archived_sessions"):
-        for directory, folders, names in os.walk(os.path.join(home, folder)):
-            folders.sort()
-            for name in sorted(names):
+        for directory, found in folders.walk(os.path.join(home, folder)):
+            for name in found.files:
                 if name.endswith(_SUFFIX):
                     paths.setdefault(name, os.path.join(directory, name))
     threads = {thread_id(name) for name in paths}
@@ -84,8 +84,7 @@ def parent_id(path: str) -> str:
 def _parent_id(path: str) -> str:
     # An answer is kept for good, for a thread's first record does not change. An exception
     # is not kept: a file that was just made may be empty.
-    with open(path, "rb", buffering=0) as file:
-        head = file.read(_HEAD_BYTES)
+    head = read_head(path, _HEAD_BYTES)
     line, newline, _ = head.partition(b"\n")
     if not newline and len(head) < _HEAD_BYTES:
         raise EOFError(path)
@@ -110,9 +109,8 @@ def _directories(path: str, start_us: int, end_us: int) -> Iterator[str]:
         return
     # Folders have local dates: up to a day off.
     days = min((end_us - start_us) // _DAY_US + 3, _DAYS_MAX)
-    first = datetime.fromtimestamp(start_us // 1_000_000, UTC) - timedelta(days=1)
-    for number in range(days):
-        date = first + timedelta(days=number)
+    for number in range(-1, days - 1):
+        date = moment(start_us + number * _DAY_US)
         yield os.path.join(home, "sessions", f"{date:%Y}", f"{date:%m}", f"{date:%d}")
     yield os.path.join(home, "archived_sessions")
 
@@ -136,8 +134,5 @@ def _listed_at(directory: str, _changed_ns: int) -> tuple[str, ...]:
 
 
 def _listed(directory: str) -> tuple[str, ...]:
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return ()
-    return tuple(sorted(n for n in names if n.endswith(_SUFFIX) and len(n) > _ID_CHARS))
+    names = Folders().listing(directory).files
+    return tuple(name for name in names if name.endswith(_SUFFIX) and len(name) > _ID_CHARS)

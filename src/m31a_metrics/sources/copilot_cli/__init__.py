@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import ValidationError
 
 from m31a_metrics.errors import NotThisFormat, StorageError
+from m31a_metrics.foreign_files import Folders
 from m31a_metrics.jsonlines import Decode, batches
 from m31a_metrics.sources.copilot_cli.records import COUNTED, Line, line_decoder, type_decoder
 from m31a_metrics.sources.copilot_cli.responses import Row
@@ -26,25 +27,23 @@ _FIRST_RECORDS = 5
 _TYPES = ("session.", "user.", "assistant.", "tool.", "hook.", "system.", "permission.")
 
 
-def find(environ: Mapping[str, str]) -> Iterator[str]:
+def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session's path; in older versions sessions had no folders."""
     home = environ.get("COPILOT_HOME", "").strip()
     if not home:
         if not environ.get("HOME"):
             return
         home = os.path.join(environ["HOME"], ".copilot")
+    folders = folders or Folders()
     root = os.path.join(home, _STATE)
-    try:
-        names = sorted(os.listdir(root))
-    except OSError:
-        return
-    for name in names:
-        path = os.path.join(root, name)
-        if name.endswith(".jsonl"):
-            if name.removesuffix(".jsonl") not in names:
-                yield path
-        elif os.path.isfile(os.path.join(path, _EVENTS)):
-            yield os.path.join(path, _EVENTS)
+    found = folders.listing(root)
+    for name in found.files:
+        if name.endswith(".jsonl") and name.removesuffix(".jsonl") not in found.folders:
+            yield os.path.join(root, name)
+    for name in found.folders:
+        path = os.path.join(root, name, _EVENTS)
+        if folders.holds(path):
+            yield path
 
 
 def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
@@ -73,7 +72,7 @@ def _rows(path: str, session_id: str, damage: Damage) -> list[Row]:
     if os.path.basename(path) == _EVENTS:
         state = os.path.dirname(state)
     store = os.path.join(os.path.dirname(state), _STORE)
-    if os.path.basename(state) != _STATE or not os.path.isfile(store):
+    if os.path.basename(state) != _STATE or not os.path.lexists(store):
         return []
     from m31a_metrics.sources.copilot_cli.store import rows
 

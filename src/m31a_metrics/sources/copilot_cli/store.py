@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 
 from m31a_metrics.figures import tokens
+from m31a_metrics.foreign_files import is_absent
 from m31a_metrics.foreign_sqlite import Changed, connected
 from m31a_metrics.sources.copilot_cli.records import UsageCounts
 from m31a_metrics.sources.copilot_cli.responses import Row
@@ -32,7 +32,7 @@ _COLUMNS = (
 
 def rows(path: str, session_id: str, damage: Damage) -> list[Row]:
     """Return a session's requests in the order of time; none where there is no such store."""
-    if not session_id or not os.path.isfile(path):
+    if not session_id:
         return []
     for _ in range(_ATTEMPTS):
         try:
@@ -40,7 +40,11 @@ def rows(path: str, session_id: str, damage: Damage) -> list[Row]:
                 found = list(_rows(connection, session_id))
         except Changed:
             continue
-        except (sqlite3.Error, OSError) as error:
+        except OSError as error:
+            if not is_absent(error):
+                damage.add(path, error.strerror or error)
+            return []
+        except sqlite3.Error as error:
             damage.add(path, error)
             return []
         return sorted(found, key=lambda row: row.t_us)

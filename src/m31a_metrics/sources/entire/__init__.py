@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
+from m31a_metrics.foreign_files import Folders
 from m31a_metrics.sources import SOURCES, WITHIN, detect, source
 from m31a_metrics.sources.entire.checkpoints import Found, sessions
 from m31a_metrics.sources.entire.git import objects, top
@@ -21,18 +22,25 @@ from m31a_metrics.transcript import Transcript
 
 NAME = "entire"
 
+_BYTES_MAX = 2**30
+"""What is copied of a transcript at most; objects are packed, so a few bytes may become many."""
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
-def find(environ: Mapping[str, str]) -> Iterator[str]:
+def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session in the repository of the current folder (PWD)."""
     folder = environ.get("PWD")
     if not folder:
         return
     try:
         repository = top(folder)
-        found = sessions(repository)
     except StorageError:
+        return  # `why_none` says why
+    try:
+        found = sessions(repository)
+    except StorageError as error:
+        (folders or Folders()).note(repository, str(error))
         return
     for session_id in sorted(found):
         yield f"{repository}{WITHIN}{session_id}"
@@ -93,7 +101,7 @@ def _copy(repository: str, found: Found, folder: str) -> str:
             for number, oid in enumerate(found.blobs):
                 if number:
                     file.write(b"\n")
-                if not store.copy(oid, file):
+                if not store.copy(oid, file, _BYTES_MAX - file.tell()):
                     raise StorageError(
                         f"{repository} has the checkpoint of {found.metadata.session_id}, but not "
                         "its transcript (a partial clone?); fetch it: `git fetch --refetch`"
@@ -103,7 +111,7 @@ def _copy(repository: str, found: Found, folder: str) -> str:
             os.makedirs(agents)
             for agent, oid in found.agents.items():
                 with _private(f"{agents}/{agent}") as file:
-                    store.copy(oid, file)
+                    store.copy(oid, file, _BYTES_MAX)
     return path
 
 

@@ -132,11 +132,18 @@ class Objects:
         self._pass(1)
         return data
 
-    def copy(self, oid: str, file: BinaryIO) -> bool:
-        """Write an object's bytes to a file; False if it is not here."""
+    def copy(self, oid: str, file: BinaryIO, at_most: int) -> bool:
+        """Write an object's bytes to a file; False if it is not here.
+
+        Raises StorageError if it is larger, or broken off.
+        """
         size = self._find(oid)
         if size is None:
             return False
+        if size > at_most:
+            raise StorageError(
+                f"{self._repository} holds a transcript of {size >> 20:,} MiB, too long to be read"
+            )
         while size:
             data = self._answering.read(min(size, _COPY_BYTES))
             if not data:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.events import LLMInteraction, Subagent, ToolCall
 from m31a_metrics.figures import TOKENS_MAX
+from m31a_metrics.foreign_files import Folders, read_head
 from m31a_metrics.jsonlines import Decode, batches
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.gemini_cli.document import read_document
@@ -30,7 +31,7 @@ _HASH_CHARS = 64
 _ROOT_BYTES = 4_096
 
 
-def find(environ: Mapping[str, str]) -> Iterator[str]:
+def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session's path, each once.
 
     A session that was resumed by a newer version lies in both formats; the newer is whole.
@@ -39,21 +40,25 @@ def find(environ: Mapping[str, str]) -> Iterator[str]:
     home = environ.get("GEMINI_CLI_HOME") or environ.get("HOME", "")
     if not home:
         return
+    folders = folders or Folders()
     root = os.path.join(home, ".gemini", "tmp")
-    for project in _listing(root):
-        yield from _chats(os.path.join(root, project, "chats"))
+    for project in folders.listing(root).folders:
+        yield from _chats(os.path.join(root, project, "chats"), folders)
 
 
-def _chats(directory: str) -> Iterator[str]:
-    names = _listing(directory)
-    present = set(names)
-    for name in names:
-        path = os.path.join(directory, name)
+def _chats(directory: str, folders: Folders) -> Iterator[str]:
+    found = folders.listing(directory)
+    present = set(found.files)
+    for name in found.files:
         if name.endswith(".jsonl") or (name.endswith(".json") and f"{name}l" not in present):
-            yield path
-        elif "." not in name and not any(name[:8] in chat for chat in names if chat != name):
-            # A file's name has the first 8 characters of the session's id.
-            yield from (os.path.join(path, child) for child in _listing(path) if _is_chat(child))
+            yield os.path.join(directory, name)
+    names = found.files + found.folders
+    for name in found.folders:
+        # A file's name has the first 8 characters of the session's id.
+        if "." not in name and not any(name[:8] in chat for chat in names if chat != name):
+            path = os.path.join(directory, name)
+            children = folders.listing(path).files
+            yield from (os.path.join(path, child) for child in children if _is_chat(child))
 
 
 def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
@@ -62,9 +67,12 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     facts = transcript.facts
     if facts.native_id and os.sep not in facts.native_id and facts.native_id not in (".", ".."):
         folder = os.path.join(os.path.dirname(path), facts.native_id)
-        for name in _listing(folder):
+        folders = Folders()
+        for name in folders.listing(folder).files:
             if _is_chat(name):
                 _merge(transcript, os.path.join(folder, name), skip)
+        for place, reason in folders.troubles.items():
+            transcript.damage.add(place, reason)
         transcript.events.sort(key=lambda event: event.t_us)
     return transcript
 
@@ -177,8 +185,7 @@ def _project(path: str) -> str:
     if os.path.basename(chats) != "chats":
         return ""
     try:
-        with open(os.path.join(folder, ".project_root"), encoding="utf-8") as file:
-            return file.read(_ROOT_BYTES).strip()
+        return read_head(os.path.join(folder, ".project_root"), _ROOT_BYTES).decode().strip()
     except (OSError, ValueError):
         name = os.path.basename(folder)
         return "" if len(name) == _HASH_CHARS and set(name) <= _HEX else name
@@ -186,10 +193,3 @@ def _project(path: str) -> str:
 
 def _is_chat(name: str) -> bool:
     return name.endswith((".json", ".jsonl"))
-
-
-def _listing(directory: str) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except (OSError, ValueError):  # a damaged session id may be no file's name
-        return []

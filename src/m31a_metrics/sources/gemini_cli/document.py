@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from m31a_metrics.errors import StorageError
+from m31a_metrics.foreign_files import read_head, read_whole
 from m31a_metrics.jsonlines import UNREADABLE
 from m31a_metrics.sources.gemini_cli.records import Chat, chat_decoder, message_decoder
 from m31a_metrics.sources.gemini_cli.session import Session
 from m31a_metrics.transcript import Damage
 
 _BYTES_MAX = 2**26
+_HEAD_BYTES = 2**12
 _ATTEMPTS = 20
 
 _FIELD = r'"%s"\s*:\s*"([^"\\]{1,200})"'
@@ -28,13 +29,10 @@ _MESSAGE = re.compile(r'\{\s*"(?:id|type|timestamp|content)"\s*:')
 
 
 def read_document(path: str, session: Session, damage: Damage) -> bool:
-    """Take all messages of a document; False if it is no chat. Raises OSError, StorageError."""
-    with open(path, "rb", buffering=0) as file:
-        data = file.read(_BYTES_MAX + 1)
-    if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+    """Take all messages of a document; False if it is no chat. Raises OSError."""
+    if not read_head(path, _HEAD_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return False
-    if len(data) > _BYTES_MAX:
-        raise StorageError(f"{path} is longer than 64 MiB: one JSON document that long is not read")
+    data = read_whole(path, _BYTES_MAX)
     try:
         chat = chat_decoder().decode(data)
     except UNREADABLE as error:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
 from m31a_metrics.events import SessionStart
 from m31a_metrics.figures import text
+from m31a_metrics.foreign_files import Folders, is_absent
 from m31a_metrics.foreign_sqlite import Changed, is_database
 from m31a_metrics.sources.opencode.database import opened
 from m31a_metrics.sources.opencode.files import SUFFIX, open_file, subagents
@@ -25,20 +26,21 @@ _WITHIN = "::"
 _ATTEMPTS = 5
 
 
-def find(environ: Mapping[str, str]) -> Iterator[str]:
+def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session, in databases as `<file>::<id>`; of two copies the database's.
 
     They lie in `$XDG_DATA_HOME/opencode`; OPENCODE_DB may name another database.
     """
     data = environ.get("XDG_DATA_HOME") or f"{environ.get('HOME', '')}/.local/share"
     data = f"{data}/opencode"
+    folders = folders or Folders()
     seen: set[str] = set()
-    for path in _databases(data, environ.get("OPENCODE_DB", "")):
-        for session_id in _roots(path):
+    for path in _databases(data, environ.get("OPENCODE_DB", ""), folders):
+        for session_id in _roots(path, folders):
             if session_id not in seen:
                 seen.add(session_id)
                 yield f"{path}{_WITHIN}{session_id}"
-    for path in _files(data):
+    for path in _files(data, folders):
         if os.path.basename(path).removesuffix(SUFFIX) not in seen:
             yield path
 
@@ -123,46 +125,45 @@ def _transcript(store: Store, session_id: str, skip: frozenset[str]) -> Transcri
     return transcript
 
 
-def _databases(data: str, named: str) -> Iterator[str]:
+def _databases(data: str, named: str, folders: Folders) -> Iterator[str]:
     paths = []
     if named and named != ":memory:":
         paths.append(os.path.join(data, named))
-    names = _listing(data)
+    names = folders.listing(data).files
     paths += [f"{data}/{name}" for name in names if name.startswith(NAME) and name.endswith(".db")]
-    yield from dict.fromkeys(path for path in paths if os.path.isfile(path))
+    yield from dict.fromkeys(paths)
 
 
-def _roots(path: str) -> list[str]:
-    """Return a database's sessions; none if it cannot be read, which reading it would tell."""
+def _roots(path: str, folders: Folders) -> list[str]:
+    """Return a database's sessions; none, and a note, if it cannot be read."""
     for _ in range(_ATTEMPTS):
         try:
             with opened(path) as database:
                 return database.roots()
         except Changed:
             continue
-        except (NotThisFormat, StorageError):
+        except NotThisFormat:
             return []
+        except StorageError as error:
+            cause = error.__cause__
+            if not (isinstance(cause, OSError) and is_absent(cause)):
+                folders.note(path, cause if isinstance(cause, OSError) else str(cause))
+            return []
+    folders.note(path, "it is written all the time")
     return []
 
 
-def _files(data: str) -> Iterator[str]:
-    for project in _listing(f"{data}/storage/session"):
-        yield from _sessions(f"{data}/storage/session/{project}")
-    for project in _listing(f"{data}/project"):
-        yield from _sessions(f"{data}/project/{project}/storage/session/info")
+def _files(data: str, folders: Folders) -> Iterator[str]:
+    for project in folders.listing(f"{data}/storage/session").folders:
+        yield from _sessions(f"{data}/storage/session/{project}", folders)
+    for project in folders.listing(f"{data}/project").folders:
+        yield from _sessions(f"{data}/project/{project}/storage/session/info", folders)
 
 
-def _sessions(directory: str) -> Iterator[str]:
+def _sessions(directory: str, folders: Folders) -> Iterator[str]:
     """Yield the sessions of a folder, without those of subagents whose parents are there."""
-    names = [name for name in _listing(directory) if name.endswith(SUFFIX)]
-    owned = subagents(directory)
+    names = [name for name in folders.listing(directory).files if name.endswith(SUFFIX)]
+    owned = subagents(directory, names)
     for name in names:
         if name.removesuffix(SUFFIX) not in owned:
             yield f"{directory}/{name}"
-
-
-def _listing(directory: str) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except OSError:
-        return []

@@ -14,11 +14,12 @@ And in one file: what `opencode export` writes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.figures import text
+from m31a_metrics.foreign_files import Folders, TooLong, read_head, read_whole
 from m31a_metrics.jsonlines import LINE_BYTES_MAX, UNREADABLE
 from m31a_metrics.sources.opencode.records import (
     Document,
@@ -81,10 +82,11 @@ class Files:
     def turns(self, session_id: str, damage: Damage, /) -> Iterator[Turn]:
         """Yield the session's messages, by time."""
         directory = f"{self._messages}/{session_id}"
-        if not os.path.isdir(directory):
+        folders = Folders()
+        if not folders.holds(directory) and not folders.troubles:
             damage.add(directory, "the session's messages are not there")
         messages: list[tuple[int, str, Message]] = []
-        for name in _names(directory):
+        for name in _names(directory, folders):
             stem = name.removesuffix(SUFFIX)
             message = _record(Message, f"{directory}/{name}", damage)
             if message is None:
@@ -96,14 +98,16 @@ class Files:
         # Where one has no time, it is as if it came right after the others.
         messages.sort(key=lambda one: one[:2])
         for _, _, message in messages:
-            paths = self._paths(session_id, text(message.id))
+            paths = self._paths(session_id, text(message.id), folders)
             found = (_record(Part, path, damage) for path in paths)
             yield Turn(message, [part for part in found if part is not None])
+        for place, reason in folders.troubles.items():
+            damage.add(place, reason)
 
-    def _paths(self, session_id: str, message_id: str) -> list[str]:
+    def _paths(self, session_id: str, message_id: str, folders: Folders) -> list[str]:
         directory = f"{self._parts}/{session_id}" if self._by_session else self._parts
         own = f"{directory}/{message_id}"
-        paths = [f"{own}/{name}" for name in _names(own)]
+        paths = [f"{own}/{name}" for name in _names(own, folders)]
         if not paths:
             try:
                 changed_ns = os.stat(self._parts).st_mtime_ns
@@ -174,16 +178,15 @@ def open_file(path: str) -> Files | Export:
 
 def _document(path: str) -> tuple[Document | None, object]:
     try:
-        if os.path.getsize(path) > EXPORT_BYTES_MAX:
-            return None, "it is too large"
-        with open(path, "rb") as file:
-            # Other agents' transcripts begin the same way: do not read all of a long one.
-            head = file.read(2**16)
-            if not head.lstrip().startswith(b"{"):
-                return None, "it does not begin as one object"
-            if _is_one_line_of_many(head):
-                return None, "it is JSON Lines"
-            data = head + file.read()
+        # Other agents' transcripts begin the same way: do not read all of a long one.
+        head = read_head(path, 2**16)
+        if not head.lstrip().startswith(b"{"):
+            return None, "it does not begin as one object"
+        if _is_one_line_of_many(head):
+            return None, "it is JSON Lines"
+        data = read_whole(path, EXPORT_BYTES_MAX)
+    except TooLong as error:
+        return None, error.strerror
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}") from error
     try:
@@ -206,27 +209,20 @@ def _is_one_line_of_many(head: bytes) -> bool:
 
 def _record(kind: type[Kind], path: str, damage: Damage) -> Kind | None:
     try:
-        if os.path.getsize(path) > LINE_BYTES_MAX:
-            damage.add(path, "longer than 32 MiB")
-            return None
-        with open(path, "rb") as file:
-            data = file.read()
+        data = read_whole(path, LINE_BYTES_MAX)
     except OSError as error:
         damage.add(path, error.strerror)
         return None
     return one(kind, data, path, damage)
 
 
-def _names(directory: str) -> list[str]:
-    try:
-        return sorted(name for name in os.listdir(directory) if name.endswith(SUFFIX))
-    except OSError:
-        return []
+def _names(directory: str, folders: Folders) -> list[str]:
+    return [name for name in folders.listing(directory).files if name.endswith(SUFFIX)]
 
 
-def subagents(directory: str) -> set[str]:
-    """Return the sessions in a folder whose parents are there too."""
-    stems = {name.removesuffix(SUFFIX) for name in _names(directory)}
+def subagents(directory: str, names: Iterable[str]) -> set[str]:
+    """Return those of a folder's sessions whose parents are there too."""
+    stems = {name.removesuffix(SUFFIX) for name in names}
     children = _children(directory)
     return {child for parent in children if parent in stems for child in children[parent]}
 
@@ -243,7 +239,7 @@ def _children(directory: str) -> dict[str, list[str]]:
 def _children_at(directory: str, _changed_ns: int) -> dict[str, list[str]]:
     """Return the children of each session of a project. A session's parent never changes."""
     children: dict[str, list[str]] = {}
-    for name in _names(directory):
+    for name in _names(directory, Folders()):
         info = _record(Info, f"{directory}/{name}", Damage())
         if info is not None and text(info.parent_id):
             children.setdefault(text(info.parent_id), []).append(name.removesuffix(SUFFIX))
@@ -254,7 +250,7 @@ def _children_at(directory: str, _changed_ns: int) -> dict[str, list[str]]:
 def _loose(directory: str, _changed_ns: int) -> dict[str, list[str]]:
     """Return the parts that lie in no folder of their message, by message."""
     paths: dict[str, list[str]] = {}
-    for name in _names(directory):
+    for name in _names(directory, Folders()):
         part = _record(Part, f"{directory}/{name}", Damage())
         if part is not None and text(part.message_id):
             paths.setdefault(text(part.message_id), []).append(f"{directory}/{name}")

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.events import SessionStart
+from m31a_metrics.foreign_files import Folders
 from m31a_metrics.jsonlines import batches
 from m31a_metrics.sources.pi.fold import Fold
 from m31a_metrics.sources.pi.recognition import recognise, refuse_openclaw
@@ -21,16 +22,16 @@ NAME = "pi"
 SUFFIX = ".jsonl"
 
 
-def find(environ: Mapping[str, str]) -> Iterator[str]:
+def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session's file, below the folders that `environ` names."""
+    folders = folders or Folders()
     agent = environ.get("PI_CODING_AGENT_DIR") or f"{environ.get('HOME', '')}/.pi/agent"
     named = environ.get("PI_CODING_AGENT_SESSION_DIR")
-    folders = [named] if named else []
-    folders.append(f"{agent}/sessions")
-    for folder in dict.fromkeys(os.path.expanduser(folder) for folder in folders):
-        for directory, below, names in os.walk(folder):
-            below.sort()
-            yield from (f"{directory}/{name}" for name in sorted(names) if name.endswith(SUFFIX))
+    roots = [named] if named else []
+    roots.append(f"{agent}/sessions")
+    for root in dict.fromkeys(os.path.expanduser(root) for root in roots):
+        for directory, found in folders.walk(root):
+            yield from (f"{directory}/{name}" for name in found.files if name.endswith(SUFFIX))
 
 
 def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:

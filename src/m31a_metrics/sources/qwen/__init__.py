@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import ValidationError
 
 from m31a_metrics.errors import NotThisFormat, StorageError
+from m31a_metrics.foreign_files import Folders
 from m31a_metrics.jsonlines import Decode, batches
 from m31a_metrics.sources.qwen.records import (
     COUNTED,
@@ -28,7 +29,7 @@ _FIRST_RECORDS = 5
 _TYPES = ("user", "assistant", "tool_result", "system")
 
 
-def find(environ: Mapping[str, str]) -> Iterator[str]:
+def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session's path."""
     home = environ.get("HOME", "")
     given = environ.get("QWEN_RUNTIME_DIR") or environ.get("QWEN_HOME") or ""
@@ -37,10 +38,11 @@ def find(environ: Mapping[str, str]) -> Iterator[str]:
     root = given or (os.path.join(home, ".qwen") if home else "")
     if not root:
         return
+    folders = folders or Folders()
     projects = os.path.join(root, "projects")
-    for project in _listing(projects):
+    for project in folders.listing(projects).folders:
         chats = os.path.join(projects, project, "chats")
-        for name in _listing(chats):
+        for name in folders.listing(chats).files:
             if name.endswith(".jsonl"):
                 yield os.path.join(chats, name)
 
@@ -84,10 +86,3 @@ def _one(line: bytes) -> Line | None:
         if kind.type in COUNTED or kind.subtype in COUNTED_SUBTYPES:
             raise
         return None
-
-
-def _listing(directory: str) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except OSError:
-        return []

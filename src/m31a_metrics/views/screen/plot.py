@@ -9,6 +9,7 @@ from textual.color import Color
 from textual_plotext import PlotextPlot
 
 from m31a_metrics.table import Table, Unit
+from m31a_metrics.timestamps import local, moment
 from m31a_metrics.views.numbers import text_of
 
 _CELLS_A_TIME, _LINES_A_MARK = 22, 4
@@ -88,7 +89,7 @@ class SpendPlot(PlotextPlot):
 
 
 def _clock(at_s: float, layout: str) -> str:
-    return datetime.fromtimestamp(at_s).astimezone().strftime(layout)
+    return local(moment(round(at_s * 1e6))).strftime(layout)
 
 
 def _steps(first: float, last: float, count: int) -> list[float]:

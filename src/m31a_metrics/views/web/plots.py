@@ -13,6 +13,7 @@ from typing import Any
 
 from m31a_metrics.panel import Kind, Plot
 from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.timestamps import local
 from m31a_metrics.views.names import clean, cut
 from m31a_metrics.views.numbers import text_of
 
@@ -95,7 +96,7 @@ def _value(cell: Cell) -> Any:
         return _escaped(cell)
     if isinstance(cell, datetime):
         # Local and without a zone: plotly.js knows none, and would show UTC.
-        return cell.astimezone().replace(tzinfo=None).isoformat(timespec="milliseconds")
+        return local(cell).replace(tzinfo=None).isoformat(timespec="milliseconds")
     if isinstance(cell, float) and not isfinite(cell):
         return None
     return cell
