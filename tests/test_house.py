@@ -71,7 +71,11 @@ def tracked() -> list[Path]:
 
 def test_files_stay_small() -> None:
     """A source file of more than 400 lines has become two things."""
-    long = [path for path in SOURCE if len(path.read_text().splitlines()) > FILE_LINES_MAX]
+    long = [
+        path
+        for path in SOURCE
+        if len(path.read_text(encoding="utf-8").splitlines()) > FILE_LINES_MAX
+    ]
     assert not long, f"more than {FILE_LINES_MAX} lines: make each a folder on its floor"
 
 
@@ -106,7 +110,7 @@ def test_tests_say_what_they_prove() -> None:
 def test_every_rule_switched_off_has_a_reason() -> None:
     """Each ruff rule ignored in pyproject.toml is followed by a comment."""
     rule = re.compile(r'^\s*"[A-Z]+\d+",(.*)$')
-    lines = (ROOT / "pyproject.toml").read_text().splitlines()
+    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
     rules = [
         (number, found[1]) for number, line in enumerate(lines, 1) if (found := rule.match(line))
     ]
@@ -126,7 +130,7 @@ def test_every_exception_in_the_code_has_a_reason() -> None:
         at(path, number)
         for path in (*SOURCE, *sorted((ROOT / "tests").rglob("*.py")))
         if path != Path(__file__)
-        for number, line in enumerate(path.read_text().splitlines(), 1)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if (mark if path in SOURCE else mark_in_tests).search(line) and not reason.search(line)
     ]
     assert not bare, "write `# noqa: RULE - why`:\n" + "\n".join(bare)
@@ -177,7 +181,7 @@ def test_nothing_is_left_unfinished() -> None:
     found = [
         at(path, number)
         for path in SOURCE
-        for number, line in enumerate(path.read_text().splitlines(), 1)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if UNFINISHED.search(line)
     ]
     assert not found, "\n".join(found)

