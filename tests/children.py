@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 NOBODY = 65534
 
@@ -103,6 +104,21 @@ def as_nobody(task: Task) -> Task:
         task()
 
     return unprivileged
+
+
+@contextmanager
+def reachable(path: Path) -> Iterator[None]:
+    """Let every account walk to a place for a while; what is there stays as it is."""
+    closed = {
+        folder: mode for folder in path.parents if (mode := folder.stat().st_mode) & 0o011 != 0o011
+    }
+    for folder, mode in closed.items():
+        folder.chmod(mode | 0o011)
+    try:
+        yield
+    finally:
+        for folder, mode in closed.items():
+            folder.chmod(mode)
 
 
 @contextmanager
