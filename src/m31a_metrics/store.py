@@ -194,6 +194,25 @@ def sync_directory(path: str) -> None:
         os.close(descriptor)
 
 
+def is_half_written(name: str) -> bool:
+    """Tell whether `replace` left a file of this name behind, in a process that is gone."""
+    if not (name.startswith(".") and name.endswith(".tmp")):
+        return False
+    pid, _, own = name.removesuffix(".tmp").rpartition(".")[2].partition("-")
+    return len(own) == 8 and pid.isdecimal() and not is_alive(int(pid))
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process may still be there; one of another user is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass  # another user's, or no process id at all
+    return True
+
+
 def set_aside(path: str) -> str:
     """Move a damaged file to `<path>.bad-<time>`, so that nothing is lost; return where."""
     aside = vacant(path)
