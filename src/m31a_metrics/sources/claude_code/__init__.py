@@ -46,6 +46,7 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
         _read_subagent(agent, head, reading, damage)
     reading.finish()
     facts = transcript.facts = head.facts(path)
+    transcript.subagent_of = facts.parent_id if agent_id(path) else ""
     transcript.events = _events(path, reading, facts, skip, damage)
     calls = reading.calls.all
     transcript.calls = [call for call in calls if call.id not in skip] if skip else calls
