@@ -7,7 +7,8 @@ its files changed, and the longer that takes the less often: a twentieth of a co
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from threading import Lock
 from time import monotonic
 from typing import Protocol
@@ -16,8 +17,9 @@ from m31a_metrics import sources, store
 from m31a_metrics.catalog.agents import Place, places
 from m31a_metrics.catalog.one import One, of_transcript, read_one
 from m31a_metrics.catalog.records import RECORDED
+from m31a_metrics.catalog.unread import Unread
 from m31a_metrics.config import Config
-from m31a_metrics.errors import SessionNotFound
+from m31a_metrics.errors import SessionForgotten, SessionNotFound
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.rates import pricer
 from m31a_metrics.session import Session
@@ -98,25 +100,35 @@ class FollowedFile:
         self._path = path
         self._config = config
         # A transcript that was read to find it was read as one that is over.
-        self._stamp = _stamp(path) if one is not None and agent == RECORDED else None
+        self._stamp = stamps_of(path) if one is not None and agent == RECORDED else None
         self._rest_until_s = 0.0
         self._one = one
+        self._refused: SessionForgotten | None = None
         self._lock = Lock()
 
     def look(self) -> None:
-        """Read it anew, if it changed and the last reading is long enough ago."""
+        """Read it anew, if it changed and the last reading is long enough ago.
+
+        Raises SessionForgotten for a session that is not to be read.
+        """
         with self._lock:
             self._look()
 
     def _look(self) -> None:
-        stamp = _stamp(self._path)
+        if self._refused is not None:
+            raise self._refused
+        stamp = stamps_of(self._path)
         if stamp == self._stamp or monotonic() < self._rest_until_s:
             return
         began_s = monotonic()
         if self.agent == RECORDED:
             self._one = read_one(self._config, self._path, {}, only_dir=True)
         else:
-            transcript = sources.source(self.agent).read(self._path)
+            try:
+                transcript = Unread(self._config.forgotten).read(self.agent, self._path)
+            except SessionForgotten as error:
+                self._refused, self._one = error, None
+                raise
             self._one = of_transcript(self._path, transcript, self._config, goes_on=True)
         self._stamp = stamp  # of before: what was written meanwhile is read the next time
         self._rest_until_s = monotonic() + _REST * (monotonic() - began_s)
@@ -157,9 +169,9 @@ def follow(
     Raises what `read_one` raises.
     """
     if name is None:
-        found = latest(config, environ, only_dir=only_dir)
-        if found:
-            return newest(found, config)
+        followed = newest(latest(config, environ, only_dir=only_dir), config)
+        if followed is not None:
+            return followed
         raise SessionNotFound(
             f"nothing is recorded in {config.sessions_dir} yet, and no agent's sessions are "
             "here; record a command: `m31 run -- COMMAND`"
@@ -171,16 +183,25 @@ def follow(
     return FollowedFile(one.record.agent if one.is_transcript else RECORDED, path, config, one)
 
 
-def newest(found: list[Place], config: Config) -> Followed:
-    """Follow the place that changed last.
+def newest(found: Sequence[Place], config: Config) -> Followed | None:
+    """Follow the place that changed last, of those that are not forgotten; None: there is none.
 
     All sessions of one database change in one moment: of these, the one with the latest event.
     """
-    at_once = [place for place in found if place.changed_us == found[0].changed_us]
-    followed = [follow_place(place, config) for place in at_once]
-    for one in followed:
-        one.look()
-    return max(followed, key=lambda one: one.metrics().updated_at)
+    for _, at_once in groupby(found, lambda place: place.changed_us):
+        followed = [one for place in at_once if (one := _wanted(place, config)) is not None]
+        if followed:
+            return max(followed, key=lambda one: one.metrics().updated_at)
+    return None
+
+
+def _wanted(place: Place, config: Config) -> Followed | None:
+    followed = follow_place(place, config)
+    try:
+        followed.look()
+    except SessionForgotten:
+        return None
+    return followed
 
 
 def follow_place(place: Place, config: Config) -> Followed:
@@ -202,7 +223,7 @@ def latest(config: Config, environ: Mapping[str, str], *, only_dir: bool = False
     return found
 
 
-def _stamp(path: str) -> list[tuple[int, int]]:
+def stamps_of(path: str) -> list[tuple[int, int]]:
     """Tell one state of a transcript from another, by time and size of all its files.
 
     Beside the file: the log of a database, and the folder in which an agent keeps the

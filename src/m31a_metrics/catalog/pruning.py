@@ -29,4 +29,5 @@ def prune(
         rows = asking.history.gone_before(micros(before))
         if sure and rows:
             asking.history.prune(rows)
+            asking.history.purge()
         return rows, asking.problems

@@ -43,10 +43,12 @@ from m31a_metrics.cli.options.rows import (
 from m31a_metrics.cli.options.sides import ask_sides, baseline_file, slice_named
 from m31a_metrics.cli.options.slices import (
     AGENTS,
+    asked_for,
     now,
     session_argument,
     slice_option,
     slice_options,
+    which,
 )
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "Asked",
     "arranged",
     "ask_sides",
+    "asked_for",
     "asking",
     "baseline_file",
     "by_option",
@@ -78,4 +81,5 @@ __all__ = [
     "sort_of",
     "wants_text",
     "warn",
+    "which",
 ]
