@@ -15,6 +15,7 @@ from m31a_metrics.cli.options import (
     slice_named,
     slice_options,
 )
+from m31a_metrics.exports.tabular import escaped
 from m31a_metrics.review.baseline import baseline, write
 
 
@@ -39,4 +40,4 @@ def command(ctx: click.Context, which: str) -> None:
     made_at = now().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     # A terminal may take other bytes than UTF-8, a file is read as nothing else.
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr] # no StringIO
-    sys.stdout.write(write(baseline(side, made_at)).decode())
+    sys.stdout.write(escaped(write(baseline(side, made_at)).decode()))

@@ -130,7 +130,9 @@ def _emit_text(tables: Sequence[Table], none: str | None) -> None:
 
 def say(sentence: str) -> None:
     """Talk to the person: on stderr, where it is in no program's way."""
-    click.echo(f"m31: {sentence}", err=True)
+    from m31a_metrics.views.names import clean  # a name in it may hold anything
+
+    click.echo(f"m31: {clean(sentence)}", err=True)
 
 
 def _complete_directories(*_: Any) -> list[CompletionItem]:
