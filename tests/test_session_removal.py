@@ -86,9 +86,10 @@ def test_a_disk_that_refuses_is_one_sentence(session: Session, tmp_path: Path) -
         with pytest.raises(StorageError, match=r"events.*Permission denied"):
             remove(session)
 
-    open_the_way(tmp_path)
-    for path in (tmp_path, *tmp_path.rglob("*")):
-        os.chown(path, children.NOBODY, -1)
+    if os.geteuid() == 0:
+        open_the_way(tmp_path)
+        for path in (tmp_path, *tmp_path.rglob("*")):
+            os.chown(path, children.NOBODY, -1)
     assert children.run(children.as_nobody(task)) == 0
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import urllib.request
@@ -111,3 +112,4 @@ def test_a_report_is_written(
     assert done.returncode == 0, done.stderr
     assert part in (out / "r.html").read_text()
     assert os.listdir(out) == ["r.html"]
+    assert stat.S_IMODE((out / "r.html").stat().st_mode) == 0o600

@@ -21,7 +21,9 @@ from m31a_metrics.cli.options.output import (
     say,
     sessions_dir_option,
     settings,
+    share_option,
     wants_text,
+    write_file,
 )
 from m31a_metrics.cli.options.question import (
     Asked,
@@ -75,6 +77,7 @@ __all__ = [
     "session_argument",
     "sessions_dir_option",
     "settings",
+    "share_option",
     "slice_named",
     "slice_option",
     "slice_options",
@@ -82,4 +85,5 @@ __all__ = [
     "wants_text",
     "warn",
     "which",
+    "write_file",
 ]
