@@ -25,6 +25,7 @@ from m31a_metrics.catalog.importing import (
     import_transcripts,
     journal_name,
 )
+from m31a_metrics.catalog.landing import staging
 from m31a_metrics.config import Config
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.phases import infer
@@ -320,14 +321,16 @@ def test_where_nothing_happened_nothing_is_written(settings: Config, claude: Pat
 
 
 def test_what_a_killed_import_left_is_removed(settings: Config, claude: Path) -> None:
-    """A folder staged long ago goes; one of a living import stays."""
-    for name, age_s in ((".import-1-old", 200_000), (".import-2-new", 10)):
-        path = Path(settings.sessions_dir, name)
-        path.mkdir(parents=True)
-        then = path.stat().st_mtime - age_s
-        os.utime(path, (then, then))
+    """Also at once, and where its process id is another's now; one of a living import stays."""
+    with staging(settings.sessions_dir, dry=False) as living:
+        assert living is not None
+        for name in (".import-999999999-0a", ".import-1-0b", ".import-odd"):
+            Path(settings.sessions_dir, name).mkdir(parents=True)
+        run(settings, claude)
+        left = {os.path.basename(living), ".import-1-0b", ".import-odd", ONE}
+        assert set(os.listdir(settings.sessions_dir)) == left
     run(settings, claude)
-    assert sorted(os.listdir(settings.sessions_dir)) == [".import-2-new", ONE]
+    assert os.listdir(settings.sessions_dir) == [ONE]
 
 
 def test_a_bare_file_is_told_by_its_records(settings: Config, tmp_path: Path) -> None:

@@ -249,3 +249,79 @@ def test_names_of_sessions(tmp_path: Path) -> None:
     assert list(store.session_ids(f"{tmp_path}/none")) == []
     with pytest.raises(StorageError, match=f"cannot list {tmp_path}/file"):
         list(store.session_ids(f"{tmp_path}/file"))
+
+
+@pytest.mark.parametrize("wanted", [0o600, 0o644])
+@pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
+def test_a_file_for_a_person_has_the_mode_that_was_asked_for(
+    tmp_path: Path, wanted: int, umask: int
+) -> None:
+    """Whatever the umask, and whatever stood there before."""
+    before = os.umask(umask)
+    try:
+        for _ in range(2):
+            store.hand_over(str(tmp_path / "file"), b"data", wanted)
+            assert mode(tmp_path / "file") == wanted
+            (tmp_path / "file").chmod(0o666)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").read_bytes() == b"data"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_file_for_a_person_goes_where_the_own_link_leads(tmp_path: Path) -> None:
+    """A link of one's own is meant; the file behind it is replaced whole, and the link stays."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "site" / "report.html")
+    for data in (b"one", b"two"):
+        store.hand_over(str(tmp_path / "link"), data, 0o600)
+        assert (tmp_path / "site" / "report.html").read_bytes() == data
+    assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be two users")
+def test_nothing_of_another_user_is_written_into(tmp_path: Path) -> None:
+    """Neither a link nor a file nor a pipe that somebody else put where a report is to go."""
+    (tmp_path / "mine").write_text("mine")
+    os.symlink(tmp_path / "mine", tmp_path / "link")
+    (tmp_path / "file").write_text("theirs")
+    os.mkfifo(tmp_path / "pipe")
+    tmp_path.chmod(0o777)
+
+    def task() -> None:
+        for name in ("link", "file", "pipe"):
+            with pytest.raises(ForeignFile, match="belongs to user"):
+                store.hand_over(str(tmp_path / name), b"secret", 0o600)
+
+    for name in ("link", "file", "pipe"):
+        os.chown(tmp_path / name, children.NOBODY - 1, -1, follow_symlinks=False)
+    for parent in tmp_path.parents:
+        if parent.is_relative_to("/tmp") and parent != Path("/tmp"):  # noqa: S108 - where pytest works
+            parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o011)
+    assert children.run(children.as_nobody(task)) == 0
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_pipe_and_a_device_are_written_into(tmp_path: Path) -> None:
+    """A report may go through a pipe of one's own, or nowhere; neither is replaced by a file."""
+    store.hand_over("/dev/null", b"data", 0o600)
+    assert not stat.S_ISREG(os.stat("/dev/null").st_mode)
+    reading, writing = os.pipe()
+    store.hand_over(f"/dev/fd/{writing}", b"data", 0o600)
+    os.close(writing)
+    assert os.read(reading, 10) == b"data"
+    os.close(reading)
+
+
+def test_a_relative_path_is_of_the_current_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what cannot be written there is one sentence, with no half of a file left."""
+    monkeypatch.chdir(tmp_path)
+    store.hand_over("report.html", b"data", 0o600)
+    assert os.listdir(tmp_path) == ["report.html"]
+    with pytest.raises(StorageError, match="nowhere/report.html"):
+        store.hand_over("nowhere/report.html", b"data", 0o600)
+    with pytest.raises(StorageError, match=str(tmp_path)):
+        store.hand_over(".", b"data", 0o600)
+    assert os.listdir(tmp_path) == ["report.html"]

@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from m31a_metrics.errors import ConfigError
 from m31a_metrics.store import read as read_file
@@ -33,7 +33,9 @@ _SWITCH = {"1": True, "true": True, "yes": True, "on": True} | {
 class Config(Struct, frozen=True):
     """What a user may set. Paths are absolute; `retention_days` None keeps for ever.
 
-    `path` is the file that was read, to be named where a price in it is wrong.
+    `path` is the file that was read, to be named where a price in it is wrong. `forgotten`
+    is the list of sessions that are not to be read again, and no setting: an index that
+    moves must not bring them back.
     """
 
     sessions_dir: str
@@ -45,6 +47,7 @@ class Config(Struct, frozen=True):
     budget: dict[str, Any] = {}
     phases: dict[str, str] = {}
     path: str = ""
+    forgotten: str = field(default_factory=lambda: _path(f"{_HOME}/forgotten"))
 
 
 _TYPES: dict[str, tuple[type, str]] = {

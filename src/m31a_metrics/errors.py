@@ -52,6 +52,14 @@ class ExtraNotInstalled(MetricsError):
         )
 
 
+class SessionForgotten(SessionNotFound):
+    """A transcript of a session that was forgotten, which is not read again: pass it over."""
+
+
+class SessionIsRunning(MetricsError):
+    """What is still written to cannot be forgotten; end it, or leave it out."""
+
+
 class BudgetExceeded(MetricsError):
     """The only exception of an `on_event` callback that reaches the host."""
 

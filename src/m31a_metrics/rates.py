@@ -36,7 +36,7 @@ def _default() -> tuple[Config, Pricer]:
 def pricer(config: Config) -> Pricer:
     """Make the Pricer; what an earlier run resolved spares importing the price library."""
     try:
-        cached = store.read(_path(config))
+        cached = store.read(path(config))
     except MetricsError:
         cached = None
     return Pricer(overrides(config.prices, config.path), cached)
@@ -47,13 +47,13 @@ def remember(config: Config, price: Pricer) -> None:
     news = price.to_cache()
     if news is None:
         return
-    path = _path(config)
     try:
-        store.make_directory(os.path.dirname(path))
-        store.replace(path, news, sync=False)
+        store.make_directory(os.path.dirname(path(config)))
+        store.replace(path(config), news, sync=False)
     except MetricsError:
         pass  # the next run resolves them again
 
 
-def _path(config: Config) -> str:
+def path(config: Config) -> str:
+    """Where rates are kept; the file may be deleted at any time."""
     return f"{os.path.dirname(config.index)}/cache/rates.json"

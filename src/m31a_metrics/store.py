@@ -139,10 +139,11 @@ def open_file(path: str, flags: int) -> int:
     return descriptor
 
 
-def replace(path: str, data: bytes, *, sync: bool = True) -> None:
+def replace(path: str, data: bytes, *, sync: bool = True, mode: int = 0o600) -> None:
     """Write a file so that a reader, or a crash, sees the old one whole or the new one.
 
-    `sync=False` spares the disk where losing the file in a power failure costs nothing.
+    What stands at the path is replaced, also where it is a link. `sync=False` spares the
+    disk where losing the file in a power failure costs nothing.
     """
     directory, name = os.path.split(path)
     temporary = f"{directory}/.{name}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
@@ -152,7 +153,7 @@ def replace(path: str, data: bytes, *, sync: bool = True) -> None:
         raise _storage_error("write", path, error) from error
     try:
         try:
-            os.fchmod(descriptor, 0o600)
+            os.fchmod(descriptor, mode)
             write_all(descriptor, data)
             if sync:
                 os.fsync(descriptor)
@@ -167,6 +168,42 @@ def replace(path: str, data: bytes, *, sync: bool = True) -> None:
         except OSError:
             pass  # gone already: the rename was done, or the directory was removed
         raise _storage_error("write", path, error) from error
+
+
+def hand_over(path: str, data: bytes, mode: int) -> None:
+    """Write a file for a person, wherever that named it: whole or not at all, with this mode.
+
+    A link of the person's own is followed, and a pipe or a device is written into. Raises
+    ForeignFile for those of another user, who would get to read what is written.
+    """
+    path = os.path.abspath(path)
+    try:
+        if os.path.lexists(path):
+            _check_owner(path, os.lstat(path))
+        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            _write_into(path, data)
+            return
+    except OSError as error:
+        raise _storage_error("write", path, error) from error
+    replace(os.path.realpath(path) if os.path.islink(path) else path, data, mode=mode)
+
+
+def _write_into(path: str, data: bytes) -> None:
+    """Write into what is no file: a pipe, a device."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        _check_owner(path, status)
+        if stat.S_ISREG(status.st_mode):
+            raise ForeignFile(f"{path} was changed this moment; try again")
+        write_all(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def _check_owner(path: str, status: os.stat_result) -> None:
+    if status.st_uid not in (0, os.geteuid()):
+        raise ForeignFile(f"{path} belongs to user {status.st_uid}; name another file")
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -192,6 +229,25 @@ def sync_directory(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_half_written(name: str) -> bool:
+    """Tell whether `replace` left a file of this name behind, in a process that is gone."""
+    if not (name.startswith(".") and name.endswith(".tmp")):
+        return False
+    pid, _, own = name.removesuffix(".tmp").rpartition(".")[2].partition("-")
+    return len(own) == 8 and pid.isdecimal() and not is_alive(int(pid))
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process may still be there; one of another user is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass  # another user's, or no process id at all
+    return True
 
 
 def set_aside(path: str) -> str:

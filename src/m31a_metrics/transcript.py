@@ -108,7 +108,8 @@ class Transcript(Struct):
     """One session of another agent.
 
     LLM events have the response's key as `id`, so that a response replayed in another
-    file of the same agent counts once.
+    file of the same agent counts once. `subagent_of` is the session whose subagent wrote
+    it; a subagent's file is read by itself only where that session's own is gone.
     """
 
     facts: Facts
@@ -116,3 +117,4 @@ class Transcript(Struct):
     calls: list[Call] = []
     damage: Damage = field(default_factory=Damage)
     effects: Effects = field(default_factory=Effects)
+    subagent_of: str = ""

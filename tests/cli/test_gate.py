@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from m31a_metrics.cli import UNUSABLE, WRONG_USAGE
 from tests.cli import two_months
 from tests.cli.conftest import M31
 
@@ -44,6 +46,20 @@ def test_a_baseline_is_figures_and_names(may: str) -> None:
         "session_count": two_months.COUNT,
     }
     assert "may-0" not in Path(may).read_text()
+
+
+def test_a_baseline_in_a_file_of_its_own(m31: M31, tmp_path: Path, may: str) -> None:
+    """With -o it is yours alone; --share lets others read it, and is about a file only."""
+    path = tmp_path / "baseline.json"
+    for more, mode in (([], 0o600), (["--share"], 0o644), ([], 0o600)):
+        said = m31("baseline", "2026-05", "-o", str(path), *more)
+        assert (said.code, said.out) == (0, "")
+        assert f"wrote {path}" in said.err
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert json.loads(path.read_text())["metrics"] == json.loads(Path(may).read_text())["metrics"]
+    assert m31("gate", "--baseline", str(path), "--max", "cost=+1000%").code in (0, 1)
+    assert m31("baseline", "--share").code == WRONG_USAGE
+    assert m31("baseline", "-o", str(tmp_path / "no" / "where")).code == UNUSABLE
 
 
 def test_the_schema_describes_a_baseline(may: str) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import stat
 import subprocess
 import sys
 import urllib.request
@@ -325,3 +326,4 @@ def test_a_report_is_written(
     assert done.returncode == 0, done.stderr
     assert part in (out / "r.html").read_text()
     assert os.listdir(out) == ["r.html"]
+    assert stat.S_IMODE((out / "r.html").stat().st_mode) == 0o600

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import time
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from io import StringIO
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics.exports.tabular import write_csv, write_json
+from m31a_metrics.exports.tabular import escaped, write_csv, write_json
 from m31a_metrics.table import Cell, Column, Table, Unit
 
 TOOLS = Table(
@@ -165,3 +166,47 @@ def test_ten_thousand_rows(record_property: Callable[[str, object], None]) -> No
     middle = time.perf_counter()
     assert as_csv(table).count("\r\n") == 10_001
     record_property("seconds", (middle - began, time.perf_counter() - middle))
+
+
+def test_json_is_safe_on_a_terminal() -> None:
+    """What Unicode calls a control, a format or a separator is an escape of the same value."""
+    unseen = [
+        chr(number)
+        for number in range(0x7F, 0x110000)
+        if unicodedata.category(chr(number)) in ("Cc", "Cf", "Zl", "Zp")
+    ]
+    assert len(unseen) > 190
+    text = f"é{''.join(unseen)}語🚀"
+    said = as_json(of(text))
+    assert json.loads(said) == [{"cell": text}]
+    assert not set(unseen) & set(said)
+    assert {"é", "語", "🚀"} <= set(said)
+
+
+@given(st.text())
+def test_escaping_changes_no_value(text: str) -> None:
+    """JSON is the same to a reader, and what has nothing to escape is as it was."""
+    encoded = json.dumps([text], ensure_ascii=False)
+    try:
+        encoded.encode()
+    except UnicodeEncodeError:
+        return
+    assert json.loads(escaped(encoded)) == [text]
+    if text.isascii() and text.isprintable():
+        assert escaped(encoded) == encoded
+
+
+class Terminal(StringIO):
+    """A file that says that a person looks on."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_csv_is_safe_on_a_terminal() -> None:
+    """On a terminal a cell is one line of what can be seen; in a pipe it is whole."""
+    text = "a\u202eb\nc\x9bd\u2028e\tf"
+    file = Terminal(newline="")
+    write_csv(of(text), file)
+    assert file.getvalue() == "cell\r\nab cde f\r\n"
+    assert as_csv(of(text)) == 'cell\r\n"a\u202eb\ncd\u2028e\tf"\r\n'

@@ -18,8 +18,9 @@ from m31a_metrics.catalog.agents import Place, places
 from m31a_metrics.catalog.guard import guarded
 from m31a_metrics.catalog.one import One, of_transcript, read_one
 from m31a_metrics.catalog.records import RECORDED
+from m31a_metrics.catalog.unread import Unread
 from m31a_metrics.config import Config
-from m31a_metrics.errors import MetricsError, SessionNotFound, StorageError
+from m31a_metrics.errors import MetricsError, SessionForgotten, SessionNotFound, StorageError
 from m31a_metrics.foreign_files import Folders
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.rates import pricer
@@ -104,25 +105,35 @@ class FollowedFile:
         self._path = path
         self._config = config
         # A transcript that was read to find it was read as one that is over.
-        self._stamp = _stamp(path) if one is not None and agent == RECORDED else None
+        self._stamp = stamps_of(path) if one is not None and agent == RECORDED else None
         self._rest_until_s = 0.0
         self._one = one
+        self._refused: SessionForgotten | None = None
         self._lock = Lock()
 
     def look(self) -> None:
-        """Read it anew, if it changed and the last reading is long enough ago."""
+        """Read it anew, if it changed and the last reading is long enough ago.
+
+        Raises SessionForgotten for a session that is not to be read.
+        """
         with self._lock, guarded(self._path):
             self._look()
 
     def _look(self) -> None:
-        stamp = _stamp(self._path)
+        if self._refused is not None:
+            raise self._refused
+        stamp = stamps_of(self._path)
         if stamp == self._stamp or monotonic() < self._rest_until_s:
             return
         began_s = monotonic()
         if self.agent == RECORDED:
             self._one = read_one(self._config, self._path, {}, only_dir=True)
         else:
-            transcript = sources.source(self.agent).read(self._path)
+            try:
+                transcript = Unread(self._config.forgotten).read(self.agent, self._path)
+            except SessionForgotten as error:
+                self._refused, self._one = error, None
+                raise
             self._one = of_transcript(self._path, transcript, self._config, goes_on=True)
         self._stamp = stamp  # of before: what was written meanwhile is read the next time
         self._rest_until_s = monotonic() + _REST * (monotonic() - began_s)
@@ -178,7 +189,7 @@ def follow(
 
 
 def newest(found: Sequence[Place], config: Config) -> Followed | None:
-    """Follow the place that changed last and can be read; None if nothing was found.
+    """Follow the place that changed last, can be read and is not forgotten; None: there is none.
 
     All sessions of one database change in one moment: of these, the one with the latest
     event. Raises what the first place raises where not one of the latest can be read.
@@ -190,6 +201,8 @@ def newest(found: Sequence[Place], config: Config) -> Followed | None:
             one = follow_place(place, config)
             try:
                 one.look()
+            except SessionForgotten:
+                continue
             except MetricsError as error:
                 failed = failed or error
             else:
@@ -227,7 +240,7 @@ def latest(config: Config, environ: Mapping[str, str], *, only_dir: bool = False
     return found
 
 
-def _stamp(path: str) -> list[tuple[int, int]]:
+def stamps_of(path: str) -> list[tuple[int, int]]:
     """Tell one state of a transcript from another, by time and size of all its files.
 
     Beside the file: the log of a database, and the folder in which an agent keeps the

@@ -21,9 +21,10 @@ from m31a_metrics.catalog.guard import Failure, failure, guarded
 from m31a_metrics.catalog.identity import derived_name, session_name
 from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.landing import has_others, holds, land, stage, staging
+from m31a_metrics.catalog.unread import Unread
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
-from m31a_metrics.errors import MetricsError, NotThisFormat
+from m31a_metrics.errors import MetricsError, NotThisFormat, SessionForgotten
 from m31a_metrics.events import Event, SessionStart, encode_lines
 from m31a_metrics.rates import pricer, remember
 from m31a_metrics.session import Session
@@ -37,6 +38,7 @@ that cannot be read, or its session written."""
 RECORDED = "its session was recorded here already, and would count twice"
 COPY = "all that is in it is in another transcript, too"
 EMPTY = "nothing happened in it"
+FORGOTTEN = "its session was forgotten (`m31 forget`)"
 
 
 class Imported(Struct):
@@ -71,7 +73,11 @@ class Prepared(Struct, tag=True):
     problem: str = ""
 
 
-Outcome = Prepared | Failure
+class Unwanted(Struct, tag=True):
+    """A transcript of a session that was forgotten."""
+
+
+Outcome = Prepared | Failure | Unwanted
 
 
 def import_transcripts(
@@ -104,6 +110,8 @@ def import_transcripts(
             place = found[index]
             if isinstance(outcome, Failure):
                 results.append(Imported(place.agent, place.path, FAILED, reason=outcome.reason))
+            elif isinstance(outcome, Unwanted):
+                results.append(Imported(place.agent, place.path, SKIPPED, reason=FORGOTTEN))
             else:
                 read.append((place, outcome))
         progress(len(found), len(found))
@@ -135,6 +143,7 @@ class _Reader:
         self._price = price
         self._since_us = since
         self._numbers = count()
+        self._unread = Unread(config.forgotten)
 
     def prepare(
         self, place: Place, skip: frozenset[str] = frozenset(), *, apart: bool = False
@@ -146,9 +155,11 @@ class _Reader:
         """
         try:
             with guarded(place.path):
-                agent, transcript = _read(place, skip)
+                agent, transcript = _read(place, skip, self._unread)
                 transcript.events = inferred(transcript, self._config).events
             return self._prepare(place, agent, transcript, apart)
+        except SessionForgotten:
+            return Unwanted()
         except MetricsError as error:
             return failure(place.path, error)
         except ValueError as error:
@@ -192,16 +203,18 @@ class _Reader:
         return prepared.updated_us >= self._since_us
 
 
-def _read(place: Place, skip: frozenset[str]) -> tuple[str, Transcript]:
+def _read(place: Place, skip: frozenset[str], unread: Unread) -> tuple[str, Transcript]:
     """Read a transcript; the agent is the one who wrote it, whoever keeps it."""
     if os.path.isdir(place.path):
         raise NotThisFormat(f"{place.path} is a folder; name the transcripts in it")
     if place.agent:
-        transcript = sources.source(place.agent).read(place.path, skip)
+        transcript = unread.read(place.agent, place.path, skip)
         return transcript.facts.agent or place.agent, transcript
     agent, transcript = sources.detect(place.path)
     if skip:
-        transcript = sources.source(agent).read(place.path, skip)
+        transcript = unread.read(agent, place.path, skip)
+    else:
+        transcript = unread.checked(agent, place.path, transcript)
     return transcript.facts.agent or agent, transcript
 
 
@@ -239,8 +252,9 @@ def _settle(read: list[tuple[Place, Prepared]], reader: _Reader, dry: bool) -> I
             continue
         if (replayed or apart) and reader.is_wanted(prepared):
             again = reader.prepare(place, frozenset(replayed), apart=apart)
-            if isinstance(again, Failure):
-                yield Imported(prepared.agent, place.path, FAILED, reason=again.reason)
+            if not isinstance(again, Prepared):
+                reason = again.reason if isinstance(again, Failure) else FORGOTTEN
+                yield Imported(prepared.agent, place.path, FAILED, reason=reason)
                 continue
             prepared = again
         known.update(prepared.ids)

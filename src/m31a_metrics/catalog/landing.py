@@ -7,11 +7,13 @@ import wrote it.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EEXIST, ENOTDIR, ENOTEMPTY
-from time import time
+
+from msgspec import Struct
 
 from m31a_metrics import journal, store
 from m31a_metrics.errors import StorageError
@@ -19,8 +21,6 @@ from m31a_metrics.session import BASE, COVERED, Session
 from m31a_metrics.session.covered import covered_note
 
 _STAGING = ".import-"
-_ABANDONED_S = 86_400
-"""No import takes a day: what it staged was left behind when it was killed."""
 
 
 def stage(directory: str, name: str, lines: bytes, metrics: bytes) -> None:
@@ -116,28 +116,66 @@ def staging(sessions_dir: str, dry: bool) -> Iterator[str | None]:
     from shutil import rmtree
 
     store.make_directory(sessions_dir)
-    _remove_abandoned(sessions_dir)
-    path = f"{sessions_dir}/{_STAGING}{os.getpid()}-{os.urandom(4).hex()}"
-    store.make_directory(path)
+    for abandoned in staged_in(sessions_dir).abandoned:
+        rmtree(abandoned, ignore_errors=True)
+    lock = os.open(sessions_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield path
+        _lock(lock, fcntl.LOCK_SH)  # all imports share it
+        path = f"{sessions_dir}/{_STAGING}{os.getpid()}-{os.urandom(4).hex()}"
+        store.make_directory(path)
+        try:
+            yield path
+        finally:
+            rmtree(path, ignore_errors=True)
     finally:
-        rmtree(path, ignore_errors=True)
+        os.close(lock)
 
 
-def _remove_abandoned(sessions_dir: str) -> None:
-    from shutil import rmtree
+class Staged(Struct):
+    """The folders that imports stage in: of those that go on, and of those that were killed."""
 
+    going_on: list[str]
+    abandoned: list[str]
+
+
+def staged_in(sessions_dir: str) -> Staged:
+    """Find the folders that imports stage in."""
     try:
         with os.scandir(sessions_dir) as entries:
-            old = [
+            found = sorted(
                 entry.path
                 for entry in entries
-                if entry.name.startswith(_STAGING)
-                and entry.is_dir(follow_symlinks=False)
-                and entry.stat(follow_symlinks=False).st_mtime < time() - _ABANDONED_S
-            ]
+                if entry.name.startswith(_STAGING) and entry.is_dir(follow_symlinks=False)
+            )
     except OSError:
-        return  # whoever writes next says what is wrong
-    for path in old:
-        rmtree(path, ignore_errors=True)
+        found = []  # whoever writes next says what is wrong
+    # Asked after they were listed: whoever made one had the lock before.
+    if not found or not _is_importing(sessions_dir):
+        return Staged([], found)
+    alive = [path for path in found if _is_of_living_process(path)]
+    return Staged(alive, [path for path in found if path not in alive])
+
+
+def _is_importing(sessions_dir: str) -> bool:
+    """Tell whether an import may be going on; a file system without locks does not tell."""
+    try:
+        descriptor = os.open(sessions_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        return not _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError:
+        return False
+    return True
+
+
+def _is_of_living_process(path: str) -> bool:
+    pid = os.path.basename(path).removeprefix(_STAGING).partition("-")[0]
+    return not pid.isdecimal() or store.is_alive(int(pid))

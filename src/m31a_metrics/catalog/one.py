@@ -17,6 +17,7 @@ from m31a_metrics.catalog.asking import ask
 from m31a_metrics.catalog.guard import guarded
 from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.progress import Progress, quiet
+from m31a_metrics.catalog.unread import Unread
 from m31a_metrics.config import Config
 from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.events import Event, PhaseDuration, PhaseTransition
@@ -79,7 +80,7 @@ def read_one(
     `last` is the one with the latest event. Raises SessionNotFound, NotThisFormat,
     InvalidSessionId, DamagedMetrics, ForeignFile, StorageError.
     """
-    if _is_path(name):
+    if is_path(name):
         return _at_path(name, config)
     with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
         row = _named(asking.answers, name, config)
@@ -101,7 +102,7 @@ def _of_row(
     for place in places([] if only_dir else sources.present(environ), environ):
         if place.path == row.path:
             with guarded(place.path):
-                transcript = sources.source(place.agent).read(place.path)
+                transcript = Unread(config.forgotten).read(place.agent, place.path)
                 return of_transcript(place.path, transcript, config)
     if not os.path.isdir(row.path):
         # The transcript is gone, and a recording of the same session is there.
@@ -123,7 +124,7 @@ def ask_one(
     By its id it is asked of the index, which also knows sessions whose source is gone; a
     path is read, and asked of an index in memory. Raises what `read_one` raises.
     """
-    if not _is_path(name):
+    if not is_path(name):
         with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
             row = _named(asking.answers, name, config)
             if isinstance(row, str):
@@ -140,7 +141,7 @@ def ask_one(
         yield AskedOne(history, Slice(), one.record.session_id, one.problems)
 
 
-def _is_path(name: str) -> bool:
+def is_path(name: str) -> bool:
     """Tell whether a name can be nothing else; that of a directory may be an id."""
     if os.sep in name or WITHIN in name or name.startswith("~"):
         return True
@@ -153,13 +154,33 @@ def _named(answers: Answers, name: str, config: Config) -> SessionRow | str:
     The path where it may be, if the index does not have it: reading it tells why.
     """
     if name == recorded.LAST:
-        rows = answers.sessions(Slice(), limit=1)
-        if not rows:
-            raise SessionNotFound(
-                f"nothing is recorded in {config.sessions_dir} yet, and no agent's sessions are "
-                "here; record a command: `m31 run -- COMMAND`"
-            )
+        return last(answers, config)
+    rows = rows_named(answers, name)
+    if rows:
         return rows[0]
+    directory = f"{config.sessions_dir}/{name}"
+    for path in (directory if name[:1].isalnum() else "", name):
+        if path and os.path.isdir(path):
+            return path
+    raise no_such(name)
+
+
+def last(answers: Answers, config: Config) -> SessionRow:
+    """Give the session with the latest event. Raises SessionNotFound."""
+    rows = answers.sessions(Slice(), limit=1)
+    if not rows:
+        raise SessionNotFound(
+            f"nothing is recorded in {config.sessions_dir} yet, and no agent's sessions are "
+            "here; record a command: `m31 run -- COMMAND`"
+        )
+    return rows[0]
+
+
+def rows_named(answers: Answers, name: str) -> list[SessionRow]:
+    """Find the sessions of one id, or of one that a beginning of it names; none is no error.
+
+    Raises SessionNotFound for the beginning of several ids.
+    """
     rows = answers.sessions(Slice(session=name)) if name else []
     if not rows and name:
         begun = answers.sessions(Slice(text=name))
@@ -167,13 +188,12 @@ def _named(answers: Answers, name: str, config: Config) -> SessionRow | str:
     names = sorted({row.session_id for row in rows})
     if len(names) > 1:
         raise SessionNotFound(recorded.ambiguous(name, names))
-    if rows:
-        return rows[0]
-    directory = f"{config.sessions_dir}/{name}"
-    for path in (directory if name[:1].isalnum() else "", name):
-        if path and os.path.isdir(path):
-            return path
-    raise SessionNotFound(
+    return rows
+
+
+def no_such(name: str) -> SessionNotFound:
+    """Say that there is no session of that name, and what to do."""
+    return SessionNotFound(
         f"no session has the id or prefix {name!r}; list the sessions: `m31 sessions`"
     )
 
@@ -183,8 +203,10 @@ def _at_path(name: str, config: Config) -> One:
     is_within = WITHIN in path and not os.path.exists(path)
     if is_within or (os.path.isfile(path) and os.path.basename(path) != store.METRICS):
         with guarded(path):
-            _, transcript = sources.detect(path)
-            return of_transcript(os.path.abspath(path), transcript, config)
+            agent, transcript = sources.detect(path)
+            path = os.path.abspath(path)
+            transcript = Unread(config.forgotten).checked(agent, path, transcript)
+            return of_transcript(path, transcript, config)
     found = recorded.resolve(config.sessions_dir, path)
     if isinstance(found, Session):
         return _recorded(found, config)
@@ -231,11 +253,13 @@ def _without_last_end(events: Sequence[Event]) -> list[Event]:
 
 
 def _recorded(session: Session, config: Config) -> One:
-    record = records.recorded(session, pricer(config))
+    recording = records.read_recording(session)
+    if recording is None:
+        raise SessionNotFound(f"{session.directory} holds neither METRICS.json nor journals")
+    Unread(config.forgotten).check_recording(recording)
+    record = recording.summed(pricer(config))
     following = session.follow()
     following.look()
-    if record is None:
-        raise SessionNotFound(f"{session.directory} holds neither METRICS.json nor journals")
     metrics = following.metrics()
     metrics.session_id = session.session_id
     problems = records.damage(record)

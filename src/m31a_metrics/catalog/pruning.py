@@ -35,4 +35,5 @@ def prune(
             if asking.history.path == MEMORY:
                 raise IndexUnusable(f"nothing can be forgotten: {asking.notes[0]}")
             asking.history.prune(rows)
+            asking.history.purge()
         return rows, asking.notes, [one.sentence for one in asking.troubles()]

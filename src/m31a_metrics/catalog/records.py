@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from m31a_metrics.catalog.days import Days
 from m31a_metrics.catalog.identity import session_name
 from m31a_metrics.events import Event, SessionStart
@@ -13,10 +15,10 @@ from m31a_metrics.journal import Journal
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.record import HealEpisode, SessionRecord
 from m31a_metrics.session import Session
-from m31a_metrics.tally import Price
+from m31a_metrics.tally import Price, micros
 from m31a_metrics.tally.heals import recorded_heals, use_between
 from m31a_metrics.tally.ledger import Ledger
-from m31a_metrics.transcript import Damage, Transcript
+from m31a_metrics.transcript import Damage, Facts, Transcript
 
 if TYPE_CHECKING:
     from m31a_metrics.phases import Episode, Inference
@@ -26,6 +28,11 @@ RECORDED = "m31a"
 
 _days = Days()
 _time = attrgetter("t_us")
+
+
+def native_id_of(path: str, facts: Facts) -> str:
+    """The agent's own id of a session; of one that has none, a name made of its path."""
+    return facts.native_id or session_name(facts.agent, "", path)
 
 
 def record_of(
@@ -43,7 +50,7 @@ def record_of(
     phases = {} if inference is None else {call.id: call.phase for call in inference.calls}
     ledger.add_all(recorded, phases)
     facts = transcript.facts
-    name = facts.native_id or session_name(facts.agent, "", path)
+    name = native_id_of(path, facts)
     record = SessionRecord(
         facts.agent,
         name,
@@ -65,33 +72,62 @@ def record_of(
     return record
 
 
-def recorded(session: Session, price: Price) -> SessionRecord | None:
-    """Sum a recorded session out of its journals, or its METRICS.json where it has none.
+class Recording(Struct):
+    """A recorded session as it was read: whose it is, before anything is summed or priced.
 
     A session's agent is the one that its `session_start` names, and so is its native id:
-    an imported copy is known by what it is a copy of. None if there is no such session.
-    Raises DamagedMetrics, ForeignFile, StorageError.
+    an imported copy is known by what it is a copy of.
+    """
+
+    record: SessionRecord
+    base: SessionMetrics | None
+    events: list[Event]
+
+    @property
+    def started_us(self) -> int:
+        """When it began; 0 where nothing happened in it."""
+        begun = [event.t_us for event in self.events[:1]]
+        if self.base is not None:
+            begun.append(max(0, micros(self.base.started_at)))
+        return min(begun, default=0)
+
+    def summed(self, price: Price) -> SessionRecord:
+        """Sum it; `price` is asked for the cost of what came without one."""
+        ledger = Ledger(price, _days.of)
+        if self.base is not None:
+            ledger.add_metrics(self.base)
+        counted = ledger.add_all(self.events)
+        self.record.models = ledger.models
+        self.record.heals = recorded_heals(counted, _days.of, ledger.cost)
+        _fill(self.record, ledger)
+        return self.record
+
+
+def recorded(session: Session, price: Price) -> SessionRecord | None:
+    """Read a recorded session and sum it. As `read_recording` in all else."""
+    recording = read_recording(session)
+    return None if recording is None else recording.summed(price)
+
+
+def read_recording(session: Session) -> Recording | None:
+    """Read a recorded session: its journals, or its METRICS.json where it has none.
+
+    None if there is no such session. Raises DamagedMetrics, ForeignFile, StorageError.
     """
     base, journals = session.parts()
     if not journals:
         base = session.load()
         if base is None:
             return None
-    ledger = Ledger(price, _days.of)
-    if base is not None:
-        ledger.add_metrics(base)
-    counted = ledger.add_all(_in_time_order(journals))
     name = session.session_id
     record = SessionRecord(RECORDED, "", name, session.directory)
-    for event in counted:
+    events = _in_time_order(journals)
+    for event in events:
         if type(event) is SessionStart:
             _take_start(record, event)
     record.native_id = record.native_id or name
-    record.models = ledger.models
-    record.heals = recorded_heals(counted, _days.of, ledger.cost)
     record.damage = _damage(session, journals)
-    _fill(record, ledger)
-    return record
+    return Recording(record, base, events)
 
 
 def damage(record: SessionRecord) -> list[str]:

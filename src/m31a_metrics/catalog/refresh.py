@@ -14,17 +14,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.msgpack import encode
 
-from m31a_metrics import sources, store
+from m31a_metrics import store
 from m31a_metrics.catalog.agents import cannot_look, paths, process_count
 from m31a_metrics.catalog.guard import Failure, Trouble, bug, failure, guarded
 from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.progress import Progress
-from m31a_metrics.catalog.records import RECORDED, damage, record_of, recorded
+from m31a_metrics.catalog.records import RECORDED, damage, read_recording, record_of
 from m31a_metrics.catalog.stamps import Looker, Seen
 from m31a_metrics.catalog.timing import take_durations
+from m31a_metrics.catalog.unread import Unread
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
-from m31a_metrics.errors import IndexUnusable, MetricsError, StorageError
+from m31a_metrics.errors import IndexUnusable, MetricsError, SessionForgotten, StorageError
 from m31a_metrics.history import Fresh, Group, History, Part, Witness
 from m31a_metrics.history.plans import COPY, HOOKS, TRANSCRIPT
 from m31a_metrics.history.witnesses import hashed
@@ -66,7 +67,11 @@ class Absent(Struct, tag=True):
     """A file that went away before it was read."""
 
 
-Outcome = Told | Failure | Absent
+class Unwanted(Struct, tag=True):
+    """A file of a session that was forgotten."""
+
+
+Outcome = Told | Failure | Absent | Unwanted
 
 
 def refresh(
@@ -83,6 +88,8 @@ def refresh(
     Returns the places that could not be looked at or read this time; what is known of them
     stays. Raises IndexUnusable where the index cannot be written.
     """
+    history.clean(config.forgotten, RECORDED)
+    unread = Unread(config.forgotten)
     known = history.sources()
     looker = Looker(_rules(config), known)
     troubles: list[Trouble] = []
@@ -92,12 +99,13 @@ def refresh(
     gone, dropped = _missing(known, seen, looker, troubles)
     if gone or dropped:
         history.take_gone(gone, dropped)
-    changed = [
+    changed: Sequence[Seen] = [
         one
         for one in seen.values()
         if one.path not in known or known[one.path] != (one.kind, one.stamp)
     ]
-    reader = _Reader(config)
+    changed = unread.without_passed_over(history, changed)
+    reader = _Reader(config, unread)
     if changed:
         _take_changed(history, reader, changed, progress, troubles)
     _settle(history, reader)
@@ -211,30 +219,37 @@ def _take_changed(
     for done, (index, outcome) in enumerate(outcomes):
         progress(done, len(changed))
         one = changed[index]
-        if isinstance(outcome, Failure) and outcome.is_passing:
+        if isinstance(outcome, Unwanted) or (
+            isinstance(outcome, Failure) and reader.unread.is_unreadable_and_forgotten(one)
+        ):
+            reader.unread.pass_over(history, one)
+        elif isinstance(outcome, Failure) and outcome.is_passing:
             troubles.append(Trouble(one.kind, one.path, outcome.reason))
         elif isinstance(outcome, Failure):
             history.take_failure(one.path, one.kind, one.stamp, outcome.reason)
         elif isinstance(outcome, Told):
             batch.append((_witness(one, outcome), outcome.record))
         if len(batch) == _BATCH:
-            _take(history, batch)
+            _take(history, reader, batch)
             batch = []
     if batch:
-        _take(history, batch)
+        _take(history, reader, batch)
     progress(len(changed), len(changed))
 
 
-def _take(history: History, batch: Sequence[tuple[Witness, SessionRecord]]) -> None:
+def _take(
+    history: History, reader: _Reader, batch: Sequence[tuple[Witness, SessionRecord]]
+) -> None:
     """Keep what files told; one whose figures the index cannot hold costs no other."""
     try:
-        history.take(batch)
+        with history.batch():
+            history.take(reader.unread.still_wanted(history, batch))
     except _NOT_KEPT as error:
         if isinstance(error, IndexUnusable) and not isinstance(error.__cause__, _NOT_KEPT):
             raise
         if len(batch) > 1:
             for one in batch:
-                _take(history, [one])
+                _take(history, reader, [one])
             return
         ((witness, _),) = batch
         problem = bug(f"keeping {witness.path}", error)
@@ -294,8 +309,9 @@ def _size(path: str) -> int:
 class _Reader:
     """Reads files, in several processes where that is worth it, at this machine's prices."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, unread: Unread) -> None:
         self._config = config
+        self.unread = unread
         self._price = pricer(config)
 
     def close(self) -> None:
@@ -316,14 +332,18 @@ class _Reader:
         try:
             with guarded(part.path):
                 return self._recorded(part) if part.kind == RECORDED else self._transcript(part)
+        except SessionForgotten:
+            return Unwanted()
         except MetricsError as error:
             return failure(part.path, error)
 
     def _recorded(self, part: Part) -> Outcome:
         session = Session(*os.path.split(part.path), self._price)
-        record = recorded(session, self._price)
-        if record is None:
+        recording = read_recording(session)
+        if recording is None:
             return Absent()
+        self.unread.check_recording(recording)
+        record = recording.summed(self._price)
         names = session.journal_names()
         is_copy = bool(names) and all(name.startswith("import-") for name in names)
         rank = TRANSCRIPT if record.agent == RECORDED else COPY if is_copy else HOOKS
@@ -333,14 +353,13 @@ class _Reader:
         return Told(record, rank, ids)
 
     def _transcript(self, part: Part) -> Outcome:
-        source = sources.source(part.kind)
-        record = self._sum(part, source.read(part.path))
+        record = self._sum(part, self.unread.read(part.kind, part.path))
         ids = hashed(record.ids)
         if part.skip:
             left_out = frozenset(
                 one for one, number in zip(record.ids, ids, strict=True) if number in part.skip
             )
-            record = self._sum(part, source.read(part.path, left_out))
+            record = self._sum(part, self.unread.read(part.kind, part.path, left_out))
         record.ids = []
         return Told(record, TRANSCRIPT, ids)
 
@@ -349,4 +368,6 @@ class _Reader:
             sessions = [Session(*os.path.split(path)) for path, _ in part.timed_by]
             take_durations(transcript, sessions)
         inference = inferred(transcript, self._config)
-        return record_of(part.path, transcript, inference, self._price)
+        record = record_of(part.path, transcript, inference, self._price)
+        self.unread.hide_parent(record)
+        return record

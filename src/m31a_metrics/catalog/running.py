@@ -9,7 +9,7 @@ from m31a_metrics.catalog.agents import Place
 from m31a_metrics.catalog.following import Followed, follow_place, latest
 from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.config import Config
-from m31a_metrics.errors import MetricsError, NotThisFormat
+from m31a_metrics.errors import MetricsError, NotThisFormat, SessionForgotten
 from m31a_metrics.review.live import Running
 
 ACTIVE_S = 600
@@ -49,8 +49,9 @@ class RunningSessions:
             problem = ""
             try:
                 followed.look()
-            except NotThisFormat:
-                continue  # a file of something else in the agent's folder is no session
+            except (NotThisFormat, SessionForgotten):
+                # A file of something else in the agent's folder, or one that is not to be read.
+                continue
             except MetricsError as error:
                 problem = str(error)
             metrics = followed.metrics()

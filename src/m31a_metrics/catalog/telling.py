@@ -10,6 +10,7 @@ from m31a_metrics import sources, store
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog.explaining import events_of
 from m31a_metrics.catalog.guard import guarded
+from m31a_metrics.catalog.unread import Unread
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.events import Event
@@ -43,7 +44,7 @@ def tell(row: SessionRow, config: Config) -> Told | None:
         with guarded(row.path):
             if _is_recorded(row.path):
                 return _recorded(row.path, price)
-            return _transcript(row, price, Purposes(config.phases))
+            return _transcript(row, price, Purposes(config.phases), Unread(config.forgotten))
     except MetricsError:
         return None
 
@@ -64,10 +65,10 @@ def _recorded(path: str, price: Price) -> Told | None:
     return Told(events_of(session), metrics, price)
 
 
-def _transcript(row: SessionRow, price: Price, purposes: Purposes) -> Told | None:
+def _transcript(row: SessionRow, price: Price, purposes: Purposes, unread: Unread) -> Told | None:
     if row.agent not in sources.SOURCES:
         return None
-    inference = infer(sources.source(row.agent).read(row.path), purposes)
+    inference = infer(unread.read(row.agent, row.path), purposes)
     tally = Tally(price)
     for place, event in enumerate(inference.events):
         tally.add(event, place)

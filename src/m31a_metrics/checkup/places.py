@@ -11,7 +11,7 @@ from m31a_metrics.checkup.findings import Examination, Repair
 from m31a_metrics.errors import ForeignFile
 from m31a_metrics.session import BASE, COVERED, LOCK
 
-_TEMPORARY = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}\.tmp")
+_TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
 _ASIDE = re.compile(r".+\.bad-\d+")
 
 
@@ -79,8 +79,7 @@ def _mode(examination: Examination, file: str, right: int) -> None:
 
 def _leftovers(examination: Examination, folder: str) -> None:
     for name in sorted(os.listdir(examination.path(folder))):
-        found = _TEMPORARY.fullmatch(name)
-        if found and not _is_alive(int(found[1])):
+        if store.is_half_written(name):
             file = folder + name
             problem = "was left half written by a process that is gone"
             examination.find(file, problem, "delete it", _deleting(examination.path(file)))
@@ -91,16 +90,6 @@ def _foreign_files(examination: Examination, ours: list[str]) -> None:
         if name not in ours and not _TEMPORARY.fullmatch(name) and not _ASIDE.fullmatch(name):
             file = f"{store.EVENTS}/{name}"
             examination.find(file, "is no file of a session", "move it elsewhere")
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        pass  # another user's, or no process id at all
-    return True
 
 
 def _setting_aside(path: str) -> Repair:

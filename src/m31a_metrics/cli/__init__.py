@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import StringIO
 
 from m31a_metrics.errors import (
     ExtraNotInstalled,
@@ -50,7 +51,9 @@ def main() -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        said = StringIO()
+        error.show(said)
+        sys.stderr.write(f"{_cleaned(said.getvalue())}\n")
         return error.exit_code
     except BrokenPipeError:
         _give_up_stdout()
@@ -67,7 +70,7 @@ def main() -> int:
         if state.debug:
             import traceback
 
-            traceback.print_exc()
+            sys.stderr.write(f"{_cleaned(traceback.format_exc())}\n")
         return _report(error)
 
 
@@ -106,6 +109,11 @@ def _report(error: Exception) -> int:
 
 
 def _say(sentence: str) -> None:
-    from m31a_metrics.views.names import clean  # a file's name may hold anything
+    sys.stderr.write(f"m31: {_cleaned(' '.join(sentence.splitlines()))}\n")
 
-    sys.stderr.write(f"m31: {clean(sentence)}\n")
+
+def _cleaned(text: str) -> str:
+    """Make lines harmless for a terminal: the name of a file or a tool may hold anything."""
+    from m31a_metrics.views.names import clean
+
+    return "\n".join(map(clean, text.splitlines()))

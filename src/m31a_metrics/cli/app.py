@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("m31a_metrics.cli.audit", "What each counting rule did to tokens and cost."),
     "index": ("m31a_metrics.cli.index", "Bring the index of all sessions up to date."),
     "prune": ("m31a_metrics.cli.prune", "Forget sessions whose files were deleted long ago."),
+    "forget": ("m31a_metrics.cli.forget", "Remove for good what is kept of sessions."),
     "run": ("m31a_metrics.cli.run", "Run a command and record it as a tool call."),
     "record": ("m31a_metrics.cli.record", "Record one event."),
     "demo": ("m31a_metrics.cli.demo", "Record a small workflow and look at the review of it."),

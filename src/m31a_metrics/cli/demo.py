@@ -19,6 +19,7 @@ import m31a_metrics
 from m31a_metrics import config, load
 from m31a_metrics.cli.options import examples, sessions_dir_option, settings
 from m31a_metrics.errors import ConfigError, MetricsError, StorageError
+from m31a_metrics.views.names import clean
 
 _EXAMPLE = "workflow_engine.py"
 _WHAT_IS_REAL = """\
@@ -119,5 +120,5 @@ def _farewell(sessions_dir: str, session_id: str, temporary: bool) -> str:
     )
 
 
-def _talk(line: str) -> None:
-    click.echo(line, err=True)
+def _talk(text: str) -> None:
+    click.echo("\n".join(map(clean, text.splitlines())), err=True)

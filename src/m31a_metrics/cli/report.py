@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import click
 
@@ -12,11 +11,12 @@ from m31a_metrics.cli.options import (
     examples,
     now,
     only_dir,
-    say,
     session_argument,
     sessions_dir_option,
     settings,
+    share_option,
     slice_options,
+    write_file,
 )
 from m31a_metrics.errors import ExtraNotInstalled
 
@@ -38,16 +38,18 @@ ROWS = 200
     "--output",
     default="report.html",
     show_default=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False),
     help="The file to write.",
 )
+@share_option
 @sessions_dir_option
 @click.pass_context
-def command(ctx: click.Context, name: str | None, output: Path) -> None:
+def command(ctx: click.Context, name: str | None, output: str, share: bool) -> None:
     """Write the dashboard's pages into one HTML file, to keep or to send.
 
     It needs no server and no network: plots, tables and all they need are in it. With an
-    ID it is about that session; without, about the slice that the options choose.
+    ID it is about that session; without, about the slice that the options choose. The file
+    is readable by you alone; --share lets others of this machine read it.
     """
     try:
         from m31a_metrics.views.web.machine import ThisMachine
@@ -63,7 +65,4 @@ def command(ctx: click.Context, name: str | None, output: Path) -> None:
         pages = [one_session(asked)] if session_id else of_slice(asked)
         title = f"Session {session_id}" if session_id else str(about.scope)
     written = report(pages, title, now())
-    temporary = output.with_name(f".{output.name}.{os.getpid()}")
-    temporary.write_text(written, encoding="utf-8")
-    temporary.replace(output)
-    say(f"wrote {output} ({len(written.encode()) / 1e6:.1f} MB)")
+    write_file(output, written.encode("utf-8", "replace"), share=share)

@@ -19,6 +19,14 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 # CSV has no way to write these down, and a terminal obeys them (ESC above all).
 _CONTROL = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - {ord(c) for c in "\t\n\r"})
 
+_UNSEEN = re.compile(
+    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+)
+"""What a terminal obeys or does not show (Unicode's Cc, Cf, Zl and Zp above ASCII, and DEL):
+control characters of 8 bits, marks that turn the writing direction, characters of no width."""
+
 
 def records(table: Table) -> list[dict[str, Any]]:
     """Give the rows of a table, each keyed by the names of its columns, with JSON's values."""
@@ -39,7 +47,23 @@ def write_json(tables: list[Table], file: TextIO) -> None:
         value = {}
         for table in tables:
             value[_free_slug(table.title, value)] = records(table)
-    file.write(json.format(json.encode(value), indent=2).decode() + "\n")
+    file.write(escaped(json.format(json.encode(value), indent=2).decode()) + "\n")
+
+
+def escaped(text: str) -> str:
+    """Write as escapes what a terminal would obey, or not show, in a text that is JSON.
+
+    The values are the same for every reader, in a pipe and in a file, too.
+    """
+    return _UNSEEN.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    if number < 0x10000:
+        return f"\\u{number:04x}"
+    number -= 0x10000
+    return f"\\u{0xD800 + (number >> 10):04x}\\u{0xDC00 + (number & 0x3FF):04x}"
 
 
 def write_csv(table: Table, file: TextIO) -> None:
@@ -47,11 +71,13 @@ def write_csv(table: Table, file: TextIO) -> None:
 
     As in JSON, but empty where a figure is not known, and a sparkline is a JSON list.
     Text that a spreadsheet would take for a formula gets an apostrophe before it, and
-    control characters go. Open `file` with newline="", or ends of lines are translated.
+    control characters go; on a terminal, so does whatever else it would obey or not show.
+    Open `file` with newline="", or ends of lines are translated.
     """
     writer = csv.writer(file)
     writer.writerow([column.name for column in table.columns])
-    writer.writerows([_csv_cell(cell) for cell in row] for row in table.rows)
+    cells = _shown_cell if file.isatty() else _csv_cell
+    writer.writerows(map(cells, row) for row in table.rows)
 
 
 def _raw(cell: Cell) -> Cell:
@@ -73,6 +99,10 @@ def _csv_cell(cell: Cell) -> str:
         return ""
     text = json.encode(cell).decode()
     return text.strip('"') if isinstance(cell, datetime) else text
+
+
+def _shown_cell(cell: Cell) -> str:
+    return " ".join(_UNSEEN.sub("", _csv_cell(cell)).split())
 
 
 def _encodable(text: str) -> str:

@@ -13,16 +13,17 @@ from contextlib import contextmanager
 from typing import Self
 
 from m31a_metrics.answers import SessionRow, Slice
-from m31a_metrics.history import opening, remaking, settling, witnesses, writing
+from m31a_metrics.forgotten import Forgotten
+from m31a_metrics.history import forgetting, opening, plans, remaking, settling, witnesses, writing
 from m31a_metrics.history.opening import MEMORY
-from m31a_metrics.history.plans import Group, Part
+from m31a_metrics.history.plans import Group, Part, Source
 from m31a_metrics.history.reading import Reading
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.settling import Fresh
 from m31a_metrics.history.witnesses import Witness
 from m31a_metrics.record import SessionRecord
 
-__all__ = ["MEMORY", "Fresh", "Group", "History", "Part", "Witness"]
+__all__ = ["MEMORY", "Fresh", "Group", "History", "Part", "Source", "Witness"]
 
 
 class History(Reading):
@@ -148,12 +149,65 @@ class History(Reading):
         return [row for row in rows if row.is_gone and row.updated_us < updated_us]
 
     def prune(self, rows: Iterable[SessionRow]) -> None:
-        """Forget sessions whose files are gone, for good."""
+        """Forget sessions whose files are gone; one whose files come back is read again."""
         with self.batch() as changes:
             touched: set[Group] = set()
             for row in rows:
                 touched |= witnesses.forget_gone(self.connection, (row.agent, row.native_id))
             settling.settle(self.connection, touched, {}, changes)
+
+    def forgotten(self) -> bytes:
+        """The state of the list of forgotten sessions that was applied last."""
+        return forgetting.applied(self.connection)[0]
+
+    def clean(self, list_path: str, recorded: str) -> None:
+        """Take out the sessions that the list of forgotten ones names, if it changed.
+
+        `recorded` is the kind of a directory of recordings. Raises StorageError where the
+        list cannot be read.
+        """
+        if Forgotten(list_path).stamp == self.forgotten():
+            return
+        self.connection.execute("PRAGMA secure_delete = ON")
+        with self.batch() as changes:
+            # Read in here, so that nobody applies a state that is older than the index's.
+            forgetting.clean(self.connection, Forgotten(list_path), recorded, changes)
+
+    def purge(self) -> bool:
+        """Leave nothing in the file of what was deleted; False while another process reads."""
+        try:
+            return forgetting.purge(self.connection)
+        except sqlite3.Error as error:
+            raise opening.unusable(self.path, error) from error
+
+    def pass_over(self, forgotten: Forgotten, path: str, stamp: bytes) -> None:
+        """Keep that a file of a forgotten session, as it looks now, is not to be read."""
+        with self.batch():
+            forgetting.pass_over(self.connection, forgotten, path, stamp)
+
+    def passed_over(self) -> dict[bytes, bytes]:
+        """How the files looked that are not to be read, by the hashes of their paths."""
+        return forgetting.passed_over(self.connection)
+
+    def files_of(self, group: Group) -> list[Source]:
+        """All files that tell of a session."""
+        return plans.sources(self.connection, "agent = ? AND native_id = ?", group)
+
+    def files_called(self, native_id: str) -> list[Source]:
+        """All files that tell of a session of this id, whose ever, and if it is none of its own."""
+        return plans.sources(self.connection, "native_id = ?", (native_id,))
+
+    def files_at(self, path: str) -> list[Source]:
+        """The file at a path, if it is known, also if it could never be read."""
+        return plans.sources(self.connection, "path = ?", (path,), unread=True)
+
+    def own_ids(self, group: Group) -> set[int]:
+        """The hashed ids of the events that count in a session, and in no other."""
+        return forgetting.own_ids(self.connection, group)
+
+    def row_count(self, group: Group) -> int:
+        """How many rows are a session's own, in all tables."""
+        return forgetting.row_count(self.connection, group)
 
     def unsettled(self) -> list[tuple[Group, tuple[Part, ...]]]:
         """Sessions that are to be made of these parts, and are not yet."""

@@ -109,7 +109,7 @@ class Files:
         for source in sorted(_present(known), key=_within_group):
             skip: set[int] = set()
             # What was recorded here is read whole or not at all.
-            for other, shared in self._shared(source) if source.rank == TRANSCRIPT else ():
+            for other, shared in self.shared(source) if source.rank == TRANSCRIPT else ():
                 if self._comes_first(other, source):
                     skip |= shared
             if has_parts and not source.ids:
@@ -125,14 +125,14 @@ class Files:
         others = {
             other.path: other
             for source in _present(self._of(group))
-            for other, shared in self._shared(source)
+            for other, shared in self.shared(source)
             if other.agent == group[0]
             and other.group != group
             and not other.is_gone
             and not self._has_own(other, shared)
         }
         for path, other in sorted(others.items()):
-            holders = self._shared(other)
+            holders = self.shared(other)
             if any(part.path == path for part in self.parts(other.group)):
                 continue
             telling = {
@@ -182,7 +182,7 @@ class Files:
             self._sources[group] = found
         return found
 
-    def _shared(self, source: Source) -> list[tuple[Source, set[int]]]:
+    def shared(self, source: Source) -> list[tuple[Source, set[int]]]:
         """Other files that hold events of this one, and which."""
         found = self._sharers.get(source.number)
         if found is None:

@@ -17,7 +17,7 @@ from m31a_metrics.questions.tables import (
     Summed,
 )
 
-VERSION = 4
+VERSION = 5
 """Of these tables; kept in the database as `user_version`."""
 
 APPLICATION = 0x4D333141
@@ -55,6 +55,8 @@ CREATE TABLE sources (
 CREATE TABLE unsettled (
     agent TEXT, native_id TEXT, PRIMARY KEY (agent, native_id)
 ) WITHOUT ROWID""",
+    "CREATE TABLE forgotten (stamp BLOB NOT NULL, line_count INTEGER NOT NULL)",
+    "CREATE TABLE passed_over (place BLOB PRIMARY KEY, look BLOB NOT NULL) WITHOUT ROWID",
 )
 
 _SESSIONS = (

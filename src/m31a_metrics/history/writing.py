@@ -46,7 +46,8 @@ _FACTS = (
     *EFFECTS,
 )
 _COLUMNS = ("session", *_FACTS, *SESSION_SUMS)
-_TABLES = ("session_texts", "session_days", TOOLS.name, LLMS.name, PHASES.name, "heals", "failures")
+TABLES = ("session_texts", "session_days", TOOLS.name, LLMS.name, PHASES.name, "heals", "failures")
+"""Tables whose rows hang on the number of a session."""
 
 
 _NO_RAN = blob()
@@ -67,7 +68,7 @@ def put(
     With each goes the mark of the plan that it was read by; `are_new`: nothing is known of
     any. Inside a transaction; `changes` are to be applied before it ends.
     """
-    written: Written = {table: [] for table in ("sessions", *_TABLES)}
+    written: Written = {table: [] for table in ("sessions", *TABLES)}
     (latest,) = connection.execute("SELECT COALESCE(MAX(session), 0) FROM sessions").fetchone()
     for record, made_of in made:
         number = None if are_new else _number(connection, record.agent, record.native_id)
@@ -124,7 +125,7 @@ def _take_out(connection: sqlite3.Connection, number: int, changes: Changes) -> 
         "SELECT agent, project FROM sessions WHERE session = ?", (number,)
     ).fetchone()
     changes.add(agent, project, rows_in(connection, number), -1)
-    for table in (*_TABLES, "sessions"):
+    for table in (*TABLES, "sessions"):
         connection.execute(f"DELETE FROM {table} WHERE session = ?", (number,))
 
 

@@ -6,8 +6,8 @@ share, `read` gives back what either wrote, `trim` cuts what a dead writer left 
 """
 
 from m31a_metrics.journal.read import SUFFIX, Journal, names, read, read_on, remainder
-from m31a_metrics.journal.shared import SHARED, append_shared
-from m31a_metrics.journal.trim import Trimmed, trim
+from m31a_metrics.journal.shared import SHARED, append_shared, hold
+from m31a_metrics.journal.trim import Trimmed, is_alive, trim
 from m31a_metrics.journal.writer import Writer
 
 __all__ = [
@@ -17,6 +17,8 @@ __all__ = [
     "Trimmed",
     "Writer",
     "append_shared",
+    "hold",
+    "is_alive",
     "names",
     "read",
     "read_on",

@@ -6,9 +6,12 @@ writer's death cannot swallow ours; O_APPEND keeps simultaneous writers apart.
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from m31a_metrics.errors import StorageError
+from m31a_metrics.errors import ForeignFile, StorageError
 from m31a_metrics.store import open_file
 
 SHARED = "hooks.jsonl"
@@ -32,3 +35,24 @@ def append_shared(directory: str, lines: list[bytes]) -> None:
     # not be one write, and the torn line is passed over by every reader.
     if written != len(data):
         raise StorageError(f"cannot write {path}: the disk took {written} of {len(data)} bytes")
+
+
+@contextmanager
+def hold(directory: str) -> Iterator[None]:
+    """Say for a while that more is to come: with a lock that all who hold it share.
+
+    Where the file is not there, or its file system knows no locks, nothing is said.
+    """
+    try:
+        descriptor = open_file(f"{directory}/{SHARED}", os.O_RDONLY)
+    except (StorageError, ForeignFile):
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(descriptor)

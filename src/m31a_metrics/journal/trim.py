@@ -52,6 +52,21 @@ def trim(directory: str, name: str, *, dry: bool = False) -> Trimmed:
         os.close(descriptor)
 
 
+def is_alive(directory: str, name: str) -> bool:
+    """Tell whether a journal's writer lives: it holds its lock, or with others the shared one's.
+
+    Raises ForeignFile, StorageError.
+    """
+    path = f"{directory}/{name}"
+    descriptor = open_file(path, os.O_RDONLY)
+    try:
+        return not lock(descriptor, shared=name != SHARED)
+    except OSError as error:
+        raise StorageError(f"cannot lock {path}: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+
+
 def lock(descriptor: int, *, shared: bool) -> bool:
     """Take a journal's lock, until the descriptor is closed; False while its writer lives.
 

@@ -15,6 +15,7 @@ from tests.views.screen.pilot import NEVER_S, SMALL, Driver, SizeOf, drive, watc
 NAMES = {
     "markup": "[red]rm[/red] [@click=app.quit]x[/]",
     "unclosed": "[bold",
+    "escaped markup": "\\[red]rm\\[/red] \\",
     "closing": "[/]",
     "escape": "\x1b[2J\x1b]0;title\x07tool",
     "long": "x" * 10_000,

@@ -21,7 +21,9 @@ from m31a_metrics.cli.options.output import (
     say,
     sessions_dir_option,
     settings,
+    share_option,
     wants_text,
+    write_file,
 )
 from m31a_metrics.cli.options.question import (
     Asked,
@@ -44,10 +46,12 @@ from m31a_metrics.cli.options.rows import (
 from m31a_metrics.cli.options.sides import ask_sides, baseline_file, slice_named
 from m31a_metrics.cli.options.slices import (
     AGENTS,
+    asked_for,
     now,
     session_argument,
     slice_option,
     slice_options,
+    which,
 )
 
 __all__ = [
@@ -55,6 +59,7 @@ __all__ = [
     "Asked",
     "arranged",
     "ask_sides",
+    "asked_for",
     "asking",
     "baseline_file",
     "by_option",
@@ -74,10 +79,13 @@ __all__ = [
     "session_argument",
     "sessions_dir_option",
     "settings",
+    "share_option",
     "slice_named",
     "slice_option",
     "slice_options",
     "sort_of",
     "wants_text",
     "warn",
+    "which",
+    "write_file",
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from msgspec.structs import replace
 
-from m31a_metrics import config
+from m31a_metrics import config, store
 from m31a_metrics.config import Config
 from m31a_metrics.table import Table
 
@@ -63,6 +63,20 @@ def format_options(function: Decorated) -> Decorated:
             f"--{name}", name, is_flag=True, expose_value=False, callback=_keep_format, help=line
         )(function)
     return function
+
+
+def share_option(function: Decorated) -> Decorated:
+    """Add `--share`, passed on as `share`; `write_file` obeys it."""
+    return click.option(
+        "--share", is_flag=True, help="Let other users read the file; else it is yours alone."
+    )(function)
+
+
+def write_file(path: str, data: bytes, *, share: bool) -> None:
+    """Write a file that a person asked for, and say so. Raises ForeignFile, StorageError."""
+    store.hand_over(path, data, 0o644 if share else 0o600)
+    size = f"{len(data) / 1e6:.1f} MB" if len(data) >= 1e5 else f"{len(data):,} bytes"
+    say(f"wrote {path} ({size})")
 
 
 def examples(*lines: tuple[str, str]) -> str:
@@ -130,7 +144,9 @@ def _emit_text(tables: Sequence[Table], none: str | None) -> None:
 
 def say(sentence: str) -> None:
     """Talk to the person: on stderr, where it is in no program's way."""
-    click.echo(f"m31: {sentence}", err=True)
+    from m31a_metrics.views.names import clean  # a name in it may hold anything
+
+    click.echo(f"m31: {clean(sentence)}", err=True)
 
 
 def _complete_directories(*_: Any) -> list[CompletionItem]:

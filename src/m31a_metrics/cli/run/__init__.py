@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter, time_ns
 
 import click
 
-from m31a_metrics import validation
+from m31a_metrics import journal, validation
 from m31a_metrics.cli.options import examples, say, sessions_dir_option, settings
 from m31a_metrics.cli.run import process
 from m31a_metrics.errors import MetricsError
@@ -41,6 +42,10 @@ class Recorder:
         """Bring METRICS.json up to date, unless there was trouble already."""
         if self.session is not None and self.trouble is None:
             self._try(self.session.refresh, "recorded, but METRICS.json is not up to date")
+
+    def going_on(self) -> AbstractContextManager[None]:
+        """Say that more is to come, for as long as the command runs: nobody forgets it then."""
+        return nullcontext() if self.session is None else journal.hold(self.session.events)
 
     def _try(self, action: Callable[[], None], otherwise: str) -> None:
         try:
@@ -90,13 +95,14 @@ def command(
     started_us = time_ns() // 1000
     recorder.append([] if phase is None else [PhaseTransition(started_us, phase)])
     started_s = perf_counter()
-    code = _run(command, recorder.session)
-    duration_ms = (perf_counter() - started_s) * 1000
-    ended_us = time_ns() // 1000
-    events: list[Event] = [ToolCall(ended_us, name, code == 0, duration_ms)]
-    if phase is not None:
-        events.append(PhaseDuration(ended_us, phase, duration_ms, code == 0))
-    recorder.append(events)
+    with recorder.going_on():
+        code = _run(command, recorder.session)
+        duration_ms = (perf_counter() - started_s) * 1000
+        ended_us = time_ns() // 1000
+        events: list[Event] = [ToolCall(ended_us, name, code == 0, duration_ms)]
+        if phase is not None:
+            events.append(PhaseDuration(ended_us, phase, duration_ms, code == 0))
+        recorder.append(events)
     recorder.refresh()
     if recorder.trouble is not None:
         _say(recorder.trouble)

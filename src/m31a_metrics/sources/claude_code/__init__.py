@@ -48,6 +48,7 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
         damage.add(place, reason)
     reading.finish()
     facts = transcript.facts = head.facts(path)
+    transcript.subagent_of = facts.parent_id if agent_id(path) else ""
     transcript.events = _events(path, reading, facts, skip, damage)
     calls = reading.calls.all
     transcript.calls = [call for call in calls if call.id not in skip] if skip else calls

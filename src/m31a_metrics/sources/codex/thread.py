@@ -112,7 +112,8 @@ class Thread:
         events.sort(key=_time)
         events.insert(0, self._start())
         calls = [call for call in self._calls.calls if call.id not in self._skip]
-        return Transcript(facts, events, calls, effects=self._tokens.effects)
+        parent = self.parent_thread_id if self.subagent else ""
+        return Transcript(facts, events, calls, effects=self._tokens.effects, subagent_of=parent)
 
     def _start(self) -> SessionStart:
         facts = self.facts

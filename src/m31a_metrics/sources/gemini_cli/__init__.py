@@ -91,6 +91,8 @@ def _read(path: str, skip: frozenset[str]) -> Transcript:
         raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
     transcript = session.transcript()
     transcript.damage = damage
+    if session.subagent:
+        transcript.subagent_of = os.path.basename(os.path.dirname(path))
     return transcript
 
 

@@ -109,6 +109,7 @@ def _transcript(store: Store, session_id: str, skip: frozenset[str]) -> Transcri
     facts.version = text(info.version)
     facts.project = text(info.directory) or fold.project
     facts.parent_id = text(info.fork_id)
+    transcript.subagent_of = text(info.parent_id)
     facts.models = [model for model in fold.models if model]
     created_us = unix_us(info.time.created) if info.time else None
     began = [event.t_us for event in events] + ([created_us] if created_us else [])

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
 from m31a_metrics.table import Table
-from m31a_metrics.views.names import cut, pad
+from m31a_metrics.views.names import clean, cut, pad
 from m31a_metrics.views.numbers import head_of, text_of
 from m31a_metrics.views.screen.live_table import LiveTable
 from m31a_metrics.views.screen.theme import tone_styles
@@ -30,9 +30,10 @@ class Facts(Static):
 
     def show(self, table: Table) -> None:
         """Draw anew."""
-        self.border_title = cut(text_of(table.title, table.columns[0].unit), 60).replace("[", r"\[")
+        title = cut(text_of(table.title, table.columns[0].unit), 60)
+        self.border_title = Text(title)  # a string would be markup
         if not table.rows:
-            self.update(Text(table.empty, style="dim"))
+            self.update(Text(clean(table.empty), style="dim"))
             return
         styles = tone_styles(self.app)
         lines = []

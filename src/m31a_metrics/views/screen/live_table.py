@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
+from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -22,7 +23,7 @@ from textual.strip import Strip
 from m31a_metrics.review.live import arrange
 from m31a_metrics.table import Cell, Table, Unit
 from m31a_metrics.views.grid import GAP, Grid, GridColumn, fit
-from m31a_metrics.views.names import cut, pad, wrap
+from m31a_metrics.views.names import clean, cut, pad, wrap
 from m31a_metrics.views.screen.theme import phase_color, tone_styles
 from m31a_metrics.views.tones import Tone, tone
 
@@ -175,17 +176,17 @@ class LiveTable(ScrollView, can_focus=True):
         return self.cursor
 
     def _describe(self) -> None:
-        title = self._given.title.replace("[", r"\[")
+        title = clean(self._given.title)
         asked = [f"“{self.search}”"] if self.search else []
         asked += ["failed only"] if self.failed_only else []
         if asked:
             asked.append(f"{len(self._shown.rows)} of {len(self._given.rows)}")
-        # Not as markup: what was typed, and names in notes, may hold brackets.
-        words = ("  ".join(asked) or " ".join(self._given.notes)).replace("[", r"\[")
+        words = clean("  ".join(asked) or " ".join(self._given.notes))
         # Each change draws the border anew, so none for nothing.
         if (title, words) != self._described:
             self._described = title, words
-            self.border_title, self.border_subtitle = title, words
+            # As Text, for what was typed, and names in notes, would be searched for markup.
+            self.border_title, self.border_subtitle = Text(title), Text(words)
 
     def _fit(self) -> None:
         width = max(self.scrollable_content_region.width, 1)
@@ -232,7 +233,7 @@ class LiveTable(ScrollView, can_focus=True):
         return Strip(self._row(at, base)).adjust_cell_length(width, base)
 
     def _words(self, line: int, width: int, base: Style) -> Strip:
-        lines = wrap(self._shown.empty, width)
+        lines = wrap(clean(self._shown.empty), width)
         text = lines[line] if line < len(lines) else ""
         return Strip([Segment(text, base + Style(dim=True))]).adjust_cell_length(width, base)
 

@@ -38,7 +38,8 @@ def _names(page: Page) -> list[str]:
 
 
 def _json(value: Any) -> Response:
-    return Response(json.encode(value), media_type="application/json")
+    text = tabular.escaped(json.encode(value).decode())  # a terminal may be at the other end
+    return Response(text, media_type="application/json")
 
 
 def _csv(page: Page, panel: Panel) -> Response:

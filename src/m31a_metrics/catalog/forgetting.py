@@ -1,0 +1,398 @@
+"""Forgetting sessions for good: which they are, whether they may be, and doing it.
+
+First it is written down what is not to be read again, then recordings go, then the rest
+(`traces`). A kill in between leaves nothing that comes back, and doing the same again
+completes it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from time import time
+
+from msgspec import Struct
+
+from m31a_metrics import sources, store
+from m31a_metrics.answers import SessionRow, Slice
+from m31a_metrics.catalog.asking import ask
+from m31a_metrics.catalog.following import stamps_of
+from m31a_metrics.catalog.landing import staged_in
+from m31a_metrics.catalog.one import is_path, last, no_such, rows_named
+from m31a_metrics.catalog.progress import Progress, quiet
+from m31a_metrics.catalog.recorded import LAST
+from m31a_metrics.catalog.records import RECORDED, native_id_of, read_recording
+from m31a_metrics.catalog.running import ACTIVE_S
+from m31a_metrics.catalog.traces import PLACES, Job, Trace
+from m31a_metrics.config import Config
+from m31a_metrics.errors import (
+    IndexUnusable,
+    InvalidSessionId,
+    MetricsError,
+    SessionNotFound,
+    StorageError,
+)
+from m31a_metrics.forgotten import Forgotten, Leaving, remember
+from m31a_metrics.history import MEMORY, Group, History, Source
+from m31a_metrics.session import Session
+from m31a_metrics.session.removal import living_writer, own_files
+
+_AT_ONCE = 50
+"""So many sessions are written down, and their locks held, at once."""
+
+
+class Target(Struct):
+    """A session that is to be forgotten: what tells of it, and how much is kept of it.
+
+    `running` says why it cannot be forgotten now; empty if it can.
+    """
+
+    row: SessionRow
+    transcripts: list[str]
+    recordings: list[str]
+    gone: list[str]
+    own_ids: set[int]
+    row_count: int
+    file_count: int = 0
+    byte_count: int = 0
+    running: str = ""
+
+    @property
+    def group(self) -> Group:
+        """What it is known by."""
+        return self.row.agent, self.row.native_id
+
+
+class Found(Struct):
+    """What was asked for, and what is kept of it, place by place.
+
+    `left_behind` are recordings of sessions that were forgotten before, by a process that
+    was killed; `again` are names of such sessions.
+    """
+
+    targets: list[Target]
+    left_behind: list[str]
+    again: list[str]
+    problems: list[str]
+    at_us: int
+    environ: Mapping[str, str]
+    traces: list[Trace] = []
+
+    @property
+    def leaving(self) -> list[Target]:
+        """The sessions that are not running."""
+        return [target for target in self.targets if not target.running]
+
+
+def find(
+    config: Config,
+    environ: Mapping[str, str],
+    names: Iterable[str],
+    slices: Iterable[Slice],
+    *,
+    only_dir: bool = False,
+    progress: Progress = quiet,
+) -> Found:
+    """Find the sessions of these names and slices, each once; nothing is removed.
+
+    Raises SessionNotFound for a name that nothing is kept of and nothing was, IndexUnusable
+    where the index cannot be changed, and what asking raises.
+    """
+    for folder in staged_in(config.sessions_dir).going_on:
+        raise StorageError(
+            f"an import is going on in {folder}, and may bring back what is forgotten; "
+            "wait for its end"
+        )
+    with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
+        history = asking.history
+        if history.path == MEMORY and not only_dir:
+            raise IndexUnusable(f"{asking.notes[0]}; so nothing can be forgotten")
+        rows: list[SessionRow] = []
+        again: list[str] = []
+        for name in names:
+            named = _named(history, name, config)
+            rows += named
+            again += [] if named else [name]
+        for which in slices:
+            rows += history.sessions(which)
+        once = {(row.agent, row.native_id): row for row in rows}
+        targets = [_target(history, row) for row in once.values()]
+        problems = asking.problems
+    found = Found(targets, [], again, problems, int(time() * 1e6), environ)
+    if only_dir and os.path.exists(config.index):
+        with History(config.index) as whole:
+            for target in targets:
+                _add_what_the_index_knows(target, whole)
+    taken = {path for target in targets for path in target.recordings}
+    found.left_behind = [path for path in _left_behind(config) if path not in taken]
+    for target in targets:
+        target.running = _why_running(target, found.at_us)
+        files = [file for path in target.recordings for file in own_files(_session(path))]
+        target.file_count = len(files)
+        target.byte_count = sum(os.lstat(file).st_size for file in files if os.path.lexists(file))
+    job = _job(config, found)
+    found.traces = [trace for place in PLACES for trace in place.find(job)]
+    return found
+
+
+def forget(config: Config, found: Found) -> list[str]:
+    """Remove what was found, but for what is running; return what remains, a sentence each.
+
+    Raises StorageError, before anything is removed, where something is read-only.
+    """
+    _check_writable(config, found)
+    recordings, *rest = PLACES
+    remaining: list[str] = []
+    leaving = sorted(found.leaving, key=lambda target: target.recordings)
+    for start in range(0, len(leaving), _AT_ONCE):
+        remaining += _forget_some(config, leaving[start : start + _AT_ONCE], found.at_us)
+    with ExitStack() as locks:
+        alive = [path for path in found.left_behind if _hold(locks, [path])]
+        left = [path for path in found.left_behind if path not in alive]
+        remaining += recordings.clear(Job(config, found.environ, [], left))
+    job = _job(config, found)
+    for place in rest:
+        remaining += place.clear(job)
+    return list(dict.fromkeys(remaining))
+
+
+def _forget_some(config: Config, targets: Sequence[Target], found_us: int) -> list[str]:
+    """Write sessions down, then remove their recordings, while nobody can begin to record."""
+    remaining: list[str] = []
+    with ExitStack() as locks:
+        leaving = []
+        for target in targets:
+            why = _hold(locks, target.recordings) or _changed_since(target, found_us, again=True)
+            if why:
+                target.running = why
+                remaining.append(f"{target.row.session_id} is left: {why}")
+            else:
+                leaving.append(target)
+        # The time of now: what is recorded under its name from here on is a session of its own.
+        now_us = int(time() * 1e6)
+        remember(config.forgotten, [_leaving(target, now_us) for target in leaving])
+        removed = [path for target in leaving for path in target.recordings]
+        remaining += PLACES[0].clear(Job(config, {}, [], removed))
+    return remaining
+
+
+def _leaving(target: Target, at_us: int) -> Leaving:
+    agent, native_id = target.group
+    return Leaving(
+        agent,
+        # Under a name of our own something else may be recorded one day.
+        native_id if agent in sources.SOURCES else "",
+        [*target.transcripts, *target.recordings, *target.gone],
+        sorted(target.own_ids),
+        at_us,
+    )
+
+
+def _hold(locks: ExitStack, recordings: Iterable[str]) -> str:
+    """Hold the locks of recordings; say why not where somebody records."""
+    for path in recordings:
+        session = _session(path)
+        try:
+            if not store.check_directory(path):
+                continue
+            locks.enter_context(session.locked())
+            alive = living_writer(session)
+        except MetricsError as error:
+            return str(error)
+        if alive:
+            return _written(alive)
+    return ""
+
+
+def _job(config: Config, found: Found) -> Job:
+    leaving = found.leaving
+    names = {
+        name
+        for target in leaving
+        for name in (
+            target.row.session_id,
+            target.row.native_id,
+            target.row.project,
+            *target.transcripts,
+            *target.recordings,
+            *target.gone,
+        )
+    }
+    recordings = [path for target in leaving for path in target.recordings]
+    groups = [target.group for target in leaving]
+    return Job(config, found.environ, groups, [*recordings, *found.left_behind], names)
+
+
+def _named(history: History, name: str, config: Config) -> list[SessionRow]:
+    """The sessions that a name stands for; none for one that was forgotten already."""
+    if name == LAST:
+        return [last(history, config)]
+    if is_path(name):
+        return _at_path(history, name, config)
+    directory = f"{config.sessions_dir}/{name}"
+    rows = rows_named(history, name) or [_row_of(file) for file in history.files_called(name)]
+    if not rows and name in store.session_ids(config.sessions_dir):
+        rows = _unread(directory)
+    if rows or _is_forgotten(config, name, directory):
+        return rows
+    raise no_such(name)
+
+
+def _at_path(history: History, name: str, config: Config) -> list[SessionRow]:
+    path = os.path.abspath(os.path.expanduser(name))
+    if os.path.basename(path) == store.METRICS:
+        path = os.path.dirname(path)
+    for one in (path, os.path.realpath(path)):
+        for file in history.files_at(one):
+            return _rows_of(history, file.group) or [_row_of(file)]
+    if os.path.isdir(path) and os.path.dirname(path) == config.sessions_dir:
+        rows = _unread(path)
+    elif os.path.exists(path.partition(sources.WITHIN)[0]) and not os.path.isdir(path):
+        _, transcript = sources.detect(path)
+        group = (transcript.facts.agent, native_id_of(path, transcript.facts))
+        rows = _rows_of(history, group)
+        if not rows and Forgotten(config.forgotten).has_session(*group):
+            return []
+    else:
+        rows = []
+    if rows or _is_forgotten(config, "", path):
+        return rows
+    raise SessionNotFound(f"nothing is kept of {name!r}; list the sessions: `m31 sessions`")
+
+
+def _rows_of(history: History, group: Group) -> list[SessionRow]:
+    agent, native_id = group
+    rows = history.sessions(Slice(agents=(agent,), text=native_id)) if agent else []
+    return [row for row in rows if row.native_id == native_id]
+
+
+def _row_of(file: Source) -> SessionRow:
+    """A session that is none of its own: its file could not be read, or only copies another."""
+    agent = file.agent or (RECORDED if file.kind == RECORDED else file.kind)
+    name = file.native_id or os.path.basename(file.path)
+    return SessionRow(agent, name, file.native_id, file.path)
+
+
+def _unread(path: str) -> list[SessionRow]:
+    """A session that the index does not have, because its files cannot be read."""
+    name = os.path.basename(path)
+    try:
+        is_session = bool(own_files(_session(path)))
+    except InvalidSessionId:
+        is_session = False
+    return [SessionRow(RECORDED, name, name, path)] if is_session else []
+
+
+def _is_forgotten(config: Config, native_id: str, path: str) -> bool:
+    known = Forgotten(config.forgotten)
+    return bool(known) and (
+        known.has_place(path)
+        or any(known.has_session(agent, native_id) for agent in sources.SOURCES)
+    )
+
+
+def _target(history: History, row: SessionRow) -> Target:
+    group = (row.agent, row.native_id)
+    target = Target(row, [], [], [], history.own_ids(group), history.row_count(group))
+    files = {file.path: file for file in history.files_at(row.path)}
+    if row.native_id:
+        files |= {file.path: file for file in history.files_of(group)}
+    for file in files.values():
+        if file.kind != RECORDED:
+            (target.gone if file.is_gone else target.transcripts).append(file.path)
+        else:
+            (target.gone if file.is_gone else target.recordings).append(file.path)
+    if not files and os.path.isdir(row.path):
+        target.recordings.append(row.path)
+    return target
+
+
+def _add_what_the_index_knows(target: Target, whole: History) -> None:
+    """Of another agent's session all that is known goes, wherever it was asked for.
+
+    A name of our own means this sessions directory alone: the same one elsewhere is another.
+    """
+    agent, _ = target.group
+    if agent not in sources.SOURCES:
+        return
+    rows = _rows_of(whole, target.group)
+    for row in rows:
+        known = _target(whole, row)
+        target.own_ids |= known.own_ids
+        target.row_count = known.row_count
+        for mine, others in (
+            (target.transcripts, known.transcripts),
+            (target.recordings, known.recordings),
+            (target.gone, known.gone),
+        ):
+            mine += [path for path in others if path not in mine]
+
+
+def _left_behind(config: Config) -> Iterator[str]:
+    """Recordings of sessions that are forgotten: whoever forgot them was killed meanwhile."""
+    known = Forgotten(config.forgotten)
+    if not known:
+        return
+    for name in store.session_ids(config.sessions_dir):
+        path = f"{config.sessions_dir}/{name}"
+        if not known.has_place(path) or not own_files(_session(path)):
+            continue
+        try:
+            recording = read_recording(_session(path))
+        except MetricsError:
+            continue  # by its name, it can be forgotten
+        if recording is not None and known.has_recording(path, recording.started_us):
+            yield path
+
+
+def _why_running(target: Target, now_us: int) -> str:
+    """Say why a session is not over: a writer lives, or its last event is minutes ago."""
+    for path in target.recordings:
+        alive = living_writer(_session(path))
+        if alive:
+            return _written(alive)
+    since_us = now_us - int(ACTIVE_S * 1e6)
+    if target.row.updated_us < since_us:
+        return ""
+    return _changed_since(target, since_us)
+
+
+def _written(journal: str) -> str:
+    return f"{journal} is being written to by a living process; end it first"
+
+
+def _changed_since(target: Target, since_us: int, *, again: bool = False) -> str:
+    """Say which file of another program changed since a time; our own have locks.
+
+    `again`: nobody looked for a session's own events since, so that a database, which changes
+    with every session in it, says nothing of one.
+    """
+    lone = [path for path in target.recordings if not _session(path).has_journals()]
+    metrics = [f"{path}/{store.METRICS}" for path in lone]
+    for path in (*target.transcripts, *metrics):
+        if again and sources.WITHIN in path:
+            continue
+        changed_us = max((at_ns // 1000 for at_ns, _ in stamps_of(path)), default=0)
+        if changed_us >= since_us:
+            minutes = ACTIVE_S // 60
+            return f"{path} is being written to; try again {minutes} minutes after its last event"
+    return ""
+
+
+def _check_writable(config: Config, found: Found) -> None:
+    """Refuse to begin what could not be completed."""
+    paths = [os.path.dirname(config.forgotten), config.forgotten]
+    for directory in (path for target in found.leaving for path in target.recordings):
+        paths += [os.path.dirname(directory), directory, f"{directory}/{store.EVENTS}"]
+    paths += [os.path.dirname(config.index), config.index]
+    for path in dict.fromkeys(paths):
+        way = os.W_OK | os.X_OK if os.path.isdir(path) else os.W_OK
+        if os.path.exists(path) and not os.access(path, way):
+            raise StorageError(
+                f"{path} is read-only for you, so nothing was forgotten; make it writable first"
+            )
+
+
+def _session(directory: str) -> Session:
+    return Session(*os.path.split(directory))
