@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
 from msgspec import Struct
 
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.timestamps import moment
 
 SHOWN = 20
 """So many sessions people are shown."""
@@ -84,5 +84,5 @@ def places(traces: Iterable[tuple[str, str, int, int, int]]) -> Table:
 
 
 def _of(row: SessionRow) -> tuple[Cell, ...]:
-    updated_at = datetime.fromtimestamp(row.updated_us / 1e6, UTC) if row.updated_us else None
+    updated_at = moment(row.updated_us) if row.updated_us else None
     return row.session_id, row.agent, row.project or None, updated_at
