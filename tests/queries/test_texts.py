@@ -9,9 +9,9 @@ import pytest
 
 from m31a_metrics.answers import Slice
 from m31a_metrics.history.schema import statements
-from m31a_metrics.questions import Query, choose, texts
-from m31a_metrics.questions.slices import matching
-from m31a_metrics.questions.tables import LLMS, RAN_PARTS, SUMMED, TOOLS, WHOLES
+from m31a_metrics.queries import Query, choose, texts
+from m31a_metrics.queries.slices import matching
+from m31a_metrics.queries.tables import LLMS, RAN_PARTS, SUMMED, TOOLS, WHOLES
 
 EVERYTHING = Slice(
     ("codex",), "app", "opus*", "feat/*", "x'y", "id", "Bash", "2026-01-02", "2026-03-04", 1, 2

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
 
-from m31a_metrics.questions.slices import Chosen, Value, all_of, among, between
-from m31a_metrics.questions.tables import (
+from m31a_metrics.queries.slices import Chosen, Value, all_of, among, between
+from m31a_metrics.queries.tables import (
     EFFECTS,
     EVERY,
     LLMS,
