@@ -21,12 +21,12 @@ from bench.measure import M31, Row, Run, forget_index, peak_mb
 from m31a_metrics import config
 from m31a_metrics.answers import Slice
 from m31a_metrics.catalog import ask
+from m31a_metrics.comparison.compare import compare
+from m31a_metrics.comparison.sides import side_of
 from m31a_metrics.events import ToolCall
 from m31a_metrics.history import History
+from m31a_metrics.periods import previous
 from m31a_metrics.record import ToolDay
-from m31a_metrics.review.compare import compare
-from m31a_metrics.review.periods import previous
-from m31a_metrics.review.sides import side_of
 from m31a_metrics.session import Session
 from m31a_metrics.table import Table
 

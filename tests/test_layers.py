@@ -26,7 +26,8 @@ NOT_FOR_HOSTS = {
 PURE = (
     "errors", "model", "table", "histogram", "failures", "genai", "answers", "events",
     "panel", "transcript", "record",
-    "tally", "codec", "review", "phases", "pricing", "questions", "budget", "validation",
+    "tally", "codec", "tables", "comparison", "questions", "phases", "pricing", "queries", "slices",
+    "periods", "validation",
 )  # fmt: skip
 IMPURE = {
     "asyncio", "fcntl", "glob", "http", "logging", "mmap", "multiprocessing", "os", "pathlib",

@@ -14,7 +14,7 @@ from m31a_metrics.cli.options import (
     slice_options,
     wants_text,
 )
-from m31a_metrics.review.audit import audit
+from m31a_metrics.tables.audit import audit
 
 
 @click.command(

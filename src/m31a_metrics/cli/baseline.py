@@ -15,7 +15,7 @@ from m31a_metrics.cli.options import (
     slice_named,
     slice_options,
 )
-from m31a_metrics.review.baseline import baseline, write
+from m31a_metrics.comparison.baseline import baseline, write
 
 
 @click.command(

@@ -15,8 +15,8 @@ from m31a_metrics.cli.options import (
     slice_options,
     wants_text,
 )
-from m31a_metrics.review.compare import compare
-from m31a_metrics.review.slices import before
+from m31a_metrics.comparison.compare import compare
+from m31a_metrics.slices import before
 
 
 @click.command(

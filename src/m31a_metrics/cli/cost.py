@@ -18,8 +18,8 @@ from m31a_metrics.cli.options import (
     slice_options,
     wants_text,
 )
-from m31a_metrics.review.cost import PARTS, TOP_SESSIONS, cost, cost_by
 from m31a_metrics.table import Table
+from m31a_metrics.tables.cost import PARTS, TOP_SESSIONS, cost, cost_by
 
 
 @click.command(

@@ -19,7 +19,7 @@ from m31a_metrics.cli.options import (
     slice_options,
     wants_text,
 )
-from m31a_metrics.review.errors import PARTS, errors, errors_by
+from m31a_metrics.tables.errors import PARTS, errors, errors_by
 
 
 @click.command(

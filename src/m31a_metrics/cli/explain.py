@@ -36,7 +36,7 @@ def command(ctx: click.Context, name: str | None) -> None:
     is the session with the latest event.
     """
     from m31a_metrics.catalog.explaining import explain
-    from m31a_metrics.review import explain as review
+    from m31a_metrics.tables.explain import explain as tables_of
 
     explained = explain(settings(ctx), read_session(ctx, name or "last"))
-    emit(ctx, review.explain(explained, whole=not wants_text(ctx)))
+    emit(ctx, tables_of(explained, whole=not wants_text(ctx)))

@@ -19,14 +19,14 @@ from m31a_metrics.cli.options import (
     slice_options,
     wants_text,
 )
+from m31a_metrics.comparison.baseline import Value, values_of
+from m31a_metrics.comparison.gate import Judgement, gate, judge, metric_list, read_limits
+from m31a_metrics.comparison.metrics import names_of
 from m31a_metrics.errors import SessionNotFound
-from m31a_metrics.review.baseline import Value, values_of
-from m31a_metrics.review.gate import Judgement, gate, judge, metric_list, read_limits
-from m31a_metrics.review.metrics import names_of
 
 if TYPE_CHECKING:
-    from m31a_metrics.review.baseline import Baseline
-    from m31a_metrics.review.sides import Side
+    from m31a_metrics.comparison.baseline import Baseline
+    from m31a_metrics.comparison.sides import Side
 
 
 @click.command(

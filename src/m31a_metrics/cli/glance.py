@@ -15,8 +15,8 @@ from m31a_metrics.cli.options import (
     sessions_dir_option,
     wants_text,
 )
-from m31a_metrics.review.glance import LAST_SESSIONS, first_day, glance
 from m31a_metrics.table import Table
+from m31a_metrics.tables.glance import LAST_SESSIONS, first_day, glance
 
 
 @click.command(

@@ -17,7 +17,7 @@ from m31a_metrics.cli.options import (
     slice_options,
     wants_text,
 )
-from m31a_metrics.review.heals import PARTS, heals, heals_by
+from m31a_metrics.tables.heals import PARTS, heals, heals_by
 
 
 @click.command(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from m31a_metrics import sources
+from m31a_metrics import periods, sources
 from m31a_metrics.cli import UNUSABLE
 from m31a_metrics.cli.options import (
     emit,
@@ -24,7 +24,6 @@ from m31a_metrics.cli.options import (
     wants_text,
 )
 from m31a_metrics.errors import SessionNotFound
-from m31a_metrics.review import periods
 from m31a_metrics.table import Cell, Column, Table, Unit
 
 if TYPE_CHECKING:

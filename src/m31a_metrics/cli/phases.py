@@ -17,7 +17,7 @@ from m31a_metrics.cli.options import (
     slice_options,
     wants_text,
 )
-from m31a_metrics.review.phases import PARTS, phases, phases_by
+from m31a_metrics.tables.phases import PARTS, phases, phases_by
 
 
 @click.command(

@@ -20,8 +20,8 @@ from m31a_metrics.cli.options import (
     sort_of,
     wants_text,
 )
-from m31a_metrics.review.sessions import LATEST, PARTS, sessions, sessions_by, sorted_by
 from m31a_metrics.table import Table
+from m31a_metrics.tables.sessions import LATEST, PARTS, sessions, sessions_by, sorted_by
 
 SCREENFUL = 50
 """A person who lists sessions is looking for one, and scrolls."""

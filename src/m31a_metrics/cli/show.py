@@ -13,7 +13,7 @@ from m31a_metrics.cli.options import (
     sessions_dir_option,
     wants_text,
 )
-from m31a_metrics.review.show import show
+from m31a_metrics.tables.show import show
 
 
 @click.command(

@@ -18,9 +18,9 @@ from m31a_metrics.cli.options import (
     slice_options,
     wants_text,
 )
-from m31a_metrics.review.columns import TIMES
-from m31a_metrics.review.slices import before
-from m31a_metrics.review.tools import PARTS, tools
+from m31a_metrics.slices import before
+from m31a_metrics.tables.columns import TIMES
+from m31a_metrics.tables.tools import PARTS, tools
 
 
 @click.command(

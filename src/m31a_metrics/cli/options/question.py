@@ -18,8 +18,8 @@ from m31a_metrics.answers import Answers, Slice, TotalsRow
 from m31a_metrics.cli.options.output import NONE, SESSIONS_DIR, say, settings
 from m31a_metrics.cli.options.slices import asked_for, now, which
 from m31a_metrics.errors import SessionNotFound
-from m31a_metrics.review.names import last_part
-from m31a_metrics.review.words import Scope
+from m31a_metrics.tables.names import last_part
+from m31a_metrics.tables.phrases import Scope
 
 if TYPE_CHECKING:
     from m31a_metrics.catalog import One

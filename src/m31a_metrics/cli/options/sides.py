@@ -14,8 +14,8 @@ from m31a_metrics.cli.options.slices import AGENTS, now
 from m31a_metrics.errors import SessionNotFound
 
 if TYPE_CHECKING:
-    from m31a_metrics.review.baseline import Baseline
-    from m31a_metrics.review.sides import Side
+    from m31a_metrics.comparison.baseline import Baseline
+    from m31a_metrics.comparison.sides import Side
 
 _READ_MAX = 64 << 20
 """Bytes; a baseline of ten thousand tools has some 7 MB."""
@@ -23,7 +23,7 @@ _READ_MAX = 64 << 20
 
 def slice_named(text: str) -> Slice | None:
     """Read a slice in a word; None for what may be a session. Raises UsageError."""
-    from m31a_metrics.review.slices import slice_of
+    from m31a_metrics.slices import slice_of
     from m31a_metrics.sources import SOURCES, is_by_name_only
 
     try:
@@ -46,8 +46,8 @@ def ask_sides(ctx: click.Context, wanted: Sequence[tuple[str, Slice | None]]) ->
     The slice options narrow all of them. Raises UsageError, SessionNotFound where a side has
     no session, and what the catalog raises.
     """
-    from m31a_metrics.review.sides import side_of
-    from m31a_metrics.review.slices import both
+    from m31a_metrics.comparison.sides import side_of
+    from m31a_metrics.slices import both
 
     found: dict[int, Side] = {}
     if any(which is not None for _, which in wanted):
@@ -78,8 +78,8 @@ def baseline_file(text: str) -> Baseline | None:
     Raises NotThisFormat for one that is damaged, SessionNotFound for one that is not there,
     StorageError where the disk refuses.
     """
+    from m31a_metrics.comparison import baseline
     from m31a_metrics.errors import StorageError
-    from m31a_metrics.review import baseline
 
     path = os.path.expanduser(text)
     if not os.path.isfile(path):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from m31a_metrics import periods
 from m31a_metrics.answers import Slice
 from m31a_metrics.cli.options.output import Decorated, settings
-from m31a_metrics.review import periods
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.review import live
+from m31a_metrics.tables import live
 from m31a_metrics.views.screen.screen import MetricsScreen
 from m31a_metrics.views.screen.sessions import SessionsScreen
 from m31a_metrics.views.screen.theme import DARK, LIGHT

@@ -38,7 +38,7 @@ class SpendPlot(PlotextPlot):
         self._drawn_s = -_EVERY_S
 
     def show(self, table: Table) -> None:
-        """Draw what was spent so far (`review.live.spend`), if it changed and not too often."""
+        """Draw what was spent so far (`tables.live.spend`), if it changed and not too often."""
         if table.rows == self._shown.rows and self._shown.columns:
             return
         self._shown = table

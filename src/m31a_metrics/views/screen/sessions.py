@@ -12,8 +12,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Footer, Input
 
-from m31a_metrics.review import live
 from m31a_metrics.table import Table
+from m31a_metrics.tables import live
 from m31a_metrics.views.screen.feed import Answer, Feed, Trouble
 from m31a_metrics.views.screen.help import HelpScreen, Keys
 from m31a_metrics.views.screen.live_table import LiveTable

@@ -42,7 +42,7 @@ class Timeline(Widget):
         self._places: list[tuple[int, int, str]] = []  # in the legend: from, to, phase
 
     def show(self, stays: Table, phases: Table) -> None:
-        """Draw `stays` (`review.live.timeline`), named by `phases` (`review.live.by_phase`)."""
+        """Draw `stays` (`tables.live.timeline`), named by `phases` (`review.live.by_phase`)."""
         legend_changed = phases.rows != self._phases.rows
         self._stays, self._phases = stays, phases
         cells = [self._cell(x) for x in range(self.size.width)]

@@ -18,8 +18,8 @@ from textual.widget import Widget
 from textual.widgets import Input, TabbedContent, TabPane
 
 from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.review import live
 from m31a_metrics.table import Table
+from m31a_metrics.tables import live
 from m31a_metrics.views.screen.cards import Cards
 from m31a_metrics.views.screen.drill import DrillScreen
 from m31a_metrics.views.screen.feed import Answer, Feed, Trouble

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from m31a_metrics.answers import Answers, SessionRow, Slice
 from m31a_metrics.events import Event
 from m31a_metrics.model import SessionMetrics
-from m31a_metrics.review.timeline import Price
+from m31a_metrics.tables.timeline import Price
 
 Answer = TypeVar("Answer")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from m31a_metrics.review.words import NOTHING_YET
+from m31a_metrics.tables.phrases import NOTHING_YET
 from m31a_metrics.views.names import clean
 from m31a_metrics.views.web.assets import assets
 from m31a_metrics.views.web.drawing import Links, cards, draw, templates

@@ -7,26 +7,27 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from m31a_metrics import slices
 from m31a_metrics.answers import Answers, SessionRow, Slice, TotalsRow
+from m31a_metrics.comparison.compare import compare
+from m31a_metrics.comparison.sides import side_of
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.panel import Kind, Panel, Plot
-from m31a_metrics.review import listing, slices
-from m31a_metrics.review.classes import token_classes
-from m31a_metrics.review.compare import compare
-from m31a_metrics.review.distribution import distribution, spread
-from m31a_metrics.review.errors import errors
-from m31a_metrics.review.heals import heals
-from m31a_metrics.review.kept import kept_metrics
-from m31a_metrics.review.order import ordered, unknown_column
-from m31a_metrics.review.overview import cost_by, overview, tools_by_failure, tools_by_time
-from m31a_metrics.review.phases import phases
-from m31a_metrics.review.sides import side_of
-from m31a_metrics.review.timeline import timeline
-from m31a_metrics.review.tools import tools
-from m31a_metrics.review.trend import fail_trend, grain, heal_trend, trend
-from m31a_metrics.review.words import Scope
 from m31a_metrics.table import Table
+from m31a_metrics.tables import listing
+from m31a_metrics.tables.classes import token_classes
+from m31a_metrics.tables.distribution import distribution, spread
+from m31a_metrics.tables.errors import errors
+from m31a_metrics.tables.from_index import kept_metrics
+from m31a_metrics.tables.heals import heals
+from m31a_metrics.tables.order import ordered, unknown_column
+from m31a_metrics.tables.overview import cost_by, overview, tools_by_failure, tools_by_time
+from m31a_metrics.tables.phases import phases
+from m31a_metrics.tables.phrases import Scope
+from m31a_metrics.tables.timeline import timeline
+from m31a_metrics.tables.tools import tools
+from m31a_metrics.tables.trend import fail_trend, grain, heal_trend, trend
 from m31a_metrics.views.web.asking import Machine
 from m31a_metrics.views.web.state import State, WrongState
 

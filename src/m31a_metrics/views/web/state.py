@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from m31a_metrics import periods
 from m31a_metrics.answers import Slice
-from m31a_metrics.review import periods
 
 ALWAYS = "all"
 """Written as `since`: no first day."""
