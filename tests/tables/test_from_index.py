@@ -6,7 +6,7 @@ from m31a_metrics import codec
 from m31a_metrics.answers import Slice
 from m31a_metrics.history import MEMORY, History
 from m31a_metrics.record import SessionRecord
-from m31a_metrics.tables.from_index import kept_metrics
+from m31a_metrics.tables.from_index import session_metrics
 from tests.records import session_records
 
 
@@ -17,7 +17,7 @@ def test_sums_survive_the_file(record: SessionRecord) -> None:
         history.put(record)
         which = Slice()
         (row,) = history.sessions(which)
-        made = kept_metrics(
+        made = session_metrics(
             row, history.tools(which), history.llms(which, ("phase",)), history.phases(which)
         )
     again = codec.decode(codec.encode(made), "METRICS.json")

@@ -4,12 +4,9 @@ from datetime import UTC, datetime
 
 from m31a_metrics.answers import LLMRow, Slice, ToolRow, TotalsRow
 from m31a_metrics.histogram import Histogram
-from m31a_metrics.history import MEMORY, History
-from m31a_metrics.record import LLMDay, SessionRecord, ToolDay
 from m31a_metrics.tables.overview import (
     TOP,
     cost_by,
-    overview,
     sums,
     tools_by_failure,
     tools_by_time,
@@ -60,25 +57,3 @@ def test_what_is_not_among_the_top_is_told() -> None:
     table = cost_by(rows, "model").table
     assert len(table.rows) == TOP
     assert table.notes == ["3 more cost $3.0000 together."]
-
-
-def test_an_overview_adds_up() -> None:
-    """Its parts (models, phases, projects, days) each add up to its sums."""
-    with History(MEMORY) as history:
-        for number, day in enumerate(("2026-06-18", "2026-06-19", "2026-06-20")):
-            name = f"session-{number}"
-            record = SessionRecord("codex", name, name, f"/home/ada/{name}", project=f"p{number}")
-            record.started_us = record.updated_us = 1_781_000_000_000_000 + number
-            record.tools = [ToolDay(day, "Bash", "verify", 2, 1, 5_000)]
-            record.llms = [
-                LLMDay(day, "gpt", "plan", 1, 8, 2, 10, cost_nano=10**9),
-                LLMDay(day, f"other-{number}", "verify", 1, 8, 2, 10, cost_nano=10**9),
-            ]
-            history.put(record)
-        which = Slice(first_day="2026-06-18", last_day="2026-06-20")
-        panels = {panel.name: panel.table for panel in overview(history, which, "day", NOW)}
-    (sum_row,) = records(panels["sums"])
-    assert sum_row["cost_usd"] == 6.0
-    for name in ("use", "cost_by_model", "cost_by_phase", "cost_by_project", "days"):
-        costs = column(panels[name], "cost_usd")
-        assert sum(cost for cost in costs if isinstance(cost, float)) == 6.0, name

@@ -12,7 +12,7 @@ from math import ceil, fsum
 
 from msgspec import Struct
 
-from m31a_metrics.answers import Answers, SessionParts, Slice, ToolRow, TotalsRow
+from m31a_metrics.answers import SessionParts, ToolRow, TotalsRow
 from m31a_metrics.comparison.noise import Part
 from m31a_metrics.histogram import Histogram
 
@@ -60,13 +60,6 @@ Measure = Callable[[SessionParts], Part | None]
 """What a session adds to a figure; None where it has or knows nothing of it."""
 
 Make = Callable[[Side], Figure]
-
-
-def side_of(answers: Answers, which: Slice, label: str) -> Side:
-    """Ask for the sessions of one side."""
-    totals = answers.totals(which)
-    parts = answers.parts(which, SAMPLE_MAX)
-    return side(label, totals[0] if totals else TotalsRow(), parts)
 
 
 def side(label: str, totals: TotalsRow, parts: Sequence[SessionParts]) -> Side:

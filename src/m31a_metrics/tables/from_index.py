@@ -18,7 +18,7 @@ from m31a_metrics.tables.arithmetic import usd
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def kept_metrics(
+def session_metrics(
     row: SessionRow,
     tools: Sequence[ToolRow],
     llms: Sequence[LLMRow],

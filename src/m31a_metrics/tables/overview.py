@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from msgspec.structs import replace
-
-from m31a_metrics.answers import Answers, LLMRow, Slice, ToolRow, TotalsRow
-from m31a_metrics.panel import Kind, Panel, Plot
-from m31a_metrics.periods import previous
+from m31a_metrics.answers import LLMRow, ToolRow, TotalsRow
+from m31a_metrics.panel import CARDS, Kind, Panel, Plot
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import change, heal_rate, known_usd, ms, ratio, usd
 from m31a_metrics.tables.from_metrics import by_time
 from m31a_metrics.tables.phrases import unpriced
-from m31a_metrics.tables.trend import calendar, heal_trend, trend, use_by_model
 
 TOP = 8
 TREND_POINTS_MAX = 60
@@ -66,7 +61,7 @@ def sums(now: TotalsRow, before: TotalsRow | None, over_time: Table, period: str
     if before is not None:
         table.notes = [f"Change: against {period}, the period of equal length before it."]
     table.notes += unpriced(now.unpriced_tokens)
-    return Panel("sums", table)
+    return Panel(CARDS, table)
 
 
 def _figures(row: TotalsRow) -> tuple[float | None, ...]:
@@ -78,38 +73,6 @@ def _figures(row: TotalsRow) -> tuple[float | None, ...]:
         ratio(row.fail_count, row.call_count),
         row.heal_trigger_count,
         heal_rate(row.heal_success_count, row.heal_fail_count),
-    )
-
-
-def overview(answers: Answers, which: Slice, by: str, now: datetime) -> list[Panel]:
-    """Show a slice: sums, cost over time, days, tools, models, phases, projects, heals.
-
-    `by` is the grain of what is shown over time: day, week or month.
-    """
-    over_time = trend(answers.totals(which, by), by, which)
-    tools = answers.tools(which)
-    always = replace(which, first_day="", last_day="", since_us=None, until_us=None)
-    return [
-        sums_of(answers, which, over_time, now),
-        use_by_model(answers, which, by),
-        tools_by_time(tools),
-        tools_by_failure(tools),
-        *(cost_by(answers.llms(which, (part,)), part) for part in ("model", "phase", "project")),
-        heal_trend(over_time),
-        calendar(answers.totals(always, "day"), now.date().isoformat()),
-    ]
-
-
-def sums_of(answers: Answers, which: Slice, over_time: Table, now: datetime) -> Panel:
-    """Show what a slice adds up to, beside the same of the period before, if there is one."""
-    earlier = previous(which, now)
-    was = answers.totals(earlier) if earlier is not None else []
-    sum_of_all = answers.totals(which)
-    return sums(
-        sum_of_all[0] if sum_of_all else TotalsRow(),
-        was[0] if was and was[0].session_count else None,
-        over_time,
-        f"{earlier.first_day} to {earlier.last_day}" if earlier is not None else "",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from m31a_metrics.answers import SessionRow, TotalsRow
+from m31a_metrics.panel import CARDS, Panel
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ms, ratio
@@ -83,6 +84,33 @@ BY_PART = [
     columns.UNPRICED,
 ]
 
+LISTED = [
+    columns.SESSION,
+    columns.AGENT,
+    columns.PROJECT,
+    columns.BRANCH,
+    columns.MODELS,
+    columns.UPDATED,
+    columns.LASTED,
+    columns.CALLS,
+    columns.FAILED,
+    columns.TOKENS,
+    columns.COST,
+    columns.HEALS,
+]
+
+HEAD = [
+    columns.COST,
+    columns.TOKENS,
+    columns.LASTED,
+    columns.CALLS,
+    columns.FAILED,
+    columns.HEALS,
+    columns.TURNS,
+    columns.COMPACTIONS,
+]
+"""The sums of one session on its page."""
+
 _FIELDS = {
     column: {"updated_at": LATEST, "started_at": "started_us", "cost_usd": "cost_nano"}.get(
         column.name, column.name
@@ -121,6 +149,15 @@ def sorted_by(wanted: str) -> tuple[str | None, bool]:
     if column is None or column not in _FIELDS:
         return None, True
     return _FIELDS[column], (column.unit is not Unit.TEXT) != wanted.startswith("-")
+
+
+def is_indexed(wanted: str) -> bool:
+    """Tell whether the index itself can sort by a column, as `--sort` names it."""
+    return sorted_by(wanted)[0] is not None
+
+
+SORTABLE = frozenset(column.name for column in LISTED if sorted_by(column.name)[0] is not None)
+"""By which columns the list can be put in order."""
 
 
 def sessions_by(rows: Sequence[TotalsRow], scope: Scope, by: str, *, whole: bool = False) -> Table:
@@ -240,3 +277,41 @@ def lasted_ms(row: SessionRow) -> int | None:
     if row.started_us <= 0 or row.updated_us < row.started_us:
         return None
     return (row.updated_us - row.started_us) // 1000
+
+
+def listing(title: str, rows: Sequence[SessionRow], empty: str) -> Table:
+    """List sessions on a page, in the order given."""
+    table = Table(title, LISTED, [_listed(row) for row in rows], empty)
+    if any(row.is_gone for row in rows):
+        table.notes.append("Some of these are known from the index alone: their files are gone.")
+    return table
+
+
+def _listed(row: SessionRow) -> tuple[Cell, ...]:
+    return (
+        row.session_id,
+        row.agent,
+        row.project or None,
+        row.branch or None,
+        ", ".join(row.models) or None,
+        known_time(row.updated_us),
+        lasted_ms(row),
+        row.call_count,
+        row.fail_count,
+        known_tokens(row),
+        cost_of(row),
+        row.heal_trigger_count,
+    )
+
+
+def head(row: SessionRow) -> Panel:
+    """Show the sums of one session."""
+    cells_of = dict(zip((column.name for column in LISTED), _listed(row), strict=True))
+    cells: tuple[Cell, ...] = (
+        *(cells_of[column.name] for column in HEAD[:-2]),
+        row.user_turn_count,
+        row.compaction_count,
+    )
+    table = Table("Sums", HEAD, [cells])
+    table.notes = unpriced(row.unpriced_tokens)
+    return Panel(CARDS, table)

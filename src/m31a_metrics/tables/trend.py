@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
-from m31a_metrics.answers import Answers, LLMRow, Slice, ToolRow, TotalsRow
+from m31a_metrics.answers import LLMRow, Slice, ToolRow, TotalsRow
 from m31a_metrics.panel import Kind, Panel, Plot
 from m31a_metrics.table import Cell, Table
 from m31a_metrics.tables import columns
@@ -83,14 +83,13 @@ def _row(row: TotalsRow) -> tuple[Cell, ...]:
     )
 
 
-def use_by_model(answers: Answers, which: Slice, by: str) -> Panel:
-    """Show cost and tokens over time, by model."""
+def use_by_model(rows: Sequence[LLMRow], by: str) -> Panel:
+    """Show cost and tokens over time, by model; `rows` are by part of the period and model."""
     plots = (
         Plot("Cost", Kind.BARS, by, ("cost_usd",), series="model", label=("total_tokens",)),
         Plot("Tokens", Kind.BARS, by, ("total_tokens",), series="model", label=("cost_usd",)),
     )
-    table = use_table(answers.llms(which, (by, "model")), by)
-    return Panel("use", table, plots, is_wide=True)
+    return Panel("use", use_table(rows, by), plots, is_wide=True)
 
 
 def use_table(rows: Sequence[LLMRow], by: str) -> Table:

@@ -14,6 +14,7 @@ The options are kept in `ctx.meta`, which a group and its commands share, so tha
 `m31 --json` and `m31 sessions --json` mean the same.
 """
 
+from m31a_metrics.cli.options.declared import question_command
 from m31a_metrics.cli.options.output import (
     emit,
     examples,
@@ -24,7 +25,6 @@ from m31a_metrics.cli.options.output import (
     wants_text,
 )
 from m31a_metrics.cli.options.question import (
-    Asked,
     asking,
     environment,
     only_dir,
@@ -51,7 +51,6 @@ from m31a_metrics.cli.options.slices import (
 
 __all__ = [
     "AGENTS",
-    "Asked",
     "arranged",
     "ask_sides",
     "asking",
@@ -65,6 +64,7 @@ __all__ = [
     "limit_of",
     "now",
     "only_dir",
+    "question_command",
     "read_session",
     "reading_progress",
     "row_options",

@@ -46,28 +46,28 @@ def ask_sides(ctx: click.Context, wanted: Sequence[tuple[str, Slice | None]]) ->
     The slice options narrow all of them. Raises UsageError, SessionNotFound where a side has
     no session, and what the catalog raises.
     """
-    from m31a_metrics.comparison.sides import side_of
+    from m31a_metrics.questions.compare import side
     from m31a_metrics.slices import both
 
     found: dict[int, Side] = {}
     if any(which is not None for _, which in wanted):
-        with asking(ctx, None) as asked:
+        with asking(ctx, None) as ask:
             for place, (label, which) in enumerate(wanted):
                 if which is None:
                     continue
                 try:
-                    narrowed = both(which, asked.which, label)
+                    narrowed = both(which, ask.which, label)
                 except ValueError as error:
                     raise click.UsageError(str(error)) from None
-                found[place] = side_of(asked.answers, narrowed, label)
+                found[place] = side(ask.about(narrowed), label)
     for place, (label, which) in enumerate(wanted):
         if which is None:
-            with asking(ctx, label) as asked:
-                found[place] = side_of(asked.answers, asked.which, asked.scope.session_id)
-    for side in found.values():
-        if not side.totals.session_count:
+            with asking(ctx, label) as ask:
+                found[place] = side(ask, ask.session_id)
+    for one in found.values():
+        if not one.totals.session_count:
             raise SessionNotFound(
-                f"no session is in {side.label!r}; see what is there: m31 sessions"
+                f"no session is in {one.label!r}; see what is there: m31 sessions"
             )
     return [found[place] for place in range(len(wanted))]
 

@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager
 from time import monotonic
 from typing import Protocol, TypeVar
 
-from m31a_metrics.answers import Answers, SessionRow, Slice
+from m31a_metrics.answers import Answers, SessionRow
 from m31a_metrics.events import Event
 from m31a_metrics.model import SessionMetrics
+from m31a_metrics.questions.sessions import state_of
 from m31a_metrics.tables.timeline import Price
 
 Answer = TypeVar("Answer")
@@ -76,7 +77,7 @@ class Asking:
 
     async def seen(self) -> Hashable:
         """Give what changes whenever a session does."""
-        return await self.ask(_seen)
+        return await self.ask(state_of)
 
     def close(self) -> None:
         """Let go of the index."""
@@ -98,15 +99,3 @@ class Asking:
         held, self._held, self._answers = self._held, None, None
         if held is not None:
             held.__exit__(None, None, None)
-
-
-def _seen(answers: Answers) -> Hashable:
-    totals = answers.totals(Slice())
-    latest = answers.sessions(Slice(), limit=1)
-    return (
-        tuple(
-            (row.session_count, row.call_count, row.total_tokens, row.cost_nano, row.duration_us)
-            for row in totals
-        ),
-        tuple((row.session_id, row.updated_us) for row in latest),
-    )
