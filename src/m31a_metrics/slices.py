@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from difflib import get_close_matches
 
@@ -42,6 +43,31 @@ def slice_of(text: str, now: datetime) -> Slice | None:
         else:
             which = both(which, narrower, text)
     return which
+
+
+def narrow(
+    now: datetime,
+    *,
+    since: str = "",
+    until: str = "",
+    agents: Sequence[str] = (),
+    **names: str,
+) -> Slice:
+    """Make a slice of what options say: times as people write them, and fields of Slice.
+
+    `names` are project, model, branch, text, tool. Raises ValueError for a time that is
+    none, TypeError for a name that a slice does not have.
+    """
+    first = periods.since(since, now) if since else None
+    last = periods.until(until, now) if until else None
+    return Slice(
+        agents=tuple(dict.fromkeys(agents)) or None,
+        first_day=first.day if first else "",
+        last_day=last.day if last else "",
+        since_us=first.at_us if first else None,
+        until_us=last.at_us if last else None,
+        **names,
+    )
 
 
 def both(which: Slice, other: Slice, text: str) -> Slice:

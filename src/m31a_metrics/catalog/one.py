@@ -75,10 +75,10 @@ def read_one(
     `last` is the one with the latest event. Raises SessionNotFound, NotThisFormat,
     InvalidSessionId, DamagedMetrics, ForeignFile, StorageError.
     """
-    if _is_path(name):
+    if is_path(name):
         return _at_path(name, config)
     with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
-        row = _named(asking.answers, name, config)
+        row = named(asking.answers, name, config)
     if isinstance(row, str):
         return _at_path(row, config)
     if row.is_gone:
@@ -109,29 +109,36 @@ def ask_one(
     By its id it is asked of the index, which also knows sessions whose source is gone; a
     path is read, and asked of an index in memory. Raises what `read_one` raises.
     """
-    if not _is_path(name):
+    if not is_path(name):
         with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
-            row = _named(asking.answers, name, config)
+            row = named(asking.answers, name, config)
             if isinstance(row, str):
                 name = row
             else:
                 which = Slice(agents=(row.agent,), session=row.session_id)
                 yield AskedOne(asking.answers, which, row.session_id, [])
                 return
+    one = _at_path(name, config)
+    with in_memory(one) as answers:
+        yield AskedOne(answers, Slice(), one.record.session_id, one.problems)
+
+
+@contextmanager
+def in_memory(one: One) -> Iterator[Answers]:
+    """Answers about one session that was read, from an index in memory."""
     from m31a_metrics.history import MEMORY, History
 
-    one = _at_path(name, config)
     with History(MEMORY) as history:
         history.put(one.record)
-        yield AskedOne(history, Slice(), one.record.session_id, one.problems)
+        yield history
 
 
-def _is_path(name: str) -> bool:
+def is_path(name: str) -> bool:
     """Tell whether a name can be nothing else; that of a directory may be an id."""
     return os.sep in name or WITHIN in name or name.startswith("~") or os.path.isfile(name)
 
 
-def _named(answers: Answers, name: str, config: Config) -> SessionRow | str:
+def named(answers: Answers, name: str, config: Config) -> SessionRow | str:
     """Find the session that an id, a beginning of one or `last` names.
 
     The path where it may be, if the index does not have it: reading it tells why.

@@ -15,7 +15,6 @@ from m31a_metrics import periods, sources
 from m31a_metrics.cli import UNUSABLE
 from m31a_metrics.cli.options import (
     emit,
-    environment,
     examples,
     format_options,
     now,
@@ -23,6 +22,7 @@ from m31a_metrics.cli.options import (
     settings,
     wants_text,
 )
+from m31a_metrics.config import environment
 from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.table import Cell, Column, Table, Unit
 

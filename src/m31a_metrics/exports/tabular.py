@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, TextIO
@@ -35,10 +36,16 @@ def write_json(tables: list[Table], file: TextIO) -> None:
     if len(tables) == 1:
         value = records(tables[0])
     else:
-        value = {}
-        for table in tables:
-            value[_free_slug(table.title, value)] = records(table)
+        value = {name: records(table) for name, table in named(tables).items()}
     file.write(json.format(json.encode(value), indent=2).decode() + "\n")
+
+
+def named(tables: Sequence[Table]) -> dict[str, Table]:
+    """Give tables by the slugs of their titles; a second one of a title gets a number."""
+    found: dict[str, Table] = {}
+    for table in tables:
+        found[_free_slug(table.title, found)] = table
+    return found
 
 
 def write_csv(table: Table, file: TextIO) -> None:
@@ -79,7 +86,7 @@ def _encodable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _free_slug(title: str, taken: dict[str, Any]) -> str:
+def _free_slug(title: str, taken: Container[str]) -> str:
     slug = re.sub(r"\W+", "_", title.lower()).strip("_") or "table"
     free, number = slug, 1
     while free in taken:

@@ -26,7 +26,6 @@ from m31a_metrics.cli.options.output import (
 )
 from m31a_metrics.cli.options.question import (
     asking,
-    environment,
     only_dir,
     read_session,
     reading_progress,
@@ -58,7 +57,6 @@ __all__ = [
     "by_option",
     "emit",
     "enough",
-    "environment",
     "examples",
     "format_options",
     "limit_of",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
+from m31a_metrics import config
 from m31a_metrics.answers import Slice
 from m31a_metrics.cli.options.output import NONE, SESSIONS_DIR, say, settings
 from m31a_metrics.cli.options.slices import asked_for, now, which
@@ -35,12 +36,12 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
     """
     from m31a_metrics import catalog
 
-    config, environ = settings(ctx), environment()
+    configured, environ = settings(ctx), config.environment()
     bounded = only_dir(ctx)
     if name is not None:
         _only_one(ctx)
         with catalog.ask_one(
-            config, name, environ, only_dir=bounded, progress=reading_progress()
+            configured, name, environ, only_dir=bounded, progress=reading_progress()
         ) as asked_one:
             warn(ctx, asked_one.problems)
             yield Ask(asked_one.answers, asked_one.which, now(), asked_one.session_id)
@@ -48,7 +49,7 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
     about = which(ctx)
     keeper = _keeper(ctx, about)
     with catalog.ask(
-        config, environ, only_dir=bounded, only_agent=keeper, progress=reading_progress()
+        configured, environ, only_dir=bounded, only_agent=keeper, progress=reading_progress()
     ) as asking:
         problems = asking.problems if keeper else asking.problems_of(about.agents)
         warn(ctx, problems, f"m31 import {keeper} --dry-run --json" if keeper else "")
@@ -56,14 +57,6 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
         found = Ask(asking.answers, which_ones, now())
         ctx.meta[NONE] = why_none(found, asked_for(ctx), problems)
         yield found
-
-
-def environment() -> dict[str, str]:
-    """Read the environment; PWD is where this process is, whatever a shell left there."""
-    try:
-        return os.environ | {"PWD": os.getcwd()}
-    except OSError:
-        return dict(os.environ)  # the directory was removed
 
 
 def _keeper(ctx: click.Context, about: Slice) -> str:
@@ -87,7 +80,11 @@ def read_session(ctx: click.Context, name: str) -> One:
 
     _only_one(ctx)
     one = catalog.read_one(
-        settings(ctx), name, environment(), only_dir=only_dir(ctx), progress=reading_progress()
+        settings(ctx),
+        name,
+        config.environment(),
+        only_dir=only_dir(ctx),
+        progress=reading_progress(),
     )
     warn(ctx, one.problems)
     return one

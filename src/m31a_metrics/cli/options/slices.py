@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from m31a_metrics import periods
+from m31a_metrics import periods, slices
 from m31a_metrics.answers import Slice
 from m31a_metrics.cli.options.output import Decorated, settings
 
@@ -81,7 +81,7 @@ def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     name = str(parameter.name)
     if name in ("since", "until"):
         try:
-            value = getattr(periods, name)(value, now())
+            getattr(periods, name)(value, now())
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
     elif name != "agent" and not value:
@@ -97,14 +97,7 @@ def asked_for(ctx: click.Context) -> list[str]:
 def which(ctx: click.Context) -> Slice:
     """Make the slice that the options ask for."""
     kept: dict[str, Any] = dict(ctx.meta.get(_SLICE, {}))
-    first, last = kept.pop("since", None), kept.pop("until", None)
-    if first is not None:
-        kept |= {"first_day": first.day, "since_us": first.at_us}
-    if last is not None:
-        kept |= {"last_day": last.day, "until_us": last.at_us}
-    if "agent" in kept:
-        kept["agents"] = tuple(dict.fromkeys(kept.pop("agent")))
-    return Slice(**kept)
+    return slices.narrow(now(), agents=kept.pop("agent", ()), **kept)
 
 
 def _complete_sessions(
