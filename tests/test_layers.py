@@ -27,7 +27,7 @@ PURE = (
     "errors", "units", "model", "table", "histogram", "failures", "genai", "answers", "events",
     "panel", "transcript", "record",
     "tally", "codec", "tables", "comparison", "questions", "phases", "pricing", "queries", "slices",
-    "periods", "validation",
+    "validation",
 )  # fmt: skip
 IMPURE = {
     "asyncio", "fcntl", "glob", "http", "logging", "mmap", "multiprocessing", "os", "pathlib",

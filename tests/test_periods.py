@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics.answers import Slice, part_of
-from m31a_metrics.periods import Bound, previous, since, until
+from m31a_metrics.slices import Bound, previous, since, until
 
 NOW = datetime(2026, 6, 20, 15, 30, tzinfo=UTC)
 TODAY_US = int(NOW.timestamp()) * 1_000_000

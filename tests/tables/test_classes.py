@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from m31a_metrics.answers import LLMRow
-from m31a_metrics.tables.classes import CLASSES, token_classes
+from m31a_metrics.tables.cost import CLASSES, token_classes
 from tests.tables.builders import records
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from m31a_metrics.answers import ToolRow
 from m31a_metrics.histogram import Histogram
-from m31a_metrics.tables.distribution import distribution, spread
+from m31a_metrics.tables.tools import distribution, spread
 from tests.tables.builders import column, records
 
 

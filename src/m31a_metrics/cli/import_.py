@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from m31a_metrics import periods, sources
+from m31a_metrics import slices, sources
 from m31a_metrics.cli import UNUSABLE
 from m31a_metrics.cli.options import (
     emit,
@@ -57,7 +57,7 @@ def _since(_ctx: click.Context, _: click.Parameter, value: str | None) -> int:
     if value is None:
         return 0
     try:
-        return periods.since(value, now()).begins_us
+        return slices.since(value, now()).begins_us
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 

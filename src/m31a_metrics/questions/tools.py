@@ -11,8 +11,8 @@ from m31a_metrics.questions.ask import Ask
 from m31a_metrics.tables import errors as of_errors
 from m31a_metrics.tables import tools as of_tools
 from m31a_metrics.tables.columns import TIMES
-from m31a_metrics.tables.distribution import distribution, spread
 from m31a_metrics.tables.overview import tools_by_failure, tools_by_time
+from m31a_metrics.tables.tools import distribution, spread
 from m31a_metrics.tables.trend import fail_trend
 
 FAILURES_MAX = 20

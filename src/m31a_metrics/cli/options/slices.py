@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from m31a_metrics import periods, slices
+from m31a_metrics import slices
 from m31a_metrics.answers import Slice
 from m31a_metrics.cli.options.output import Decorated, settings
 
@@ -33,7 +33,7 @@ AGENTS = (
 _SLICE = "m31.slice"
 
 _OPTIONS = (
-    ("since", "WHEN", f"From this day on: {periods.HOW}."),
+    ("since", "WHEN", f"From this day on: {slices.HOW_TIMES}."),
     ("until", "WHEN", "To this day, with it; written like --since."),
     ("agent", "NAME", f"Only this agent; may be repeated.  [{', '.join(AGENTS)}]"),
     ("project", "TEXT", "Only projects whose path contains TEXT."),
@@ -81,7 +81,7 @@ def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     name = str(parameter.name)
     if name in ("since", "until"):
         try:
-            getattr(periods, name)(value, now())
+            getattr(slices, name)(value, now())
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
     elif name != "agent" and not value:

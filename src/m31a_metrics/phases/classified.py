@@ -8,7 +8,7 @@ from m31a_metrics.phases.commands import Purpose
 from m31a_metrics.transcript import Call
 
 
-class Judged(Struct, gc=False):
+class ClassifiedCall(Struct, gc=False):
     """A call, its phase, and the rule that decided it.
 
     `purpose` is what its command was for, `failed` whether it was a check that failed,
