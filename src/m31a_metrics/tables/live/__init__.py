@@ -3,14 +3,21 @@
 Pure as all of `tables`: sums, what only events know, and a clock's reading in; Tables out.
 """
 
-from m31a_metrics.tables.live.arrange import arrange
-from m31a_metrics.tables.live.cards import cards
-from m31a_metrics.tables.live.cost import cost_by_model, cost_by_phase
 from m31a_metrics.tables.live.course import by_phase, spend, timeline
-from m31a_metrics.tables.live.events import latest
-from m31a_metrics.tables.live.screenful import Screenful, screenful
-from m31a_metrics.tables.live.sessions import Running, running
-from m31a_metrics.tables.live.tools import of_phase, of_tool, tools
+from m31a_metrics.tables.live.screenful import (
+    Running,
+    Screenful,
+    arrange,
+    cards,
+    cost_by_model,
+    cost_by_phase,
+    latest,
+    of_phase,
+    of_tool,
+    running,
+    screenful,
+    tools,
+)
 
 __all__ = [
     "Running",
