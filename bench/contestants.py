@@ -1,7 +1,8 @@
 """Equal work for others: one counter by tool and outcome, one histogram of durations.
 
-Each returns a function that records one call of the tool "Bash" that took `duration`
-(milliseconds), with everything that can be cached cached, as its own docs advise.
+Each returns a loop that records so many calls of the tool "Bash" of one duration, as a host
+would write it: bound methods called in place, without a function of ours around them,
+durations in the library's own unit, everything cached that its docs advise to cache.
 """
 
 from __future__ import annotations
@@ -11,27 +12,30 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-Recorder = Callable[[int | float], object]
+Loop = Callable[[float, int], None]
+"""Records calls of a duration (milliseconds), so many times."""
 
 
-def prometheus() -> Recorder:
-    """prometheus_client with cached children."""
+def prometheus() -> Loop:
+    """prometheus_client with cached children; durations in seconds, as its buckets are."""
     from prometheus_client import CollectorRegistry, Counter, Histogram
 
     registry = CollectorRegistry()
     calls = Counter("tool_calls", "calls", ["tool", "outcome"], registry=registry)
-    durations = Histogram("tool_duration", "durations", ["tool"], registry=registry)
+    durations = Histogram("tool_duration_seconds", "durations", ["tool"], registry=registry)
     increment = calls.labels("Bash", "success").inc
     observe = durations.labels("Bash").observe
 
-    def record(duration: int | float) -> None:
-        increment()
-        observe(duration)
+    def loop(duration_ms: float, times: int) -> None:
+        duration_s = duration_ms / 1000
+        for _ in range(times):
+            increment()
+            observe(duration_s)
 
-    return record
+    return loop
 
 
-def opentelemetry() -> Recorder:
+def opentelemetry() -> Loop:
     """opentelemetry-sdk with an in-memory reader, attributes made once."""
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -42,14 +46,15 @@ def opentelemetry() -> Recorder:
     outcome = {"tool": "Bash", "outcome": "success"}
     tool = {"tool": "Bash"}
 
-    def record(duration: int | float) -> None:
-        add(1, outcome)
-        observe(duration, tool)
+    def loop(duration_ms: float, times: int) -> None:
+        for _ in range(times):
+            add(1, outcome)
+            observe(duration_ms, tool)
 
-    return record
+    return loop
 
 
-def logging_json(directory: Path) -> Recorder:
+def logging_json(directory: Path) -> Loop:
     """The standard library's logging, one JSON line per call into a file."""
     logger = logging.getLogger("bench.json")
     logger.propagate = False
@@ -60,13 +65,14 @@ def logging_json(directory: Path) -> Recorder:
     logger.addHandler(handler)
     info = logger.info
 
-    def record(duration: int | float) -> None:
-        info(duration)
+    def loop(duration_ms: float, times: int) -> None:
+        for _ in range(times):
+            info(duration_ms)
 
-    return record
+    return loop
 
 
-def sqlite(directory: Path) -> Recorder:
+def sqlite(directory: Path) -> Loop:
     """sqlite3 in WAL mode, a transaction per call: what survives a kill as ours does."""
     connection = sqlite3.connect(directory / "calls.db", isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
@@ -75,7 +81,8 @@ def sqlite(directory: Path) -> Recorder:
     execute = connection.execute
     statement = "INSERT INTO calls VALUES (unixepoch('subsec') * 1000000, 'Bash', 1, ?)"
 
-    def record(duration: int | float) -> None:
-        execute(statement, (duration,))
+    def loop(duration_ms: float, times: int) -> None:
+        for _ in range(times):
+            execute(statement, (duration_ms,))
 
-    return record
+    return loop

@@ -23,12 +23,12 @@ from m31a_metrics.answers import Slice
 from m31a_metrics.catalog import ask
 from m31a_metrics.events import ToolCall
 from m31a_metrics.history import History
+from m31a_metrics.panel import Panel
+from m31a_metrics.questions.ask import Ask
+from m31a_metrics.questions.compare import compare, side
 from m31a_metrics.record import ToolDay
-from m31a_metrics.review.compare import compare
-from m31a_metrics.review.periods import previous
-from m31a_metrics.review.sides import side_of
 from m31a_metrics.session import Session
-from m31a_metrics.table import Table
+from m31a_metrics.slices import previous
 
 SIZES = (1_000, 10_000, 100_000)
 _BATCH = 500
@@ -40,8 +40,9 @@ _MONTH = Slice(first_day=f"{TODAY:%Y-%m}-01", last_day=str(TODAY))
 _BEFORE = previous(_MONTH, datetime.combine(TODAY, time.min)) or _ALL
 
 
-def _compared(index: History) -> Table:
-    return compare(side_of(index, _MONTH, "A"), side_of(index, _BEFORE, "B"))
+def _compared(index: History) -> list[Panel]:
+    now = datetime.combine(TODAY, time.min)
+    return compare(side(Ask(index, _MONTH, now), "A"), side(Ask(index, _BEFORE, now), "B"))
 
 
 _QUESTIONS: list[tuple[str, float | None, Callable[[History], object]]] = [

@@ -29,12 +29,8 @@ def _calls(record: Callable[..., object], duration: int | float, calls: int) -> 
     return per_call_ns(run, calls)
 
 
-def _others(record: contestants.Recorder, duration: int | float, calls: int) -> float:
-    def run() -> None:
-        for _ in range(calls):
-            record(duration)
-
-    return per_call_ns(run, calls)
+def _others(loop: contestants.Loop, duration: int | float, calls: int) -> float:
+    return per_call_ns(lambda: loop(duration, calls), calls)
 
 
 def _warm(session: str, directory: Path, *, journal: bool = True) -> Collector:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from m31a_metrics import review
+from m31a_metrics import comparison, tables
 from m31a_metrics.cli.app import COMMANDS, app, load
 from m31a_metrics.table import Column
 from tests.cli import machine
@@ -71,10 +71,11 @@ def test_options_of_all_commands_are_named() -> None:
 def test_every_column_is_explained() -> None:
     """Each name that a program finds in JSON or CSV stands in the table of columns."""
     columns = set()
-    for module in pkgutil.iter_modules(review.__path__, f"{review.__name__}."):
-        for value in vars(importlib.import_module(module.name)).values():
-            values = value if isinstance(value, list) else [value]
-            columns |= {one.name for one in values if isinstance(one, Column)}
+    for package in (tables, comparison):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            for value in vars(importlib.import_module(module.name)).values():
+                values = value if isinstance(value, list) else [value]
+                columns |= {one.name for one in values if isinstance(one, Column)}
     assert len(columns) > 30
     named = re.findall(r"`(\w+)`", section("Columns"))
     assert sorted(columns - set(named)) == []

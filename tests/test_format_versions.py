@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics import Collector, config, errors, load, save
+from m31a_metrics.comparison.baseline import VERSION as BASELINE_VERSION
 from m31a_metrics.history.schema import VERSION as INDEX_VERSION
-from m31a_metrics.review.baseline import VERSION as BASELINE_VERSION
 from tests.commands import m31
 
 

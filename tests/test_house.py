@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = sorted((ROOT / "src").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
-FILE_LINES_MAX = 400
+FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 60
 
 # Names that say nothing: whatever is put there has a better home.
@@ -70,7 +70,7 @@ def tracked() -> list[Path]:
 
 
 def test_files_stay_small() -> None:
-    """A source file of more than 400 lines has become two things."""
+    """A source file of more than 600 lines has become two things."""
     long = [
         path
         for path in SOURCE

@@ -26,7 +26,8 @@ NOT_FOR_HOSTS = {
 PURE = (
     "errors", "model", "table", "histogram", "failures", "answers", "events",
     "panel", "transcript", "record",
-    "tally", "codec", "review", "phases", "pricing", "questions", "validation",
+    "tally", "codec", "tables", "comparison", "questions", "phases", "pricing", "queries", "slices",
+    "validation",
 )  # fmt: skip
 IMPURE = {
     "asyncio", "fcntl", "glob", "http", "logging", "mmap", "multiprocessing", "os", "pathlib",

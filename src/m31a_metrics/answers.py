@@ -1,7 +1,7 @@
 """What the questions are asked of, and what answers are made of.
 
 A Slice says which sessions and days; rows are sums over them. Rows are what an engine
-(the index, a fleet) returns and what `review` makes Tables of. Every figure is a whole
+(the index, a fleet) returns and what `tables` makes Tables of. Every figure is a whole
 number (nano-USD, microseconds), so that the rows of any partition add up exactly.
 """
 

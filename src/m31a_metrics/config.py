@@ -95,6 +95,14 @@ def defaults() -> Config:
     return Config(_path(f"{_HOME}/sessions"), _path(f"{_HOME}/metrics.db"))
 
 
+def environment() -> dict[str, str]:
+    """The environment of this process; PWD is where it is, whatever a shell left there."""
+    try:
+        return os.environ | {"PWD": os.getcwd()}
+    except OSError:
+        return dict(os.environ)  # the directory was removed
+
+
 def _parse(data: bytes, path: str) -> dict[str, Any]:
     import tomllib  # takes milliseconds, and most machines have no such file
 

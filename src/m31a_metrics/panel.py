@@ -12,6 +12,9 @@ from msgspec import Struct
 
 from m31a_metrics.table import Table
 
+CARDS = "sums"
+"""The name of the panel that a page draws as cards."""
+
 
 class Kind(StrEnum):
     """How a plot draws its columns."""

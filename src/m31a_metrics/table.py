@@ -1,6 +1,6 @@
 """The one shape of everything that is shown: a titled table with units in its columns.
 
-`review` makes Tables, views draw them, exporters write them. A view never computes: a
+`tables` makes Tables, views draw them, exporters write them. A view never computes: a
 share, a sparkline or a difference is already a cell.
 """
 

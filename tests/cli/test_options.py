@@ -15,8 +15,8 @@ from m31a_metrics import config, sources
 from m31a_metrics.catalog import records
 from m31a_metrics.cli.options import AGENTS, emit, examples, question, settings
 from m31a_metrics.config import Config
-from m31a_metrics.review.names import RECORDED
 from m31a_metrics.table import Column, Table, Unit
+from m31a_metrics.tables.names import RECORDED
 from tests.cli.conftest import M31
 from tests.cli.machine import FULL, M31A
 from tests.cli.terminal import on_terminal

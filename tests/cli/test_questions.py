@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from m31a_metrics.review.columns import PARTS
-from m31a_metrics.review.cost import PARTS as COST
-from m31a_metrics.review.errors import PARTS as ERRORS
-from m31a_metrics.review.heals import PARTS as HEALS
-from m31a_metrics.review.phases import PARTS as PHASES
-from m31a_metrics.review.sessions import PARTS as SESSIONS
-from m31a_metrics.review.tools import PARTS as TOOLS
+from m31a_metrics.tables.columns import PARTS
+from m31a_metrics.tables.cost import PARTS as COST
+from m31a_metrics.tables.errors import PARTS as ERRORS
+from m31a_metrics.tables.heals import PARTS as HEALS
+from m31a_metrics.tables.phases import PARTS as PHASES
+from m31a_metrics.tables.sessions import PARTS as SESSIONS
+from m31a_metrics.tables.tools import PARTS as TOOLS
 from tests.cli.conftest import M31
 from tests.cli.machine import FULL, SHELL
 

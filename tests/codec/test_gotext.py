@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics.codec.gotext import (
+from m31a_metrics.codec.goformat import (
     quote,
     replace_surrogates,
     to_bytes,

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 import pytest
 from hypothesis import given
 
-from m31a_metrics.codec.gotime import read_time, write_time
+from m31a_metrics.codec.goformat import read_time, write_time
 from tests.codec.strategies import times
 
 NOON = datetime(2026, 6, 20, 12, 0, 0, tzinfo=UTC)

@@ -14,7 +14,7 @@ import pytest
 from m31a_metrics.answers import Slice
 from m31a_metrics.errors import IndexTooNew, StorageError
 from m31a_metrics.history import History, schema
-from m31a_metrics.questions import Query
+from m31a_metrics.queries import Query
 from m31a_metrics.record import SessionRecord
 from tests import children
 

@@ -12,7 +12,7 @@ import pytest
 
 from m31a_metrics.model import Usage
 from m31a_metrics.pricing import Rates, cost, library
-from m31a_metrics.pricing.convert import banded
+from m31a_metrics.pricing.library import banded
 from m31a_metrics.pricing.names import TIERS
 from m31a_metrics.pricing.rates import DAY_US, STANDARD
 

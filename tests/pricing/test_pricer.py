@@ -18,12 +18,12 @@ from m31a_metrics.pricing import (
     Pricer,
     Prices,
     Rates,
-    cache,
     cost,
     library,
     names,
     overrides,
 )
+from m31a_metrics.pricing.pricer import decode_rates, encode_rates
 from m31a_metrics.pricing.rates import DAY_US
 
 T_US = 1_780_000_000_000_000
@@ -178,20 +178,20 @@ def test_there_is_no_edition_without_the_library(monkeypatch: pytest.MonkeyPatch
 @given(st.binary(max_size=200))
 def test_a_damaged_cache_is_no_cache(data: bytes) -> None:
     """Any bytes may be in that file, and none of them stops anyone."""
-    assert cache.decode(data, "e") == {}
+    assert decode_rates(data, "e") == {}
 
 
 def test_a_cut_cache_is_no_cache() -> None:
     """Each beginning of a cache is damage, and nothing of it is used."""
-    data = cache.encode("e", {"m": overrides({"m": {"input": 1, "output": 2}}, "")["m"], "n": ()})
-    assert cache.decode(data, "e").keys() == {"m", "n"}
+    data = encode_rates("e", {"m": overrides({"m": {"input": 1, "output": 2}}, "")["m"], "n": ()})
+    assert decode_rates(data, "e").keys() == {"m", "n"}
     for end in range(len(data)):
-        assert cache.decode(data[:end], "e") == {}
+        assert decode_rates(data[:end], "e") == {}
 
 
 def test_a_cache_stays_small_and_holds_no_text_but_names_and_prices() -> None:
     """Ten thousand made-up names do not make a file of megabytes."""
-    data = cache.encode("e", {f"made-up-{n}": () for n in range(10_000)})
+    data = encode_rates("e", {f"made-up-{n}": () for n in range(10_000)})
     assert len(json.loads(data)["models"]) == 1_000
 
 

@@ -5,7 +5,7 @@ A session that cannot be read never hides the others: it is left out, and a sent
 """
 
 from m31a_metrics.catalog.asking import Asking, ask
-from m31a_metrics.catalog.one import AskedOne, One, ask_one, read_one
+from m31a_metrics.catalog.one import AskedOne, One, ask_one, in_memory, is_path, named, read_one
 from m31a_metrics.catalog.progress import Progress, quiet
 from m31a_metrics.catalog.recorded import LAST, resolve
 
@@ -17,6 +17,9 @@ __all__ = [
     "Progress",
     "ask",
     "ask_one",
+    "in_memory",
+    "is_path",
+    "named",
     "quiet",
     "read_one",
     "resolve",

@@ -18,8 +18,8 @@ from m31a_metrics.events import (
 from m31a_metrics.phases import Episode, Inference
 from m31a_metrics.rates import pricer, remember
 from m31a_metrics.record import NANO, HealEpisode
-from m31a_metrics.review.explain import BisectRow, CallRow, Explained, HealRow
 from m31a_metrics.session import Session
+from m31a_metrics.tables.explain import BisectRow, CallRow, Explained, HealRow
 from m31a_metrics.tally import Price
 from m31a_metrics.tally.heals import recorded_heals, use_between
 from m31a_metrics.transcript import Transcript

@@ -83,7 +83,7 @@ def read_one(
     if is_path(name):
         return _at_path(name, config)
     with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
-        row = _named(asking.answers, name, config)
+        row = named(asking.answers, name, config)
     one = _of_row(row, name, config, environ, only_dir=only_dir)
     one.notes = asking.notes
     return one
@@ -126,19 +126,26 @@ def ask_one(
     """
     if not is_path(name):
         with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
-            row = _named(asking.answers, name, config)
+            row = named(asking.answers, name, config)
             if isinstance(row, str):
                 name = row
             else:
                 which = Slice(agents=(row.agent,), session=row.session_id)
                 yield AskedOne(asking.answers, which, row.session_id, notes=asking.notes)
                 return
+    one = _at_path(name, config)
+    with in_memory(one) as answers:
+        yield AskedOne(answers, Slice(), one.record.session_id, one.problems)
+
+
+@contextmanager
+def in_memory(one: One) -> Iterator[Answers]:
+    """Answers about one session that was read, from an index in memory."""
     from m31a_metrics.history import MEMORY, History
 
-    one = _at_path(name, config)
     with History(MEMORY) as history:
         history.put(one.record)
-        yield AskedOne(history, Slice(), one.record.session_id, one.problems)
+        yield history
 
 
 def is_path(name: str) -> bool:
@@ -148,7 +155,7 @@ def is_path(name: str) -> bool:
     return os.path.exists(name) and not os.path.isdir(name)
 
 
-def _named(answers: Answers, name: str, config: Config) -> SessionRow | str:
+def named(answers: Answers, name: str, config: Config) -> SessionRow | str:
     """Find the session that an id, a beginning of one or `last` names.
 
     The path where it may be, if the index does not have it: reading it tells why.

@@ -10,7 +10,7 @@ from m31a_metrics.catalog.following import Followed, follow_place, latest
 from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, NotThisFormat, SessionForgotten
-from m31a_metrics.review.live import Running
+from m31a_metrics.tables.live import Running
 
 ACTIVE_S = 600
 """A session that nothing happened in for so long is not running."""

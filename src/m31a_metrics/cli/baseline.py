@@ -17,8 +17,8 @@ from m31a_metrics.cli.options import (
     slice_options,
     write_file,
 )
+from m31a_metrics.comparison.baseline import baseline, write
 from m31a_metrics.exports.tabular import escaped
-from m31a_metrics.review.baseline import baseline, write
 
 
 @click.command(

@@ -15,8 +15,8 @@ from m31a_metrics.cli.options import (
     slice_options,
     wants_text,
 )
-from m31a_metrics.review.compare import compare
-from m31a_metrics.review.slices import before
+from m31a_metrics.questions.compare import compare
+from m31a_metrics.slices import before
 
 
 @click.command(
@@ -54,4 +54,5 @@ def command(ctx: click.Context, a: str, b: str | None, everything: bool) -> None
             raise click.UsageError(f"Compare {a} with what? Only whole days have a period before.")
         wanted = [(a, first), (earlier[1], earlier[0])]
     left, right = ask_sides(ctx, wanted)
-    emit(ctx, [compare(left, right, whole=everything or not wants_text(ctx))])
+    panels = compare(left, right, whole=everything or not wants_text(ctx))
+    emit(ctx, [panel.table for panel in panels])

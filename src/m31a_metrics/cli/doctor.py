@@ -14,7 +14,6 @@ from m31a_metrics.checkup import Finding, examine, session_names
 from m31a_metrics.cli import FOUND_PROBLEMS
 from m31a_metrics.cli.options import (
     emit,
-    environment,
     examples,
     format_options,
     is_bounded,
@@ -23,6 +22,7 @@ from m31a_metrics.cli.options import (
     sessions_dir_option,
     settings,
 )
+from m31a_metrics.config import environment
 from m31a_metrics.errors import MetricsError, StorageError
 from m31a_metrics.session import Session
 from m31a_metrics.table import Cell, Column, Table

@@ -36,7 +36,8 @@ def command(ctx: click.Context, name: str | None) -> None:
     is the session with the latest event.
     """
     from m31a_metrics.catalog.explaining import explain
-    from m31a_metrics.review import explain as review
+    from m31a_metrics.questions.session import explain as question
 
     explained = explain(settings(ctx), read_session(ctx, name or "last"))
-    emit(ctx, review.explain(explained, whole=not wants_text(ctx)))
+    panels = question(explained, whole=not wants_text(ctx))
+    emit(ctx, [panel.table for panel in panels])

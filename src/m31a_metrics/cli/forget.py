@@ -13,7 +13,6 @@ from m31a_metrics.cli import FOUND_PROBLEMS, UNUSABLE
 from m31a_metrics.cli.options import (
     asked_for,
     emit,
-    environment,
     examples,
     format_options,
     only_dir,
@@ -27,8 +26,9 @@ from m31a_metrics.cli.options import (
     warn,
     which,
 )
+from m31a_metrics.config import environment
 from m31a_metrics.errors import SessionIsRunning
-from m31a_metrics.review.forgetting import Kept, forgotten, places
+from m31a_metrics.tables.forgetting import Kept, forgotten, places
 
 if TYPE_CHECKING:
     from m31a_metrics.answers import Slice

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -19,14 +19,14 @@ from m31a_metrics.cli.options import (
     slice_options,
     wants_text,
 )
+from m31a_metrics.comparison.gate import Judgement, metric_list
+from m31a_metrics.comparison.metrics import names_of
 from m31a_metrics.errors import SessionNotFound
-from m31a_metrics.review.baseline import Value, values_of
-from m31a_metrics.review.gate import Judgement, gate, judge, metric_list, read_limits
-from m31a_metrics.review.metrics import names_of
+from m31a_metrics.questions.compare import gate
 
 if TYPE_CHECKING:
-    from m31a_metrics.review.baseline import Baseline
-    from m31a_metrics.review.sides import Side
+    from m31a_metrics.comparison.baseline import Baseline
+    from m31a_metrics.comparison.sides import Side
 
 
 @click.command(
@@ -79,35 +79,33 @@ def command(
         return 0
     if not most and not least:
         raise click.UsageError("Hold it to what? Give --max or --min; see metrics: --list.")
-    found, kept = _sides(ctx, current, base)
+    current_side, against = _sides(ctx, current, base)
     try:
-        known = {*names_of(found), *(kept.metrics if kept is not None else ())}
-        limits = read_limits(most, least, known, missing=allow_missing)
+        panels, judgements = gate(
+            current_side,
+            against,
+            most,
+            least,
+            missing=allow_missing,
+            named=base or "",
+            whole=not wants_text(ctx),
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    if base is None and any(limit.is_relative for limit in limits):
-        raise click.UsageError("A value with a sign is set against --baseline: give one.")
-    values: Mapping[str, Value] = {}
-    if kept is not None:
-        values = kept.metrics
-    elif len(found) > 1:
-        values = values_of(found[1], [limit.metric.name for limit in limits])
-    judgements = judge(limits, found[0], values)
-    against = str(found[1]) if len(found) > 1 else base or ""
-    whole = not wants_text(ctx)
-    emit(ctx, [gate(judgements, str(found[0]), against, whole=whole)])
+    emit(ctx, [panel.table for panel in panels])
     return _code(judgements, allow_missing)
 
 
 def _sides(
     ctx: click.Context, current: str, base: str | None
-) -> tuple[list[Side], Baseline | None]:
+) -> tuple[Side, Side | Baseline | None]:
     """Ask about what is held to limits, and about the baseline where it is no file."""
     kept = baseline_file(base) if base is not None else None
     wanted = [(current, slice_named(current))]
     if base is not None and kept is None:
         wanted.append((base, slice_named(base)))
-    return ask_sides(ctx, wanted), kept
+    found, *others = ask_sides(ctx, wanted)
+    return found, others[0] if others else kept
 
 
 def _code(judgements: Sequence[Judgement], allow_missing: bool) -> int:

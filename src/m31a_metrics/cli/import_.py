@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from m31a_metrics import sources
+from m31a_metrics import slices, sources
 from m31a_metrics.cli import UNUSABLE
 from m31a_metrics.cli.options import (
     emit,
-    environment,
     examples,
     format_options,
     now,
@@ -24,8 +23,8 @@ from m31a_metrics.cli.options import (
     wants_text,
     warn,
 )
+from m31a_metrics.config import environment
 from m31a_metrics.errors import SessionNotFound
-from m31a_metrics.review import periods
 from m31a_metrics.table import Cell, Column, Table, Unit
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def _since(_ctx: click.Context, _: click.Parameter, value: str | None) -> int:
     if value is None:
         return 0
     try:
-        return periods.since(value, now()).begins_us
+        return slices.since(value, now()).begins_us
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 

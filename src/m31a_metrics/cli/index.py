@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import click
 
@@ -17,9 +15,6 @@ from m31a_metrics.cli.options import (
     warn,
 )
 from m31a_metrics.table import Cell, Column, Table, Unit
-
-if TYPE_CHECKING:
-    from m31a_metrics.answers import SessionRow
 
 COLUMNS = [
     Column("agent", "Agent"),
@@ -46,28 +41,20 @@ def command(ctx: click.Context, rebuild: bool) -> None:
     index anew. Gone are sessions whose files were deleted; the index alone knows them,
     until `m31 prune`.
     """
-    from m31a_metrics.answers import Slice
     from m31a_metrics.catalog import ask
+    from m31a_metrics.questions.sessions import counts_by_agent
 
     config = settings(ctx)
     progress = reading_progress()
     with ask(config, dict(os.environ), progress=progress, rebuild=rebuild) as asking:
         warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
-        rows = asking.answers.sessions(Slice())
-    emit(ctx, [_table(rows, config.index)])
+        counts = counts_by_agent(asking.answers)
+    emit(ctx, [_table(counts, config.index)])
 
 
-def _table(sessions: Iterable[SessionRow], path: str) -> Table:
-    counts: dict[str, list[int]] = {}
-    for row in sessions:
-        count = counts.setdefault(row.agent, [0, 0])
-        count[0] += 1
-        count[1] += row.is_gone
+def _table(counts: list[tuple[str, int, int]], path: str) -> Table:
     notes = [f"The index is {path}."]
-    if any(gone for _, gone in counts.values()):
+    if any(gone for _, _, gone in counts):
         notes.append("Gone: their files were deleted. Forget those of long ago: `m31 prune`")
-    table_rows: list[tuple[Cell, ...]] = [
-        (agent, *count) for agent, count in sorted(counts.items())
-    ]
     empty = "No session is on this machine yet. Record a command: `m31 run -- COMMAND`"
-    return Table("Index", COLUMNS, table_rows, empty, notes if table_rows else [])
+    return Table("Index", COLUMNS, list[tuple[Cell, ...]](counts), empty, notes if counts else [])

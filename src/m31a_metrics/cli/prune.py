@@ -16,7 +16,7 @@ from m31a_metrics.cli.options import (
     wants_text,
     warn,
 )
-from m31a_metrics.review.forgetting import pruned
+from m31a_metrics.tables.forgetting import pruned
 
 
 @click.command(

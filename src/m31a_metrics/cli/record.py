@@ -16,7 +16,7 @@ import click
 
 from m31a_metrics import events, validation
 from m31a_metrics.cli.options import examples, say, sessions_dir_option, settings
-from m31a_metrics.codec.gotime import read_time
+from m31a_metrics.codec.goformat import read_time
 from m31a_metrics.errors import ForeignFile, MetricsError, StorageError
 from m31a_metrics.events import LARGEST, Event
 from m31a_metrics.failures import failure_line

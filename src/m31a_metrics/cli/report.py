@@ -60,7 +60,7 @@ def command(ctx: click.Context, name: str | None, output: str, share: bool) -> N
         raise ExtraNotInstalled("a report", "web") from error
     machine = ThisMachine(settings(ctx), dict(os.environ), only_dir=only_dir(ctx))
     with asking(ctx, name) as about:
-        session_id = about.scope.session_id
+        session_id = about.session_id
         asked = Asked(about.answers, State(rows=ROWS), about.now, machine, session_id, about.which)
         pages = [one_session(asked)] if session_id else of_slice(asked)
         title = f"Session {session_id}" if session_id else str(about.scope)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from m31a_metrics.cli.options import (
-    Asked,
     arranged,
     asking,
     by_option,
@@ -20,8 +19,8 @@ from m31a_metrics.cli.options import (
     sort_of,
     wants_text,
 )
-from m31a_metrics.review.sessions import LATEST, PARTS, sessions, sessions_by, sorted_by
-from m31a_metrics.table import Table
+from m31a_metrics.questions.sessions import sessions
+from m31a_metrics.tables.sessions import PARTS, is_indexed
 
 SCREENFUL = 50
 """A person who lists sessions is looking for one, and scrolls."""
@@ -30,7 +29,7 @@ SCREENFUL = 50
 @click.command(
     epilog=examples(
         ("m31 sessions", "the latest 50; piped, all of them"),
-        ("m31 sessions --sort cost --limit 5", "the five dearest"),
+        ("m31 sessions --sort cost --limit 5", "the five most expensive"),
         ("m31 sessions --text webshop", "search id, project, branch and model"),
         ("m31 sessions --by week", "what each week adds up to"),
         ("m31 sessions --since 7d --json", "those of the last 7 days, for a program"),
@@ -45,23 +44,18 @@ SCREENFUL = 50
 @click.pass_context
 def command(ctx: click.Context, by: str | None) -> None:
     """List the sessions, latest first: whose, when, how long, calls, tokens, cost, heals."""
-    whole = not wants_text(ctx)
-    with asking(ctx, None) as asked:
-        if by is not None:
-            table = sessions_by(asked.answers.totals(asked.which, by), asked.scope, by, whole=whole)
-            tables = arranged(ctx, [table])
-        else:
-            tables = _listed(ctx, asked, whole)
+    sort = sort_of(ctx)
+    is_cut = by is None and (sort is None or is_indexed(sort))
+    with asking(ctx, None) as ask:
+        panels = sessions(
+            ask,
+            by=by or "",
+            sort=sort,
+            limit=limit_of(ctx, SCREENFUL) if is_cut else None,
+            whole=not wants_text(ctx),
+        )
+    tables = [panel.table for panel in panels]
+    # What the index sorted and cut is as it is wanted.
+    if not is_cut:
+        tables = arranged(ctx, tables) if by else arranged(ctx, tables, SCREENFUL)
     emit(ctx, tables)
-
-
-def _listed(ctx: click.Context, asked: Asked, whole: bool) -> list[Table]:
-    """List sessions; of many, the index sorts and cuts, so that few need to be made rows of."""
-    wanted = sort_of(ctx)
-    field, descending = sorted_by(wanted) if wanted else (LATEST, True)
-    if field is None:
-        rows = asked.answers.sessions(asked.which)
-        return arranged(ctx, [sessions(rows, asked.scope, whole=whole)], SCREENFUL)
-    limit = limit_of(ctx, SCREENFUL)
-    rows = asked.answers.sessions(asked.which, sort=field, descending=descending, limit=limit)
-    return [sessions(rows, asked.scope, whole=whole)]

@@ -13,7 +13,7 @@ from m31a_metrics.cli.options import (
     sessions_dir_option,
     wants_text,
 )
-from m31a_metrics.review.show import show
+from m31a_metrics.questions.session import show
 
 
 @click.command(
@@ -38,4 +38,5 @@ def command(ctx: click.Context, name: str | None) -> None:
     """
     one = read_session(ctx, name or "last")
     told = one.record if one.is_transcript else None
-    emit(ctx, show(one.metrics, one.detail, told, whole=not wants_text(ctx)))
+    panels = show(one.metrics, one.detail, told, whole=not wants_text(ctx))
+    emit(ctx, [panel.table for panel in panels])

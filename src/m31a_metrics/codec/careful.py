@@ -24,8 +24,7 @@ from m31a_metrics.codec.fields import (
     by_name,
     match,
 )
-from m31a_metrics.codec.gotext import replace_surrogates
-from m31a_metrics.codec.gotime import read_time
+from m31a_metrics.codec.goformat import read_time, replace_surrogates
 from m31a_metrics.codec.values import (
     MAX_DEPTH,
     NumberText,

@@ -15,7 +15,7 @@ from msgspec.json import Decoder
 from msgspec.structs import astuple
 
 from m31a_metrics.codec.fields import INT64_MAX, INT64_MIN, ROWS, SESSION, Field, by_name
-from m31a_metrics.codec.gotime import read_time
+from m31a_metrics.codec.goformat import read_time
 from m31a_metrics.codec.values import parse, read_carried
 from m31a_metrics.model import SessionMetrics
 

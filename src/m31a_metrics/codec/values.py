@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any, Self
 
-from m31a_metrics.codec.gotext import quote, replace_surrogates
+from m31a_metrics.codec.goformat import quote, replace_surrogates
 
 MAX_DEPTH = 200
 """Levels of nesting. Go takes 10,000, but a copy of that would exhaust Python's stack."""

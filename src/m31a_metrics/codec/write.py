@@ -6,8 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from m31a_metrics.codec.fields import ROWS, SESSION, Field, Kind, Row, by_name, match
-from m31a_metrics.codec.gotext import to_bytes, write_bool, write_float, write_int, write_str
-from m31a_metrics.codec.gotime import write_time
+from m31a_metrics.codec.goformat import (
+    to_bytes,
+    write_bool,
+    write_float,
+    write_int,
+    write_str,
+    write_time,
+)
 from m31a_metrics.codec.values import write_member, write_value
 from m31a_metrics.model import SessionMetrics
 

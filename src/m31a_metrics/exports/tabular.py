@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Container, Sequence
 from datetime import datetime
 from math import isfinite
 from typing import Any, TextIO
@@ -44,9 +45,7 @@ def write_json(tables: list[Table], file: TextIO) -> None:
     if len(tables) == 1:
         value = records(tables[0])
     else:
-        value = {}
-        for table in tables:
-            value[_free_slug(table.title, value)] = records(table)
+        value = {name: records(table) for name, table in named(tables).items()}
     file.write(escaped(json.format(json.encode(value), indent=2).decode()) + "\n")
 
 
@@ -64,6 +63,14 @@ def _escape(found: re.Match[str]) -> str:
         return f"\\u{number:04x}"
     number -= 0x10000
     return f"\\u{0xD800 + (number >> 10):04x}\\u{0xDC00 + (number & 0x3FF):04x}"
+
+
+def named(tables: Sequence[Table]) -> dict[str, Table]:
+    """Give tables by the slugs of their titles; a second one of a title gets a number."""
+    found: dict[str, Table] = {}
+    for table in tables:
+        found[_free_slug(table.title, found)] = table
+    return found
 
 
 def write_csv(table: Table, file: TextIO) -> None:
@@ -110,7 +117,7 @@ def _encodable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _free_slug(title: str, taken: dict[str, Any]) -> str:
+def _free_slug(title: str, taken: Container[str]) -> str:
     slug = re.sub(r"\W+", "_", title.lower()).strip("_") or "table"
     free, number = slug, 1
     while free in taken:

@@ -14,7 +14,7 @@ from msgspec import msgpack
 
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.history.rows import Key, Sums, blob
-from m31a_metrics.questions.tables import DAY, EVERY, MONTH, ROLLED_UP, ROLLUPS
+from m31a_metrics.queries.tables import DAY, EVERY, MONTH, ROLLED_UP, ROLLUPS
 
 Cells = dict[Key, Sums]
 """By dimensions: the firsts and the sums of a table."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 
-from m31a_metrics.questions.tables import DAY, MONTH
+from m31a_metrics.queries.tables import DAY, MONTH
 
 
 def stretches(first: str, last: str) -> list[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from m31a_metrics.histogram import Histogram, summed, unpack
 from m31a_metrics.history.cells import Day, Place, Rollups, packed, spread, unpacked_ran
 from m31a_metrics.history.rows import Key
-from m31a_metrics.questions.tables import DAY, EVERY, MONTH, RAN_PARTS, ROLLUPS, TOOLS
+from m31a_metrics.queries.tables import DAY, EVERY, MONTH, RAN_PARTS, ROLLUPS, TOOLS
 
 _Names = dict[str, list[Histogram]]
 """Histograms of sessions, by tool or by phase."""

@@ -11,8 +11,8 @@ from m31a_metrics.histogram import Histogram
 from m31a_metrics.history.cells import unpacked, unpacked_ran, unpacked_whole
 from m31a_metrics.history.days import stretches
 from m31a_metrics.history.rows import Key, Sums
-from m31a_metrics.questions import Chosen, Query, texts
-from m31a_metrics.questions.tables import DAY, RAN_PARTS, WHOLES, Summed
+from m31a_metrics.queries import Chosen, Query, texts
+from m31a_metrics.queries.tables import DAY, RAN_PARTS, WHOLES, Summed
 
 Ask = Callable[[Query], Iterable[tuple[Any, ...]]]
 

@@ -23,8 +23,8 @@ from m31a_metrics.answers import (
 )
 from m31a_metrics.history.folding import rolled_up, rolled_up_ran
 from m31a_metrics.history.states import of_one_state
-from m31a_metrics.questions import Chosen, Query, choose, only, texts
-from m31a_metrics.questions.tables import (
+from m31a_metrics.queries import Chosen, Query, choose, only, texts
+from m31a_metrics.queries.tables import (
     LLMS,
     PHASES,
     SESSION_FACTS,

@@ -13,7 +13,7 @@ from m31a_metrics.history import writing
 from m31a_metrics.history.holders import claim, held, listed
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.schema import APPLICATION, VERSION, statements
-from m31a_metrics.questions.tables import SUMMED
+from m31a_metrics.queries.tables import SUMMED
 
 _OLD = "old_"
 _SESSIONS = (

@@ -28,7 +28,7 @@ from m31a_metrics.history.cells import (
 )
 from m31a_metrics.history.durations import Durations
 from m31a_metrics.history.rows import Key, Rows, Sums
-from m31a_metrics.questions.tables import LLMS, PHASES, SUMMED, TOOLS, WHOLES, Summed
+from m31a_metrics.queries.tables import LLMS, PHASES, SUMMED, TOOLS, WHOLES, Summed
 
 
 class Changes:

@@ -9,7 +9,7 @@ from operator import attrgetter
 from msgspec import Struct, field
 
 from m31a_metrics.histogram import Histogram, summed
-from m31a_metrics.questions.tables import LLMS, PHASES, SESSION_SUMS, SESSION_USES, TOOLS
+from m31a_metrics.queries.tables import LLMS, PHASES, SESSION_SUMS, SESSION_USES, TOOLS
 from m31a_metrics.record import HealEpisode, PhaseSum, SessionRecord
 from m31a_metrics.timestamps import local_day
 

@@ -7,7 +7,7 @@ session. Rollups are sums over sessions, changed in the transaction that changes
 from __future__ import annotations
 
 from m31a_metrics.history.holders import NUMBER_BITS
-from m31a_metrics.questions.tables import (
+from m31a_metrics.queries.tables import (
     EFFECTS,
     ROLLED_UP,
     ROLLUPS,

@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 from m31a_metrics.histogram import unpack
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.rows import Rows, blob, heal_chains, rows_of, session_days
-from m31a_metrics.questions.tables import EFFECTS, LLMS, PHASES, SESSION_SUMS, TOOLS
+from m31a_metrics.queries.tables import EFFECTS, LLMS, PHASES, SESSION_SUMS, TOOLS
 from m31a_metrics.record import SessionRecord
 
 _TOLD = (

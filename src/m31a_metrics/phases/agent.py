@@ -2,14 +2,96 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from sys import maxsize
 
+from m31a_metrics.phases.classified import ClassifiedCall
 from m31a_metrics.phases.commands import Check, Purpose
 from m31a_metrics.phases.files import file_name
-from m31a_metrics.phases.judged import Judged
-from m31a_metrics.phases.naming import phrases
-from m31a_metrics.phases.uses import Use
+from m31a_metrics.phases.uses import Use, names, phrases
+
+_WORD = re.compile(r"[a-z]+")
+
+_KINDS: tuple[tuple[Use, frozenset[str]], ...] = (
+    (
+        Use.VERIFY,
+        names(
+            """
+    reviewer review tester test tests qa verifier validator auditor checker critic linter
+    judge
+    """
+        ),
+    ),
+    (
+        Use.EXPLORE,
+        names(
+            """
+    explore explorer research researcher search searcher investigator analyst analyzer guide
+    scout reader librarian docs
+    """
+        ),
+    ),
+    (Use.PLAN, frozenset(["plan", "planner", "architect", "designer", "brainstormer"])),
+    (
+        Use.EXECUTE,
+        names(
+            """
+    dev developer implementer coder engineer writer fixer builder worker editor executor
+    refactorer setup
+    """
+        ),
+    ),
+)
+_WORDS_MAX = 12
+_GENERAL = names("general purpose agent default subagent task claude fork")
+
+_VERBS: dict[str, Use] = {
+    word: use
+    for use, words in (
+        (
+            Use.EXECUTE,
+            """
+            implement fix create add write update refactor build apply address make change
+            remove delete rename migrate port convert generate move extract replace rewrite edit
+            implementing set setup install configure integrate merge resolve scaffold develop
+            execute document improve clean upgrade wire finish complete
+            """,
+        ),
+        (
+            Use.VERIFY,
+            """
+            review verify test check validate audit run critique evaluate assess confirm qa
+            judge verifying debug reproduce
+            """,
+        ),
+        (
+            Use.EXPLORE,
+            """
+            explore find research search investigate analyze analyse look understand map trace
+            read summarize list locate identify examine study compare gather scan survey
+            discover inspect learn get fetch determine deep inventory collect explain catalog
+            check-how where how what
+            """,
+        ),
+        (Use.PLAN, "plan design brainstorm architect propose outline draft-plan"),
+    )
+    for word in words.split()
+}
+
+
+@lru_cache(maxsize=1024)
+def delegated_use(handed: str) -> Use | None:
+    """Return what `kind: description` was delegated for; None if no word of it says."""
+    kind, _, description = handed.lower().partition(":")
+    kinds = set(_WORD.findall(kind)) - _GENERAL
+    for use, words in _KINDS:
+        if not words.isdisjoint(kinds):
+            return use
+    said = (_VERBS.get(word) for word in _WORD.findall(description or kind)[:_WORDS_MAX])
+    return next((use for use in said if use is not None), None)
+
 
 _LATELY = 30
 """Calls after which a failed check that nobody ran again is no longer worked on."""
@@ -89,7 +171,7 @@ class Agent:
         return self.has_changed and self.unchecked and soon
 
     def begin_turns(self, now_us: int) -> None:
-        """A person has spoken, once or more often: what was committed is done."""
+        """A person has spoken, once or more often: what was committed is classified."""
         while self._turn < len(self._turns_us) and self._turns_us[self._turn] <= now_us:
             self._turn += 1
         more = self._turn < len(self._turns_us)
@@ -98,38 +180,38 @@ class Agent:
         if self._committed:
             self.has_changed = self.unchecked = self._committed = False
 
-    def take(self, judged: Judged, *, handed_over: bool = False) -> None:
+    def take(self, classified: ClassifiedCall, *, handed_over: bool = False) -> None:
         """Remember a call that is decided. `handed_over`: a subagent changed the work."""
         self.count += 1
-        purpose, phase = judged.purpose, judged.phase
+        purpose, phase = classified.purpose, classified.phase
         if handed_over:
             self.after_handing = True
         elif self.after_handing:
             self.after_handing = phase in _BOOKKEEPING
         if purpose is not None and purpose.looks:
             self.looked[purpose.looks] = self.count
-        if judged.changed and not _only_prepares(purpose):
-            self.changed_files.update(map(file_name, judged.call.paths))
+        if classified.changed and not _only_prepares(purpose):
+            self.changed_files.update(map(file_name, classified.call.paths))
             self._changed_at = self.effect_at = self.count
             self.unchecked = not handed_over
             self.has_changed = self.ever_changed = True
             self._committed = False
         if phase == "verify":
-            self._checked(judged)
+            self._checked(classified)
         elif phase == "ship":
             self._tried_shipping_at = self.count
-            if judged.call.success is not False:
-                self._shipped(judged)
+            if classified.call.success is not False:
+                self._shipped(classified)
 
-    def _checked(self, judged: Judged) -> None:
+    def _checked(self, classified: ClassifiedCall) -> None:
         """Note how checks went; those that pass settle others of their name and kind."""
-        checks = judged.purpose.checks if judged.purpose is not None else ()
+        checks = classified.purpose.checks if classified.purpose is not None else ()
         if not checks:
             return
-        self.unchecked = self.unchecked and judged.failed
-        if judged.call.polls:
+        self.unchecked = self.unchecked and classified.failed
+        if classified.call.polls:
             return
-        if judged.failed:
+        if classified.failed:
             self.open.update(dict.fromkeys(checks, self.count))
             return
         if not self.open:
@@ -142,8 +224,8 @@ class Agent:
             if check.name not in passed and check.kind not in kinds
         }
 
-    def _shipped(self, judged: Judged) -> None:
-        name = judged.purpose.name if judged.purpose is not None else ""
+    def _shipped(self, classified: ClassifiedCall) -> None:
+        name = classified.purpose.name if classified.purpose is not None else ""
         self.effect_at = self.count
         if name in _STAGES:
             return

@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from m31a_metrics.failures import failure_line
 from m31a_metrics.phases import tools
+from m31a_metrics.phases.classified import ClassifiedCall
 from m31a_metrics.phases.commands import Check
 from m31a_metrics.phases.failing import plain
 from m31a_metrics.phases.files import is_test
-from m31a_metrics.phases.judged import Judged
 from m31a_metrics.phases.uses import Use
 
 LOOP = 3
@@ -86,13 +86,13 @@ class Episode(Struct, gc=False):
 class _Failure:
     """A check that failed and has not been run again since it was changed."""
 
-    def __init__(self, judged: Judged, at: int, chain: int, tests_first: bool) -> None:
-        self.judged = judged
+    def __init__(self, classified: ClassifiedCall, at: int, chain: int, tests_first: bool) -> None:
+        self.first = classified
         self.at = at
         self.chain = chain
         self.tests_first = tests_first
-        self.checks = _checks(judged)
-        self.edits: list[Judged] = []
+        self.checks = _checks(classified)
+        self.edits: list[ClassifiedCall] = []
         self.only_work = True
 
 
@@ -106,15 +106,15 @@ class _Healer:
         self._since_pass: list[bool] = []
         self._told: dict[int, set[str]] = {}
 
-    def see(self, at: int, judged: Judged) -> None:
+    def see(self, at: int, classified: ClassifiedCall) -> None:
         """Take the next call that checks, changes or ships."""
         if self._open:
             self._open = [one for one in self._open if at - one.at <= _WITHIN or self._give_up(one)]
-        if _is_check(judged):
-            self._check(at, judged)
-        elif judged.changed:
-            self._change(judged)
-        if judged.phase == "ship" and judged.call.success is not False:
+        if _is_check(classified):
+            self._check(at, classified)
+        elif classified.changed:
+            self._change(classified)
+        if classified.phase == "ship" and classified.call.success is not False:
             for failure in self._open:
                 self._give_up(failure)
             self._open = []
@@ -124,57 +124,65 @@ class _Healer:
         for failure in self._open:
             self._give_up(failure)
 
-    def _change(self, judged: Judged) -> None:
-        tests = bool(judged.call.paths) and all(map(is_test, judged.call.paths))
+    def _change(self, classified: ClassifiedCall) -> None:
+        tests = bool(classified.call.paths) and all(map(is_test, classified.call.paths))
         self._since_pass.append(tests)
         for failure in self._open:
-            failure.edits.append(judged)
+            failure.edits.append(classified)
             failure.only_work = failure.only_work and not tests
 
-    def _check(self, at: int, judged: Judged) -> None:
+    def _check(self, at: int, classified: ClassifiedCall) -> None:
         chain = 0
         kept: list[_Failure] = []
         waiting = False
         for failure in self._open:
-            if not _includes(judged, failure.checks):
+            if not _includes(classified, failure.checks):
                 kept.append(failure)
                 continue
-            edits = [*failure.edits, judged] if judged.changed else failure.edits
+            edits = [*failure.edits, classified] if classified.changed else failure.edits
             if edits:
-                chain = self._rerun(failure, edits, at, judged) or chain
-            elif judged.failed:
+                chain = self._rerun(failure, edits, at, classified) or chain
+            elif classified.failed:
                 waiting = True
                 kept.append(failure)
         self._open = kept
-        if not judged.failed:
+        if not classified.failed:
             self._since_pass = []
-        elif not waiting and not _was_meant(judged):
+        elif not waiting and not _was_meant(classified):
             if not chain:
                 self.chains += 1
                 chain = self.chains
-            tests_first = bool(self._since_pass) and all(self._since_pass) and _is_of_tests(judged)
-            self._open.append(_Failure(judged, at, chain, tests_first))
+            tests_first = (
+                bool(self._since_pass) and all(self._since_pass) and _is_of_tests(classified)
+            )
+            self._open.append(_Failure(classified, at, chain, tests_first))
 
-    def _rerun(self, failure: _Failure, edits: list[Judged], at: int, judged: Judged) -> int:
+    def _rerun(
+        self, failure: _Failure, edits: list[ClassifiedCall], at: int, classified: ClassifiedCall
+    ) -> int:
         """Add an episode; return its chain if the same failure goes on."""
         if failure.tests_first and failure.only_work:
             return 0  # the test came first, and was to fail
-        goes_on = judged.failed and self._is_same(failure, at, judged)
+        goes_on = classified.failed and self._is_same(failure, at, classified)
         self.episodes.append(
             _episode(
-                failure, edits, rerun=judged.call.id, passed=not goes_on, ended_us=_end(judged)
+                failure,
+                edits,
+                rerun=classified.call.id,
+                passed=not goes_on,
+                ended_us=_end(classified),
             )
         )
         return failure.chain if goes_on else 0
 
-    def _is_same(self, failure: _Failure, at: int, judged: Judged) -> bool:
+    def _is_same(self, failure: _Failure, at: int, classified: ClassifiedCall) -> bool:
         """Whether a check failed as it did before. What one told is kept for its next rerun."""
         before = self._told.get(failure.at)
         if before is None:
-            before = _telling(failure.judged)
+            before = _telling(failure.first)
         now = self._told.get(at)
         if now is None:
-            now = self._told[at] = _telling(judged)
+            now = self._told[at] = _telling(classified)
         return not before or not now or not before.isdisjoint(now)
 
     def _give_up(self, failure: _Failure) -> bool:
@@ -185,35 +193,35 @@ class _Healer:
 
 def _was_aimed(failure: _Failure) -> bool:
     """Whether what was changed after a check that was never run again was for its sake."""
-    purpose = failure.judged.purpose
+    purpose = failure.first.purpose
     if not failure.edits or purpose is None or purpose.use is not Use.VERIFY:
         return False
-    said = failure.judged.call.error or failure.judged.call.printed
+    said = failure.first.call.error or failure.first.call.printed
     names = [_BASE.split(path)[-1] for edit in failure.edits for path in edit.call.paths]
     return not names or any(name in said for name in names if name)
 
 
-def heals(calls: Sequence[Judged]) -> list[Episode]:
+def heals(calls: Sequence[ClassifiedCall]) -> list[Episode]:
     """Find the episodes of a session, in the order in which their checks failed."""
-    agents: dict[str, list[tuple[int, Judged]]] = {}
-    for at, judged in enumerate(calls):
-        made = agents.get(judged.call.subagent)
+    agents: dict[str, list[tuple[int, ClassifiedCall]]] = {}
+    for at, classified in enumerate(calls):
+        made = agents.get(classified.call.subagent)
         if made is None:
-            made = agents[judged.call.subagent] = []
+            made = agents[classified.call.subagent] = []
         # Most calls look at something, which begins and ends nothing.
-        if judged.changed or judged.phase in _MATTER:
-            made.append((at, judged))
+        if classified.changed or classified.phase in _MATTER:
+            made.append((at, classified))
     episodes: list[Episode] = []
     chains = 0
     for made in agents.values():
         healer = _Healer(chains)
-        for at, judged in made:
-            healer.see(at, judged)
+        for at, classified in made:
+            healer.see(at, classified)
         healer.finish()
         chains = healer.chains
         episodes += healer.episodes
     if len(episodes) > 1:
-        order = {judged.call.id: at for at, judged in enumerate(calls)}
+        order = {classified.call.id: at for at, classified in enumerate(calls)}
         episodes.sort(key=lambda episode: order[episode.failed])
     _mark_loops(episodes)
     return episodes
@@ -227,32 +235,32 @@ def _mark_loops(episodes: list[Episode]) -> None:
         episode.loop = lengths[episode.chain] >= LOOP
 
 
-def _is_check(judged: Judged) -> bool:
-    purpose = judged.purpose
-    if purpose is None or tools.tool(judged.call.tool).polls:
+def _is_check(classified: ClassifiedCall) -> bool:
+    purpose = classified.purpose
+    if purpose is None or tools.tool(classified.call.tool).polls:
         return False
-    if judged.phase == "verify":
+    if classified.phase == "verify":
         return bool(purpose.checks)
     return (
-        judged.phase == "ship"
-        and "commit" in judged.call.command
-        and not (judged.failed and _NOT_THE_WORK.search(judged.call.error) is not None)
+        classified.phase == "ship"
+        and "commit" in classified.call.command
+        and not (classified.failed and _NOT_THE_WORK.search(classified.call.error) is not None)
     )
 
 
-def _checks(judged: Judged) -> tuple[Check, ...]:
-    if judged.phase == "ship":
+def _checks(classified: ClassifiedCall) -> tuple[Check, ...]:
+    if classified.phase == "ship":
         return (_COMMIT,)
-    return judged.purpose.checks if judged.purpose is not None else ()
+    return classified.purpose.checks if classified.purpose is not None else ()
 
 
 _COMMIT = Check("git commit")
 """A commit that its hook stopped is a check that failed."""
 
 
-def _includes(judged: Judged, failed: tuple[Check, ...]) -> bool:
+def _includes(classified: ClassifiedCall, failed: tuple[Check, ...]) -> bool:
     """Whether a check is the failed one, or holds it."""
-    for check in _checks(judged):
+    for check in _checks(classified):
         for other in failed:
             if check.name == other.name or other is _COMMIT:
                 return True
@@ -266,19 +274,19 @@ def _includes(judged: Judged, failed: tuple[Check, ...]) -> bool:
     return False
 
 
-def _is_of_tests(judged: Judged) -> bool:
-    return any(check.kind == "test" for check in _checks(judged))
+def _is_of_tests(classified: ClassifiedCall) -> bool:
+    return any(check.kind == "test" for check in _checks(classified))
 
 
-def _was_meant(judged: Judged) -> bool:
+def _was_meant(classified: ClassifiedCall) -> bool:
     """Whether the agent said before that it was to fail."""
-    said = judged.call.description
+    said = classified.call.description
     return bool(said) and _MEANT.search(said) is not None and _EXPECTS.search(said) is not None
 
 
-def _telling(judged: Judged) -> set[str]:
+def _telling(classified: ClassifiedCall) -> set[str]:
     """Return the lines that say what failed, without their numbers."""
-    said = plain(judged.call.error or judged.call.printed)
+    said = plain(classified.call.error or classified.call.printed)
     told = {_DIGITS.sub("0", line.strip()) for line in islice(_told(said), _TELLING_MAX)}
     return told or {failure_line(said[:_LINE_CHARS])} - {""}
 
@@ -295,31 +303,71 @@ def _told(said: str) -> Iterator[str]:
         holds = _TELLS.search(said, end)
 
 
-def _end(judged: Judged) -> int:
-    return judged.call.end_us or judged.call.t_us
+def _end(classified: ClassifiedCall) -> int:
+    return classified.call.end_us or classified.call.t_us
 
 
 def _episode(
     failure: _Failure,
-    edits: list[Judged],
+    edits: list[ClassifiedCall],
     *,
     ended_us: int,
     rerun: str = "",
     passed: bool | None = None,
 ) -> Episode:
-    judged = failure.judged
+    classified = failure.first
     checks = failure.checks
     return Episode(
-        failed=judged.call.id,
+        failed=classified.call.id,
         edits=[edit.call.id for edit in edits],
         rerun=rerun,
         passed=passed,
         chain=failure.chain,
-        phase=judged.phase,
-        tool=judged.call.tool,
+        phase=classified.phase,
+        tool=classified.call.tool,
         check=checks[0].name if checks else "",
-        line=failure_line(plain(judged.call.error or judged.call.printed), printed=True),
-        subagent=judged.call.subagent,
-        began_us=_end(judged),
-        ended_us=max(ended_us, _end(judged)),
+        line=failure_line(plain(classified.call.error or classified.call.printed), printed=True),
+        subagent=classified.call.subagent,
+        began_us=_end(classified),
+        ended_us=max(ended_us, _end(classified)),
     )
+
+
+_USES = re.compile(
+    r"\bgit\s[^|;&\n]{0,60}?\bbisect\s+(start|run|good|bad|new|old|skip|reset|replay|log|visualize)\b"
+)
+_FOUND = re.compile(r"\b[0-9a-f]{7,40} is the first (?:bad|new) commit\b")
+
+
+class Bisect(Struct, gc=False):
+    """One `git bisect`: its calls, and whether it named a commit. Times in Unix microseconds."""
+
+    calls: list[str]
+    found: bool = False
+    phase: str = "explore"
+    began_us: int = 0
+    ended_us: int = 0
+
+
+def bisects(calls: Sequence[ClassifiedCall]) -> list[Bisect]:
+    """Find the bisects of a session."""
+    done: list[Bisect] = []
+    current: Bisect | None = None
+    for classified in calls:
+        call = classified.call
+        if "bisect" not in call.command:
+            continue
+        verbs = _USES.findall(call.command)
+        if not verbs:
+            continue
+        if current is None and verbs == ["reset"]:
+            continue
+        if current is None or verbs[0] == "start":
+            current = Bisect([], phase=classified.phase, began_us=call.t_us)
+            done.append(current)
+        current.calls.append(call.id)
+        current.found = current.found or _FOUND.search(call.printed) is not None
+        current.ended_us = max(current.ended_us, call.end_us or call.t_us)
+        if verbs[-1] == "reset":
+            current = None
+    return done

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from m31a_metrics.phases.agent import Agent
 from m31a_metrics.phases.commands import Purpose
 from m31a_metrics.phases.files import file_name
-from m31a_metrics.phases.naming import names
-from m31a_metrics.phases.uses import Use
+from m31a_metrics.phases.uses import Use, names
 
 Decision = tuple[str, str]
 """A phase, and the rule that decided it."""

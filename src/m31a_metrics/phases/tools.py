@@ -11,8 +11,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from m31a_metrics.phases.naming import names
-from m31a_metrics.phases.uses import Use
+from m31a_metrics.phases.uses import Use, names
 
 SHELLS = names(
     """

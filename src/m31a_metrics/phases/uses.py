@@ -9,6 +9,16 @@ from __future__ import annotations
 from enum import StrEnum
 
 
+def names(text: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(text.split())
+
+
+def phrases(text: str) -> frozenset[str]:
+    """Return what stands between the commas of a text: names of several words."""
+    return frozenset(" ".join(phrase.split()) for phrase in text.split(","))
+
+
 class Use(StrEnum):
     """A phase, or what decides between two of them."""
 

@@ -6,20 +6,147 @@ what it says becomes plain Rates. Without it (it is in the `cli` extra) nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from m31a_metrics.pricing import names
-from m31a_metrics.pricing.convert import banded, scaled
-from m31a_metrics.pricing.rates import STANDARD, Periods, Rates
-from m31a_metrics.pricing.spans import spans
+from m31a_metrics.pricing.rates import DAY_US, FOREVER_US, STANDARD, Periods, Prices, Rates
 
 if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
-    from genai_prices.types import ModelInfo, PriceVariant, Provider
+    from genai_prices.types import (
+        ModelInfo,
+        ModelPrice,
+        PriceVariant,
+        Provider,
+        StartDateConstraint,
+        TimeOfDateConstraint,
+    )
+
+
+_EPOCH = date(1970, 1, 1)
+_DAY = timedelta(days=1)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Span(Struct, frozen=True):
+    """A stretch of time as in Rates, and `at`, a moment within it."""
+
+    from_us: int
+    until_us: int
+    day_from_us: int
+    day_until_us: int
+    at: datetime
+
+
+def spans(
+    constraints: Iterable[StartDateConstraint | TimeOfDateConstraint | None],
+) -> Iterator[Span]:
+    """Yield the stretches between the edges of these rules, ascending; together they are all time.
+
+    Raises LookupError for a kind of rule that is not known here.
+    """
+    from genai_prices.types import StartDateConstraint, TimeOfDateConstraint
+
+    dates: set[date] = set()
+    times = {0, DAY_US}
+    for constraint in constraints:
+        if isinstance(constraint, StartDateConstraint):
+            dates.add(constraint.start_date)
+        elif isinstance(constraint, TimeOfDateConstraint):
+            times |= {_of_day(constraint.start_time), _of_day(constraint.end_time)}
+        elif constraint is not None:
+            raise LookupError(f"prices depend on a {type(constraint).__name__}")
+    days = sorted(dates)
+    # Before the first date any day will do.
+    first_days = [days[0] - _DAY if days else _EPOCH, *days]
+    edges = [0, *((day - _EPOCH) // _MICROSECOND for day in days), FOREVER_US]
+    for day, (from_us, until_us) in zip(first_days, pairwise(edges), strict=True):
+        for day_from_us, day_until_us in pairwise(sorted(times)):
+            midnight = datetime.combine(day, time(), UTC)
+            at = midnight + day_from_us * _MICROSECOND
+            yield Span(from_us, until_us, day_from_us, day_until_us, at)
+
+
+def _of_day(at: time) -> int:
+    """Microseconds of the UTC day; a time without a zone is UTC, as in the library."""
+    moment = datetime.combine(_EPOCH, at, at.tzinfo or UTC).astimezone(UTC)
+    midnight = datetime.combine(moment.date(), time(), UTC)
+    return (moment - midnight) // _MICROSECOND
+
+
+_CLAUDE_WRITE_1H = 2.0
+
+Bands = list[tuple[int, Prices]]
+"""(more prompt tokens than this, the prices then), ascending; the first from -1 on."""
+
+
+def banded(price: ModelPrice, is_claude: bool) -> Bands:
+    """Convert; empty where the library has no price for input tokens."""
+    # Not getattr: asking for a class that an older library lacks would raise.
+    classes = vars(price)
+    tiers = [tier for value in classes.values() for tier in getattr(value, "tiers", ())]
+    bands = []
+    for start in (-1, *sorted({tier.start for tier in tiers})):
+        prices = _prices({key: _at(value, start) for key, value in classes.items()}, is_claude)
+        if prices is None:
+            return []
+        bands.append((start, prices))
+    return bands
+
+
+def _at(value: Any, start: int) -> float | None:
+    """Return the price of a prompt just larger than `start`."""
+    if value is None:
+        return None
+    tiers = getattr(value, "tiers", None)
+    if tiers is None:
+        return float(value)
+    reached = [tier.price for tier in tiers if tier.start <= start]
+    return float(reached[-1] if reached else value.base)
+
+
+def _prices(per: dict[str, float | None], is_claude: bool) -> Prices | None:
+    fresh = per.get("input_mtok")
+    if fresh is None:
+        return None
+    write = per.get("cache_write_mtok")
+    write_1h = per.get("cache_write_1h_mtok")
+    if write_1h is None and write is not None and is_claude:
+        write_1h = _CLAUDE_WRITE_1H * fresh
+    return Prices(
+        fresh,
+        per.get("output_mtok"),
+        _first(per.get("cache_read_mtok"), fresh),
+        _first(per.get("cache_write_5m_mtok"), write, fresh),
+        _first(write_1h, write, fresh),
+        per.get("output_reasoning_mtok"),
+        (per.get("requests_kcount") or 0.0) / 1000,
+    )
+
+
+def _first(*prices: float | None) -> float:
+    return next(price for price in prices if price is not None)
+
+
+def scaled(prices: Prices, factor: float) -> Prices:
+    """Multiply every price of a token; a request costs the same."""
+    return Prices(
+        prices.input * factor,
+        None if prices.output is None else prices.output * factor,
+        prices.cache_read * factor,
+        prices.cache_write_5m * factor,
+        prices.cache_write_1h * factor,
+        None if prices.reasoning is None else prices.reasoning * factor,
+        prices.request,
+    )
+
 
 _CONTEXT = ("processing", "service_tier", "speed")
 """What the library calls that by which a request is dearer or cheaper."""
@@ -43,7 +170,7 @@ def edition() -> str:
     folder = spec.origin.removesuffix("__init__.py")
     ours = __file__.removesuffix("library.py")
     files = [f"{folder}{name}.py" for name in ("data", "types")]
-    files += [f"{ours}{name}.py" for name in ("convert", "library", "names", "rates", "spans")]
+    files += [f"{ours}{name}.py" for name in ("library", "names", "rates")]
     try:
         stats = [spec.loader.path_stats(file) for file in files]
     except OSError:

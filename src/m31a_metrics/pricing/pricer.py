@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from itertools import islice
+
+import msgspec
+from msgspec import Struct
 
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.model import Usage
-from m31a_metrics.pricing import cache, library, names
+from m31a_metrics.pricing import library, names
 from m31a_metrics.pricing.overrides import Overrides
 from m31a_metrics.pricing.rates import Periods, Rates, Stretch, stretch, unpriced
 
@@ -67,7 +72,7 @@ class Pricer:
         """Return the bytes to give to the next process; None: nothing new since `cached`."""
         if not self._has_news or not self._edition:
             return None
-        return cache.encode(self._edition, self._models.copy())
+        return encode_rates(self._edition, self._models.copy())
 
     def _learn(self, model: str, tier: str | None) -> Periods:
         wanted = names.tier_name(tier)
@@ -84,7 +89,7 @@ class Pricer:
         if self._edition is None:
             self._edition = library.edition()
             if self._cached is not None and self._edition:
-                self._models.update(cache.decode(self._cached, self._edition))
+                self._models.update(decode_rates(self._cached, self._edition))
             self._cached = None
         periods = self._models.get(model)
         if periods is None:
@@ -94,3 +99,31 @@ class Pricer:
             self._models[model] = periods
             self._has_news = True
         return periods
+
+
+_MODELS_MAX = 1_000
+"""A machine sees dozens; more are the made-up names of damaged transcripts."""
+
+
+class _Cache(Struct):
+    edition: str
+    models: dict[str, Periods]
+
+
+def encode_rates(edition: str, models: dict[str, Periods]) -> bytes:
+    """Return what `decode` reads; unpriced models are in it too, so that nobody asks again."""
+    return msgspec.json.encode(_Cache(edition, dict(islice(models.items(), _MODELS_MAX))))
+
+
+def decode_rates(data: bytes, edition: str) -> dict[str, Periods]:
+    """Return the rates by model; none where the bytes are damaged or of another edition."""
+    try:
+        cached = _decoder().decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
+        return {}
+    return cached.models if cached.edition == edition else {}
+
+
+@lru_cache(1)
+def _decoder() -> msgspec.json.Decoder[_Cache]:
+    return msgspec.json.Decoder(_Cache)

@@ -1,12 +1,7 @@
-"""The query texts that an index on one machine and a fleet's database share.
+"""The questions that people come with: one pure function each, over answers, slice and time.
 
-`tables` names what both keep, `slices` says in SQL which sessions a Slice means, `texts`
-are the questions. The SQL is what SQLite and ClickHouse (from 18.16) both understand: no
-common table expressions, no window functions, no function that only one of them has.
-Parameters are written `:name`. DDL and writing are each engine's own.
+A command, a page, a report, the API and `m31a_metrics.query` declare which question they
+show, with which options; none of them asks the index for rows by itself. Functions return
+Panels, which hold the Tables. Not imported here, so that whoever asks one question loads
+that one alone.
 """
-
-from m31a_metrics.questions.slices import Chosen, Names, choose, only
-from m31a_metrics.questions.texts import Query
-
-__all__ = ["Chosen", "Names", "Query", "choose", "only"]

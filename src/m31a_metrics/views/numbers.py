@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from enum import Enum
 from math import isfinite
 
 from m31a_metrics.table import Cell, Column, Unit
@@ -168,3 +169,37 @@ _NUMBERS: dict[Unit, Callable[[float], str]] = {
 _RIGHT = frozenset(
     {Unit.COUNT, Unit.TOKENS, Unit.MS, Unit.USD, Unit.SHARE, Unit.CHANGE, Unit.BY_ROW}
 )
+
+
+class Tone(Enum):
+    """What a reader should see at once."""
+
+    PLAIN = "plain"
+    UNKNOWN = "unknown"
+    GOOD = "good"
+    BAD = "bad"
+    PICTURE = "picture"
+
+
+_VERDICTS = {
+    "better": Tone.GOOD,
+    "worse": Tone.BAD,
+    "higher": Tone.PLAIN,
+    "lower": Tone.PLAIN,
+    "mixed": Tone.PLAIN,
+}
+"""Of a comparison; the others say that nothing was found."""
+
+
+def tone(cell: Cell, column: Column) -> Tone:
+    """Tell the tone of a cell: failures are bad, bars and sparklines are pictures."""
+    if cell is None:
+        return Tone.UNKNOWN
+    if column.unit is Unit.OUTCOME:
+        return Tone.GOOD if cell is True else Tone.BAD if cell is False else Tone.PLAIN
+    if column.unit in (Unit.BAR, Unit.SPARK):
+        return Tone.PICTURE
+    if column.name == "verdict":
+        return _VERDICTS.get(str(cell), Tone.UNKNOWN)
+    failures = "fail" in column.name and isinstance(cell, int | float) and cell > 0
+    return Tone.BAD if failures else Tone.PLAIN

@@ -9,8 +9,7 @@ from msgspec import Struct
 from m31a_metrics.table import Table
 from m31a_metrics.views.grid import GAP, Grid, fit
 from m31a_metrics.views.names import clean, pad, wrap
-from m31a_metrics.views.numbers import UNKNOWN
-from m31a_metrics.views.tones import Tone, tone
+from m31a_metrics.views.numbers import UNKNOWN, Tone, tone
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable

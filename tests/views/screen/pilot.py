@@ -10,7 +10,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import TabbedContent
 
-from m31a_metrics.review import live
+from m31a_metrics.tables import live
 from m31a_metrics.views.screen.app import WatchApp, Watched
 from m31a_metrics.views.screen.live_table import LiveTable
 from tests.children import PATIENCE_S

@@ -6,7 +6,7 @@ import pytest
 
 from m31a_metrics import SessionMetrics, events
 from m31a_metrics.model import LLMMetric, PhaseMetric, SessionDetail, ToolMetric, Usage
-from m31a_metrics.review import live
+from m31a_metrics.tables import live
 from m31a_metrics.tally import moment
 from m31a_metrics.views.screen.app import WatchApp, Watched
 from tests.views.screen import sample

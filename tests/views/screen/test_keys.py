@@ -7,10 +7,9 @@ import re
 import pytest
 
 from m31a_metrics import events
-from m31a_metrics.views.screen.commands import COMMANDS
-from m31a_metrics.views.screen.drill import DrillScreen, Facts
-from m31a_metrics.views.screen.help import HelpScreen
-from m31a_metrics.views.screen.view import KEYS, MetricsView
+from m31a_metrics.views.screen.screen import COMMANDS
+from m31a_metrics.views.screen.view import KEYS, DrillScreen, Facts, MetricsView
+from m31a_metrics.views.screen.widgets import HelpScreen
 from tests.views.screen import sample
 from tests.views.screen.pilot import LARGE, Driver, drive, watch
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.events import MouseScrollDown
 
-from m31a_metrics.views.screen.drill import DrillScreen
 from m31a_metrics.views.screen.live_table import LiveTable
+from m31a_metrics.views.screen.view import DrillScreen
 from tests.views.screen.pilot import Driver, drive, watch
 
 

@@ -15,7 +15,7 @@ import pytest
 from textual.app import App
 
 from m31a_metrics.model import SessionDetail
-from m31a_metrics.review import live
+from m31a_metrics.tables import live
 from m31a_metrics.views.screen import MetricsScreen
 from m31a_metrics.views.screen.app import WatchApp
 from tests.views.screen import sample

@@ -7,7 +7,7 @@ from gzip import decompress
 
 from m31a_metrics.events import Event, LLMInteraction, ToolCall
 from m31a_metrics.model import Usage
-from m31a_metrics.review.timeline import timeline
+from m31a_metrics.tables.timeline import timeline
 from m31a_metrics.views.web.assets import PLOTLY, assets
 from m31a_metrics.views.web.pages import Page
 from m31a_metrics.views.web.report import ROWS_MAX, report

@@ -14,6 +14,7 @@ The options are kept in `ctx.meta`, which a group and its commands share, so tha
 `m31 --json` and `m31 sessions --json` mean the same.
 """
 
+from m31a_metrics.cli.options.declared import question_command
 from m31a_metrics.cli.options.output import (
     emit,
     examples,
@@ -26,9 +27,7 @@ from m31a_metrics.cli.options.output import (
     write_file,
 )
 from m31a_metrics.cli.options.question import (
-    Asked,
     asking,
-    environment,
     is_bounded,
     only_dir,
     read_session,
@@ -56,7 +55,6 @@ from m31a_metrics.cli.options.slices import (
 
 __all__ = [
     "AGENTS",
-    "Asked",
     "arranged",
     "ask_sides",
     "asked_for",
@@ -65,13 +63,13 @@ __all__ = [
     "by_option",
     "emit",
     "enough",
-    "environment",
     "examples",
     "format_options",
     "is_bounded",
     "limit_of",
     "now",
     "only_dir",
+    "question_command",
     "read_session",
     "reading_progress",
     "row_options",

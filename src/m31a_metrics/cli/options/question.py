@@ -6,20 +6,18 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
-from msgspec import Struct
 from msgspec.structs import replace
 
-from m31a_metrics.answers import Answers, Slice, TotalsRow
+from m31a_metrics import config
+from m31a_metrics.answers import Slice
 from m31a_metrics.cli.options.output import NONE, SESSIONS_DIR, say, settings
 from m31a_metrics.cli.options.slices import asked_for, now, which
 from m31a_metrics.errors import SessionNotFound
-from m31a_metrics.review.names import last_part
-from m31a_metrics.review.words import Scope
+from m31a_metrics.questions.ask import Ask, why_none
 
 if TYPE_CHECKING:
     from m31a_metrics.catalog import One
@@ -28,22 +26,8 @@ _PATIENCE_S = 1.0
 """How long a person waits before being told what takes so long."""
 
 
-class Asked(Struct):
-    """Whom to ask, about which slice, at what time; and what the slice adds up to."""
-
-    answers: Answers
-    which: Slice
-    scope: Scope
-    now: datetime
-
-    @property
-    def today(self) -> str:
-        """The day that the person has, as YYYY-MM-DD."""
-        return self.now.date().isoformat()
-
-
 @contextmanager
-def asking(ctx: click.Context, name: str | None) -> Iterator[Asked]:
+def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
     """Open the answers about one session, or about the slice asked for where no name is given.
 
     Says what is damaged. `--sessions-dir` speaks of that directory alone, and `--agent entire`
@@ -52,36 +36,29 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Asked]:
     """
     from m31a_metrics import catalog
 
-    config, environ = settings(ctx), environment()
+    configured, environ = settings(ctx), config.environment()
     bounded = only_dir(ctx)
     if name is not None:
         _only_one(ctx)
         with catalog.ask_one(
-            config, name, environ, only_dir=bounded, progress=reading_progress()
+            configured, name, environ, only_dir=bounded, progress=reading_progress()
         ) as asked_one:
             warn(ctx, asked_one.problems, asked_one.notes)
-            yield _asked(asked_one.answers, asked_one.which, asked_one.session_id)
+            yield Ask(asked_one.answers, asked_one.which, now(), asked_one.session_id)
         return
     about = which(ctx)
     keeper = _keeper(ctx, about)
     with catalog.ask(
-        config, environ, only_dir=bounded, only_agent=keeper, progress=reading_progress()
+        configured, environ, only_dir=bounded, only_agent=keeper, progress=reading_progress()
     ) as asking:
         troubles = asking.troubles(None if keeper else about.agents)
         problems = [one.sentence for one in troubles]
         remedy = f"m31 import {keeper} --dry-run --json" if keeper else ""
         warn(ctx, problems, asking.notes, remedy)
-        asked = _asked(asking.answers, replace(about, agents=None) if keeper else about)
-        ctx.meta[NONE] = _why_none(ctx, asked, problems)
-        yield asked
-
-
-def environment() -> dict[str, str]:
-    """Read the environment; PWD is where this process is, whatever a shell left there."""
-    try:
-        return os.environ | {"PWD": os.getcwd()}
-    except OSError:
-        return dict(os.environ)  # the directory was removed
+        which_ones = replace(about, agents=None) if keeper else about
+        found = Ask(asking.answers, which_ones, now())
+        ctx.meta[NONE] = why_none(found, asked_for(ctx), problems)
+        yield found
 
 
 def _keeper(ctx: click.Context, about: Slice) -> str:
@@ -99,18 +76,17 @@ def _keeper(ctx: click.Context, about: Slice) -> str:
     return keeper
 
 
-def _asked(answers: Answers, about: Slice, session_id: str = "") -> Asked:
-    sums = answers.totals(about)
-    return Asked(answers, about, Scope(sums[0] if sums else TotalsRow(), session_id), now())
-
-
 def read_session(ctx: click.Context, name: str) -> One:
     """Read one session whole; say what is damaged. Raises what the catalog raises."""
     from m31a_metrics import catalog
 
     _only_one(ctx)
     one = catalog.read_one(
-        settings(ctx), name, environment(), only_dir=only_dir(ctx), progress=reading_progress()
+        settings(ctx),
+        name,
+        config.environment(),
+        only_dir=only_dir(ctx),
+        progress=reading_progress(),
     )
     warn(ctx, one.problems, one.notes)
     return one
@@ -135,34 +111,6 @@ def _only_one(ctx: click.Context) -> None:
     narrowed = asked_for(ctx)
     if narrowed:
         raise click.UsageError(f"{narrowed[0]} is for many sessions, not for one.")
-
-
-def _why_none(ctx: click.Context, asked: Asked, problems: list[str]) -> str | None:
-    """Say why a slice holds nothing: what was asked for, and the name that may be meant."""
-    narrowed, about, answers = asked_for(ctx), asked.which, asked.answers
-    if asked.scope.totals.session_count:
-        if not about.tool or asked.scope.totals.call_count:
-            return None
-        tools = [row.key for row in answers.tools(replace(about, tool=""))]
-        return f"No call of a tool {about.tool!r} in {asked.scope}.{_near(about.tool, tools)}"
-    if len(narrowed) == 1 and about.model:
-        models = [row.key for row in answers.llms(Slice(), ("model",))]
-        return f"No session used a model {about.model!r}.{_near(about.model, models)}"
-    if len(narrowed) == 1 and about.project:
-        projects = [last_part(row.key) for row in answers.totals(Slice(), "project")]
-        return f"No session ran in a project {about.project!r}.{_near(about.project, projects)}"
-    if narrowed:
-        it = "it" if len(narrowed) == 1 else "them"
-        return f"No session fits {' '.join(narrowed)}. Leave {it} out for all."
-    return "No session here can be read. See why: `m31 doctor`." if problems else None
-
-
-def _near(name: str, known: list[str]) -> str:
-    """Name what may be meant, and how to write a part of a name."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, known, n=1) or [one for one in known if name in one][:1]
-    return f" Did you mean {near[0]}?" if near else " Leave it out for all."
 
 
 def warn(

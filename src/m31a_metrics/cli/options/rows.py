@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from m31a_metrics.cli.options.output import Decorated, wants_text
-from m31a_metrics.review.columns import PARTS, TIMES
-from m31a_metrics.review.order import limited, ordered, unknown_column
-from m31a_metrics.review.words import listed
 from m31a_metrics.table import Table
+from m31a_metrics.tables.columns import PARTS, TIMES
+from m31a_metrics.tables.order import limited, ordered, unknown_column
+from m31a_metrics.tables.phrases import listed
 
 SCREENFUL = 20
 """So many rows a terminal shows of a long answer."""

@@ -14,8 +14,8 @@ from m31a_metrics.cli.options.slices import AGENTS, now
 from m31a_metrics.errors import SessionNotFound
 
 if TYPE_CHECKING:
-    from m31a_metrics.review.baseline import Baseline
-    from m31a_metrics.review.sides import Side
+    from m31a_metrics.comparison.baseline import Baseline
+    from m31a_metrics.comparison.sides import Side
 
 _READ_MAX = 64 << 20
 """Bytes; a baseline of ten thousand tools has some 7 MB."""
@@ -23,7 +23,7 @@ _READ_MAX = 64 << 20
 
 def slice_named(text: str) -> Slice | None:
     """Read a slice in a word; None for what may be a session. Raises UsageError."""
-    from m31a_metrics.review.slices import slice_of
+    from m31a_metrics.slices import slice_of
     from m31a_metrics.sources import SOURCES, is_by_name_only
 
     try:
@@ -46,28 +46,28 @@ def ask_sides(ctx: click.Context, wanted: Sequence[tuple[str, Slice | None]]) ->
     The slice options narrow all of them. Raises UsageError, SessionNotFound where a side has
     no session, and what the catalog raises.
     """
-    from m31a_metrics.review.sides import side_of
-    from m31a_metrics.review.slices import both
+    from m31a_metrics.questions.compare import side
+    from m31a_metrics.slices import both
 
     found: dict[int, Side] = {}
     if any(which is not None for _, which in wanted):
-        with asking(ctx, None) as asked:
+        with asking(ctx, None) as ask:
             for place, (label, which) in enumerate(wanted):
                 if which is None:
                     continue
                 try:
-                    narrowed = both(which, asked.which, label)
+                    narrowed = both(which, ask.which, label)
                 except ValueError as error:
                     raise click.UsageError(str(error)) from None
-                found[place] = side_of(asked.answers, narrowed, label)
+                found[place] = side(ask.about(narrowed), label)
     for place, (label, which) in enumerate(wanted):
         if which is None:
-            with asking(ctx, label) as asked:
-                found[place] = side_of(asked.answers, asked.which, asked.scope.session_id)
-    for side in found.values():
-        if not side.totals.session_count:
+            with asking(ctx, label) as ask:
+                found[place] = side(ask, ask.session_id)
+    for one in found.values():
+        if not one.totals.session_count:
             raise SessionNotFound(
-                f"no session is in {side.label!r}; see what is there: m31 sessions"
+                f"no session is in {one.label!r}; see what is there: m31 sessions"
             )
     return [found[place] for place in range(len(wanted))]
 
@@ -78,9 +78,9 @@ def baseline_file(text: str) -> Baseline | None:
     Raises NotThisFormat for one that is damaged, SessionNotFound for one that is not there,
     StorageError where the disk refuses.
     """
+    from m31a_metrics.comparison import baseline
     from m31a_metrics.errors import StorageError
     from m31a_metrics.foreign_files import read_head
-    from m31a_metrics.review import baseline
 
     path = os.path.expanduser(text)
     if not os.path.isfile(path):

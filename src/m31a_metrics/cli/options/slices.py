@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from m31a_metrics import slices
 from m31a_metrics.answers import Slice
 from m31a_metrics.cli.options.output import Decorated, settings
-from m31a_metrics.review import periods
 from m31a_metrics.timestamps import local
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ AGENTS = (
 _SLICE = "m31.slice"
 
 _OPTIONS = (
-    ("since", "WHEN", f"From this day on: {periods.HOW}."),
+    ("since", "WHEN", f"From this day on: {slices.HOW_TIMES}."),
     ("until", "WHEN", "To this day, with it; written like --since."),
     ("agent", "NAME", f"Only this agent; may be repeated.  [{', '.join(AGENTS)}]"),
     ("project", "TEXT", "Only projects whose path contains TEXT."),
@@ -82,7 +82,7 @@ def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     name = str(parameter.name)
     if name in ("since", "until"):
         try:
-            value = getattr(periods, name)(value, now())
+            getattr(slices, name)(value, now())
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
     elif name != "agent" and not value:
@@ -98,14 +98,7 @@ def asked_for(ctx: click.Context) -> list[str]:
 def which(ctx: click.Context) -> Slice:
     """Make the slice that the options ask for."""
     kept: dict[str, Any] = dict(ctx.meta.get(_SLICE, {}))
-    first, last = kept.pop("since", None), kept.pop("until", None)
-    if first is not None:
-        kept |= {"first_day": first.day, "since_us": first.at_us}
-    if last is not None:
-        kept |= {"last_day": last.day, "until_us": last.at_us}
-    if "agent" in kept:
-        kept["agents"] = tuple(dict.fromkeys(kept.pop("agent")))
-    return Slice(**kept)
+    return slices.narrow(now(), agents=kept.pop("agent", ()), **kept)
 
 
 def _complete_sessions(

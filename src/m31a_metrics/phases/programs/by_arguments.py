@@ -5,13 +5,175 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from m31a_metrics.phases.naming import names
-from m31a_metrics.phases.programs import fetching
+from m31a_metrics.phases.files import is_scratch
 from m31a_metrics.phases.programs.interpreters import interpreter, shell, sql
 from m31a_metrics.phases.programs.table import INTERPRETERS, USES
-from m31a_metrics.phases.programs.versioning import gh, git
 from m31a_metrics.phases.shell import SHELLS, Command, program
-from m31a_metrics.phases.uses import Use
+from m31a_metrics.phases.uses import Use, names
+
+_GIT_LISTS = {
+    "branch": names(
+        """
+    -a -v -vv -r --list -l --show-current --merged --no-merged --contains --all
+    """
+    ),
+    "tag": names("-l --list -n --points-at --contains --merged --sort -v"),
+    "remote": frozenset(["-v", "show", "get-url", "--verbose"]),
+    "config": names("--get --get-all --list -l --show-origin --get-regexp get list"),
+    "stash": frozenset(("list", "show")),
+    "worktree": frozenset(("list",)),
+    "submodule": frozenset(("status", "summary")),
+    "notes": frozenset(("show", "list")),
+    "reflog": frozenset(("show",)),
+}
+
+
+_BARE_LISTS = frozenset(("branch", "tag", "remote", "submodule", "notes"))
+
+
+_GIT_SUMMARIES = frozenset(
+    ["--stat", "--name-only", "--name-status", "--shortstat", "--numstat", "--dirstat", "--quiet"]
+)
+
+
+_OLDER = re.compile(r"HEAD[~^@]|[0-9a-f]{7,40}[~^]?\d?$|(?:origin|upstream)/|v\d+\.")
+
+
+_JOINS = frozenset(("merge", "rebase", "am", "cherry-pick", "revert"))
+_UPSTREAMS = ("main", "master", "develop", "trunk", "origin/", "upstream/", "FETCH_HEAD")
+_ABORTS = frozenset(("--abort", "--quit", "--skip"))
+
+
+_GH_WRITES = frozenset(["-X", "--method", "-f", "-F", "--field", "--raw-field", "--input"])
+
+
+def git(words: list[str], arguments: list[str], _command: Command) -> Use | None:
+    """Say what a git command is for; None: what the table says of its subcommand."""
+    if not arguments:
+        return Use.EXPLORE
+    verb, options = arguments[0], {word.partition("=")[0] for word in words[1:]}
+    rest = words[words.index(verb) + 1 :]
+    if verb == "diff":
+        return _diff(options, rest)
+    if verb == "push":
+        return _push(options, rest)
+    if verb in _JOINS and options & _ABORTS:
+        return Use.EXECUTE
+    if verb == "merge" and any(word.startswith(_UPSTREAMS) for word in rest):
+        return Use.EXECUTE  # brings the work up to date
+    if verb in _GIT_LISTS:
+        return _listing(verb, options, rest)
+    return None
+
+
+def _diff(options: set[str], rest: list[str]) -> Use:
+    if options & {"--check", "--exit-code"}:
+        return Use.VERIFY
+    if options & _GIT_SUMMARIES or any(".." in word for word in rest):
+        return Use.EXPLORE
+    # Against an older commit: what was done before is looked at too.
+    return Use.EXPLORE if any(_OLDER.match(word) for word in rest[:2]) else Use.DIFF
+
+
+def _push(options: set[str], rest: list[str]) -> Use:
+    if options & {"--dry-run", "-n"}:
+        return Use.VERIFY
+    deletes = options & {"--delete", "-d"} or any(word.startswith(":") for word in rest)
+    return Use.EXECUTE if deletes else Use.SHIP
+
+
+def _listing(verb: str, options: set[str], rest: list[str]) -> Use | None:
+    if options & _GIT_LISTS[verb] or (verb in _BARE_LISTS and not rest):
+        return Use.EXPLORE
+    plain = [word for word in rest if not word.startswith("-")]
+    if verb == "config" and len(plain) == 1 and "--unset" not in options:
+        return Use.EXPLORE
+    return Use.EXECUTE if verb == "tag" and options & {"-d", "--delete"} else None
+
+
+def gh(words: list[str], arguments: list[str], _command: Command) -> Use | None:
+    """Say what a command of GitHub's client is for; None: what the table says of it."""
+    if arguments[:1] == ["api"]:
+        return _gh_api(words, arguments)
+    if arguments[:2] == ["run", "view"] and {"--log", "--log-failed", "--job", "-j"} & set(words):
+        return Use.LOG
+    return None
+
+
+def _gh_api(words: list[str], arguments: list[str]) -> Use:
+    text = " ".join(words[2:])
+    if arguments[1:2] == ["graphql"]:
+        return Use.SHIP if "mutation" in text else Use.EXPLORE
+    methods = [
+        words[at + 1].upper() for at, word in enumerate(words[:-1]) if word in ("-X", "--method")
+    ]
+    if methods:
+        return Use.EXPLORE if methods[0] == "GET" else Use.SHIP
+    if _GH_WRITES & set(words):
+        return Use.SHIP
+    if "/logs" in text or "/jobs/" in text:
+        return Use.LOG
+    return (
+        Use.STATE
+        if "check-runs" in text or "/status" in text or "/actions/runs" in text
+        else Use.EXPLORE
+    )
+
+
+_LOCAL = re.compile(r"localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|\$\{?(?:BASE_?)?URL|:\$\{?PORT")
+_SENDS = names("-X --request -d --data --data-raw --data-binary --json -F --form -T")
+# Short options of curl may stand together: `-fsSLo FILE`.
+_INTO_BY_WGET = re.compile(r"-[a-z]{0,6}O|--output-document|-P")
+_INTO = re.compile(r"-[a-zA-Z#]{0,8}o|--output")
+_BY_ITS_NAME = re.compile(r"-[a-zA-Z#]{0,8}O|--remote-name")
+_PROBES = re.compile(r"-[a-zA-Z]{0,6}I|--head|-[a-zA-Z]{0,6}w|--write-out")
+_SHOWN = re.compile(r"-[a-z]{0,6}O-?|--output-document=-|--spider")
+_LISTS = re.compile(r"-[a-zA-Z]{0,3}[lptvZ]\w?")
+
+
+def curl(words: list[str], _arguments: list[str], _command: Command) -> Use | None:
+    """Say what an address is asked for: to try a server, to look, or to have a file."""
+    if any(_LOCAL.search(word) for word in words[1:]) or _SENDS & set(words):
+        return Use.RUN
+    into = _value(words, _INTO)
+    if into == "/dev/null" or any(_PROBES.fullmatch(word) for word in words[1:]):
+        return Use.STATE  # only whether it answers, as after a deployment
+    if into in ("", "-"):
+        by_its_name = any(_BY_ITS_NAME.fullmatch(word) for word in words[1:])
+        return Use.EXECUTE if by_its_name else Use.EXPLORE
+    return Use.EXPLORE if is_scratch(into) else Use.EXECUTE
+
+
+def wget(words: list[str], _arguments: list[str], _command: Command) -> Use | None:
+    """Say the same of wget, which writes a file where it is not told otherwise."""
+    if any(_LOCAL.search(word) for word in words[1:]):
+        return Use.RUN
+    into = _value(words, _INTO_BY_WGET)
+    if into in ("-", "/dev/stdout") or (into and is_scratch(into)):
+        return Use.EXPLORE
+    if not into and any(_SHOWN.fullmatch(word) for word in words[1:]):
+        return Use.EXPLORE
+    return Use.EXECUTE
+
+
+def unzip(words: list[str], _arguments: list[str], _command: Command) -> Use | None:
+    """Say whether an archive is unpacked, or its list is looked at."""
+    return Use.EXPLORE if any(_LISTS.fullmatch(word) for word in words[1:3]) else Use.EXECUTE
+
+
+def tar(words: list[str], _arguments: list[str], _command: Command) -> Use | None:
+    """Say the same of tar."""
+    first = words[1].lstrip("-") if len(words) > 1 else ""
+    return Use.EXPLORE if first.startswith("t") or "--list" in words else Use.EXECUTE
+
+
+def _value(words: list[str], option: re.Pattern[str]) -> str:
+    """Return what stands behind an option; "" where it is not given."""
+    for at, word in enumerate(words[1:-1], 2):
+        if option.fullmatch(word):
+            return words[at]
+    return ""
+
 
 _IN_PLACE = re.compile(r"-[a-zA-Z]{0,3}i(?:[^a-zA-Z]\S*|)|--in-place\S*|-i\S{0,8}")
 
@@ -183,15 +345,15 @@ SPECIAL: dict[str, _Special] = {
     "git": _git,
     **dict.fromkeys(("gzip", "gunzip", "bzip2", "bunzip2", "xz", "zstd"), _compressor),
     "gh": gh,
-    "curl": fetching.curl,
-    "wget": fetching.wget,
-    "unzip": fetching.unzip,
+    "curl": curl,
+    "wget": wget,
+    "unzip": unzip,
     "sqlite3": sql,
     "psql": sql,
     "mysql": sql,
     "duckdb": sql,
     "jq": _jq,
-    "tar": fetching.tar,
+    "tar": tar,
     "cmake": _cmake,
     "mvn": _maven,
     "mvnw": _maven,

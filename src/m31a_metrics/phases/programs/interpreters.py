@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
-from m31a_metrics.phases.naming import names
 from m31a_metrics.phases.programs import scripts
 from m31a_metrics.phases.programs.known import FILES_RUN, looked_up, script_use
 from m31a_metrics.phases.programs.options import with_options
 from m31a_metrics.phases.programs.table import INTERPRETERS, USES, VALUED
 from m31a_metrics.phases.programs.targets import by_words
 from m31a_metrics.phases.shell import Command, program
-from m31a_metrics.phases.uses import Use
+from m31a_metrics.phases.uses import Use, names
 
 _GIVES = names("-m -c -e -p -pe --eval --print -r -E -ce")
 _PRINTING = frozenset(("-p", "-pe", "--print"))

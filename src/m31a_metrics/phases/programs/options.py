@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from m31a_metrics.phases.naming import names
 from m31a_metrics.phases.programs.known import FILES_RUN, is_path
 from m31a_metrics.phases.programs.table import INTERPRETERS, USES
 from m31a_metrics.phases.shell import SHELLS
-from m31a_metrics.phases.uses import Use
+from m31a_metrics.phases.uses import Use, names
 
 _HELP = names("--help --version -help -version help version -V /? --info")
 _OF_ITSELF = names("--help --version -h -V")

@@ -7,9 +7,8 @@ them (`[metrics.phases]`).
 
 from __future__ import annotations
 
-from m31a_metrics.phases.naming import names
 from m31a_metrics.phases.programs.subcommands import SUBCOMMANDS
-from m31a_metrics.phases.uses import Use
+from m31a_metrics.phases.uses import Use, names
 
 _PROGRAMS: dict[Use, str] = {
     Use.NEUTRAL: """

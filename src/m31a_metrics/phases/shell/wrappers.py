@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from m31a_metrics.phases.naming import names, phrases
 from m31a_metrics.phases.shell.grammar import Command, parse
+from m31a_metrics.phases.uses import names, phrases
 
 SHELLS = frozenset(("bash", "sh", "zsh", "dash", "ash", "ksh", "fish"))
 

@@ -4,7 +4,7 @@
 
     app.push_screen(MetricsScreen(collector.snapshot, collector.detail))
 
-Needs the extra `tui`. What is shown is made in `review.live`; here it is drawn.
+Needs the extra `tui`. What is shown is made in `tables.live`; here it is drawn.
 """
 
 from m31a_metrics.views.screen.screen import MetricsScreen

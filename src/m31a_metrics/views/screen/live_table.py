@@ -20,12 +20,12 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from m31a_metrics.review.live import arrange
 from m31a_metrics.table import Cell, Table, Unit
+from m31a_metrics.tables.live import arrange
 from m31a_metrics.views.grid import GAP, Grid, GridColumn, fit
 from m31a_metrics.views.names import clean, cut, pad, wrap
+from m31a_metrics.views.numbers import Tone, tone
 from m31a_metrics.views.screen.theme import phase_color, tone_styles
-from m31a_metrics.views.tones import Tone, tone
 
 _EMPTY = Table("", [])
 

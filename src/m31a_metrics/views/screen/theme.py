@@ -12,7 +12,7 @@ from rich.style import Style
 from textual.app import App
 from textual.theme import Theme
 
-from m31a_metrics.views.tones import Tone
+from m31a_metrics.views.numbers import Tone
 
 DARK = Theme(
     name="m31-dark",

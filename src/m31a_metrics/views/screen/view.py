@@ -9,27 +9,174 @@ from typing import ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
+from rich.style import Style
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical
+from textual.containers import Container, Horizontal, Vertical
 from textual.events import Resize
+from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Input, TabbedContent, TabPane
+from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
 
 from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.review import live
 from m31a_metrics.table import Table
-from m31a_metrics.views.screen.cards import Cards
-from m31a_metrics.views.screen.drill import DrillScreen
-from m31a_metrics.views.screen.feed import Answer, Feed, Trouble
-from m31a_metrics.views.screen.help import HelpScreen, Keys
+from m31a_metrics.tables import live
+from m31a_metrics.views.names import clean, cut, pad
+from m31a_metrics.views.numbers import Tone, head_of, text_of, tone
 from m31a_metrics.views.screen.live_table import LiveTable
-from m31a_metrics.views.screen.plot import SpendPlot
-from m31a_metrics.views.screen.search import SearchLine
-from m31a_metrics.views.screen.status import Status
-from m31a_metrics.views.screen.timeline import Timeline
-from m31a_metrics.views.tones import Tone
+from m31a_metrics.views.screen.theme import tone_styles
+from m31a_metrics.views.screen.timeline import SpendPlot, Timeline
+from m31a_metrics.views.screen.widgets import (
+    Answer,
+    Feed,
+    HelpScreen,
+    Keys,
+    SearchLine,
+    Status,
+    Trouble,
+)
+
+
+class Facts(Static):
+    """The one row of a table, a line for each column."""
+
+    DEFAULT_CSS = """
+    Facts { height: auto; padding: 0 1; border: round $panel; border-title-color: $text-muted; }
+    """
+
+    def show(self, table: Table) -> None:
+        """Draw anew."""
+        title = cut(text_of(table.title, table.columns[0].unit), 60)
+        self.border_title = Text(title)  # a string would be markup
+        if not table.rows:
+            self.update(Text(clean(table.empty), style="dim"))
+            return
+        styles = tone_styles(self.app)
+        lines = []
+        for column, cell in zip(table.columns[1:], table.rows[0][1:], strict=True):
+            head = pad(head_of(column), 16, right=False)
+            style = styles[tone(cell, column)] + Style(bold=True)
+            lines.append(Text.assemble((head, "dim"), (text_of(cell, column.unit), style)))
+        self.update(Text("\n").join(lines))
+
+
+class DrillScreen(ModalScreen[None]):
+    """Facts first, then lists; drawn anew every second. `ask` makes the tables, facts first."""
+
+    DEFAULT_CSS = """
+    DrillScreen { align: center middle; background: $background 60%; }
+    DrillScreen > Vertical { width: 92%; height: 90%; background: $surface; padding: 1 2 0 2; }
+    DrillScreen LiveTable { border: round $panel; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss", "Back", key_display="esc"),
+    ]
+
+    AUTO_FOCUS = "LiveTable"
+
+    def __init__(self, ask: Callable[[], list[Table]], interval_s: float = 1.0) -> None:
+        super().__init__()
+        self._ask = ask
+        self._interval_s = interval_s
+
+    def compose(self) -> ComposeResult:
+        """As many boxes as there are tables; the last is a list to move in."""
+        *facts, _ = self._ask()
+        with Vertical():
+            for _ in facts:
+                yield Facts()
+            yield LiveTable(key_cells=5)
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Draw now, and from now on."""
+        self._draw()
+        self.set_interval(self._interval_s, self._draw)
+
+    def _draw(self) -> None:
+        *facts, events = self._ask()
+        for widget, table in zip(self.query(Facts), facts, strict=True):
+            widget.show(table)
+        self.query_one(LiveTable).show(events)
+
+
+COUNT = 6
+
+
+class Card(Static):
+    """One figure: its name, itself, a word about it."""
+
+    DEFAULT_CSS = """
+    Card {
+        width: 1fr;
+        height: 3;
+        padding: 0 1;
+        margin: 0 0 0 1;
+        background: $surface;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+    }
+    Card:first-child { width: 1.4fr; margin: 0; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown = ("", "", "", False)
+
+    def show(self, name: str, figure: str, word: str, bad: bool) -> None:
+        """Draw anew, if anything changed."""
+        if (name, figure, word, bad) != self._shown:
+            self._shown = (name, figure, word, bad)
+            self._draw()
+
+    def _draw(self) -> None:
+        name, figure, word, bad = self._shown
+        figure_tone = Tone.BAD if bad else Tone.PLAIN
+        width = max(self.content_size.width, 1)
+        self.update(
+            Text.assemble(
+                (cut(name, width), "dim"),
+                "\n",
+                (cut(figure, width), tone_styles(self.app)[figure_tone] + Style(bold=True)),
+                "\n",
+                (cut(word, width), "dim"),
+            ),
+            layout=False,
+        )
+
+    def on_resize(self) -> None:
+        """Cut anew."""
+        self._draw()
+
+
+class Cards(Horizontal):
+    """The row of cards."""
+
+    DEFAULT_CSS = """
+    Cards { height: 3; width: 1fr; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """As many cards as there are pairs of columns."""
+        for _ in range(COUNT):
+            yield Card()
+
+    def show(self, table: Table) -> None:
+        """Draw a row of pairs: a figure, and the word about it."""
+        row = table.rows[0]
+        for place, card in enumerate(self.query(Card)):
+            column, about = table.columns[2 * place : 2 * place + 2]
+            cell, word = row[2 * place : 2 * place + 2]
+            card.show(
+                column.title,
+                text_of(cell, column.unit),
+                "" if word is None else f"{text_of(word, about.unit)} {about.title}",
+                tone(cell, column) is Tone.BAD,
+            )
+
 
 WIDE, TALL = 120, 34
 """From so many cells on, the overview has two columns; from so many lines on, a plot."""

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from m31a_metrics import codec
-from m31a_metrics.errors import MetricsError
+from m31a_metrics.errors import MetricsError, SessionNotFound
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.views.web import api
 from m31a_metrics.views.web.asking import Asking, Machine, Opened
@@ -27,7 +27,6 @@ from m31a_metrics.views.web.openapi import API, METRICS_NAME, described
 from m31a_metrics.views.web.pages import (
     PAGES,
     Asked,
-    NoSuchSession,
     Page,
     PageKind,
     session_metrics,
@@ -144,7 +143,7 @@ class Server:
                 raise
             except WrongState as error:
                 raise HTTPException(400, str(error)) from None
-            except NoSuchSession as error:
+            except SessionNotFound as error:
                 raise HTTPException(404, str(error)) from None
             except MetricsError as error:
                 raise HTTPException(503, str(error)) from None

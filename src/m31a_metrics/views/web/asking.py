@@ -12,11 +12,12 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from m31a_metrics.answers import Answers, SessionRow, Slice
+from m31a_metrics.answers import Answers, SessionRow
 from m31a_metrics.errors import MetricsError, StorageError
 from m31a_metrics.events import Event
 from m31a_metrics.model import SessionMetrics
-from m31a_metrics.review.timeline import Price
+from m31a_metrics.questions.sessions import state_of
+from m31a_metrics.tables.timeline import Price
 
 Answer = TypeVar("Answer")
 
@@ -173,14 +174,4 @@ class Asking:
 
 
 def _seen(opened: Opened) -> Hashable:
-    answers = opened.answers
-    totals = answers.totals(Slice())
-    latest = answers.sessions(Slice(), limit=1)
-    return (
-        tuple(opened.notes),
-        tuple(
-            (row.session_count, row.call_count, row.total_tokens, row.cost_nano, row.duration_us)
-            for row in totals
-        ),
-        tuple((row.session_id, row.updated_us) for row in latest),
-    )
+    return tuple(opened.notes), state_of(opened.answers)

@@ -7,11 +7,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from m31a_metrics.review.words import NOTHING_YET
+from m31a_metrics.panel import CARDS
+from m31a_metrics.tables.phrases import NOTHING_YET
 from m31a_metrics.views.names import clean
 from m31a_metrics.views.web.assets import assets
 from m31a_metrics.views.web.drawing import Links, cards, draw, templates
-from m31a_metrics.views.web.pages import PAGES, SUMS, Page
+from m31a_metrics.views.web.pages import PAGES, Page
 from m31a_metrics.views.web.state import ALWAYS, PERIODS, State
 
 LIVE = "/live"
@@ -41,9 +42,9 @@ class Html:
         drawn = [
             draw(panel, links if panel.name == page.main else plain)
             for panel in page.panels
-            if panel.name != SUMS and (panel.table.rows or not panel.is_optional)
+            if panel.name != CARDS and (panel.table.rows or not panel.is_optional)
         ]
-        sums = [panel for panel in page.panels if panel.name == SUMS]
+        sums = [panel for panel in page.panels if panel.name == CARDS]
         return self._render(
             "page.html",
             page=page,
@@ -104,7 +105,7 @@ def _notice(page: Page, state: State, path: str) -> tuple[str, str, str] | None:
     if page.form != "filters" or page.found:
         return None
     if any(
-        panel.table.rows for panel in page.panels if panel.name not in (SUMS, "days", "running")
+        panel.table.rows for panel in page.panels if panel.name not in (CARDS, "days", "running")
     ):
         return None
     if state.is_filtered:

@@ -1,4 +1,4 @@
-"""Which panels a page has: each page is a question to the index, answered by `review`."""
+"""Which question each page shows, with what of its address."""
 
 from __future__ import annotations
 
@@ -6,41 +6,28 @@ from collections.abc import Callable
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from m31a_metrics.answers import Answers, SessionRow, Slice, TotalsRow
-from m31a_metrics.histogram import Histogram
+from m31a_metrics import slices
+from m31a_metrics.answers import Answers, SessionRow, Slice
 from m31a_metrics.model import SessionMetrics
-from m31a_metrics.panel import Kind, Panel, Plot
-from m31a_metrics.review import listing, slices
-from m31a_metrics.review.classes import token_classes
-from m31a_metrics.review.compare import compare
-from m31a_metrics.review.distribution import distribution, spread
-from m31a_metrics.review.errors import errors
-from m31a_metrics.review.heals import heals
-from m31a_metrics.review.kept import kept_metrics
-from m31a_metrics.review.order import ordered, unknown_column
-from m31a_metrics.review.overview import cost_by, overview, tools_by_failure, tools_by_time
-from m31a_metrics.review.phases import phases
-from m31a_metrics.review.sides import side_of
-from m31a_metrics.review.timeline import timeline
-from m31a_metrics.review.tools import tools
-from m31a_metrics.review.trend import fail_trend, grain, heal_trend, trend
-from m31a_metrics.review.words import Scope
+from m31a_metrics.panel import Panel
+from m31a_metrics.questions.ask import Ask
+from m31a_metrics.questions.compare import compare, side
+from m31a_metrics.questions.overview import overview
+from m31a_metrics.questions.phases import phases_over_time
+from m31a_metrics.questions.sessions import find, metrics_of, session, sessions_listed
+from m31a_metrics.questions.tools import tools_over_time
 from m31a_metrics.table import Table
+from m31a_metrics.tables.order import ordered, unknown_column
+from m31a_metrics.tables.sessions import SORTABLE
+from m31a_metrics.tables.timeline import timeline
 from m31a_metrics.views.web.asking import Machine
 from m31a_metrics.views.web.state import State, WrongState
 
-SUMS = "sums"
-"""The panel that a page draws as cards."""
 COMPARED = "7d"
 """What is compared with the period before it unless the address says otherwise."""
 LATEST_FIRST = "updated_at"
-HEALS_MAX = 100
-FAILURES_MAX = 20
-
-
-class NoSuchSession(Exception):
-    """The index knows no session of that id; one sentence."""
 
 
 class Asked(Struct):
@@ -54,33 +41,20 @@ class Asked(Struct):
     chosen: Slice | None = None
 
     @property
-    def which(self) -> Slice:
-        """The slice that the page is about. Raises WrongState."""
-        return self.state.slice(self.now) if self.chosen is None else self.chosen
+    def ask(self) -> Ask:
+        """The slice that the page is about, to be asked of. Raises WrongState."""
+        which = self.state.slice(self.now) if self.chosen is None else self.chosen
+        return Ask(self.answers, which, self.now)
 
-    def by(self, which: Slice) -> str:
-        """The grain of what is shown over time."""
-        return self.state.by or grain(which.first_day, which.last_day)
+    @property
+    def row(self) -> SessionRow:
+        """The session that the address names. Raises SessionNotFound."""
+        return find(self.answers, self.session_id, self.state.agent)
 
-    def scope(self, which: Slice) -> Scope:
-        """What a slice adds up to."""
-        totals = self.answers.totals(which)
-        return Scope(totals[0] if totals else TotalsRow())
-
-    def sorted(self, table: Table) -> Table:
-        """Sort the rows as the address asks. Raises WrongState for a column that is not there."""
-        if not self.state.sort:
-            return table
-        found = ordered(table, self.state.sort)
-        if found is None:
-            raise WrongState(str(unknown_column(self.state.sort, [table])))
-        return found
-
-    def about(self, page: Page, panel: Panel) -> Page:
-        """Make a panel the one that the address's `sort` is about."""
-        page.main, page.sort = panel.name, self.state.sort
-        page.sorts = frozenset(column.name for column in panel.table.columns)
-        return page
+    @property
+    def everything(self) -> Ask:
+        """All sessions, whatever the address chooses."""
+        return Ask(self.answers, Slice(), self.now)
 
 
 class Page(Struct):
@@ -105,184 +79,102 @@ class Page(Struct):
 
 def the_overview(asked: Asked) -> Page:
     """A period on one page."""
-    which = asked.which
-    panels = overview(asked.answers, which, asked.by(which), asked.now)
-    panels.insert(1, listing.running(asked.answers, which, asked.now))
-    return Page("overview", "Overview", panels)
+    return Page("overview", "Overview", overview(asked.ask, over=asked.state.by))
 
 
 def the_sessions(asked: Asked) -> Page:
-    """The list of sessions."""
-    state, which = asked.state, asked.which
+    """The list of sessions, which the index sorts and cuts."""
+    state, ask = asked.state, asked.ask
     sort = state.sort or LATEST_FIRST
     try:
-        panel = listing.listing(
-            asked.answers,
-            which,
-            sort=sort,
-            limit=state.rows,
-            offset=(state.page - 1) * state.rows,
+        panels = sessions_listed(
+            ask, sort=sort, limit=state.rows, offset=(state.page - 1) * state.rows
         )
     except KeyError:
-        known = ", ".join(sorted(listing.SORTABLE))
+        known = ", ".join(sorted(SORTABLE))
         raise WrongState(f"sort must be one of {known}.") from None
     return Page(
         "sessions",
         "Sessions",
-        [panel],
-        main=panel.name,
-        sorts=listing.SORTABLE,
+        panels,
+        main="sessions",
+        sorts=SORTABLE,
         sort=sort,
-        found=asked.scope(which).totals.session_count,
+        found=ask.totals.session_count,
     )
 
 
 def the_tools(asked: Asked) -> Page:
     """Which tools are slow or fail."""
-    answers, which = asked.answers, asked.which
-    by, rows = asked.by(which), answers.tools(which)
-    earlier = slices.before(which, asked.now)
-    table = tools(
-        rows,
-        asked.scope(which),
-        answers.tools(earlier[0]) if earlier else (),
-        tool=which.tool,
-        compared=earlier[1] if earlier else "",
-    )
-    main = Panel("tools", asked.sorted(table), is_wide=True)
-    failing = fail_trend(answers.tools(which, by), by)
-    if which.tool:
-        ran = [row.ran for row in rows if row.key == which.tool]
-        panels = [
-            distribution(ran[0] if ran else Histogram(), which.tool),
-            failing,
-            failures(asked, which),
-            main,
-        ]
-    else:
-        panels = [spread(rows), main, tools_by_time(rows), tools_by_failure(rows), failing]
-    page = Page("tools", "Tools", panels, under=which.tool)
-    return asked.about(page, main)
+    ask = asked.ask
+    panels = tools_over_time(ask, over=asked.state.by)
+    return _sorted(Page("tools", "Tools", panels, main="tools", under=ask.which.tool), asked.state)
 
 
 def the_phases(asked: Asked) -> Page:
     """Which phases take the time, and where agents heal themselves."""
-    answers, which = asked.answers, asked.which
-    by, scope = asked.by(which), asked.scope(which)
-    rows = answers.phases(which)
-    in_phases, healed = phases(rows, scope)
-    episodes = heals(answers.heals(which, HEALS_MAX), rows, scope, whole=True)[0]
-    main = Panel("heals", asked.sorted(episodes), is_wide=True)
-    panels = [
-        of_phases(in_phases),
-        heal_trend(trend(answers.totals(which, by), by, which)),
-        Panel("healing", healed, is_optional=True),
-        main,
-        failures(asked, which),
-    ]
-    return asked.about(Page("phases", "Phases and heals", panels), main)
-
-
-def of_phases(table: Table) -> Panel:
-    """Phases with a plot of their time, and of what they cost."""
-    name = table.columns[0].name
-    plots = [Plot("Time", Kind.RANKING, name, ("duration_ms",))]
-    plots += [
-        Plot("Cost", Kind.RANKING, name, ("cost_usd",))
-        for column in table.columns
-        if column.name == "cost_usd"
-    ]
-    return Panel("phases", table, tuple(plots), is_wide=True, is_open=True)
-
-
-def failures(asked: Asked, which: Slice) -> Panel:
-    """The most frequent failures."""
-    table = errors(asked.answers.failures(which, FAILURES_MAX), asked.scope(which))
-    return Panel("failures", table, is_wide=True)
+    panels = phases_over_time(asked.ask, over=asked.state.by)
+    return _sorted(Page("phases", "Phases and heals", panels, main="heals"), asked.state)
 
 
 def the_comparison(asked: Asked) -> Page:
     """Two slices side by side: what differs, and whether by more than noise."""
-    state, now = asked.state, asked.now
+    state = asked.state
     a, b = state.a or COMPARED, state.b
     mine = _side(asked, a)
-    other = None
-    if not b:
-        earlier = slices.before(mine, now)
-        b = earlier[1] if earlier is not None else "nothing"
-        other = earlier[0] if earlier is not None else None
-    else:
-        other = _side(asked, b)
-    panels = []
-    if other is not None:
-        sides = (side_of(asked.answers, mine, a), side_of(asked.answers, other, b))
-        table = compare(*sides)
-        if not any(side.totals.session_count for side in sides):
-            table.rows, table.empty = [], "Neither side has a session."
-        panels = [Panel("compare", table, is_wide=True)]
+    against = (_side(asked, b), b) if b else mine.before()
+    panels = compare(side(mine, a), side(*against)) if against is not None else []
+    b = against[1] if against is not None else "nothing"
     return Page("compare", "Compare", panels, under=f"{a} against {b}", form="compare")
 
 
-def _side(asked: Asked, text: str) -> Slice:
+def _side(asked: Asked, text: str) -> Ask:
     """Read one side: a slice in one word, or the id of a session. Raises WrongState."""
     try:
         which = slices.slice_of(text, asked.now)
     except ValueError as error:
         raise WrongState(str(error)) from None
-    return which if which is not None else Slice(session=text)
+    return Ask(asked.answers, which if which is not None else Slice(session=text), asked.now)
 
 
 def one_session(asked: Asked) -> Page:
-    """What happened in one session."""
-    row = find(asked)
-    answers, which = asked.answers, Slice(session=row.session_id, agents=(row.agent,))
-    scope = Scope(asked.scope(which).totals, row.session_id)
+    """What happened in one session, its course from its own file."""
+    row = asked.row
     told = asked.machine.read(row)
-    rows, phase_rows = answers.tools(which), answers.phases(which)
-    in_phases, healed = phases(phase_rows, scope)
-    episodes = heals(answers.heals(which), phase_rows, scope, whole=True)[0]
-    by_tool = tools(rows, scope)
-    by_tool.title = "Tools"
-    panels = [
-        listing.head(row),
-        *(timeline(told.events, told.price, told.phases) if told is not None else ()),
-        of_phases(in_phases),
-        Panel("healing", healed, is_optional=True),
-        Panel("heals", episodes, is_wide=True, is_optional=True),
-        Panel("tools", by_tool, is_wide=True),
-        token_classes(answers.llms(which, ("model",))),
-        tools_by_time(rows),
-        cost_by(answers.llms(which, ("phase",)), "phase"),
-    ]
+    course = timeline(told.events, told.price, told.phases) if told is not None else ()
+    panels = session(asked.everything, row, course)
     where = " · ".join(part for part in (row.agent, row.project, row.branch) if part)
     return Page("session", row.session_id, panels, under=where, form="")
 
 
 def session_metrics(asked: Asked) -> SessionMetrics:
     """The session of an address as METRICS.json has it; from the index if its file is gone."""
-    row = find(asked)
+    row = asked.row
     told = asked.machine.read(row)
-    if told is not None:
-        return told.metrics
-    which = Slice(session=row.session_id, agents=(row.agent,))
-    answers = asked.answers
-    return kept_metrics(
-        row, answers.tools(which), answers.llms(which, ("phase",)), answers.phases(which)
-    )
-
-
-def find(asked: Asked) -> SessionRow:
-    """Find the session that an address names. Raises NoSuchSession."""
-    which = Slice(session=asked.session_id, agents=asked.state.agent or None)
-    rows = asked.answers.sessions(which, limit=1) if asked.session_id else []
-    if not rows:
-        raise NoSuchSession("The index knows no session of that id.")
-    return rows[0]
+    return told.metrics if told is not None else metrics_of(asked.everything, row)
 
 
 def of_slice(asked: Asked) -> list[Page]:
     """The pages of a report about many sessions."""
     return [build(asked) for build in (the_overview, the_tools, the_phases, the_sessions)]
+
+
+def _sorted(page: Page, state: State) -> Page:
+    """Sort the main panel as the address asks. Raises WrongState for an unknown column."""
+    at, main = next((at, one) for at, one in enumerate(page.panels) if one.name == page.main)
+    page.panels[at] = replace(main, table=_in_order(main.table, state.sort))
+    page.sort = state.sort
+    page.sorts = frozenset(column.name for column in main.table.columns)
+    return page
+
+
+def _in_order(table: Table, sort: str) -> Table:
+    if not sort:
+        return table
+    found = ordered(table, sort)
+    if found is None:
+        raise WrongState(str(unknown_column(sort, [table])))
+    return found
 
 
 class PageKind(Struct, frozen=True):

@@ -19,7 +19,7 @@ from msgspec import Struct, json
 from msgspec.structs import replace
 
 from m31a_metrics.exports import tabular
-from m31a_metrics.panel import Panel
+from m31a_metrics.panel import CARDS, Panel
 from m31a_metrics.views.web.assets import PLOTLY, assets
 from m31a_metrics.views.web.drawing import (
     Card,
@@ -30,7 +30,7 @@ from m31a_metrics.views.web.drawing import (
     figure_json,
     templates,
 )
-from m31a_metrics.views.web.pages import SUMS, Page
+from m31a_metrics.views.web.pages import Page
 
 ROWS_MAX = 500
 """A page shows so many rows of a table; the CSV and the JSON in it have them all."""
@@ -90,14 +90,14 @@ def _digest(script: str) -> str:
 
 
 def _part(page: Page) -> Part:
-    sums = [panel for panel in page.panels if panel.name == SUMS]
+    sums = [panel for panel in page.panels if panel.name == CARDS]
     return Part(
         page.name,
         page.title,
         [
             _drawn(panel, page.name)
             for panel in page.panels
-            if panel.name != SUMS and (panel.table.rows or not panel.is_optional)
+            if panel.name != CARDS and (panel.table.rows or not panel.is_optional)
         ],
         cards(sums[0].table) if sums else [],
         _drawn(sums[0], page.name) if sums else None,

@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from m31a_metrics import slices
 from m31a_metrics.answers import Slice
-from m31a_metrics.review import periods
 
 ALWAYS = "all"
 """Written as `since`: no first day."""
@@ -63,24 +63,25 @@ class State(Struct, frozen=True):
 
     def slice(self, now: datetime) -> Slice:
         """Give the slice of this state at the time `now`. Raises WrongState."""
+        since = "" if self.since == ALWAYS else self.since
         try:
-            first = periods.since(self.since, now) if self.since not in ("", ALWAYS) else None
-            last = periods.until(self.until, now) if self.until else None
+            which = slices.narrow(
+                now,
+                since=since,
+                until=self.until,
+                agents=self.agent,
+                project=self.project,
+                model=self.model,
+                branch=self.branch,
+                text=self.q,
+                tool=self.tool,
+            )
         except ValueError as error:
             raise WrongState(str(error)) from None
-        return Slice(
-            agents=self.agent or None,
-            project=self.project,
-            model=self.model,
-            branch=self.branch,
-            text=self.q,
-            tool=self.tool,
-            first_day=first.day if first else "",
+        if which.first_day and not which.last_day:
             # Without an end it would not be known how long the period is.
-            last_day=last.day if last else now.date().isoformat() if first else "",
-            since_us=first.at_us if first else None,
-            until_us=last.at_us if last else None,
-        )
+            which = replace(which, last_day=now.date().isoformat())
+        return which
 
     def query(self, **changes: Any) -> str:
         """Write the state as the query of an address, changed; defaults are left out."""

@@ -1,0 +1,350 @@
+"""The questions themselves, each as one text and its parameters.
+
+A text gives parts of rows; who asks folds them (weeks out of days, histograms, counts of
+sessions), because that is the same for every engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from msgspec import Struct
+
+from m31a_metrics.queries.slices import Chosen, Value, all_of, among, between
+from m31a_metrics.queries.tables import (
+    EFFECTS,
+    EVERY,
+    LLMS,
+    PHASES,
+    ROLLUPS,
+    SESSION_FACTS,
+    SESSION_SUMS,
+    SESSION_USES,
+    SUMMED,
+    TOOLS,
+    Summed,
+)
+
+OF_SESSIONS = ("agent", "project", "session")
+"""Parts that a session belongs to as a whole. ("session" is named by `session_id`.)"""
+OF_TIME = ("day", "week", "month")
+
+
+class Query(Struct, frozen=True):
+    """A text of SQL and the values of its parameters."""
+
+    text: str
+    parameters: Mapping[str, Value] = {}
+
+
+def names(column: str) -> Query:
+    """Every project or branch that a session has; the models are in the rollups."""
+    return Query(f"SELECT DISTINCT {column} FROM sessions")
+
+
+def sessions(chosen: Chosen, order: str, limit: int | None, offset: int) -> Query:
+    """Sessions: SESSION_FACTS, then SESSION_SUMS. `order` is what follows ORDER BY."""
+    facts = ", ".join(SESSION_FACTS)
+    where = all_of(chosen.sessions)
+    if _whole(chosen):
+        text = f"SELECT {facts}, {', '.join(SESSION_SUMS)} FROM sessions{where}"
+    else:
+        sums = ", ".join(f"sum_{name} AS {name}" for name in SESSION_SUMS)
+        parts = ", ".join(f"SUM({name}) AS sum_{name}" for name in SESSION_SUMS)
+        text = (
+            f"SELECT {facts}, {sums} FROM (SELECT session, {facts} FROM sessions{where}) AS s "
+            f"INNER JOIN (SELECT session, {parts} FROM {_days_of(chosen)} GROUP BY session) AS d "
+            "USING (session)"
+        )
+    text = f"{text} ORDER BY {order}"
+    if limit is not None or offset:
+        # An engine that knows no OFFSET without a LIMIT gets one that is beyond all counts.
+        text = f"{text} LIMIT {2**62 if limit is None else limit} OFFSET {offset}"
+    return Query(text, chosen.parameters)
+
+
+def totals(chosen: Chosen, key: str) -> Query:
+    """Sums of all kinds by agent, project, day, or as one (key ""): the key, SESSION_SUMS."""
+    sums = ", ".join(f"SUM({name})" for name in SESSION_SUMS)
+    source = f"{_days_of(chosen)} AS d"
+    if key != "day" or chosen.sessions:
+        source = f"{source} INNER JOIN {_sessions_of(chosen)} USING (session)"
+    return Query(f"SELECT {_column(key)}, {sums} FROM {source}{_grouped(key)}", chosen.parameters)
+
+
+def lasted(chosen: Chosen, key: str) -> Query:
+    """Of all sessions by agent, project, or as one: how many, and how long they lasted."""
+    where = all_of(chosen.sessions)
+    return Query(
+        f"SELECT {_column(key)}, COUNT(*), SUM(updated_us - started_us) "
+        f"FROM sessions{where}{_grouped(key)}",
+        chosen.parameters,
+    )
+
+
+def lasted_on(chosen: Chosen) -> Query:
+    """Of the sessions of each day: how many, and how long they lasted (on any day)."""
+    return Query(
+        "SELECT day, COUNT(*), SUM(updated_us - started_us) FROM session_days AS d "
+        f"INNER JOIN {_sessions_of(chosen, 'started_us', 'updated_us')} USING (session)"
+        f"{all_of(chosen.days)} GROUP BY day",
+        chosen.parameters,
+    )
+
+
+def lasting(chosen: Chosen) -> Query:
+    """Each day of the sessions that had several: the session, the day, how long it lasted."""
+    condition = " AND ".join(filter(None, (chosen.sessions, "first_day <> last_day")))
+    return Query(
+        "SELECT session, day, updated_us - started_us FROM session_days AS d INNER JOIN "
+        f"(SELECT session, started_us, updated_us FROM sessions WHERE {condition}) AS s "
+        f"USING (session){all_of(chosen.days)}",
+        chosen.parameters,
+    )
+
+
+def lot(chosen: Chosen, limit: int) -> Query:
+    """The numbers of a fair sample of sessions: those with the lowest lots."""
+    where = all_of(chosen.sessions)
+    return Query(
+        f"SELECT session FROM sessions{where} ORDER BY lot, session LIMIT {limit}",
+        chosen.parameters,
+    )
+
+
+def readings(chosen: Chosen) -> Query:
+    """What reading came to: sessions, transcripts and their tokens, damage, EFFECTS."""
+    transcript = "CASE WHEN agent <> 'm31a' THEN {} ELSE 0 END"
+    sums = (
+        transcript.format("1"),
+        transcript.format("total_tokens"),
+        "unpaired_count",
+        "damage_count",
+        *EFFECTS,
+    )
+    columns = ", ".join(f"SUM({column})" for column in sums)
+    where = all_of(chosen.sessions)
+    return Query(f"SELECT COUNT(*), {columns} FROM sessions{where}", chosen.parameters)
+
+
+def parts(table: Summed, chosen: Chosen, keys: Iterable[str], *, ran: bool = False) -> Query:
+    """Rows of sessions: the keys, the session, the sums; of tools `ran`, each row alone."""
+    columns = ", ".join(_column(key) for key in keys)
+    name = _phase_days_of(chosen) if table is PHASES else table.name
+    source = f"{name} AS d INNER JOIN {_sessions_of(chosen)} USING (session)"
+    where = all_of(chosen.days, _of_kind(table, chosen))
+    if ran:
+        return Query(
+            f"SELECT {columns}, session, {', '.join(table.sums)}, ran FROM {source}{where}",
+            chosen.parameters,
+        )
+    sums = ", ".join(f"SUM({name})" for name in table.sums)
+    return Query(
+        f"SELECT {columns}, session, {sums} FROM {source}{where} GROUP BY {columns}, session",
+        chosen.parameters,
+    )
+
+
+def rolled_up(column: str, chosen: Chosen, stretch: tuple[str, str, str], *, apart: bool) -> Query:
+    """Rows of the rollups: span, agent, project, and one of the packed columns.
+
+    `stretch` is a grain with its first and last span, "" for no bound; `apart`: each
+    project by itself.
+    """
+    grain, begin, end = stretch
+    parameters = dict(chosen.parameters)
+    where = all_of(
+        _projects(chosen, apart, parameters),
+        f"grain = '{grain}'",
+        between("span", begin, end, parameters),
+        _agents(chosen, parameters),
+    )
+    return Query(f"SELECT span, agent, project, {column} FROM {ROLLUPS}{where}", parameters)
+
+
+def straddling(table: Summed, chosen: Chosen, keys: Iterable[str]) -> Query:
+    """Rows of the sessions that began before the slice's days and went on in them.
+
+    The session, the day, and the keys: rollups count these sessions where they began.
+    """
+    which = chosen.which
+    parameters: dict[str, Value] = {"begin": which.first_day}
+    projects = among("project", chosen.projects, parameters) if chosen.projects is not None else ""
+    where = all_of(
+        "first_day < :begin", "last_day >= :begin", _agents(chosen, parameters), projects
+    )
+    columns = ", ".join(_column(key) for key in keys)
+    text = (
+        f"SELECT session, day, {columns} FROM {table.name} AS d INNER JOIN "
+        f"(SELECT session, agent, project FROM sessions{where}) AS s USING (session)"
+    )
+    parameters |= {
+        key: value
+        for key, value in chosen.parameters.items()
+        if key.startswith(("tool_", "model_"))
+    }
+    extra = _of_kind(table, chosen)
+    return Query(f"{text}{all_of(extra)}", parameters)
+
+
+_USED = {table.name: use for table, use in zip(SUMMED, SESSION_USES, strict=True)}
+
+
+def counted(table: Summed, chosen: Chosen, key: str) -> Query:
+    """How many sessions had anything in a table, by agent, project, day, or as one."""
+    where = all_of(chosen.days, f"{_USED[table.name]} > 0")
+    count = "COUNT(*)" if key == "day" else "COUNT(DISTINCT session)"
+    return Query(
+        f"SELECT {_column(key)}, {count} FROM session_days AS d "
+        f"INNER JOIN {_sessions_of(chosen)} USING (session){where}{_grouped(key)}",
+        chosen.parameters,
+    )
+
+
+def used_on(table: Summed, chosen: Chosen) -> Query:
+    """Each day with anything in a table of the sessions that had several days."""
+    condition = " AND ".join(filter(None, (chosen.sessions, "first_day <> last_day")))
+    where = all_of(chosen.days, f"{_USED[table.name]} > 0")
+    return Query(
+        "SELECT session, day, 0 FROM session_days AS d INNER JOIN "
+        f"(SELECT session FROM sessions WHERE {condition}) AS s USING (session){where}",
+        chosen.parameters,
+    )
+
+
+HEAL = (
+    "day",
+    "phase",
+    "tool",
+    "check_name",
+    "line",
+    "attempt_count",
+    "passed",
+    "loop",
+    "began_us",
+    "duration_us",
+    "total_tokens",
+    "cost_nano",
+)
+"""Columns of `heals`, in the order of HealRow. (`check` is a word of SQL.)"""
+
+
+def heals(chosen: Chosen, limit: int | None) -> Query:
+    """Failures that were to be healed: agent, session_id, project, then HEAL."""
+    source = (
+        f"heals AS d INNER JOIN {_sessions_of(chosen, 'session_id', 'project', 'agent')} "
+        f"USING (session){all_of(chosen.days, chosen.tool)}"
+    )
+    text = (
+        f"SELECT agent, session_id, project, {', '.join(HEAL)} FROM {source} "
+        "ORDER BY known_nano DESC, duration_us DESC, began_us, session_id"
+    )
+    return Query(_limited(text, limit), chosen.parameters)
+
+
+def failures(chosen: Chosen, limit: int | None) -> Query:
+    """Ways to fail: tool, line, count, sessions, last day."""
+    source = "failures AS d"
+    if chosen.sessions:
+        source = f"{source} INNER JOIN {_sessions_of(chosen)} USING (session)"
+    text = (
+        "SELECT tool, line, SUM(count) AS failed, COUNT(DISTINCT session), MAX(day) AS latest "
+        f"FROM {source}{all_of(chosen.days, chosen.tool)} "
+        "GROUP BY tool, line ORDER BY failed DESC, latest DESC, tool, line"
+    )
+    return Query(_limited(text, limit), chosen.parameters)
+
+
+def failed_in(chosen: Chosen, tool: str, line: str, limit: int) -> Query:
+    """The latest sessions in which a tool failed in one way."""
+    where = all_of(chosen.days, "tool = :failed_tool", "line = :failed_line")
+    return Query(
+        "SELECT DISTINCT session_id, updated_us FROM failures AS d "
+        f"INNER JOIN {_sessions_of(chosen, 'session_id', 'updated_us')} USING (session){where} "
+        f"ORDER BY updated_us DESC, session_id LIMIT {limit}",
+        {**chosen.parameters, "failed_tool": tool, "failed_line": line},
+    )
+
+
+def _limited(text: str, limit: int | None) -> str:
+    return text if limit is None else f"{text} LIMIT {limit}"
+
+
+def _whole(chosen: Chosen) -> bool:
+    return not (chosen.days or chosen.tool or chosen.model)
+
+
+def _days_of(chosen: Chosen) -> str:
+    """The sums of sessions by day, without other tools and models than are asked for."""
+    if not (chosen.tool or chosen.model):
+        where = all_of(chosen.days)
+        return f"(SELECT session, day, {', '.join(SESSION_SUMS)} FROM session_days{where})"
+    heals = [name for name in PHASES.sums if name.startswith(("heal_", "bisect_"))]
+    sources = (
+        (TOOLS.name, chosen.tool, ("call_count", "fail_count", "duration_us")),
+        (LLMS.name, chosen.model, LLMS.sums),
+        (PHASES.name, "", heals),
+        ("session_days", "", ()),  # a session is in a slice also if it used none of these
+    )
+    return _united("session, day", SESSION_SUMS, chosen, sources)
+
+
+def _phase_days_of(chosen: Chosen) -> str:
+    """The sums of phases by day, without other tools and models than are asked for."""
+    if not (chosen.tool or chosen.model):
+        return PHASES.name
+    used = ("call_count", "fail_count", *LLMS.sums)
+    sources = (
+        (TOOLS.name, chosen.tool, ("call_count", "fail_count")),
+        (LLMS.name, chosen.model, LLMS.sums),
+        (PHASES.name, "", [name for name in PHASES.sums if name not in used]),
+    )
+    return _united("session, day, phase", PHASES.sums, chosen, sources)
+
+
+_Source = tuple[str, str, Collection[str]]
+
+
+def _united(keys: str, sums: Iterable[str], chosen: Chosen, sources: Iterable[_Source]) -> str:
+    """Rows of several tables (with a condition each) as one that has all the sums."""
+    selects = []
+    for name, condition, own in sources:
+        columns = ", ".join(f"{column if column in own else '0'} AS {column}" for column in sums)
+        where = all_of(chosen.days, condition)
+        selects.append(f"SELECT {keys}, {columns} FROM {name}{where}")
+    return f"({' UNION ALL '.join(selects)})"
+
+
+def _sessions_of(chosen: Chosen, *columns: str) -> str:
+    columns = columns or ("agent", "project", "session_id")
+    return f"(SELECT session, {', '.join(columns)} FROM sessions{all_of(chosen.sessions)}) AS s"
+
+
+def _column(key: str) -> str:
+    if key == "":
+        return "''"
+    if key in OF_TIME:
+        return "day"
+    return "session_id" if key == "session" else key
+
+
+def _grouped(key: str) -> str:
+    return f" GROUP BY {_column(key)}" if key else ""
+
+
+def _of_kind(table: Summed, chosen: Chosen) -> str:
+    if table is TOOLS:
+        return chosen.tool
+    return chosen.model if table is LLMS else ""
+
+
+def _agents(chosen: Chosen, parameters: dict[str, Value]) -> str:
+    agents = chosen.which.agents
+    return "" if agents is None else among("agent", agents, parameters)
+
+
+def _projects(chosen: Chosen, apart: bool, parameters: dict[str, Value]) -> str:
+    """Which projects' rows of a rollup are wanted; `apart`: each by itself."""
+    if chosen.projects is not None:
+        return among("project", chosen.projects, parameters)
+    return f"project <> '{EVERY}'" if apart else f"project = '{EVERY}'"

@@ -1,0 +1,129 @@
+"""Which sessions are there, and what is in one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from m31a_metrics.answers import Answers, SessionRow, Slice
+from m31a_metrics.errors import SessionNotFound
+from m31a_metrics.model import SessionMetrics
+from m31a_metrics.panel import Panel
+from m31a_metrics.questions.ask import Ask
+from m31a_metrics.questions.phases import heals, phases
+from m31a_metrics.questions.tools import tools_of
+from m31a_metrics.tables import sessions as of_sessions
+from m31a_metrics.tables.cost import token_classes
+from m31a_metrics.tables.from_index import session_metrics
+from m31a_metrics.tables.overview import cost_by, tools_by_time
+from m31a_metrics.tables.sessions import LATEST, SORTABLE, head, listing, sorted_by
+
+
+def sessions(
+    ask: Ask,
+    *,
+    by: str = "",
+    sort: str | None = None,
+    limit: int | None = None,
+    whole: bool = False,
+) -> list[Panel]:
+    """Sessions, latest first, or in the order of a column; or what their parts add up to.
+
+    `sort` is written as for `m31 sessions --sort`; where the index cannot sort by that
+    column, all rows come as they are.
+    """
+    if by:
+        rows = ask.answers.totals(ask.which, by)
+        return [Panel("sessions", of_sessions.sessions_by(rows, ask.scope, by, whole=whole))]
+    field, descending = sorted_by(sort) if sort else (LATEST, True)
+    if field is None:
+        found = ask.answers.sessions(ask.which)
+    else:
+        # Of many, the index sorts and cuts, so that few need to be made rows of.
+        found = ask.answers.sessions(ask.which, sort=field, descending=descending, limit=limit)
+    return [Panel("sessions", of_sessions.sessions(found, ask.scope, whole=whole), is_wide=True)]
+
+
+def sessions_listed(ask: Ask, *, sort: str, limit: int, offset: int) -> list[Panel]:
+    """`limit` sessions from the `offset`-th on, in the order of a column.
+
+    Raises KeyError for a column that the list cannot be sorted by.
+    """
+    field, descending = sorted_by(sort)
+    if field is None or sort.removeprefix("-") not in SORTABLE:
+        raise KeyError(sort)
+    rows = ask.answers.sessions(
+        ask.which, sort=field, descending=descending, limit=limit, offset=offset
+    )
+    return [Panel("sessions", listing("Sessions", rows, "No session fits."), is_wide=True)]
+
+
+def find(answers: Answers, session_id: str, agents: Sequence[str] = ()) -> SessionRow:
+    """The session of that id, of one of these agents. Raises SessionNotFound."""
+    which = Slice(session=session_id, agents=tuple(agents) or None)
+    rows = answers.sessions(which, limit=1) if session_id else []
+    if not rows:
+        raise SessionNotFound("The index knows no session of that id.")
+    return rows[0]
+
+
+def of_one(ask: Ask, row: SessionRow) -> Ask:
+    """The same asked of one session."""
+    which = Slice(session=row.session_id, agents=(row.agent,))
+    return Ask(ask.answers, which, ask.now, row.session_id)
+
+
+def session(ask: Ask, row: SessionRow, over_time: Iterable[Panel] = ()) -> list[Panel]:
+    """What happened in one session: sums, its course (`over_time`), phases, heals, tools, use.
+
+    `over_time` is made of its events, which the index does not keep.
+    """
+    one = of_one(ask, row)
+    answers, which = one.answers, one.which
+    in_phases, healing = phases(one)
+    rows = answers.tools(which)
+    by_tool = tools_of(one, rows)
+    by_tool.table.title = "Tools"
+    episodes = heals(one, whole=True)[0]
+    episodes.is_optional = True
+    return [
+        head(row),
+        *over_time,
+        in_phases,
+        healing,
+        episodes,
+        by_tool,
+        token_classes(answers.llms(which, ("model",))),
+        tools_by_time(rows),
+        cost_by(answers.llms(which, ("phase",)), "phase"),
+    ]
+
+
+def metrics_of(ask: Ask, row: SessionRow) -> SessionMetrics:
+    """One session as METRICS.json has it, from what the index keeps."""
+    one = of_one(ask, row)
+    answers, which = one.answers, one.which
+    return session_metrics(
+        row, answers.tools(which), answers.llms(which, ("phase",)), answers.phases(which)
+    )
+
+
+def counts_by_agent(answers: Answers) -> list[tuple[str, int, int]]:
+    """How many sessions of each agent the index has, and of how many the files are gone."""
+    counts: dict[str, list[int]] = {}
+    for row in answers.sessions(Slice()):
+        count = counts.setdefault(row.agent, [0, 0])
+        count[0] += 1
+        count[1] += row.is_gone
+    return [(agent, known, gone) for agent, (known, gone) in sorted(counts.items())]
+
+
+def state_of(answers: Answers) -> tuple[object, ...]:
+    """What changes whenever a session does: for pages that follow."""
+    latest = answers.sessions(Slice(), limit=1)
+    return (
+        *(
+            (row.session_count, row.call_count, row.total_tokens, row.cost_nano, row.duration_us)
+            for row in answers.totals(Slice())
+        ),
+        *((row.session_id, row.updated_us) for row in latest),
+    )

@@ -1,0 +1,268 @@
+"""How people write which sessions they mean: periods of time, and slices in one word.
+
+Days are local, as YYYY-MM-DD; weeks are those of ISO 8601 (Monday first), as 2026-W26;
+months are written 2026-06. A slice in one word is `7d` or `branch=main,agent=codex`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from difflib import get_close_matches
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from m31a_metrics.answers import Slice
+from m31a_metrics.timestamps import local, micros
+
+HOW_TIMES = (
+    "7d (the last 7 days with today), 12h, 2026-06-20, 2026-W25, 2026-06 or 2026-06-20T14:30"
+)
+"""How a bound of time is written."""
+
+_AGO = re.compile(r"(\d+)([mhdw])")
+_AGO_MAX = 10**9  # hours, which all calendars are shorter than
+_MONTH = re.compile(r"(\d{4})-(\d{2})")
+_WEEK = re.compile(r"(\d{4})-W(\d{2})")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+class Bound(Struct, frozen=True):
+    """One end of a period: a day, and the moment in it where it is finer than a day."""
+
+    day: str
+    at_us: int | None = None
+
+    @property
+    def begins_us(self) -> int:
+        """The moment itself, or that in which the day begins where the person is."""
+        if self.at_us is not None:
+            return self.at_us
+        return _moment(local(datetime.fromisoformat(self.day))).at_us or 0
+
+
+def since(text: str, now: datetime) -> Bound:
+    """Read the first day, or moment, of a period. Raises ValueError for what is no time.
+
+    `now` is the clock's reading with its zone, which decides what a day is. Of a week and a
+    month it is the first day.
+    """
+    return _bound(text, now, last=False)
+
+
+def until(text: str, now: datetime) -> Bound:
+    """Read the last day, or moment, of a period. Raises ValueError for what is no time.
+
+    `7d` is the day before the last 7 days begin, so that since 14d until 7d are the 7 days
+    before those. Of a week and a month it is the last day.
+    """
+    return _bound(text, now, last=True)
+
+
+def previous(which: Slice, now: datetime) -> Slice | None:
+    """Give the same slice of the period before, just as long.
+
+    None where there is none: no first day, or bounds within a day, whose sums are of days.
+    """
+    if not which.first_day or which.since_us is not None or which.until_us is not None:
+        return None
+    first = date.fromisoformat(which.first_day)
+    last = date.fromisoformat(which.last_day) if which.last_day else now.date()
+    if last < first or (first - date.min) <= (last - first):
+        return None
+    before = first - timedelta(days=1)
+    return replace(
+        which, first_day=(before - (last - first)).isoformat(), last_day=before.isoformat()
+    )
+
+
+def _bound(text: str, now: datetime, *, last: bool) -> Bound:
+    try:
+        ago = _AGO.fullmatch(text)
+        if ago:
+            return _ago(min(int(ago[1]), _AGO_MAX), ago[2], now, last=last)
+        first, end = _days_of(text)
+        if first is not None:
+            return Bound((end if last else first).isoformat())
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None:  # the person's own time, whatever the clocks were that day
+            return Bound(at.date().isoformat(), _moment(at.astimezone()).at_us)
+        return _moment(at.astimezone(now.tzinfo))
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(f"{text!r} is no time: write {HOW_TIMES}.") from None
+
+
+def _ago(amount: int, unit: str, now: datetime, *, last: bool) -> Bound:
+    if unit in "mh":
+        ago = timedelta(hours=amount) if unit == "h" else timedelta(minutes=amount)
+        return _moment(now - min(ago, timedelta(days=now.date().toordinal() - 2)))
+    days = amount * 7 if unit == "w" else amount
+    if not days:
+        raise ValueError(amount)
+    days = min(days - (not last), now.date().toordinal() - 1)
+    return Bound((now.date() - timedelta(days=days)).isoformat())
+
+
+def _moment(at: datetime) -> Bound:
+    return Bound(at.date().isoformat(), micros(at))
+
+
+def _days_of(text: str) -> tuple[date, date] | tuple[None, date]:
+    """Give the first and the last day that a day, a week or a month has; None if it is none."""
+    if week := _WEEK.fullmatch(text):
+        monday = date.fromisocalendar(int(week[1]), int(week[2]), 1)
+        return monday, monday + timedelta(days=6)
+    if month := _MONTH.fullmatch(text):
+        first = date(int(month[1]), int(month[2]), 1)
+        return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    if _DAY.fullmatch(text):
+        day = date.fromisoformat(text)
+        return day, day
+    return None, date.min
+
+
+EVERYTHING = "all"
+NAMES = ("agent", "project", "model", "branch", "text")
+"""What stands before `=`, with a part or pattern of the name after it, as in a Slice."""
+TIMES = ("since", "until")
+
+HOW = (
+    "7d, 2026-06, 2026-06-01..2026-06-07, all, or branch=main,agent=codex "
+    f"({', '.join((*NAMES, *TIMES))})"
+)
+"""How a slice is written."""
+
+
+def slice_of(text: str, now: datetime) -> Slice | None:
+    """Read a slice: parts with commas between, each of which narrows it.
+
+    A part is a period (`7d`, `2026-06`), two days with `..` between, `all`, or NAME=VALUE. A
+    repeated `agent` widens it. None for text that is not formed like a slice, and may name a
+    session. Raises ValueError for one that makes no sense. `now` tells what today is.
+    """
+    if text.startswith(("./", "../", "/", "~")) or ("/" in text and "=" not in text):
+        return None  # a path, which may hold anything
+    which = Slice()
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) == 1 and not _is_formed(text, now):
+        return None
+    for part in parts:
+        narrower = _part(part, now)
+        if "agent=" in part and narrower.agents and which.agents:
+            which = replace(which, agents=which.agents + narrower.agents)
+        else:
+            which = both(which, narrower, text)
+    return which
+
+
+def narrow(
+    now: datetime,
+    *,
+    since: str = "",
+    until: str = "",
+    agents: Sequence[str] = (),
+    **names: str,
+) -> Slice:
+    """Make a slice of what options say: times as people write them, and fields of Slice.
+
+    `names` are project, model, branch, text, tool. Raises ValueError for a time that is
+    none, TypeError for a name that a slice does not have.
+    """
+    first = _bound(since, now, last=False) if since else None
+    last = _bound(until, now, last=True) if until else None
+    return Slice(
+        agents=tuple(dict.fromkeys(agents)) or None,
+        first_day=first.day if first else "",
+        last_day=last.day if last else "",
+        since_us=first.at_us if first else None,
+        until_us=last.at_us if last else None,
+        **names,
+    )
+
+
+def both(which: Slice, other: Slice, text: str) -> Slice:
+    """Narrow a slice by another one. Raises ValueError where both say one thing, naming it."""
+    said = {
+        field: getattr(other, field)
+        for field in Slice.__struct_fields__
+        if getattr(other, field) not in (None, "")
+    }
+    twice = [field for field in said if getattr(which, field) not in (None, "")]
+    if twice:
+        words = {"first_day": "since", "last_day": "until", "agents": "agent"}
+        name = words.get(twice[0], twice[0])
+        raise ValueError(f"{text!r} is narrowed twice by {name}: say it once.")
+    return replace(which, **said)
+
+
+def before(which: Slice, now: datetime) -> tuple[Slice, str] | None:
+    """Give the same slice of the period just before, and what to call it; None without one."""
+    earlier = previous(which, now)
+    if earlier is None:
+        return None
+    last, first = date.fromisoformat(earlier.last_day), date.fromisoformat(earlier.first_day)
+    days = (last - first).days + 1
+    return earlier, "the day before" if days == 1 else f"the {days:,} days before"
+
+
+def _is_formed(part: str, now: datetime) -> bool:
+    if part == EVERYTHING or "=" in part or ".." in part:
+        return True
+    try:
+        since(part, now)
+    except ValueError:
+        return False
+    return True
+
+
+def _part(part: str, now: datetime) -> Slice:
+    name, equals, value = part.partition("=")
+    if equals:
+        return _named(name.strip(), value.strip(), now)
+    if part == EVERYTHING:
+        return Slice()
+    if ".." in part:
+        first, _, last = part.partition("..")
+        return _span(first.strip(), last.strip(), now)
+    if not part or not _is_formed(part, now):
+        raise ValueError(f"{part!r} is no part of a slice: write {HOW}.")
+    return _period(part, now)
+
+
+def _named(name: str, value: str, now: datetime) -> Slice:
+    if name in TIMES:
+        return _span(value, "", now) if name == "since" else _span("", value, now)
+    if name not in NAMES:
+        near = get_close_matches(name, (*NAMES, *TIMES), n=1)
+        meant = f" Did you mean {near[0]}?" if near else f" There are {', '.join(NAMES + TIMES)}."
+        raise ValueError(f"A slice has no {name!r}.{meant}")
+    if not value:
+        raise ValueError(f"{name}= names nothing: write {name}=VALUE.")
+    if name == "agent":
+        return Slice(agents=(value,))
+    return replace(Slice(), **{name: value})
+
+
+def _span(first: str, last: str, now: datetime) -> Slice:
+    which = Slice()
+    if first:
+        bound = since(first, now)
+        which = replace(which, first_day=bound.day, since_us=bound.at_us)
+    if last:
+        bound = until(last, now)
+        which = replace(which, last_day=bound.day, until_us=bound.at_us)
+    if first and last and which.first_day > which.last_day:
+        raise ValueError(f"{first}..{last} ends before it begins.")
+    return which
+
+
+def _period(part: str, now: datetime) -> Slice:
+    """Read a period: `7d` reaches to today, a day, a week and a month to their own ends."""
+    first = since(part, now)
+    if first.at_us is not None:
+        return Slice(first_day=first.day, since_us=first.at_us)
+    is_ago = part[-1].isalpha()
+    last = now.date().isoformat() if is_ago else until(part, now).day
+    return Slice(first_day=first.day, last_day=last)

@@ -1,0 +1,103 @@
+"""The most frequent ways in which tools fail, and the sessions where they did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from m31a_metrics.answers import FailureRow, ToolRow
+from m31a_metrics.table import Column, Table, Unit
+from m31a_metrics.tables import columns
+from m31a_metrics.tables.arithmetic import ratio
+from m31a_metrics.tables.names import named, shortened
+from m31a_metrics.tables.phrases import Scope, counted
+
+PARTS = ("tool", "phase", "day", "week", "month", "project", "agent", "session")
+"""What failures can be cut into."""
+
+_SHARE = Column("failure_share", "Share of failures", Unit.BAR)
+
+LIST = [
+    columns.TOOL,
+    columns.FAILURE,
+    Column("count", "Count", Unit.COUNT),
+    Column("session_ids", "Latest in"),
+    columns.SESSIONS,
+    Column("last_day", "Last day"),
+    _SHARE,
+]
+FOR_PEOPLE = LIST[:-1]
+"""A bar would take the room of the failure itself."""
+
+BY_PART = [
+    columns.FAILED,
+    columns.CALLS,
+    columns.FAIL_RATE,
+    _SHARE,
+    columns.SESSIONS,
+]
+
+SESSIONS_SHOWN = 1
+"""To people: the latest, so that the failure itself has room."""
+
+
+def errors(rows: Sequence[FailureRow], scope: Scope, *, whole: bool = False) -> Table:
+    """List failures, the most frequent first.
+
+    Lines are normalised: paths, numbers and ids are folded, so that the same failure is
+    one row wherever it happened. `whole` names the sessions by whole ids.
+    """
+    fail_count = scope.totals.fail_count
+    wanted = LIST if whole else FOR_PEOPLE
+    table = Table("Failures", wanted, [], _none_failed(scope))
+    shorter = shortened(("", name) for row in rows for name in row.session_ids)
+    for one in rows:
+        names = one.session_ids if whole else [shorter[name] for name in one.session_ids]
+        row = (
+            one.tool,
+            one.line or None,
+            one.count,
+            ", ".join(names if whole else names[:SESSIONS_SHOWN]) or None,
+            one.session_count,
+            one.last_day or None,
+            ratio(one.count, fail_count),
+        )
+        table.rows.append(row[: len(wanted)])
+    if rows:
+        table.notes = [f"{counted(fail_count, 'call')} failed, of {scope}."]
+        if any(not row.line for row in rows):
+            table.notes.append("A dash: nobody recorded how it failed.")
+    return table
+
+
+def errors_by(rows: Sequence[ToolRow], scope: Scope, by: str, *, whole: bool = False) -> Table:
+    """Show failed calls by part: days in their order, others the most failures first."""
+    if by in columns.TIMES:
+        rows = sorted(rows, key=lambda row: row.key)
+    else:
+        rows = sorted(rows, key=lambda row: (-row.fail_count, row.call_count, row.key))
+        rows = [row for row in rows if row.fail_count]
+    fail_count = sum(row.fail_count for row in rows)
+    names = named(by, rows, whole=whole)
+    return Table(
+        f"Failures by {by}",
+        [columns.PARTS[by], *BY_PART],
+        [
+            (
+                names[row.key],
+                row.fail_count,
+                row.call_count,
+                ratio(row.fail_count, row.call_count),
+                ratio(row.fail_count, fail_count),
+                row.session_count,
+            )
+            for row in rows
+        ],
+        _none_failed(scope),
+        [f"{counted(fail_count, 'call')} failed, of {scope}."] if rows else [],
+    )
+
+
+def _none_failed(scope: Scope) -> str:
+    if not scope.totals.call_count:
+        return scope.lacks("tool calls", "Record one: `m31 run -- COMMAND`.")
+    return f"No failures in {counted(scope.totals.call_count, 'call')}. See them: `m31 tools`."

@@ -1,0 +1,185 @@
+"""A session call by call: what each was for and why, and what was healed, to be contested.
+
+On a screen calls are named by their numbers; a program gets their ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.tables import columns
+
+_Name = Callable[[str], Cell]
+_Names = Callable[[Sequence[str]], Cell]
+
+
+class CallRow(Struct):
+    """One tool call. `id` is empty where it has none; durations are None where nobody knows."""
+
+    tool: str
+    phase: str
+    rule: str
+    id: str = ""
+    success: bool | None = None
+    failed_check: bool = False
+    duration_ms: float | None = None
+    wait_ms: float | None = None
+    subagent: str = ""
+
+
+class HealRow(Struct):
+    """One attempt to make a failed check pass; calls by id. `cost` in USD."""
+
+    failed: str
+    edits: list[str]
+    rerun: str
+    passed: bool | None
+    check: str
+    phase: str
+    chain: int
+    loop: bool
+    duration_ms: float
+    total_tokens: int
+    cost: float | None
+
+
+class BisectRow(Struct):
+    """One bisect; calls by id."""
+
+    calls: list[str]
+    found: bool | None
+    phase: str
+    duration_ms: float | None
+
+
+class Explained(Struct):
+    """What is known of a session's calls, in their order."""
+
+    session_id: str
+    calls: list[CallRow] = []
+    heals: list[HealRow] = []
+    bisects: list[BisectRow] = []
+
+
+CALLS = [
+    Column("number", "#", Unit.COUNT),
+    Column("tool", "Tool"),
+    columns.PHASE,
+    Column("rule", "Rule"),
+    Column("duration_ms", "Ran", Unit.MS),
+    Column("wait_ms", "Waited", Unit.MS),
+    Column("success", "Outcome", Unit.OUTCOME),
+    Column("failed_check", "Check failed"),
+    Column("subagent", "Subagent"),
+    Column("id", "Call"),
+]
+
+HEALS = [
+    Column("failed", "Failed"),
+    Column("edits", "Changed"),
+    Column("rerun", "Rerun"),
+    Column("passed", "Outcome", Unit.OUTCOME),
+    Column("check", "Check"),
+    Column("phase", "Phase"),
+    Column("duration_ms", "Lasted", Unit.MS),
+    columns.TOKENS,
+    Column("cost", "Cost", Unit.USD),
+    Column("chain", "Failure", Unit.COUNT),
+    Column("loop", "Loop"),
+]
+
+FOUND = [
+    Column("calls", "Calls"),
+    columns.PHASE,
+    Column("duration_ms", "Lasted", Unit.MS),
+    Column("found", "Outcome", Unit.OUTCOME),
+]
+
+
+def explain(explained: Explained, *, whole: bool) -> list[Table]:
+    """Show the calls of a session, its heals and its bisects.
+
+    `whole`: for a program, with the ids of calls and every column.
+    """
+    numbers = {call.id: str(number) for number, call in enumerate(explained.calls, 1) if call.id}
+
+    def named(ids: Sequence[str]) -> Cell:
+        if whole:
+            return list(ids)
+        return ", ".join(numbers.get(one, one) for one in ids)
+
+    def one(call_id: str) -> Cell:
+        return None if not call_id else call_id if whole else numbers.get(call_id, call_id)
+
+    calls = Table(
+        "Calls",
+        CALLS,
+        [_call(number, call) for number, call in enumerate(explained.calls, 1)],
+        "It called no tool, or nothing but sums is left of its calls.",
+        [] if whole else _notes(explained),
+    )
+    heals = Table("Heals", HEALS, [_heal(row, named, one) for row in explained.heals])
+    bisects = Table(
+        "Bisects",
+        FOUND,
+        [(named(row.calls), row.phase, row.duration_ms, row.found) for row in explained.bisects],
+    )
+    if not whole:
+        _leave_out(calls, ("failed_check", "id", *_unused(explained)))
+        _leave_out(heals, ("loop",))
+    return [calls, heals, bisects]
+
+
+def _call(number: int, call: CallRow) -> tuple[Cell, ...]:
+    return (
+        number,
+        call.tool,
+        call.phase,
+        call.rule,
+        call.duration_ms,
+        call.wait_ms,
+        call.success,
+        call.failed_check,
+        call.subagent or None,
+        call.id or None,
+    )
+
+
+def _heal(row: HealRow, named: _Names, one: _Name) -> tuple[Cell, ...]:
+    return (
+        one(row.failed),
+        named(row.edits),
+        one(row.rerun),
+        row.passed,
+        row.check or None,
+        row.phase,
+        row.duration_ms,
+        row.total_tokens,
+        row.cost,
+        row.chain,
+        row.loop,
+    )
+
+
+def _notes(explained: Explained) -> list[str]:
+    notes = [f"These are the calls of {explained.session_id}; `--json` gives their ids."]
+    loops = {row.chain for row in explained.heals if row.loop}
+    if loops:
+        notes.append(f"Heal loops: {len(loops)}, where a failure was tried three times or more.")
+    return notes
+
+
+def _unused(explained: Explained) -> tuple[str, ...]:
+    """Name the columns that no call has anything in."""
+    has_subagent = any(call.subagent for call in explained.calls)
+    has_wait = any(call.wait_ms for call in explained.calls)
+    return (*(() if has_subagent else ("subagent",)), *(() if has_wait else ("wait_ms",)))
+
+
+def _leave_out(table: Table, names: Sequence[str]) -> None:
+    kept = [at for at, column in enumerate(table.columns) if column.name not in names]
+    table.columns = [table.columns[at] for at in kept]
+    table.rows = [tuple(row[at] for at in kept) for row in table.rows]

@@ -1,0 +1,437 @@
+"""All the tables of a live screen of one session, and of those that are running now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from msgspec import Struct
+
+from m31a_metrics.answers import SessionRow
+from m31a_metrics.model import (
+    LatestEvent,
+    LLMMetric,
+    ModelMetric,
+    SessionDetail,
+    SessionMetrics,
+    ToolDurations,
+    ToolMetric,
+)
+from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.tables import columns
+from m31a_metrics.tables.arithmetic import known_cost_usd, ratio
+from m31a_metrics.tables.from_metrics import session_row
+from m31a_metrics.tables.live.course import by_phase, current_phase, spend, timeline
+from m31a_metrics.tables.names import last_part
+from m31a_metrics.tables.sessions import cost_of, known_time, known_tokens, lasted_ms
+from m31a_metrics.timestamps import local
+
+EVENTS = [
+    Column("clock", "Time"),
+    Column("event", "Event"),
+    Column("name", "Name"),
+    Column("success", "Outcome", Unit.OUTCOME),
+    Column("duration_ms", "Took", Unit.MS),
+    Column("total_tokens", "Tokens", Unit.TOKENS),
+    Column("cost_usd", "Cost", Unit.USD),
+    Column("error", "Failure"),
+]
+
+_WORDS = {
+    "tool_call": "tool",
+    "llm_interaction": "LLM",
+    "phase_transition": "enter phase",
+    "phase_duration": "phase ended",
+    "heal_trigger": "heal",
+    "heal_outcome": "heal ended",
+    "heal_loop": "heal loop",
+    "bisect_trigger": "bisect",
+    "bisect_outcome": "bisect ended",
+    "edit_strategy": "edit",
+    "session_start": "start",
+    "user_turn": "user",
+    "permission_wait": "permission",
+}
+
+
+def latest(events: Sequence[LatestEvent], title: str = "Latest events") -> Table:
+    """Show events, the newest first; times are of the person's own zone."""
+    return Table(title, EVENTS, [_event_row(event) for event in reversed(events)], "No event yet.")
+
+
+def _event_row(event: LatestEvent) -> tuple[Cell, ...]:
+    """Make a row; what an event of this kind never has is left empty, not a dash."""
+    name = event.name or ""
+    took: Cell = "" if event.duration_ms is None else event.duration_ms
+    outcome: Cell = "" if event.success is None else event.success
+    tokens: Cell = "" if event.total_tokens is None else event.total_tokens
+    cost = "" if event.cost is None and not event.total_tokens else event.cost
+    clock = f"{local(event.at):%H:%M:%S}"
+    word = _WORDS.get(event.event, event.event)
+    return (clock, word, name, outcome, took, tokens, cost, event.error)
+
+
+_Use = TypeVar("_Use", LLMMetric, ModelMetric)
+
+_FIGURES = [
+    columns.COST,
+    Column("cost_share", "Share", Unit.BAR),
+    columns.TOKENS,
+    Column("interaction_count", "Calls", Unit.COUNT),
+    columns.PROMPT,
+    columns.COMPLETION,
+]
+BY_PHASE = [columns.PHASE, *_FIGURES, columns.UNPRICED]
+BY_MODEL = [
+    columns.MODEL,
+    *_FIGURES,
+    Column("cache_read_tokens", "Cache read", Unit.TOKENS),
+    Column("reasoning_tokens", "Reasoning", Unit.TOKENS),
+    columns.UNPRICED,
+]
+
+
+def cost_by_phase(metrics: SessionMetrics) -> Table:
+    """Show LLM use by phase, the dearest first; a dash for what belongs to no phase."""
+    whole = sum(llm.cost for llm in metrics.llms)
+    rows = [(llm.phase or None, *_figures(llm, whole)) for llm in _dearest_first(metrics.llms)]
+    unpriced = sum(llm.unpriced_tokens for llm in metrics.llms)
+    notes = [f"{unpriced:,} tokens are unpriced, so cost leaves them out."] if unpriced else []
+    return Table("Cost by phase", BY_PHASE, rows, "No LLM call yet.", notes)
+
+
+def cost_by_model(detail: SessionDetail) -> Table:
+    """Show LLM use by model, the dearest first; a dash where the recorder named none."""
+    whole = sum(model.cost for model in detail.models)
+    rows: list[tuple[Cell, ...]] = []
+    for model in _dearest_first(detail.models):
+        *figures, unpriced = _figures(model, whole)
+        cached = (model.cache_read_tokens, model.reasoning_tokens)
+        rows.append((model.model or None, *figures, *cached, unpriced))
+    return Table("Cost by model", BY_MODEL, rows, "No LLM call yet.")
+
+
+def _figures(use: LLMMetric | ModelMetric, whole: float) -> tuple[Cell, ...]:
+    return (
+        known_cost_usd(use.cost, use.unpriced_tokens),
+        ratio(use.cost, whole),
+        use.total_tokens,
+        use.interaction_count,
+        use.prompt_tokens,
+        use.completion_tokens,
+        use.unpriced_tokens,
+    )
+
+
+def _dearest_first(uses: Iterable[_Use]) -> list[_Use]:
+    return sorted(uses, key=lambda use: (-use.cost, -use.total_tokens))
+
+
+RECENT = Column("recent_ms", "Recent", Unit.SPARK)
+P50 = Column("p50_ms", "p50", Unit.MS)
+P95 = Column("p95_ms", "p95", Unit.MS)
+TOTAL_MS = Column("total_duration_ms", "Total", Unit.MS)
+"""As METRICS.json has it: all time that passed, for there may be nothing else."""
+
+COLUMNS = [
+    columns.TOOL,
+    columns.CALLS,
+    Column("fail_rate", "Failed", Unit.SHARE),
+    P50,
+    P95,
+    RECENT,
+    TOTAL_MS,
+    Column("duration_share", "Share", Unit.BAR),
+    Column("fail_count", "Failures", Unit.COUNT),
+    Column("max_ms", "Max", Unit.MS),
+    Column("wait_ms", "Waited", Unit.MS),
+]
+
+
+def tools(metrics: SessionMetrics, detail: SessionDetail) -> Table:
+    """Show the tools of one session, the most time first, with their latest calls."""
+    known = {one.name: one for one in detail.durations}
+    recent = {one.name: one.durations_ms for one in detail.recent}
+    whole_ms = sum(tool.total_duration_ms for tool in metrics.tools)
+    rows = [
+        _row(tool, known.get(tool.name), recent.get(tool.name), whole_ms)
+        for tool in sorted(metrics.tools, key=_by_time)
+    ]
+    return Table("Tools", COLUMNS, rows, "No tool was called yet.")
+
+
+def _by_time(tool: ToolMetric) -> tuple[int, int]:
+    return -tool.total_duration_ms, -tool.call_count
+
+
+def _row(
+    tool: ToolMetric,
+    ran: ToolDurations | None,
+    recent: Iterable[float] | None,
+    whole_ms: int,
+) -> tuple[Cell, ...]:
+    return (
+        tool.name,
+        tool.call_count,
+        ratio(tool.fail_count, tool.call_count),
+        None if ran is None else ran.p50_ms,
+        None if ran is None else ran.p95_ms,
+        None if recent is None else list(recent),
+        tool.total_duration_ms,
+        ratio(tool.total_duration_ms, whole_ms),
+        tool.fail_count,
+        None if ran is None else ran.max_ms,
+        None if ran is None else ran.wait_ms or None,
+    )
+
+
+def of_tool(name: str, metrics: SessionMetrics, detail: SessionDetail) -> list[Table]:
+    """Show one tool of a session: its figures one below the other, and its latest calls."""
+    calls = [event for event in detail.latest if event.event == "tool_call" and event.name == name]
+    shown = latest(calls, "Its latest calls")
+    shown.empty = f"No call of {name} is among the latest events."
+    return [_only(name, tools(metrics, detail), f"Tool {name}"), shown]
+
+
+def of_phase(phase: str, metrics: SessionMetrics, detail: SessionDetail) -> list[Table]:
+    """Show one phase of a session: its time and self-heals, what it cost, its latest events."""
+    events = [event for event in detail.latest if event.name == phase]
+    shown = latest(events, "Its latest events")
+    shown.empty = f"No event of {phase} is among the latest."
+    whole = by_phase(metrics, detail)
+    return [
+        _only(phase, whole, f"Phase {phase}"),
+        _only(phase, cost_by_phase(metrics), "What it cost"),
+        shown,
+    ]
+
+
+def _only(name: str, table: Table, title: str) -> Table:
+    rows = [row for row in table.rows if row[0] == name]
+    return Table(title, table.columns, rows, f"Nothing is known of {name} yet.")
+
+
+_FAILURES = frozenset({"fail_count", "fail_rate", "heal_fail_count", "heal_trigger_count"})
+
+
+def arrange(
+    table: Table,
+    *,
+    text: str = "",
+    failed_only: bool = False,
+    sort: str | None = None,
+    descending: bool = True,
+) -> Table:
+    """Leave out rows that lack `text` (in any case, in any cell of text), and sort the rest.
+
+    `failed_only` keeps rows that tell of a failure or a heal. `sort` names a column; what is
+    not known comes last either way. An unknown column leaves the order as it is.
+    """
+    rows = table.rows
+    if text:
+        wanted = text.casefold()
+        rows = [row for row in rows if _holds(row, wanted)]
+    if failed_only:
+        rows = [row for row in rows if _failed(table.columns, row)]
+    names = [column.name for column in table.columns]
+    if sort in names:
+        at = names.index(sort)
+        known = [row for row in rows if row[at] is not None]
+        known.sort(key=lambda row: _key(row[at]), reverse=descending)
+        rows = known + [row for row in rows if row[at] is None]
+    empty = table.empty if not table.rows else _nothing(text, failed_only)
+    return Table(table.title, table.columns, rows, empty, table.notes)
+
+
+def _nothing(text: str, failed_only: bool) -> str:
+    asked = " and ".join(
+        part
+        for part in (f"holds {text!r}" if text else "", "failed" if failed_only else "")
+        if part
+    )
+    return f"Nothing here {asked}."
+
+
+def _holds(row: Iterable[Cell], wanted: str) -> bool:
+    return any(isinstance(cell, str) and wanted in cell.casefold() for cell in row)
+
+
+def _failed(columns: Iterable[Column], row: Iterable[Cell]) -> bool:
+    return any(
+        cell is False
+        if column.name == "success"
+        else column.name in _FAILURES and isinstance(cell, int | float) and cell > 0
+        for column, cell in zip(columns, row, strict=True)
+    )
+
+
+def _key(cell: Cell) -> tuple[int, float | str]:
+    """Order cells of one column; words among figures (`now`) come after them."""
+    if isinstance(cell, str):
+        return (1, cell.casefold())
+    if isinstance(cell, datetime):
+        return (0, cell.timestamp())
+    if isinstance(cell, list):
+        return (0, cell[-1] if cell else 0.0)
+    return (0, float(cell or 0))
+
+
+IDLE = Column("idle_ms", "idle", Unit.MS)
+UNPRICED = Column("unpriced_tokens", "unpriced", Unit.TOKENS)
+COST_PER_HOUR = Column("cost_per_hour_usd", "/h", Unit.USD)
+LLM_CALLS = Column("interaction_count", "LLM", Unit.COUNT)
+CALLS_PER_MINUTE = Column("calls_per_minute", "/min", Unit.COUNT)
+FAIL_RATE = Column("fail_rate", "rate", Unit.SHARE)
+HEALED = Column("heal_success_count", "passed", Unit.COUNT)
+
+_HOUR_MS = 3_600_000
+
+
+def cards(metrics: SessionMetrics, now: datetime) -> Table:
+    """Show one session in one row: columns in pairs, a figure and then a word about it.
+
+    The word about cost is how much of the tokens has none, where some have none; `now`
+    tells how long nothing happened.
+    """
+    sums = session_row(metrics)
+    lasted, cost_usd = lasted_ms(sums), cost_of(sums)
+    passed, failed = sums.heal_success_count, sums.heal_fail_count
+    about_cost: tuple[Column, Cell] = (
+        COST_PER_HOUR,
+        _per(cost_usd, lasted, _HOUR_MS),
+    )
+    if sums.unpriced_tokens:
+        about_cost = (UNPRICED, sums.unpriced_tokens)
+    pairs: list[tuple[Column, Cell]] = [
+        (columns.LASTED, lasted),
+        (IDLE, _idle_ms(sums, now)),
+        (columns.COST, cost_usd),
+        about_cost,
+        (columns.TOKENS, known_tokens(sums)),
+        (LLM_CALLS, sums.interaction_count),
+        (columns.CALLS, sums.call_count),
+        (CALLS_PER_MINUTE, _per(sums.call_count, lasted, 60_000)),
+        (columns.FAILED, sums.fail_count),
+        (FAIL_RATE, ratio(sums.fail_count, sums.call_count)),
+        (columns.HEALS, sums.heal_trigger_count),
+        (HEALED, passed if passed or failed or not sums.heal_trigger_count else None),
+    ]
+    row = tuple(cell for _, cell in pairs)
+    return Table("Session", [column for column, _ in pairs], [row])
+
+
+def _per(figure: float | None, lasted: int | None, unit_ms: int) -> float | None:
+    """Give a rate; None for less than a minute, of which it would say nothing."""
+    if figure is None or lasted is None or lasted < 60_000:
+        return None
+    return round(figure * unit_ms / lasted, 4)
+
+
+def _idle_ms(session: SessionRow, now: datetime) -> int | None:
+    updated_at = known_time(session.updated_us)
+    if updated_at is None:
+        return None
+    # Whole seconds: a card that changed with every look would only be restless.
+    return max(int((now - updated_at).total_seconds()), 0) * 1000
+
+
+_LIVE = timedelta(seconds=30)
+
+
+class Screenful(Struct):
+    """What a screen shows of one session at one moment.
+
+    `is_live` says that something happened within the last half minute.
+    """
+
+    is_live: bool
+    cards: Table
+    timeline: Table
+    tools: Table
+    phases: Table
+    cost_by_phase: Table
+    cost_by_model: Table
+    spend: Table
+    events: Table
+
+
+def screenful(metrics: SessionMetrics, detail: SessionDetail | None, now: datetime) -> Screenful:
+    """Make the tables of a session; `detail` None: only the sums are known, the rest is dashes."""
+    known = SessionDetail() if detail is None else detail
+    shown = Screenful(
+        now - metrics.updated_at < _LIVE,
+        cards(metrics, now),
+        timeline(metrics, known),
+        tools(metrics, known),
+        by_phase(metrics, known),
+        cost_by_phase(metrics),
+        cost_by_model(known),
+        spend(known),
+        latest(known.latest),
+    )
+    if detail is None:
+        unknown = "Not known: METRICS.json alone holds sums."
+        for table in (shown.cost_by_model, shown.spend, shown.events):
+            table.empty = unknown
+    return shown
+
+
+class Running(Struct):
+    """One session that may be going on, and whose it is.
+
+    `problem` says why it cannot be read, where it cannot; its figures are those of before.
+    """
+
+    session_id: str
+    agent: str
+    project: str
+    metrics: SessionMetrics
+    detail: SessionDetail
+    problem: str = ""
+
+
+SESSIONS = [
+    columns.SESSION,
+    columns.AGENT,
+    columns.PROJECT,
+    Column("idle_ms", "Idle", Unit.MS),
+    columns.PHASE,
+    columns.CALLS,
+    columns.FAILED,
+    columns.COST,
+    columns.TOKENS,
+    columns.LASTED,
+    columns.HEALS,
+]
+
+
+def running(sessions: Sequence[Running], now: datetime) -> Table:
+    """Show sessions, the one with the latest event first."""
+    ordered = sorted(sessions, key=lambda one: one.metrics.updated_at, reverse=True)
+    return Table(
+        "Running sessions",
+        SESSIONS,
+        [_session_row(one, now) for one in ordered],
+        "No session is running. Record one: `m31 run -- COMMAND`, or start an agent.",
+        [f"{one.session_id}: {one.problem}" for one in ordered if one.problem],
+    )
+
+
+def _session_row(one: Running, now: datetime) -> tuple[Cell, ...]:
+    sums = session_row(one.metrics)
+    updated_at = known_time(sums.updated_us)
+    idle_s = None if updated_at is None else max(int((now - updated_at).total_seconds()), 0)
+    return (
+        one.session_id,
+        one.agent,
+        last_part(one.project) or None,
+        None if idle_s is None else idle_s * 1000,
+        current_phase(one.detail.spans),
+        sums.call_count,
+        sums.fail_count,
+        cost_of(sums),
+        known_tokens(sums),
+        lasted_ms(sums),
+        sums.heal_trigger_count,
+    )

@@ -1,0 +1,194 @@
+"""Which phases take the time and the money, and where the agent heals itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from m31a_metrics.answers import PhaseRow
+from m31a_metrics.model import WorkflowPhase
+from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.tables import columns
+from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ms, ratio
+from m31a_metrics.tables.names import named
+from m31a_metrics.tables.phrases import Scope
+
+PARTS = ("phase", "day", "week", "month", "project", "agent", "session")
+"""What phases can be cut into."""
+
+_DURATION = Column("duration_ms", "Duration", Unit.MS)
+_ENTERED = Column("transition_count", "Entered", Unit.COUNT)
+_ENDED = Column("ended_count", "Ended", Unit.COUNT)
+_WELL = Column("success_count", "Ended well", Unit.COUNT)
+_OUTCOME = Column("success", "Outcome", Unit.OUTCOME)
+_FOUND = Column("bisect_success_count", "Found", Unit.COUNT)
+_NOT_FOUND = Column("bisect_fail_count", "Not found", Unit.COUNT)
+
+OF_MANY = [
+    _DURATION,
+    columns.TIME_SHARE,
+    columns.CALLS,
+    columns.COST,
+    columns.HEALS,
+    columns.HEAL_RATE,
+    columns.SESSIONS,
+    columns.COST_SHARE,
+    columns.TOKENS,
+    columns.FAIL_RATE,
+    _ENTERED,
+    _ENDED,
+    _WELL,
+    columns.BISECTS,
+    columns.FAILED,
+    columns.UNPRICED,
+]
+OF_ONE = [
+    _DURATION,
+    columns.TIME_SHARE,
+    _OUTCOME,
+    columns.CALLS,
+    columns.COST,
+    columns.HEALS,
+    columns.HEAL_RATE,
+    columns.COST_SHARE,
+    columns.TOKENS,
+    columns.FAIL_RATE,
+    _ENTERED,
+    columns.BISECTS,
+    columns.FAILED,
+    columns.UNPRICED,
+]
+SHOWN = [_DURATION, columns.TIME_SHARE, _ENTERED, columns.HEALS, columns.BISECTS, _OUTCOME]
+"""Of one session among its other tables, which have the rest."""
+
+HEALING = [
+    columns.PHASE,
+    columns.HEALS,
+    columns.HEALS_PASSED,
+    columns.HEALS_FAILED,
+    columns.HEAL_RATE,
+    columns.HEAL_LOOPS,
+    columns.HEAL_MS,
+    columns.BISECTS,
+    _FOUND,
+    _NOT_FOUND,
+]
+
+_WORKFLOW = {phase.value: place for place, phase in enumerate(WorkflowPhase)}
+
+
+def phases(rows: Sequence[PhaseRow], scope: Scope) -> list[Table]:
+    """Show the phases of a slice, and where it healed itself or bisected."""
+    # In the order of work; phases of other names behind it, what has none at the end.
+    rows = sorted(rows, key=lambda row: (not row.key, _WORKFLOW.get(row.key, len(_WORKFLOW))))
+    if rows and not rows[0].key:
+        rows = []  # nobody named any
+    table = phase_table(rows, OF_ONE if scope.session_id else OF_MANY, scope)
+    if rows:
+        table.notes = [f"Of {scope}."]
+        if any(not row.key for row in rows):
+            table.notes.append("A dash: calls and LLM use of no phase that anyone named.")
+    return [table, healing(rows)]
+
+
+def phases_by(rows: Sequence[PhaseRow], scope: Scope, by: str, *, whole: bool = False) -> Table:
+    """Show all phases together by another part: days in their order, others by time."""
+    if by in columns.TIMES:
+        rows = sorted(rows, key=lambda row: row.key)
+    else:
+        rows = sorted(rows, key=lambda row: (-row.duration_us, -row.cost_nano, row.key))
+    table = phase_table(rows, OF_MANY, scope, by, whole=whole)
+    table.title = f"Phases by {by}"
+    table.notes = [f"Of {scope}."] if rows else []
+    return table
+
+
+def phase_table(
+    rows: Sequence[PhaseRow],
+    wanted: Sequence[Column],
+    scope: Scope,
+    by: str = "phase",
+    *,
+    whole: bool = False,
+) -> Table:
+    """Make the table of these rows in their order, with the `wanted` columns."""
+    whole_us = sum(row.duration_us for row in rows)
+    cost_nano = sum(row.cost_nano for row in rows)
+    table = Table(
+        "Phases",
+        [columns.PARTS[by], *wanted],
+        empty=scope.lacks("phases", "Record one: `m31 record phase --help`."),
+    )
+    names = named(by, rows, whole=whole)
+    for row in rows:
+        cells = _cells(row, whole_us, cost_nano)
+        table.rows.append((names[row.key], *(cells[column] for column in wanted)))
+    return table
+
+
+def _cells(row: PhaseRow, whole_us: int, cost_nano: int) -> dict[Column, Cell]:
+    ended = bool(row.ended_count)
+    return {
+        _DURATION: ms(row.duration_us) if ended else None,
+        columns.TIME_SHARE: ratio(row.duration_us, whole_us) if ended else None,
+        _OUTCOME: row.success_count > 0 if ended else None,
+        columns.CALLS: row.call_count,
+        columns.COST: known_usd(row.cost_nano, row.unpriced_tokens),
+        columns.HEALS: row.heal_trigger_count,
+        columns.HEAL_RATE: heal_rate(row.heal_success_count, row.heal_fail_count),
+        columns.SESSIONS: row.session_count,
+        columns.COST_SHARE: ratio(row.cost_nano, cost_nano),
+        columns.TOKENS: row.total_tokens,
+        columns.FAIL_RATE: ratio(row.fail_count, row.call_count),
+        _ENTERED: row.transition_count,
+        _ENDED: row.ended_count,
+        _WELL: row.success_count,
+        columns.BISECTS: row.bisect_trigger_count,
+        columns.FAILED: row.fail_count,
+        columns.UNPRICED: row.unpriced_tokens,
+    }
+
+
+def healing(rows: Iterable[PhaseRow]) -> Table:
+    """Show heals and bisects; without rows, and without words, where there were none."""
+    healed = [row for row in rows if _healed(row)]
+    table = Table("Self-heals and bisects", HEALING, [_healing_row(row) for row in healed])
+    heals = sum(r.heal_trigger_count - r.heal_success_count - r.heal_fail_count for r in healed)
+    bisects = sum(
+        r.bisect_trigger_count - r.bisect_success_count - r.bisect_fail_count for r in healed
+    )
+    for what, count in (("heals", heals), ("bisects", bisects)):
+        if count > 0:
+            table.notes.append(f"How {count:,} of the {what} ended is not known.")
+    return table
+
+
+def _healed(row: PhaseRow) -> bool:
+    return bool(
+        row.heal_trigger_count
+        or row.heal_success_count
+        or row.heal_fail_count
+        or row.heal_loop_count
+        or row.bisect_trigger_count
+        or row.bisect_success_count
+        or row.bisect_fail_count
+    )
+
+
+def _healing_row(row: PhaseRow) -> tuple[Cell, ...]:
+    # Recorders that only know of triggers leave the outcomes at zero.
+    heals = bool(row.heal_success_count or row.heal_fail_count or row.heal_loop_count)
+    heals = heals or not row.heal_trigger_count
+    bisects = bool(row.bisect_success_count or row.bisect_fail_count)
+    bisects = bisects or not row.bisect_trigger_count
+    return (
+        row.key,
+        row.heal_trigger_count,
+        row.heal_success_count if heals else None,
+        row.heal_fail_count if heals else None,
+        heal_rate(row.heal_success_count, row.heal_fail_count),
+        row.heal_loop_count if heals else None,
+        ms(row.heal_duration_us) if heals else None,
+        row.bisect_trigger_count,
+        row.bisect_success_count if bisects else None,
+        row.bisect_fail_count if bisects else None,
+    )

@@ -1,0 +1,312 @@
+"""Which sessions are there: one row each, latest first; or all of them by day, agent, project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from m31a_metrics.answers import SessionRow, TotalsRow
+from m31a_metrics.panel import CARDS, Panel
+from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.tables import columns
+from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ms, ratio
+from m31a_metrics.tables.names import RECORDED, last_part, named, shortened
+from m31a_metrics.tables.order import column_of
+from m31a_metrics.tables.phrases import NOTHING_YET, Scope, unpriced
+from m31a_metrics.timestamps import LATEST_US, moment
+
+LATEST = "updated_us"
+"""The field of SessionRow by which sessions are listed, latest first."""
+
+PARTS = ("day", "week", "month", "project", "agent")
+"""What sessions can be cut into."""
+
+_PATH = Column("path", "Path")
+_GONE = Column("is_gone", "Gone")
+
+FOR_PEOPLE = [
+    columns.SESSION,
+    columns.UPDATED,
+    columns.LASTED,
+    columns.CALLS,
+    columns.FAILED,
+    columns.TOKENS,
+    columns.COST,
+    columns.HEALS,
+]
+"""What fits a terminal of 80 cells."""
+
+OF_AGENTS = [
+    columns.SESSION,
+    columns.AGENT,
+    columns.PROJECT,
+    columns.UPDATED,
+    columns.CALLS,
+    columns.TOKENS,
+    columns.COST,
+    columns.FAILED,
+    columns.LASTED,
+    columns.HEALS,
+]
+"""For people, where other agents' sessions are among them; the last ones need more room."""
+
+FOR_PROGRAMS = [
+    *FOR_PEOPLE,
+    columns.HEALS_PASSED,
+    columns.HEALS_FAILED,
+    columns.BISECTS,
+    columns.LLM_CALLS,
+    columns.UNPRICED,
+    columns.STARTED,
+    columns.AGENT,
+    columns.VERSION,
+    columns.PROJECT,
+    columns.BRANCH,
+    columns.MODELS,
+    columns.TURNS,
+    columns.COMPACTIONS,
+    columns.SUBAGENTS,
+    columns.UNPAIRED,
+    _PATH,
+    _GONE,
+]
+BY_PART = [
+    columns.SESSIONS,
+    columns.CALLS,
+    columns.FAIL_RATE,
+    columns.TOKENS,
+    columns.COST,
+    columns.COST_SHARE,
+    columns.HEALS,
+    columns.HEAL_RATE,
+    columns.LASTED,
+    columns.FAILED,
+    columns.LLM_CALLS,
+    columns.UNPRICED,
+]
+
+LISTED = [
+    columns.SESSION,
+    columns.AGENT,
+    columns.PROJECT,
+    columns.BRANCH,
+    columns.MODELS,
+    columns.UPDATED,
+    columns.LASTED,
+    columns.CALLS,
+    columns.FAILED,
+    columns.TOKENS,
+    columns.COST,
+    columns.HEALS,
+]
+
+HEAD = [
+    columns.COST,
+    columns.TOKENS,
+    columns.LASTED,
+    columns.CALLS,
+    columns.FAILED,
+    columns.HEALS,
+    columns.TURNS,
+    columns.COMPACTIONS,
+]
+"""The sums of one session on its page."""
+
+_FIELDS = {
+    column: {"updated_at": LATEST, "started_at": "started_us", "cost_usd": "cost_nano"}.get(
+        column.name, column.name
+    )
+    for column in FOR_PROGRAMS
+    if column not in (columns.LASTED, columns.MODELS, _GONE)
+}
+
+
+def sessions(rows: Sequence[SessionRow], scope: Scope, *, whole: bool = False) -> Table:
+    """List sessions in the order given; `scope` is of all there are, if these are some.
+
+    `whole` gives the columns that a terminal has no room for, with ids and paths whole.
+    """
+    table = session_table("Sessions", rows, whole=whole)
+    table.empty = NOTHING_YET
+    if len(rows) < scope.totals.session_count:
+        table.notes = [f"{len(rows):,} of {scope}; see the rest: --all."]
+    gone = sum(row.is_gone for row in rows)
+    if gone:
+        one = gone == 1
+        table.notes.append(
+            f"The source of {gone:,} of them is no longer there; the index keeps "
+            f"{'its' if one else 'their'} figures."
+        )
+    table.notes += unpriced(sum(row.unpriced_tokens for row in rows))
+    return table
+
+
+def sorted_by(wanted: str) -> tuple[str | None, bool]:
+    """Give the field of SessionRow that a column is made of, and whether it descends.
+
+    A minus before the column turns the order around. None: no field of that kind.
+    """
+    column = column_of(FOR_PROGRAMS, wanted.removeprefix("-"))
+    if column is None or column not in _FIELDS:
+        return None, True
+    return _FIELDS[column], (column.unit is not Unit.TEXT) != wanted.startswith("-")
+
+
+def is_indexed(wanted: str) -> bool:
+    """Tell whether the index itself can sort by a column, as `--sort` names it."""
+    return sorted_by(wanted)[0] is not None
+
+
+SORTABLE = frozenset(column.name for column in LISTED if sorted_by(column.name)[0] is not None)
+"""By which columns the list can be put in order."""
+
+
+def sessions_by(rows: Sequence[TotalsRow], scope: Scope, by: str, *, whole: bool = False) -> Table:
+    """Add sessions up by part: days in their order, others by cost."""
+    if by in columns.TIMES:
+        rows = sorted(rows, key=lambda row: row.key)
+    else:
+        rows = sorted(rows, key=lambda row: (-row.cost_nano, -row.session_count, row.key))
+    cost_nano = sum(row.cost_nano for row in rows)
+    names = named(by, rows, whole=whole)
+    table = Table(
+        f"Sessions by {by}",
+        [columns.PARTS[by], *BY_PART],
+        [_part_row(row, names[row.key], cost_nano) for row in rows],
+        NOTHING_YET,
+    )
+    if rows:
+        table.notes = [f"Of {scope}.", *unpriced(sum(row.unpriced_tokens for row in rows))]
+        if by in columns.TIMES:
+            table.notes.insert(0, f"A session of several {by}s is counted in each.")
+    return table
+
+
+def _part_row(row: TotalsRow, name: str | None, cost_nano: int) -> tuple[Cell, ...]:
+    return (
+        name,
+        row.session_count,
+        row.call_count,
+        ratio(row.fail_count, row.call_count),
+        known_tokens(row),
+        cost_of(row),
+        ratio(row.cost_nano, cost_nano),
+        row.heal_trigger_count,
+        heal_rate(row.heal_success_count, row.heal_fail_count),
+        ms(row.lasted_us),
+        row.fail_count,
+        row.interaction_count,
+        row.unpriced_tokens,
+    )
+
+
+def session_table(title: str, rows: Sequence[SessionRow], *, whole: bool) -> Table:
+    """Make a table of one row per session.
+
+    People get shortened ids and the last part of a project's path, programs all of both.
+    """
+    if whole:
+        return Table(title, FOR_PROGRAMS, [_row(row, FOR_PROGRAMS) for row in rows])
+    if all(row.agent == RECORDED for row in rows):
+        return Table(title, FOR_PEOPLE, [_row(row, FOR_PEOPLE) for row in rows])
+    shorter = shortened((row.agent, row.session_id) for row in rows)
+    table = Table(title, OF_AGENTS)
+    for row in rows:
+        _, agent, _, *rest = _row(row, OF_AGENTS)
+        project = last_part(row.project) or None
+        table.rows.append((shorter[row.session_id], agent, project, *rest))
+    return table
+
+
+def _row(row: SessionRow, wanted: Sequence[Column]) -> tuple[Cell, ...]:
+    cells: dict[Column, Cell] = {
+        columns.SESSION: row.session_id,
+        columns.AGENT: row.agent,
+        columns.PROJECT: row.project or None,
+        columns.UPDATED: known_time(row.updated_us),
+        columns.LASTED: lasted_ms(row),
+        columns.CALLS: row.call_count,
+        columns.FAILED: row.fail_count,
+        columns.TOKENS: known_tokens(row),
+        columns.COST: cost_of(row),
+        columns.HEALS: row.heal_trigger_count,
+    }
+    if wanted is FOR_PROGRAMS:
+        cells |= {
+            columns.HEALS_PASSED: row.heal_success_count,
+            columns.HEALS_FAILED: row.heal_fail_count,
+            columns.BISECTS: row.bisect_trigger_count,
+            columns.LLM_CALLS: row.interaction_count,
+            columns.UNPRICED: row.unpriced_tokens,
+            columns.STARTED: known_time(row.started_us),
+            columns.VERSION: row.version or None,
+            columns.BRANCH: row.branch or None,
+            columns.MODELS: ", ".join(row.models) or None,
+            columns.TURNS: row.user_turn_count,
+            columns.COMPACTIONS: row.compaction_count,
+            columns.SUBAGENTS: row.subagent_tokens,
+            columns.UNPAIRED: row.unpaired_count,
+            _PATH: row.path,
+            _GONE: row.is_gone,
+        }
+    return tuple(cells[column] for column in wanted)
+
+
+def known_tokens(row: SessionRow | TotalsRow) -> int | None:
+    """Give the tokens; None where nobody recorded LLM use, which is not the same as none."""
+    return row.total_tokens if row.interaction_count or row.total_tokens else None
+
+
+def cost_of(row: SessionRow | TotalsRow) -> float | None:
+    """Give the cost in US dollars; None where nothing was recorded, or nothing priced."""
+    return None if known_tokens(row) is None else known_usd(row.cost_nano, row.unpriced_tokens)
+
+
+def known_time(at_us: int) -> datetime | None:
+    """Give a time in UTC; None where nobody knows it, or no calendar has it."""
+    return moment(at_us) if 0 < at_us <= LATEST_US else None
+
+
+def lasted_ms(row: SessionRow) -> int | None:
+    """Give the time from the first event to the last; None if not known."""
+    if row.started_us <= 0 or row.updated_us < row.started_us:
+        return None
+    return (row.updated_us - row.started_us) // 1000
+
+
+def listing(title: str, rows: Sequence[SessionRow], empty: str) -> Table:
+    """List sessions on a page, in the order given."""
+    table = Table(title, LISTED, [_listed(row) for row in rows], empty)
+    if any(row.is_gone for row in rows):
+        table.notes.append("Some of these are known from the index alone: their files are gone.")
+    return table
+
+
+def _listed(row: SessionRow) -> tuple[Cell, ...]:
+    return (
+        row.session_id,
+        row.agent,
+        row.project or None,
+        row.branch or None,
+        ", ".join(row.models) or None,
+        known_time(row.updated_us),
+        lasted_ms(row),
+        row.call_count,
+        row.fail_count,
+        known_tokens(row),
+        cost_of(row),
+        row.heal_trigger_count,
+    )
+
+
+def head(row: SessionRow) -> Panel:
+    """Show the sums of one session."""
+    cells_of = dict(zip((column.name for column in LISTED), _listed(row), strict=True))
+    cells: tuple[Cell, ...] = (
+        *(cells_of[column.name] for column in HEAD[:-2]),
+        row.user_turn_count,
+        row.compaction_count,
+    )
+    table = Table("Sums", HEAD, [cells])
+    table.notes = unpriced(row.unpriced_tokens)
+    return Panel(CARDS, table)

@@ -1,0 +1,119 @@
+"""What happened in one session."""
+
+from __future__ import annotations
+
+from m31a_metrics.answers import TotalsRow
+from m31a_metrics.model import SessionDetail, SessionMetrics
+from m31a_metrics.record import SessionRecord
+from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.tables import columns
+from m31a_metrics.tables.arithmetic import ratio
+from m31a_metrics.tables.cost import cost
+from m31a_metrics.tables.from_metrics import (
+    llm_rows,
+    model_rows,
+    phase_rows,
+    session_row,
+    tool_rows,
+)
+from m31a_metrics.tables.names import RECORDED
+from m31a_metrics.tables.order import known_only
+from m31a_metrics.tables.phases import SHOWN, healing, phase_table
+from m31a_metrics.tables.phrases import Scope
+from m31a_metrics.tables.sessions import session_table
+from m31a_metrics.tables.tools import OPTIONAL, timed_notes, tool_table
+
+TRANSCRIPT = [
+    columns.AGENT,
+    columns.VERSION,
+    Column("native_id", "Session id"),
+    columns.PROJECT,
+    columns.BRANCH,
+    columns.MODELS,
+    Column("parent_id", "Forked from"),
+    columns.TURNS,
+    columns.COMPACTIONS,
+    columns.SUBAGENTS,
+    columns.UNPAIRED,
+]
+LINES = [Column("fact", "Fact"), Column("value", "Value")]
+"""The same for people: a path is longer than a column may be."""
+
+STRATEGIES = [
+    Column("strategy", "Strategy"),
+    Column("count", "Edits", Unit.COUNT),
+    Column("edit_share", "Share of edits", Unit.BAR),
+]
+
+
+def show(
+    metrics: SessionMetrics,
+    detail: SessionDetail,
+    told: SessionRecord | None = None,
+    *,
+    whole: bool = False,
+) -> list[Table]:
+    """Show one session: its head, transcript, phases, heals, tools, cost, edit strategies.
+
+    `detail` is what its journals know, empty where it has none; `told` what its transcript
+    tells, if it is another agent's. `whole` adds the columns that a terminal has no room
+    for. The titles are the same for every session, because they are the keys of the JSON.
+    """
+    agent, project = (told.agent, told.project) if told else (RECORDED, "")
+    row = session_row(metrics, agent, project)
+    lasted_us = max(row.updated_us - row.started_us, 0) if row.started_us else 0
+    scope = Scope(TotalsRow(session_count=1, lasted_us=lasted_us), metrics.session_id)
+    head = session_table("Session", [row], whole=whole)
+    of_phases = phase_rows(metrics)
+    rows = tool_rows(metrics, detail)
+    ran = {one.name: one for one in detail.durations}
+    of_tools = tool_table(rows, ran, scope)
+    of_tools.notes = timed_notes(rows, ran)
+    by_phase, by_model, _ = cost(
+        llm_rows(metrics), model_rows(metrics, detail), (), scope, caches=False, whole=whole
+    )
+    tables = [
+        phase_table(of_phases, SHOWN, scope),
+        healing(of_phases),
+        of_tools if whole else known_only(of_tools, OPTIONAL),
+        by_phase,
+        by_model,
+        _strategies(metrics),
+    ]
+    return [head, _transcript(told, whole), *tables]
+
+
+def _transcript(told: SessionRecord | None, whole: bool) -> Table:
+    """Show who ran where: a row for programs, for people a line per thing that is known."""
+    table = Table("Transcript", TRANSCRIPT if whole else LINES)
+    if told is None:
+        return table
+    row: tuple[Cell, ...] = (
+        told.agent,
+        told.version or None,
+        told.native_id,
+        told.project or None,
+        told.branch or None,
+        ", ".join(told.models) or None,
+        told.parent_id or None,
+        told.user_turn_count,
+        told.compaction_count,
+        sum(llm.subagent_tokens for llm in told.llms),
+        told.unpaired_count,
+    )
+    if whole:
+        table.rows = [row]
+        return table
+    for column, cell in zip(TRANSCRIPT, row, strict=True):
+        if cell:
+            table.rows.append((column.title, f"{cell:,}" if isinstance(cell, int) else cell))
+    return table
+
+
+def _strategies(metrics: SessionMetrics) -> Table:
+    whole = sum(row.count for row in metrics.edit_strategies)
+    return Table(
+        "Edit strategies",
+        STRATEGIES,
+        [(row.strategy, row.count, ratio(row.count, whole)) for row in metrics.edit_strategies],
+    )

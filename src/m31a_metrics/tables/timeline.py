@@ -1,0 +1,243 @@
+"""One session in the order of time: its phases, the calls in them, heals, what it cost."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from m31a_metrics.events import (
+    BisectOutcome,
+    BisectTrigger,
+    Event,
+    HealOutcome,
+    HealTrigger,
+    LLMInteraction,
+    PhaseDuration,
+    PhaseTransition,
+    ToolCall,
+)
+from m31a_metrics.panel import Kind, Panel, Plot
+from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.tables import columns
+from m31a_metrics.timestamps import moment
+
+NO_PHASES: Mapping[str, str] = {}
+Price = Callable[[LLMInteraction], float | None]
+
+CALLS_MAX = 4_000
+"""More spans than this are more than a browser draws quickly, or a person tells apart."""
+LANES_MAX = 12
+COST_POINTS_MAX = 1_500
+ERRORS_MAX = 200
+
+PHASES_LANE = "phases"
+HEALS_LANE = "heals"
+OTHER_TOOLS = "other tools"
+
+BEGAN = Column("began_at", "Began", Unit.TIME)
+LASTED = Column("duration_ms", "Took", Unit.MS)
+SPANS = [
+    BEGAN,
+    LASTED,
+    Column("lane", "Lane"),
+    Column("kind", "Kind"),
+    Column("what", "What"),
+    columns.PHASE,
+    Column("error", "Failure"),
+]
+OVER_TIME = [
+    Column("at", "When", Unit.TIME),
+    Column("cost_so_far_usd", "Cost so far", Unit.USD),
+    Column("tokens_so_far", "Tokens so far", Unit.TOKENS),
+    columns.PHASE,
+    columns.MODEL,
+]
+ERRORS = [Column("at", "When", Unit.TIME), columns.TOOL, Column("error", "Failure"), columns.PHASE]
+
+
+class _Span(Struct):
+    began_us: int
+    ended_us: int
+    lane: str
+    kind: str
+    what: str
+    phase: str = ""
+    error: str = ""
+
+
+def timeline(
+    events: Sequence[Event], price: Price, of_calls: Mapping[str, str] = NO_PHASES
+) -> list[Panel]:
+    """Show a session by its events, which are in the order of time.
+
+    `price` is asked for the cost of LLM use that came without one. `of_calls` are the
+    phases that calls served, by id; the others get the one that they lie in.
+    """
+    phases = _phases(events)
+    phase_of = _PhaseOf(phases, of_calls)
+    return [
+        _spans(events, phases, phase_of),
+        _cost(events, price),
+        _errors(events, phase_of),
+    ]
+
+
+def _phases(events: Sequence[Event]) -> list[_Span]:
+    """Find when each phase began and ended: at the next one's beginning, or its own end."""
+    spans: list[_Span] = []
+    last_us = max((event.t_us for event in events), default=0)
+    for event in events:
+        if isinstance(event, PhaseTransition):
+            if spans and spans[-1].ended_us > event.t_us:
+                spans[-1].ended_us = event.t_us
+            spans.append(_phase(event.t_us, last_us, event.phase))
+        elif isinstance(event, PhaseDuration):
+            _end_phase(spans, event, last_us)
+    return spans
+
+
+def _end_phase(spans: list[_Span], event: PhaseDuration, last_us: int) -> None:
+    for span in reversed(spans):
+        if span.what == event.phase:
+            # Inferred phases say at the end of a session how long they took in all.
+            if span is spans[-1] and event.t_us < last_us:
+                span.ended_us = event.t_us
+            return
+    began_us = max(0, event.t_us - round(event.duration_ms * 1000))
+    spans.append(_phase(began_us, event.t_us, event.phase))
+
+
+def _phase(began_us: int, ended_us: int, name: str) -> _Span:
+    return _Span(began_us, ended_us, PHASES_LANE, f"phase {name}", name, name)
+
+
+class _PhaseOf:
+    """Which phase a call served: as somebody said, else the one that it lies in."""
+
+    def __init__(self, phases: Sequence[_Span], of_calls: Mapping[str, str]) -> None:
+        self._phases = sorted(phases, key=lambda span: span.began_us)
+        self._of_calls = of_calls
+
+    def __call__(self, call: ToolCall) -> str:
+        said = self._of_calls.get(call.id or "")
+        if said is not None:
+            return said
+        at = bisect_right(self._phases, call.t_us, key=lambda span: span.began_us)
+        return self._phases[at - 1].what if at else ""
+
+
+def _spans(events: Sequence[Event], phases: list[_Span], phase_of: _PhaseOf) -> Panel:
+    calls = [event for event in events if isinstance(event, ToolCall)]
+    lanes = _lanes(calls)
+    spans = [*phases, *_episodes(events)]
+    spans += [
+        _Span(
+            max(0, call.t_us - round(call.duration_ms * 1000)),
+            call.t_us,
+            call.name if call.name in lanes else OTHER_TOOLS,
+            "ok" if call.success else "failed",
+            call.name,
+            phase_of(call),
+            call.error or "",
+        )
+        for call in calls[:CALLS_MAX]
+    ]
+    table = Table(
+        "Timeline",
+        SPANS,
+        [_span_row(span) for span in spans],
+        "Nothing is known of the order of events: only a journal or a transcript tells it.",
+    )
+    if len(calls) > CALLS_MAX:
+        table.notes.append(f"The first {CALLS_MAX:,} of {len(calls):,} calls.")
+    plot = Plot(
+        "Timeline",
+        Kind.SPANS,
+        "began_at",
+        ("duration_ms",),
+        series="kind",
+        lane="lane",
+        label=("what", "phase", "error"),
+    )
+    return Panel("timeline", table, (plot,), is_wide=True)
+
+
+def _lanes(calls: Iterable[ToolCall]) -> set[str]:
+    took: dict[str, float] = {}
+    for call in calls:
+        took[call.name] = took.get(call.name, 0.0) + call.duration_ms
+    return set(sorted(took, key=lambda name: -took[name])[:LANES_MAX])
+
+
+def _episodes(events: Iterable[Event]) -> list[_Span]:
+    """Find heals and bisects: from the trigger to its outcome, where that is known."""
+    spans: list[_Span] = []
+    open_spans: dict[str, _Span] = {}
+    for event in events:
+        if isinstance(event, HealTrigger | BisectTrigger):
+            what = "heal" if isinstance(event, HealTrigger) else "bisect"
+            span = _Span(event.t_us, event.t_us, HEALS_LANE, f"{what}, open", what, event.phase)
+            open_spans[what] = span
+            spans.append(span)
+        elif isinstance(event, HealOutcome | BisectOutcome):
+            what = "heal" if isinstance(event, HealOutcome) else "bisect"
+            ended = open_spans.pop(what, None)
+            if ended is not None:
+                ended.ended_us = max(event.t_us, ended.began_us)
+                ended.kind = f"{what}, {'passed' if event.success else 'not passed'}"
+    return spans
+
+
+def _span_row(span: _Span) -> tuple[Cell, ...]:
+    return (
+        _time(span.began_us),
+        (span.ended_us - span.began_us) / 1000,
+        span.lane,
+        span.kind,
+        span.what,
+        span.phase or None,
+        span.error or None,
+    )
+
+
+def _cost(events: Iterable[Event], price: Price) -> Panel:
+    cost_usd, tokens = 0.0, 0
+    rows: list[tuple[Cell, ...]] = []
+    for event in events:
+        if isinstance(event, LLMInteraction):
+            cost_usd += (event.cost if event.cost is not None else price(event)) or 0.0
+            tokens += event.usage.total
+            rows.append((_time(event.t_us), cost_usd, tokens, event.phase or None, event.model))
+    # Every n-th and the last: sums so far lose nothing by that.
+    step = -(-len(rows) // COST_POINTS_MAX) or 1
+    table = Table(
+        "Cost over time", OVER_TIME, rows[::-1][::step][::-1], "No LLM use in this session."
+    )
+    plots = (
+        Plot("Cost so far", Kind.STEPS, "at", ("cost_so_far_usd",), label=("phase", "model")),
+        Plot("Tokens so far", Kind.STEPS, "at", ("tokens_so_far",), label=("phase", "model")),
+    )
+    return Panel("cost_over_time", table, plots, is_wide=True)
+
+
+def _errors(events: Iterable[Event], phase_of: _PhaseOf) -> Panel:
+    failed = [event for event in events if isinstance(event, ToolCall) and not event.success]
+    table = Table(
+        "Failed calls",
+        ERRORS,
+        [
+            (_time(call.t_us), call.name, call.error, phase_of(call) or None)
+            for call in failed[:ERRORS_MAX]
+        ],
+        "No call failed.",
+    )
+    if len(failed) > ERRORS_MAX:
+        table.notes.append(f"The first {ERRORS_MAX:,} of {len(failed):,}.")
+    return Panel("errors", table, is_wide=True)
+
+
+def _time(t_us: int) -> datetime:
+    return moment(t_us)

@@ -1,0 +1,92 @@
+"""The shared query texts keep to the SQL that every engine of ours knows."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+
+import pytest
+
+from m31a_metrics.answers import Slice
+from m31a_metrics.history.schema import statements
+from m31a_metrics.queries import Query, choose, texts
+from m31a_metrics.queries.slices import matching
+from m31a_metrics.queries.tables import LLMS, RAN_PARTS, SUMMED, TOOLS, WHOLES
+
+EVERYTHING = Slice(
+    ("codex",), "app", "opus*", "feat/*", "x'y", "id", "Bash", "2026-01-02", "2026-03-04", 1, 2
+)
+OURS_ALONE = re.compile(
+    r"\b(WITH|OVER|LIKE|GLOB|ILIKE|REGEXP|IIF|IFNULL|GROUP_CONCAT|STRFTIME|DATE|JSON\w*|"
+    r"RETURNING|FILTER|ROWID|INSTR|TOTAL|PRINTF)\b",
+    re.IGNORECASE,
+)
+"""What SQLite knows and ClickHouse 18 does not, or each in its own way."""
+
+
+def queries(which: Slice) -> list[Query]:
+    """Each text about a slice."""
+    names = {"project": ["/app"], "branch": ["feat/a"], "model": ["opus-1"]}
+    chosen = choose(which, names.__getitem__, "replace({0}, {1}, '') <> {0}")
+    stretch = ("day", "2026-01-02", "")
+    asked = [
+        texts.names("project"),
+        texts.names("branch"),
+        texts.sessions(chosen, "updated_us DESC", 5, 2),
+        *(texts.totals(chosen, key) for key in ("", "day", "agent")),
+        texts.lasted(chosen, "project"),
+        texts.lasted_on(chosen),
+        texts.lasting(chosen),
+        texts.heals(chosen, 5),
+        texts.failures(chosen, 5),
+        texts.failed_in(chosen, "Bash", "boom", 5),
+    ]
+    for table in SUMMED:
+        asked += [
+            texts.parts(table, chosen, ("session",)),
+            texts.counted(table, chosen, "day"),
+            texts.used_on(table, chosen),
+            texts.rolled_up(table.name, chosen, stretch, apart=False),
+            texts.straddling(table, chosen, ("phase",)),
+        ]
+    asked.append(texts.parts(TOOLS, chosen, ("tool",), ran=True))
+    asked += [texts.rolled_up(part, chosen, stretch, apart=True) for part in RAN_PARTS]
+    asked.append(texts.rolled_up(WHOLES[LLMS.name], chosen, stretch, apart=False))
+    return asked
+
+
+@pytest.mark.parametrize("which", [Slice(), EVERYTHING, Slice(agents=())])
+def test_texts_are_portable_and_complete(which: Slice) -> None:
+    """No text uses what one engine alone knows; each runs, with the parameters it is given."""
+    connection = sqlite3.connect(":memory:")
+    for statement in statements():
+        connection.execute(statement)
+    for query in queries(which):
+        said = re.sub(r"'[^']*'", "''", query.text)
+        assert not OURS_ALONE.search(said), query.text
+        used = set(re.findall(r":(\w+)", said))
+        assert used <= set(query.parameters), query.text
+        connection.execute(query.text, dict(query.parameters)).fetchall()
+    connection.close()
+
+
+def test_values_are_never_in_the_text() -> None:
+    """What a person typed reaches the engine as a parameter only."""
+    for query in queries(EVERYTHING):
+        assert "x'y" not in query.text
+        assert "codex" not in query.text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "meant"),
+    [
+        ("feat/a", ["feat/a"]),
+        ("gone", ["gone"]),
+        ("feat/*", ["feat/a", "feat/[b]?"]),
+        ("*[b]?", ["feat/[b]?"]),
+        ("*x", []),
+    ],
+)
+def test_only_the_star_is_a_wildcard(pattern: str, meant: list[str]) -> None:
+    """A name is taken as it is, a pattern means the names that fit, other signs themselves."""
+    assert matching(pattern, ["feat/a", "feat/[b]?", "main"]) == meant

@@ -1,0 +1,74 @@
+"""One session's sums as rows: nothing is lost, and what nobody summed is not made up."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m31a_metrics import events
+from m31a_metrics.model import ModelMetric, SessionDetail, SessionMetrics, ToolDurations
+from m31a_metrics.tables.from_metrics import (
+    llm_rows,
+    model_rows,
+    nano,
+    phase_rows,
+    session_row,
+    tool_rows,
+)
+from m31a_metrics.tally import fold
+from tests.strategies import counted, llm_interactions
+from tests.tables.builders import llm, session, tool
+
+
+@given(counted)
+def test_a_session_is_the_sum_of_its_rows(metrics: SessionMetrics) -> None:
+    """Calls, tokens and money of the one row are those of the tools' and phases' rows."""
+    row = session_row(metrics, "m31a")
+    tools, llms = tool_rows(metrics, SessionDetail()), llm_rows(metrics)
+    assert row.call_count == sum(tool.call_count for tool in tools)
+    assert row.fail_count == sum(tool.fail_count for tool in tools)
+    assert row.duration_us == sum(tool.duration_us for tool in tools)
+    assert row.total_tokens == sum(llm.total_tokens for llm in llms)
+    assert row.cost_nano == sum(llm.cost_nano for llm in llms)
+    heals = sum(phase.heal_trigger_count for phase in phase_rows(metrics))
+    assert row.heal_trigger_count == heals
+
+
+@given(st.lists(llm_interactions, max_size=12))
+def test_models_add_up_to_phases(interactions: list[events.LLMInteraction]) -> None:
+    """Whatever was recorded, the rows by model and by phase hold the same tokens."""
+    tally = fold(None, [interactions])
+    metrics = tally.metrics("x")
+    models = model_rows(metrics, SessionDetail(models=list(tally.models.values())))
+    phases = llm_rows(metrics)
+    for name in ("interaction_count", "prompt_tokens", "total_tokens", "unpriced_tokens"):
+        assert sum(getattr(row, name) for row in models) == sum(
+            getattr(row, name) for row in phases
+        )
+
+
+def test_what_no_model_accounts_for_has_its_own_row() -> None:
+    """Beyond the named models the rest is a row without a name."""
+    one = session(llms=[llm("plan", 0.75, 1_000)])
+    detail = SessionDetail(models=[ModelMetric("big", 1, 500, 100, 600, 400, cost=0.5)])
+    rows = model_rows(one, detail)
+    assert [(row.key, row.total_tokens, row.cost_nano) for row in rows] == [
+        ("big", 600, 500_000_000),
+        ("", 400, 250_000_000),
+    ]
+
+
+def test_waits_come_from_the_journals() -> None:
+    """METRICS.json has no waits; the detail has, by tool."""
+    detail = SessionDetail([ToolDurations("A", 1, 5.0, 6.0, 7.0, 8.0, 12.5)])
+    rows = tool_rows(session(tools=[tool("A", 1, 0, 9), tool("B", 1, 0, 10)]), detail)
+    assert [(row.key, row.wait_us) for row in rows] == [("B", 0), ("A", 12_500)]
+
+
+@given(st.floats(0, allow_nan=False))
+def test_any_cost_is_nano_dollars(cost: float) -> None:
+    """However large, a cost is a whole number; up to millions it is exact to the nano-dollar."""
+    whole = nano(cost)
+    if cost < 1e6:
+        assert abs(whole / 1e9 - cost) <= 1e-9
+    assert whole >= 0
