@@ -23,7 +23,7 @@ FUNCTION_LINES_MAX = 60
 VAGUE = {"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"}
 
 # Extras that a checkout installs; no user has a need of them.
-OF_DEVELOPERS = {"bench", "dev"}
+OF_DEVELOPERS = {"bench", "dev", "docs"}
 
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
 

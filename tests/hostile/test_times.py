@@ -28,10 +28,10 @@ from m31a_metrics.timestamps import EPOCH, LATEST_US, local, local_day, micros, 
 from m31a_metrics.views.screen.app import WatchApp, Watched
 from m31a_metrics.views.web.app import dashboard
 from m31a_metrics.views.web.machine import ThisMachine
-from m31a_metrics.views.web.safety import Doors
 from tests.hostile.agents import SAMPLES, Sample
 from tests.views.screen.pilot import Driver, drive
 from tests.views.web.asgi import ask
+from tests.views.web.served import OPEN, credentials
 
 ZONES = ("UTC", "Pacific/Kiritimati", "Etc/GMT+12", "America/New_York", "XXX-100", "nonsense")
 
@@ -168,9 +168,9 @@ def look_at_pages(home: Path, names: list[str]) -> None:
     """Ask for every page of the dashboard."""
     bugs: list[Exception] = []
     machine = ThisMachine(config.defaults(), {"HOME": str(home)}, only_dir=False)
-    app = dashboard(machine, now, AGENTS, Doors(), bugs.append)
+    app = dashboard(machine, now, AGENTS, OPEN, bugs.append)
     for page in (*PAGES, *(f"/sessions/{name}" for name in names)):
-        answer = ask(app, page)
+        answer = ask(app, f"/{credentials().prefix}{page}")
         assert not bugs, (page, bugs)
         assert answer.status in (200, 404), page
 
