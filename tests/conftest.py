@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from hypothesis.configuration import set_hypothesis_home_dir
 
 pytest_plugins = ["tests.plugin_environment", "tests.plugin_skips"]
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
-# A busy machine is slow now and then, which is no failure of what is tested; nor is a checkout
-# that belongs to somebody else, where examples that failed cannot be kept for the next run.
+# A busy machine is slow now and then, which is no failure of what is tested.
 settings.register_profile("patient", deadline=None)
-if not os.access(ROOT, os.W_OK):
-    settings.register_profile("patient", deadline=None, database=None)
 settings.load_profile("patient")
+if not os.access(ROOT, os.W_OK):
+    # Hypothesis warns where it cannot keep the examples that failed, and a warning is an error.
+    set_hypothesis_home_dir(Path(tempfile.gettempdir(), f"m31-hypothesis-{os.getuid()}"))
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,8 @@ KEPT = frozenset(
 what holds in one holds in all, and somebody's suite should find out where it does not."""
 KEPT_PREFIXES = ("COV_", "HYPOTHESIS_", "M31_", "PLAYWRIGHT_", "PYENV_", "PYTEST_")
 """Of the tools that run tests; `M31_` are our own switches, `M31A_` are the product's."""
+LEFT_OUT = frozenset(("PYTEST_ADDOPTS", "PYTEST_PLUGINS"))
+"""For this pytest, not for those that tests start."""
 
 GIVEN = {
     "COLUMNS": "80",
@@ -64,7 +66,7 @@ def same_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         is_interrupt = one == signal.SIGINT
         signal.signal(one, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
     for name in before:
-        if name not in KEPT and not name.startswith(KEPT_PREFIXES):
+        if not _is_kept(name):
             del os.environ[name]
     os.environ.update(GIVEN, HOME=str(tmp_path_factory.mktemp("home")))
     yield
@@ -74,6 +76,10 @@ def same_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         signal.signal(one, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     os.umask(umask)
+
+
+def _is_kept(name: str) -> bool:
+    return name in KEPT or (name.startswith(KEPT_PREFIXES) and name not in LEFT_OUT)
 
 
 def _is_ignored(number: int) -> bool:

@@ -86,7 +86,7 @@ def test_every_column_is_explained() -> None:
 
 def test_the_environment_is_named() -> None:
     """Each variable that the source reads stands in the table of the environment."""
-    source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
     names = set(re.findall(r"\bM31A_[A-Z_]+\b", source)) | {"NO_COLOR"}
     assert {name for name in names if f"`{name}`" not in section("Environment")} == set()
 

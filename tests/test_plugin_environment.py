@@ -17,10 +17,13 @@ ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = """
 import os, signal, subprocess, sys
 
-HIS = {"HISTFILE", "M31A_CONFIG", "CODEX_HOME", "NO_COLOR", "LC_ALL", "GIT_DIR", "http_proxy"}
+DROPPED = {
+    "HISTFILE", "M31A_CONFIG", "CODEX_HOME", "NO_COLOR", "LC_ALL", "GIT_DIR", "http_proxy",
+    "PYTEST_ADDOPTS",
+}
 
 def test_variables():
-    assert not HIS & set(os.environ)
+    assert not DROPPED & set(os.environ)
     assert os.environ["COLUMNS"] == "80"
     assert os.environ["TZ"] == "Asia/Kathmandu"
     assert os.environ["M31_REQUIRE_ALL"] == "0"
@@ -82,6 +85,7 @@ def test_what_starts_the_tests_does_not_reach_them(tmp_path: Path) -> None:
         "M31A_CONFIG": "/elsewhere",
         "M31_REQUIRE_ALL": "0",
         "NO_COLOR": "1",
+        "PYTEST_ADDOPTS": "--color=no",
         "PYTHONPATH": str(ROOT),
         "TZ": "Asia/Kathmandu",
         "http_proxy": "http://127.0.0.1:9",
