@@ -8,9 +8,7 @@ from __future__ import annotations
 import mmap
 import os
 import signal
-import stat
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -121,7 +119,7 @@ def as_nobody(task: Task) -> Task:
 
 
 def give_to_nobody(place: Path) -> None:
-    """Let the user that `as_nobody` becomes own a folder and all in it, and come to it.
+    """Let the user that `as_nobody` becomes own a folder (`open_home`) and all in it.
 
     Nothing is changed where the tests run as a plain user, who stays who he is.
     """
@@ -129,9 +127,6 @@ def give_to_nobody(place: Path) -> None:
         return
     for path in (place, *place.rglob("*")):
         os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-    for parent in place.parents:  # pytest's own, which are 0700
-        if parent.stat().st_uid == 0 and parent.is_relative_to(tempfile.gettempdir()):
-            parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o011)
 
 
 @contextmanager

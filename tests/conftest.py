@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,3 +50,12 @@ def sample(shared: Path) -> Sample:
         return found
 
     return path
+
+
+@pytest.fixture
+def open_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give the test an empty home that another user can come to, as pytest's folders do not let."""
+    with tempfile.TemporaryDirectory(prefix="home-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)  # noqa: S103 - for other users
+        monkeypatch.setenv("HOME", folder)
+        yield Path(folder)

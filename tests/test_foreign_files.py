@@ -205,11 +205,11 @@ def test_what_is_absent_is_no_trouble(tmp_path: Path) -> None:
     assert folders.troubles == {}
 
 
-def test_a_closed_folder_is_named(tmp_path: Path) -> None:
+def test_a_closed_folder_is_named(open_home: Path) -> None:
     """Whatever below a folder was asked for, the one that is closed is named, once."""
-    outer = tmp_path / "outer"
+    outer = open_home / "outer"
     (outer / "inner" / "deep").mkdir(parents=True)
-    children.give_to_nobody(tmp_path)
+    children.give_to_nobody(open_home)
 
     def look() -> None:
         outer.chmod(0)

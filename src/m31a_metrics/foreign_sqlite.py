@@ -42,7 +42,7 @@ def connected(path: str, patience_s: float = _PATIENCE_S) -> Iterator[sqlite3.Co
     Changed on leaving if there was no such state, sqlite3.Error and OSError.
     """
     wal = f"{path}-wal"
-    _check_companions(path)
+    check_companions(path)
     if not _writes_ahead(path):
         yield from _reading(path, "mode=ro", patience_s)
     elif not _size(wal):
@@ -72,8 +72,8 @@ def _reading(path: str, how: str, patience_s: float) -> Iterator[sqlite3.Connect
         yield connection
 
 
-def _check_companions(path: str) -> None:
-    """Refuse what SQLite would open and wait for: it asks nobody what stands beside a database."""
+def check_companions(path: str) -> None:
+    """Refuse what SQLite would open, and wait at, beside a database. Raises OSError."""
     for name in _COMPANIONS:
         try:
             mode = os.stat(f"{path}{name}").st_mode

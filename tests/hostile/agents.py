@@ -158,6 +158,7 @@ def _opencode_files(path: Path, _: str, at_s: float) -> None:
 def _opencode_database(path: Path, _: str, at_s: float) -> None:
     session, message = _opencode_session(at_s)
     created = session["time"]["created"]
+    path.unlink(missing_ok=True)
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE session (id, parent_id, directory, version, time_created)")
         connection.execute("CREATE TABLE message (id, session_id, time_created, data)")

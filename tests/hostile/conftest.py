@@ -1,4 +1,4 @@
-"""What the hostile tests share: the warnings that a host would find in its log."""
+"""What the hostile tests share: the warnings that a host would find in its log; the command."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+
+from tests.cli.conftest import m31
+
+__all__ = ["m31", "warnings"]
 
 
 class Warnings(logging.Handler):

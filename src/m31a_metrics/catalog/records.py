@@ -135,8 +135,10 @@ def damage(record: SessionRecord) -> list[str]:
     if not record.damage.count:
         return []
     first = record.damage.reasons[0]
-    place = first.removeprefix(record.path).lstrip("/, ")
-    return [f"{record.path}: {record.damage.not_counted} ({place})"]
+    for path in (record.path, record.path.partition("::")[0]):
+        if first.startswith(path):
+            first = first[len(path) :].lstrip("/,: ")
+    return [f"{record.path}: {record.damage.not_counted} ({first})"]
 
 
 def lone(path: str, metrics: SessionMetrics) -> SessionRecord:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from errno import EACCES
 from hashlib import blake2b
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ Look = tuple[str, int, int, int]
 """A file's name, size, time of change (ns) and inode."""
 
 _WITHIN = "::"
+_READABLE = 0o444
 _RULES_BYTES = 8
 
 
@@ -114,11 +116,15 @@ def _look(path: str) -> Look | None:
 
 def _status(path: str) -> os.stat_result | None:
     try:
-        return os.stat(path)
+        status = os.stat(path)
     except OSError as error:
         if is_absent(error):
             return None
         raise
+    # Who takes all permissions from a file changes neither its time nor its size.
+    if not status.st_mode & _READABLE and not os.access(path, os.R_OK):
+        raise PermissionError(EACCES, os.strerror(EACCES), path)
+    return status
 
 
 def _look_of(path: str, status: os.stat_result) -> Look:

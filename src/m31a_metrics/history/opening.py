@@ -42,15 +42,22 @@ def connect(path: str, notes: list[str], patience_s: float = PATIENCE_S) -> sqli
         return _opened(path, patience_s)
     store.make_directory(os.path.dirname(path))
     try:
-        os.close(store.open_file(path, os.O_RDWR | os.O_CREAT))
-        return _opened(path, patience_s)
+        return _opened_file(path, patience_s)
     except sqlite3.DatabaseError as error:
         notes.append(begin_anew(path, error))
     try:
-        os.close(store.open_file(path, os.O_RDWR | os.O_CREAT))
-        return _opened(path, patience_s)
+        return _opened_file(path, patience_s)
     except sqlite3.Error as error:
         raise unusable(path, error) from error
+
+
+def _opened_file(path: str, patience_s: float) -> sqlite3.Connection:
+    os.close(store.open_file(path, os.O_RDWR | os.O_CREAT))
+    try:
+        foreign_sqlite.check_companions(path)
+    except OSError as error:
+        raise IndexUnusable(f"cannot use {error.filename}: {error.strerror}") from error
+    return _opened(path, patience_s)
 
 
 def remember(path: str, patience_s: float) -> sqlite3.Connection:

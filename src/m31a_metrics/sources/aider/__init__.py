@@ -46,7 +46,9 @@ def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator
     for path in dict.fromkeys(_logs(environ, folders)):
         try:
             log = _log(path)
-        except NotThisFormat:
+        except NotThisFormat as error:
+            if os.path.getsize(path):  # else nothing was written to it yet
+                folders.note(path, str(error).removeprefix(f"{path}: ").removeprefix(f"{path} "))
             continue
         except StorageError as error:
             cause = error.__cause__
