@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics import PhaseMetric, SessionMetrics, ToolMetric, events
-from m31a_metrics.tally import Tally, fold, moment
+from m31a_metrics.tally import Tally, moment
 from tests import strategies as some
+from tests.folds import folded
 from tests.strategies import assert_same
 
 journals = st.lists(st.lists(some.all_events, max_size=8), max_size=4)
@@ -30,14 +31,14 @@ def test_a_fold_is_the_sum_in_order(
         key=lambda placed: (placed[2].t_us, *placed[:2]),
     )
     for writer, line, event in in_order:
-        expected.add(event, writer * 2**40 + line)
-    assert_same(fold(base, written).metrics("s"), expected.metrics("s"))
+        expected.add(event, line, f"{writer:04}")
+    assert_same(folded(base, written).metrics("s"), expected.metrics("s"))
 
 
 def test_nothing_folds_to_nothing() -> None:
     """No base and no journals: an empty tally."""
-    assert fold(None, []).is_empty()
-    assert fold(None, [[], []]).is_empty()
+    assert folded(None, []).is_empty()
+    assert folded(None, [[], []]).is_empty()
 
 
 def test_of_two_events_with_one_id_the_first_counts() -> None:
@@ -53,7 +54,7 @@ def test_of_two_events_with_one_id_the_first_counts() -> None:
         ([[early], [beside]], "early"),
         ([[early, beside]], "early"),
     ]:
-        metrics = fold(None, written).metrics("")
+        metrics = folded(None, written).metrics("")
         assert [tool.name for tool in metrics.tools] == [expected]
 
 
@@ -64,7 +65,7 @@ def test_rows_of_one_moment_keep_the_order_of_their_sums() -> None:
         tools = [ToolMetric(name, 1, 1) for name in names]
         return events.Counts(t_us=0, id=line_id, metrics=SessionMetrics(tools=tools))
 
-    metrics = fold(None, [[counts("a", "one", "two", "three"), counts(None, "two")]]).metrics("")
+    metrics = folded(None, [[counts("a", "one", "two", "three"), counts(None, "two")]]).metrics("")
     assert [tool.name for tool in metrics.tools] == ["one", "two", "three"]
 
 
@@ -74,7 +75,7 @@ def test_events_of_one_moment_stand_in_the_order_of_writers() -> None:
         [events.PhaseDuration(5, "plan", 1, True), events.ToolCall(5, "b", True, 1)],
         [events.ToolCall(5, "a", True, 1), events.PhaseDuration(5, "plan", 2, False)],
     ]
-    metrics = fold(None, written).metrics("")
+    metrics = folded(None, written).metrics("")
     assert [tool.name for tool in metrics.tools] == ["b", "a"]
     assert metrics.phases == [PhaseMetric("plan", 2)]
 
@@ -86,7 +87,7 @@ def test_ids_do_not_disturb_the_order() -> None:
         events.ToolCall(5, "b", True, 1),
         events.ToolCall(5, "c", True, 1, id="y"),
     ]
-    metrics = fold(None, [journal]).metrics("")
+    metrics = folded(None, [journal]).metrics("")
     assert [tool.name for tool in metrics.tools] == ["a", "b", "c"]
 
 
@@ -95,10 +96,10 @@ def test_a_base_without_times_comes_first() -> None:
     base = SessionMetrics(
         tools=[ToolMetric("old", 1, 1)], phases=[PhaseMetric("plan", 9, success=True)]
     )
-    metrics = fold(base, [[events.ToolCall(5, "new", True, 1)]]).metrics("")
+    metrics = folded(base, [[events.ToolCall(5, "new", True, 1)]]).metrics("")
     assert [tool.name for tool in metrics.tools] == ["old", "new"]
     assert (metrics.started_at, metrics.updated_at) == (moment(5), moment(5))
-    ended = fold(base, [[events.PhaseDuration(5, "plan", 1, False)]]).metrics("")
+    ended = folded(base, [[events.PhaseDuration(5, "plan", 1, False)]]).metrics("")
     assert ended.phases == [PhaseMetric("plan", 1)]
 
 
@@ -110,5 +111,5 @@ def test_rows_of_sums_keep_their_order() -> None:
         tools=[ToolMetric("x", 1, 1), ToolMetric("y", 1, 1), ToolMetric("z", 1, 1)],
     )
     seen = [events.ToolCall(9, "z", True, 1), events.ToolCall(9, "y", True, 1)]
-    metrics = fold(None, [seen, [events.Counts(8, counted)]]).metrics("")
+    metrics = folded(None, [seen, [events.Counts(8, counted)]]).metrics("")
     assert [tool.name for tool in metrics.tools] == ["x", "y", "z"]

@@ -72,7 +72,7 @@ def recorded(session: Session, price: Price) -> SessionRecord | None:
     an imported copy is known by what it is a copy of. None if there is no such session.
     Raises DamagedMetrics, ForeignFile, StorageError.
     """
-    base, journals = session.parts()
+    base, journals, losses = session.parts()
     if not journals:
         base = session.load()
         if base is None:
@@ -89,7 +89,7 @@ def recorded(session: Session, price: Price) -> SessionRecord | None:
     record.native_id = record.native_id or name
     record.models = ledger.models
     record.heals = recorded_heals(counted, _days.of, ledger.cost)
-    record.damage = _damage(session, journals)
+    record.damage = _damage(session, journals, losses)
     _fill(record, ledger)
     return record
 
@@ -160,8 +160,10 @@ def _take_start(record: SessionRecord, start: SessionStart) -> None:
     record.branch = start.branch or record.branch
 
 
-def _damage(session: Session, journals: Iterable[Journal]) -> Damage:
+def _damage(session: Session, journals: Iterable[Journal], losses: Iterable[str]) -> Damage:
     damage = Damage()
+    for loss in losses:
+        damage.add(session.directory, loss)
     for journal in journals:
         damage.count += journal.damaged
         damage.reasons += [f"{session.events}/{journal.name}, {one}" for one in journal.reasons]

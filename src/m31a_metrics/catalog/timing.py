@@ -21,7 +21,7 @@ def take_durations(transcript: Transcript, recordings: Iterable[Session]) -> Non
     timed = {
         _call_id(event.id): event
         for session in recordings
-        for journal in session.parts()[1]
+        for journal in session.parts().journals
         for event in journal.events
         if isinstance(event, ToolCall) and event.id
     }
