@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics import PhaseMetric, SessionMetrics, ToolMetric, events
-from m31a_metrics.tally import Tally, moment
+from m31a_metrics import PhaseMetric, SessionMetrics, ToolMetric, Usage, events
+from m31a_metrics.tally import Batch, Fold, Tally, hashed, moment
+from m31a_metrics.tally.rows import UNPRICED_MAX
 from tests import strategies as some
 from tests.folds import folded
 from tests.strategies import assert_same
@@ -113,3 +114,63 @@ def test_rows_of_sums_keep_their_order() -> None:
     seen = [events.ToolCall(9, "z", True, 1), events.ToolCall(9, "y", True, 1)]
     metrics = folded(None, [seen, [events.Counts(8, counted)]]).metrics("")
     assert [tool.name for tool in metrics.tools] == ["x", "y", "z"]
+
+
+def go_on(known: dict[str, int], *recorded: events.Event) -> Fold:
+    """Fold events behind those whose ids, with their times, are counted already."""
+    tally = Tally()
+    tally.add(events.ToolCall(5, "Bash", True, 1), 0, "b")
+    one = Fold(tally, {hashed(name): t_us for name, t_us in known.items()}.get)
+    one.add(Batch("a", 0, recorded))
+    return one
+
+
+def test_an_id_that_is_counted_does_not_count_again() -> None:
+    """A later event, and the same one seen once more, change no sum."""
+    again = [events.ToolCall(t_us, "Bash", True, 1, id="x") for t_us in (5, 9)]
+    one = go_on({"x": 5}, *again, events.ToolCall(9, "Bash", True, 1, id="y"))
+    assert not one.contested
+    assert one.tally.tools["Bash"].succeeded.calls == 2
+    assert [key for key, _ in one.tally.ids.items()] == [hashed("y")]
+
+
+def test_an_earlier_event_is_contested() -> None:
+    """What would take back what is counted is told, and so is a phase's end of the same moment."""
+    assert go_on({"x": 5}, events.ToolCall(4, "Bash", True, 1, id="x")).contested == {hashed("x")}
+    assert go_on({"x": 5}, events.PhaseDuration(5, "plan", 1, True, id="x")).contested
+    assert not go_on({"x": 5}, events.PhaseDuration(6, "plan", 1, True, id="x")).contested
+
+
+def test_an_event_met_again_moves_its_row() -> None:
+    """The first writer's event counts, so the row stands where that one had it."""
+    one = go_on(
+        {"x": 5},
+        events.EditStrategy(5, "cascading"),
+        events.ToolCall(5, "Read", True, 1),
+        events.ToolCall(5, "Bash", True, 1, id="x"),
+        events.ToolCall(5, "Edit", True, 1),
+    )
+    assert [tool.name for tool in one.tally.metrics("").tools] == ["Read", "Bash", "Edit"]
+
+
+def test_ids_of_a_writer_and_of_others_are_contested() -> None:
+    """Where both counted an event, only a fold of everything can tell whose counts."""
+    one = go_on({"x": 5})
+    one.add_ids([(hashed("y"), 3)])
+    one.add(Batch("c", 0, [events.ToolCall(4, "Bash", True, 1, id="y")]))
+    assert not one.contested
+    one.add(Batch("d", 0, [events.ToolCall(2, "Bash", True, 1, id="y")]))
+    assert one.contested == {hashed("y")}
+    one.add_ids([(hashed("x"), 9)])
+    assert one.contested == {hashed("x"), hashed("y")}
+
+
+def test_prices_are_asked_for_again() -> None:
+    """What nobody could price waits, up to a number, and gets its price when there is one."""
+    use = events.LLMInteraction(1, "plan", Usage(5, 5), None, "m")
+    tally = folded(None, [[use] * (UNPRICED_MAX + 3)], lambda _: None)
+    assert len(tally.unpriced) == UNPRICED_MAX
+    tally.settle(lambda _: 0.5)
+    (row,) = tally.metrics("").llms
+    assert (row.cost, row.unpriced_tokens) == (UNPRICED_MAX * 0.5, 30)
+    assert not tally.unpriced

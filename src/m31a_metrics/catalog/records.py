@@ -72,7 +72,7 @@ def recorded(session: Session, price: Price) -> SessionRecord | None:
     an imported copy is known by what it is a copy of. None if there is no such session.
     Raises DamagedMetrics, ForeignFile, StorageError.
     """
-    base, journals, losses = session.parts()
+    base, losses, journals = session.parts()
     if not journals:
         base = session.load()
         if base is None:

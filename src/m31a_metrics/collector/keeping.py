@@ -11,7 +11,7 @@ another thread. What others have counted is looked up afterwards.
 from __future__ import annotations
 
 from _thread import RLock
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from m31a_metrics.model import SessionMetrics
 from m31a_metrics.session import Session
 from m31a_metrics.session.own import Own, Reached, Taken, content
 from m31a_metrics.store import set_aside
-from m31a_metrics.tally import OTHER, Tally, ToolCount, hashed, merge
+from m31a_metrics.tally import OTHER, Known, Tally, ToolCount, either, hashed, merge
 
 if TYPE_CHECKING:
     from m31a_metrics.session.counting import Counted
@@ -58,7 +58,7 @@ class Keeping(RecordMethods):
         self._place, self._written_by = 1, ""
         self._before = Tally()  # what others counted, as of the last look at the disk
         self._own = Own()  # what our journals held at the last flush
-        self._known: Callable[[int], object] | None = None  # ids that are counted already
+        self._known: Known | None = None  # ids that are counted already
         self._unjournalled: Tally | None = None  # what no journal took
         self._writer: Writer | None = None
         self._names: set[str] = set()  # of all journals of ours
@@ -88,12 +88,12 @@ class Keeping(RecordMethods):
     def _look(self) -> None:
         """Learn what the session holds by now. Whatever is wrong with it, we have our journal."""
         try:
-            counted = self._session.count()
+            counted = self._session.count(self._names)
         except (MetricsError, OSError) as error:
             self._warn("disk", f"what {self.session_id} held before cannot be read: {error}")
             return
         self._before = counted.tally
-        self._known = _either(counted.ids.get, counted.tally.ids.get)
+        self._known = either(counted.ids.get, counted.tally.ids.get)
 
     def _is_counted(self, event_id: str) -> bool:
         """Tell whether an event of this id was counted before we came, or flushed since."""
@@ -193,7 +193,9 @@ class Keeping(RecordMethods):
         with self._lock:
             if self._before.is_empty():
                 return self._tally.metrics(self.session_id)
-            return merge(self._before, self._tally).metrics(self.session_id)
+            merged = merge(self._before, self._tally)
+            merged.drop_nothing(self._tally)
+            return merged.metrics(self.session_id)
 
     def flush(self) -> bool:
         """Write METRICS.json with what all writers recorded; False (and one warning) if not.
@@ -372,7 +374,7 @@ class Keeping(RecordMethods):
         self._closed_lengths.clear()
         self._unjournalled = None
         # Without a look at the disk: as far as is known here, until the child's first flush.
-        self._known = _either(self._known, self._tally.ids.get)
+        self._known = either(self._known, self._tally.ids.get)
         self._before = merge(self._before, self._tally)
         self._tally = Tally()
         self._own = Own()
@@ -383,17 +385,3 @@ class Keeping(RecordMethods):
         if kind not in self._warned:
             self._warned.add(kind)
             warn(message)
-
-
-def _either(
-    one: Callable[[int], object] | None, other: Callable[[int], object]
-) -> Callable[[int], object]:
-    """Ask two for when the event of an id was."""
-    if one is None:
-        return other
-
-    def ask(key: int) -> object:
-        known = one(key)
-        return other(key) if known is None else known
-
-    return ask

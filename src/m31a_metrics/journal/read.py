@@ -118,8 +118,7 @@ class _Reader:
     def __init__(self, descriptor: int, journal: Journal) -> None:
         self._descriptor = descriptor
         self._journal = journal
-        self._decode = decoder().decode_lines
-        self._bad: tuple[int, int, bytes, str] | None = None
+        self._bad: tuple[int, bytes, str] | None = None
 
     def events(self, chunk: Chunk) -> list[Event]:
         """The events of a chunk."""
@@ -136,7 +135,7 @@ class _Reader:
                 return []
         try:
             # One call for the whole chunk is three times as quick as one per line.
-            events = self._decode(data)
+            events = decoder().decode_lines(data)
         except UNREADABLE:
             return self._line_by_line(at, data)
         self._behind_bad()
@@ -149,9 +148,9 @@ class _Reader:
             self._behind_bad()
             try:
                 # The same call as for a chunk, for the same answer.
-                events += self._decode(line)
+                events += decoder().decode_lines(line)
             except UNREADABLE as error:
-                self._bad = first + at, first + at + len(line), line, str(error)
+                self._bad = first + at, line, str(error)
             else:
                 self._journal.length = first + at + len(line)
         return events
@@ -159,17 +158,16 @@ class _Reader:
     def finish(self) -> None:
         """Nothing follows: a last line that is torn is no damage."""
         if self._bad is not None:
-            at, _, line, reason = self._bad
+            at, line, reason = self._bad
             if not is_torn(line):
                 self._damage(at, reason)
 
     def _behind_bad(self) -> None:
-        """Something follows a line that could not be read: it is damage, and behind us."""
+        """Something follows a line that could not be read: it is damage."""
         if self._bad is not None:
-            at, end, _, reason = self._bad
+            at, _, reason = self._bad
             self._bad = None
             self._damage(at, reason)
-            self._journal.length = end
 
     def _damage(self, at: int, reason: str) -> None:
         journal = self._journal

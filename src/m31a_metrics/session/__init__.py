@@ -9,7 +9,6 @@ from m31a_metrics.session.covered import BASE, COVERED, IDS
 from m31a_metrics.session.session import (
     LOCK,
     REFRESH_BYTES,
-    Parts,
     Session,
     load,
     new_session_id,
@@ -22,7 +21,6 @@ __all__ = [
     "IDS",
     "LOCK",
     "REFRESH_BYTES",
-    "Parts",
     "Session",
     "load",
     "new_session_id",

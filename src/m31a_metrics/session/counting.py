@@ -13,13 +13,14 @@ The rules of all readers and writers, kept here once:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Container, Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct
+from msgspec import MsgspecError, Struct
 
 from m31a_metrics import codec, journal, store
 from m31a_metrics.errors import DamagedMetrics, MetricsError
+from m31a_metrics.events import LLMInteraction
 from m31a_metrics.journal import SHARED, Journal
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.session.covered import BASE, Covered
@@ -30,6 +31,18 @@ from m31a_metrics.tally.state import restored
 
 if TYPE_CHECKING:
     from m31a_metrics.session.session import Session
+
+
+class Parts(NamedTuple):
+    """What a session is made of, for whoever sums it up otherwise than METRICS.json does.
+
+    `base` is what counts beside the events, `losses` says what events have gone that it stands
+    for.
+    """
+
+    base: SessionMetrics | None
+    losses: list[str]
+    journals: list[Journal]
 
 
 class Counted(Struct):
@@ -60,6 +73,7 @@ class Counted(Struct):
         self.tally.take_out(own.before)
         self.others = merge(self.tally)
         self.tally.absorb(own.tally)
+        self.tally.drop_nothing(own.tally)
         self.tally.unpriced += own.unpriced
 
 
@@ -75,14 +89,24 @@ def events_of(size: int) -> str:
 
 
 class Counting:
-    """One look at a session. `own` is a writer's part, which need not be read back."""
+    """One look at a session.
 
-    def __init__(self, session: Session, price: Price | None, own: Reached | None = None) -> None:
+    `own` is a writer's part, which need not be read back; journals in `without` are new, and
+    left out.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        price: Price | None,
+        own: Reached | None = None,
+        without: Container[str] = (),
+    ) -> None:
         self._session = session
         self._price = price
         self._own = own
-        self._names = session.journal_names()
-        self._note = session.note()
+        self._names = [name for name in session.journal_names() if name not in without]
+        self._note = self._note_of(session)
         self._lost = {} if self._note is None else losses(session, self._note)
         self._shared_us = -1
         self._has_unread = False
@@ -95,6 +119,13 @@ class Counting:
         one.shared_us = self._shared_us
         one.has_unread = self._has_unread
         return one
+
+    def _note_of(self, session: Session) -> Covered | None:
+        note = session.note()
+        data = None if self._names or note is None else session.readable_metrics()
+        if note is not None and data is not None and not note.fits(data):
+            return None  # without journals, METRICS.json is all there is
+        return note
 
     # ---- from where METRICS.json stands
 
@@ -127,8 +158,10 @@ class Counting:
         try:
             metrics = codec.decode(bytes(sums.metrics), session.metrics_path)
             tally = restored(metrics, sums.orders, self._price)
-        except (DamagedMetrics, ValueError):
+            waiting = sums.unpriced_events()
+        except (DamagedMetrics, MsgspecError, ValueError):
             return None
+        tally.unpriced = [event for event in waiting if isinstance(event, LLMInteraction)]
         if self._price is not None:
             tally.settle(self._price)
         lengths, about = note.journals, note.about
@@ -293,9 +326,7 @@ def read_ids(session: Session, lengths: dict[str, int]) -> Ids:
 def losses(session: Session, note: Covered) -> dict[str, int]:
     """Find what is no longer what was counted: the file, and how many bytes have gone."""
     lost: dict[str, int] = {}
-    if note.about is None:
-        return lost
-    if note.about.has_base and session.readable_base() is None:
+    if note.about is not None and note.about.has_base and session.readable_base() is None:
         lost[BASE] = 0
     for name, length in note.journals.items():
         if journal.is_lost(session.events, name, length):
@@ -312,16 +343,17 @@ def beside_events(
     were read tell of gaps. Raises DamagedMetrics, ForeignFile, StorageError.
     """
     base, note = session.base(), session.note()
-    if note is None or note.about is None:
+    lost: dict[str, int] = {}
+    if note is None:
         if session.readable_metrics() is None:
             return base, []
-        lost: dict[str, int] = {}
     else:
         lost = losses(session, note)
         gaps = (one for one in journals if one.has_gap_before(note.journals.get(one.name, 0)))
         lost |= {one.name: 0 for one in gaps if one.name not in lost}
         if not lost:
-            return base, [loss(file, size) for file, size in sorted(note.about.lost.items())]
+            told = {} if note.about is None else note.about.lost
+            return base, [loss(file, size) for file, size in sorted(told.items())]
     one = Counting(session, session.price).count()
     one.lost |= lost
     if not one.lost:

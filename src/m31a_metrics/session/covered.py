@@ -8,6 +8,7 @@ both what is counted and how much of it: no kill comes in between.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import get_args
 
@@ -55,10 +56,19 @@ class About(Struct):
 
 
 class Sums(Struct):
-    """What is counted: a METRICS.json, and what that does not say."""
+    """What is counted: a METRICS.json, and what that does not say.
+
+    `unpriced` are the interactions of which nobody knew the price so far.
+    """
 
     metrics: Raw
     orders: Orders
+    unpriced: Raw = Raw(b"[]")
+
+    def unpriced_events(self) -> list[Event]:
+        """The interactions without a price. Raises MsgspecError."""
+        # Reading events takes milliseconds to prepare, and nearly always there are none.
+        return [] if bytes(self.unpriced) == b"[]" else _events_decoder().decode(self.unpriced)
 
 
 class _Note(Struct):
@@ -74,12 +84,12 @@ class Covered:
     """The note as read: the bytes of each journal that are counted, and sums to go on from.
 
     `about` is None where there are no such sums: an import makes none, and another version's
-    are left alone.
+    are left alone. `journals` is empty where these sums are damaged.
     """
 
     def __init__(self, note: _Note) -> None:
         self._note = note
-        self.journals = _lengths_decoder().decode(note.journals)
+        self._lengths = self.journals = _lengths_decoder().decode(note.journals)
         self.about: About | None = None
         if note.about is not UNSET and note.sums is not UNSET:
             if note.sums_crc32 == _crc32(note.journals, note.about, note.sums):
@@ -98,8 +108,14 @@ class Covered:
 
     def fits(self, metrics: bytes) -> bool:
         """Tell whether it is about this METRICS.json."""
+        return self.lengths_in(metrics) is not None
+
+    def lengths_in(self, metrics: bytes) -> dict[str, int] | None:
+        """How many bytes of each journal this METRICS.json holds; None if nobody says so."""
         note = self._note
-        return note.size == len(metrics) and note.crc32 == _crc32(metrics, note.journals)
+        if note.size != len(metrics) or note.crc32 != _crc32(metrics, note.journals):
+            return None
+        return self._lengths
 
     def sums(self) -> Sums | None:
         """Return the sums; None where there are none, or none that can be read."""
@@ -116,13 +132,14 @@ def covered_note(
     journals: dict[str, int],
     about: About | None = None,
     orders: Orders | None = None,
+    unpriced: Sequence[Event] = (),
 ) -> bytes:
     """Make the note that this METRICS.json holds so many bytes of each journal."""
     lengths = encode(journals)
     note = _Note(len(metrics), _crc32(metrics, lengths), Raw(lengths))
     if about is not None and orders is not None:
         note.about = Raw(encode(about))
-        note.sums = Raw(encode(Sums(Raw(metrics), orders)))
+        note.sums = Raw(encode(Sums(Raw(metrics), orders, Raw(encode(unpriced)))))
         note.sums_crc32 = _crc32(lengths, note.about, note.sums)
     return encode(note)
 
@@ -148,6 +165,11 @@ def _lengths_decoder() -> Decoder[dict[str, int]]:
 @cache
 def _about_decoder() -> Decoder[About]:
     return Decoder(About)
+
+
+@cache
+def _events_decoder() -> Decoder[list[Event]]:
+    return Decoder(list[Event])
 
 
 @cache

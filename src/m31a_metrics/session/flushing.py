@@ -47,6 +47,9 @@ def prepare(session: Session) -> None:
     if not store.create(base, data) and not session.is_base(data):
         # Its journals were removed since: METRICS.json is all there is of them.
         store.replace(base, data)
+    note = session.note()
+    if note is not None and not note.fits(data):
+        store.remove(f"{session.events}/{COVERED}")
 
 
 def flush(
@@ -100,8 +103,8 @@ def _note(session: Session, data: bytes, one: Counted, about: About) -> None:
     if about.is_to_be_priced and len(one.tally.unpriced) > UNPRICED_MAX:
         store.remove(path)  # too many to remember: the next who looks reads all events again
         return
-    del one.tally.unpriced[UNPRICED_MAX:]
-    note = covered_note(data, one.journals, about, orders_of(one.tally))
+    unpriced = one.tally.unpriced[:UNPRICED_MAX]
+    note = covered_note(data, one.journals, about, orders_of(one.tally), unpriced)
     store.replace(path, note, sync=False)
 
 

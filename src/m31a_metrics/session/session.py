@@ -15,10 +15,10 @@ not tell (docs/journal.md).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import time_ns
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from m31a_metrics import codec, journal, store
 from m31a_metrics.errors import DamagedMetrics, SessionHasJournals, TooLarge
@@ -30,7 +30,7 @@ from m31a_metrics.session.lock import LOCK_TIMEOUT_S, locked
 from m31a_metrics.tally import Batch, Price, Tally, fold
 
 if TYPE_CHECKING:
-    from m31a_metrics.session.counting import Counted
+    from m31a_metrics.session.counting import Counted, Parts
     from m31a_metrics.session.following import Following
     from m31a_metrics.session.own import Reached
 
@@ -40,18 +40,6 @@ _REFRESH_TIMEOUT_S = 2.0
 
 REFRESH_BYTES = 1 << 20
 """So much of the journals is read in some 20 ms, which is less than starting Python."""
-
-
-class Parts(NamedTuple):
-    """What a session is made of, for whoever sums it up otherwise than METRICS.json does.
-
-    `base` is what counts beside the events, `losses` says what events have gone that it stands
-    for.
-    """
-
-    base: SessionMetrics | None
-    journals: list[Journal]
-    losses: list[str]
 
 
 class Session:
@@ -93,14 +81,14 @@ class Session:
         base = self.base()  # a damaged one is named
         return self.count().tally.metrics(self._name(base))
 
-    def count(self) -> Counted:
+    def count(self, without: Container[str] = ()) -> Counted:
         """Count what the session holds, by the rules of `session.counting`; writes nothing.
 
-        Raises ForeignFile, StorageError.
+        Without some journals that were just begun. Raises ForeignFile, StorageError.
         """
         from m31a_metrics.session.counting import Counting
 
-        return Counting(self, self.price).count()
+        return Counting(self, self.price, without=without).count()
 
     def fold(self) -> Tally:
         """Fold base and journals as they are, whatever METRICS.json has counted.
@@ -114,9 +102,10 @@ class Session:
 
         Raises DamagedMetrics, ForeignFile, StorageError.
         """
+        from m31a_metrics.session.counting import Parts
+
         journals = [journal.read(self.events, name) for name in self.journal_names()]
-        base, losses = self.beside_events(journals)
-        return Parts(base, journals, losses)
+        return Parts(*self.beside_events(journals), journals)
 
     def beside_events(
         self, journals: Iterable[Journal] = ()
@@ -366,8 +355,8 @@ class Session:
         )
 
     def _covers(self, note: Covered, data: bytes, names: list[str]) -> bool:
-        lengths = note.journals
-        return note.fits(data) and all(
+        lengths = note.lengths_in(data)
+        return lengths is not None and all(
             name in lengths and not self._has_more(name, lengths[name]) for name in names
         )
 

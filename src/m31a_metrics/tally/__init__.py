@@ -7,7 +7,7 @@ goes on where METRICS.json stands.
 """
 
 from m31a_metrics.tally.fold import Batch, Fold, fold
-from m31a_metrics.tally.ids import Ids, hashed
+from m31a_metrics.tally.ids import Ids, Known, either, hashed
 from m31a_metrics.tally.rows import OTHER, ToolCount
 from m31a_metrics.tally.tally import Price, Tally, merge, micros, moment
 
@@ -16,9 +16,11 @@ __all__ = [
     "Batch",
     "Fold",
     "Ids",
+    "Known",
     "Price",
     "Tally",
     "ToolCount",
+    "either",
     "fold",
     "hashed",
     "merge",

@@ -18,12 +18,9 @@ from typing import NamedTuple
 
 from m31a_metrics.events import Counts, Event, PhaseDuration, ToolCall
 from m31a_metrics.model import SessionMetrics
-from m31a_metrics.tally.ids import hashed
+from m31a_metrics.tally.ids import Known, hashed
 from m31a_metrics.tally.rows import Order
 from m31a_metrics.tally.tally import Price, Tally
-
-Known = Callable[[int], int | None]
-"""When the event of a hashed id was that is counted already; None: none is."""
 
 
 class Batch(NamedTuple):
@@ -32,10 +29,6 @@ class Batch(NamedTuple):
     writer: str
     place: int
     events: Iterable[Event]
-
-
-def _nothing_is_known(_: int) -> None:
-    return None
 
 
 class Fold:
@@ -50,7 +43,7 @@ class Fold:
     ) -> None:
         self.tally = tally
         self.contested: set[int] = set()
-        self._known = known or _nothing_is_known
+        self._known = known
         self._settled = settled
         self._held: dict[int, tuple[Order, Event]] = {}
 
@@ -60,8 +53,7 @@ class Fold:
         tally, tools = self.tally, self.tally.tools
         started_us, updated_us = tally.started_us, tally.updated_us
         for place, event in enumerate(batch.events, batch.place):
-            if event.id is not None:
-                self._add_named(event, writer, place)
+            if event.id is not None and not self._takes(event, writer, place):
                 continue
             t_us = event.t_us
             if (
@@ -85,7 +77,8 @@ class Fold:
     def add_ids(self, ids: Iterable[tuple[int, int]]) -> None:
         """Take the ids of events that somebody else counted into what will be absorbed."""
         for key, t_us in ids:
-            if self._known(key) is not None or not self.tally.ids.take(key, t_us):
+            was_known = self._known is not None and self._known(key) is not None
+            if was_known or not self.tally.ids.take(key, t_us):
                 self.contested.add(key)
 
     def finish(self) -> None:
@@ -95,23 +88,25 @@ class Fold:
             self.tally.ids.take(hashed(event.id or ""), event.t_us)
         self._held.clear()
 
-    def _add_named(self, event: Event, writer: str, place: int) -> None:
+    def _takes(self, event: Event, writer: str, place: int) -> bool:
+        """Tell whether an event with an id counts, as far as is known by now."""
         key = hashed(event.id or "")
+        t_us = event.t_us
         if key in self._settled:
-            order = (event.t_us, writer, place, 0)
+            order = (t_us, writer, place, 0)
             held = self._held.get(key)
             if held is None or order < held[0]:
                 self._held[key] = order, event
-            return
-        counted_us = self.tally.ids.get(key)
-        was_known = counted_us is None and (counted_us := self._known(key)) is not None
-        if counted_us is None:
-            self.tally.ids.take(key, event.t_us)
-            self.tally.count(event, place, writer)
-        elif event.t_us < counted_us:
+            return False
+        known_us = None if self._known is None else self._known(key)
+        if known_us is None and self.tally.ids.take(key, t_us):
+            return True
+        counted_us = self.tally.ids.get(key) if known_us is None else known_us
+        if counted_us is None or t_us < counted_us:
             self.contested.add(key)
-        elif event.t_us == counted_us and was_known:
-            self._meet_again(event, key, (event.t_us, writer, place, 0))
+        elif t_us == known_us:
+            self._meet_again(event, key, (t_us, writer, place, 0))
+        return False
 
     def _meet_again(self, event: Event, key: int, order: Order) -> None:
         """Of two events of one id and moment, the one of the first writer counts.

@@ -8,8 +8,10 @@ agree by chance in one session of a million. A dictionary holds the first of the
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
-from typing import TYPE_CHECKING
+from bisect import bisect_left
+from collections.abc import Callable, Container, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from array import array
@@ -22,11 +24,32 @@ _SHIFT = 64 - _BUCKET_BITS
 
 def hashed(event_id: str) -> int:
     """Return what stands for an id: 64 bits of its hash."""
-    from hashlib import blake2b  # most events have no id
-
     # An id with half a surrogate pair is one, too: a journal gives such back.
     data = event_id.encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big")
+    return int.from_bytes(_blake2b()(data, digest_size=8).digest(), "big")
+
+
+@cache
+def _blake2b() -> Callable[..., Any]:
+    from hashlib import blake2b  # takes milliseconds to load, and most events have no id
+
+    return blake2b
+
+
+Known = Callable[[int], int | None]
+"""When the event of a hashed id was that is counted; None: none is."""
+
+
+def either(one: Known | None, other: Known) -> Known:
+    """Ask two."""
+    if one is None:
+        return other
+
+    def ask(key: int) -> int | None:
+        known = one(key)
+        return other(key) if known is None else known
+
+    return ask
 
 
 class Ids:
@@ -44,8 +67,6 @@ class Ids:
         """Return when the event of this id was, None if none was counted."""
         if self._buckets is None:
             return self._few.get(key)
-        from bisect import bisect_left  # here and below: few programs count so many ids
-
         keys, times = self._buckets[key >> _SHIFT]
         at = bisect_left(keys, key)
         return times[at] if at < len(keys) and keys[at] == key else None
@@ -60,8 +81,6 @@ class Ids:
             if self._count >= PACK_AT:
                 self._pack()
             return True
-        from bisect import bisect_left
-
         keys, times = self._buckets[key >> _SHIFT]
         at = bisect_left(keys, key)
         if at < len(keys) and keys[at] == key:

@@ -96,6 +96,10 @@ class ToolRow:
         self.other_calls += other.other_calls
         self.unknown = other.unknown | self.unknown
 
+    def counts_something(self) -> bool:
+        """Tell whether there was any call."""
+        return bool(self.succeeded.calls or self.failed.calls or self.other_calls)
+
     def take_out(self, part: ToolRow) -> bool:
         """Take out what another tally counted of it; tell whether anything is left."""
         self.succeeded.calls -= part.succeeded.calls
@@ -147,6 +151,10 @@ class LLMRow:
         """Add another tally's row of the same phase."""
         self.add(other.sums)
 
+    def counts_something(self) -> bool:
+        """Tell whether there was any interaction."""
+        return self.sums.interaction_count != 0
+
     def take_out(self, part: LLMRow) -> bool:
         """Take out what another tally counted of it; tell whether anything is left."""
         return take_out(self.sums, part.sums) or self.first < part.first
@@ -193,6 +201,10 @@ class PhaseRow:
         if other.ended > NEVER:
             self.end(other.ended, other.sums.duration_ms, other.sums.success)
 
+    def counts_something(self) -> bool:
+        """Tell whether anything happened in it."""
+        return self.ended > NEVER or counts_something(self.sums)
+
     def take_out(self, part: PhaseRow) -> bool:
         """Take out what another tally counted of it; tell whether anything is left."""
         left = take_out(self.sums, part.sums)
@@ -221,6 +233,10 @@ class StrategyRow:
         """Add another tally's row of the same strategy."""
         self.add(other.sums)
 
+    def counts_something(self) -> bool:
+        """Tell whether there was any edit."""
+        return self.sums.count != 0
+
     def take_out(self, part: StrategyRow) -> bool:
         """Take out what another tally counted of it; tell whether anything is left."""
         return take_out(self.sums, part.sums) or self.first < part.first
@@ -243,6 +259,12 @@ TRACE_USD = 1e-9
 """What taking a cost out of a sum of floats may leave of it."""
 
 _NO_SUMS = {"duration_ms", "avg_duration_ms"}
+
+
+def counts_something(row: Any) -> bool:
+    """Tell whether any sum of a row of a METRICS.json is not zero."""
+    values = (getattr(row, field) for field in row.__struct_fields__[1:] if field not in _NO_SUMS)
+    return any(value for value in values if type(value) in (int, float))
 
 
 def take_out(row: Any, part: Any) -> bool:

@@ -8,24 +8,19 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from m31a_metrics.events import LLMInteraction
 from m31a_metrics.model import ZERO_TIME, SessionMetrics
 from m31a_metrics.tally.rows import NEVER, LLMRow, Order, StrategyRow
 from m31a_metrics.tally.tally import Price, Tally, micros
 
 
 class Orders(Struct):
-    """Where the rows of a METRICS.json first appeared, list by list, and its phases ended.
-
-    `unpriced` are interactions without a cost, of which nobody knew the price so far.
-    """
+    """Where the rows of a METRICS.json first appeared, list by list, and its phases ended."""
 
     tools: list[Order]
     llms: list[Order]
     phases: list[Order]
     strategies: list[Order]
     ended: list[Order | None]
-    unpriced: list[LLMInteraction] = []
 
 
 def orders_of(tally: Tally) -> Orders:
@@ -37,14 +32,13 @@ def orders_of(tally: Tally) -> Orders:
         [row.first for row in phases],
         [row.first for row in tally.in_order(tally.strategies)],
         [row.ended if row.ended > NEVER else None for row in phases],
-        tally.unpriced,
     )
 
 
 def restored(metrics: SessionMetrics, orders: Orders, price: Price | None = None) -> Tally:
-    """Make the tally again of which these are the `metrics` and `orders`, but for its ids.
+    """Make the tally again of which these are the `metrics` and `orders`.
 
-    Raises ValueError where they do not belong together.
+    But for its ids, and what it has unpriced. Raises ValueError where they do not belong together.
     """
     tally = Tally(price)
     tally.carry(metrics)
@@ -63,5 +57,4 @@ def restored(metrics: SessionMetrics, orders: Orders, price: Price | None = None
             row.end(ended, phase.duration_ms, phase.success)
     for strategy, first in zip(metrics.edit_strategies, orders.strategies, strict=True):
         tally.row(tally.strategies, StrategyRow, strategy.strategy, first).add(strategy)
-    tally.unpriced = list(orders.unpriced)
     return tally

@@ -264,15 +264,42 @@ class Tally:
             self.started_us = NEVER_STARTED_US
         if self.updated_us <= part.updated_us:
             self.updated_us = NEVER_UPDATED_US
-        _take_out(self.tools, part.tools)
-        _take_out(self.llms, part.llms)
-        _take_out(self.phases, part.phases)
-        _take_out(self.strategies, part.strategies)
+        self._take_out(self.tools, part.tools, ToolRow)
+        self._take_out(self.llms, part.llms, LLMRow)
+        self._take_out(self.phases, part.phases, PhaseRow)
+        self._take_out(self.strategies, part.strategies, StrategyRow)
         self.other_count -= part.other_count
         if self._carried is not None and part._carried is not None:
             from m31a_metrics.tally.difference import uncarried
 
             self._carried = uncarried(self._carried, part._carried)
+
+    def _take_out(
+        self,
+        rows: dict[str, _Row],
+        parts: dict[str, _Row],
+        make: Callable[[str, Order], _Row],
+    ) -> None:
+        for name, part in parts.items():
+            if name not in rows:
+                # More names than are told apart; or else an event that does not count here,
+                # because of two with its id another one does: then the row is less than nothing.
+                name = OTHER if OTHER in rows else name
+                self.row(rows, make, name, part.first)
+            if not rows[name].take_out(part):
+                del rows[name]
+
+    def drop_nothing(self, part: Tally) -> None:
+        """Drop rows of `part` that count nothing in here: another event of an id does instead."""
+        for rows, parts in (
+            (self.tools, part.tools),
+            (self.llms, part.llms),
+            (self.phases, part.phases),
+            (self.strategies, part.strategies),
+        ):
+            for name in parts:
+                if name in rows and not rows[name].counts_something():
+                    del rows[name]
 
     def round_as(self, other: Tally) -> None:
         """Take the costs of a tally that added up the same interactions in another order."""
@@ -357,13 +384,6 @@ def merge(*parts: Tally) -> Tally:
     for part in parts:
         merged.absorb(part)
     return merged
-
-
-def _take_out(rows: dict[str, _Row], parts: dict[str, _Row]) -> None:
-    for name, part in parts.items():
-        name = name if name in rows else OTHER
-        if name in rows and not rows[name].take_out(part):
-            del rows[name]
 
 
 def _by_first(row: ToolRow | LLMRow | PhaseRow | StrategyRow) -> Order:
