@@ -187,21 +187,32 @@ def test_damaged_base_of_a_session_that_went_on(session: Session) -> None:
 
 
 def test_damaged_base_and_nothing_to_tell_it_from(session: Session) -> None:
-    """Where nobody knows what METRICS.json covers, it is kept aside: it counts the base."""
+    """Where nobody knows what METRICS.json covers, its figures stand: they are the larger ones."""
     counted = file(session, "METRICS.json").read_bytes()
     file(session, "events/base.json").write_bytes(b"")
     file(session, "events/.covered").unlink()
     finding = only(examine(session, fix=True))
-    found = re.search(r"; (METRICS\.json\.bad-\d+) still counts what it held$", finding.done)
-    assert found
-    assert file(session, found[1]).read_bytes() == counted
+    assert re.fullmatch(r"set aside as base\.json\.bad-\d+ and made anew", finding.done)
+    assert decode(counted).tools == decode(file(session, "METRICS.json").read_bytes()).tools
     assert examine(session) == []
 
 
 def test_damaged_base_and_metrics(session: Session) -> None:
-    """Both damaged: both kept aside, and the journals count."""
+    """Both damaged: both kept aside, and `.covered` still has the sums of both."""
+    whole = session.load()
     file(session, "events/base.json").write_bytes(b"?")
     file(session, "METRICS.json").write_bytes(b"?")
+    first, second = examine(session, fix=True)
+    assert re.fullmatch(r"set aside as METRICS\.json\.bad-\d+ and made anew", first.done)
+    assert re.fullmatch(r"set aside as base\.json\.bad-\d+ and made anew", second.done)
+    assert session.load() == whole
+    assert examine(session) == []
+
+
+def test_all_sums_damaged(session: Session) -> None:
+    """METRICS.json, base and `.covered`: what can be read is kept aside, and the journals count."""
+    for name in ("METRICS.json", "events/base.json", "events/.covered"):
+        file(session, name).write_bytes(b"?")
     first, second = examine(session, fix=True)
     assert first.done.startswith("set aside as METRICS.json.bad-")
     assert second.done.startswith("set aside as base.json.bad-")
@@ -270,20 +281,28 @@ def test_damaged_lines(session: Session, shared: bool) -> None:
     """Lines that cannot be read are kept beside the journal, and blanked in it."""
     session.append([ToolCall(number, "Hook", True, 1) for number in range(9)])
     session.flush()
+    whole = session.load()
     path = file(session, "events/hooks.jsonl") if shared else journal_of(session)
     lines = path.read_bytes().split(b"\n")
     lines[1] = lines[1].replace(b":", b";")
     lines[3] = b"\xfe" + lines[3][1:]
     path.write_bytes(b"\n".join(lines))
     size = path.stat().st_size
-    assert only(examine(session)).problem == "line 2, 4 cannot be read"
-    finding = only(examine(session, fix=True))
+    assert [one.problem for one in examine(session)] == [
+        "has lost events that METRICS.json counts",
+        "line 2, 4 cannot be read",
+    ]
+    lost, finding = examine(session, fix=True)
+    assert lost.done == "their sums are kept in base.json"
     found = re.fullmatch(r"kept in (\S+\.bad-\d+) and blanked", finding.done)
     assert found
     assert file(session, f"events/{found[1]}").read_bytes() == lines[1] + b"\n" + lines[3] + b"\n"
     assert path.stat().st_size == size
     assert path.read_bytes().split() == [*filter(None, (lines[0], lines[2], *lines[4:]))]
     assert examine(session) == []
+    file(session, "METRICS.json").unlink()
+    file(session, "events/.covered").unlink()
+    assert session.load() == whole
 
 
 def test_lines_of_a_newer_version(session: Session) -> None:

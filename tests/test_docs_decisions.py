@@ -48,7 +48,7 @@ def test_recording_without_a_lock_is_exact(tmp_path: Path) -> None:
     assert tool.call_count == THREADS * CALLS
     assert tool.total_duration_ms == THREADS * sum(n % 7 for n in range(CALLS))
     session = Session(str(tmp_path), "one")
-    _, journals = session.fold()
+    journals = session.parts().journals
     in_journals = sum(isinstance(event, ToolCall) for one in journals for event in one.events)
     assert (in_journals, sum(one.damaged for one in journals)) == (THREADS * CALLS, 0)
     assert session.is_current()

@@ -15,7 +15,8 @@ import pytest
 
 from m31a_metrics import Collector, Usage, events
 from m31a_metrics.journal.writer import WINDOW_BYTES
-from m31a_metrics.session import Covered, Session
+from m31a_metrics.session import Session
+from m31a_metrics.session.covered import _Note as Covered
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "journal.md").read_text(encoding="utf-8")
 IN_EVERY_EVENT = {"event", "t_us", "id"}
@@ -101,9 +102,10 @@ def test_covered_says_what_the_page_says(tmp_path: Path) -> None:
     note = (tmp_path / "one" / "events" / ".covered").read_bytes()
     covered = json.loads(note)
     assert covered["size"] == len(metrics)
-    assert covered["journals"] == {journal.name: journal.stat().st_size}
-    lengths = note[note.rindex(b"{") : -1]
-    assert covered["crc32"] == zlib.crc32(metrics + lengths)
+    assert covered["journals"] == {journal.name: journal.stat().st_size - 1}
+    lengths = re.search(rb'"journals":(\{.*?\})', note)
+    assert lengths is not None
+    assert covered["crc32"] == zlib.crc32(metrics + lengths[1])
 
 
 def test_the_reader_on_the_page_reads_a_journal(tmp_path: Path) -> None:
@@ -127,6 +129,7 @@ def test_the_reader_on_the_page_reads_a_journal(tmp_path: Path) -> None:
         "session_start None",
         "tool_call 7",
     ]
-    folded, journals = Session(str(tmp_path / "sessions"), "one").fold()
+    session = Session(str(tmp_path / "sessions"), "one")
+    folded, journals = session.fold(), session.parts().journals
     assert folded.tools["Bash"].succeeded.calls == 1
     assert [one.damaged for one in journals] == [0, 1]

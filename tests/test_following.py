@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,13 +44,13 @@ def test_only_news_are_read(session: Session, monkeypatch: pytest.MonkeyPatch) -
     following = session.follow()
     following.look()
     asked: list[int] = []
-    read_on = journal.read_on
+    batches = journal.batches
 
-    def noted(directory: str, name: str, start: int) -> journal.Journal | None:
-        asked.append(start)
-        return read_on(directory, name, start)
+    def noted(directory: str, one: journal.Journal) -> Iterator[tuple[int, list[events.Event]]]:
+        asked.append(one.length)
+        return batches(directory, one)
 
-    monkeypatch.setattr(journal, "read_on", noted)
+    monkeypatch.setattr(journal, "batches", noted)
     following.look()
     size = os.path.getsize(f"{session.events}/hooks.jsonl")
     assert asked == [size - 1]
@@ -166,7 +167,7 @@ def test_looks_add_up_to_the_fold(tmp_path: Path, parts: list[list[events.Event]
         session.append([event for event in part if event.id is None or event.id not in seen])
         seen |= {event.id for event in part if event.id is not None}
         following.look()
-    some.assert_same(following.metrics(), session.fold()[0].metrics("abc"))
+    some.assert_same(following.metrics(), session.fold().metrics("abc"))
 
 
 def _events(session: Session) -> str:

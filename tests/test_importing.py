@@ -139,7 +139,7 @@ def test_what_is_loaded_is_what_was_read(settings: Config, agent: str, folder: P
             assert load(settings.sessions_dir, one.session_id) == expected
             again = Session(settings.sessions_dir, one.session_id, price)
             assert again.is_current()
-            assert again.fold()[0].metrics(one.session_id) == expected
+            assert again.fold().metrics(one.session_id) == expected
 
 
 def test_importing_again_writes_nothing(settings: Config, claude: Path) -> None:

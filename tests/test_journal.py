@@ -324,10 +324,10 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> Non
     journal.trim(str(directory), name)
     mended = mend(str(directory), name)
     assert mended is not None
-    assert len(mended.damaged) + len(mended.unknown) == read.damaged
+    assert mended.damaged_count + mended.unknown_count == read.damaged
     again = journal.read(str(directory), name)
     assert again.events == read.events
-    assert again.damaged == len(mended.unknown)
+    assert again.damaged == mended.unknown_count
 
 
 @pytest.mark.parametrize(
@@ -343,12 +343,12 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> Non
 )
 def test_what_is_beyond(tmp_path: Path, data: bytes, covered: int, more: bool) -> None:
     """Only lines count, not the empty tail; a shorter file has nothing more to say."""
-    assert journal.remainder(str(tmp_path), write(tmp_path, data), covered) is more
+    assert journal.has_more(str(tmp_path), write(tmp_path, data), covered) is more
 
 
 def test_beyond_what_cannot_be_opened(tmp_path: Path) -> None:
     """It may hold anything: the reader will say what is wrong."""
-    assert journal.remainder(str(tmp_path), "none.jsonl", 0)
+    assert journal.has_more(str(tmp_path), "none.jsonl", 0)
 
 
 # ---- the tails of the dead

@@ -204,7 +204,7 @@ def test_load_believes_a_current_file(session: Session, monkeypatch: pytest.Monk
     """Where METRICS.json covers the journals, they are not read."""
     session.append([call()])
     session.flush()
-    monkeypatch.setattr(Session, "fold", None)
+    monkeypatch.setattr(Session, "count", None)
     assert calls(session.load()) == {"Bash": 1}
 
 
@@ -259,7 +259,7 @@ def test_the_first_append_starts_the_session(session: Session) -> None:
     """A new session begins with a `session_start` of the first event's time."""
     session.append([call(t_us=5)])
     session.append([call(t_us=6)])
-    _, (journal,) = session.fold()
+    (journal,) = session.parts().journals
     assert [type(event) for event in journal.events] == [SessionStart, ToolCall, ToolCall]
     assert journal.events[0].t_us == 5
 
@@ -370,7 +370,7 @@ def test_a_dead_holder_holds_nothing(session: Session) -> None:
 
 
 def test_joining_trims_the_dead(session: Session) -> None:
-    """The next recorder cuts what killed ones left; a living one's file stays."""
+    """The next flush cuts what killed ones left; a living one's file stays."""
     directory = os.path.dirname(session.directory)
 
     def die() -> None:
@@ -383,6 +383,7 @@ def test_joining_trims_the_dead(session: Session) -> None:
     assert dead.stat().st_size > 100_000
     assert [one.cut_bytes > 0 for one in session.trim(dry=True)] == [True]
     living = Collector(ID, directory)
+    assert living.flush()
     assert dead.stat().st_size < 1000
     Collector(ID, directory).stop()
     assert {one.alive for one in session.trim(dry=True)} == {True, False}

@@ -24,6 +24,10 @@ class ForeignFile(MetricsError):
     """
 
 
+class TooLarge(ForeignFile):
+    """A file of a size that none of ours has; it is not read, so move it away."""
+
+
 class SessionHasJournals(MetricsError):
     """`save` would lose what the journals hold; record events instead."""
 

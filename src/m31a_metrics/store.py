@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from time import time_ns
 
-from m31a_metrics.errors import ForeignFile, InvalidSessionId, StorageError
+from m31a_metrics.errors import ForeignFile, InvalidSessionId, StorageError, TooLarge
+
+FILE_BYTES_MAX = 1 << 26
+"""No file that is read whole has more than 64 MiB; journals are read in chunks."""
 
 METRICS = "METRICS.json"
 EVENTS = "events"
@@ -51,6 +54,10 @@ def make_directory(path: str) -> None:
     parent = os.path.dirname(path)
     if parent and not os.path.isdir(parent):
         make_directory(parent)
+        try:
+            sync_directory(os.path.dirname(parent) or ".")
+        except OSError:
+            pass  # it is there, and whoever writes into it says what is wrong
     try:
         os.mkdir(path, 0o700)
         os.chmod(path, 0o700)  # mkdir obeys the umask
@@ -82,10 +89,11 @@ def check_directory(path: str, *, ours: bool = True) -> bool:
     return True
 
 
-def read(path: str, start: int = 0) -> bytes | None:
-    """Read a file, from byte `start` on; None if it is not there, or ends before that.
+def read(path: str, *, at_most: int = FILE_BYTES_MAX) -> bytes | None:
+    """Read a file; None if it is not there.
 
-    A symbolic link is not followed.
+    A symbolic link is not followed. Raises TooLarge for one of more than `at_most` bytes:
+    what nobody bounds may be gigabytes of nothing.
     """
     try:
         descriptor = open_file(path, os.O_RDONLY)
@@ -94,15 +102,19 @@ def read(path: str, start: int = 0) -> bytes | None:
             return None
         raise
     try:
+        size = length = os.fstat(descriptor).st_size
         chunks = []
-        # One read is enough for a file that nobody lengthens meanwhile.
-        size = os.fstat(descriptor).st_size - start
-        if size < 0:
-            return None
-        if start:
-            os.lseek(descriptor, start, os.SEEK_SET)
-        while chunk := os.read(descriptor, max(size + 1, 1 << 16)):
-            chunks.append(chunk)
+        if size <= at_most:
+            # One read is enough for a file that nobody lengthens meanwhile.
+            length = 0
+            while length <= at_most and (chunk := os.read(descriptor, max(size + 1, 1 << 16))):
+                chunks.append(chunk)
+                length += len(chunk)
+        if length > at_most:
+            raise TooLarge(
+                f"{path} has {length:,} bytes, where no such file has more than {at_most:,}; "
+                "move it away"
+            )
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
     except OSError as error:
         raise _storage_error("read", path, error) from error
@@ -139,12 +151,45 @@ def open_file(path: str, flags: int) -> int:
     return descriptor
 
 
-def replace(path: str, data: bytes, *, sync: bool = True, mode: int = 0o600) -> None:
+def replace(
+    path: str, data: bytes | Iterable[bytes], *, sync: bool = True, mode: int = 0o600
+) -> None:
     """Write a file so that a reader, or a crash, sees the old one whole or the new one.
 
-    What stands at the path is replaced, also where it is a link. `sync=False` spares the
-    disk where losing the file in a power failure costs nothing.
+    `data` may come in pieces. What stands at the path is replaced, also where it is a link.
+    `sync=False` spares the disk where losing the file in a power failure costs nothing.
     """
+    temporary = _write_temporary(path, data, sync=sync, mode=mode)
+    try:
+        os.rename(temporary, path)
+        if sync:
+            sync_directory(os.path.dirname(path))
+    except OSError as error:
+        _unlink(temporary)
+        raise _storage_error("write", path, error) from error
+
+
+def create(path: str, data: bytes) -> bool:
+    """Write a file that is not there yet; False, changing nothing, if it is.
+
+    Whole or not at all, whoever is quicker, and no lock is needed. It outlasts a power failure
+    when its directory was synced.
+    """
+    temporary = _write_temporary(path, data, sync=True)
+    try:
+        os.link(temporary, path, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise _storage_error("write", path, error) from error
+    finally:
+        _unlink(temporary)
+    return True
+
+
+def _write_temporary(
+    path: str, data: bytes | Iterable[bytes], *, sync: bool, mode: int = 0o600
+) -> str:
     directory, name = os.path.split(path)
     temporary = f"{directory}/.{name}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
     try:
@@ -154,20 +199,25 @@ def replace(path: str, data: bytes, *, sync: bool = True, mode: int = 0o600) -> 
     try:
         try:
             os.fchmod(descriptor, mode)
-            write_all(descriptor, data)
+            for piece in (data,) if isinstance(data, bytes) else data:
+                write_all(descriptor, piece)
             if sync:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.rename(temporary, path)
-        if sync:
-            sync_directory(directory)
-    except OSError as error:
-        try:
-            os.unlink(temporary)
-        except OSError:
-            pass  # gone already: the rename was done, or the directory was removed
-        raise _storage_error("write", path, error) from error
+    except BaseException as error:
+        _unlink(temporary)
+        if isinstance(error, OSError):
+            raise _storage_error("write", path, error) from error
+        raise
+    return temporary
+
+
+def _unlink(temporary: str) -> None:
+    try:
+        os.unlink(temporary)
+    except OSError:
+        pass  # gone already: the rename was done, or the directory was removed
 
 
 def hand_over(path: str, data: bytes, mode: int) -> None:
@@ -222,6 +272,19 @@ def fill(descriptor: int, data: bytes, offset: int) -> None:
         offset += written
 
 
+def sync(path: str) -> None:
+    """Make what a file holds last through a power failure. Raises ForeignFile, StorageError."""
+    descriptor = open_file(path, os.O_RDONLY)
+    try:
+        # What was stored through a mapping, by whatever process, goes with it. macOS has no
+        # fdatasync, which spares Linux the file's times.
+        getattr(os, "fdatasync", os.fsync)(descriptor)
+    except OSError as error:
+        raise _storage_error("write", path, error) from error
+    finally:
+        os.close(descriptor)
+
+
 def sync_directory(path: str) -> None:
     """Make a rename or a new file last through a power failure."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -258,6 +321,16 @@ def set_aside(path: str) -> str:
     except OSError as error:
         raise _storage_error("set aside", path, error) from error
     return aside
+
+
+def remove(path: str) -> None:
+    """Remove a file; one that is not there is fine."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise _storage_error("remove", path, error) from error
 
 
 def vacant(path: str) -> str:

@@ -359,7 +359,7 @@ def test_the_fold_of_the_journal_is_the_snapshot(
     collector = Collector("session", directory)
     for event in recorded:
         collector.record(event)
-    tally, _ = Session(str(directory), "session").fold()
+    tally = Session(str(directory), "session").fold()
     some.assert_same(tally.metrics("session"), collector.snapshot())
     assert collector.flush() is True
     assert load(directory, "session") == collector.snapshot()

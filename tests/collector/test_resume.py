@@ -295,7 +295,7 @@ def test_the_fold_of_many_journals_is_the_snapshot(tmp_path: Path) -> None:
     collectors[1].stop()
     for collector in collectors:
         collector.flush()
-        folded, _ = Session(str(tmp_path), "session").fold()
+        folded = Session(str(tmp_path), "session").fold()
         live = collector.snapshot()
         written = decode((tmp_path / "session" / "METRICS.json").read_bytes(), "")
         assert folded.metrics(written.session_id) == written

@@ -127,7 +127,7 @@ def test_any_order_is_the_sum_of_its_parts(
         without_times(collector.snapshot()), without_times(expected(shares)), in_order=False
     )
     if journal:
-        folded, _ = Session(str(directory), "session").fold()
+        folded = Session(str(directory), "session").fold()
         assert_same(folded.metrics("session"), collector.snapshot(), in_order=False)
     assert collector.flush() is True
     assert load(directory, "session") == collector.snapshot()
@@ -192,7 +192,8 @@ def test_many_windows_of_many_threads(tmp_path: Path, *, journal: bool) -> None:
     if journal:
         # Before any further flush: METRICS.json must not claim a line that it does not count.
         check_hammered(load(tmp_path, "session"), 8, 5000)
-        folded, journals = Session(str(tmp_path), "session").fold()
+        session = Session(str(tmp_path), "session")
+        folded, journals = session.fold(), session.parts().journals
         assert not any(one.damaged for one in journals)
         assert_same(folded.metrics("session"), collector.snapshot(), in_order=False)
     collector.stop()
@@ -253,7 +254,8 @@ def test_stop_while_others_record(tmp_path: Path) -> None:
 
     run_together(*hammers([collector] * 4, 2000), stop, stop)
     check_hammered(collector.snapshot(), 4, 2000)
-    folded, journals = Session(str(tmp_path), "session").fold()
+    session = Session(str(tmp_path), "session")
+    folded, journals = session.fold(), session.parts().journals
     assert not any(one.damaged for one in journals)
     check_hammered(folded.metrics("session"), 4, 2000)
     check_hammered(load(tmp_path, "session"), 4, 2000)

@@ -39,7 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def on_disk(directory: Path) -> SessionMetrics:
     """What the journals say, whatever METRICS.json does."""
-    metrics = Session(str(directory), ID).fold()[0].metrics(ID)
+    metrics = Session(str(directory), ID).fold().metrics(ID)
     loaded = load(directory, ID)
     assert loaded == metrics
     return metrics

@@ -34,7 +34,7 @@ def counts(directory: Path) -> dict[str, int]:
 
 def journalled(directory: Path) -> dict[str, int]:
     """Calls by tool, from the journals alone."""
-    metrics = Session(str(directory), ID).fold()[0].metrics(ID)
+    metrics = Session(str(directory), ID).fold().metrics(ID)
     return {tool.name: tool.call_count for tool in metrics.tools}
 
 

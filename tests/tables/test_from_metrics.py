@@ -15,7 +15,7 @@ from m31a_metrics.tables.from_metrics import (
     session_row,
     tool_rows,
 )
-from m31a_metrics.tally import fold
+from tests.folds import folded
 from tests.strategies import counted, llm_interactions
 from tests.tables.builders import llm, session, tool
 
@@ -37,7 +37,7 @@ def test_a_session_is_the_sum_of_its_rows(metrics: SessionMetrics) -> None:
 @given(st.lists(llm_interactions, max_size=12))
 def test_models_add_up_to_phases(interactions: list[events.LLMInteraction]) -> None:
     """Whatever was recorded, the rows by model and by phase hold the same tokens."""
-    tally = fold(None, [interactions])
+    tally = folded(None, [interactions])
     metrics = tally.metrics("x")
     models = model_rows(metrics, SessionDetail(models=list(tally.models.values())))
     phases = llm_rows(metrics)

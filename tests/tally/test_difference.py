@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from m31a_metrics import LLMMetric, PhaseMetric, SessionMetrics
 from m31a_metrics.model import EditStrategyMetric, ToolMetric
-from m31a_metrics.tally import fold
 from m31a_metrics.tally.difference import difference
+from tests.folds import folded
 
 rows = st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True, max_size=4)
 small = st.integers(0, 10**6)
@@ -49,7 +49,7 @@ def test_difference_undoes_addition(base: SessionMetrics, part: SessionMetrics) 
     """(base + part) - part + part counts what base + part did."""
 
     def counted(*parts: SessionMetrics) -> SessionMetrics:
-        tally = fold(parts[0], [])
+        tally = folded(parts[0], [])
         for more in parts[1:]:
             tally.add_metrics(more)
         metrics = tally.metrics("s")

@@ -122,8 +122,7 @@ def _recorded(session: Session, price: Price) -> Explained:
 
 def events_of(session: Session) -> list[Event]:
     """Return the events of all journals in the order of their times, each id once."""
-    _, journals = session.parts()
-    events = [event for journal in journals for event in journal.events]
+    events = [event for journal in session.parts().journals for event in journal.events]
     events.sort(key=lambda event: event.t_us)
     ids: set[str] = set()
     once = []

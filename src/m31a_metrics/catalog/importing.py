@@ -183,7 +183,7 @@ class _Reader:
             facts.started_us,
             tally.updated_us,
             sum(type(event) is not SessionStart for event in kept),
-            sorted(tally.ids),
+            sorted({event.id for event in kept if event.id is not None}),
             transcript.damage,
         )
         if not prepared.event_count or not self.is_wanted(prepared):

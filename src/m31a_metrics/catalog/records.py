@@ -114,7 +114,7 @@ def read_recording(session: Session) -> Recording | None:
 
     None if there is no such session. Raises DamagedMetrics, ForeignFile, StorageError.
     """
-    base, journals = session.parts()
+    base, losses, journals = session.parts()
     if not journals:
         base = session.load()
         if base is None:
@@ -126,7 +126,7 @@ def read_recording(session: Session) -> Recording | None:
         if type(event) is SessionStart:
             _take_start(record, event)
     record.native_id = record.native_id or name
-    record.damage = _damage(session, journals)
+    record.damage = _damage(session, journals, losses)
     return Recording(record, base, events)
 
 
@@ -198,8 +198,10 @@ def _take_start(record: SessionRecord, start: SessionStart) -> None:
     record.branch = start.branch or record.branch
 
 
-def _damage(session: Session, journals: Iterable[Journal]) -> Damage:
+def _damage(session: Session, journals: Iterable[Journal], losses: Iterable[str]) -> Damage:
     damage = Damage()
+    for loss in losses:
+        damage.add(session.directory, loss)
     for journal in journals:
         damage.count += journal.damaged
         damage.reasons += [f"{session.events}/{journal.name}, {one}" for one in journal.reasons]

@@ -154,27 +154,6 @@ def _add_journal(now: Recorded, events: str, name: str, known: Recorded | None) 
         if place >= 0 and known.ends[place] < 0:
             now.ends.append(-1)  # closed then, and a closed journal stays so
             return
-    now.ends.append(_end(f"{events}/{name}", look[1]) if name.endswith(journal.SUFFIX) else -1)
-
-
-def _end(path: str, size: int) -> int:
-    """Where the last line of a journal ends; -1 if that is the end of the file too."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return -1
-    try:
-        if os.pread(descriptor, 2, max(size - 2, 0)).rstrip(b"\0\n")[-1:]:
-            return -1
-        end = size
-        while end > 0:
-            start = max(end - (1 << 16), 0)
-            chunk = os.pread(descriptor, end - start, start).rstrip(b"\0\n")
-            if chunk:
-                return start + len(chunk)
-            end = start
-        return 0
-    except OSError:
-        return -1
-    finally:
-        os.close(descriptor)
+    # Where the last line ends; -1 if that is the end of the file too.
+    end = journal.content_length(events, name) if name.endswith(journal.SUFFIX) else look[1]
+    now.ends.append(end if end + 1 < look[1] else -1)

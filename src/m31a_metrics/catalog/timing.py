@@ -40,7 +40,7 @@ def take_durations(transcript: Transcript, recordings: Iterable[Session]) -> Non
 
 def _journals(session: Session) -> Sequence[Journal]:
     try:
-        return session.parts()[1]
+        return session.parts().journals
     except MetricsError:
         return ()
 

@@ -10,16 +10,19 @@ from msgspec.json import decode
 from m31a_metrics import codec, journal, store
 from m31a_metrics.checkup.findings import Examination, Repair
 from m31a_metrics.errors import DamagedMetrics, MetricsError, StorageError
-from m31a_metrics.journal import Trimmed
+from m31a_metrics.journal import Journal, Trimmed
 from m31a_metrics.journal.mend import mend
+from m31a_metrics.model import SessionMetrics
 from m31a_metrics.session import BASE, COVERED, Session
-
-_NAMED_AT_MOST = 5
+from m31a_metrics.session.counting import events_of
+from m31a_metrics.tally import OTHER
+from m31a_metrics.tally.difference import exceeds
 
 
 def look_at_contents(examination: Examination) -> None:
     """Look at journals first, so that what is made anew is made from mended ones."""
     names = _journal_names(examination.session)
+    _losses(examination)
     writer_lives = False
     for name in names:
         writer_lives |= _journal(examination, name)
@@ -32,6 +35,48 @@ def _journal_names(session: Session) -> list[str]:
         return journal.names(session.events) if os.path.isdir(session.events) else []
     except StorageError:
         return []  # told already: its mode
+
+
+def _losses(examination: Examination) -> None:
+    """Look for events that were counted and are gone.
+
+    Before damaged lines are blanked: their sums must be in the base by then.
+    """
+    session = examination.session
+    try:
+        lost = _lost(session)
+    except MetricsError:
+        return  # whoever looks at the file in question says what it is
+
+    def keep() -> str:
+        session.flush(forget_losses=True)
+        return "their sums are kept in base.json"
+
+    for file, size in sorted(lost.items()):
+        problem = f"has lost {events_of(size)} that METRICS.json counts"
+        named = f"{store.EVENTS}/{file}" if file else store.EVENTS
+        examination.find(named, problem, "keep their sums in base.json", keep)
+
+
+def _lost(session: Session) -> dict[str, int]:
+    """Files that have lost what METRICS.json counts, and how many bytes; 0: nobody knows."""
+    one, note = session.count(), session.note()
+    lost = dict(one.lost)
+    if session.has_base() and session.readable_base() is None:
+        # What is missing is what that held, and it is told as damaged.
+        lost = {file: size for file, size in lost.items() if file not in ("", BASE)}
+    if lost or note is None:
+        return lost
+    gaps = []
+    for name in session.journal_names():
+        read = Journal(name)
+        for _ in journal.batches(session.events, read):
+            pass
+        if read.has_gap_before(note.journals.get(name, 0)):
+            gaps.append(name)
+    if gaps and exceeds(one.tally.metrics(""), session.fold().metrics("")):
+        return dict.fromkeys(gaps, 0)
+    return {}
 
 
 def _journal(examination: Examination, name: str) -> bool:
@@ -48,20 +93,20 @@ def _journal(examination: Examination, name: str) -> bool:
         examination.find(file, "is being written by a living process", "none", harmless=True)
         return True
     if lines.damaged:
-        problem = f"{_lines(lines.damaged)} cannot be read"
+        problem = f"{_lines(lines.damaged, lines.damaged_count)} cannot be read"
         remedy = "blank it, keep a copy"
         examination.find(file, problem, remedy, _blanking(events, name))
     if lines.unknown:
-        problem = f"{_lines(lines.unknown)} was written by a newer version"
+        problem = f"{_lines(lines.unknown, lines.unknown_count)} was written by a newer version"
         examination.find(file, problem, "update m31a-metrics to count it", harmless=True)
     if ends.cut_bytes:
         examination.find(file, _tail(ends), "cut it off", _cutting(events, name))
     return False
 
 
-def _lines(numbers: list[int]) -> str:
-    named = ", ".join(map(str, numbers[:_NAMED_AT_MOST]))
-    more = len(numbers) - _NAMED_AT_MOST
+def _lines(numbers: list[int], count: int) -> str:
+    named = ", ".join(map(str, numbers))
+    more = count - len(numbers)
     return f"line {named}" + (f" and {more} more" if more > 0 else "")
 
 
@@ -79,15 +124,33 @@ def _sums(examination: Examination) -> bool:
         if damage:
             remedy = "set it aside, make it anew"
             examination.find(file, damage, remedy, _making_anew(examination, file))
+    if not damages[0][1]:
+        _names(examination)
     return any(damage for _, damage in damages)
+
+
+def _names(examination: Examination) -> None:
+    """Say where a session has more names than are told apart."""
+    data = examination.session.readable_metrics()
+    metrics = SessionMetrics() if data is None else codec.decode(data)
+    for what, rows in (
+        ("tools", [row.name for row in metrics.tools]),
+        ("phases", [row.phase for row in metrics.phases]),
+        ("strategies", [row.strategy for row in metrics.edit_strategies]),
+    ):
+        if OTHER in rows:
+            problem = f"has more {what} than are told apart: the rest is counted as {OTHER}"
+            remedy = "leave numbers and ids out of their names"
+            examination.find(store.METRICS, problem, remedy, harmless=True)
 
 
 def _damage(examination: Examination, file: str) -> str:
     """What is wrong with the bytes of a METRICS.json or base; empty if nothing is."""
     path = examination.path(file)
     try:
-        data = store.read(path)
-        if data is not None:
+        if file != store.METRICS:
+            examination.session.base()
+        elif (data := examination.session.read_metrics()) is not None:
             codec.decode(data, path)
     except DamagedMetrics as error:
         # Between the file's name and the remedy stands what is wrong.
@@ -123,7 +186,7 @@ def _what_is_behind(session: Session) -> tuple[str, str]:
     data = store.read(session.metrics_path)
     if data is None:
         return store.METRICS, "is missing, though there are journals"
-    held, journalled = codec.decode(data, store.METRICS), session.fold()[0].metrics("")
+    held, journalled = codec.decode(data, store.METRICS), session.count().tally.metrics("")
     held.session_id = ""
     if held != journalled:
         return store.METRICS, "lacks events of the journals"

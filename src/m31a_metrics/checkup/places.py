@@ -9,7 +9,7 @@ import stat
 from m31a_metrics import journal, store
 from m31a_metrics.checkup.findings import Examination, Repair
 from m31a_metrics.errors import ForeignFile
-from m31a_metrics.session import BASE, COVERED, LOCK
+from m31a_metrics.session import BASE, COVERED, IDS, LOCK
 
 _TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
 _ASIDE = re.compile(r".+\.bad-\d+")
@@ -23,7 +23,7 @@ def look_at_places(examination: Examination) -> bool:
     _file(examination, store.METRICS)
     _leftovers(examination, "")
     if _directory(examination, store.EVENTS):
-        names = [BASE, COVERED, LOCK, *journal.names(examination.session.events)]
+        names = [BASE, COVERED, IDS, LOCK, *journal.names(examination.session.events)]
         for name in names:
             _file(examination, f"{store.EVENTS}/{name}")
         _leftovers(examination, f"{store.EVENTS}/")

@@ -170,11 +170,13 @@ class Collector(Keeping):
                 self._failed[row.name] = line_middle(row.name, False), row.failed
 
     def _take(self, event: Event) -> None:
+        # Not under the lock: it may read the disk.
+        if event.id is not None and self._is_counted(event.id):
+            return
         with self._lock:
-            if event.id is not None and event.id in self._before.ids:
+            if not self._tally.add(event, self._place, self._written_by):
                 return
-            if not self._tally.add(event, next(self._places)):
-                return
+            self._place += 1
         self._stopped = False
         if self._journal:
             self._append(event)

@@ -3,14 +3,17 @@
 Everything here is off the hot path: opening, failing, recovering, flushing, closing.
 One journal may follow another (after `stop`, a fork, a full disk); `_closed_lengths`
 remembers the earlier ones, so that a flush need not read back what is counted here.
+
+A journal is begun without waiting for anybody: not for the session's lock, nor for a flush by
+another thread. What others have counted is looked up afterwards.
 """
 
 from __future__ import annotations
 
 from _thread import RLock
-from itertools import count
+from collections.abc import Mapping
 from time import time_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from m31a_metrics import events
 from m31a_metrics.collector import lifecycle
@@ -20,16 +23,21 @@ from m31a_metrics.errors import DamagedMetrics, MetricsError, StorageError
 from m31a_metrics.events import Event, encode
 from m31a_metrics.journal import Writer
 from m31a_metrics.model import SessionMetrics
-from m31a_metrics.session import Own, Session
+from m31a_metrics.session import Session
+from m31a_metrics.session.own import Own, Reached, Taken, content
 from m31a_metrics.store import set_aside
-from m31a_metrics.tally import Tally, ToolCount, merge
+from m31a_metrics.tally import OTHER, Known, Tally, ToolCount, either, hashed, merge
+
+if TYPE_CHECKING:
+    from m31a_metrics.session.counting import Counted
 
 
 class Keeping(RecordMethods):
     """A session's counts, its journal, and METRICS.json.
 
-    `_lock` guards the counts and is held for microseconds; `_flush_lock` lets one thread
-    at a time open a journal or rewrite METRICS.json, and is taken first where both are.
+    `_lock` guards the counts and is held for microseconds. `_journal_lock` lets one thread at
+    a time begin a journal, `_flush_lock` rewrite METRICS.json, which may take as long as other
+    processes do. Where several are taken, it is in the order flush, journal, counts.
     """
 
     def __init__(self, session: Session, *, journal: bool) -> None:
@@ -39,14 +47,18 @@ class Keeping(RecordMethods):
         self._journal = journal
         # Reentrant: a signal handler may record or stop while its thread holds them.
         self._lock = RLock()
+        self._journal_lock = RLock()
         self._flush_lock = RLock()
         self._flushing = False
         # The hot path's own, per tool: valid while the journal that is open now is.
         self._succeeded: dict[str, tuple[bytes, ToolCount]] = {}
         self._failed: dict[str, tuple[bytes, ToolCount]] = {}
         self._tally = Tally()  # what this Collector counted
-        self._places = count(1)  # of events of one moment: as their lines in a journal
+        # Of events of one moment: by journal, then as their lines there.
+        self._place, self._written_by = 1, ""
         self._before = Tally()  # what others counted, as of the last look at the disk
+        self._own = Own()  # what our journals held at the last flush
+        self._known: Known | None = None  # ids that are counted already
         self._unjournalled: Tally | None = None  # what no journal took
         self._writer: Writer | None = None
         self._names: set[str] = set()  # of all journals of ours
@@ -70,6 +82,28 @@ class Keeping(RecordMethods):
                 self._take_over()
         except (MetricsError, OSError) as error:
             self._go_on_in_memory(start, error)
+        if self._journal:
+            self._look()
+
+    def _look(self) -> None:
+        """Learn what the session holds by now. Whatever is wrong with it, we have our journal."""
+        try:
+            counted = self._session.count(self._names)
+        except (MetricsError, OSError) as error:
+            self._warn("disk", f"what {self.session_id} held before cannot be read: {error}")
+            return
+        self._before = counted.tally
+        self._known = either(counted.ids.get, counted.tally.ids.get)
+
+    def _is_counted(self, event_id: str) -> bool:
+        """Tell whether an event of this id was counted before we came, or flushed since."""
+        known = self._known
+        if known is None:
+            return False
+        try:
+            return known(hashed(event_id)) is not None
+        except (MetricsError, OSError):
+            return False  # the next flush finds out
 
     def _take_over(self) -> None:
         """Without a journal: go on from what METRICS.json holds."""
@@ -84,13 +118,14 @@ class Keeping(RecordMethods):
             self._held_id = held.session_id or self.session_id
 
     def _begin_journal(self, first: Event) -> None:
-        self._before, writer = self._session.join(self._names, self._tally.ids)
+        writer = self._session.begin_journal()
         try:
             writer.append(encode(first) + b"\n")
         except StorageError:
             writer.discard()
             raise
         self._names.add(writer.name)
+        self._written_by = writer.name
         self._closing = lifecycle.close_when_dropped(self, writer, self._session)
         self._writer = writer
 
@@ -116,11 +151,13 @@ class Keeping(RecordMethods):
 
     def _begin_another_journal(self) -> None:
         """After `stop` or a fork: the next event opens a new journal, or goes to memory."""
-        with self._flush_lock:
+        with self._journal_lock:
             if self._writer is not None or self._unjournalled is not None:
                 return
             # The event that asks was counted already: its time, so that memory and disk agree.
             start = events.SessionStart(self._tally.updated_us)
+            with self._lock:
+                self._tally.add(start)
             try:
                 self._begin_journal(start)
             except (MetricsError, OSError) as error:
@@ -156,7 +193,9 @@ class Keeping(RecordMethods):
         with self._lock:
             if self._before.is_empty():
                 return self._tally.metrics(self.session_id)
-            return merge(self._before, self._tally).metrics(self.session_id)
+            merged = merge(self._before, self._tally)
+            merged.drop_nothing(self._tally)
+            return merged.metrics(self.session_id)
 
     def flush(self) -> bool:
         """Write METRICS.json with what all writers recorded; False (and one warning) if not.
@@ -177,8 +216,9 @@ class Keeping(RecordMethods):
         self._warned.discard("disk")
         return True
 
-    def _flush(self) -> None:
-        self._settle()
+    def _flush(self, *, priced: bool = True) -> None:
+        if priced:
+            self._settle()
         if not self._journal:
             self._save()
             return
@@ -186,44 +226,90 @@ class Keeping(RecordMethods):
             self._recount()
         if self._unjournalled is not None:
             self._journal_the_rest()
+        price = self._session.price if priced else None
+
+        def reach(counted: Mapping[str, int]) -> Reached:
+            return self._own.reach(self._session.events, self._take_counts, price, counted)
+
+        counted, reached = self._session.flush_with(reach, priced=priced)
+        before = counted.others
+        if before is None:
+            before = counted.tally
+            before.take_out(reached.tally)
         with self._lock:
-            # The lengths first: what stands in a journal is counted by then (see `Own`).
+            self._before = before
+            self._known = counted.ids.get
+            self._own.settle(reached)
+            self._tally.forget(reached.ids, len(reached.taken.unpriced))
+        self._tell(counted)
+
+    def _take_counts(self) -> Taken:
+        with self._lock:
+            # The lengths first: what stands in a journal is counted by then.
             lengths = dict(self._closed_lengths)
             if self._writer is not None:
                 lengths[self._writer.name] = self._writer.length
-            own = merge(self._tally)
-        others = self._session.flush(Own(lengths, own, self._names))
-        with self._lock:
-            self._before = others
+            tally = self._tally
+            return Taken(lengths, merge(tally), list(tally.ids.items()), list(tally.unpriced))
+
+    def _tell(self, counted: Counted) -> None:
+        for loss in counted.losses():
+            self._warn("lost", f"{self.session_id}: {loss}; see `m31 doctor`")
+        if counted.tally.has_others:
+            self._warn(
+                "names",
+                f"{self.session_id} has more names of tools, phases, models or strategies than "
+                f"are told apart; the rest is counted as {OTHER}",
+            )
 
     def _settle(self) -> None:
         """Price what was recorded without a cost. Not under the lock: a price may be looked up."""
         with self._lock:
-            waiting = self._tally.take_waiting()
+            waiting, self._tally.unpriced = self._tally.unpriced, []
         priced = [(event, self._session.price(event)) for event in waiting]
         with self._lock:
             for event, cost in priced:
                 if cost is not None:
-                    self._tally.settle(event, cost)
+                    self._tally.give_price(event, cost)
+                else:
+                    self._tally.unpriced.append(event)
 
     def _recount(self) -> None:
         """Somebody removed journals of ours: what they held is to be written once more."""
         self._close_journal()
-        if not self._session.has_journals():
+        note = self._session.note()
+        left = [name for name in self._closed_lengths if self._session.has_journal(name)]
+        if note is None and not self._session.has_journals():
             # What others counted is ours to keep now, and no file there says anything new.
             self._session.forget_sums()
             with self._lock:
                 self._tally.absorb(self._before)
                 self._before = Tally()
-        for name in self._names:
-            if not self._session.has_journal(name):
-                self._closed_lengths.pop(name, None)
-        left = self._session.counted_by(self._closed_lengths)
+                self._known = None
+            self._own = Own()
+            rest = self._tally.metrics("")
+        else:
+            rest = self._uncounted(left, {} if note is None else note.journals)
         with self._lock:
+            self._closed_lengths = {name: self._closed_lengths[name] for name in left}
             self._unjournalled = Tally()
-            from m31a_metrics.tally.difference import difference
+            self._unjournalled.add_metrics(rest)
 
-            self._unjournalled.add_metrics(difference(self._tally.metrics(""), left))
+    def _uncounted(self, left: list[str], covered: dict[str, int]) -> SessionMetrics:
+        """What neither METRICS.json counts of ours nor the journals hold that are left."""
+        from m31a_metrics.tally.difference import difference
+
+        lengths = self._own.lengths
+        if not any(name in covered for name in self._names):
+            self._own, lengths = Own(), {}
+        gone = [name for name in self._names if name not in left]
+        if any(covered.get(name, 0) != content(lengths.get(name, 0)) for name in gone):
+            # Others have counted more of them: what is certain is what is on no disk at all.
+            known, found = merge(self._before, self._tally), self._session.count().tally
+            return difference(known.metrics(""), found.metrics(""))
+        part = merge(self._own.tally)
+        part.add_metrics(self._session.counted_by({name: lengths.get(name, 0) for name in left}))
+        return difference(self._tally.metrics(""), part.metrics(""))
 
     def _save(self) -> None:
         """Without a journal: write METRICS.json from memory alone."""
@@ -246,17 +332,18 @@ class Keeping(RecordMethods):
 
     def _journal_the_rest(self) -> None:
         """Begin a new journal with the sums of what none took. Raises StorageError."""
-        with self._lock:
-            # Taken away first: whoever records meanwhile waits for the new journal.
-            rest, self._unjournalled = self._unjournalled, None
-        if rest is None:
-            return
-        try:
-            self._begin_journal(events.Counts(rest.updated_us, rest.metrics(self.session_id)))
-        except (MetricsError, ValueError, OSError):
+        with self._journal_lock:
             with self._lock:
-                self._unjournalled = rest
-            raise
+                # Taken away first: whoever records meanwhile waits for the new journal.
+                rest, self._unjournalled = self._unjournalled, None
+            if rest is None:
+                return
+            try:
+                self._begin_journal(events.Counts(rest.updated_us, rest.metrics(self.session_id)))
+            except (MetricsError, ValueError, OSError):
+                with self._lock:
+                    self._unjournalled = rest
+                raise
 
     def _finish(self) -> None:
         """Leave the session on disk as complete and as small as it can be."""
@@ -271,6 +358,7 @@ class Keeping(RecordMethods):
     def _after_fork(self) -> None:
         """In the child: the journal and what stands in it are the parent's."""
         self._lock = RLock()  # a thread that the child does not have may hold them
+        self._journal_lock = RLock()
         self._flush_lock = RLock()
         self._flushing = False
         self._is_child = True
@@ -285,8 +373,11 @@ class Keeping(RecordMethods):
         self._names = set()
         self._closed_lengths.clear()
         self._unjournalled = None
+        # Without a look at the disk: as far as is known here, until the child's first flush.
+        self._known = either(self._known, self._tally.ids.get)
         self._before = merge(self._before, self._tally)
         self._tally = Tally()
+        self._own = Own()
         self._stopped = True  # until the child records something
 
     def _warn(self, kind: str, message: str) -> None:

@@ -5,7 +5,17 @@ share, `read` gives back what either wrote, `trim` cuts what a dead writer left 
 `journal.mend` blanks what nobody can read; only `m31 doctor` asks for it.
 """
 
-from m31a_metrics.journal.read import SUFFIX, Journal, names, read, read_on, remainder
+from m31a_metrics.journal.read import (
+    SUFFIX,
+    Journal,
+    batches,
+    content_length,
+    count_lines,
+    has_more,
+    is_lost,
+    names,
+    read,
+)
 from m31a_metrics.journal.shared import SHARED, append_shared, hold
 from m31a_metrics.journal.trim import Trimmed, is_alive, trim
 from m31a_metrics.journal.writer import Writer
@@ -17,11 +27,14 @@ __all__ = [
     "Trimmed",
     "Writer",
     "append_shared",
+    "batches",
+    "content_length",
+    "count_lines",
+    "has_more",
     "hold",
     "is_alive",
+    "is_lost",
     "names",
     "read",
-    "read_on",
-    "remainder",
     "trim",
 ]

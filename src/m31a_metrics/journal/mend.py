@@ -8,6 +8,7 @@ newer version wrote it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cache
 from typing import get_args
 
@@ -16,22 +17,25 @@ from msgspec.json import decode
 
 from m31a_metrics.errors import StorageError
 from m31a_metrics.events import Event, decoder
-from m31a_metrics.journal.read import is_torn, lines
+from m31a_metrics.journal import chunks
+from m31a_metrics.journal.read import NAMED_AT_MOST, UNREADABLE, is_torn, lines
 from m31a_metrics.journal.shared import SHARED
 from m31a_metrics.journal.trim import lock
 from m31a_metrics.store import open_file, replace, vacant
-from m31a_metrics.store import read as read_file
 
 
-class Mended(Struct, frozen=True):
-    """The damaged lines of a journal (numbers from 1), and where they are kept once blanked.
+class Mended(Struct):
+    """The damaged lines of a journal, and where they are kept once they are blanked.
 
-    `unknown` are lines of a newer version, which are no damage.
+    `damaged` are the numbers (from 1) of the first of them. `unknown` are lines of a newer
+    version, which are no damage.
     """
 
     name: str
-    damaged: list[int]
-    unknown: list[int]
+    damaged: list[int] = []
+    damaged_count: int = 0
+    unknown: list[int] = []
+    unknown_count: int = 0
     kept_as: str = ""
 
 
@@ -45,43 +49,81 @@ def mend(directory: str, name: str, *, dry: bool = False) -> Mended | None:
     try:
         if name != SHARED and not lock(descriptor, shared=dry):
             return None
-        data = read_file(path) or b""
-        damaged, unknown = _unreadable(data)
-        numbers = [number for number, _, _ in damaged]
-        others = [number for number, _, _ in unknown]
-        if dry or not damaged:
-            return Mended(name, numbers, others)
-        kept_as = vacant(path)
-        replace(kept_as, b"\n".join(line for _, _, line in damaged) + b"\n")
-        for _, start, line in damaged:
-            os.pwrite(descriptor, b"\n" * len(line), start)
+        # What is appended meanwhile is looked at the next time.
+        end = chunks.content_end(descriptor)
+        mended = Mended(name)
+        _look(descriptor, end, mended)
+        if dry or not mended.damaged_count:
+            return mended
+        mended.kept_as = vacant(path)
+        replace(mended.kept_as, (line + b"\n" for _, line in _damaged(descriptor, end)))
+        for at, line in _damaged(descriptor, end):
+            os.pwrite(descriptor, b"\n" * len(line), at)
         os.fsync(descriptor)
-        return Mended(name, numbers, others, kept_as)
+        return mended
     except OSError as error:
         raise StorageError(f"cannot mend {path}: {error.strerror}") from error
     finally:
         os.close(descriptor)
 
 
-_Line = tuple[int, int, bytes]
+def _look(descriptor: int, end: int, mended: Mended) -> None:
+    for at, _, is_known in _unreadable(descriptor, end):
+        if is_known:
+            mended.damaged_count += 1
+            numbers = mended.damaged
+        else:
+            mended.unknown_count += 1
+            numbers = mended.unknown
+        if len(numbers) < NAMED_AT_MOST:
+            numbers.append(chunks.line_number(descriptor, at))
+
+
+def _damaged(descriptor: int, end: int) -> Iterator[tuple[int, bytes]]:
+    for at, line, is_known in _unreadable(descriptor, end):
+        if is_known:
+            yield at, line
 
 
 class _Tagged(Struct):
     event: str | UnsetType = UNSET
 
 
-def _unreadable(data: bytes) -> tuple[list[_Line], list[_Line]]:
-    damaged, unknown = [], []
-    end = len(data.rstrip(b"\0\n"))
-    for number, start, line in lines(data):
+def _unreadable(descriptor: int, end: int) -> Iterator[tuple[int, bytes, bool]]:
+    """The lines that cannot be read: where, the line, and whether its kind is known (or none).
+
+    Of a line that is too long, its parts.
+    """
+    decode_lines = decoder().decode_lines
+    for chunk in chunks.chunks(descriptor, 0, end):
+        if chunk.is_too_long:
+            yield from ((at, part, True) for at, part in _parts(descriptor, chunk.at, end))
+            continue
         try:
-            decoder().decode_lines(line)
-        except (MsgspecError, UnicodeDecodeError, RecursionError):
-            if _is_of_another_version(line):
-                unknown.append((number, start, line))
-            elif start + len(line) < end or not is_torn(line):
-                damaged.append((number, start, line))
-    return damaged, unknown
+            decode_lines(chunk.data.strip(chunks.EMPTY))
+            continue
+        except UNREADABLE:
+            pass
+        for _, start, line in lines(chunk.data):
+            try:
+                decode_lines(line)
+            except UNREADABLE:
+                at = chunk.at + start
+                if _is_of_another_version(line):
+                    yield at, line, False
+                elif at + len(line) < end or not is_torn(line):
+                    yield at, line, True
+
+
+def _parts(descriptor: int, at: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """The pieces, none of them large, of the line that begins at a place."""
+    while at < end:
+        data = chunks.read_between(descriptor, at, min(at + chunks.CHUNK_BYTES, end))
+        newline = data.find(b"\n")
+        yield at, data if newline < 0 else data[:newline]
+        if newline >= 0 or not data:
+            return
+        at += len(data)
 
 
 def _is_of_another_version(line: bytes) -> bool:

@@ -13,10 +13,10 @@ from msgspec import DecodeError, Struct
 from msgspec.json import decode
 
 from m31a_metrics.errors import StorageError
+from m31a_metrics.journal import chunks
 from m31a_metrics.journal.read import is_torn
 from m31a_metrics.journal.shared import SHARED
 from m31a_metrics.store import open_file
-from m31a_metrics.store import read as read_file
 
 
 class Trimmed(Struct, frozen=True):
@@ -41,7 +41,7 @@ def trim(directory: str, name: str, *, dry: bool = False) -> Trimmed:
         if not lock(descriptor, shared=dry):
             return Trimmed(name, alive=True)
         size = os.fstat(descriptor).st_size
-        keep, torn = _whole_lines(read_file(path) or b"")
+        keep, torn = _whole_lines(descriptor, size)
         if keep < size and not dry:
             os.ftruncate(descriptor, keep)
             os.fsync(descriptor)
@@ -79,15 +79,16 @@ def lock(descriptor: int, *, shared: bool) -> bool:
     return True
 
 
-def _whole_lines(data: bytes) -> tuple[int, int]:
+def _whole_lines(descriptor: int, size: int) -> tuple[int, int]:
     """How many bytes to keep, and how many bytes of a torn last line are not among them."""
-    content = data.rstrip(b"\0\n")
-    last = content.rfind(b"\n") + 1
-    line = content[last:].strip(b"\0")
-    if is_torn(line) and not _is_json(line):
-        return last, len(content) - last
+    end = chunks.content_end(descriptor)
+    start = chunks.line_start(descriptor, end)
+    if start is not None:  # or else nobody can tell what so long a line is
+        line = chunks.read_between(descriptor, start, end).strip(b"\0")
+        if is_torn(line) and not _is_json(line):
+            return start, end - start
     # The line end belongs to the line, where it is there.
-    return min(len(content) + 1, len(data)) if content else 0, 0
+    return min(end + 1, size) if end else 0, 0
 
 
 def _is_json(line: bytes) -> bool:

@@ -74,8 +74,8 @@ class Writer:
     def _grow(self, full: mmap.mmap, size: int) -> None:
         """Publish a window that holds at least `size` bytes, unless somebody else did.
 
-        The old mapping is not closed: another thread may be about to write a line into
-        it that still fits, and that line counts. It goes when nobody holds it any more.
+        The old mapping is not closed: another thread may be about to write a line into it, and
+        then finds it full. It goes when nobody holds it any more.
         """
         with self._grow_lock:
             if self._window is not full:
@@ -101,6 +101,9 @@ class Writer:
                     self._let_go()  # a signal handler closed it meanwhile
             # A signal handler may have been quicker: then ours stays an empty stretch.
             if self._window is full and self._closed_length is None:
+                # From here on no line fits into the full window. Who reads on in the journal
+                # counts on this: nothing appears before what it has read.
+                full.seek(0, os.SEEK_END)
                 self._offset = offset
                 self._window = window
                 self.write = window.write
@@ -123,9 +126,11 @@ class Writer:
             return self._closed_length
         while True:
             window, offset = self._window, self._offset
-            length = offset + window.tell()
+            length = window.tell()
+            if length == len(window):  # it is sealed, and another one is about to follow
+                length = window.rfind(b"}\n") + 2 if length else 0
             if window is self._window:  # or it was replaced between two of these lines
-                return length
+                return offset + length
 
     def close(self) -> None:
         """Seal the window, cut the file to its lines and give up the lock.

@@ -1,34 +1,27 @@
 """Following a session while others record it: only what is new is read.
 
-What `Session.fold` gives, kept and gone on with. Events of one id count once; of two of
-them the one that is read first counts, which differs from the fold only where a later
-look finds an earlier event of the same id.
+What a fold gives, kept and gone on with. Events of one id count once; of two of them the one
+that is read first counts, which differs from the fold only where a later look finds an earlier
+event of the same id. The journals are read side by side, in the order of their times, and
+nothing is kept of an event but what it adds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from heapq import merge
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from m31a_metrics import codec, journal, store
+from m31a_metrics import codec, journal
 from m31a_metrics.events import Event
+from m31a_metrics.journal import Journal
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.tally.live import LiveTally
 
 if TYPE_CHECKING:
     from m31a_metrics.session.session import Session
 
-_LINES_PER_WRITER = 2**40
-
-
-class _Read(Struct):
-    """How far one journal was read. `writer` tells it from the others in the order of lines."""
-
-    writer: int
-    length: int = 0
-    lines: int = 0
-    damaged: int = 0
+_Placed = tuple[int, str, int, Event]
 
 
 class Following:
@@ -41,7 +34,7 @@ class Following:
 
     def _begin(self) -> None:
         self._live = LiveTally(self._session.price)
-        self._journals: dict[str, _Read] = {}
+        self._journals: dict[str, Journal] = {}
         self._has_base = False
 
     def look(self) -> bool:
@@ -53,41 +46,35 @@ class Following:
         names = self._session.journal_names()
         if not names:
             return self._look_at_metrics()
-        if self._held or any(name not in names for name in self._journals):
+        is_new = self._held != b"" or any(
+            journal.is_lost(self._session.events, name, one.length)
+            for name, one in self._journals.items()
+        )
+        if is_new:
             self._held = b""
             self._begin()
         if not self._has_base:
-            base = self._session.base()
+            base, _ = self._session.beside_events()
             if base is not None:
                 self._live.add_base(base)
             self._has_base = True
-        found: list[tuple[int, Event]] = []
-        for name in names:
-            if not self._read_on(name, found):
-                self._begin()
-                return True
-        # As in the fold: of events with one id the first by time counts.
-        found.sort(key=_named_by_time)
-        self._live.add_all(found)
-        return bool(found)
+        found = is_new
+        for _, writer, place, event in merge(*map(self._read_on, names), key=_time_and_place):
+            self._live.add(event, place, writer)
+            found = True
+        return found
 
-    def _read_on(self, name: str, found: list[tuple[int, Event]]) -> bool:
-        one = self._journals.get(name)
-        if one is None:
-            one = self._journals[name] = _Read(len(self._journals))
-        more = journal.read_on(self._session.events, name, one.length)
-        if more is None:
-            return False
-        first = one.writer * _LINES_PER_WRITER + one.lines
-        found += enumerate(more.events, first)
-        one.length = more.length
-        one.lines += len(more.events)
-        one.damaged += more.damaged
-        return True
+    def _read_on(self, name: str) -> Iterator[_Placed]:
+        one = self._journals.setdefault(name, Journal(name))
+        for first, events in journal.batches(self._session.events, one):
+            # Nearly always in order; where a recorder told of something later, nearly so.
+            placed = [(event.t_us, name, place, event) for place, event in enumerate(events, first)]
+            placed.sort(key=_time_and_place)
+            yield from placed
 
     def _look_at_metrics(self) -> bool:
         """Take METRICS.json whole: M31A's own sessions have nothing else."""
-        data = store.read(self._session.metrics_path) or b""
+        data = self._session.read_metrics() or b""
         if data == self._held and not self._journals:
             return False
         self._begin()
@@ -110,6 +97,5 @@ class Following:
         return self._live.detail()
 
 
-def _named_by_time(found: tuple[int, Event]) -> tuple[int, int]:
-    place, event = found
-    return (event.t_us, place)
+def _time_and_place(placed: _Placed) -> tuple[int, str, int]:
+    return placed[:3]

@@ -4,6 +4,7 @@
                                 events/base.json  what it held before it had journals
                                 events/*.jsonl    one journal per writer
                                 events/.covered   how far METRICS.json has read them
+                                events/.ids       which ids it has counted
                                 events/.lock      held while any of these is rewritten
 
 The journals (with their base) are the truth; METRICS.json is a copy that is cheap to
@@ -14,46 +15,31 @@ not tell (docs/journal.md).
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import time_ns
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from m31a_metrics import codec, journal, store
-from m31a_metrics.errors import DamagedMetrics, SessionHasJournals, StorageError
+from m31a_metrics.errors import DamagedMetrics, SessionHasJournals, TooLarge
 from m31a_metrics.events import Event, LLMInteraction, SessionStart, encode
 from m31a_metrics.journal import Journal, Trimmed, Writer
 from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.session.covered import covered_lengths, covered_note
+from m31a_metrics.session.covered import BASE, COVERED, IDS, Covered, read_note
 from m31a_metrics.session.lock import LOCK_TIMEOUT_S, locked
-from m31a_metrics.tally import Price, Tally, fold
+from m31a_metrics.tally import Batch, Price, Tally, fold
 
 if TYPE_CHECKING:
+    from m31a_metrics.session.counting import Counted, Parts
     from m31a_metrics.session.following import Following
+    from m31a_metrics.session.own import Reached
 
-BASE = "base.json"
-COVERED = ".covered"
 LOCK = ".lock"
 
 _REFRESH_TIMEOUT_S = 2.0
 
 REFRESH_BYTES = 1 << 20
-"""Journals up to here are folded in some 20 ms, which is less than starting Python."""
-
-
-class Own(msgspec.Struct):
-    """A living writer's part of a flush: its journals, how far, and what it counted.
-
-    The lengths must have been taken before `tally` was, or METRICS.json could be said
-    to cover a line that it does not count. `names` are all journals that `tally` counts,
-    also one that a signal handler begins during the flush.
-    """
-
-    lengths: dict[str, int]
-    tally: Tally
-    names: set[str]
+"""So much of the journals is read in some 20 ms, which is less than starting Python."""
 
 
 class Session:
@@ -76,20 +62,88 @@ class Session:
         """Say where it is."""
         return f"{type(self).__name__}({self.directory!r})"
 
+    # ---- reading
+
     def load(self) -> SessionMetrics | None:
-        """Read the session, folding journals that METRICS.json does not cover; writes nothing.
+        """Read the session, folding what METRICS.json does not cover; writes nothing.
 
         None if there is no such session. Raises DamagedMetrics, ForeignFile, StorageError.
         """
         if not store.check_directory(self.directory, ours=False):
             return None
         names = self.journal_names()
-        data = store.read(self.metrics_path)
-        if names and (data is None or not self._covers(data, names)):
-            return self.fold()[0].metrics(self._name())
-        if data is None:
-            data = store.read(f"{self.events}/{BASE}")
-        return None if data is None else codec.decode(data, self.metrics_path)
+        if not names:
+            data = self.read_metrics()
+            if data is None:
+                data = self._read(f"{self.events}/{BASE}")
+            return None if data is None else codec.decode(data, self.metrics_path)
+        note = self.note()
+        if note is not None and not note.is_to_be_priced:
+            data = self.readable_metrics()
+            if data is not None and self._covers(note, data, names):
+                return codec.decode(data, self.metrics_path)
+        base = self.base()  # a damaged one is named
+        return self.count().tally.metrics(self._name(base))
+
+    def count(self, without: Container[str] = ()) -> Counted:
+        """Count what the session holds, by the rules of `session.counting`; writes nothing.
+
+        Without some journals that were just begun. Raises ForeignFile, StorageError.
+        """
+        from m31a_metrics.session.counting import Counting
+
+        return Counting(self, self.price, without=without).count()
+
+    def fold(self) -> Tally:
+        """Fold base and journals as they are, whatever METRICS.json has counted.
+
+        Raises DamagedMetrics, ForeignFile, StorageError.
+        """
+        return fold(self.base(), lambda: self._events_of(self.journal_names()), price=self.price)
+
+    def parts(self) -> Parts:
+        """Read what the session is made of, all events in memory.
+
+        Raises DamagedMetrics, ForeignFile, StorageError.
+        """
+        from m31a_metrics.session.counting import Parts
+
+        journals = [journal.read(self.events, name) for name in self.journal_names()]
+        return Parts(*self.beside_events(journals), journals)
+
+    def beside_events(
+        self, journals: Iterable[Journal] = ()
+    ) -> tuple[SessionMetrics | None, list[str]]:
+        """What counts beside the events: the base, and what the journals have lost.
+
+        `journals` as they were read tell of gaps. Also says what was lost. Raises
+        DamagedMetrics, ForeignFile, StorageError.
+        """
+        from m31a_metrics.session.counting import beside_events
+
+        return beside_events(self, journals)
+
+    def detail(self) -> SessionDetail:
+        """Percentiles, models, the latest events and the course, from the journals."""
+        following = self.follow()
+        following.look()
+        return following.detail()
+
+    def follow(self) -> Following:
+        """Begin to follow the session: each look reads only what is new."""
+        from m31a_metrics.session.following import Following  # a recorder needs it never
+
+        return Following(self)
+
+    def is_current(self) -> bool:
+        """Tell whether METRICS.json holds everything that the journals do."""
+        names = self.journal_names()
+        if not names:
+            return True
+        note, data = self.note(), self.readable_metrics()
+        return note is not None and data is not None and self._covers(note, data, names)
+
+    # ---- writing
 
     def save(self, metrics: SessionMetrics) -> None:
         """Write METRICS.json as it is given.
@@ -106,72 +160,30 @@ class Session:
             )
         store.replace(self.metrics_path, data)
 
-    def fold(
-        self, without: Container[str] = (), known: Iterable[str] = ()
-    ) -> tuple[Tally, list[Journal]]:
-        """Fold base and journals (but not those in `without`); also what was read.
+    def begin_journal(self) -> Writer:
+        """Begin a journal of our own. Waits for nobody. Raises ForeignFile, StorageError."""
+        from m31a_metrics.session.flushing import prepare
 
-        Events whose ids are `known` are passed over: the caller has counted them.
-        """
-        base, journals = self.parts(without)
-        read = (one.events for one in journals)
-        return fold(base, read, price=self.price, known=known), journals
-
-    def parts(self, without: Container[str] = ()) -> tuple[SessionMetrics | None, list[Journal]]:
-        """Read what a fold is made of: the base, and the journals by their writers' names.
-
-        Raises DamagedMetrics, ForeignFile, StorageError.
-        """
-        journals = [
-            journal.read(self.events, name) for name in self.journal_names() if name not in without
-        ]
-        return self.base(), journals
-
-    def detail(self) -> SessionDetail:
-        """Percentiles, models, the latest events and the course, from the journals."""
-        following = self.follow()
-        following.look()
-        return following.detail()
-
-    def follow(self) -> Following:
-        """Begin to follow the session: each look reads only what is new."""
-        from m31a_metrics.session.following import Following  # a recorder needs it never
-
-        return Following(self)
-
-    def join(self, without: Container[str] = (), known: Iterable[str] = ()) -> tuple[Tally, Writer]:
-        """Open the session for one more writer: what it holds so far, and a journal of our own.
-
-        What it holds leaves out the journals in `without` and the events whose ids are
-        `known`, which the caller has counted.
-        Takes METRICS.json as base where there are no journals yet, and cuts the tails of
-        dead writers. Raises ForeignFile, StorageError.
-        """
-        with self.locked():
-            self._take_base()
-            self.trim()
-            return self.fold(without, known)[0], Writer(self.events)
+        prepare(self)
+        return Writer(self.events)
 
     def append(self, events: Sequence[Event]) -> None:
         """Append events to the journal that short-lived commands share.
 
         A new session begins with a `session_start`; no events at all do only that. What
-        was appended is in the kernel's hands when this returns, so no kill loses it.
-        Raises ForeignFile, StorageError.
+        was appended is in the kernel's hands when this returns, so no kill loses it. Waits
+        for nobody. Raises ForeignFile, StorageError.
         """
         lines = [encode(event) for event in events]
-        if self._is_joined():
-            # Nothing to prepare, so no lock to wait for.
-            if lines:
-                journal.append_shared(self.events, lines)
-            return
-        with self.locked():
-            self._take_base()
-            if not self.has_journals() and store.read(f"{self.events}/{BASE}") is None:
+        if not self._is_joined():
+            from m31a_metrics.session.flushing import prepare
+
+            prepare(self)
+            if not self.has_journals() and not self.has_base():
                 start_us = events[0].t_us if events else time_ns() // 1000
                 lines.insert(0, encode(SessionStart(start_us)))
-            if lines:
-                journal.append_shared(self.events, lines)
+        if lines:
+            journal.append_shared(self.events, lines)
 
     def refresh(self) -> None:
         """Bring METRICS.json up to date where that is cheap; elsewhere readers fold.
@@ -179,27 +191,42 @@ class Session:
         For commands that live for one event: they cannot spare reading back journals of
         any size, nor waiting long for a lock. Raises what `flush` raises.
         """
-        if self._journals_bytes() > REFRESH_BYTES:
+        if self._uncovered_bytes() > REFRESH_BYTES:
             return
+        from m31a_metrics.session.flushing import flush
+
         with self.locked(_REFRESH_TIMEOUT_S):
             # Whoever held the lock before us may have counted our events too.
             if not self.is_current():
-                self._rewrite(None)
+                flush(self, price=self.price)
 
-    def flush(self, own: Own | None = None) -> Tally:
-        """Rewrite METRICS.json from base and journals; return what others than `own` counted.
+    def flush(self, *, priced: bool = True, forget_losses: bool = False) -> Counted:
+        """Rewrite METRICS.json from base and journals; return what they hold.
 
-        `own` spares reading back the caller's own journal. Raises ForeignFile,
-        StorageError, and ValueError where a sum is beyond what JSON can say.
+        Whatever the new METRICS.json counts is on the disk before it is. `priced=False` asks
+        for no price: the next who looks does. `forget_losses` no longer tells of journals that
+        have lost events, once their sums are in the base. Raises ForeignFile, StorageError,
+        and ValueError where a sum is beyond what JSON can say.
         """
-        with self.locked():
-            return self._rewrite(own)
+        from m31a_metrics.session.flushing import flush
 
-    def is_current(self) -> bool:
-        """Tell whether METRICS.json holds everything that the journals do."""
-        names = self.journal_names()
-        data = store.read(self.metrics_path)
-        return not names or (data is not None and self._covers(data, names))
+        with self.locked():
+            return flush(self, price=self.price if priced else None, forget_losses=forget_losses)
+
+    def flush_with(
+        self, reach: Callable[[Mapping[str, int]], Reached], *, priced: bool = True
+    ) -> tuple[Counted, Reached]:
+        """Flush for a living writer, whose own journals need not be read back.
+
+        `reach` is asked for them, and told how much of each journal METRICS.json counts, while
+        nobody else can change that.
+        """
+        from m31a_metrics.session.flushing import flush
+
+        with self.locked():
+            note = self.note()
+            own = reach({} if note is None else note.journals)
+            return flush(self, own, price=self.price if priced else None), own
 
     def trim(self, *, dry: bool = False) -> list[Trimmed]:
         """Cut what dead writers left at the ends of their journals; `dry` only tells."""
@@ -219,60 +246,17 @@ class Session:
         It does where the journals were removed: then neither file says what it counts.
         """
         with self.locked():
+            for name in (COVERED, IDS):
+                store.remove(f"{self.events}/{name}")
             for path in (self.metrics_path, f"{self.events}/{BASE}"):
                 if os.path.lexists(path):
                     store.set_aside(path)
 
-    def counted_by(self, names: Iterable[str]) -> SessionMetrics:
-        """What some journals alone count; those that are not there count nothing."""
-        journals = (journal.read(self.events, name) for name in sorted(names))
-        return fold(None, (one.events for one in journals)).metrics(self.session_id)
+    def counted_by(self, lengths: dict[str, int]) -> SessionMetrics:
+        """What some journals count from these places on; those that are gone count nothing."""
+        return fold(None, lambda: self._events_of(sorted(lengths), lengths)).metrics("")
 
-    def has_journals(self) -> bool:
-        """Tell whether events were journalled, so that METRICS.json is only a copy."""
-        return bool(self.journal_names())
-
-    def has_journal(self, name: str) -> bool:
-        """Tell whether one journal is still there."""
-        return os.path.isfile(f"{self.events}/{name}")
-
-    def _rewrite(self, own: Own | None) -> Tally:
-        self._take_base()
-        others, journals = self.fold(without=() if own is None else own.names)
-        covered = {one.name: one.length for one in journals}
-        whole = others
-        if own is not None:
-            if own.tally.ids & others.ids:
-                # Which of two events with one id counts is for the whole fold to say.
-                whole, journals = self.fold()
-                covered = {one.name: one.length for one in journals}
-                others, _ = self.fold(without=own.names, known=own.tally.ids)
-            else:
-                covered.update(own.lengths)
-                whole = Tally()
-                whole.absorb(others)
-                whole.absorb(own.tally)
-        data = codec.encode(whole.metrics(self._name()))
-        # METRICS.json first: killed in between, the old `.covered` fits no file and
-        # the next reader folds, which is right, only slower.
-        store.replace(self.metrics_path, data)
-        store.replace(f"{self.events}/{COVERED}", covered_note(data, covered), sync=False)
-        return others
-
-    def _is_joined(self) -> bool:
-        """Tell whether someone journals here already, and so has seen to the base."""
-        return (
-            store.check_directory(self.directory)
-            and store.check_directory(self.events)
-            and self.has_journals()
-        )
-
-    def _journals_bytes(self) -> int:
-        names = self.journal_names()
-        try:
-            return sum(os.lstat(f"{self.events}/{name}").st_size for name in names)
-        except OSError as error:
-            raise StorageError(f"cannot look at {self.events}: {error.strerror}") from error
+    # ---- what is there
 
     def journal_names(self) -> list[str]:
         """The journals by writer name. Raises ForeignFile, StorageError."""
@@ -282,66 +266,109 @@ class Session:
                 return []
         return journal.names(self.events)
 
-    def _name(self) -> str:
-        # The id inside the base is data, and stays what M31A wrote.
-        base = self.base()
-        return base.session_id if base is not None and base.session_id else self.session_id
+    def has_journals(self) -> bool:
+        """Tell whether events were journalled, so that METRICS.json is only a copy."""
+        return bool(self.journal_names())
+
+    def has_journal(self, name: str) -> bool:
+        """Tell whether one journal is still there."""
+        return os.path.isfile(f"{self.events}/{name}")
+
+    def has_base(self) -> bool:
+        """Tell whether there is anything that the session held before it had journals."""
+        return os.path.lexists(f"{self.events}/{BASE}")
 
     def base(self) -> SessionMetrics | None:
         """What the session held before it had journals. Raises DamagedMetrics."""
         path = f"{self.events}/{BASE}"
-        data = store.read(path)
+        data = self._read(path)
         return None if data is None else codec.decode(data, path)
 
-    def _take_base(self) -> None:
-        """Keep a METRICS.json that was there before any journal; set damaged files aside."""
-        data = store.read(self.metrics_path)
-        if data is not None:
-            try:
-                codec.decode(data, self.metrics_path)
-            except DamagedMetrics:
-                store.set_aside(self.metrics_path)
-                data = None
-        base = f"{self.events}/{BASE}"
+    def is_base(self, data: bytes) -> bool:
+        """Tell whether the base holds just these bytes."""
         try:
-            has_base = self.base() is not None
+            return store.read(f"{self.events}/{BASE}") == data
+        except TooLarge:
+            return False
+
+    def readable_base(self) -> SessionMetrics | None:
+        """The base; None where it is damaged, too."""
+        try:
+            return self.base()
         except DamagedMetrics:
-            store.set_aside(base)
-            has_base = self._rebuild_base(data)
-        if data is not None and not has_base and not self.has_journals():
-            store.replace(base, data)
+            return None
 
-    def _rebuild_base(self, data: bytes | None) -> bool:
-        """Take the journals out of METRICS.json again, which leaves the base; False if not.
+    def note(self) -> Covered | None:
+        """How much of each journal METRICS.json counts; None where nobody has noted it."""
+        try:
+            data = store.read(f"{self.events}/{COVERED}")
+        except TooLarge:
+            return None
+        return None if data is None else read_note(data)
 
-        Where that cannot be done METRICS.json is set aside: rewritten without a base it
-        would no longer tell what the base held.
-        """
-        if data is None or not self.has_journals():
-            return False
-        lengths = self._covered(data)
-        if lengths is None:
-            store.set_aside(self.metrics_path)
-            return False
-        read = (journal.read(self.events, name, lengths[name]) for name in sorted(lengths))
-        part = fold(None, (one.events for one in read)).metrics("")
-        from m31a_metrics.tally.difference import difference
+    def read_metrics(self) -> bytes | None:
+        """The bytes of METRICS.json. Raises DamagedMetrics for more than it can have."""
+        return self._read(self.metrics_path)
 
-        rest = difference(codec.decode(data, self.metrics_path), part)
-        store.replace(f"{self.events}/{BASE}", codec.encode(rest))
-        return True
+    def name(self) -> str:
+        """The id that METRICS.json says: what M31A wrote, or else the directory's name."""
+        return self._name(self.readable_base())
 
-    def _covers(self, data: bytes, names: list[str]) -> bool:
-        lengths = self._covered(data)
-        return lengths is not None and all(
-            name in lengths and not journal.remainder(self.events, name, lengths[name])
-            for name in names
+    def _name(self, base: SessionMetrics | None) -> str:
+        # The id inside the base is data, and stays what it is.
+        return base.session_id if base is not None and base.session_id else self.session_id
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            return store.read(path)
+        except TooLarge as error:
+            what = str(error).removeprefix(f"{path} ").partition(";")[0]
+            raise DamagedMetrics(
+                f"{path} is damaged: it {what}; `m31 doctor --fix` sets it aside"
+            ) from error
+
+    def readable_metrics(self) -> bytes | None:
+        """The bytes of METRICS.json; None where they are too many, too."""
+        try:
+            return self.read_metrics()
+        except DamagedMetrics:
+            return None
+
+    def _events_of(
+        self, names: Iterable[str], lengths: dict[str, int] | None = None
+    ) -> Iterator[Batch]:
+        for name in names:
+            read = Journal(name, 0 if lengths is None else lengths[name])
+            for place, events in journal.batches(self.events, read):
+                yield Batch(name, place, events)
+
+    def _is_joined(self) -> bool:
+        """Tell whether someone journals here already, and so has seen to the base."""
+        return (
+            store.check_directory(self.directory)
+            and store.check_directory(self.events)
+            and self.has_journals()
         )
 
-    def _covered(self, data: bytes) -> dict[str, int] | None:
-        """How much of each journal is in this METRICS.json; None where nobody noted it."""
-        note = store.read(f"{self.events}/{COVERED}")
-        return None if note is None else covered_lengths(note, data)
+    def _uncovered_bytes(self) -> int:
+        note = self.note()
+        covered = {} if note is None else note.journals
+        return sum(
+            max(journal.content_length(self.events, name) - covered.get(name, 0), 0)
+            for name in self.journal_names()
+        )
+
+    def _covers(self, note: Covered, data: bytes, names: list[str]) -> bool:
+        lengths = note.lengths_in(data)
+        return lengths is not None and all(
+            name in lengths and not self._has_more(name, lengths[name]) for name in names
+        )
+
+    def _has_more(self, name: str, length: int) -> bool:
+        # Of what was lost of the shared journal, something new may stand in the place.
+        return journal.has_more(self.events, name, length) or (
+            name == journal.SHARED and journal.is_lost(self.events, name, length)
+        )
 
 
 def _price(event: LLMInteraction) -> float | None:

@@ -8,6 +8,7 @@ from typing import Any
 from m31a_metrics import events
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.model import LatestEvent, ToolDurations
+from m31a_metrics.tally.ids import Ids, hashed
 from m31a_metrics.tally.tally import Price
 from m31a_metrics.timestamps import moment
 
@@ -30,14 +31,12 @@ class DetailTally:
         self.ran_ms: dict[str, int] = {}
         self.waits_ms: dict[str, float] = {}
         self._latest: list[events.Event] = []
-        self._ids: set[str] = set()
+        self._ids = Ids()
 
     def add(self, event: events.Event) -> None:
         """Take one event; an id that was seen before is passed over."""
-        if event.id is not None:
-            if event.id in self._ids:
-                return
-            self._ids.add(event.id)
+        if event.id is not None and not self._ids.take(hashed(event.id), event.t_us):
+            return
         self._latest.append(event)
         if len(self._latest) > _ROOM:
             self._keep_latest()

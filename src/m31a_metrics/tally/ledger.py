@@ -16,6 +16,7 @@ from m31a_metrics import events
 from m31a_metrics.events import LLMInteraction, PhaseTransition, ToolCall
 from m31a_metrics.model import ZERO_TIME, SessionMetrics, Usage
 from m31a_metrics.record import NANO, FailureDay, LLMDay, PhaseSum, ToolDay
+from m31a_metrics.tally.rows import NAMES_MAX, OTHER, Names
 from m31a_metrics.tally.sums import LLMRows, ToolRows
 from m31a_metrics.tally.tally import NEVER_STARTED_US, NEVER_UPDATED_US, Price
 from m31a_metrics.timestamps import micros
@@ -50,6 +51,7 @@ class Ledger:
         self._tools = ToolRows()
         self._llms = LLMRows()
         self._phases: dict[str, PhaseSum] = {}
+        self._phase_names = Names()
         self._ended_us: dict[str, int] = {}
         self._failures: dict[tuple[str, str, str], FailureDay] = {}
 
@@ -116,7 +118,7 @@ class Ledger:
                     calls.wait_us += round(event.wait_ms * 1000)
                 if not event.success:
                     calls.fail_count += 1
-                    self.failure(day, event.name, event.error or "").count += 1
+                    self.failure(day, calls.key[1], event.error or "").count += 1
             elif type(event) is LLMInteraction:
                 llms[day, event.model or "", event.phase].uses.append(event)
             elif type(event) is PhaseTransition:
@@ -170,7 +172,7 @@ class Ledger:
             row.summed_ms += tool.total_duration_ms
             row.summed_count += tool.call_count
             if tool.fail_count:
-                self.failure(day, tool.name, "").count += tool.fail_count
+                self.failure(day, row.key[1], "").count += tool.fail_count
         for llm in metrics.llms:
             use = self._llms[day, "", llm.phase]
             use.interaction_count += llm.interaction_count
@@ -190,9 +192,11 @@ class Ledger:
                 self.end(phase.phase, at_us, day, phase.duration_ms, phase.success)
 
     def failure(self, day: str, tool: str, line: str) -> FailureDay:
-        """Find or make the row of a tool's failures of one kind."""
+        """Find or make the row of a tool's failures of one kind; OTHER where there are too many."""
         row = self._failures.get((day, tool, line))
         if row is None:
+            if len(self._failures) >= NAMES_MAX and line != OTHER:
+                return self.failure(day, tool, OTHER)
             row = self._failures[day, tool, line] = FailureDay(day, tool, line)
         return row
 
@@ -200,6 +204,8 @@ class Ledger:
         """Find or make the row of a phase, which something touches on this day."""
         row = self._phases.get(phase)
         if row is None:
+            if self._phase_names[phase] != phase:
+                return self.phase(OTHER, day)
             row = self._phases[phase] = PhaseSum(day, phase)
         elif row.success is None and row.day < day:
             row.day = day
@@ -208,9 +214,9 @@ class Ledger:
     def end(self, phase: str, t_us: int, day: str, duration_ms: float, success: bool) -> None:
         """Take a phase's end, unless a later one is already there."""
         row = self.phase(phase, day)
-        if t_us < self._ended_us.get(phase, _NEVER_ENDED_US):
+        if t_us < self._ended_us.get(row.phase, _NEVER_ENDED_US):
             return  # it ended again later
-        self._ended_us[phase] = t_us
+        self._ended_us[row.phase] = t_us
         row.day = day
         row.duration_us = round(duration_ms) * 1000
         row.success = success

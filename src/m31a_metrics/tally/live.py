@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from copy import copy
 
-from m31a_metrics.events import Event, LLMInteraction
+from msgspec.structs import replace
+
+from m31a_metrics.events import Event, LLMInteraction, ToolCall
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.tally.course import Course
 from m31a_metrics.tally.detail import DetailTally
+from m31a_metrics.tally.rows import OTHER
 from m31a_metrics.tally.tally import Price, Tally
 
 
@@ -33,10 +36,12 @@ class LiveTally:
         for place, event in events:
             self.add(event, place)
 
-    def add(self, event: Event, place: int = 0) -> None:
+    def add(self, event: Event, place: int = 0, writer: str = "") -> None:
         """Take one event; an id that was seen before is passed over."""
-        if not self._tally.add(event, place):
+        if not self._tally.add(event, place, writer):
             return
+        if isinstance(event, ToolCall) and event.name not in self._tally.tools:
+            event = replace(event, name=OTHER)
         self._detail.add(event)
         cost = None
         if isinstance(event, LLMInteraction):

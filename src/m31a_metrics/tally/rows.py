@@ -1,7 +1,7 @@
 """The rows of a Tally: a metric's sums, and when it was first seen.
 
-`Order` is an event's place in a session: its time, then its place among equal times
-(writer and line of the journals), then that of a row among those of one event. Rows are
+`Order` is an event's place in a session: its time, then its place among equal times (writer
+and place in the writer's journal), then that of a row among those of one event. Rows are
 shown in the order of first appearance.
 """
 
@@ -13,9 +13,42 @@ from msgspec.structs import replace
 
 from m31a_metrics.model import EditStrategyMetric, LLMMetric, PhaseMetric, ToolMetric
 
-Order = tuple[int, ...]
+Order = tuple[int, str, int, int]
 
-NEVER: Order = (-(2**63),)
+NEVER: Order = (-(2**63), "", 0, 0)
+
+NAMES_MAX = 10_000
+"""A session tells so many tools (phases, models, strategies) apart; what comes after them is OTHER.
+
+A host that puts ids into tool names would else fill its memory, and METRICS.json, with rows.
+"""
+
+NAME_CHARACTERS_MAX = 1_000_000
+"""And so many characters of names in all, which keeps METRICS.json readable."""
+
+OTHER = "(other)"
+"""The row of all names beyond these; the totals stay exact."""
+
+UNPRICED_MAX = 4_096
+"""So many interactions that nobody could price are remembered, to be asked about again."""
+
+
+class Names(dict[str, str]):
+    """The names that are told apart, each by itself; of any further one, OTHER."""
+
+    def __init__(self) -> None:
+        self._characters = 0
+
+    def __missing__(self, name: str) -> str:
+        if name != OTHER and self.is_full(name):
+            return OTHER
+        self._characters += len(name)
+        self[name] = name
+        return name
+
+    def is_full(self, name: str) -> bool:
+        """Tell whether there is no room for a new name."""
+        return len(self) >= NAMES_MAX or self._characters + len(name) > NAME_CHARACTERS_MAX
 
 
 class ToolCount:
@@ -63,6 +96,21 @@ class ToolRow:
         self.other_calls += other.other_calls
         self.unknown = other.unknown | self.unknown
 
+    def counts_something(self) -> bool:
+        """Tell whether there was any call."""
+        return bool(self.succeeded.calls or self.failed.calls or self.other_calls)
+
+    def take_out(self, part: ToolRow) -> bool:
+        """Take out what another tally counted of it; tell whether anything is left."""
+        self.succeeded.calls -= part.succeeded.calls
+        self.succeeded.total_ms -= part.succeeded.total_ms
+        self.failed.calls -= part.failed.calls
+        self.failed.total_ms -= part.failed.total_ms
+        self.other_calls -= part.other_calls
+        left = self.succeeded.calls or self.failed.calls or self.other_calls
+        total_ms = self.succeeded.total_ms + self.failed.total_ms
+        return bool(left or total_ms) or self.first < part.first
+
     def metric(self) -> ToolMetric:
         """Return a copy of the sums as the file holds them."""
         succeeded, failed = self.succeeded, self.failed
@@ -102,6 +150,14 @@ class LLMRow:
     def absorb(self, other: LLMRow) -> None:
         """Add another tally's row of the same phase."""
         self.add(other.sums)
+
+    def counts_something(self) -> bool:
+        """Tell whether there was any interaction."""
+        return self.sums.interaction_count != 0
+
+    def take_out(self, part: LLMRow) -> bool:
+        """Take out what another tally counted of it; tell whether anything is left."""
+        return take_out(self.sums, part.sums) or self.first < part.first
 
     def metric(self) -> LLMMetric:
         """Return a copy of the sums."""
@@ -145,6 +201,15 @@ class PhaseRow:
         if other.ended > NEVER:
             self.end(other.ended, other.sums.duration_ms, other.sums.success)
 
+    def counts_something(self) -> bool:
+        """Tell whether anything happened in it."""
+        return self.ended > NEVER or counts_something(self.sums)
+
+    def take_out(self, part: PhaseRow) -> bool:
+        """Take out what another tally counted of it; tell whether anything is left."""
+        left = take_out(self.sums, part.sums)
+        return left or self.first < part.first or self.ended > part.ended
+
     def metric(self) -> PhaseMetric:
         """Return a copy of the sums."""
         return replace(self.sums, unknown=_copied(self.sums.unknown))
@@ -168,6 +233,14 @@ class StrategyRow:
         """Add another tally's row of the same strategy."""
         self.add(other.sums)
 
+    def counts_something(self) -> bool:
+        """Tell whether there was any edit."""
+        return self.sums.count != 0
+
+    def take_out(self, part: StrategyRow) -> bool:
+        """Take out what another tally counted of it; tell whether anything is left."""
+        return take_out(self.sums, part.sums) or self.first < part.first
+
     def metric(self) -> EditStrategyMetric:
         """Return a copy of the sums."""
         return replace(self.sums, unknown=_copied(self.sums.unknown))
@@ -180,3 +253,27 @@ def _copied(unknown: dict[str, Any]) -> dict[str, Any]:
     from copy import deepcopy  # most sessions have no unknown key
 
     return deepcopy(unknown)
+
+
+TRACE_USD = 1e-9
+"""What taking a cost out of a sum of floats may leave of it."""
+
+_NO_SUMS = {"duration_ms", "avg_duration_ms"}
+
+
+def counts_something(row: Any) -> bool:
+    """Tell whether any sum of a row of a METRICS.json is not zero."""
+    values = (getattr(row, field) for field in row.__struct_fields__[1:] if field not in _NO_SUMS)
+    return any(value for value in values if type(value) in (int, float))
+
+
+def take_out(row: Any, part: Any) -> bool:
+    """Take the sums of one row of a METRICS.json out of another; tell whether any is left."""
+    left = False
+    for field in row.__struct_fields__[1:]:
+        value = getattr(row, field)
+        if field not in _NO_SUMS and type(value) in (int, float):
+            value -= getattr(part, field)
+            setattr(row, field, value)
+            left = left or (abs(value) > TRACE_USD if field == "cost" else value != 0)
+    return left

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.record import NANO, LLMDay, ToolDay
+from m31a_metrics.tally.rows import Names
 from m31a_metrics.tally.tally import Price
 
 Rate = Callable[[str, str | None], float]
@@ -66,9 +67,19 @@ class ToolSums:
 
 
 class ToolRows(dict[Key, ToolSums]):
-    """Calls by day, tool and phase; a row is made where it is first asked for."""
+    """Calls by day, tool and phase; a row is made where it is first asked for.
+
+    A session's tools and phases are told apart up to a number; the rest is OTHER.
+    """
+
+    def __init__(self) -> None:
+        self._tools, self._phases = Names(), Names()
 
     def __missing__(self, key: Key) -> ToolSums:
+        day, tool, phase = key
+        known = day, self._tools[tool], self._phases[phase]
+        if known != key:
+            return self[known]
         row = self[key] = ToolSums(key)
         return row
 
@@ -154,8 +165,15 @@ class LLMSums:
 
 
 class LLMRows(dict[Key, LLMSums]):
-    """LLM use by day, model and phase; a row is made where it is first asked for."""
+    """LLM use by day, model and phase, in the same way."""
+
+    def __init__(self) -> None:
+        self._models, self._phases = Names(), Names()
 
     def __missing__(self, key: Key) -> LLMSums:
+        day, model, phase = key
+        known = day, self._models[model], self._phases[phase]
+        if known != key:
+            return self[known]
         row = self[key] = LLMSums(key)
         return row
