@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from m31a_metrics import events, validation
 from m31a_metrics.collector.scopes import HealScope, P, PhaseScope, R, ToolScope, recorded
 from m31a_metrics.events import Event, decoder, encode
-from m31a_metrics.model import Usage
+from m31a_metrics.model import SessionMetrics, Usage
 
 
 class RecordMethods:
@@ -62,7 +62,8 @@ class RecordMethods:
     ) -> None:
         """Record a model's answer; `usage` None is ignored, as in M31A.
 
-        `cost` is in USD. None means nobody knows it: the tokens count as unpriced.
+        `cost` is in USD, and never negative. None means nobody knows it: it is priced by
+        `model` at the next flush, or its tokens count as unpriced.
         """
         if usage is None:
             return
@@ -181,6 +182,11 @@ def _check(event: Event) -> None:
             validation.name(value, field)
         elif field == "error" and value is not None:
             validation.text(value, field)
+        elif field == "cost":
+            validation.cost(value)
+        elif isinstance(value, SessionMetrics):
+            for row in value.llms:
+                validation.cost(row.cost)
         elif isinstance(value, float) and not isfinite(value):
             raise ValueError(f"{field} must be finite, not {value}")
         elif isinstance(value, Usage):
