@@ -153,7 +153,11 @@ class RecordMethods:
         return HealScope(self, phase)
 
     def tool(self, name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """`@collector.tool("Bash")` records every call of a function or coroutine function."""
+        """`@collector.tool("Bash")` records every run of a function, coroutine or generator.
+
+        A generator's run lasts from its first step to its end, failure or close. Raises
+        TypeError where it decorates what cannot be called, as a classmethod.
+        """
         name = validation.name(name, "name")
         return lambda function: recorded(self, name, function)
 
