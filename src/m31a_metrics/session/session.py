@@ -59,6 +59,8 @@ class Own(msgspec.Struct):
 class Session:
     """The directory of one session. Raises InvalidSessionId for an id that cannot be one.
 
+    A relative `sessions_dir` is that of the moment: agents change their working directory.
+
     `price` is asked, when journals are folded, for the cost of what came without one;
     None stands for the prices of this machine.
     """
@@ -68,7 +70,7 @@ class Session:
             raise TypeError(f"sessions_dir must be a str, not {type(sessions_dir).__name__}")
         self.price = price or _price
         self.session_id = store.check_session_id(session_id)
-        self.directory = f"{sessions_dir}/{session_id}"
+        self.directory = f"{_absolute(sessions_dir)}/{session_id}"
         self.metrics_path = f"{self.directory}/{store.METRICS}"
         self.events = f"{self.directory}/{store.EVENTS}"
 
@@ -338,6 +340,16 @@ class Session:
         """How much of each journal is in this METRICS.json; None where nobody noted it."""
         note = store.read(f"{self.events}/{COVERED}")
         return None if note is None else covered_lengths(note, data)
+
+
+def _absolute(path: str) -> str:
+    if not path or path[0] == "/":
+        return path
+    try:
+        # Not normalised: behind a link, `..` leads where only the kernel knows.
+        return f"{os.getcwd()}/{path}"
+    except OSError:
+        return path  # the working directory was removed; whoever writes there is told
 
 
 def _price(event: LLMInteraction) -> float | None:
