@@ -80,6 +80,7 @@ def test_fields_of_a_newer_version_are_passed_over() -> None:
         USE % b'{"prompt_tokens":1}',
         USE % b'{"prompt_tokens":-1,"completion_tokens":1}',
         USE % b'{"prompt_tokens":1,"completion_tokens":1},"cost":1e16',
+        USE % b'{"prompt_tokens":1,"completion_tokens":1},"cost":-0.01',
     ],
 )
 def test_impossible_figures_are_damage(line: bytes) -> None:

@@ -110,18 +110,21 @@ def test_durations_are_finite_and_bounded(wrong: float) -> None:
         validation.duration_ms(wrong, "wait_ms")
 
 
-@pytest.mark.parametrize("usd", [None, 0, 1, -2, 0.25, 1e15, -1e15, OwnFloat(2.5)])
+@pytest.mark.parametrize("usd", [None, 0, -0.0, 1, 0.25, 1e15, OwnFloat(2.5)])
 def test_costs_come_back_as_floats(usd: float | None) -> None:
-    """A cost is a float, a refund a negative one; None stays nobody's word."""
+    """A cost is a float, whose zero has no sign; None stays nobody's word."""
     taken = validation.cost(usd)
     assert taken == usd
+    assert str(taken) != "-0.0"
     assert type(taken) is (type(None) if usd is None else float)
 
 
-@pytest.mark.parametrize("wrong", [*INFINITE, 1.1e15, -1.1e15, 10**16, 10**400, ENORMOUS])
+@pytest.mark.parametrize(
+    "wrong", [*INFINITE, 1.1e15, -1.1e15, 10**16, 10**400, ENORMOUS, -1, -0.01, -5e-324]
+)
 def test_costs_are_finite_and_bounded(wrong: float) -> None:
-    """A cost that no sum survives is refused."""
-    with pytest.raises(ValueError, match="cost must be finite"):
+    """A cost that no sum survives is refused, and so is a negative one: usage costs or is free."""
+    with pytest.raises(ValueError, match="cost must be finite and from 0 to 1e15 USD"):
         validation.cost(wrong)
 
 

@@ -33,7 +33,7 @@ Micros = Annotated[int, Meta(ge=0, lt=253_402_300_800_000_000)]
 """Unix time in microseconds, before the year 10000, which no datetime can hold."""
 
 Millis = Annotated[int, Meta(ge=0, le=LARGEST)] | Annotated[float, Meta(ge=0, le=LARGEST)]
-Usd = Annotated[float, Meta(ge=-1e15, le=1e15)]
+Usd = Annotated[float, Meta(ge=0, le=1e15)]
 
 
 class _Event(

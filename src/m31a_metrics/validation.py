@@ -65,14 +65,14 @@ def optional_duration_ms(value: int | float | None, argument: str) -> int | floa
 
 
 def cost(value: float | None) -> float | None:
-    """Return None, or a finite number of USD."""
+    """Return None, or a finite number of USD, which is never negative."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"cost must be a float (USD) or None, not {type(value).__name__}")
-    if not -LARGEST_COST_USD <= value <= LARGEST_COST_USD:
-        raise ValueError("cost must be finite and at most 1e15 USD")
-    return float(value)
+    if not 0 <= value <= LARGEST_COST_USD:
+        raise ValueError("cost must be finite and from 0 to 1e15 USD")
+    return float(value) or 0.0  # of two zeros the one without a sign
 
 
 def usage(value: Usage) -> Usage:

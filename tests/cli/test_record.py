@@ -175,6 +175,7 @@ def test_a_negative_duration_counts_as_zero(record: Record, clean_home: Path) ->
         ("llm plan --prompt-tokens 1 --completion-tokens 1.5", "--completion-tokens"),
         (f"llm plan --prompt-tokens {2**53 + 1} --completion-tokens 1", "--prompt-tokens"),
         ("llm plan --prompt-tokens 1 --completion-tokens 1 --cost nan", "--cost"),
+        ("llm plan --prompt-tokens 1 --completion-tokens 1 --cost -1", "--cost"),
         ("llm plan --prompt-tokens 1 --completion-tokens 1 --model ''", "--model"),
         ("phase plan --failed", "--duration-ms"),
         ("heal plan --duration-ms 5", "--passed or --failed"),

@@ -55,6 +55,13 @@ def test_both_readers_agree(metrics: SessionMetrics) -> None:
     assert quick in (found, None)
 
 
+def test_negative_costs_are_read() -> None:
+    """A METRICS.json in which M31A wrote a negative cost loads, by either reader, and stays."""
+    for cost in (-0.25, -12.5):
+        metrics = SessionMetrics("a", llms=[LLMMetric("plan", 1, 1, 2, cost, 1)])
+        assert decode(encode(metrics)) == metrics
+
+
 def test_ordinary_files_take_the_quick_way() -> None:
     """Newer fields, escapes, carried values and ids with `-0` do not need the slow reader."""
     assert decode_canonical(encode(SessionMetrics())) == SessionMetrics()

@@ -264,6 +264,7 @@ def bad_calls() -> Iterator[tuple[str, str, tuple[Any, ...], dict[str, Any]]]:
         yield "duration_ms", "record_heal_outcome", ("p", True, bad), {}
         yield "duration_ms", "record_llm_interaction", ("p", usage), {"duration_ms": bad}
         yield "cost", "record_llm_interaction", ("p", usage, bad), {}
+    yield "cost", "record_llm_interaction", ("p", usage, -0.01), {}
     for bad in BAD_TOKENS:
         yield "usage.prompt_tokens", "record_llm_interaction", ("p", Usage(bad, 1)), {}
     yield "usage", "record_llm_interaction", ("p", {"prompt_tokens": 1}), {}
@@ -309,6 +310,9 @@ BAD_EVENTS: list[tuple[str, events.Event]] = [
     ("cost", events.LLMInteraction(1, "p", Usage(1, 1), INFINITY)),
     ("cost", events.LLMInteraction(1, "p", Usage(1, 1), NAN)),
     ("cost", events.LLMInteraction(1, "p", Usage(1, 1), 1e16)),
+    ("cost", events.LLMInteraction(1, "p", Usage(1, 1), -0.01)),
+    ("cost", events.LLMInteraction(1, "p", Usage(1, 1), "1")),  # type: ignore[arg-type]
+    ("cost", events.Counts(1, SessionMetrics(llms=[LLMMetric("p", cost=-0.5)]))),
     ("model", events.LLMInteraction(1, "p", Usage(1, 1), model="")),
     ("usage", events.LLMInteraction(1, "p", None)),  # type: ignore[arg-type]
     ("usage.total_tokens", events.LLMInteraction(1, "p", Usage(1, 1, NAN))),  # type: ignore[arg-type]

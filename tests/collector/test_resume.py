@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from m31a_metrics.codec import decode, encode
 from m31a_metrics.model import ZERO_TIME
 from m31a_metrics.session import Session
 from m31a_metrics.tally import moment
+from tests import children
 from tests.codec.strategies import example_session, sessions
 from tests.collector import clock
 
@@ -301,3 +303,35 @@ def test_the_fold_of_many_journals_is_the_snapshot(tmp_path: Path) -> None:
         assert folded.metrics(written.session_id) == written
         live.session_id = written.session_id
         assert live == written
+
+
+def test_a_relative_directory_is_that_of_the_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that changes its working directory goes on with one session: flushed, forked, stopped.
+
+    `load` and `save` take the directory of the moment, as any other call does.
+    """
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    collector = Collector("run", "sessions")
+    memory = Collector("memory", Path("sessions"), journal=False)
+    collector.record_tool_call("Bash", True, 1)
+    monkeypatch.chdir(tmp_path / "b")
+    memory.record_tool_call("Bash", True, 1)
+    assert collector.flush()
+    assert children.run(lambda: collector.record_tool_call("child", True, 1)) == 0
+    collector.record_tool_call("Bash", True, 1)
+    assert sum(tool.count for tool in collector.detail().durations) == 3
+    collector.stop()
+    memory.stop()
+    assert load("sessions", "run") is None
+    assert os.listdir(tmp_path / "b") == []
+    monkeypatch.chdir(tmp_path / "a")
+    whole = load("sessions", "run")
+    assert whole is not None
+    assert {tool.name: tool.call_count for tool in whole.tools} == {"Bash": 2, "child": 1}
+    assert load("sessions", "memory") is not None
+    save("../a/saved", "other", whole)
+    assert load(tmp_path / "a" / "saved", "other") == whole

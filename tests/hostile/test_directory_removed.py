@@ -184,14 +184,15 @@ def test_without_a_journal(tmp_path: Path) -> None:
 def test_the_working_directory_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warnings: list[str]
 ) -> None:
-    """A relative place below a working directory that is gone: no exception to the host."""
+    """What was begun in a working directory that is gone is brought back; new ones say so."""
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     collector = Collector(ID, "sessions")
     record(collector, 10)
     shutil.rmtree(tmp_path / "work")
-    assert not collector.flush()
     with Collector("other", "sessions") as other:
         record(other, 1)
-    assert collector.snapshot().tools[0].call_count == 10
-    assert warnings
+        assert other.snapshot().tools[0].call_count == 1
+    assert "metrics of other are in memory only" in warnings[0]
+    assert collector.flush()
+    assert calls(tmp_path / "work" / "sessions") == 10

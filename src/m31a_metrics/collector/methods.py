@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from m31a_metrics import events, validation
 from m31a_metrics.collector.scopes import HealScope, P, PhaseScope, R, ToolScope, recorded
 from m31a_metrics.events import Event, decoder, encode
-from m31a_metrics.model import Usage
+from m31a_metrics.model import SessionMetrics, Usage
 
 
 class RecordMethods:
@@ -62,7 +62,8 @@ class RecordMethods:
     ) -> None:
         """Record a model's answer; `usage` None is ignored, as in M31A.
 
-        `cost` is in USD. None means nobody knows it: the tokens count as unpriced.
+        `cost` is in USD, and never negative. None means nobody knows it: it is priced by
+        `model` at the next flush, or its tokens count as unpriced.
         """
         if usage is None:
             return
@@ -152,7 +153,11 @@ class RecordMethods:
         return HealScope(self, phase)
 
     def tool(self, name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """`@collector.tool("Bash")` records every call of a function or coroutine function."""
+        """`@collector.tool("Bash")` records every run of a function, coroutine or generator.
+
+        A generator's run lasts from its first step to its end, failure or close. Raises
+        TypeError where it decorates what cannot be called, as a classmethod.
+        """
         name = validation.name(name, "name")
         return lambda function: recorded(self, name, function)
 
@@ -181,6 +186,11 @@ def _check(event: Event) -> None:
             validation.name(value, field)
         elif field == "error" and value is not None:
             validation.text(value, field)
+        elif field == "cost":
+            validation.cost(value)
+        elif isinstance(value, SessionMetrics):
+            for row in value.llms:
+                validation.cost(row.cost)
         elif isinstance(value, float) and not isfinite(value):
             raise ValueError(f"{field} must be finite, not {value}")
         elif isinstance(value, Usage):
@@ -191,6 +201,9 @@ _NAMES = {"id", "model", "name", "strategy"}
 
 
 def _failure_line(error: str) -> str | None:
-    from m31a_metrics.failures import failure_line  # most calls do not fail
-
+    try:
+        from m31a_metrics.failures import failure_line  # most calls do not fail
+    except ImportError:
+        # A signal handler in the middle of this very import, or the end of the interpreter.
+        return None
     return failure_line(error) or None

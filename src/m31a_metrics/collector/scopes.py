@@ -6,10 +6,23 @@ All work with `with` and `async with` alike, and never swallow an exception.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
-from inspect import iscoroutinefunction
+from functools import partial, update_wrapper, wraps
+from inspect import (
+    CO_ITERABLE_COROUTINE,
+    isasyncgenfunction,
+    iscoroutinefunction,
+    isgenerator,
+    isgeneratorfunction,
+)
 from time import perf_counter_ns
-from types import TracebackType
+from types import (
+    AsyncGeneratorType,
+    CodeType,
+    CoroutineType,
+    GeneratorType,
+    TracebackType,
+    coroutine,
+)
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
 from m31a_metrics import validation
@@ -124,20 +137,127 @@ def _words(error: BaseException) -> str:
         return type(error).__name__
 
 
+class _CallScope(ToolScope):
+    """A call of a plain function; `is_void` where it did nothing but return what will."""
+
+    is_void = False
+
+    def _end(self, duration_ms: float) -> None:
+        if not self.is_void:
+            super()._end(duration_ms)
+
+
+class _RunScope(ToolScope):
+    """A generator's run: a consumer that wants no more closes it, which is no failure."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, GeneratorExit):
+            kind = error = traceback = None
+        super().__exit__(kind, error, traceback)
+
+
 def recorded(collector: RecordMethods, name: str, function: Callable[P, R]) -> Callable[P, R]:
-    """Wrap a function, or a coroutine function, so that each call is a tool call."""
+    """Wrap a function so that each run of it is a tool call; the wrapper is of its kind.
+
+    A run of a coroutine or a generator lasts from its first step to its end. A plain
+    function that returns one of these has done nothing yet, so what it returns is
+    measured in its place. Raises TypeError for what cannot be called.
+    """
+    if not callable(function):
+        raise TypeError(
+            f"tool() takes a function, not a {type(function).__name__}: "
+            "write it below @classmethod or @property, next to the function"
+        )
+    wrapper: Any
     if iscoroutinefunction(function):
+        wrapper = _coroutine(collector, name, function)
+    elif isgeneratorfunction(function):
+        wrapper = _generator(collector, name, function)
+        if _code(function).co_flags & CO_ITERABLE_COROUTINE:
+            wrapper = coroutine(wrapper)
+    elif isasyncgenfunction(function):
+        wrapper = _async_generator(collector, name, function)
+    else:
+        wrapper = _plain(collector, name, function)
+    return cast("Callable[P, R]", wrapper)
 
-        @wraps(function)
-        async def run_async(*args: P.args, **kwargs: P.kwargs) -> Any:
-            with ToolScope(collector, name):
-                return await function(*args, **kwargs)
 
-        return cast("Callable[P, R]", run_async)
-
+def _plain(collector: RecordMethods, name: str, function: Callable[..., Any]) -> Any:
     @wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        with ToolScope(collector, name):
-            return function(*args, **kwargs)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with _CallScope(collector, name) as scope:
+            result = function(*args, **kwargs)
+            kind = _BEGUN.get(type(result))
+            if kind is None:
+                return result
+            scope.is_void = True
+        wrapper = kind(collector, name, update_wrapper(lambda: result, function))
+        if isgenerator(result) and result.gi_code.co_flags & CO_ITERABLE_COROUTINE:
+            wrapper = coroutine(wrapper)
+        return wrapper()
 
     return run
+
+
+def _coroutine(collector: RecordMethods, name: str, function: Callable[..., Any]) -> Any:
+    @wraps(function)
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        with ToolScope(collector, name):
+            return await function(*args, **kwargs)
+
+    return run
+
+
+def _generator(collector: RecordMethods, name: str, function: Callable[..., Any]) -> Any:
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with _RunScope(collector, name):
+            return (yield from function(*args, **kwargs))
+
+    return run
+
+
+def _async_generator(collector: RecordMethods, name: str, function: Callable[..., Any]) -> Any:
+    @wraps(function)
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        with _RunScope(collector, name):
+            steps = function(*args, **kwargs)
+            step = anext(steps)
+            while True:
+                try:
+                    value = await step
+                except StopAsyncIteration:
+                    return
+                # What `yield from` does for generators.
+                try:
+                    sent = yield value
+                except GeneratorExit:
+                    await steps.aclose()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - whatever it is, it is passed on
+                    step = steps.athrow(error)
+                else:
+                    step = steps.asend(sent)
+
+    return run
+
+
+_BEGUN: dict[type, Callable[[RecordMethods, str, Callable[..., Any]], Any]] = {
+    CoroutineType: _coroutine,
+    GeneratorType: _generator,
+    AsyncGeneratorType: _async_generator,
+}
+"""What a function may return that has not run yet, and what measures its run."""
+
+
+def _code(function: Any) -> CodeType:
+    """Return the code of a generator function, below partials and methods."""
+    while isinstance(function, partial):
+        function = function.func
+    code: CodeType = getattr(function, "__func__", function).__code__
+    return code

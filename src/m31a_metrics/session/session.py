@@ -45,6 +45,8 @@ REFRESH_BYTES = 1 << 20
 class Session:
     """The directory of one session. Raises InvalidSessionId for an id that cannot be one.
 
+    A relative `sessions_dir` is that of the moment: agents change their working directory.
+
     `price` is asked, when journals are folded, for the cost of what came without one;
     None stands for the prices of this machine.
     """
@@ -53,8 +55,9 @@ class Session:
         if not isinstance(sessions_dir, str):
             raise TypeError(f"sessions_dir must be a str, not {type(sessions_dir).__name__}")
         self.price = price or _price
+        self.maps_journals: bool | None = None  # None: where the file system is one for it
         self.session_id = store.check_session_id(session_id)
-        self.directory = f"{sessions_dir}/{session_id}"
+        self.directory = f"{_absolute(sessions_dir)}/{session_id}"
         self.metrics_path = f"{self.directory}/{store.METRICS}"
         self.events = f"{self.directory}/{store.EVENTS}"
 
@@ -165,7 +168,7 @@ class Session:
         from m31a_metrics.session.flushing import prepare
 
         prepare(self)
-        return Writer(self.events)
+        return Writer(self.events, mapped=self.maps_journals)
 
     def append(self, events: Sequence[Event]) -> None:
         """Append events to the journal that short-lived commands share.
@@ -270,9 +273,12 @@ class Session:
         """Tell whether events were journalled, so that METRICS.json is only a copy."""
         return bool(self.journal_names())
 
-    def has_journal(self, name: str) -> bool:
-        """Tell whether one journal is still there."""
-        return os.path.isfile(f"{self.events}/{name}")
+    def journal_bytes(self, name: str) -> int:
+        """How long one journal is; -1 where it is not there any more."""
+        try:
+            return os.lstat(f"{self.events}/{name}").st_size
+        except OSError:
+            return -1
 
     def has_base(self) -> bool:
         """Tell whether there is anything that the session held before it had journals."""
@@ -369,6 +375,16 @@ class Session:
         return journal.has_more(self.events, name, length) or (
             name == journal.SHARED and journal.is_lost(self.events, name, length)
         )
+
+
+def _absolute(path: str) -> str:
+    if not path or path[0] == "/":
+        return path
+    try:
+        # Not normalised: behind a link, `..` leads where only the kernel knows.
+        return f"{os.getcwd()}/{path}"
+    except OSError:
+        return path  # the working directory was removed; whoever writes there is told
 
 
 def _price(event: LLMInteraction) -> float | None:
