@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -240,7 +241,7 @@ def test_a_decorated_coroutine_function(
     asyncio.run(main())
     assert [event.success for event in heard] == [True, False] + [True] * 10
     assert heard[0].duration_ms == 5.0
-    assert asyncio.iscoroutinefunction(fetch)
+    assert inspect.iscoroutinefunction(fetch)
 
 
 def test_a_decorated_partial(collector: Collector, heard: list[Any]) -> None:
