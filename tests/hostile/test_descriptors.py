@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import socket
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -25,7 +27,7 @@ HIGHEST = 64
 
 OWN = b"the host's own words\n" * 10_000
 
-Way = bool | str
+Way = Literal["write"] | bool
 
 
 @pytest.fixture(params=[True, "write"], ids=["mapped", "by write"])
@@ -36,8 +38,11 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 
 def collector(directory: Path, way: Way) -> Collector:
-    """A Collector that maps its journal wherever the tests run, or never does."""
-    made = Collector(ID, directory, journal="write" if way == "write" else True)
+    """A Collector that maps its journal where that can be, or never does."""
+    # What pytest does with a warning goes to descriptors that these tests close.
+    logging.getLogger("m31a_metrics").propagate = False
+    logging.getLogger("m31a_metrics").addHandler(logging.NullHandler())
+    made = Collector(ID, directory, journal=way)
     made.record_tool_call("before", True, 1)
     return made
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -24,7 +25,7 @@ from tests import children
 
 ID = "cut"
 
-Way = bool | str
+Way = Literal["write"] | bool
 
 
 @pytest.fixture(params=[True, "write"], ids=["mapped", "by write"])
@@ -36,7 +37,7 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 def begin(directory: Path, way: Way) -> Collector:
     """A Collector with a few events of several kinds."""
-    collector = Collector(ID, directory, journal="write" if way == "write" else True)
+    collector = Collector(ID, directory, journal=way)
     record(collector, 10)
     collector.record_llm_interaction("plan", Usage(5, 5), 0.25, model="m")
     return collector

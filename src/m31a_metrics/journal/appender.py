@@ -28,7 +28,7 @@ class Appender(Writer):
     def _begin(self) -> None:
         self._end = 0  # what was written; other threads may be further
         self._filled = 0
-        self._is_sealed = False
+        self._sealed = ""  # why nothing may be written any more
         number = self._file.number
         fcntl.fcntl(number, fcntl.F_SETFL, fcntl.fcntl(number, fcntl.F_GETFL) | os.O_APPEND)
 
@@ -44,10 +44,9 @@ class Appender(Writer):
             self._look()
             written = os.write(self._file.last_number, line)
             if written != size:
-                self._is_sealed = True  # what follows would be glued to it
-                raise StorageError(
-                    f"cannot write {self.path}: the disk took {written} of {size} bytes"
-                )
+                # Nothing may follow, which would be glued to it.
+                self._sealed = f"the disk took {written} of {size} bytes"
+                self._look()
             self._end += size
         except OSError as error:
             kind = StorageError if self._file.is_open() else JournalLost
@@ -60,8 +59,8 @@ class Appender(Writer):
     append = write
 
     def _look(self) -> None:
-        if self._is_sealed:
-            raise StorageError(f"cannot write {self.path}: it is closed")
+        if self._sealed:
+            raise StorageError(f"cannot write {self.path}: {self._sealed}")
         super()._look()
 
     @property
@@ -91,7 +90,7 @@ class Appender(Writer):
                 file.close()
 
     def _seal(self) -> int:
-        self._is_sealed = True
+        self._sealed = self._sealed or "it is closed"
         deadline_s = monotonic() + _PATIENCE_S
         while self._busy and monotonic() < deadline_s:
             sleep(_PATIENCE_S / 100)  # for lines of other threads that are being written
