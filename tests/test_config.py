@@ -14,7 +14,7 @@ from m31a_metrics.errors import ConfigError, ForeignFile, StorageError
 
 TYPES = {
     "sessions_dir": ("a string", ["1", "true", "[]"]),
-    "journal": ("true or false", ["1", '"yes"']),
+    "journal": ('true, false or "write"', ["1", '"yes"', '"Write"']),
     "retention_days": ("a whole number of days", ["1.5", '"30"', "true"]),
     "index": ("a string", ["false"]),
     "prices": ("a table", ["1", "[]"]),

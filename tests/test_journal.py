@@ -44,9 +44,16 @@ def times(directory: Path, name: str) -> list[int]:
 # ---- writing
 
 
-def test_lines_are_there_at_once(tmp_path: Path) -> None:
+@pytest.fixture(params=[True, False], ids=["mapped", "by write"])
+def mapped(request: pytest.FixtureRequest) -> bool:
+    """Both ways of appending, whatever file system the tests run on."""
+    way: bool = request.param
+    return way
+
+
+def test_lines_are_there_at_once(tmp_path: Path, *, mapped: bool) -> None:
     """What `append` returned from is in the file, without a flush of any kind."""
-    writer = journal.Writer(str(tmp_path))
+    writer = journal.Writer(str(tmp_path), mapped=mapped)
     for number in range(10):
         writer.append(numbered(number))
         assert times(tmp_path, writer.name) == list(range(number + 1))
@@ -68,7 +75,7 @@ def test_the_name_tells_the_process(tmp_path: Path) -> None:
 
 def test_the_file_grows_by_windows(tmp_path: Path) -> None:
     """Lines go on in the next window; the file ends in empty lines until it is closed."""
-    writer = journal.Writer(str(tmp_path))
+    writer = journal.Writer(str(tmp_path), mapped=True)
     number = 0
     while writer.length < 3 * WINDOW_BYTES:
         writer.append(numbered(number))
@@ -93,12 +100,12 @@ def test_the_file_grows_by_windows(tmp_path: Path) -> None:
         3 * WINDOW_BYTES + 17,
     ],
 )
-def test_long_lines(tmp_path: Path, size: int) -> None:
+def test_long_lines(tmp_path: Path, size: int, *, mapped: bool) -> None:
     """A line of any length is written whole, between others."""
     bare = len(encode(ToolCall(2, "", True, 1))) + 1
     line = encode(ToolCall(2, "x" * (size - bare), True, 1)) + b"\n"
     assert len(line) == size
-    writer = journal.Writer(str(tmp_path))
+    writer = journal.Writer(str(tmp_path), mapped=mapped)
     for one in (numbered(1), line, numbered(3), line, numbered(5)):
         writer.append(one)
     assert times(tmp_path, writer.name) == [1, 2, 3, 2, 5]
@@ -106,11 +113,13 @@ def test_long_lines(tmp_path: Path, size: int) -> None:
     assert times(tmp_path, writer.name) == [1, 2, 3, 2, 5]
 
 
-@given(st.lists(st.integers(1, 2 * WINDOW_BYTES), max_size=12))
-def test_lines_of_any_lengths(tmp_path_factory: pytest.TempPathFactory, lengths: list[int]) -> None:
+@given(lengths=st.lists(st.integers(1, 2 * WINDOW_BYTES), max_size=12), mapped=st.booleans())
+def test_lines_of_any_lengths(
+    tmp_path_factory: pytest.TempPathFactory, lengths: list[int], *, mapped: bool
+) -> None:
     """Whatever the lengths, every line is read back, in order."""
     directory = tmp_path_factory.mktemp("j")
-    writer = journal.Writer(str(directory))
+    writer = journal.Writer(str(directory), mapped=mapped)
     for number, length in enumerate(lengths):
         writer.append(encode(ToolCall(number, "x" * length, True, 1)) + b"\n")
     assert times(directory, writer.name) == list(range(len(lengths)))
@@ -119,9 +128,9 @@ def test_lines_of_any_lengths(tmp_path_factory: pytest.TempPathFactory, lengths:
     assert (directory / writer.name).stat().st_size == writer.length
 
 
-def test_threads_share_a_writer(tmp_path: Path) -> None:
+def test_threads_share_a_writer(tmp_path: Path, *, mapped: bool) -> None:
     """Lines of eight threads never meet, across many windows."""
-    writer = journal.Writer(str(tmp_path))
+    writer = journal.Writer(str(tmp_path), mapped=mapped)
 
     def record(thread: int) -> None:
         for number in range(3000):
@@ -142,7 +151,7 @@ def test_threads_share_a_writer(tmp_path: Path) -> None:
 
 def test_closed_is_closed(tmp_path: Path) -> None:
     """Closing twice is closing once; nothing can be appended any more, and the length stays."""
-    writer = journal.Writer(str(tmp_path))
+    writer = journal.Writer(str(tmp_path), mapped=True)
     writer.append(LINE)
     writer.close()
     writer.close()
@@ -151,20 +160,28 @@ def test_closed_is_closed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="range"):
         writer.write(LINE)
     assert writer.length == len(LINE)
+    by_write = journal.Writer(str(tmp_path), mapped=False)
+    by_write.append(LINE)
+    by_write.close()
+    by_write.close()
+    for write in (by_write.append, by_write.write):
+        with pytest.raises(StorageError, match=f"cannot write {by_write.path}: it is closed"):
+            write(LINE)
+    assert by_write.length == os.path.getsize(by_write.path) == len(LINE)
 
 
-def test_an_empty_journal(tmp_path: Path) -> None:
+def test_an_empty_journal(tmp_path: Path, *, mapped: bool) -> None:
     """Nothing was written: an empty file."""
-    writer = journal.Writer(str(tmp_path))
+    writer = journal.Writer(str(tmp_path), mapped=mapped)
     assert writer.length == 0
     writer.close()
     assert (writer.length, (tmp_path / writer.name).stat().st_size) == (0, 0)
     assert times(tmp_path, writer.name) == []
 
 
-def test_a_discarded_journal(tmp_path: Path) -> None:
+def test_a_discarded_journal(tmp_path: Path, *, mapped: bool) -> None:
     """A journal that never took a line leaves nothing behind."""
-    writer = journal.Writer(str(tmp_path))
+    writer = journal.Writer(str(tmp_path), mapped=mapped)
     writer.discard()
     assert os.listdir(tmp_path) == []
 
@@ -177,16 +194,16 @@ def test_no_directory(tmp_path: Path) -> None:
         journal.append_shared(f"{tmp_path}/none", [b"{}"])
 
 
-def test_a_forked_child_lets_go(tmp_path: Path) -> None:
+def test_a_forked_child_lets_go(tmp_path: Path, *, mapped: bool) -> None:
     """After `abandon` the parent's file is untouched, and its lock is the parent's alone."""
-    writer = journal.Writer(str(tmp_path))
+    writer = journal.Writer(str(tmp_path), mapped=mapped)
     writer.append(LINE)
     size = (tmp_path / writer.name).stat().st_size
 
     def child() -> None:
         writer.abandon()
         assert journal.trim(str(tmp_path), writer.name).alive
-        with pytest.raises(ValueError, match="closed"):
+        with pytest.raises((ValueError, StorageError), match="closed"):
             writer.write(LINE)
 
     assert children.run(child) == 0
@@ -358,7 +375,7 @@ def test_a_dead_writers_tail(tmp_path: Path) -> None:
     """The empty tail goes, the lines stay; a second time there is nothing to do."""
 
     def die() -> None:
-        writer = journal.Writer(str(tmp_path))
+        writer = journal.Writer(str(tmp_path), mapped=True)
         for number in range(3):
             writer.append(numbered(number))
         os.kill(os.getpid(), signal.SIGKILL)
@@ -397,9 +414,9 @@ def test_what_is_cut(tmp_path: Path, data: bytes, kept: bytes, torn: int) -> Non
     assert (trimmed.cut_bytes, trimmed.torn_bytes) == (len(data) - len(kept), torn)
 
 
-def test_a_living_writer_is_not_touched(tmp_path: Path) -> None:
+def test_a_living_writer_is_not_touched(tmp_path: Path, *, mapped: bool) -> None:
     """Its lock tells, to this process and to any other."""
-    writer = journal.Writer(str(tmp_path))
+    writer = journal.Writer(str(tmp_path), mapped=mapped)
     writer.append(LINE)
     size = (tmp_path / writer.name).stat().st_size
 

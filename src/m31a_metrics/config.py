@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -33,13 +33,14 @@ _SWITCH = {"1": True, "true": True, "yes": True, "on": True} | {
 class Config(Struct, frozen=True):
     """What a user may set. Paths are absolute; `retention_days` None keeps for ever.
 
-    `path` is the file that was read, to be named where a price in it is wrong.
+    `journal` "write": journals are appended to by `write` on every file system. `path` is
+    the file that was read, to be named where a price in it is wrong.
     """
 
     sessions_dir: str
     index: str
     metrics_enabled: bool = True
-    journal: bool = True
+    journal: bool | Literal["write"] = True
     retention_days: int | None = None
     prices: dict[str, Any] = {}
     budget: dict[str, Any] = {}
@@ -49,7 +50,7 @@ class Config(Struct, frozen=True):
 
 _TYPES: dict[str, tuple[type, str]] = {
     "sessions_dir": (str, "a string"),
-    "journal": (bool, "true or false"),
+    "journal": (bool, 'true, false or "write"'),
     "retention_days": (int, "a whole number of days"),
     "index": (str, "a string"),
     "prices": (dict, "a table"),
@@ -112,6 +113,8 @@ def _settings(table: dict[str, Any], path: str) -> dict[str, Any]:
     for key, value in table.items():
         if key not in _TYPES:
             raise ConfigError(f"{path}: unknown key {key!r} in [metrics]{_nearest(key)}")
+        if (key, value) == ("journal", "write"):
+            continue
         kind, words = _TYPES[key]
         # bool is an int to Python, not to a reader of the file.
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):

@@ -10,9 +10,11 @@ something stands that is not ours to touch; both name the path.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
+from errno import EBADF
 from time import time_ns
 
 from m31a_metrics.errors import ForeignFile, InvalidSessionId, StorageError
@@ -139,6 +141,88 @@ def open_file(path: str, flags: int) -> int:
     return descriptor
 
 
+class HeldFile:
+    """An open file that is held beyond the call which opened it.
+
+    A host that becomes a daemon closes all descriptors and opens files of its own under
+    the same numbers. So each use asks for `number`, which compares what is open under it
+    (device and inode) with what was opened.
+    """
+
+    __slots__ = ("device", "inode", "last_number")
+
+    def __init__(self, descriptor: int) -> None:
+        self.last_number = descriptor
+        status = os.fstat(descriptor)
+        self.device = status.st_dev
+        self.inode = status.st_ino
+
+    def status(self) -> os.stat_result:
+        """What the system says of the file. Raises OSError where its number is another's.
+
+        Right after it `last_number` may be used.
+        """
+        try:
+            status = os.fstat(self.last_number)
+            if self.is_of(status):
+                return status
+        except OSError as error:
+            if error.errno != EBADF:
+                raise
+        raise OSError(EBADF, "its descriptor was closed")
+
+    @property
+    def number(self) -> int:
+        """Its descriptor, for one use. Raises OSError where that is another's by now."""
+        self.status()
+        return self.last_number
+
+    def is_of(self, status: os.stat_result) -> bool:
+        """Tell whether this is the status of the file that was opened."""
+        return status.st_ino == self.inode and status.st_dev == self.device
+
+    def is_open(self) -> bool:
+        """Tell whether it is still open under its number."""
+        try:
+            self.status()
+        except OSError:
+            return False
+        return True
+
+    def again(self, path: str) -> HeldFile | None:
+        """Open it once more where a path still leads to it."""
+        try:
+            file = HeldFile(open_file(path, os.O_RDWR))
+        except (StorageError, ForeignFile, OSError):
+            return None
+        if (file.device, file.inode) == (self.device, self.inode):
+            return file
+        file.close()
+        return None
+
+    def fill(self, data: bytes, offset: int) -> None:
+        """Write every byte at a place of its own. Raises OSError."""
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self.number, view, offset)
+            view = view[written:]
+            offset += written
+
+    def unlock(self) -> None:
+        """Give up a lock on it at once, which a child that was forked this moment shares."""
+        try:
+            fcntl.flock(self.number, fcntl.LOCK_UN)
+        except OSError:
+            pass  # who closed it unlocked it
+
+    def close(self) -> None:
+        """Close it, where it is still open under its number. Raises nothing."""
+        try:
+            os.close(self.number)
+        except OSError:
+            pass
+
+
 def replace(path: str, data: bytes, *, sync: bool = True) -> None:
     """Write a file so that a reader, or a crash, sees the old one whole or the new one.
 
@@ -174,15 +258,6 @@ def write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def fill(descriptor: int, data: bytes, offset: int) -> None:
-    """Write every byte at a place of its own, wherever the descriptor's position is."""
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, offset)
-        view = view[written:]
-        offset += written
 
 
 def sync_directory(path: str) -> None:

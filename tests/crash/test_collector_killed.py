@@ -36,6 +36,16 @@ def record_tool_calls(directory: str, returned: Counters) -> None:
         returned[0] = number
 
 
+def record_by_write(directory: str, returned: Counters) -> None:
+    """The hot path where the journal is not mapped, flushes between."""
+    collector = Collector(ID, directory, journal="write")
+    for number in count(1):
+        collector.record_tool_call("tool-0", True, number % 100)
+        returned[0] = number
+        if number % 500 == 0:
+            collector.flush()
+
+
 def record_everything(directory: str, returned: Counters) -> None:
     """Every kind of event in turn, so that lines of all lengths cross the windows' ends."""
     collector = Collector(ID, directory)
@@ -99,6 +109,7 @@ def append(directory: str, returned: Counters) -> None:
 
 CHILDREN: list[Child] = [
     record_tool_calls,
+    record_by_write,
     record_everything,
     record_long_lines,
     record_and_flush,

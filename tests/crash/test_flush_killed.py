@@ -20,9 +20,9 @@ import pytest
 from m31a_metrics import Collector, SessionMetrics, load, save
 from m31a_metrics.codec import decode
 from m31a_metrics.events import ToolCall
-from m31a_metrics.journal import writer
 from m31a_metrics.model import ToolMetric
 from m31a_metrics.session import Session
+from m31a_metrics.store import HeldFile
 from tests import children
 
 ID = "killed"
@@ -222,7 +222,8 @@ def test_after_a_full_disk(tmp_path: Path, length: int) -> None:
 
     def act(directory: str) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(writer, "fill", disk_full)
+            patch.setattr(HeldFile, "fill", disk_full)
+            patch.setattr(os, "write", disk_full)
             collector = Collector(ID, directory)
         for number in range(10):
             collector.record_tool_call(f"{number}" * length, True, 1)

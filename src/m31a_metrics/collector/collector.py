@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Callable
 from time import time_ns
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from m31a_metrics.collector import lifecycle
 from m31a_metrics.collector.keeping import Keeping
@@ -48,10 +48,12 @@ class Collector(Keeping):
 
     `sessions_dir` and `enabled` come from the configuration where they are None.
     `journal=False` keeps events in memory until a flush: quicker still, but a kill loses
-    them, and the session has this one writer. `on_event(event)` is called after
-    recording, outside locks; its exceptions are logged, except BudgetExceeded.
+    them, and the session has this one writer. `journal="write"` appends to the journal
+    without mapping it into memory, as is done by itself where the file system needs it:
+    slower, and no harm is done by whoever cuts the file short. `on_event(event)` is
+    called after recording, outside locks; its exceptions are logged, except BudgetExceeded.
 
-    Opening a session that exists continues it. Raises InvalidSessionId and TypeError.
+    Opening a session that exists continues it. Raises InvalidSessionId, ValueError, TypeError.
     Trouble with the disk raises nothing: counting goes on in memory, one warning is
     logged, and the next flush tries again.
     """
@@ -62,14 +64,16 @@ class Collector(Keeping):
         sessions_dir: str | os.PathLike[str] | None = None,
         *,
         enabled: bool | None = None,
-        journal: bool = True,
+        journal: bool | Literal["write"] = True,
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
+        if journal not in (True, False, "write"):
+            raise ValueError(f'journal must be True, False or "write", not {journal!r}')
         if enabled is None or (enabled and sessions_dir is None):
             settings = _settings()
             sessions_dir = settings.sessions_dir if sessions_dir is None else sessions_dir
             enabled = settings.metrics_enabled if enabled is None else enabled
-            journal = journal and settings.journal
+            journal = _stricter(journal, settings.journal)
         session = Session("" if sessions_dir is None else os.fspath(sessions_dir), session_id)
         self.enabled = enabled
         if not enabled:
@@ -78,9 +82,11 @@ class Collector(Keeping):
             self.session_id = session_id
             self.__class__ = DisabledCollector
             return
+        if journal == "write":
+            session.maps_journals = False
         self._on_event = on_event
         self._following: Following | None = None
-        super().__init__(session, journal=journal)
+        super().__init__(session, journal=bool(journal))
         lifecycle.watch(self)
 
     def record_tool_call(  # noqa: C901, PLR0912 - its branches are what spares it calls
@@ -125,20 +131,22 @@ class Collector(Keeping):
         count.calls += 1
         count.total_ms += whole_ms  # type: ignore[assignment]  # an int by now
         tally = self._tally
-        if t_us > tally.updated_us:
-            tally.updated_us = t_us
-        elif t_us < tally.started_us:  # the clock was set back
-            tally.started_us = t_us
         writer = self._writer
         try:
+            if t_us > tally.updated_us:
+                tally.updated_us = t_us
+                if writer is not None and t_us > writer.trusted_until_us:
+                    writer.check(t_us)
+            elif t_us < tally.started_us:  # the clock was set back
+                tally.started_us = t_us
             if writer is not None:
-                writer.write(
-                    _join((LINE_START, encode(t_us), middle, encode(duration_ms), LINE_END))
-                )
+                write = writer.write  # quicker to call than an attribute is
+                write(_join((LINE_START, encode(t_us), middle, encode(duration_ms), LINE_END)))
             elif self._journal:
                 raise ValueError  # it was closed this moment
-        except ValueError:  # it does not fit
-            self._append(ToolCall(t_us, str.__str__(name), success, duration_ms))
+        except (ValueError, StorageError, MemoryError):  # it does not fit; the disk is full
+            recounts = self._recounts if writer is None else writer.recounts
+            self._append(ToolCall(t_us, str.__str__(name), success, duration_ms), recounts)
 
     def _make_hot(self, name: str, success: bool) -> None:
         """Remember where a tool's next call is counted and how its line begins."""
@@ -161,9 +169,10 @@ class Collector(Keeping):
                 return
             if not self._tally.add(event, next(self._places)):
                 return
+            recounts = self._recounts
         self._stopped = False
         if self._journal:
-            self._append(event)
+            self._append(event, recounts)
         if self._on_event is not None:
             try:
                 self._on_event(event)
@@ -217,6 +226,15 @@ class Collector(Keeping):
 
     async def __aexit__(self, *_: object) -> None:
         self.stop()
+
+
+def _stricter(
+    one: bool | Literal["write"], other: bool | Literal["write"]
+) -> bool | Literal["write"]:
+    """Of two words about the journal the more cautious one."""
+    if not (one and other):
+        return False
+    return "write" if "write" in (one, other) else True
 
 
 def _settings() -> Config:

@@ -18,7 +18,7 @@ from m31a_metrics.collector.log import warn
 from m31a_metrics.collector.methods import RecordMethods
 from m31a_metrics.errors import DamagedMetrics, MetricsError, StorageError
 from m31a_metrics.events import Event, encode
-from m31a_metrics.journal import Writer
+from m31a_metrics.journal import JournalLost, Writer
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.session import Own, Session
 from m31a_metrics.store import set_aside
@@ -51,6 +51,8 @@ class Keeping(RecordMethods):
         self._writer: Writer | None = None
         self._names: set[str] = set()  # of all journals of ours
         self._closed_lengths: dict[str, int] = {}  # of those that are closed
+        self._owes_recount = False  # lines of a journal that is closed are gone
+        self._recounts = 0
         self._closing: Any = None
         self._stopped = False
         self._is_child = False
@@ -91,28 +93,56 @@ class Keeping(RecordMethods):
             writer.discard()
             raise
         self._names.add(writer.name)
+        writer.recounts = self._recounts
         self._closing = lifecycle.close_when_dropped(self, writer, self._session)
         self._writer = writer
 
-    def _append(self, event: Event) -> None:
-        """Bring a counted event to the journal, or remember that it is in none."""
+    def _append(self, event: Event, recounts: int) -> None:
+        """Bring a counted event to the journal, or remember that it is in none.
+
+        `recounts` is how often all was counted anew when the event was counted. If that was
+        done since, the event is among what is written once more already.
+        """
         line = encode(event) + b"\n"
         while True:
             writer = self._writer
             if writer is not None:
+                if writer.recounts != recounts:
+                    return
                 try:
                     writer.append(line)
                     return
+                except JournalLost as error:
+                    self._leave(writer, error)
+                    continue
                 except StorageError as error:
                     if self._writer is writer:
                         self._go_on_in_memory(event, error)
                         return
                     continue
             with self._lock:
+                if self._recounts != recounts:
+                    return
                 if self._writer is None and self._unjournalled is not None:
                     self._unjournalled.add(event)
                     return
             self._begin_another_journal()
+
+    def _leave(self, writer: Writer, error: JournalLost) -> None:
+        """Give up a journal that cannot be gone on with; the next event begins another."""
+        with self._flush_lock:
+            if self._writer is not writer:
+                return
+            if not self._journals_are_gone():
+                self._close_journal()  # its descriptor was closed, and no line is missing
+                return
+            try:
+                self._recount()
+                self._journal_the_rest()
+            except (MetricsError, ValueError, OSError, MemoryError) as trouble:
+                self._warn("disk", f"metrics of {self.session_id} are in memory only: {trouble}")
+            else:
+                self._warn("cut", f"what {self.session_id} holds is written once more: {error}")
 
     def _begin_another_journal(self) -> None:
         """After `stop` or a fork: the next event opens a new journal, or goes to memory."""
@@ -135,16 +165,26 @@ class Keeping(RecordMethods):
         self._warn("disk", f"metrics of {self.session_id} are in memory only: {error}")
 
     def _close_journal(self) -> None:
-        """Cool the hot path down and close the journal; its events stay counted as ours."""
+        """Close the journal; its events stay counted as ours."""
+        writer = self._take_writer()
+        if writer is not None:
+            self._close(writer)
+
+    def _take_writer(self) -> Writer | None:
+        """Cool the hot path down and take the journal away from it."""
         with self._lock:
             self._succeeded.clear()
             self._failed.clear()
             writer, self._writer = self._writer, None
-            if writer is None:
-                return
-            # Not at its final length yet, but a flush by another thread must find it.
-            self._closed_lengths[writer.name] = writer.length
+            if writer is not None:
+                # Not at its final length yet, but a flush by another thread must find it.
+                self._closed_lengths[writer.name] = writer.length
+            return writer
+
+    def _close(self, writer: Writer) -> None:
         self._closing.detach()
+        if not writer.is_whole():
+            self._owes_recount = True
         try:
             writer.close()
         except OSError as error:
@@ -207,23 +247,47 @@ class Keeping(RecordMethods):
                     self._tally.settle(event, cost)
 
     def _recount(self) -> None:
-        """Somebody removed journals of ours: what they held is to be written once more."""
-        self._close_journal()
+        """Lines of ours are gone from the disk: what they held is to be written once more."""
+        with self._lock:
+            # At one moment: what is counted later goes beside it, and not into it too.
+            writer = self._take_writer()
+            self._recounts += 1
+            self._owes_recount = True  # until it is done
+            counted = merge(self._tally)
+            self._unjournalled = Tally()
+        if writer is not None:
+            self._close(writer)
         if not self._session.has_journals():
             # What others counted is ours to keep now, and no file there says anything new.
             self._session.forget_sums()
             with self._lock:
+                counted.absorb(self._before)
                 self._tally.absorb(self._before)
                 self._before = Tally()
-        for name in self._names:
-            if not self._session.has_journal(name):
-                self._closed_lengths.pop(name, None)
-        left = self._session.counted_by(self._closed_lengths)
-        with self._lock:
-            self._unjournalled = Tally()
-            from m31a_metrics.tally.difference import difference
+        lengths = self._lengths_left()
+        left = self._session.counted_by(lengths)
+        from m31a_metrics.tally.difference import difference
 
-            self._unjournalled.add_metrics(difference(self._tally.metrics(""), left))
+        lost = difference(counted.metrics(""), left)
+        with self._lock:
+            self._closed_lengths = lengths
+            self._owes_recount = False
+            self._unjournalled.add_metrics(lost)
+
+    def _lengths_left(self) -> dict[str, int]:
+        """How long the closed journals of ours are by now; those that are gone are left out."""
+        lengths = {}
+        for name, length in self._closed_lengths.items():
+            left_bytes = self._session.journal_bytes(name)
+            if left_bytes >= 0:
+                lengths[name] = min(length, left_bytes)
+            if 0 <= left_bytes < length:
+                self._warn(
+                    "cut",
+                    f"what {self.session_id} holds is written once more: "
+                    f"{self._session.events}/{name} was cut short by somebody else",
+                )
+        return lengths
 
     def _save(self) -> None:
         """Without a journal: write METRICS.json from memory alone."""
@@ -239,10 +303,10 @@ class Keeping(RecordMethods):
 
     def _journals_are_gone(self) -> bool:
         with self._lock:
-            names = [*self._closed_lengths]
-            if self._writer is not None:
-                names.append(self._writer.name)
-        return not all(self._session.has_journal(name) for name in names)
+            writer, lengths = self._writer, dict(self._closed_lengths)
+        if self._owes_recount or (writer is not None and not writer.is_whole()):
+            return True
+        return any(self._session.journal_bytes(name) < lengths[name] for name in lengths)
 
     def _journal_the_rest(self) -> None:
         """Begin a new journal with the sums of what none took. Raises StorageError."""
@@ -270,6 +334,8 @@ class Keeping(RecordMethods):
 
     def _after_fork(self) -> None:
         """In the child: the journal and what stands in it are the parent's."""
+        # First of all, whatever fails then: the parent goes on writing into this journal.
+        writer, self._writer = self._writer, None
         self._lock = RLock()  # a thread that the child does not have may hold them
         self._flush_lock = RLock()
         self._flushing = False
@@ -278,12 +344,12 @@ class Keeping(RecordMethods):
         self._failed.clear()
         if not self._journal:
             return
-        if self._writer is not None:
+        if writer is not None:
             self._closing.detach()
-            self._writer.abandon()
-            self._writer = None
+            writer.abandon()
         self._names = set()
         self._closed_lengths.clear()
+        self._owes_recount = False
         self._unjournalled = None
         self._before = merge(self._before, self._tally)
         self._tally = Tally()

@@ -201,6 +201,9 @@ _NAMES = {"id", "model", "name", "strategy"}
 
 
 def _failure_line(error: str) -> str | None:
-    from m31a_metrics.failures import failure_line  # most calls do not fail
-
+    try:
+        from m31a_metrics.failures import failure_line  # most calls do not fail
+    except ImportError:
+        # A signal handler in the middle of this very import, or the end of the interpreter.
+        return None
     return failure_line(error) or None

@@ -5,15 +5,18 @@ share, `read` gives back what either wrote, `trim` cuts what a dead writer left 
 `journal.mend` blanks what nobody can read; only `m31 doctor` asks for it.
 """
 
+from m31a_metrics.journal.appender import Appender
 from m31a_metrics.journal.read import SUFFIX, Journal, names, read, read_on, remainder
 from m31a_metrics.journal.shared import SHARED, append_shared
 from m31a_metrics.journal.trim import Trimmed, trim
-from m31a_metrics.journal.writer import Writer
+from m31a_metrics.journal.writer import JournalLost, Writer
 
 __all__ = [
     "SHARED",
     "SUFFIX",
+    "Appender",
     "Journal",
+    "JournalLost",
     "Trimmed",
     "Writer",
     "append_shared",

@@ -6,11 +6,16 @@ process reach the disk all the same.
 Why preallocated: a store into a hole of a full disk is a SIGBUS that kills the host;
 the allocation fails with an error instead. The window is filled with newlines, not only
 allocated: pages that are already there fault in half the time, and a file of a killed
-writer ends in empty lines, which every reader of JSON Lines passes over.
+writer ends in empty lines, which every reader of JSON Lines passes over. Where a store
+may need a block all the same (copy-on-write), `Appender` appends by `write`.
 
 Why no lock: `mmap.write` takes its place and copies the line in one call of C, during
 which CPython keeps the GIL. A lock here would be fought over by every thread that
 records (docs/decisions/lock-free-append.md).
+
+A store behind the end of a file that somebody cut short is a SIGBUS too. So before a
+store that follows a pause, and before every other use of the file, its length is looked
+at, and the number of its descriptor is not trusted (docs/decisions/held-files.md).
 """
 
 from __future__ import annotations
@@ -19,13 +24,39 @@ import fcntl
 import mmap
 import os
 from _thread import RLock
+from collections.abc import Callable
 from errno import EINVAL, EOPNOTSUPP
+from typing import NamedTuple
 
 from m31a_metrics.errors import StorageError
-from m31a_metrics.store import fill
+from m31a_metrics.file_systems import keeps_blocks
+from m31a_metrics.journal.window import Window, map_window
+from m31a_metrics.store import HeldFile
 
 WINDOW_BYTES = 256 * 1024
 """Growing is what costs: 1 MiB faults in more at once and was slower, 64 KiB maps more often."""
+
+TRUST_US, MOST_TRUST_US = 20, 1000
+"""So long the file is taken to be as it was when it was looked at: at first, and at most in
+a loop that does nothing but record, which would take twice as long if each call looked."""
+
+_BLOCK_BYTES = 512
+"""What `st_blocks` counts in."""
+
+
+class JournalLost(StorageError):
+    """A journal that ends here: somebody cut or closed its file. Another can be begun."""
+
+
+class Extent(NamedTuple):
+    """How long a file must be, and how much of it must have room on the disk, in bytes."""
+
+    length: int
+    filled: int
+
+    def is_in(self, status: os.stat_result) -> bool:
+        """Tell whether nothing was cut off the file, nor out of its middle."""
+        return status.st_size >= self.length and status.st_blocks * _BLOCK_BYTES >= self.filled
 
 
 class Writer:
@@ -33,43 +64,117 @@ class Writer:
 
     `write` appends a line that ends in a newline to the current window, and raises
     ValueError when it does not fit; `append` then grows the file. Callers on a hot path
-    call `write` themselves. Raises StorageError where the disk refuses.
+    call `write` themselves, and before it `check`, if `trusted_until_us` is over.
+
+    `mapped` None asks the file system; where it is False, this becomes an Appender.
+    Raises StorageError where the disk refuses, JournalLost where trying elsewhere helps.
     """
 
-    def __init__(self, directory: str) -> None:
+    write: Callable[[bytes], object]
+
+    def __init__(self, directory: str, *, mapped: bool | None = None) -> None:
         self.name = f"{os.getpid()}-{os.urandom(4).hex()}.jsonl"
         self.path = f"{directory}/{self.name}"
         # Reentrant: a signal handler may record or stop while its thread grows the file.
-        self._grow_lock = RLock()
-        self._growing = 0
-        self._offset = 0  # of the window
-        self._reserved = WINDOW_BYTES  # how much of the file windows take
+        self._lock = RLock()
+        self._busy = 0  # uses of the descriptor that must end before it is closed
         self._closed_length: int | None = None
+        self.trusted_until_us = 0
+        self.recounts = 0  # the Collector's, to tell what was counted before and after
+        self._trust_us = TRUST_US
+        self._is_closed = False  # the descriptor, too
         try:
-            self._descriptor = os.open(
-                self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
-            )
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self._file = HeldFile(os.open(self.path, flags, 0o600))
         except OSError as error:
             raise StorageError(f"cannot write {self.path}: {error.strerror}") from error
         try:
-            os.fchmod(self._descriptor, 0o600)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            self._window = self._map(0, WINDOW_BYTES)
-        except OSError as error:
-            os.close(self._descriptor)
+            number = self._file.number
+            os.fchmod(number, 0o600)
+            fcntl.flock(number, fcntl.LOCK_EX)
+            if mapped is None:
+                mapped = keeps_blocks(number, self.path)
+            if not mapped:
+                from m31a_metrics.journal.appender import Appender
+
+                self.__class__ = Appender
+            self._begin()
+        except (OSError, MemoryError) as error:
+            self._file.close()
             os.unlink(self.path)
-            raise StorageError(f"cannot write {self.path}: {error.strerror or error}") from error
+            raise StorageError(f"cannot write {self.path}: {_reason(error)}") from error
+
+    def _begin(self) -> None:
+        self._offset = 0  # of the window
+        self._reserved = WINDOW_BYTES  # how much of the file windows take
+        self._window = self._map(0, WINDOW_BYTES)
         self.write = self._window.write
+        self._end = WINDOW_BYTES  # of the window
+        self._filled = WINDOW_BYTES  # how much of the file was filled
+
+    def check(self, t_us: int) -> None:
+        """Raise ValueError where a `write` could be behind the end of a file that was cut.
+
+        Asks the mapping's own descriptor, which is quickest. Who closed that may have
+        another file under its number; `append` finds out. `t_us` is the time.
+        """
+        self._trust(t_us)
+        end = self._end  # first: another thread may lengthen the file
+        try:
+            if self._window.size() >= end:
+                return
+        except OSError:
+            pass
+        raise ValueError
+
+    def _trust(self, t_us: int) -> None:
+        """Put off the next look: twice as long while calls follow upon each other."""
+        is_busy = t_us - self.trusted_until_us < self._trust_us
+        self._trust_us = min(2 * self._trust_us, MOST_TRUST_US) if is_busy else TRUST_US
+        self.trusted_until_us = t_us + self._trust_us
 
     def append(self, line: bytes) -> None:
-        """Append one line, newline included, whatever its length. Raises StorageError."""
+        """Append one line, newline included, whatever its length."""
         while True:
             window = self._window
+            self._look()
             try:
                 window.write(line)
                 return
             except ValueError:  # it does not fit
                 self._grow(window, len(line))
+
+    def _look(self) -> None:
+        """Raise where the file is not as this writer left it."""
+        if self._closed_length is not None:
+            raise StorageError(f"cannot write {self.path}: it is closed")
+        least = self._least()
+        try:
+            status = self._file.status()
+        except OSError as error:
+            raise JournalLost(f"cannot write {self.path}: {error.strerror}") from error
+        if not least.is_in(status):
+            raise JournalLost(f"{self.path} was cut short by somebody else")
+
+    def _least(self) -> Extent:
+        """What the file must have; to be asked before the system is, for it only grows."""
+        return Extent(self._end, self._filled)
+
+    def is_whole(self) -> bool:
+        """Tell whether the file at the path is the one that is written, and nobody cut it."""
+        least = self._least()
+        try:
+            status = os.lstat(self.path)
+        except OSError:
+            return False
+        return self._file.is_of(status) and least.is_in(status)
+
+    def _is_uncut(self) -> bool:
+        least = self._least()
+        try:
+            return least.is_in(self._file.status())
+        except OSError:
+            return self.is_whole()
 
     def _grow(self, full: mmap.mmap, size: int) -> None:
         """Publish a window that holds at least `size` bytes, unless somebody else did.
@@ -77,44 +182,46 @@ class Writer:
         The old mapping is not closed: another thread may be about to write a line into
         it that still fits, and that line counts. It goes when nobody holds it any more.
         """
-        with self._grow_lock:
+        with self._lock:
             if self._window is not full:
                 return
             size = max(WINDOW_BYTES, -(-size // mmap.PAGESIZE) * mmap.PAGESIZE)
-            self._growing += 1  # from here on nobody closes the file under us
+            self._busy += 1  # from here on nobody closes the file under us
             try:
-                if self._closed_length is not None:
-                    raise StorageError(f"cannot write {self.path}: it is closed")
+                self._look()
                 # One statement: a signal handler that grows the file gets another place.
                 self._reserved = (offset := self._reserved) + size
                 window = self._map(offset, size)
-            except OSError as error:
+            except (OSError, MemoryError) as error:
                 if self._window is full:
-                    os.ftruncate(self._descriptor, offset)  # a window nobody will use
+                    self._shorten(offset)  # a window nobody will use
                     self._reserved = offset
-                raise StorageError(
-                    f"cannot lengthen {self.path}: {error.strerror or error}"
-                ) from error
+                kind = StorageError if self._file.is_open() else JournalLost
+                raise kind(f"cannot lengthen {self.path}: {_reason(error)}") from error
             finally:
-                self._growing -= 1
+                self._busy -= 1
                 if self._closed_length is not None:
                     self._let_go()  # a signal handler closed it meanwhile
+            self._filled += size
             # A signal handler may have been quicker: then ours stays an empty stretch.
             if self._window is full and self._closed_length is None:
                 self._offset = offset
                 self._window = window
                 self.write = window.write
+                self._end = offset + size
 
-    def _map(self, offset: int, size: int) -> mmap.mmap:
-        descriptor = self._descriptor
-        _allocate(descriptor, offset, size)
+    def _map(self, offset: int, size: int) -> Window:
+        _allocate(self._file.number, offset, size)
         # Comes back short under a size limit or on a full tmpfs, then raises: a mapping
         # beyond the end of the file would be a SIGBUS later.
-        fill(descriptor, b"\n" * size, offset)
+        self._file.fill(b"\n" * size, offset)
+        return map_window(self._file, offset, size)
+
+    def _shorten(self, length: int) -> None:
         try:
-            return mmap.mmap(descriptor, size, offset=offset)
-        except ValueError as error:
-            raise OSError(None, str(error)) from error
+            os.ftruncate(self._file.number, length)
+        except OSError:
+            pass  # the tail is empty lines
 
     @property
     def length(self) -> int:
@@ -128,33 +235,45 @@ class Writer:
                 return length
 
     def close(self) -> None:
-        """Seal the window, cut the file to its lines and give up the lock.
+        """Seal the journal, cut the file to its lines and give up the lock.
 
-        Sealing comes first: a store beyond the cut would be a SIGBUS. From then on every
-        `write` fails, and `append` raises StorageError. Raises OSError.
+        From then on every `write` fails, and `append` raises StorageError. Raises OSError.
         """
-        with self._grow_lock:
-            if self._closed_length is not None:
-                return
-            window = self._window
-            window.seek(0, os.SEEK_END)
-            # The position is lost to the seal, so the end is where the last line ends.
-            last = window.rfind(b"}\n", 0)
-            self._closed_length = self._offset + (last + 2 if last >= 0 else 0)
-            if not self._growing:  # or else we are in a signal handler, and `_grow` goes on
+        with self._lock:
+            if self._closed_length is None:
+                self._closed_length = self._seal()
                 self._let_go()
 
+    def _seal(self) -> int:
+        """Let no line in any more; return the length.
+
+        Sealing comes before cutting: a store beyond the cut would be a SIGBUS.
+        """
+        window = self._window
+        length = self.length
+        window.seek(0, os.SEEK_END)
+        if not self._is_uncut():
+            return length  # reading what is not there is fatal, too
+        # The position is lost to the seal, so the end is where the last line ends.
+        last = window.rfind(b"}\n", 0)
+        return self._offset + (last + 2 if last >= 0 else 0)
+
     def _let_go(self) -> None:
-        if self._growing or self._descriptor < 0:
+        """Cut the file to its lines and close it, once nobody is in the middle of a use."""
+        with self._lock:
+            if self._busy or self._is_closed:
+                return
+            self._is_closed = True
+        file = self._file if self._file.is_open() else self._file.again(self.path)
+        if file is None:
             return
         try:
-            os.ftruncate(self._descriptor, self.length)
-            os.fsync(self._descriptor)
+            if file.status().st_size > self.length:
+                os.ftruncate(file.number, self.length)
+            os.fsync(file.number)
         finally:
-            # Unlocked, not only closed: a child forked this moment shares the lock.
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-            os.close(self._descriptor)
-            self._descriptor = -1
+            file.unlock()
+            file.close()
 
     def discard(self) -> None:
         """Close and remove a journal that never took a line. Raises OSError."""
@@ -164,20 +283,23 @@ class Writer:
             os.unlink(self.path)
 
     def abandon(self) -> None:
-        """Let go without touching the file: after a fork it is the parent's."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)  # not LOCK_UN, which would unlock the parent's
-            self._descriptor = -1
-        self._window.close()  # this process's mapping only
+        """Let go without touching the file: after a fork it is the parent's. Raises nothing."""
+        self._is_closed = True
+        self._file.close()  # not unlocked, which would unlock the parent's
+        self._window.let_go()  # this process's mapping only
 
 
 def _allocate(descriptor: int, offset: int, size: int) -> None:
-    """Reserve room on the disk, where the system can; elsewhere writing it must do."""
-    if not hasattr(os, "posix_fallocate"):  # macOS
-        return
+    """Reserve room on the disk, where the file system can; elsewhere writing it must do."""
     try:
         os.posix_fallocate(descriptor, offset, size)
     except OSError as error:
         # glibc writes zeros where a file system cannot allocate; musl does not.
         if error.errno not in (EOPNOTSUPP, EINVAL):
             raise
+
+
+def _reason(error: OSError | MemoryError) -> str:
+    if isinstance(error, MemoryError):
+        return "there is no memory left"
+    return error.strerror or str(error)

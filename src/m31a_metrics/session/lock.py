@@ -25,38 +25,36 @@ def locked(path: str, timeout_s: float) -> Iterator[None]:
         _wait_for(_held[holder], path, timeout_s)
         yield
         return
-    descriptor = _held[holder] = store.open_file(path, os.O_RDWR | os.O_CREAT)
+    file = _held[holder] = store.HeldFile(store.open_file(path, os.O_RDWR | os.O_CREAT))
     try:
-        _wait_for(descriptor, path, timeout_s)
+        _wait_for(file, path, timeout_s)
         yield
     finally:
-        if holder in _held:  # no fork has let go of it
-            # Unlocked, not only closed: a child forked this moment shares the lock.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-            del _held[holder]
-            os.close(descriptor)
+        if _held.pop(holder, None) is not None:  # no fork has let go of it
+            file.unlock()
+            file.close()
 
 
-_held: dict[tuple[str, int], int] = {}
-"""The descriptors of locks that are held or waited for, by path and thread."""
+_held: dict[tuple[str, int], store.HeldFile] = {}
+"""The lock files that are held or waited for, by path and thread."""
 
 
 def _let_go() -> None:
     """In a forked child: the lock is the parent's, also when that is killed while it holds it."""
-    for descriptor in _held.values():
-        os.close(descriptor)  # not LOCK_UN, which would unlock the parent's
+    for file in _held.values():
+        file.close()  # not LOCK_UN, which would unlock the parent's
     _held.clear()
 
 
 os.register_at_fork(after_in_child=_let_go)
 
 
-def _wait_for(descriptor: int, path: str, timeout_s: float) -> None:
+def _wait_for(file: store.HeldFile, path: str, timeout_s: float) -> None:
     deadline = monotonic() + timeout_s
     pause_s = 0.001
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file.number, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             if monotonic() > deadline:

@@ -69,6 +69,7 @@ class Session:
         if not isinstance(sessions_dir, str):
             raise TypeError(f"sessions_dir must be a str, not {type(sessions_dir).__name__}")
         self.price = price or _price
+        self.maps_journals: bool | None = None  # None: where the file system is one for it
         self.session_id = store.check_session_id(session_id)
         self.directory = f"{_absolute(sessions_dir)}/{session_id}"
         self.metrics_path = f"{self.directory}/{store.METRICS}"
@@ -148,7 +149,7 @@ class Session:
         with self.locked():
             self._take_base()
             self.trim()
-            return self.fold(without, known)[0], Writer(self.events)
+            return self.fold(without, known)[0], Writer(self.events, mapped=self.maps_journals)
 
     def append(self, events: Sequence[Event]) -> None:
         """Append events to the journal that short-lived commands share.
@@ -230,9 +231,12 @@ class Session:
         """Tell whether events were journalled, so that METRICS.json is only a copy."""
         return bool(self.journal_names())
 
-    def has_journal(self, name: str) -> bool:
-        """Tell whether one journal is still there."""
-        return os.path.isfile(f"{self.events}/{name}")
+    def journal_bytes(self, name: str) -> int:
+        """How long one journal is; -1 where it is not there any more."""
+        try:
+            return os.lstat(f"{self.events}/{name}").st_size
+        except OSError:
+            return -1
 
     def _rewrite(self, own: Own | None) -> Tally:
         self._take_base()
