@@ -84,7 +84,7 @@ def refresh(
     stays. Raises IndexUnusable where the index cannot be written.
     """
     known = history.sources()
-    looker = Looker(_rules(config), known)
+    looker = Looker(_rules(config), known, sources.plugins())
     troubles: list[Trouble] = []
     seen = {one.path: one for one in _look(environ, agents, looker, troubles)}
     if and_recorded:

@@ -65,7 +65,7 @@ def _recorded(path: str, price: Price) -> Told | None:
 
 
 def _transcript(row: SessionRow, price: Price, purposes: Purposes) -> Told | None:
-    if row.agent not in sources.SOURCES:
+    if not sources.is_known(row.agent):
         return None
     inference = infer(sources.source(row.agent).read(row.path), purposes)
     tally = Tally(price)

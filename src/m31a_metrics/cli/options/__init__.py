@@ -44,6 +44,7 @@ from m31a_metrics.cli.options.rows import (
 from m31a_metrics.cli.options.sides import ask_sides, baseline_file, slice_named
 from m31a_metrics.cli.options.slices import (
     AGENTS,
+    agents,
     now,
     session_argument,
     slice_option,
@@ -53,6 +54,7 @@ from m31a_metrics.cli.options.slices import (
 __all__ = [
     "AGENTS",
     "Asked",
+    "agents",
     "arranged",
     "ask_sides",
     "asking",
