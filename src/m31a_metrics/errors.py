@@ -72,6 +72,10 @@ class NotThisFormat(MetricsError):
     """A file that this source does not read; ask another source, or name the agent."""
 
 
+class SourceUnusable(MetricsError):
+    """Another package's source does not work: update or uninstall it; the rest is read."""
+
+
 class ReadingBug(MetricsError):
     """A defect of ours in reading one file: report it; the other files can be read."""
 

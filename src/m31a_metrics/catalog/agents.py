@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from m31a_metrics import sources
 from m31a_metrics.catalog.guard import Trouble, bug
+from m31a_metrics.errors import MetricsError
 from m31a_metrics.foreign_files import Folders, in_the_way, is_absent
 
 _WORTH_A_PROCESS_BYTES = 32 << 20
@@ -37,10 +38,17 @@ def paths(agent: str, environ: Mapping[str, str], troubles: list[Trouble]) -> It
                 yield path
             else:
                 folders.note(os.path.dirname(path), "a name in it is no UTF-8; rename it")
+    except MetricsError as error:
+        troubles.append(Trouble(agent, "", str(error)))
     except Exception as error:  # noqa: BLE001 - a defect in finding one agent's hides no other's
         troubles.append(Trouble(agent, "", bug(f"finding the sessions of {agent}", error)))
     for place, reason in folders.troubles.items():
         troubles.append(Trouble(agent, place, f"cannot read {place}: {reason}"))
+
+
+def refused() -> list[Trouble]:
+    """Tell which sources of other packages are not used, and why."""
+    return [Trouble(name, "", sentence) for name, sentence in sources.refused()]
 
 
 def _is_text(path: str) -> bool:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from m31a_metrics import sources
 from m31a_metrics.answers import Answers
+from m31a_metrics.catalog.agents import refused
 from m31a_metrics.catalog.guard import Trouble
 from m31a_metrics.catalog.progress import Progress, quiet
 from m31a_metrics.catalog.refresh import refresh
@@ -88,6 +89,8 @@ def ask(
         passing[:] = refresh(
             history, config, environ, progress, agents=agents, and_recorded=not only_agent
         )
+        if not only_dir and not only_agent:
+            passing.extend(refused())
 
     if in_memory or only_dir or only_agent:
         path, history = MEMORY, _brought_up_to_date(History(MEMORY), look)

@@ -14,7 +14,7 @@ from traceback import extract_tb
 
 from msgspec import Struct
 
-from m31a_metrics.errors import MetricsError, ReadingBug, StorageError
+from m31a_metrics.errors import MetricsError, ReadingBug, SourceUnusable, StorageError
 from m31a_metrics.foreign_files import NotAFile, TooLong
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
@@ -35,7 +35,8 @@ class Failure(Struct, tag=True):
     """A file that could not be read, and why.
 
     `is_passing`: it may be readable the next time, though it looks the same (a permission
-    that is given does not show); else it is as it is until it changes.
+    that is given does not show, nor a package that is mended); else it is as it is until it
+    changes.
     """
 
     path: str
@@ -61,8 +62,8 @@ def guarded(path: str) -> Iterator[None]:
 def failure(path: str, error: MetricsError) -> Failure:
     """Say of a file why it could not be read."""
     cause = error.__cause__
-    is_passing = isinstance(cause, OSError | MemoryError) and not isinstance(
-        cause, NotAFile | TooLong
+    is_passing = isinstance(error, SourceUnusable) or (
+        isinstance(cause, OSError | MemoryError) and not isinstance(cause, NotAFile | TooLong)
     )
     sentence = str(error)
     named = sentence if path in sentence else f"{path}: {sentence}"

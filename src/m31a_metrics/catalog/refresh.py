@@ -91,7 +91,7 @@ def refresh(
     history.clean(config.forgotten, RECORDED)
     unread = Unread(config.forgotten)
     known = history.sources()
-    looker = Looker(_rules(config), known)
+    looker = Looker(_rules(config), known, sources.plugins())
     troubles: list[Trouble] = []
     seen = {one.path: one for one in _look(environ, agents, looker, troubles)}
     if and_recorded:

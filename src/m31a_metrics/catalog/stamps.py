@@ -60,12 +60,19 @@ class Looker:
     """Looks at files. `rules` stand for what else reading them depends on.
 
     `known` are stamps of before, by path, with who reads the file: a journal that was
-    closed then need not be looked into again.
+    closed then need not be looked into again. `packages` are those that bring the sources
+    which are not built in, with their versions: another version is to read everything again.
     """
 
-    def __init__(self, rules: bytes, known: Mapping[str, tuple[str, bytes]]) -> None:
+    def __init__(
+        self,
+        rules: bytes,
+        known: Mapping[str, tuple[str, bytes]],
+        packages: Mapping[str, str],
+    ) -> None:
         self._rules = blake2b(rules, digest_size=_RULES_BYTES).digest()
         self._known = known
+        self._packages = packages
 
     def transcript(self, kind: str, path: str) -> Seen | None:
         """Look at a transcript, and at the folder of its name where it keeps more; None: gone.
@@ -89,7 +96,8 @@ class Looker:
                 looks += _below(stem)
         size = sum(look[1] for look in looks)
         identity = status.st_dev, status.st_ino, name
-        return Seen(path, kind, self._rules + encode(looks), size, identity)
+        reader = self._packages.get(kind, "").encode()
+        return Seen(path, kind, self._rules + encode(looks) + reader, size, identity)
 
     def recorded(self, directory: str) -> Seen | None:
         """Look at a recorded session; None: gone.

@@ -66,7 +66,7 @@ def _recorded(path: str, price: Price) -> Told | None:
 
 
 def _transcript(row: SessionRow, price: Price, purposes: Purposes, unread: Unread) -> Told | None:
-    if row.agent not in sources.SOURCES:
+    if not sources.is_known(row.agent):
         return None
     inference = infer(unread.read(row.agent, row.path), purposes)
     tally = Tally(price)

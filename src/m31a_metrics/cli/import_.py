@@ -101,7 +101,7 @@ def command(ctx: click.Context, names: tuple[str, ...], dry_run: bool, since_us:
         done = import_transcripts(config, found, _progress(), dry=dry_run, since_us=since_us)
     finally:
         gc.enable()
-    agents = [name for name in names if name in sources.SOURCES]
+    agents = [name for name in names if sources.is_known(name)]
     warn(ctx, [one.sentence for one in troubles])
     table = _summary(agents, done, dry_run, config.sessions_dir)
     emit(ctx, [table] if wants_text(ctx) else [table, _left_out(done)])
@@ -117,22 +117,23 @@ def _found(names: Sequence[str], since_us: int, troubles: list[Trouble]) -> list
     What cannot be looked at is told in `troubles`. Raises SessionNotFound for a name that is
     neither.
     """
-    from m31a_metrics.catalog.agents import Place, places
+    from m31a_metrics.catalog.agents import Place, places, refused
 
     environ = environment()
-    agents = [name for name in names if name in sources.SOURCES]
+    agents = [name for name in names if sources.is_known(name)]
     files = []
     for name in names:
-        if name in sources.SOURCES:
+        if sources.is_known(name):
             continue
         path = os.path.abspath(os.path.expanduser(name))
         file = path.partition("::")[0]  # a session inside a database
         if not os.path.exists(file):
-            known = ", ".join(sources.SOURCES)
+            known = ", ".join(sources.names())
             raise SessionNotFound(f"{name!r} is neither a path nor an agent ({known})")
         files.append(Place("", path, os.path.getsize(file), 0))
     if not names:
         agents = sources.present(environ)
+        troubles += refused()
     # A file holds nothing newer than its last change.
     every = places(agents, environ, troubles)
     found = [place for place in every if place.changed_us >= since_us]

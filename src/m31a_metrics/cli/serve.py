@@ -17,7 +17,7 @@ from msgspec import Struct
 from m31a_metrics import catalog
 from m31a_metrics.cli import State
 from m31a_metrics.cli.options import (
-    AGENTS,
+    agents,
     examples,
     now,
     only_dir,
@@ -157,7 +157,7 @@ def _dashboard(ctx: click.Context, doors: Doors) -> ASGIApp:
     with catalog.ask(config, environ, only_dir=alone, progress=reading_progress()) as asking:
         warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
     machine = ThisMachine(config, environ, only_dir=alone)
-    return dashboard(machine, now, AGENTS, doors, _on_bug(ctx))
+    return dashboard(machine, now, agents(), doors, _on_bug(ctx))
 
 
 class _Site(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Other agents' transcripts, one file per agent. A further agent is one file and one line.
+"""Other agents' transcripts: one folder per agent, and those that other packages bring.
 
 A source only yields events; prices, phases and tables are made elsewhere, for all
 agents alike. Nothing here ever writes where an agent keeps its data.
@@ -9,20 +9,28 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from msgspec import Struct
 
-from m31a_metrics.errors import NotThisFormat, StorageError
+from m31a_metrics.errors import NotThisFormat, SourceUnusable, StorageError
 from m31a_metrics.foreign_files import Folders, is_absent
 from m31a_metrics.transcript import Transcript
 
+if TYPE_CHECKING:
+    from m31a_metrics.sources.installed import Offers
+
 
 class Source(Protocol):
-    """What a module of this folder offers."""
+    """What reads the sessions of one agent: a module, or an object, with these three names.
+
+    *Provisional until the next release*: what is here may change with any version until then.
+    Another package offers one by an entry point of the group `m31a_metrics.sources`, whose
+    name is NAME; `m31a_metrics.testing.check_source` tells whether it does what is asked here.
+    """
 
     NAME: str
-    """The agent's name, as shown and as `--agent` takes it."""
+    """The agent's name, as shown and as `--agent` takes it: a-z, 0-9, '.', '_' and '-'."""
 
     def find(self, environ: Mapping[str, str], folders: Folders | None = None) -> Iterable[str]:
         """Yield the paths of all sessions on this machine, where the agent puts them.
@@ -36,8 +44,10 @@ class Source(Protocol):
     def read(self, path: str, skip: frozenset[str] = frozenset()) -> Transcript:
         """Read one session, without the LLM responses whose ids are in `skip`.
 
-        Raises NotThisFormat for a file of another format, told from its first records,
-        StorageError for one that cannot be read.
+        An id is the same whenever a file is read, and of no other response of this agent; that
+        of a tool call is also the `id` of its Call. Records that are damaged are counted in
+        `damage`, and cost no other. Raises NotThisFormat for a file of another format, told
+        from its first records, StorageError for one that cannot be read.
         """
         ...
 
@@ -86,20 +96,61 @@ SOURCES: dict[str, Entry] = {
 }
 
 
+def _offers() -> Offers:
+    from m31a_metrics.review.names import RECORDED
+    from m31a_metrics.sources.installed import offered
+
+    return offered((RECORDED, *SOURCES))
+
+
+def plugins() -> dict[str, str]:
+    """Name the sources of other packages, each with the package (name and version) it is of.
+
+    None of them is imported.
+    """
+    return {name: found.offer.package for name, found in _offers().usable.items()}
+
+
+def refused() -> tuple[tuple[str, str], ...]:
+    """Say which sources of other packages are not used: their names, and a sentence each."""
+    return _offers().refused
+
+
+def is_known(name: str) -> bool:
+    """Tell whether there is a source of that name, built in or of another package."""
+    return name in SOURCES or name in _offers().usable
+
+
+def names() -> list[str]:
+    """Name all sources, the built-in ones first."""
+    return [*SOURCES, *_offers().usable]
+
+
 def source(name: str) -> Source:
-    """Import the source of one agent. Raises KeyError for a name that is not in SOURCES."""
-    return cast("Source", import_module(SOURCES[name].module))
+    """Return the source of one agent. Raises SourceUnusable where none has that name."""
+    if name in SOURCES:
+        return cast("Source", import_module(SOURCES[name].module))
+    found = _offers().usable.get(name)
+    if found is None:
+        raise SourceUnusable(
+            f"nothing here reads the sessions of {name!r}; install the package that does, again"
+        )
+    return found
 
 
 def present(environ: Mapping[str, str]) -> list[str]:
-    """Name the agents that left something on this machine, without importing their sources."""
+    """Name the agents that left something on this machine, without importing their sources.
+
+    Whoever installed the source of another package wants it asked.
+    """
     home = environ.get("HOME", "")
-    return [
+    built_in = [
         name
         for name, entry in SOURCES.items()
         if any(environ.get(variable) for variable in entry.variables)
         or (home and any(_may_be(f"{home}/{folder}") for folder in entry.folders))
     ]
+    return [*built_in, *_offers().usable]
 
 
 def _may_be(path: str) -> bool:
@@ -113,8 +164,8 @@ def _may_be(path: str) -> bool:
 
 def is_by_name_only(name: str) -> bool:
     """Tell whether an agent's sessions are looked for only where somebody asks for them."""
-    entry = SOURCES[name]
-    return not entry.folders and not entry.variables
+    entry = SOURCES.get(name)
+    return entry is not None and not entry.folders and not entry.variables
 
 
 def why_none(name: str, environ: Mapping[str, str]) -> str:
@@ -127,13 +178,18 @@ def detect(path: str) -> tuple[str, Transcript]:
 
     Raises NotThisFormat, naming every agent that was tried, and StorageError.
     """
-    for name in SOURCES:
+    unusable: list[SourceUnusable] = []
+    for name in names():
         try:
             return name, source(name).read(path)
         except NotThisFormat:
             continue
+        except SourceUnusable as error:
+            unusable.append(error)
         except StorageError:
             # `<database>::<session>` is a file to no source but its own.
             if os.path.exists(path):
                 raise
-    raise NotThisFormat(f"{path} is no transcript that is known here ({', '.join(SOURCES)})")
+    if unusable:
+        raise unusable[0]
+    raise NotThisFormat(f"{path} is no transcript that is known here ({', '.join(names())})")

@@ -45,6 +45,7 @@ from m31a_metrics.cli.options.rows import (
 from m31a_metrics.cli.options.sides import ask_sides, baseline_file, slice_named
 from m31a_metrics.cli.options.slices import (
     AGENTS,
+    agents,
     asked_for,
     now,
     session_argument,
@@ -55,6 +56,7 @@ from m31a_metrics.cli.options.slices import (
 
 __all__ = [
     "AGENTS",
+    "agents",
     "arranged",
     "ask_sides",
     "asked_for",

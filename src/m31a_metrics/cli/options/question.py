@@ -63,10 +63,10 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
 
 def _keeper(ctx: click.Context, about: Slice) -> str:
     """Name whoever keeps other agents' sessions, if --agent names one: it is asked alone."""
-    from m31a_metrics.sources import SOURCES, is_by_name_only
+    from m31a_metrics.sources import is_by_name_only
 
     agents = about.agents or ()
-    keeper = next((one for one in agents if one in SOURCES and is_by_name_only(one)), "")
+    keeper = next((one for one in agents if is_by_name_only(one)), "")
     if keeper and (len(agents) > 1 or SESSIONS_DIR in ctx.meta):
         other = "another --agent" if len(agents) > 1 else "--sessions-dir"
         raise click.UsageError(

@@ -10,7 +10,7 @@ import click
 
 from m31a_metrics.answers import Slice
 from m31a_metrics.cli.options.question import asking
-from m31a_metrics.cli.options.slices import AGENTS, now
+from m31a_metrics.cli.options.slices import agents, is_agent, now
 from m31a_metrics.errors import SessionNotFound
 
 if TYPE_CHECKING:
@@ -24,16 +24,17 @@ _READ_MAX = 64 << 20
 def slice_named(text: str) -> Slice | None:
     """Read a slice in a word; None for what may be a session. Raises UsageError."""
     from m31a_metrics.slices import slice_of
-    from m31a_metrics.sources import SOURCES, is_by_name_only
+    from m31a_metrics.sources import is_by_name_only
 
     try:
         which = slice_of(text, now())
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     for agent in (which.agents or ()) if which is not None else ():
-        if agent not in AGENTS:
-            raise click.UsageError(f"There is no agent {agent!r}. Choose of {', '.join(AGENTS)}.")
-        if agent in SOURCES and is_by_name_only(agent):
+        if not is_agent(agent):
+            known = ", ".join(agents())
+            raise click.UsageError(f"There is no agent {agent!r}. Choose of {known}.")
+        if is_by_name_only(agent):
             raise click.UsageError(
                 f"agent={agent} is no side, but where all sides are: --agent {agent}."
             )

@@ -29,14 +29,17 @@ AGENTS = (
     "aider",
     "entire",
 )
-"""What `--agent` takes; `m31a` is the sessions directory. A test holds it to the sources."""
+"""What `--agent` takes always; `m31a` is the sessions directory. A test holds it to the sources.
+
+What other packages bring is looked for where somebody names none of these, or asks for help.
+"""
 
 _SLICE = "m31.slice"
 
 _OPTIONS = (
     ("since", "WHEN", f"From this day on: {slices.HOW_TIMES}."),
     ("until", "WHEN", "To this day, with it; written like --since."),
-    ("agent", "NAME", f"Only this agent; may be repeated.  [{', '.join(AGENTS)}]"),
+    ("agent", "NAME", "Only this agent; may be repeated."),
     ("project", "TEXT", "Only projects whose path contains TEXT."),
     ("model", "NAME", "Only this model; * stands for anything, as in 'claude-*'."),
     ("branch", "NAME", "Only this git branch; * stands for anything."),
@@ -62,13 +65,57 @@ def slice_option(name: str, metavar: str, line: str) -> Callable[[Decorated], De
     return click.option(
         f"--{name}",
         name,
+        cls=_AgentOption if name == "agent" else click.Option,
         metavar=metavar,
         expose_value=False,
         multiple=name == "agent",
-        type=click.Choice(AGENTS) if name == "agent" else str,
+        type=_Agent() if name == "agent" else str,
         callback=_keep,
         help=line,
     )
+
+
+def agents() -> tuple[str, ...]:
+    """Name what `--agent` takes on this machine."""
+    from m31a_metrics.sources import plugins
+
+    return (*AGENTS, *plugins())
+
+
+def is_agent(name: str) -> bool:
+    """Tell whether `--agent` takes a name."""
+    return name in AGENTS or name in agents()
+
+
+class _Agent(click.ParamType[str]):
+    """The name of an agent."""
+
+    name = "agent"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if is_agent(value):
+            return value
+        raise click.BadParameter(
+            f"{value!r} is not one of {', '.join(map(repr, agents()))}.", ctx, param
+        )
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click hands it over
+        param: click.Parameter,  # noqa: ARG002 - and this
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name) for name in agents() if name.startswith(incomplete)]
+
+
+class _AgentOption(click.Option):
+    """Its help lists the agents, which are looked for when somebody asks for help."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        return record and (record[0], f"{record[1]}  [{', '.join(agents())}]")
 
 
 def now() -> datetime:

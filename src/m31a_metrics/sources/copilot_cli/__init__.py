@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import ValidationError
 
-from m31a_metrics.errors import NotThisFormat, StorageError
+from m31a_metrics.errors import NotThisFormat
 from m31a_metrics.foreign_files import Folders
-from m31a_metrics.jsonlines import Decode, batches
+from m31a_metrics.jsonlines import Decode
 from m31a_metrics.sources.copilot_cli.records import COUNTED, Line, line_decoder, type_decoder
 from m31a_metrics.sources.copilot_cli.responses import Row
 from m31a_metrics.sources.copilot_cli.session import NAME, Session
+from m31a_metrics.sources.shared.reading import named, take_records
 from m31a_metrics.transcript import Damage, Transcript
 
 __all__ = ["NAME", "find", "read"]
@@ -23,7 +24,6 @@ __all__ = ["NAME", "find", "read"]
 _STATE = "session-state"
 _STORE = "session-store.db"
 _EVENTS = "events.jsonl"
-_FIRST_RECORDS = 5
 _TYPES = ("session.", "user.", "assistant.", "tool.", "hook.", "system.", "permission.")
 
 
@@ -50,16 +50,9 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     """Read a session. Raises NotThisFormat, StorageError."""
     damage = Damage()
     session = Session(skip)
-    told = False
-    try:
-        for batch in batches(path, Decode(line_decoder().decode_lines, _one), damage):
-            if not told and not any(map(_is_ours, batch[:_FIRST_RECORDS])):
-                break
-            told = True
-            for line in batch:
-                session.take(line)
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+    decode = Decode(line_decoder().decode_lines, _one)
+    with named(path):
+        told = take_records(path, decode, _is_ours, session.take, damage)
     if not told:
         raise NotThisFormat(f"{path} is no session of Copilot CLI: its first records are not")
     transcript = session.transcript(_rows(path, session.facts.native_id, damage))

@@ -9,23 +9,21 @@ The rules of counting are told in docs/counting-gemini-qwen-copilot.md.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 
 from m31a_metrics.errors import NotThisFormat, StorageError
-from m31a_metrics.events import LLMInteraction, Subagent, ToolCall
-from m31a_metrics.figures import TOKENS_MAX
 from m31a_metrics.foreign_files import Folders, read_head
-from m31a_metrics.jsonlines import Decode, batches
-from m31a_metrics.model import Usage
+from m31a_metrics.jsonlines import Decode
 from m31a_metrics.sources.gemini_cli.document import read_document
 from m31a_metrics.sources.gemini_cli.records import Line, line_decoder
 from m31a_metrics.sources.gemini_cli.session import NAME, Session
-from m31a_metrics.timestamps import span_ms
+from m31a_metrics.sources.shared.reading import named, take_records
+from m31a_metrics.sources.shared.subagents import merge
 from m31a_metrics.transcript import Damage, Transcript
 
 __all__ = ["NAME", "find", "read"]
 
-_FIRST_RECORDS = 5
 _HEX = frozenset("0123456789abcdef")
 _HASH_CHARS = 64
 _ROOT_BYTES = 4_096
@@ -80,15 +78,13 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
 def _read(path: str, skip: frozenset[str]) -> Transcript:
     damage = Damage()
     session = Session(skip)
-    try:
+    with named(path):
         if not _take_lines(path, session, damage):
             damage = Damage()
             session = Session(skip)
             if not read_document(path, session, damage):
                 raise NotThisFormat(f"{path} is no chat of Gemini CLI: no sessionId, no messages")
         session.facts.project = session.facts.project or _project(path)
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
     transcript = session.transcript()
     transcript.damage = damage
     if session.subagent:
@@ -102,14 +98,8 @@ def _take_lines(path: str, session: Session, damage: Damage) -> bool:
     A document of many lines decodes too, as one record: it is not taken here.
     """
     decoder = line_decoder()
-    told = False
-    for batch in batches(path, Decode(decoder.decode_lines, decoder.decode), damage):
-        if not told and not any(map(_is_ours, batch[:_FIRST_RECORDS])):
-            return False
-        told = True
-        for line in batch:
-            _take(session, line)
-    return told
+    decode = Decode(decoder.decode_lines, decoder.decode)
+    return take_records(path, decode, _is_ours, partial(_take, session), damage)
 
 
 def _is_ours(line: Line) -> bool:
@@ -142,40 +132,7 @@ def _merge(parent: Transcript, path: str, skip: frozenset[str]) -> None:
     except (NotThisFormat, StorageError) as error:
         parent.damage.add(path, error)
         return
-    facts = child.facts
-    usages = [event.usage for event in child.events if isinstance(event, LLMInteraction)]
-    parent.events += [e for e in child.events if isinstance(e, LLMInteraction | ToolCall)]
-    parent.events.append(
-        Subagent(
-            t_us=facts.ended_us,
-            name="subagent",
-            usage=_sum(usages),
-            duration_ms=span_ms(facts.started_us, facts.ended_us),
-        )
-    )
-    parent.calls += child.calls
-    parent.facts.ended_us = max(parent.facts.ended_us, facts.ended_us)
-    parent.facts.models += [model for model in facts.models if model not in parent.facts.models]
-    for name in parent.effects.__struct_fields__:
-        total = getattr(parent.effects, name) + getattr(child.effects, name)
-        setattr(parent.effects, name, total)
-    parent.damage.count += child.damage.count
-    parent.damage.reasons += child.damage.reasons
-
-
-def _sum(usages: list[Usage]) -> Usage:
-    return Usage(
-        _capped(usage.prompt_tokens for usage in usages),
-        _capped(usage.completion_tokens for usage in usages),
-        _capped(usage.total for usage in usages),
-        cache_read_tokens=_capped(usage.cache_read_tokens for usage in usages),
-        reasoning_tokens=_capped(usage.reasoning_tokens for usage in usages),
-    )
-
-
-def _capped(figures: Iterable[int]) -> int:
-    """Add up; more than any machine ever used is damage."""
-    return min(sum(figures), TOKENS_MAX)
+    merge(parent, child, "subagent")
 
 
 def _project(path: str) -> str:

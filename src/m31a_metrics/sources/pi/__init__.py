@@ -6,20 +6,26 @@ pi does not write its version. It has no modes, and asks nobody before a tool ru
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+
+from msgspec import UNSET
 
 from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.events import SessionStart
+from m31a_metrics.figures import text
 from m31a_metrics.foreign_files import Folders
 from m31a_metrics.jsonlines import batches
 from m31a_metrics.sources.pi.fold import Fold
-from m31a_metrics.sources.pi.recognition import recognise, refuse_openclaw
-from m31a_metrics.sources.pi.records import DECODE
+from m31a_metrics.sources.pi.records import DECODE, Entry
 from m31a_metrics.transcript import Facts, Transcript
 
 NAME = "pi"
 
 SUFFIX = ".jsonl"
+
+_FIRST_ENTRIES = 50
+_OPENCLAW = "openclaw"
 
 
 def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
@@ -41,9 +47,9 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     known = False
     try:
         for batch in batches(path, DECODE, transcript.damage):
-            refuse_openclaw(path, batch)
+            _refuse_openclaw(path, batch)
             if not known:
-                recognise(path, batch)
+                _recognise(path, batch)
                 known = True
             for entry in batch:
                 fold.add(entry)
@@ -61,3 +67,34 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     )
     transcript.events.insert(0, start)
     return transcript
+
+
+def _recognise(path: str, entries: Iterable[Entry]) -> None:
+    """Raise NotThisFormat if a file with these first entries is not pi's.
+
+    One that is damaged says nothing against the others.
+    """
+    header = answers = ours = 0
+    for entry in islice(entries, _FIRST_ENTRIES):
+        if entry.type == "session":
+            header += bool(text(entry.id) and (entry.cwd or entry.timestamp))
+        elif entry.message is not None and entry.message.role == "assistant":
+            answers += 1
+            ours += entry.message.api is not UNSET and entry.message.usage is not None
+    if answers and not ours:
+        raise NotThisFormat(f"{path} is no session of pi: its answers have no usage")
+    if not header and not ours:
+        raise NotThisFormat(f"{path} is no session of pi: it has neither a header nor an answer")
+
+
+def _refuse_openclaw(path: str, entries: Iterable[Entry]) -> None:
+    """Raise NotThisFormat if one of the entries is OpenClaw's, or the folder is.
+
+    OpenClaw is built on pi and writes sessions of the same form. Its own entries, its folder,
+    and answers without what pi always writes tell them apart.
+    """
+    if f"/.{_OPENCLAW}/" in path or any(
+        text(entry.custom_type).startswith(_OPENCLAW) or text(entry.provider).startswith(_OPENCLAW)
+        for entry in entries
+    ):
+        raise NotThisFormat(f"{path} is a session of OpenClaw, not of pi")

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import ValidationError
 
-from m31a_metrics.errors import NotThisFormat, StorageError
+from m31a_metrics.errors import NotThisFormat
 from m31a_metrics.foreign_files import Folders
-from m31a_metrics.jsonlines import Decode, batches
+from m31a_metrics.jsonlines import Decode
 from m31a_metrics.sources.qwen.records import (
     COUNTED,
     COUNTED_SUBTYPES,
@@ -21,11 +21,11 @@ from m31a_metrics.sources.qwen.records import (
     line_decoder,
 )
 from m31a_metrics.sources.qwen.session import NAME, Session
+from m31a_metrics.sources.shared.reading import named, take_records
 from m31a_metrics.transcript import Damage, Transcript
 
 __all__ = ["NAME", "find", "read"]
 
-_FIRST_RECORDS = 5
 _TYPES = ("user", "assistant", "tool_result", "system")
 
 
@@ -51,16 +51,9 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     """Read a session. Raises NotThisFormat, StorageError."""
     damage = Damage()
     session = Session(skip)
-    told = False
-    try:
-        for batch in batches(path, Decode(line_decoder().decode_lines, _one), damage):
-            if not told and not any(map(_is_ours, batch[:_FIRST_RECORDS])):
-                break
-            told = True
-            for line in batch:
-                session.take(line)
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+    decode = Decode(line_decoder().decode_lines, _one)
+    with named(path):
+        told = take_records(path, decode, _is_ours, session.take, damage)
     if not told:
         raise NotThisFormat(f"{path} is no chat of Qwen Code: it does not begin with its records")
     transcript = session.transcript()

@@ -1,0 +1,32 @@
+"""`--agent`: the names of sources that other packages bring."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import M31
+from tests.sources.plugged import GOOD, install
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on the path, where packages may be put before anybody looks."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    return folder
+
+
+def test_the_option_learns_the_names(site: Path, clean_home: Path, m31: M31) -> None:
+    """`--agent` takes the name of an installed source, lists it, and names it in errors."""
+    install(site, "one-source", "one", GOOD)
+    assert clean_home.is_dir()
+    said = m31("sessions", "--agent", "two")
+    assert said.code == 2
+    assert "'entire', 'one'." in said.err
+    assert "entire, one]" in m31("sessions", "--help").out.replace("\n", " ").replace("  ", "")
+    assert m31("sessions", "--agent", "one").code == 0
+    assert "one_source" in sys.modules
