@@ -397,6 +397,15 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+def sync_directory_of(path: str) -> None:
+    """Make the name of a new file or directory last. Raises StorageError."""
+    directory = os.path.dirname(path) or "."
+    try:
+        sync_directory(directory)
+    except OSError as error:
+        raise _storage_error("write", directory, error) from error
+
+
 def set_aside(path: str) -> str:
     """Move a damaged file to `<path>.bad-<time>`, so that nothing is lost; return where."""
     aside = vacant(path)

@@ -52,7 +52,7 @@ def calls(directory: Path) -> dict[str, int]:
     (directory / ID / "METRICS.json").unlink(missing_ok=True)
     metrics = load(directory, ID)
     assert metrics is not None
-    assert not any(journal.damaged for journal in Session(str(directory), ID).fold()[1])
+    assert not any(journal.damaged for journal in Session(str(directory), ID).parts().journals)
     return {tool.name: tool.call_count for tool in metrics.tools}
 
 

@@ -66,7 +66,7 @@ def check(directory: Path, calls: int) -> None:
     assert folded is not None
     assert folded.tools == metrics.tools
     assert folded.llms == metrics.llms
-    assert not any(journal.damaged for journal in Session(str(directory), ID).fold()[1])
+    assert not any(journal.damaged for journal in Session(str(directory), ID).parts().journals)
 
 
 def emptied(path: Path) -> None:

@@ -182,7 +182,7 @@ def _leaving(target: Target, at_us: int) -> Leaving:
     return Leaving(
         agent,
         # Under a name of our own something else may be recorded one day.
-        native_id if agent in sources.SOURCES else "",
+        native_id if sources.is_known(agent) else "",
         [*target.transcripts, *target.recordings, *target.gone],
         sorted(target.own_ids),
         at_us,
@@ -314,7 +314,7 @@ def _add_what_the_index_knows(target: Target, whole: History) -> None:
     A name of our own means this sessions directory alone: the same one elsewhere is another.
     """
     agent, _ = target.group
-    if agent not in sources.SOURCES:
+    if not sources.is_known(agent):
         return
     rows = _rows_of(whole, target.group)
     for row in rows:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.msgpack import encode
 
-from m31a_metrics import store
+from m31a_metrics import sources, store
 from m31a_metrics.catalog.agents import cannot_look, paths, process_count
 from m31a_metrics.catalog.guard import Failure, Trouble, bug, failure, guarded
 from m31a_metrics.catalog.inferring import inferred

@@ -90,6 +90,7 @@ class Keeping(RecordMethods):
     def _look(self) -> None:
         """Learn what the session holds by now. Whatever is wrong with it, we have our journal."""
         try:
+            self._session.settle_losses()
             counted = self._session.count(self._names)
         except (MetricsError, OSError) as error:
             self._warn("disk", f"what {self.session_id} held before cannot be read: {error}")

@@ -113,13 +113,10 @@ def _sync(session: Session, one: Counted, before: dict[str, int]) -> None:
     for name, length in one.journals.items():
         if length > before.get(name, 0):
             store.sync(f"{session.events}/{name}")
-    try:
-        if not before.keys() >= one.journals.keys():
-            store.sync_directory(session.events)
-        if not os.path.lexists(session.metrics_path):
-            store.sync_directory(os.path.dirname(session.directory) or ".")
-    except OSError as error:
-        raise StorageError(f"cannot write {session.events}: {error.strerror}") from error
+    if not before.keys() >= one.journals.keys():
+        store.sync_directory_of(f"{session.events}/{BASE}")
+    if not os.path.lexists(session.metrics_path):
+        store.sync_directory_of(session.directory)
 
 
 def _trim_dead(session: Session, covered: dict[str, int]) -> None:

@@ -53,15 +53,16 @@ class Following:
         if is_new:
             self._held = b""
             self._begin()
-        if not self._has_base:
-            base, _ = self._session.beside_events()
-            if base is not None:
-                self._live.add_base(base)
-            self._has_base = True
         found = is_new
         for _, writer, place, event in merge(*map(self._read_on, names), key=_time_and_place):
             self._live.add(event, place, writer)
             found = True
+        if not self._has_base:
+            # Last, for what was read tells whether the journals have lost anything.
+            base, _ = self._session.beside_events(self._journals.values())
+            if base is not None:
+                self._live.add_base(base)
+            self._has_base = True
         return found
 
     def _read_on(self, name: str) -> Iterator[_Placed]:

@@ -21,7 +21,7 @@ from time import time_ns
 from typing import TYPE_CHECKING
 
 from m31a_metrics import codec, journal, store
-from m31a_metrics.errors import DamagedMetrics, SessionHasJournals, TooLarge
+from m31a_metrics.errors import DamagedMetrics, SessionHasJournals, StorageError, TooLarge
 from m31a_metrics.events import Event, LLMInteraction, SessionStart, encode
 from m31a_metrics.journal import Journal, Trimmed, Writer
 from m31a_metrics.model import SessionDetail, SessionMetrics
@@ -161,7 +161,10 @@ class Session:
                 f"{self.directory} has journals, which a saved METRICS.json would hide; "
                 "record events with a Collector or `m31 record` instead"
             )
+        is_new = not os.path.lexists(self.metrics_path)
         store.replace(self.metrics_path, data)
+        if is_new:
+            store.sync_directory_of(self.directory)
 
     def begin_journal(self) -> Writer:
         """Begin a journal of our own. Waits for nobody. Raises ForeignFile, StorageError."""
@@ -178,7 +181,9 @@ class Session:
         for nobody. Raises ForeignFile, StorageError.
         """
         lines = [encode(event) for event in events]
-        if not self._is_joined():
+        if self._is_joined():
+            self.settle_losses()
+        else:
             from m31a_metrics.session.flushing import prepare
 
             prepare(self)
@@ -187,6 +192,24 @@ class Session:
                 lines.insert(0, encode(SessionStart(start_us)))
         if lines:
             journal.append_shared(self.events, lines)
+
+    def settle_losses(self) -> None:
+        """Keep what METRICS.json counts and nothing else accounts for, before more is recorded.
+
+        Where `.covered` is lost, nobody could later tell that from what is new. Where the lock
+        is held, whoever holds it sees to it. Raises ForeignFile, StorageError.
+        """
+        note, data = self.note(), self.readable_metrics()
+        if data is None or (note is not None and (note.about is not None or note.fits(data))):
+            return
+        from m31a_metrics.session.flushing import flush
+
+        if self.count().is_more:
+            try:
+                with self.locked(0):
+                    flush(self, price=self.price)
+            except StorageError:
+                pass
 
     def refresh(self) -> None:
         """Bring METRICS.json up to date where that is cheap; elsewhere readers fold.
