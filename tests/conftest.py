@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from m31a_metrics import kept_lines
+
 pytest_plugins = ["tests.plugin_skips"]
 
 # A busy machine is slow now and then, which is no failure of what is tested.
@@ -29,6 +31,8 @@ def clean_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     """Give every test an empty home, so that no test reads or writes the developer's own."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
+    # One key for every home, so that the letters behind a failure line are always the same.
+    monkeypatch.setattr(kept_lines, "_key", lambda: b"the key of every home in a test.")
     for name in ("M31A_CONFIG", "M31A_METRICS_ENABLED", "M31A_SESSION", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     return home

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Protocol
 
 from msgspec import Struct
 
-from m31a_metrics.failures import failure_line
+from m31a_metrics.failures import failure_line, normal_form
 from m31a_metrics.phases import tools
 from m31a_metrics.phases.commands import Check
 from m31a_metrics.phases.failing import plain
@@ -58,6 +59,14 @@ _TELLING_MAX = 60
 _LINE_CHARS = 2_000
 
 
+class LineOf(Protocol):
+    """Gives the failure line of what a program printed, as `failure_line` does."""
+
+    def __call__(self, text: str, *, printed: bool) -> str:
+        """Return the line; "" where nothing has a sign of failure."""
+        ...
+
+
 class Episode(Struct, gc=False):
     """One attempt to make a failed check pass.
 
@@ -99,7 +108,8 @@ class _Failure:
 class _Healer:
     """Follows one agent."""
 
-    def __init__(self, chains: int) -> None:
+    def __init__(self, chains: int, line_of: LineOf) -> None:
+        self._line_of = line_of
         self.episodes: list[Episode] = []
         self.chains = chains
         self._open: list[_Failure] = []
@@ -160,11 +170,7 @@ class _Healer:
         if failure.tests_first and failure.only_work:
             return 0  # the test came first, and was to fail
         goes_on = judged.failed and self._is_same(failure, at, judged)
-        self.episodes.append(
-            _episode(
-                failure, edits, rerun=judged.call.id, passed=not goes_on, ended_us=_end(judged)
-            )
-        )
+        self._add(failure, edits, rerun=judged.call.id, passed=not goes_on, ended_us=_end(judged))
         return failure.chain if goes_on else 0
 
     def _is_same(self, failure: _Failure, at: int, judged: Judged) -> bool:
@@ -177,9 +183,37 @@ class _Healer:
             now = self._told[at] = _telling(judged)
         return not before or not now or not before.isdisjoint(now)
 
+    def _add(
+        self,
+        failure: _Failure,
+        edits: list[Judged],
+        *,
+        ended_us: int,
+        rerun: str = "",
+        passed: bool | None = None,
+    ) -> None:
+        judged = failure.judged
+        checks = failure.checks
+        printed = plain(judged.call.error or judged.call.printed)
+        episode = Episode(
+            failed=judged.call.id,
+            edits=[edit.call.id for edit in edits],
+            rerun=rerun,
+            passed=passed,
+            chain=failure.chain,
+            phase=judged.phase,
+            tool=judged.call.tool,
+            check=checks[0].name if checks else "",
+            line=self._line_of(printed, printed=True),
+            subagent=judged.call.subagent,
+            began_us=_end(judged),
+            ended_us=max(ended_us, _end(judged)),
+        )
+        self.episodes.append(episode)
+
     def _give_up(self, failure: _Failure) -> bool:
         if _was_aimed(failure) and not (failure.tests_first and failure.only_work):
-            self.episodes.append(_episode(failure, failure.edits, ended_us=_end(failure.edits[-1])))
+            self._add(failure, failure.edits, ended_us=_end(failure.edits[-1]))
         return False
 
 
@@ -193,7 +227,7 @@ def _was_aimed(failure: _Failure) -> bool:
     return not names or any(name in said for name in names if name)
 
 
-def heals(calls: Sequence[Judged]) -> list[Episode]:
+def heals(calls: Sequence[Judged], line_of: LineOf = failure_line) -> list[Episode]:
     """Find the episodes of a session, in the order in which their checks failed."""
     agents: dict[str, list[tuple[int, Judged]]] = {}
     for at, judged in enumerate(calls):
@@ -206,7 +240,7 @@ def heals(calls: Sequence[Judged]) -> list[Episode]:
     episodes: list[Episode] = []
     chains = 0
     for made in agents.values():
-        healer = _Healer(chains)
+        healer = _Healer(chains, line_of)
         for at, judged in made:
             healer.see(at, judged)
         healer.finish()
@@ -280,7 +314,7 @@ def _telling(judged: Judged) -> set[str]:
     """Return the lines that say what failed, without their numbers."""
     said = plain(judged.call.error or judged.call.printed)
     told = {_DIGITS.sub("0", line.strip()) for line in islice(_told(said), _TELLING_MAX)}
-    return told or {failure_line(said[:_LINE_CHARS])} - {""}
+    return told or {normal_form(said[:_LINE_CHARS])} - {""}
 
 
 def _told(said: str) -> Iterator[str]:
@@ -297,29 +331,3 @@ def _told(said: str) -> Iterator[str]:
 
 def _end(judged: Judged) -> int:
     return judged.call.end_us or judged.call.t_us
-
-
-def _episode(
-    failure: _Failure,
-    edits: list[Judged],
-    *,
-    ended_us: int,
-    rerun: str = "",
-    passed: bool | None = None,
-) -> Episode:
-    judged = failure.judged
-    checks = failure.checks
-    return Episode(
-        failed=judged.call.id,
-        edits=[edit.call.id for edit in edits],
-        rerun=rerun,
-        passed=passed,
-        chain=failure.chain,
-        phase=judged.phase,
-        tool=judged.call.tool,
-        check=checks[0].name if checks else "",
-        line=failure_line(plain(judged.call.error or judged.call.printed), printed=True),
-        subagent=judged.call.subagent,
-        began_us=_end(judged),
-        ended_us=max(ended_us, _end(judged)),
-    )

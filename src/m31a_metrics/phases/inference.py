@@ -7,10 +7,11 @@ from functools import cache
 from msgspec import Struct
 
 from m31a_metrics.events import Event, UserTurn
+from m31a_metrics.failures import failure_line
 from m31a_metrics.phases.bisects import Bisect, bisects
 from m31a_metrics.phases.commands import Purposes
 from m31a_metrics.phases.context import Judge
-from m31a_metrics.phases.heals import Episode, heals
+from m31a_metrics.phases.heals import Episode, LineOf, heals
 from m31a_metrics.phases.timeline import (
     bisect_events,
     heal_events,
@@ -54,17 +55,19 @@ def built_in() -> Purposes:
     return Purposes()
 
 
-def infer(transcript: Transcript, purposes: Purposes | None = None) -> Inference:
+def infer(
+    transcript: Transcript, purposes: Purposes | None = None, line_of: LineOf = failure_line
+) -> Inference:
     """Infer phases, self-heals and bisects of a session.
 
-    Pure: the same transcript and table give the same answer. docs/phases.md tells the
-    definitions and the rules.
+    Pure: the same transcript and table give the same answer. `line_of` makes the failure
+    lines of self-heals. docs/phases.md tells the definitions and the rules.
     """
     purposes = built_in() if purposes is None else purposes
     ordered = in_time_order(transcript.events)
     turns_us = [event.t_us for event in ordered if type(event) is UserTurn]
     judged = Judge(purposes, turns_us).judge(transcript.calls)
-    episodes = heals(judged)
+    episodes = heals(judged, line_of)
     found = bisects(judged)
     events = with_phases(ordered, judged)
     events += phase_events(events, judged) + heal_events(episodes) + bisect_events(found)

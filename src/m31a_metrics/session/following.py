@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from m31a_metrics import codec, journal, store
 from m31a_metrics.events import Event
+from m31a_metrics.kept_lines import with_lines
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.tally.live import LiveTally
 
@@ -34,8 +35,9 @@ class _Read(Struct):
 class Following:
     """One session, followed. Not thread-safe: one thread at a time may look and ask."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, lines: bool = True) -> None:
         self._session = session
+        self._lines = lines
         self._held = b""  # METRICS.json, where it is all there is
         self._begin()
 
@@ -79,7 +81,7 @@ class Following:
         if more is None:
             return False
         first = one.writer * _LINES_PER_WRITER + one.lines
-        found += enumerate(more.events, first)
+        found += enumerate(with_lines(more.events, keep=self._lines), first)
         one.length = more.length
         one.lines += len(more.events)
         one.damaged += more.damaged

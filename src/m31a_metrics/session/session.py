@@ -129,11 +129,14 @@ class Session:
         following.look()
         return following.detail()
 
-    def follow(self) -> Following:
-        """Begin to follow the session: each look reads only what is new."""
+    def follow(self, *, lines: bool = True) -> Following:
+        """Begin to follow the session: each look reads only what is new.
+
+        `lines`: False leaves failure lines out.
+        """
         from m31a_metrics.session.following import Following  # a recorder needs it never
 
-        return Following(self)
+        return Following(self, lines=lines)
 
     def join(self, without: Container[str] = (), known: Iterable[str] = ()) -> tuple[Tally, Writer]:
         """Open the session for one more writer: what it holds so far, and a journal of our own.
