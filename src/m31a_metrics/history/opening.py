@@ -100,6 +100,8 @@ def _opened(path: str) -> sqlite3.Connection:
     try:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA synchronous = NORMAL")
+        # What is taken out is overwritten: failure lines that are to be forgotten are gone.
+        connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         if not _is_known(connection, path):
             _make(connection, path)
@@ -150,6 +152,12 @@ def _make(connection: sqlite3.Connection, path: str) -> None:
             remaking.make(connection)
         else:
             remaking.remake(connection)
+    empty_log(connection)
+
+
+def empty_log(connection: sqlite3.Connection) -> None:
+    """Cut the write-ahead log, which holds pages as they were before; not while others read."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

@@ -17,7 +17,7 @@ from m31a_metrics.questions.tables import (
     Summed,
 )
 
-VERSION = 4
+VERSION = 5
 """Of these tables; kept in the database as `user_version`."""
 
 APPLICATION = 0x4D333141
