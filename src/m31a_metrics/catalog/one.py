@@ -214,8 +214,8 @@ def _without_last_end(events: Sequence[Event]) -> list[Event]:
 
 
 def _recorded(session: Session, config: Config) -> One:
-    record = records.recorded(session, pricer(config))
-    following = session.follow()
+    record = records.recorded(session, pricer(config), lines=config.failure_lines)
+    following = session.follow(lines=config.failure_lines)
     following.look()
     if record is None:
         raise SessionNotFound(f"{session.directory} holds neither METRICS.json nor journals")

@@ -10,6 +10,7 @@ from m31a_metrics.catalog.days import Days
 from m31a_metrics.catalog.identity import session_name
 from m31a_metrics.events import Event, SessionStart
 from m31a_metrics.journal import Journal
+from m31a_metrics.kept_lines import with_lines
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.record import HealEpisode, SessionRecord
 from m31a_metrics.session import Session
@@ -65,8 +66,10 @@ def record_of(
     return record
 
 
-def recorded(session: Session, price: Price) -> SessionRecord | None:
+def recorded(session: Session, price: Price, *, lines: bool = True) -> SessionRecord | None:
     """Sum a recorded session out of its journals, or its METRICS.json where it has none.
+
+    `lines`: False leaves the failure lines out.
 
     A session's agent is the one that its `session_start` names, and so is its native id:
     an imported copy is known by what it is a copy of. None if there is no such session.
@@ -80,7 +83,7 @@ def recorded(session: Session, price: Price) -> SessionRecord | None:
     ledger = Ledger(price, _days.of)
     if base is not None:
         ledger.add_metrics(base)
-    counted = ledger.add_all(_in_time_order(journals))
+    counted = ledger.add_all(with_lines(_in_time_order(journals), keep=lines))
     name = session.session_id
     record = SessionRecord(RECORDED, "", name, session.directory)
     for event in counted:

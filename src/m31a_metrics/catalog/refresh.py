@@ -31,7 +31,7 @@ from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
 from m31a_metrics.transcript import Transcript
 
-_READING = 2
+_READING = 3
 """To be raised when the same files are to be told of differently: all are read again then."""
 _BATCH = 250
 """Files whose sessions are written in one transaction: a tenth of a second, in which those
@@ -73,6 +73,8 @@ def refresh(
     """
     known = history.sources()
     looker = Looker(_rules(config), known)
+    if not config.failure_lines and not looker.knows_all():
+        history.drop_lines()
     seen = {one.path: one for one in _look(environ, agents, looker)}
     if and_recorded:
         seen |= {one.path: one for one in _look_at_recorded(config, looker)}
@@ -93,7 +95,7 @@ def refresh(
 
 def _rules(config: Config) -> bytes:
     """Stand for all but the files that what is read of them depends on."""
-    return encode((_READING, config.prices, config.phases), order="sorted")
+    return encode((_READING, config.prices, config.phases, config.failure_lines), order="sorted")
 
 
 def _look(environ: Mapping[str, str], agents: Iterable[str], looker: Looker) -> Iterator[Seen]:
@@ -240,7 +242,7 @@ class _Reader:
 
     def _recorded(self, part: Part) -> Outcome:
         session = Session(*os.path.split(part.path), self._price)
-        record = recorded(session, self._price)
+        record = recorded(session, self._price, lines=self._config.failure_lines)
         if record is None:
             return Absent()
         names = session.journal_names()

@@ -9,11 +9,12 @@ from msgspec import Struct
 from m31a_metrics import sources, store
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog.explaining import events_of
+from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.events import Event
+from m31a_metrics.kept_lines import with_lines
 from m31a_metrics.model import SessionMetrics
-from m31a_metrics.phases import Purposes, infer
 from m31a_metrics.rates import pricer
 from m31a_metrics.session import Session
 from m31a_metrics.tally import Price, Tally
@@ -40,8 +41,8 @@ def tell(row: SessionRow, config: Config) -> Told | None:
     price = pricer(config)
     try:
         if _is_recorded(row.path):
-            return _recorded(row.path, price)
-        return _transcript(row, price, Purposes(config.phases))
+            return _recorded(row.path, price, config)
+        return _transcript(row, price, config)
     except MetricsError:
         return None
 
@@ -52,20 +53,21 @@ def _is_recorded(path: str) -> bool:
     )
 
 
-def _recorded(path: str, price: Price) -> Told | None:
+def _recorded(path: str, price: Price, config: Config) -> Told | None:
     parent, name = os.path.split(path)
     session = Session(parent, name, price)
     metrics = session.load()
     if metrics is None:
         return None
     metrics.session_id = name
-    return Told(events_of(session), metrics, price)
+    events = with_lines(events_of(session), keep=config.failure_lines)
+    return Told(events, metrics, price)
 
 
-def _transcript(row: SessionRow, price: Price, purposes: Purposes) -> Told | None:
+def _transcript(row: SessionRow, price: Price, config: Config) -> Told | None:
     if row.agent not in sources.SOURCES:
         return None
-    inference = infer(sources.source(row.agent).read(row.path), purposes)
+    inference = inferred(sources.source(row.agent).read(row.path), config)
     tally = Tally(price)
     for place, event in enumerate(inference.events):
         tally.add(event, place)
