@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from m31a_metrics import sources
+from m31a_metrics.errors import MetricsError
+from m31a_metrics.transcript import without_values
 
 _WORTH_A_PROCESS_BYTES = 32 << 20
 
@@ -28,6 +30,12 @@ class Failure(Struct, tag=True):
 
     path: str
     reason: str
+
+
+def failure(path: str, error: Exception) -> Failure:
+    """Say why a file could not be read; of what it holds nothing but in words of our own."""
+    reason = str(error) if isinstance(error, MetricsError) else without_values(error)
+    return Failure(path, reason if path in reason else f"{path}: {reason}")
 
 
 def places(agents: Iterable[str], environ: Mapping[str, str]) -> list[Place]:

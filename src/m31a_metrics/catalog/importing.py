@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from m31a_metrics import codec, journal, sources
-from m31a_metrics.catalog.agents import Failure, Place, process_count
+from m31a_metrics.catalog.agents import Failure, Place, failure, process_count
 from m31a_metrics.catalog.identity import derived_name, session_name
 from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.landing import has_others, holds, land, stage, staging
@@ -147,8 +147,7 @@ class _Reader:
             return self._prepare(place, skip, apart)
         except (MetricsError, ValueError) as error:
             # ValueError: a figure that METRICS.json cannot hold, a name that is no text.
-            named = str(error) if place.path in str(error) else f"{place.path}: {error}"
-            return Failure(place.path, named)
+            return failure(place.path, error)
 
     def _prepare(self, place: Place, skip: frozenset[str], apart: bool) -> Prepared:
         agent, transcript = _read(place, skip)

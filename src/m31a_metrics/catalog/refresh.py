@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.msgpack import encode
 
 from m31a_metrics import sources, store
-from m31a_metrics.catalog.agents import Failure, process_count
+from m31a_metrics.catalog.agents import Failure, failure, process_count
 from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.progress import Progress
 from m31a_metrics.catalog.records import RECORDED, damage, record_of, recorded
@@ -237,8 +237,7 @@ class _Reader:
         try:
             return self._recorded(part) if part.kind == RECORDED else self._transcript(part)
         except (MetricsError, ValueError) as error:
-            named = str(error) if part.path in str(error) else f"{part.path}: {error}"
-            return Failure(part.path, named)
+            return failure(part.path, error)
 
     def _recorded(self, part: Part) -> Outcome:
         session = Session(*os.path.split(part.path), self._price)

@@ -100,7 +100,9 @@ def _read_lines(journal: Journal, data: bytes) -> int:
                 return start
             journal.damaged += 1
             if len(journal.reasons) < _NAMED_AT_MOST:
-                journal.reasons.append(f"line {number}: {error}")
+                from m31a_metrics.transcript import without_values  # a recorder needs it never
+
+                journal.reasons.append(f"line {number}: {without_values(error)}")
     return len(data)
 
 
