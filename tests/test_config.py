@@ -17,6 +17,7 @@ TYPES = {
     "journal": ('true, false or "write"', ["1", '"yes"', '"Write"']),
     "retention_days": ("a whole number of days", ["1.5", '"30"', "true"]),
     "index": ("a string", ["false"]),
+    "failure_lines": ("true or false", ["0", '"no"']),
     "prices": ("a table", ["1", "[]"]),
     "budget": ("a table", ['"10 USD"']),
     "phases": ("a table", ['"verify"']),
@@ -54,6 +55,7 @@ sessions_dir = "~/elsewhere"
 journal = false
 retention_days = 30
 index = "/srv/index.db"
+failure_lines = false
 [metrics.prices."my-model"]
 input = 1.5
 output = 6
@@ -70,6 +72,7 @@ day = 10
         retention_days=30,
         prices={"my-model": {"input": 1.5, "output": 6}},
         budget={"day": 10},
+        failure_lines=False,
         phases={"just preview": "verify"},
         path=str(file),
     )

@@ -309,6 +309,13 @@ def test_a_lost_line_end_costs_nothing(tmp_path: Path) -> None:
     assert mended.damaged == [2]
 
 
+def test_why_a_line_is_damaged_is_told_without_what_it_holds(tmp_path: Path) -> None:
+    """Decoders quote what they cannot read, which may be anybody's words."""
+    line = b'{"event":"my \'secret\' diary","t_us":1}\n'
+    (reason,) = journal.read(str(tmp_path), write(tmp_path, line + LINE)).reasons
+    assert reason == "line 1: Invalid value <text> - at `$[0].event`"
+
+
 def test_a_damaged_last_line_is_damage(tmp_path: Path) -> None:
     """A last line that came to its end was not torn."""
     name = write(tmp_path, LINE + LINE.replace(b'"name"', b'"nume"'))

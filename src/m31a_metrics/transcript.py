@@ -6,6 +6,8 @@ from (commands, paths, error texts): they live in memory only and are never writ
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct, field
 
 from m31a_metrics.events import Event
@@ -55,6 +57,11 @@ class Call(Struct, gc=False):
     printed: str = ""
 
 
+def without_values(reason: object) -> str:
+    """Return why a record cannot be read, without what stands in it: decoders quote that."""
+    return re.sub(r"(?<!\w)'.*'(?!\w)", "<text>", str(reason), flags=re.DOTALL)
+
+
 class Damage(Struct):
     """Records of a file that could not be read: how many, and the first few by place."""
 
@@ -65,7 +72,7 @@ class Damage(Struct):
         """Count one, and name it while few are named."""
         self.count += 1
         if len(self.reasons) < 5:
-            self.reasons.append(f"{place}: {reason}")
+            self.reasons.append(f"{place}: {without_values(reason)}")
 
     @property
     def not_counted(self) -> str:

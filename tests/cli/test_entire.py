@@ -55,7 +55,7 @@ def test_this_machines_own_sessions_are_apart(m31: M31, shop: Path, clean_home: 
         ("cost", "explore"),
         ("phases", "verify"),
         ("heals", "The 2 sessions have no self-heals"),
-        ("errors", "TypeError: x is not a function"),
+        ("errors", "TypeError: <text> is not a function"),
         ("audit", "2026-05-04"),
     ],
 )

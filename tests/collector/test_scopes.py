@@ -97,15 +97,15 @@ def test_fail_needs_no_exception(collector: Collector, heard: list[Any]) -> None
     with collector.tool_call("Bash") as call:
         call.fail()
     with collector.tool_call("Bash") as call:
-        call.fail("ERROR: it broke at /home/alice/x.py\n" * 3)
+        call.fail("ERROR: File not found: /home/alice/x.py\n" * 3)
     call = collector.tool_call("Bash")
-    call.fail("ERROR: the tool's own words")
+    call.fail("ERROR: Permission denied")
     with pytest.raises(KeyError), call:
         raise KeyError("a consequence")
     assert [(event.success, event.error) for event in heard] == [
         (False, None),
-        (False, "ERROR: it broke at <path>"),
-        (False, "ERROR: the tool's own words"),
+        (False, "ERROR: File not found: <path>"),
+        (False, "ERROR: Permission denied"),
     ]
 
 
@@ -116,7 +116,7 @@ def test_fail_takes_words_only(collector: Collector, heard: list[Any]) -> None:
     assert [event.success for event in heard] == [True]
 
 
-class Silent(Exception):
+class SilentError(Exception):
     """An exception that cannot say what it is."""
 
     def __str__(self) -> str:
@@ -126,12 +126,15 @@ class Silent(Exception):
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (ValueError("bad value 7"), "ValueError: bad value <n>"),
+        (
+            ValueError("min() arg is an empty sequence"),
+            "ValueError: min() arg is an empty sequence",
+        ),
         (KeyboardInterrupt(), "KeyboardInterrupt:"),
         (SystemExit(3), "SystemExit: <n>"),
         (asyncio.CancelledError(), "CancelledError:"),
         (GeneratorExit(), "GeneratorExit:"),
-        (Silent(), "Silent"),
+        (SilentError(), "SilentError"),
     ],
 )
 def test_exceptions_pass_through(

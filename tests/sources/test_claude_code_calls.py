@@ -102,10 +102,10 @@ def test_an_endless_error_is_kept_in_part(tmp_path: Path) -> None:
         tmp_path,
         said(0),
         answer(1, "a", 1, use("1", "Bash")),
-        result(2, "1", "x" * 1_000_000 + "\nError: full", is_error=True),
+        result(2, "1", "x" * 1_000_000 + "\nError: File not found.", is_error=True),
     )
     assert len(transcript.calls[0].error) < 20_000
-    assert calls(transcript)[0].error == "Error: full"
+    assert calls(transcript)[0].error == "Error: File not found."
 
 
 def test_what_a_call_is_for(tmp_path: Path) -> None:

@@ -173,10 +173,10 @@ def test_version_0_did_not_tell_when_it_asked(tmp_path: Path) -> None:
     ("content", "more", "success"),
     [
         ("ok\n<shellId: 0 completed with exit code 0>", {}, True),
-        ("no\n<shellId: 0 completed with exit code 2>", {}, False),
-        ("no", {"toolTelemetry": {"metrics": {"exit_code": 1}}}, False),
-        ("", {"success": False, "error": {"message": "no"}}, False),
-        ("", {"success": False, "error": "no"}, False),
+        ("killed\n<shellId: 0 completed with exit code 2>", {}, False),
+        ("killed", {"toolTelemetry": {"metrics": {"exit_code": 1}}}, False),
+        ("", {"success": False, "error": {"message": "killed"}}, False),
+        ("", {"success": False, "error": "killed"}, False),
     ],
 )
 def test_a_call_goes_as_its_exit_code_says(
@@ -186,7 +186,7 @@ def test_a_call_goes_as_its_exit_code_says(
     path = tmp_path / "a.jsonl"
     transcript = read(path, start(), begun("01:00:01", "t"), done("01:00:02", "t", content, **more))
     told = [(event.success, event.error) for event in calls(transcript)]
-    assert told == [(success, None if success else "no")]
+    assert told == [(success, None if success else "killed")]
 
 
 def test_a_background_command_goes_as_it_ends(tmp_path: Path) -> None:

@@ -136,7 +136,12 @@ def test_a_shorter_history_was_compacted(tmp_path: Path) -> None:
     ("status", "output", "success", "error"),
     [
         ("success", "Output: ok\nExit Code: 0", True, None),
-        ("success", "Output: E: no\nError: (none)\nExit Code: 2\nSignal: (none)", False, "E: no"),
+        (
+            "success",
+            "Output: rm: killed\nError: (none)\nExit Code: 2\nSignal: (none)",
+            False,
+            "rm: killed",
+        ),
         ("success", "Output: Exit Code: 3 was seen" + "." * 500, True, None),
         ("error", "", False, "error"),
         ("cancelled", "", False, "cancelled"),

@@ -131,10 +131,10 @@ def test_a_persons_decision_is_within_the_duration(
         told(
             "14:00:09", "t", function_name="run_shell_command", duration_ms=7500, decision=decision
         ),
-        result("14:00:09", "c1", {"output": "Output: no\nExit Code: 2"}),
+        result("14:00:09", "c1", {"output": "Output: killed\nExit Code: 2"}),
     )
     event = calls(transcript)[0]
-    assert (event.success, event.error) == (False, "no")
+    assert (event.success, event.error) == (False, "killed")
     assert (event.duration_ms, event.elapsed_only) == (7500, elapsed_only)
     assert transcript.calls[0].command == "make"
 

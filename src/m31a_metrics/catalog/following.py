@@ -25,7 +25,6 @@ from m31a_metrics.foreign_files import Folders
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.rates import pricer
 from m31a_metrics.session import Session
-from m31a_metrics.tally import Price
 
 _REST = 19
 _TRIED_MOST = 24
@@ -75,10 +74,11 @@ class FollowedSession:
     project = ""
     about = RECORDED
 
-    def __init__(self, directory: str, price: Price) -> None:
+    def __init__(self, directory: str, config: Config) -> None:
         sessions_dir, self.session_id = os.path.split(directory)
         self._directory = directory
-        self._following = Session(sessions_dir, self.session_id, price).follow()
+        session = Session(sessions_dir, self.session_id, pricer(config))
+        self._following = session.follow(lines=config.failure_lines)
         self._lock = Lock()
 
     def look(self) -> None:
@@ -184,7 +184,7 @@ def follow(
     one = read_one(config, name, environ, only_dir=only_dir)
     path = one.record.path
     if not one.is_transcript and os.path.isdir(path):
-        return FollowedSession(path, pricer(config))
+        return FollowedSession(path, config)
     return FollowedFile(one.record.agent if one.is_transcript else RECORDED, path, config, one)
 
 
@@ -217,7 +217,7 @@ def newest(found: Sequence[Place], config: Config) -> Followed | None:
 def follow_place(place: Place, config: Config) -> Followed:
     """Follow the session at a place that `latest` found."""
     if place.agent == RECORDED:
-        return FollowedSession(place.path, pricer(config))
+        return FollowedSession(place.path, config)
     return FollowedFile(place.agent, place.path, config)
 
 

@@ -260,12 +260,12 @@ def _without_last_end(events: Sequence[Event]) -> list[Event]:
 
 
 def _recorded(session: Session, config: Config) -> One:
-    recording = records.read_recording(session)
+    recording = records.read_recording(session, lines=config.failure_lines)
     if recording is None:
         raise SessionNotFound(f"{session.directory} holds neither METRICS.json nor journals")
     Unread(config.forgotten).check_recording(recording)
     record = recording.summed(pricer(config))
-    following = session.follow()
+    following = session.follow(lines=config.failure_lines)
     following.look()
     metrics = following.metrics()
     metrics.session_id = session.session_id

@@ -12,6 +12,7 @@ from m31a_metrics.catalog.days import Days
 from m31a_metrics.catalog.identity import session_name
 from m31a_metrics.events import Event, SessionStart
 from m31a_metrics.journal import Journal
+from m31a_metrics.kept_lines import with_lines
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.record import HealEpisode, SessionRecord
 from m31a_metrics.session import Session
@@ -75,6 +76,8 @@ def record_of(
 class Recording(Struct):
     """A recorded session as it was read: whose it is, before anything is summed or priced.
 
+    `lines`: False leaves the failure lines out.
+
     A session's agent is the one that its `session_start` names, and so is its native id:
     an imported copy is known by what it is a copy of.
     """
@@ -103,16 +106,17 @@ class Recording(Struct):
         return self.record
 
 
-def recorded(session: Session, price: Price) -> SessionRecord | None:
+def recorded(session: Session, price: Price, *, lines: bool = True) -> SessionRecord | None:
     """Read a recorded session and sum it. As `read_recording` in all else."""
-    recording = read_recording(session)
+    recording = read_recording(session, lines=lines)
     return None if recording is None else recording.summed(price)
 
 
-def read_recording(session: Session) -> Recording | None:
+def read_recording(session: Session, *, lines: bool = True) -> Recording | None:
     """Read a recorded session: its journals, or its METRICS.json where it has none.
 
-    None if there is no such session. Raises DamagedMetrics, ForeignFile, StorageError.
+    `lines`: False leaves the failure lines out. None if there is no such session. Raises
+    DamagedMetrics, ForeignFile, StorageError.
     """
     base, losses, journals = session.parts()
     if not journals:
@@ -121,7 +125,7 @@ def read_recording(session: Session) -> Recording | None:
             return None
     name = session.session_id
     record = SessionRecord(RECORDED, "", name, session.directory)
-    events = _in_time_order(journals)
+    events = with_lines(_in_time_order(journals), keep=lines)
     for event in events:
         if type(event) is SessionStart:
             _take_start(record, event)

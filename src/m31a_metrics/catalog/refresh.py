@@ -34,7 +34,7 @@ from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
 from m31a_metrics.transcript import Transcript
 
-_READING = 2
+_READING = 3
 """To be raised when the same files are to be told of differently: all are read again then."""
 _BATCH = 250
 """Files whose sessions are written in one transaction: a tenth of a second, in which those
@@ -92,6 +92,8 @@ def refresh(
     unread = Unread(config.forgotten)
     known = history.sources()
     looker = Looker(_rules(config), known, sources.plugins())
+    if not config.failure_lines and not looker.knows_all():
+        history.drop_lines()
     troubles: list[Trouble] = []
     seen = {one.path: one for one in _look(environ, agents, looker, troubles)}
     if and_recorded:
@@ -115,7 +117,7 @@ def refresh(
 
 def _rules(config: Config) -> bytes:
     """Stand for all but the files that what is read of them depends on."""
-    return encode((_READING, config.prices, config.phases), order="sorted")
+    return encode((_READING, config.prices, config.phases, config.failure_lines), order="sorted")
 
 
 def _look(
@@ -339,7 +341,7 @@ class _Reader:
 
     def _recorded(self, part: Part) -> Outcome:
         session = Session(*os.path.split(part.path), self._price)
-        recording = read_recording(session)
+        recording = read_recording(session, lines=self._config.failure_lines)
         if recording is None:
             return Absent()
         self.unread.check_recording(recording)

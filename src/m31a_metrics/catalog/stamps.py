@@ -74,6 +74,11 @@ class Looker:
         self._known = known
         self._packages = packages
 
+    def knows_all(self) -> bool:
+        """Tell whether all files that are known, one at least, were read by these rules."""
+        stamps = [stamp for _, stamp in self._known.values()]
+        return bool(stamps) and all(stamp.startswith(self._rules) for stamp in stamps)
+
     def transcript(self, kind: str, path: str) -> Seen | None:
         """Look at a transcript, and at the folder of its name where it keeps more; None: gone.
 

@@ -10,12 +10,13 @@ from m31a_metrics import sources, store
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog.explaining import events_of
 from m31a_metrics.catalog.guard import guarded
+from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.unread import Unread
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.events import Event
+from m31a_metrics.kept_lines import with_lines
 from m31a_metrics.model import SessionMetrics
-from m31a_metrics.phases import Purposes, infer
 from m31a_metrics.rates import pricer
 from m31a_metrics.session import Session
 from m31a_metrics.tally import Price, Tally
@@ -43,8 +44,8 @@ def tell(row: SessionRow, config: Config) -> Told | None:
     try:
         with guarded(row.path):
             if _is_recorded(row.path):
-                return _recorded(row.path, price)
-            return _transcript(row, price, Purposes(config.phases), Unread(config.forgotten))
+                return _recorded(row.path, price, config)
+            return _transcript(row, price, config, Unread(config.forgotten))
     except MetricsError:
         return None
 
@@ -55,20 +56,21 @@ def _is_recorded(path: str) -> bool:
     )
 
 
-def _recorded(path: str, price: Price) -> Told | None:
+def _recorded(path: str, price: Price, config: Config) -> Told | None:
     parent, name = os.path.split(path)
     session = Session(parent, name, price)
     metrics = session.load()
     if metrics is None:
         return None
     metrics.session_id = name
-    return Told(events_of(session), metrics, price)
+    events = with_lines(events_of(session), keep=config.failure_lines)
+    return Told(events, metrics, price)
 
 
-def _transcript(row: SessionRow, price: Price, purposes: Purposes, unread: Unread) -> Told | None:
+def _transcript(row: SessionRow, price: Price, config: Config, unread: Unread) -> Told | None:
     if not sources.is_known(row.agent):
         return None
-    inference = infer(unread.read(row.agent, row.path), purposes)
+    inference = inferred(unread.read(row.agent, row.path), config)
     tally = Tally(price)
     for place, event in enumerate(inference.events):
         tally.add(event, place)

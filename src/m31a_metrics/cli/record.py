@@ -19,7 +19,7 @@ from m31a_metrics.cli.options import examples, say, sessions_dir_option, setting
 from m31a_metrics.codec.goformat import read_time
 from m31a_metrics.errors import ForeignFile, MetricsError, StorageError
 from m31a_metrics.events import LARGEST, Event
-from m31a_metrics.failures import failure_line
+from m31a_metrics.kept_lines import kept_line, with_lines
 from m31a_metrics.model import Usage
 from m31a_metrics.session import Session
 from m31a_metrics.tally import micros
@@ -148,6 +148,7 @@ def _record(ctx: click.Context, session_id: str | None, event: Event) -> None:
     session = Session(config.sessions_dir, session_id)
     if not config.metrics_enabled:
         return
+    (event,) = with_lines([event], keep=config.failure_lines)
     try:
         session.append([event])
     except (StorageError, ForeignFile) as error:
@@ -172,7 +173,7 @@ _outcome_option = click.option("--passed/--failed", "passed", default=None, help
     "--wait-ms", metavar="N", type=_DURATION, help="How long it waited for a person's leave."
 )
 @click.option(
-    "--error", metavar="TEXT", default="", help="Why it failed; one line without names is kept."
+    "--error", metavar="TEXT", default="", help="Why it failed; what tools say of it is kept."
 )
 def _tool(
     *,
@@ -185,7 +186,7 @@ def _tool(
     error: str,
 ) -> Event:
     """Record a call of the tool NAME; it went well, unless --failed or --error is given."""
-    line = failure_line(validation.text(error, "--error")) or None
+    line = kept_line(validation.text(error, "--error")) or None
     success = not failed and line is None
     return events.ToolCall(t_us, name, success, duration_ms or 0, wait_ms, line, id=event_id)
 

@@ -69,8 +69,10 @@ class Collector(Keeping):
     ) -> None:
         if journal not in (True, False, "write"):
             raise ValueError(f'journal must be True, False or "write", not {journal!r}')
+        self._lines: bool | None = None  # not asked yet whether any are to be kept
         if enabled is None or (enabled and sessions_dir is None):
             settings = _settings()
+            self._lines = settings.failure_lines
             sessions_dir = settings.sessions_dir if sessions_dir is None else sessions_dir
             enabled = settings.metrics_enabled if enabled is None else enabled
             journal = _stricter(journal, settings.journal)
@@ -197,6 +199,13 @@ class Collector(Keeping):
             except Exception as error:  # noqa: BLE001 - a host's own code may raise anything
                 exception("on_event raised", error)
 
+    def _keeps_lines(self) -> bool:
+        """Whether failure lines are kept: the user's word, whatever the host has said itself."""
+        if self._lines is None:
+            # The host needs no configuration otherwise, so it hears nothing of one that is wrong.
+            self._lines = _settings(lambda _: None).failure_lines
+        return self._lines
+
     def detail(self) -> SessionDetail:
         """Return percentiles, models, the latest events and the course of the session.
 
@@ -206,7 +215,7 @@ class Collector(Keeping):
         try:
             with self._flush_lock:
                 if self._following is None:
-                    self._following = self._session.follow()
+                    self._following = self._session.follow(lines=self._keeps_lines())
                 self._following.look()
                 detail = self._following.detail()
         except (MetricsError, OSError) as error:
@@ -253,7 +262,7 @@ def _stricter(
     return "write" if "write" in (one, other) else True
 
 
-def _settings() -> Config:
+def _settings(warn: Callable[[str], object] = warn) -> Config:
     from m31a_metrics import config
 
     try:

@@ -48,7 +48,7 @@ class RecordMethods:
         if wait_ms is not None:
             wait_ms = self._duration_ms(wait_ms, "wait_ms")
         if error is not None:
-            error = _failure_line(validation.text(error, "error"))
+            error = self._failure_line(validation.text(error, "error"))
         self._take(events.ToolCall(time_ns() // 1000, name, success, duration_ms, wait_ms, error))
 
     def record_llm_interaction(
@@ -131,7 +131,19 @@ class RecordMethods:
         """
         if not isinstance(event, Event):
             raise TypeError(f"event must be an event, not {type(event).__name__}")
+        if isinstance(event, events.ToolCall) and isinstance(event.error, str):
+            event = replace(event, error=self._failure_line(event.error))
         self._take(journalled(event))
+
+    def _keeps_lines(self) -> bool:
+        return True
+
+    def _failure_line(self, error: str) -> str | None:
+        if not self._keeps_lines():
+            return None
+        from m31a_metrics.kept_lines import kept_line  # most calls do not fail
+
+        return kept_line(error) or None
 
     def _duration_ms(self, value: Any, argument: str) -> int | float:
         number = validation.duration_ms(value, argument)
@@ -169,8 +181,6 @@ def journalled(event: Event) -> Event:
     negative count, a wrong type), and for an empty name.
     """
     _check(event)
-    if isinstance(event, events.ToolCall) and event.error is not None:
-        event = replace(event, error=_failure_line(event.error))
     try:
         return decoder().decode(encode(event))
     except (MsgspecError, UnicodeError, TypeError) as error:
@@ -198,12 +208,3 @@ def _check(event: Event) -> None:
 
 
 _NAMES = {"id", "model", "name", "strategy"}
-
-
-def _failure_line(error: str) -> str | None:
-    try:
-        from m31a_metrics.failures import failure_line  # most calls do not fail
-    except ImportError:
-        # A signal handler in the middle of this very import, or the end of the interpreter.
-        return None
-    return failure_line(error) or None

@@ -14,7 +14,16 @@ from typing import Self
 
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.forgotten import Forgotten
-from m31a_metrics.history import forgetting, opening, plans, remaking, settling, witnesses, writing
+from m31a_metrics.history import (
+    forgetting,
+    opening,
+    plans,
+    refolding,
+    remaking,
+    settling,
+    witnesses,
+    writing,
+)
 from m31a_metrics.history.opening import MEMORY
 from m31a_metrics.history.plans import Group, Part, Source
 from m31a_metrics.history.reading import Reading
@@ -140,6 +149,17 @@ class History(Reading):
         try:
             with opening.changing(self.connection):
                 remaking.remake(self.connection)
+        except sqlite3.Error as error:
+            raise opening.unusable(self.path, error) from error
+
+    def drop_lines(self) -> None:
+        """Forget all failure lines; how often a tool failed stays."""
+        try:
+            if not refolding.has_lines(self.connection):
+                return
+            with opening.changing(self.connection):
+                refolding.refold(self.connection, lambda _: "")
+            opening.empty_log(self.connection)
         except sqlite3.Error as error:
             raise opening.unusable(self.path, error) from error
 

@@ -221,6 +221,12 @@ def _make(connection: sqlite3.Connection, path: str, patience_s: float) -> None:
             remaking.make(connection)
         else:
             remaking.remake(connection)
+    empty_log(connection)
+
+
+def empty_log(connection: sqlite3.Connection) -> None:
+    """Cut the write-ahead log, which holds pages as they were before; not while others read."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _write_ahead(connection: sqlite3.Connection, patience_s: float) -> None:

@@ -11,8 +11,10 @@ from array import array
 
 from m31a_metrics.history import writing
 from m31a_metrics.history.holders import claim, held, listed
+from m31a_metrics.history.refolding import refold
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.schema import APPLICATION, VERSION, statements
+from m31a_metrics.kept_lines import kept_again
 from m31a_metrics.queries.tables import SUMMED
 
 _OLD = "old_"
@@ -56,6 +58,7 @@ def remake(connection: sqlite3.Connection) -> None:
         for table in ("sessions", *_SESSIONS):
             if f"{_OLD}{table}" in old:
                 _copy(connection, table, kept)
+        refold(connection, kept_again)  # they may be of a time when more was kept
         _add_up(connection)
     for name in old:
         connection.execute(f"DROP TABLE {name}")

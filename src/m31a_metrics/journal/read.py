@@ -150,7 +150,9 @@ class _Reader:
                 # The same call as for a chunk, for the same answer.
                 events += decoder().decode_lines(line)
             except UNREADABLE as error:
-                self._bad = first + at, line, str(error)
+                from m31a_metrics.transcript import without_values  # a recorder needs it never
+
+                self._bad = first + at, line, without_values(error)
             else:
                 self._journal.length = first + at + len(line)
         return events

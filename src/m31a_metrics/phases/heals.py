@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Protocol
 
 from msgspec import Struct
 
-from m31a_metrics.failures import failure_line
+from m31a_metrics.failures import failure_line, normal_form
 from m31a_metrics.phases import tools
 from m31a_metrics.phases.classified import ClassifiedCall
 from m31a_metrics.phases.commands import Check
@@ -58,6 +59,14 @@ _TELLING_MAX = 60
 _LINE_CHARS = 2_000
 
 
+class LineOf(Protocol):
+    """Gives the failure line of what a program printed, as `failure_line` does."""
+
+    def __call__(self, text: str, *, printed: bool) -> str:
+        """Return the line; "" where nothing has a sign of failure."""
+        ...
+
+
 class Episode(Struct, gc=False):
     """One attempt to make a failed check pass.
 
@@ -99,7 +108,8 @@ class _Failure:
 class _Healer:
     """Follows one agent."""
 
-    def __init__(self, chains: int) -> None:
+    def __init__(self, chains: int, line_of: LineOf) -> None:
+        self._line_of = line_of
         self.episodes: list[Episode] = []
         self.chains = chains
         self._open: list[_Failure] = []
@@ -164,14 +174,12 @@ class _Healer:
         if failure.tests_first and failure.only_work:
             return 0  # the test came first, and was to fail
         goes_on = classified.failed and self._is_same(failure, at, classified)
-        self.episodes.append(
-            _episode(
-                failure,
-                edits,
-                rerun=classified.call.id,
-                passed=not goes_on,
-                ended_us=_end(classified),
-            )
+        self._add(
+            failure,
+            edits,
+            rerun=classified.call.id,
+            passed=not goes_on,
+            ended_us=_end(classified),
         )
         return failure.chain if goes_on else 0
 
@@ -185,9 +193,37 @@ class _Healer:
             now = self._told[at] = _telling(classified)
         return not before or not now or not before.isdisjoint(now)
 
+    def _add(
+        self,
+        failure: _Failure,
+        edits: list[ClassifiedCall],
+        *,
+        ended_us: int,
+        rerun: str = "",
+        passed: bool | None = None,
+    ) -> None:
+        classified = failure.first
+        checks = failure.checks
+        printed = plain(classified.call.error or classified.call.printed)
+        episode = Episode(
+            failed=classified.call.id,
+            edits=[edit.call.id for edit in edits],
+            rerun=rerun,
+            passed=passed,
+            chain=failure.chain,
+            phase=classified.phase,
+            tool=classified.call.tool,
+            check=checks[0].name if checks else "",
+            line=self._line_of(printed, printed=True),
+            subagent=classified.call.subagent,
+            began_us=_end(classified),
+            ended_us=max(ended_us, _end(classified)),
+        )
+        self.episodes.append(episode)
+
     def _give_up(self, failure: _Failure) -> bool:
         if _was_aimed(failure) and not (failure.tests_first and failure.only_work):
-            self.episodes.append(_episode(failure, failure.edits, ended_us=_end(failure.edits[-1])))
+            self._add(failure, failure.edits, ended_us=_end(failure.edits[-1]))
         return False
 
 
@@ -201,7 +237,7 @@ def _was_aimed(failure: _Failure) -> bool:
     return not names or any(name in said for name in names if name)
 
 
-def heals(calls: Sequence[ClassifiedCall]) -> list[Episode]:
+def heals(calls: Sequence[ClassifiedCall], line_of: LineOf = failure_line) -> list[Episode]:
     """Find the episodes of a session, in the order in which their checks failed."""
     agents: dict[str, list[tuple[int, ClassifiedCall]]] = {}
     for at, classified in enumerate(calls):
@@ -214,7 +250,7 @@ def heals(calls: Sequence[ClassifiedCall]) -> list[Episode]:
     episodes: list[Episode] = []
     chains = 0
     for made in agents.values():
-        healer = _Healer(chains)
+        healer = _Healer(chains, line_of)
         for at, classified in made:
             healer.see(at, classified)
         healer.finish()
@@ -288,7 +324,7 @@ def _telling(classified: ClassifiedCall) -> set[str]:
     """Return the lines that say what failed, without their numbers."""
     said = plain(classified.call.error or classified.call.printed)
     told = {_DIGITS.sub("0", line.strip()) for line in islice(_told(said), _TELLING_MAX)}
-    return told or {failure_line(said[:_LINE_CHARS])} - {""}
+    return told or {normal_form(said[:_LINE_CHARS])} - {""}
 
 
 def _told(said: str) -> Iterator[str]:
@@ -305,32 +341,6 @@ def _told(said: str) -> Iterator[str]:
 
 def _end(classified: ClassifiedCall) -> int:
     return classified.call.end_us or classified.call.t_us
-
-
-def _episode(
-    failure: _Failure,
-    edits: list[ClassifiedCall],
-    *,
-    ended_us: int,
-    rerun: str = "",
-    passed: bool | None = None,
-) -> Episode:
-    classified = failure.first
-    checks = failure.checks
-    return Episode(
-        failed=classified.call.id,
-        edits=[edit.call.id for edit in edits],
-        rerun=rerun,
-        passed=passed,
-        chain=failure.chain,
-        phase=classified.phase,
-        tool=classified.call.tool,
-        check=checks[0].name if checks else "",
-        line=failure_line(plain(classified.call.error or classified.call.printed), printed=True),
-        subagent=classified.call.subagent,
-        began_us=_end(classified),
-        ended_us=max(ended_us, _end(classified)),
-    )
 
 
 _USES = re.compile(

@@ -22,10 +22,11 @@ from m31a_metrics.events import (
     ToolCall,
     UserTurn,
 )
+from m31a_metrics.failures import failure_line
 from m31a_metrics.phases.classified import ClassifiedCall
 from m31a_metrics.phases.commands import Purposes
 from m31a_metrics.phases.context import Classifier
-from m31a_metrics.phases.heals import Bisect, Episode, bisects, heals
+from m31a_metrics.phases.heals import Bisect, Episode, LineOf, bisects, heals
 from m31a_metrics.transcript import Call, Transcript
 
 IDLE_US = 30 * 60 * 1_000_000
@@ -257,17 +258,19 @@ def built_in() -> Purposes:
     return Purposes()
 
 
-def infer(transcript: Transcript, purposes: Purposes | None = None) -> Inference:
+def infer(
+    transcript: Transcript, purposes: Purposes | None = None, line_of: LineOf = failure_line
+) -> Inference:
     """Infer phases, self-heals and bisects of a session.
 
-    Pure: the same transcript and table give the same answer. docs/phases.md tells the
-    definitions and the rules.
+    Pure: the same transcript and table give the same answer. `line_of` makes the failure
+    lines of self-heals. docs/phases.md tells the definitions and the rules.
     """
     purposes = built_in() if purposes is None else purposes
     ordered = in_time_order(transcript.events)
     turns_us = [event.t_us for event in ordered if type(event) is UserTurn]
     classified = Classifier(purposes, turns_us).classify(transcript.calls)
-    episodes = heals(classified)
+    episodes = heals(classified, line_of)
     found = bisects(classified)
     events = with_phases(ordered, classified)
     events += phase_events(events, classified) + heal_events(episodes) + bisect_events(found)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from m31a_metrics import codec, journal
 from m31a_metrics.events import Event
 from m31a_metrics.journal import Journal
+from m31a_metrics.kept_lines import with_lines
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.tally.live import LiveTally
 
@@ -27,8 +28,9 @@ _Placed = tuple[int, str, int, Event]
 class Following:
     """One session, followed. Not thread-safe: one thread at a time may look and ask."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, lines: bool = True) -> None:
         self._session = session
+        self._lines = lines
         self._held = b""  # METRICS.json, where it is all there is
         self._begin()
 
@@ -68,8 +70,9 @@ class Following:
     def _read_on(self, name: str) -> Iterator[_Placed]:
         one = self._journals.setdefault(name, Journal(name))
         for first, events in journal.batches(self._session.events, one):
+            kept = with_lines(events, keep=self._lines)
             # Nearly always in order; where a recorder told of something later, nearly so.
-            placed = [(event.t_us, name, place, event) for place, event in enumerate(events, first)]
+            placed = [(event.t_us, name, place, event) for place, event in enumerate(kept, first)]
             placed.sort(key=_time_and_place)
             yield from placed
 

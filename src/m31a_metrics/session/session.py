@@ -132,11 +132,14 @@ class Session:
         following.look()
         return following.detail()
 
-    def follow(self) -> Following:
-        """Begin to follow the session: each look reads only what is new."""
+    def follow(self, *, lines: bool = True) -> Following:
+        """Begin to follow the session: each look reads only what is new.
+
+        `lines`: False leaves failure lines out.
+        """
         from m31a_metrics.session.following import Following  # a recorder needs it never
 
-        return Following(self)
+        return Following(self, lines=lines)
 
     def is_current(self) -> bool:
         """Tell whether METRICS.json holds everything that the journals do."""

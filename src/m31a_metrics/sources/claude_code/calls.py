@@ -8,9 +8,9 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from m31a_metrics.events import ToolCall
-from m31a_metrics.failures import failure_line
 from m31a_metrics.figures import PRINTED_HEAD, PRINTED_TAIL, call_key, error_text, text
 from m31a_metrics.jsonlines import UNREADABLE
+from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.sources.claude_code.durations import may_ask, may_queue, said_ms, spent
 from m31a_metrics.sources.claude_code.records import Block, Input, Result, ToolUseResult
 from m31a_metrics.timestamps import millis, span_ms
@@ -43,7 +43,7 @@ class _Said(Struct):
 
 
 # The same mistakes come again and again, and to normalise one takes up to a millisecond.
-_known_line = lru_cache(maxsize=128)(failure_line)
+_known_line = lru_cache(maxsize=128)(kept_line)
 _KNOWN_LENGTH_MAX = 16_384
 
 _content_decoder = Decoder(str | list[_Said] | None)
@@ -239,4 +239,4 @@ def _denial(why: str) -> str:
 
 
 def _line(why: str) -> str:
-    return _known_line(why) if len(why) <= _KNOWN_LENGTH_MAX else failure_line(why)
+    return _known_line(why) if len(why) <= _KNOWN_LENGTH_MAX else kept_line(why)

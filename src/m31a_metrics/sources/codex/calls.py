@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from msgspec import MsgspecError, Struct
 
 from m31a_metrics.events import Event, ToolCall
-from m31a_metrics.failures import failure_line
 from m31a_metrics.figures import error_text
+from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.sources.codex.outcomes import outcome, run_ms
 from m31a_metrics.sources.codex.records import Arguments, Payload, Result, arguments_decoder
 from m31a_metrics.timestamps import span_ms
@@ -253,7 +253,7 @@ class Calls:
                 success=success,
                 duration_ms=round(span if ran_ms is None else ran_ms, 3),
                 wait_ms=wait_ms,
-                error=(failure_line(call.error) or None) if call.error else None,
+                error=(kept_line(call.error) or None) if call.error else None,
                 elapsed_only=ran_ms is None and bool(started_us or not opened.no_approvals),
                 subagent=self.subagent or None,
             )

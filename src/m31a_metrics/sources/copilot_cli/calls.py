@@ -11,8 +11,8 @@ import re
 from msgspec import MsgspecError, Struct
 
 from m31a_metrics.events import Event, PermissionWait, ToolCall
-from m31a_metrics.failures import failure_line
 from m31a_metrics.figures import error_text, printed_ends, text
+from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.sources.copilot_cli.records import (
     Arguments,
     Data,
@@ -182,7 +182,7 @@ class Calls:
                 success=success,
                 duration_ms=round(ran_ms, 3),
                 wait_ms=wait_ms or None,
-                error=(failure_line(call.error) or None) if call.error else None,
+                error=(kept_line(call.error) or None) if call.error else None,
                 elapsed_only=not self.exact if elapsed_only is None else elapsed_only,
                 subagent=call.subagent or None,
             )

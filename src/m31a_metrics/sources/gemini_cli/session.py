@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from m31a_metrics import shell_report
 from m31a_metrics.events import Compaction, Event, LLMInteraction, SessionStart, ToolCall, UserTurn
-from m31a_metrics.failures import failure_line
 from m31a_metrics.figures import error_text, printed_ends, text
+from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.gemini_cli.records import (
     Arguments,
@@ -188,7 +188,7 @@ class Session:
                 success=call.success,
                 duration_ms=0 if refused else elapsed_ms,
                 wait_ms=elapsed_ms if refused else None,
-                error=(failure_line(call.error) or None) if call.error else None,
+                error=(kept_line(call.error) or None) if call.error else None,
                 # Nobody writes when a person gave leave.
                 elapsed_only=True,
                 subagent=self.subagent or None,

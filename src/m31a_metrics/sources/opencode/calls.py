@@ -10,9 +10,9 @@ from __future__ import annotations
 from msgspec import UNSET, Struct
 
 from m31a_metrics.events import ToolCall
-from m31a_metrics.failures import failure_line
 from m31a_metrics.figures import call_key, error_text, printed_ends, text
 from m31a_metrics.jsonlines import UNREADABLE
+from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.sources.opencode.records import (
     Input,
     Metadata,
@@ -99,7 +99,7 @@ def _event(call: Call, *, known: bool) -> Outcome:
         success=bool(call.success),
         duration_ms=0 if waited else elapsed_ms,
         wait_ms=elapsed_ms if waited else None,
-        error=failure_line(call.error) or None,
+        error=kept_line(call.error) or None,
         elapsed_only=unknown and not waited,
         subagent=call.subagent or None,
     )

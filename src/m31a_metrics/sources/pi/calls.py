@@ -11,9 +11,9 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from m31a_metrics.events import ToolCall
-from m31a_metrics.failures import failure_line
 from m31a_metrics.figures import call_key, error_text, printed_ends, text
 from m31a_metrics.jsonlines import UNREADABLE
+from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.sources.pi.records import Arguments, Block, Message
 from m31a_metrics.timestamps import span_ms
 from m31a_metrics.transcript import Call
@@ -82,7 +82,7 @@ class Calls:
             name=call.tool,
             success=call.success,
             duration_ms=span_ms(began_us, t_us),
-            error=failure_line(call.error) or None,
+            error=kept_line(call.error) or None,
             elapsed_only=after_another and self.at_once,
         )
 

@@ -16,8 +16,8 @@ from m31a_metrics.events import (
     ToolCall,
     UserTurn,
 )
-from m31a_metrics.failures import failure_line
 from m31a_metrics.figures import error_text, printed_ends, text
+from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.qwen.records import (
     Arguments,
@@ -196,7 +196,7 @@ class Session:
                 name=call.tool,
                 success=call.success,
                 duration_ms=span_ms(call.t_us, t_us) if run_ms is None else run_ms,
-                error=(failure_line(call.error) or None) if call.error else None,
+                error=(kept_line(call.error) or None) if call.error else None,
                 # What telemetry gives begins before a person is asked.
                 elapsed_only=decided if run_ms is not None else call.mode != _NO_APPROVALS,
                 subagent=call.subagent or None,
