@@ -54,7 +54,8 @@ def command(ctx: click.Context, rebuild: bool) -> None:
     with ask(config, dict(os.environ), progress=progress, rebuild=rebuild) as asking:
         warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
         rows = asking.answers.sessions(Slice())
-    emit(ctx, [_table(rows, config.index)])
+        where = "" if asking.is_in_memory else config.index
+    emit(ctx, [_table(rows, where)])
 
 
 def _table(sessions: Iterable[SessionRow], path: str) -> Table:
@@ -63,7 +64,7 @@ def _table(sessions: Iterable[SessionRow], path: str) -> Table:
         count = counts.setdefault(row.agent, [0, 0])
         count[0] += 1
         count[1] += row.is_gone
-    notes = [f"The index is {path}."]
+    notes = [f"The index is {path}."] if path else []
     if any(gone for _, gone in counts.values()):
         notes.append("Gone: their files were deleted. Forget those of long ago: `m31 prune`")
     table_rows: list[tuple[Cell, ...]] = [
