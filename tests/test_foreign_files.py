@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -225,3 +225,30 @@ def test_a_closed_folder_is_named(open_home: Path) -> None:
         outer.chmod(0o700)
 
     assert children.run(children.as_nobody(look)) == 0
+
+
+def test_a_folder_that_breaks_off_is_listed_as_far_as_it_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the disk fails while a folder is listed, what came is used and the folder named."""
+    for name in ("a", "b", "c"):
+        (tmp_path / name).touch()
+
+    class Failing:
+        def __init__(self, path: str) -> None:
+            self._entries = scandir(path)
+
+        def __enter__(self) -> Iterator[os.DirEntry[str]]:
+            yield next(self._entries)
+            raise OSError(errno.EIO, "Input/output error")
+
+        __iter__ = __enter__
+
+        def __exit__(self, *_: object) -> None:
+            self._entries.close()
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", Failing)
+    folders = Folders()
+    assert len(folders.listing(str(tmp_path)).files) == 1
+    assert folders.troubles == {str(tmp_path): "Input/output error"}

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from m31a_metrics.foreign_files import NotAFile, is_absent
 from m31a_metrics.foreign_sqlite import Changed, connected, is_database
+from tests.hostile import odd
 
 COUNT = "SELECT count(*) FROM rows"
 
@@ -88,3 +90,36 @@ def test_another_file_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     path.write_bytes(b"SQLite")
     assert not is_database(str(path))
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("kind", odd.ODD)
+def test_odd_things_beside_a_database(
+    writer: sqlite3.Connection, tmp_path: Path, suffix: str, kind: str
+) -> None:
+    """SQLite would open a pipe that stands beside a database, and wait: it is refused before."""
+    writer.close()
+    path = tmp_path / f"a.db{suffix}"
+    path.unlink(missing_ok=True)
+    odd.make(kind, path)
+    with pytest.raises(NotAFile) as refused:
+        count(tmp_path / "a.db")
+    assert refused.value.filename == str(path)
+
+
+def test_no_place_for_a_copy(
+    writer: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing can be written, a log that must be copied is no file that is absent."""
+    (tmp_path / "left").mkdir()
+    for name in ("a.db", "a.db-wal"):
+        shutil.copyfile(tmp_path / name, tmp_path / "left" / name)
+    writer.close()
+
+    def refuse(**_: str) -> None:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
+    with pytest.raises(OSError, match="no place for that") as refused:
+        count(tmp_path / "left" / "a.db")
+    assert not is_absent(refused.value)

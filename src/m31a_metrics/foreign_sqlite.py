@@ -12,6 +12,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from errno import EROFS
 from urllib.parse import quote
 
 from m31a_metrics.foreign_files import NotAFile, copy, is_absent, read_head
@@ -54,11 +55,21 @@ def connected(path: str, patience_s: float = _PATIENCE_S) -> Iterator[sqlite3.Co
     elif os.path.exists(f"{path}-shm"):
         yield from _reading(path, "mode=ro&readonly_shm=1", patience_s)
     else:
-        with tempfile.TemporaryDirectory(prefix="m31a-") as folder:
+        with _folder() as folder:
             copied = f"{folder}/copy.db"
             copy(path, copied)
             copy(wal, f"{copied}-wal")
             yield from _reading(copied, "mode=rw", patience_s)
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="m31a-")
+    except FileNotFoundError as error:
+        # It means that no place for temporary files can be written, and not that a file is gone.
+        raise OSError(
+            EROFS, "it must be copied to be read, and there is no place for that"
+        ) from error
 
 
 def _reading(path: str, how: str, patience_s: float) -> Iterator[sqlite3.Connection]:

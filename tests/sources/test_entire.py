@@ -15,6 +15,7 @@ from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.foreign_files import Folders
 from m31a_metrics.sources import entire, source
+from m31a_metrics.sources.entire import git as entire_git
 from m31a_metrics.transcript import Transcript
 from tests.conftest import Sample
 from tests.repositories import BRANCH, commit, git, repository
@@ -226,3 +227,22 @@ def test_real_transcripts_read_as_they_do_beside_their_agents(
         assert read.facts.agent == name
         compared += 1
     assert compared > 30
+
+
+def test_a_pipe_in_a_repository_ends_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git itself waits where a pipe stands in place of an object: for so long, and no longer."""
+    monkeypatch.setattr(entire_git, "_TIMEOUT_S", 0.5)
+    made = repository(tmp_path / "piped", "branch-2025")
+    for pack in made.glob(".git/objects/pack/*"):
+        data = pack.read_bytes()
+        pack.chmod(0o600)
+        pack.unlink()
+        if pack.suffix == ".pack":
+            git(made, "unpack-objects", "-q", given=data)
+    for loose in made.glob(".git/objects/??/*"):
+        loose.unlink()
+        os.mkfifo(loose)
+    folders = Folders()
+    assert not list(entire.find({"PWD": str(made)}, folders))
+    (reason,) = folders.troubles.values()
+    assert "did not answer within" in reason

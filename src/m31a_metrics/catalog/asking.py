@@ -56,6 +56,11 @@ class Asking(Struct):
         return [one for one in self.passing + kept if agents is None or one.kind in agents]
 
     @property
+    def is_in_memory(self) -> bool:
+        """Tell whether what is found is forgotten when the question is answered."""
+        return self.history.path == MEMORY
+
+    @property
     def answers(self) -> Answers:
         """Whom to ask."""
         return self.history
@@ -99,7 +104,7 @@ def ask(
         history = _anywhere(path, look, notes, rebuild=rebuild)
     with history:
         try:
-            if not history.sources():
+            if (passing or only_agent) and not history.sources():
                 _check(passing, config, environ, only_agent)
             yield Asking(history, notes, passing)
         except sqlite3.Error as error:

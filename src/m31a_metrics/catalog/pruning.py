@@ -10,7 +10,6 @@ from m31a_metrics.catalog.asking import ask
 from m31a_metrics.catalog.progress import Progress, quiet
 from m31a_metrics.config import Config
 from m31a_metrics.errors import IndexUnusable
-from m31a_metrics.history import MEMORY
 from m31a_metrics.tally import micros
 
 
@@ -32,7 +31,7 @@ def prune(
     with ask(config, environ, progress=progress) as asking:
         rows = asking.history.gone_before(micros(before))
         if sure and rows:
-            if asking.history.path == MEMORY:
+            if asking.is_in_memory:
                 raise IndexUnusable(f"nothing can be forgotten: {asking.notes[0]}")
             asking.history.prune(rows)
             asking.history.purge()

@@ -49,11 +49,12 @@ def command(ctx: click.Context, rebuild: bool) -> None:
     with ask(config, dict(os.environ), progress=progress, rebuild=rebuild) as asking:
         warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
         counts = counts_by_agent(asking.answers)
-    emit(ctx, [_table(counts, config.index)])
+        where = "" if asking.is_in_memory else config.index
+    emit(ctx, [_table(counts, where)])
 
 
 def _table(counts: list[tuple[str, int, int]], path: str) -> Table:
-    notes = [f"The index is {path}."]
+    notes = [f"The index is {path}."] if path else []
     if any(gone for _, _, gone in counts):
         notes.append("Gone: their files were deleted. Forget those of long ago: `m31 prune`")
     empty = "No session is on this machine yet. Record a command: `m31 run -- COMMAND`"

@@ -175,6 +175,8 @@ def _known(connection: sqlite3.Connection, path: str, patience_s: float) -> sqli
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+    if path == MEMORY:
+        connection.execute("PRAGMA temp_store = MEMORY")  # nor may there be a place for files
     if not _is_known(connection, path):
         _make(connection, path, patience_s)
     return connection

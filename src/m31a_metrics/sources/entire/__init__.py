@@ -52,7 +52,7 @@ def why_none(environ: Mapping[str, str]) -> str:
     try:
         repository = top(folder)
     except StorageError as error:
-        if "needs git" in str(error):
+        if "not a git repository" not in str(error):
             return str(error)
         return (
             f"{folder} is in no git repository, and Entire keeps sessions in those: change to one"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,9 @@ from msgspec import Struct
 
 from m31a_metrics.errors import StorageError
 
-_TIMEOUT_S = 60
+_TIMEOUT_S = 20
+"""Nothing that is asked takes so long; but git waits where a pipe stands in a file's place."""
+
 _COPY_BYTES = 2**20
 _TREE = b"40000"
 
@@ -105,17 +108,47 @@ def objects(repository: str) -> Iterator[Objects]:
             if process.stdin is None or process.stdout is None:
                 raise StorageError(f"cannot run git in {repository}")
             try:
-                yield Objects(repository, process.stdin, process.stdout)
+                yield Objects(repository, process.stdin, _Answers(process.stdout.fileno()))
             finally:
                 process.kill()
     except OSError as error:
-        raise StorageError(f"cannot run git in {repository}: {error.strerror}") from error
+        raise StorageError(f"cannot run git in {repository}: {error.strerror or error}") from error
+
+
+class _Answers:
+    """What git answers, read without waiting for ever."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self._held = b""
+
+    def line(self) -> bytes:
+        """The next line; what there is of it if that is the end."""
+        parts = []
+        while b"\n" not in self._held:
+            parts.append(self._held)
+            self._held = self._more()
+            if not self._held:
+                return b"".join(parts)
+        line, _, self._held = self._held.partition(b"\n")
+        return b"".join((*parts, line))
+
+    def some(self, at_most: int) -> bytes:
+        """The next bytes, so many at most; nothing at the end."""
+        data = self._held or self._more()
+        self._held = data[at_most:]
+        return data[:at_most]
+
+    def _more(self) -> bytes:
+        if not select.select([self._pipe], [], [], _TIMEOUT_S)[0]:
+            raise TimeoutError(f"it did not answer within {_TIMEOUT_S} s")
+        return os.read(self._pipe, _COPY_BYTES)
 
 
 class Objects:
     """The objects of one repository."""
 
-    def __init__(self, repository: str, asking: IO[bytes], answering: IO[bytes]) -> None:
+    def __init__(self, repository: str, asking: IO[bytes], answering: _Answers) -> None:
         self._repository = repository
         self._asking = asking
         self._answering = answering
@@ -128,7 +161,7 @@ class Objects:
         if size > at_most:
             self._pass(size + 1)
             return None
-        data = self._answering.read(size)
+        data = b"".join(self._next(size))
         self._pass(1)
         return data
 
@@ -144,12 +177,7 @@ class Objects:
             raise StorageError(
                 f"{self._repository} holds a transcript of {size >> 20:,} MiB, too long to be read"
             )
-        while size:
-            data = self._answering.read(min(size, _COPY_BYTES))
-            if not data:
-                raise self._broken()
-            file.write(data)
-            size -= len(data)
+        file.writelines(self._next(size))
         self._pass(1)
         return True
 
@@ -175,7 +203,7 @@ class Objects:
     def _find(self, oid: str) -> int | None:
         self._asking.write(f"{oid}\n".encode())
         self._asking.flush()
-        answer = self._answering.readline().split()
+        answer = self._answering.line().split()
         if not answer:
             raise self._broken()
         if len(answer) != 3 or not answer[2].isdigit():
@@ -183,10 +211,15 @@ class Objects:
         return int(answer[2])
 
     def _pass(self, size: int) -> None:
+        for _ in self._next(size):
+            pass
+
+    def _next(self, size: int) -> Iterator[bytes]:
         while size:
-            data = self._answering.read(min(size, _COPY_BYTES))
+            data = self._answering.some(size)
             if not data:
                 raise self._broken()
+            yield data
             size -= len(data)
 
     def _broken(self) -> StorageError:
