@@ -82,7 +82,7 @@ class Keeping(RecordMethods):
                 self._begin_journal(start)
             else:
                 self._take_over()
-        except (MetricsError, OSError) as error:
+        except (MetricsError, OSError, MemoryError, ImportError) as error:
             self._go_on_in_memory(start, error)
         if self._journal:
             self._look()
@@ -92,7 +92,7 @@ class Keeping(RecordMethods):
         try:
             self._session.settle_losses()
             counted = self._session.count(self._names)
-        except (MetricsError, OSError) as error:
+        except (MetricsError, OSError, MemoryError, ImportError) as error:
             self._warn("disk", f"what {self.session_id} held before cannot be read: {error}")
             return
         self._before = counted.tally
@@ -191,7 +191,7 @@ class Keeping(RecordMethods):
                 self._tally.add(start)
             try:
                 self._begin_journal(start)
-            except (MetricsError, OSError) as error:
+            except (MetricsError, OSError, MemoryError, ImportError) as error:
                 self._go_on_in_memory(start, error)
 
     def _go_on_in_memory(self, event: Event, error: Exception) -> None:
@@ -200,7 +200,7 @@ class Keeping(RecordMethods):
             if self._unjournalled is None:
                 self._unjournalled = Tally()
             self._unjournalled.add(event)
-        self._warn("disk", f"metrics of {self.session_id} are in memory only: {error}")
+        self._warn("disk", f"metrics of {self.session_id} are in memory only: {_reason(error)}")
 
     def _close_journal(self) -> None:
         """Close the journal; its events stay counted as ours."""
@@ -243,12 +243,15 @@ class Keeping(RecordMethods):
 
         False too for a flush from a signal handler that interrupted a flush.
         """
+        return self._try_to_flush(priced=True)
+
+    def _try_to_flush(self, *, priced: bool) -> bool:
         with self._flush_lock:
             if self._flushing:
                 return False
             self._flushing = True
             try:
-                self._flush()
+                self._flush(priced=priced)
             except (MetricsError, ValueError, OSError, MemoryError) as error:
                 self._warn("disk", f"metrics of {self.session_id} not written: {_reason(error)}")
                 return False
@@ -257,7 +260,7 @@ class Keeping(RecordMethods):
         self._warned.discard("disk")
         return True
 
-    def _flush(self, *, priced: bool = True) -> None:
+    def _flush(self, *, priced: bool) -> None:
         if priced:
             self._settle()
         if not self._journal:
@@ -414,13 +417,13 @@ class Keeping(RecordMethods):
                     self._unjournalled = rest
                 raise
 
-    def _finish(self) -> None:
+    def _finish(self, *, priced: bool = True) -> None:
         """Leave the session on disk as complete and as small as it can be."""
         if self._stopped:
             return
         self._stopped = True
         self._close_journal()
-        if not self.flush():
+        if not self._try_to_flush(priced=priced):
             self._stopped = False
         self._close_journal()  # the flush may have opened one for what was in memory only
 

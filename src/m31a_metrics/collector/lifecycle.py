@@ -12,7 +12,6 @@ import weakref
 from typing import TYPE_CHECKING
 
 from m31a_metrics.collector.log import warn
-from m31a_metrics.errors import MetricsError
 from m31a_metrics.session import Session
 
 if TYPE_CHECKING:
@@ -26,6 +25,10 @@ _dropped: dict[str, Session] = {}
 def watch(collector: Keeping) -> None:
     """Flush this Collector at interpreter exit, and give it its own journal after a fork."""
     _alive.add(collector)
+    # What a flush needs is loaded now: when the interpreter ends nothing can be imported.
+    import m31a_metrics.codec.write
+    import m31a_metrics.session.flushing
+    import m31a_metrics.session.idfile  # noqa: F401 - loaded for the exit
 
 
 def close_when_dropped(
@@ -48,12 +51,21 @@ def _close_dropped(writer: Writer, session: Session) -> None:
 
 
 def _at_exit() -> None:
+    """Flush what nobody stopped, without asking for prices: that would import their library.
+
+    Where concurrent.futures or asyncio were used, importing ends in tracebacks by now. What
+    has no price is priced by the next who reads the session. Nothing may raise here, and
+    journals hold all that METRICS.json then lacks.
+    """
     for collector in list(_alive):
-        collector._finish()  # noqa: SLF001 - part of the Collector, but not for hosts
+        try:
+            collector._finish(priced=False)  # noqa: SLF001 - part of it, but not for hosts
+        except Exception as error:  # noqa: BLE001 - nobody can do anything about it any more
+            warn(f"metrics of session {collector.session_id} not written: {error}")
     for session in _dropped.values():
         try:
-            session.flush()
-        except (MetricsError, ValueError) as error:
+            session.flush(priced=False)
+        except Exception as error:  # noqa: BLE001 - nobody can do anything about it any more
             warn(f"metrics of session {session.session_id} not written: {error}")
 
 

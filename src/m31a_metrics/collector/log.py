@@ -1,26 +1,43 @@
-"""Words to the host's log. `logging` is imported when there is something to say."""
+"""Words to the host's log. `logging` is imported when there is something to say.
+
+At the very end of the interpreter there may be no `logging` any more: then nothing is said.
+"""
 
 from __future__ import annotations
 
-_LOGGER = "m31a_metrics"
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+_NAME = "m31a_metrics"
 
 
 def warn(message: str) -> None:
     """Log a warning; a message names the place and the reason."""
-    import logging
-
-    logging.getLogger(_LOGGER).warning(message)
+    logger = _logger()
+    if logger is not None:
+        logger.warning(message)
 
 
 def exception(message: str, error: Exception) -> None:
     """Log an exception of the host's own code, with its traceback."""
-    import logging
-
-    logging.getLogger(_LOGGER).error(message, exc_info=error)
+    logger = _logger()
+    if logger is not None:
+        logger.error(message, exc_info=error)
 
 
 def info(message: str) -> None:
     """Log what a session came to."""
-    import logging
+    logger = _logger()
+    if logger is not None:
+        logger.info(message)
 
-    logging.getLogger(_LOGGER).info(message)
+
+def _logger() -> Logger | None:
+    try:
+        import logging
+
+        return logging.getLogger(_NAME)
+    except (ImportError, AttributeError, TypeError):
+        return None  # the interpreter is ending, and takes its modules apart

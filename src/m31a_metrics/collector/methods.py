@@ -141,7 +141,10 @@ class RecordMethods:
     def _failure_line(self, error: str) -> str | None:
         if not self._keeps_lines():
             return None
-        from m31a_metrics.kept_lines import kept_line  # most calls do not fail
+        try:
+            from m31a_metrics.kept_lines import kept_line  # most calls do not fail
+        except ImportError:
+            return None  # in the middle of this very import, or at the end of the interpreter
 
         return kept_line(error) or None
 
