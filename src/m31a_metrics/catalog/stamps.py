@@ -101,8 +101,11 @@ class Looker:
                 looks += _below(stem)
         size = sum(look[1] for look in looks)
         identity = status.st_dev, status.st_ino, name
-        reader = self._packages.get(kind, "").encode()
-        return Seen(path, kind, self._rules + encode(looks) + reader, size, identity)
+        stamp = self._rules + encode(looks) + self._packages.get(kind, "").encode()
+        known_kind, before = self._known.get(path, ("", b""))
+        if known_kind == kind not in self._packages and before.startswith(stamp):
+            stamp = before  # a package that is gone read it, and it looks as it did
+        return Seen(path, kind, stamp, size, identity)
 
     def recorded(self, directory: str) -> Seen | None:
         """Look at a recorded session; None: gone.
