@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +91,65 @@ def test_a_stopped_journal_is_as_long_as_its_lines(tmp_path: Path) -> None:
     data = journal.read_bytes()
     assert data.count(b"\n") == 2
     assert data.endswith(b"}\n")
+
+
+def run(code: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run a host to its very end."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HOME": str(home)},
+        timeout=60,
+    )
+
+
+def test_nothing_is_imported_at_the_end_of_the_interpreter(tmp_path: Path) -> None:
+    """A Collector that nobody stopped writes METRICS.json, and its price is left to readers."""
+    done = run(
+        f"""
+import atexit, builtins, sys
+late = []
+atexit.register(lambda: print(late))  # runs last: what came before it runs first
+from m31a_metrics import Collector, Usage
+collector = Collector("one", {str(tmp_path)!r})
+collector.record_llm_interaction("execute", Usage(10, 2), model="unheard-of-model")
+collector.record_tool_call("Bash", True, 1)
+real = builtins.__import__
+def watching(name, *rest):
+    if name not in sys.modules:
+        late.append(name)
+    return real(name, *rest)
+atexit.register(lambda: setattr(builtins, "__import__", watching))
+""",
+        tmp_path,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("[]\n", "", 0)
+    assert (tmp_path / "one" / "METRICS.json").is_file()
+    metrics = load(tmp_path, "one")
+    assert metrics is not None
+    assert metrics.llms[0].unpriced_tokens == 12
+
+
+def test_what_is_recorded_at_the_very_end_is_kept(tmp_path: Path) -> None:
+    """An event of a `__del__` that runs when modules are taken apart stands in a journal."""
+    done = run(
+        f"""
+import sys, types
+from m31a_metrics import Collector
+class Client:
+    def __init__(self, collector):
+        self.collector = collector
+    def __del__(self):
+        self.collector.record_tool_call("close", True, 1)
+        self.collector.record_tool_call("close", False, 1, error="Error: gone")
+module = sys.modules["late"] = types.ModuleType("late")
+module.client = Client(Collector("one", {str(tmp_path)!r}))
+""",
+        tmp_path,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+    metrics = load(tmp_path, "one")
+    assert metrics is not None
+    assert [(tool.name, tool.call_count) for tool in metrics.tools] == [("close", 2)]
