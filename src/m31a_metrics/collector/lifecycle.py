@@ -25,10 +25,16 @@ _dropped: dict[str, Session] = {}
 def watch(collector: Keeping) -> None:
     """Flush this Collector at interpreter exit, and give it its own journal after a fork."""
     _alive.add(collector)
-    # What a flush needs is loaded now: when the interpreter ends nothing can be imported.
+    _load_what_a_flush_needs()
+
+
+def _load_what_a_flush_needs() -> None:
+    """When the interpreter ends nothing can be imported any more."""
+    import binascii  # noqa: F401 - for the checksum of `.covered`
+
     import m31a_metrics.codec.write
     import m31a_metrics.session.flushing
-    import m31a_metrics.session.idfile  # noqa: F401 - loaded for the exit
+    import m31a_metrics.session.idfile  # noqa: F401 - all three are found again by name
 
 
 def close_when_dropped(
