@@ -97,7 +97,7 @@ SOURCES: dict[str, Entry] = {
 
 
 def _offers() -> Offers:
-    from m31a_metrics.review.names import RECORDED
+    from m31a_metrics.tables.names import RECORDED
     from m31a_metrics.sources.installed import offered
 
     return offered((RECORDED, *SOURCES))
