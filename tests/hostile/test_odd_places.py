@@ -208,16 +208,21 @@ def test_a_deep_folder_in_a_recorded_session(home: Path) -> None:
         assert OWN in look(home)[0]
 
 
-def test_a_name_that_is_no_text(home: Path) -> None:
+def test_a_name_that_is_no_text(home: Path, m31: M31) -> None:
     """A file whose name is no UTF-8, which the index cannot hold, costs no other session."""
     path = SAMPLES[0].write(home)
-    path.with_name("x").mkdir()
-    bad = os.fsencode(path.with_name("x")) + b"/\xff.jsonl"
-    Path(os.fsdecode(bad)).write_bytes(path.read_bytes())
-    rows, (trouble,) = look(home)
+    bad = [path.with_name(os.fsdecode(name)) for name in (b"\xff.jsonl", b"\xfe/a.jsonl")]
+    for one in bad:
+        one.parent.mkdir(exist_ok=True)
+        one.write_bytes(path.read_bytes())
+    rows, troubles = look(home)
     assert {OWN, SAMPLES[0].session_id} == set(rows)
-    assert "no UTF-8" in trouble.sentence
-    assert trouble.path == str(path.with_name("x"))
+    assert all("is no UTF-8" in trouble.sentence for trouble in troubles)
+    assert [trouble.path for trouble in troubles] == list(map(str, bad))
+    for command in ("sessions", "doctor", "doctor --json", "doctor --csv", "import --dry-run"):
+        said = m31(*command.split())
+        assert said.code in (0, FOUND_PROBLEMS)
+        assert "no UTF-8" in said.out + said.err
 
 
 def _unlistable(session: Path) -> Path:

@@ -36,7 +36,7 @@ def paths(agent: str, environ: Mapping[str, str], troubles: list[Trouble]) -> It
             if path.isascii() or _is_text(path):
                 yield path
             else:
-                folders.note(os.path.dirname(path), "a name in it is no UTF-8; rename it")
+                folders.note(path, "its name is no UTF-8; rename it")
     except Exception as error:  # noqa: BLE001 - a defect in finding one agent's hides no other's
         troubles.append(Trouble(agent, "", bug(f"finding the sessions of {agent}", error)))
     for place, reason in folders.troubles.items():

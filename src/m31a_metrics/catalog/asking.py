@@ -50,9 +50,11 @@ class Asking(Struct):
 
     def troubles(self, agents: Collection[str] | None = None) -> list[Trouble]:
         """The places of these agents that could not be read, or not whole; None: of all."""
-        places = {one.path for one in self.passing}
-        kept = [Trouble(*one) for one in self.history.problems() if one[1] not in places]
-        return [one for one in self.passing + kept if agents is None or one.kind in agents]
+        found: dict[str, Trouble] = {}
+        for one in (*self.passing, *(Trouble(*kept) for kept in self.history.problems())):
+            if agents is None or one.kind in agents:
+                found.setdefault(one.path or one.kind, one)
+        return list(found.values())
 
     @property
     def is_in_memory(self) -> bool:
@@ -88,8 +90,9 @@ def ask(
     passing: list[Trouble] = []
 
     def look(history: History) -> None:
-        passing[:] = refresh(
-            history, config, environ, progress, agents=agents, and_recorded=not only_agent
+        passing.clear()  # what was told of an index that turned out to be damaged
+        refresh(
+            history, config, environ, progress, passing, agents=agents, and_recorded=not only_agent
         )
 
     if only_dir or only_agent:

@@ -74,18 +74,18 @@ def refresh(
     config: Config,
     environ: Mapping[str, str],
     progress: Progress,
+    troubles: list[Trouble],
     *,
     agents: Iterable[str],
     and_recorded: bool = True,
-) -> list[Trouble]:
+) -> None:
     """Read what changed among these agents' transcripts, and in the sessions directory.
 
-    Returns the places that could not be looked at or read this time; what is known of them
-    stays. Raises IndexUnusable where the index cannot be written.
+    Tells in `troubles` which places could not be looked at or read this time; what is known
+    of them stays. Raises IndexUnusable where the index cannot be written.
     """
     known = history.sources()
     looker = Looker(_rules(config), known)
-    troubles: list[Trouble] = []
     seen = {one.path: one for one in _look(environ, agents, looker, troubles)}
     if and_recorded:
         seen |= {one.path: one for one in _look_at_recorded(config, looker, troubles)}
@@ -102,7 +102,6 @@ def refresh(
         _take_changed(history, reader, changed, progress, troubles)
     _settle(history, reader)
     reader.close()
-    return list({(one.kind, one.path): one for one in troubles}.values())
 
 
 def _rules(config: Config) -> bytes:
@@ -131,6 +130,8 @@ def _look_at(kind: str, path: str, looker: Looker, troubles: list[Trouble]) -> S
         troubles.append(cannot_look(kind, path.partition("::")[0], error))
     except StorageError as error:
         troubles.append(Trouble(kind, path, str(error)))
+    except Exception as error:  # noqa: BLE001 - as where a file is read
+        troubles.append(Trouble(kind, path, bug(f"looking at {path}", error)))
     return None
 
 

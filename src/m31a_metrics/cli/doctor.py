@@ -5,7 +5,7 @@ What other agents keep is only looked at: it is theirs, and nothing of it is eve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import click
 
@@ -69,7 +69,7 @@ def command(ctx: click.Context, names: tuple[str, ...], fix: bool) -> int:
         here += examine(session, fix=fix)
     is_everywhere = not names and not is_bounded(ctx)
     if is_everywhere:
-        elsewhere = _elsewhere(ctx)
+        elsewhere = _elsewhere(ctx, {finding.session_id for finding in here})
     looked = f"{len(sessions):,} session{'' if len(sessions) == 1 else 's'} in {sessions_dir}"
     emit(ctx, [table(here + elsewhere, looked + ", and at other agents'" * is_everywhere)])
     left = sum(finding.is_left for finding in here)
@@ -95,8 +95,11 @@ def _all_sessions(sessions_dir: str, *, only: bool) -> list[Session]:
         return []
 
 
-def _elsewhere(ctx: click.Context) -> list[Finding]:
-    """What of other agents' sessions, and of the places of all, cannot be read."""
+def _elsewhere(ctx: click.Context, told: Collection[str]) -> list[Finding]:
+    """What of other agents' sessions, and of the places of all, cannot be read.
+
+    Sessions of which something was `told` already are left out.
+    """
     config = settings(ctx)
     try:
         with catalog.ask(config, environment(), progress=reading_progress()) as asking:
@@ -105,11 +108,11 @@ def _elsewhere(ctx: click.Context) -> list[Finding]:
             troubles = asking.troubles()
     except MetricsError as error:  # the index is of a later version, or nothing can be read
         return [Finding("", config.index, str(error), "see to it, then run doctor again")]
+    looked_at = {f"{config.sessions_dir}/{name}" for name in told}
     return [
         Finding(one.kind, one.path, _problem(one.path, one.sentence), _remedy(one.sentence))
         for one in troubles
-        # What is wrong within a session was told by looking at its directory.
-        if not one.path.startswith(f"{config.sessions_dir}/")
+        if one.path not in looked_at
     ]
 
 
