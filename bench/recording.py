@@ -7,6 +7,7 @@ import threading
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from bench import contestants
 from bench.measure import Rounds, Row, per_call_ns
@@ -33,7 +34,7 @@ def _others(loop: contestants.Loop, duration: int | float, calls: int) -> float:
     return per_call_ns(lambda: loop(duration, calls), calls)
 
 
-def _warm(session: str, directory: Path, *, journal: bool = True) -> Collector:
+def _warm(session: str, directory: Path, *, journal: bool | Literal["write"] = True) -> Collector:
     collector = Collector(session, directory, enabled=True, journal=journal)
     collector.record_tool_call("Bash", True, 1)
     return collector
@@ -58,6 +59,9 @@ def against_others(directory: Path, *, rounds: int = 40, calls: int = 20_000) ->
         times.add("fraction", _calls(journal.record_tool_call, FRACTION_MS, calls))
         times.add("prometheus fraction", _others(prometheus, FRACTION_MS, calls))
         journal.stop()
+        journal = _warm(f"written-{number}", directory, journal="write")
+        times.add("written", _calls(journal.record_tool_call, WHOLE_MS, calls))
+        journal.stop()
         memory = _warm(f"memory-{number}", directory, journal=False)
         times.add("memory", _calls(memory.record_tool_call, WHOLE_MS, calls))
         times.add("disabled", _calls(disabled.record_tool_call, WHOLE_MS, calls))
@@ -69,6 +73,8 @@ def against_others(directory: Path, *, rounds: int = 40, calls: int = 20_000) ->
     return [
         times.row("journal, whole ms / prometheus_client", "whole", "prometheus whole", 0.45),
         times.row("journal, float / prometheus_client", "fraction", "prometheus fraction", 0.55),
+        times.row("journal by `write` / prometheus_client", "written", "prometheus whole", None),
+        times.row("journal by `write` / mapped", "written", "whole", None),
         times.row("journal / opentelemetry-sdk", "whole", "opentelemetry", 0.05),
         times.row("journal / logging to JSON lines", "whole", "logging", None),
         times.row("journal / sqlite3", "whole", "sqlite", None),
