@@ -211,7 +211,7 @@ def test_a_deep_folder_in_a_recorded_session(home: Path) -> None:
 def test_a_name_that_is_no_text(home: Path, m31: M31) -> None:
     """A file whose name is no UTF-8, which the index cannot hold, costs no other session."""
     path = SAMPLES[0].write(home)
-    bad = [path.with_name(os.fsdecode(name)) for name in (b"\xff.jsonl", b"\xfe/a.jsonl")]
+    bad = [path.parent / os.fsdecode(name) for name in (b"\xff.jsonl", b"\xfe/a.jsonl")]
     for one in bad:
         one.parent.mkdir(exist_ok=True)
         one.write_bytes(path.read_bytes())
