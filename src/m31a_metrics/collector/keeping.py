@@ -297,7 +297,8 @@ class Keeping(RecordMethods):
             return Taken(lengths, merge(tally), list(tally.ids.items()), list(tally.unpriced))
 
     def _tell(self, counted: Counted) -> None:
-        for loss in counted.losses():
+        # Of our own journals it was said when they were cut, and what they held is kept.
+        for loss in counted.losses(but=self._names):
             self._warn("lost", f"{self.session_id}: {loss}; see `m31 doctor`")
         if counted.tally.has_others:
             self._warn(
@@ -342,16 +343,21 @@ class Keeping(RecordMethods):
             self._own = Own()
             rest = counted.metrics("")
         else:
-            rest = self._uncounted(counted, whole, {} if note is None else note.journals)
+            covered = {} if note is None else note.journals
+            rest = self._uncounted(counted, whole, lengths, covered)
         with self._lock:
             self._closed_lengths = lengths
             self._owes_recount = False
             self._unjournalled.add_metrics(rest)
 
     def _uncounted(
-        self, counted: Tally, whole: Collection[str], covered: Mapping[str, int]
+        self,
+        counted: Tally,
+        whole: Collection[str],
+        left: Collection[str],
+        covered: Mapping[str, int],
     ) -> SessionMetrics:
-        """What of `counted` neither METRICS.json nor the journals hold that are `whole`."""
+        """What of `counted` neither METRICS.json holds nor the journals that are `left`."""
         from m31a_metrics.tally.difference import difference
 
         lengths = self._own.lengths
@@ -363,16 +369,16 @@ class Keeping(RecordMethods):
             known, found = merge(self._before, counted), self._session.count().tally
             return difference(known.metrics(""), found.metrics(""))
         part = merge(self._own.tally)
-        part.add_metrics(self._session.counted_by({name: lengths.get(name, 0) for name in whole}))
+        part.add_metrics(self._session.counted_by({name: lengths.get(name, 0) for name in left}))
         return difference(counted.metrics(""), part.metrics(""))
 
     def _journals_left(self) -> tuple[set[str], dict[str, int]]:
-        """The closed journals of ours that are whole, and how long those are that are there."""
+        """The closed journals of ours that are whole, and up to where those have lines."""
         whole, lengths = set[str](), dict[str, int]()
         for name, length in self._closed_lengths.items():
             left_bytes = self._session.journal_bytes(name)
             if left_bytes >= 0:
-                lengths[name] = min(length, left_bytes)
+                lengths[name] = min(length, self._session.lines_end(name))
             if left_bytes >= length:
                 whole.add(name)
             elif left_bytes >= 0:

@@ -13,7 +13,7 @@ The rules of all readers and writers, kept here once:
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import MsgspecError, Struct
@@ -64,9 +64,9 @@ class Counted(Struct):
     has_unread: bool = False
     others: Tally | None = None
 
-    def losses(self) -> list[str]:
-        """Say what has gone, a sentence for each file."""
-        return [loss(file, size) for file, size in sorted(self.lost.items())]
+    def losses(self, *, but: Collection[str] = ()) -> list[str]:
+        """Say what has gone, a sentence for each file, but for those named."""
+        return [loss(file, size) for file, size in sorted(self.lost.items()) if file not in but]
 
     def add(self, own: Reached) -> None:
         """Add a writer's own part, of which METRICS.json had counted so much before."""

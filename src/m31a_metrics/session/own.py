@@ -71,10 +71,14 @@ class Own:
         """
         for _ in range(_ATTEMPTS):
             taken = take()
-            while any(
-                content(length) < counted.get(name, 0) for name, length in taken.lengths.items()
-            ):
-                taken = take()  # another process sees a line before we know that we wrote it
+            # Another process may see a line before we know that we wrote it. Where a journal
+            # stays shorter than what was counted, somebody has cut it: nothing follows there.
+            for _ in range(_ATTEMPTS):
+                if not _behind(taken.lengths, counted):
+                    break
+                taken = take()
+            for name in _behind(taken.lengths, counted):
+                taken.lengths[name] = counted[name] + 1
             since = {name: self.lengths.get(name, 0) for name in taken.lengths}
             lines = sum(
                 journal.count_lines(directory, name, since[name], length)
@@ -111,6 +115,10 @@ class Own:
         reached.unpriced = fold.tally.unpriced
         reached.tally = merge(self.tally, fold.tally)
         reached.tally.round_as(reached.taken.tally)
+
+
+def _behind(lengths: Mapping[str, int], counted: Mapping[str, int]) -> list[str]:
+    return [name for name in lengths if content(lengths[name]) < counted.get(name, 0)]
 
 
 def content(length: int) -> int:

@@ -306,6 +306,11 @@ class Session:
         except OSError:
             return -1
 
+    def lines_end(self, name: str) -> int:
+        """How long one journal is up to the newline of its last line."""
+        end = journal.content_length(self.events, name)
+        return end + 1 if end else 0
+
     def has_base(self) -> bool:
         """Tell whether there is anything that the session held before it had journals."""
         return os.path.lexists(f"{self.events}/{BASE}")
