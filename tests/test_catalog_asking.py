@@ -81,13 +81,14 @@ def test_a_damaged_session_hides_no_other(settings: Config) -> None:
     Path(settings.sessions_dir, "bad").mkdir()
     Path(settings.sessions_dir, "bad", "METRICS.json").write_text('{"session_id": 5}')
     journal = Path(settings.sessions_dir, SHELL, "events", "hooks.jsonl")
-    journal.write_bytes(b'{"event": "tool_call"}\n' + journal.read_bytes())
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines, b'{"event": "tool_call"}\n']))
     with ask(settings, {}) as asking:
         assert ids(asking.answers) == [FULL, SHELL, M31A, UNPRICED]
-        bad, lines = sorted(asking.problems)
+        bad, damaged = sorted(asking.problems)
     assert "bad/METRICS.json is damaged" in bad
-    assert f"{SHELL}: 1 damaged record is not counted" in lines
-    assert "(events/hooks.jsonl, line 1" in lines
+    assert f"{SHELL}: 1 damaged record is not counted" in damaged
+    assert f"(events/hooks.jsonl, line {len(lines) + 1}" in damaged
 
 
 def test_what_is_no_session_is_passed_over(settings: Config) -> None:

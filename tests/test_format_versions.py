@@ -88,7 +88,7 @@ def test_metrics_of_an_older_version_are_read(tmp_path: Path) -> None:
 
 
 def test_a_newer_journal_is_read_as_far_as_it_is_known() -> None:
-    """A new field is passed over; an event of a new kind is skipped, named, and left there."""
+    """A new field is passed over; an event of a new kind is skipped, told, and left there."""
     session = record("one")
     journal = journal_of(session)
     written = journal.read_bytes()
@@ -104,7 +104,7 @@ def test_a_newer_journal_is_read_as_far_as_it_is_known() -> None:
     assert done.returncode == 0
     assert journal.name in done.stderr
     assert "line 4" in done.stderr
-    assert "weather" in done.stderr
+    assert "`$[0].event`" in done.stderr  # its name may be anybody's words
     done = m31("doctor", "--fix")
     assert "newer version" in done.stdout
     assert unknown in journal.read_bytes()

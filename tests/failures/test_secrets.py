@@ -81,7 +81,9 @@ _everyday = st.lists(st.sampled_from(EVERYDAY.split()), min_size=5, max_size=14)
 def test_no_sentence_survives_though_tools_use_its_words(sentence: str, place: str) -> None:
     """Words that tools use, in an order in which they do not, are a person's."""
     line = failure_line(place.format(sentence))
-    assert line == place.format(sentence) or not survives(sentence, line, place)
+    words = sentence.split()
+    told = [" ".join(words[at : at + 3]) for at in range(len(words) - 2)]
+    assert line == place.format(sentence) or not any(three in line.casefold() for three in told)
 
 
 def test_the_words_of_the_lists_are_no_secrets() -> None:

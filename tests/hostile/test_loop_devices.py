@@ -55,9 +55,9 @@ def mount(kind: str, directory: Path, mounted: list[Path]) -> Path:
     """Make and mount one; what is mounted is noted for the end."""
     if kind.startswith("overlay on "):
         below = mount(kind.removeprefix("overlay on "), directory, mounted)
-        for name in ("upper", "work", "lower"):
+        for name in ("upper", "spare", "lower"):
             (below / name).mkdir()
-        options = f"lowerdir={below}/lower,upperdir={below}/upper,workdir={below}/work"
+        options = f"lowerdir={below}/lower,upperdir={below}/upper,workdir={below}/spare"
         return attach(["-t", "overlay", "-o", options, "overlay"], directory / "overlay", mounted)
     if kind == "tmpfs":
         return attach(["-t", "tmpfs", "-o", "size=32m", "tmpfs"], directory / kind, mounted)

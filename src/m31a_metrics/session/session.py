@@ -21,7 +21,13 @@ from time import time_ns
 from typing import TYPE_CHECKING
 
 from m31a_metrics import codec, journal, store
-from m31a_metrics.errors import DamagedMetrics, SessionHasJournals, StorageError, TooLarge
+from m31a_metrics.errors import (
+    DamagedMetrics,
+    ForeignFile,
+    SessionHasJournals,
+    StorageError,
+    TooLarge,
+)
 from m31a_metrics.events import Event, LLMInteraction, SessionStart, encode
 from m31a_metrics.journal import Journal, Trimmed, Writer
 from m31a_metrics.model import SessionDetail, SessionMetrics
@@ -200,9 +206,13 @@ class Session:
         """Keep what METRICS.json counts and nothing else accounts for, before more is recorded.
 
         Where `.covered` is lost, nobody could later tell that from what is new. Where the lock
-        is held, whoever holds it sees to it. Raises ForeignFile, StorageError.
+        is held, whoever holds it sees to it; and where METRICS.json cannot be read, it is no
+        reason not to record. Raises ForeignFile, StorageError.
         """
-        note, data = self.note(), self.readable_metrics()
+        try:
+            note, data = self.note(), self.readable_metrics()
+        except (ForeignFile, StorageError):
+            return
         if data is None or (note is not None and (note.about is not None or note.fits(data))):
             return
         from m31a_metrics.session.flushing import flush

@@ -97,8 +97,8 @@ SOURCES: dict[str, Entry] = {
 
 
 def _offers() -> Offers:
-    from m31a_metrics.tables.names import RECORDED
     from m31a_metrics.sources.installed import offered
+    from m31a_metrics.tables.names import RECORDED
 
     return offered((RECORDED, *SOURCES))
 
