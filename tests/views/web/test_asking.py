@@ -53,7 +53,8 @@ class Place(Struct):
 
 
 def config_of(home: Path) -> Config:
-    return Config(str(home / "sessions"), str(home / "metrics.db"))
+    sessions_dir, index = str(home / "sessions"), str(home / "metrics.db")
+    return Config(sessions_dir, index, forgotten=str(home / "forgotten"))
 
 
 def this_machine(home: Path) -> ThisMachine:
