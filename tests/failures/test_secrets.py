@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics import Collector, sources
+from m31a_metrics import Collector, failures, sources
 from m31a_metrics.cli import main
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.events import ToolCall
@@ -42,6 +42,13 @@ def test_no_secret_survives_in_any_place() -> None:
     assert leaks([failure_line(text, printed=True) for text, _, _ in CASES]) == []
 
 
+# What tools say themselves is no secret, and a machine that invents texts knows some of it.
+_SAID = "\n".join(
+    path.read_text(encoding="utf-8").casefold()
+    for path in Path(failures.__file__).parent.rglob("*.py")
+)
+
+
 # Long enough that no piece of it stands in a message by chance.
 _secrets = st.one_of(
     st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12, max_size=40),
@@ -51,7 +58,7 @@ _secrets = st.one_of(
     st.lists(
         st.text("abcdefghijklmnopqrstuvwxyzäöüß", min_size=3, max_size=9), min_size=4, max_size=12
     ).map(" ".join),
-)
+).filter(lambda secret: secret.casefold() not in _SAID)
 _around = st.lists(
     st.sampled_from(["Error: ", "error: ", "FAILED ", "x.py:1:2: ", "'", '"', "`", "(", ") ", "["])
     | st.sampled_from(
