@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,26 @@ def m31(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         monkeypatch.setattr(sys, "argv", ["m31", *arguments])
         code = main()
         return Said(code, *capsys.readouterr())
+
+    return call
+
+
+Uninstall = Callable[..., None]
+
+
+@pytest.fixture
+def uninstall(monkeypatch: pytest.MonkeyPatch) -> Uninstall:
+    """Let packages be missing until the test ends, for a part of ours that imports them."""
+
+    def call(room: str, *packages: str) -> None:
+        above, _, name = room.rpartition(".")
+        # Importing the room anew puts the new module, without its rooms, into the one above.
+        monkeypatch.setattr(importlib.import_module(above), name, importlib.import_module(room))
+        for module in list(sys.modules):
+            if module.startswith((room, *packages)):
+                monkeypatch.delitem(sys.modules, module)
+        for package in packages:
+            monkeypatch.setitem(sys.modules, package, None)
 
     return call
 

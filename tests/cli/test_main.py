@@ -12,7 +12,7 @@ import pytest
 
 from m31a_metrics.cli import BUG, FOUND_PROBLEMS, INTERRUPTED, NOT_THERE, UNUSABLE, WRONG_USAGE
 from tests.children import PATIENCE_S
-from tests.cli.conftest import M31
+from tests.cli.conftest import M31, Uninstall
 from tests.cli.machine import FULL
 from tests.commands import M31 as COMMAND
 from tests.commands import environment
@@ -205,14 +205,10 @@ def test_the_package_can_be_run(sessions_dir: Path) -> None:
 
 @pytest.mark.parametrize("extra", ["serve", "report"])
 def test_a_command_without_its_extra_says_how_to_install_it(
-    extra: str, m31: M31, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+    extra: str, m31: M31, sessions_dir: Path, uninstall: Uninstall
 ) -> None:
     """Where starlette is missing, the dashboard's commands name the extra `web`."""
-    for name in list(sys.modules):
-        if name.startswith(("m31a_metrics.views.web", "starlette")):
-            monkeypatch.delitem(sys.modules, name)
-    for name in ("starlette", "jinja2"):
-        monkeypatch.setitem(sys.modules, name, None)
+    uninstall("m31a_metrics.views.web", "starlette", "jinja2")
     said = m31(extra)
     assert (said.code, said.out) == (UNUSABLE, "")
     assert "needs the extra `web`: pip install 'm31a-metrics[web]'" in said.err

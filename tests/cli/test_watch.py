@@ -9,7 +9,6 @@ import re
 import select
 import struct
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -132,12 +131,9 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("terminal")
-def test_a_missing_part_is_named(m31: conftest.M31, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_part_is_named(m31: conftest.M31, uninstall: conftest.Uninstall) -> None:
     """Without textual: the line that installs it."""
-    for name in list(sys.modules):
-        if name.startswith("m31a_metrics.views.screen"):
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "textual", None)
+    uninstall("m31a_metrics.views.screen", "textual")
     said = m31("watch")
     assert said.code == 4
     assert "pip install 'm31a-metrics[tui]'" in said.err

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hmac
 import re
 from html import unescape
 from urllib.parse import quote, urlencode
@@ -299,7 +300,7 @@ def test_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) 
         compared.append(given)
         return secret == b"a-place"
 
-    monkeypatch.setattr("m31a_metrics.views.web.safety.hmac.compare_digest", compare)
+    monkeypatch.setattr(hmac, "compare_digest", compare)
     ask(guarded(LOCAL), "/guessed/?token=guess")
     ask(guarded(LOCAL), "/guessed/", cookie=f"{COOKIE}=biscuit", authorization="Bearer bear")
     assert compared == [b"guessed", b"guess", b"guessed", b"bear", b"biscuit"]
