@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from m31a_metrics import (
@@ -353,7 +353,17 @@ def test_an_id_counts_once(collector: Collector) -> None:
     assert collector.snapshot().tools == [ToolMetric("Bash", 3, 3, 0, 3, 1.0)]
 
 
+NOTHING = SessionMetrics(
+    "s",
+    moment(0),
+    moment(0),
+    [ToolMetric("Bash", 0, 0, 0, 0, 0.0)],
+    edit_strategies=[EditStrategyMetric("x", 0)],
+)
+
+
 @given(st.lists(some.all_events, max_size=20))
+@example([events.Counts(0, NOTHING)])
 @settings(max_examples=50)
 def test_the_fold_of_the_journal_is_the_snapshot(
     tmp_path_factory: pytest.TempPathFactory, recorded: list[events.Event]

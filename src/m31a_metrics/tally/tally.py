@@ -276,15 +276,18 @@ class Tally:
                 del rows[name]
 
     def drop_nothing(self, part: Tally) -> None:
-        """Drop rows of `part` that count nothing in here: another event of an id does instead."""
+        """Drop rows of `part` that count nothing in here: another event of an id does instead.
+
+        A row that counted nothing in `part` either was said so, and stays.
+        """
         for rows, parts in (
             (self.tools, part.tools),
             (self.llms, part.llms),
             (self.phases, part.phases),
             (self.strategies, part.strategies),
         ):
-            for name in parts:
-                if name in rows and not rows[name].counts_something():
+            for name, row in parts.items():
+                if name in rows and row.counts_something() and not rows[name].counts_something():
                     del rows[name]
 
     def round_as(self, other: Tally) -> None:
