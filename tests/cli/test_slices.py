@@ -5,19 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.cli.conftest import M31
 from tests.sources.plugged import GOOD, install
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on the path, where packages may be put before anybody looks."""
-    folder = tmp_path / "site"
-    folder.mkdir()
-    monkeypatch.syspath_prepend(folder)
-    return folder
 
 
 def test_the_option_learns_the_names(site: Path, clean_home: Path, m31: M31) -> None:

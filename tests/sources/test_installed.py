@@ -32,15 +32,6 @@ BROKEN = {
 }
 
 
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on the path, where packages may be put before anybody looks."""
-    folder = tmp_path / "site"
-    folder.mkdir()
-    monkeypatch.syspath_prepend(folder)
-    return folder
-
-
 def test_what_is_installed_is_found_as_python_finds_it(site: Path) -> None:
     """A source of an installed package is one that importlib.metadata finds, too."""
     install(site, "one-source", "one", GOOD)
