@@ -35,7 +35,7 @@ demo: $(VENV)/.installed-cli ## run the example workflow and show the review of 
 test: lint pytest ## everything CI checks: style, types, floors, tests
 
 pytest: $(VENV)/.installed-dev ## the tests only
-	$(BIN)/python -m pytest -q -n $(JOBS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## style and types only
 	$(BIN)/ruff check .

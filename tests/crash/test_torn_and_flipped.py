@@ -211,8 +211,8 @@ def mutate_all(case: Case, repetitions: int, seed: int) -> None:
 
 
 def test_no_damage_raises_anything_else(tmp_path: Path, undamaged: Path) -> None:
-    """Hundreds of damaged sessions are read, continued, examined and repaired."""
-    mutate_all(Case(undamaged, tmp_path), 300, seed=1)
+    """A hundred damaged sessions are read, continued, examined and repaired."""
+    mutate_all(Case(undamaged, tmp_path), 100, seed=1)
 
 
 @pytest.mark.soak
@@ -224,13 +224,16 @@ def test_thousands_of_damages_raise_nothing_else(
     mutate_all(Case(undamaged, tmp_path), 2500, seed=100 + seed)
 
 
+@pytest.mark.parametrize("times", [60, pytest.param(1_000, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("name", ["METRICS.json", "events/.covered"])
-def test_undamaged_journals_tell_all(tmp_path: Path, undamaged: Path, name: str) -> None:
+def test_undamaged_journals_tell_all(
+    tmp_path: Path, undamaged: Path, name: str, times: int
+) -> None:
     """However METRICS.json or `.covered` are damaged, a load counts what it counted before."""
     case = Case(undamaged, tmp_path)
     expected = load(undamaged, ID)
     chance = random.Random(2)
-    for _ in range(300):
+    for _ in range(times):
         case.damage(name, chance.choice(MUTATIONS)(case.files[name], chance))
         assert load(tmp_path, ID) == expected
         case.session.flush()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from m31a_metrics import SessionMetrics, events
@@ -23,49 +25,71 @@ NAMES = {
     "leftward": "\u202eevil\u202c \u200f\u05e9\u05dc\u05d5\u05dd",
     "lines": "a\nb\tc\rd",
     "empty-looking": " \u200b ",
-    "surrogate": "\udc80tool",
+    "surrogate": "\udc80half",
 }
 
 
-def session_with(name: str) -> sample.Session:
-    """A session in which everything has this name."""
+def session_of(names: Iterable[str]) -> sample.Session:
+    """A session in which everything has one of these names, and the session the first."""
+    first, *_ = names = list(names)
     at_us = sample.START_US
-    return sample.Session(
-        [
-            events.SessionStart(at_us, name),
+    recorded: list[events.Event] = [events.SessionStart(at_us, first)]
+    for number, name in enumerate(names):
+        at_us = sample.START_US + 10 * number
+        recorded += [
             events.PhaseTransition(at_us + 1, name),
             events.ToolCall(at_us + 2, name, False, 5, error=name),
             events.LLMInteraction(at_us + 3, name, Usage(5, 1), 0.1, name),
             events.HealTrigger(at_us + 4, name),
             events.EditStrategy(at_us + 5, name),
-        ],
-        name,
-    )
+        ]
+    return sample.Session(recorded, first)
+
+
+def check(driver: Driver, size: SizeOf) -> None:
+    """Each line that is drawn has the screen's width and holds no control."""
+    for strip in driver.app.screen._compositor.render_strips():
+        assert strip.cell_length == size[0]
+        assert all(character.isprintable() for character in strip.text)
 
 
 @pytest.mark.parametrize("size", [SMALL, (20, 6)], ids=["80x24", "20x6"])
-@pytest.mark.parametrize("name", NAMES)
-def test_any_name_is_shown_as_text(name: str, size: SizeOf) -> None:
-    """On every tab and when it is opened: whole lines of the right width, and no control."""
-    hostile = NAMES[name]
+@pytest.mark.parametrize("first", ["markup", "wide"])
+def test_any_name_is_shown_as_text(first: str, size: SizeOf) -> None:
+    """On every tab and in every row's detail: whole lines of the right width, no control."""
 
     async def script(driver: Driver) -> None:
         for key in ("enter", "escape", "3", "4", "5", "f"):
             await driver.press(key)
-            for strip in driver.app.screen._compositor.render_strips():
-                assert strip.cell_length == size[0]
-                assert all(character.isprintable() for character in strip.text)
-        if name == "markup" and size == SMALL:
+            check(driver, size)
+        if first == "markup" and size == SMALL:
             assert "[red]rm[/red]" in driver.text
 
-    drive(watch(session_with(hostile)), script, size)
+    others = [name for key, name in NAMES.items() if key != first]
+    drive(watch(session_of([NAMES[first], *others])), script, size)
+
+
+def test_any_name_can_be_opened() -> None:
+    """The detail of a tool of any name is drawn, whole and without a control."""
+    opened = set()
+
+    async def script(driver: Driver) -> None:
+        await driver.press("2")
+        for _ in NAMES:
+            await driver.press("enter")
+            check(driver, SMALL)
+            opened.add(driver.text)
+            await driver.press("escape", "down")
+
+    drive(watch(session_of(NAMES.values())), script, SMALL)
+    assert len(opened) == len(NAMES)
 
 
 @pytest.mark.parametrize("name", ["markup", "closing", "escape", "long"])
 def test_any_session_can_be_listed_and_opened(name: str) -> None:
     """In the list of sessions, with its project and its problem."""
     hostile = NAMES[name]
-    session = session_with(hostile)
+    session = session_of([hostile])
     one = live.Running(
         hostile, hostile, hostile, session.snapshot(), session.detail(), problem=hostile
     )

@@ -62,7 +62,7 @@ def visit(chromium: Browser, base: str) -> Iterator[Visit]:
         pytest.param(lambda: iter(()), id="0"),
         pytest.param(lambda: records(1, NOW), id="1"),
         pytest.param(lambda: records(1_000, NOW), id="1000"),
-        pytest.param(lambda: light(50_000, NOW), id="50000"),
+        pytest.param(lambda: light(50_000, NOW), id="50000", marks=pytest.mark.soak),
     ],
 )
 def test_every_page_opens(
