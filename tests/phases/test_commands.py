@@ -255,3 +255,22 @@ def test_what_changes_and_checks_says_both() -> None:
     purpose = PURPOSES.of("sed -i 's/a/b/' x && go test ./...")
     assert purpose.use is Use.VERIFY
     assert purpose.changes
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("npm --password hunterTwoCorrect test", "npm test"),
+        ("make --token sesame-open-now deploy", "make deploy"),
+        ("npm run hf_QwErTyUiOpAsDfGhJkLz", "npm"),
+        ("PGPASSWORD=hunterTwo psql -c 'select 1'", "psql"),
+        ("mysql -pS3cretPass shop", "mysql"),
+        ("npm run test:unit", "npm test:unit"),
+        ("just e2e", "just e2e"),
+    ],
+)
+def test_the_name_of_what_was_run_holds_no_secret(command: str, name: str) -> None:
+    """Values of options that speak of secrets, and what looks drawn by chance, name nothing."""
+    purpose = PURPOSES.of(command)
+    assert purpose.name == name
+    assert all(check.name == name for check in purpose.checks)

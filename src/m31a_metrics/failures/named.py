@@ -70,12 +70,12 @@ def exception(word: str, *, stands_alone: bool) -> str:
     if not (named["end"] or (stands_alone and (named["sure"] or name in CLASSES))):
         return ""
     if name not in CLASSES and not (
-        (named["sure"] or name.endswith(_LIKELY)) and _is_plausible(name, _CLASS_WORDS_MAX)
+        (named["sure"] or name.endswith(_LIKELY)) and is_plausible(name, _CLASS_WORDS_MAX)
     ):
         return ""
     within = named["within"]
     package = re.split(r"\.|::", within, maxsplit=1)[0].replace("<n>", "")
-    known = package in PACKAGES and _is_plausible(within, _CLASS_WORDS_MAX)
+    known = package in PACKAGES and is_plausible(within, _CLASS_WORDS_MAX)
     return f"{within if known else ''}{name}{named['end']}"
 
 
@@ -91,7 +91,7 @@ def pytest_id(word: str) -> str:
 def go_test(word: str) -> str:
     """Return what is kept of `TestName/subtest`; "" if it is none."""
     found = _compiled(_GO_TEST).fullmatch(word)
-    if found is None or not _is_plausible(found["id"], _TEST_WORDS_MAX):
+    if found is None or not is_plausible(found["id"], _TEST_WORDS_MAX):
         return ""
     return found["id"] + (f"{SLASH}<text>" if found["sub"] else "")
 
@@ -104,7 +104,7 @@ def test(word: str) -> str:
 def rust_test(word: str) -> str:
     """Return what is kept of `module::tests::name`: the name."""
     name = word.rpartition("::")[2]
-    is_name = _compiled(_RUST_TEST).fullmatch(name) and _is_plausible(name, _TEST_WORDS_MAX)
+    is_name = _compiled(_RUST_TEST).fullmatch(name) and is_plausible(name, _TEST_WORDS_MAX)
     return name if is_name else "<text>"
 
 
@@ -115,7 +115,7 @@ def code(word: str) -> str:
 
 def cop(word: str) -> str:
     """Return a word that is the name of one of RuboCop's checks; "" if it is none."""
-    return word if _compiled(_COP).fullmatch(word) and _is_plausible(word, 9) else ""
+    return word if _compiled(_COP).fullmatch(word) and is_plausible(word, 9) else ""
 
 
 def rule(word: str, *, after_place: bool) -> str:
@@ -131,26 +131,20 @@ def rule(word: str, *, after_place: bool) -> str:
     plugin, slash, of_plugin = name.rpartition(SLASH)
     if slash:
         known = after_place and (plugin in PLUGINS or plugin.startswith(f"lint{SLASH}"))
-        return word if known and _is_plausible(of_plugin, 8) else ""
+        return word if known and is_plausible(of_plugin, 8) else ""
     return word if name in RULES and (found["open"] or (after_place and "-" in name)) else ""
 
 
 def vale(word: str) -> tuple[str, str] | None:
     """Divide Vale's `<path>:<n>:Style.Rule:The message` behind the rule; None if it is none."""
     found = _compiled(_VALE).fullmatch(word) if word.startswith("<path>:<n>:") else None
-    if found is None or not _is_plausible(found["rule"], 8):
+    if found is None or not is_plausible(found["rule"], 8):
         return None
     return f"{found['place']}{found['rule']}:", found["rest"]
 
 
-def _is_test(name: str) -> bool:
-    lowered = name.lower()
-    of_tests = lowered.startswith("test") or lowered.endswith(("test", "tests", "testcase"))
-    return of_tests and _is_plausible(name, _TEST_WORDS_MAX)
-
-
-def _is_plausible(name: str, words_max: int) -> bool:
-    """Whether a name is made of words; letters drawn by chance change their case too often."""
+def is_plausible(name: str, words_max: int) -> bool:
+    """Tell whether a name is made of words; letters drawn by chance change their case too often."""
     words = _compiled(_WORD).findall(name.replace("<n>", "_"))
     if not 0 < len(words) <= words_max:
         return False
@@ -161,3 +155,9 @@ def _is_plausible(name: str, words_max: int) -> bool:
         and sum(lengths) >= _MEAN_LENGTH_MIN * len(words)
         and not any(len(word) > 4 and _VOWELS.isdisjoint(word) for word in words)
     )
+
+
+def _is_test(name: str) -> bool:
+    lowered = name.lower()
+    of_tests = lowered.startswith("test") or lowered.endswith(("test", "tests", "testcase"))
+    return of_tests and is_plausible(name, _TEST_WORDS_MAX)

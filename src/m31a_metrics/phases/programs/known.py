@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from m31a_metrics.failures.named import is_plausible
 from m31a_metrics.phases.files import is_test
 from m31a_metrics.phases.programs.subcommands import SUBCOMMANDS
 from m31a_metrics.phases.programs.table import INTERPRETERS, RUNNERS, USES
@@ -17,6 +18,7 @@ FILES_RUN = re.compile(r"\.(?:py|js|mjs|cjs|ts|tsx|mts|sh|bash|rb|pl|php|lua|exs
 _RUN_PROGRAMS = frozenset(("pnpm", "yarn", "bun"))
 _SHOWS = frozenset(("list", "ls", "show", "status", "info", "inspect", "current"))
 _PLAIN_NAME = re.compile(r"[\w@][\w:./@-]{0,39}")
+_SHORT, _WORDS_MAX = 7, 8
 
 
 def looked_up(name: str, arguments: list[str]) -> tuple[Use | None, str]:
@@ -69,8 +71,11 @@ def shown_name(name: str, arguments: list[str]) -> str:
 
 def named(name: str, target: str) -> str:
     """Return a program's name with that of what it runs."""
-    # What is no plain name may be anything that somebody wrote.
-    return f"{name} {target}" if _PLAIN_NAME.fullmatch(target) else name
+    # What is no plain name, or looks drawn by chance, may be anything that somebody wrote.
+    is_name = _PLAIN_NAME.fullmatch(target) is not None and (
+        len(target) <= _SHORT or is_plausible(target, _WORDS_MAX)
+    )
+    return f"{name} {target}" if is_name else name
 
 
 def is_path(word: str) -> bool:

@@ -115,6 +115,8 @@ _LOG = re.compile(r"\.(?:log|out|err)$|^\$")
 _SUBCOMMAND = re.compile(r"[A-Za-z][\w:-]{0,30}")
 _CHECKS = re.compile(r"lint(?:er)?\b|(?:\b|-)(?:test|tester|check|checker|validator|verify)$")
 _OPTION = frozenset("-+")
+# What stands behind such an option is neither a subcommand nor a target, and nobody's to keep.
+_SECRET = re.compile(r"(?i:pass|pwd|token|secret|api-?key|auth|credential|otp)[\w-]*$")
 _PROGRAM = re.compile(r"(?!\.\w)[a-z_.\[:][\w.+\[:-]{0,39}")
 
 
@@ -216,7 +218,7 @@ def _arguments(name: str, words: list[str]) -> list[str]:
     for word in words[:12]:
         if skip:
             skip = False
-        elif word in valued:
+        elif word in valued or (word[:1] == "-" and _SECRET.search(word)):
             skip = True
         elif word[:1] not in _OPTION and not ("=" in word and is_assignment(word)):
             found.append(word)
