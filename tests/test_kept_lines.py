@@ -77,6 +77,17 @@ def test_without_a_home_there_are_no_letters(
     assert kept_line("Error: it went astray again") == "Error: <text>"
 
 
+def test_no_key_is_made_in_a_folder_named_tilde(
+    key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody knows a home the path keeps its tilde, and stands for no folder here."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os.path, "expanduser", str)
+    assert kept_line("Error: it went astray") == "Error: <text>"
+    assert not (tmp_path / "~").exists()
+    assert not key.exists()
+
+
 def _refused(*_: object, **__: object) -> None:
     raise PermissionError(13, "no")
 

@@ -74,9 +74,10 @@ def _key() -> bytes:
     key = _keys.get(path)
     if key is None:
         try:
-            key = _read(path) or _made(path)
+            # A path that still begins with a tilde is that of nobody.
+            key = (_read(path) or _made(path)) if path[:1] == "/" else b""
         except (MetricsError, OSError):
-            key = b""  # no home, or none that may be written to
+            key = b""  # no home that may be written to
         _keys[path] = key
     return key
 
@@ -90,7 +91,7 @@ def _made(path: str) -> bytes:
     """Make the key, unless another process is quicker: then return its one."""
     store.make_directory(os.path.dirname(path))
     own = f"{path}.{os.getpid()}-{os.urandom(4).hex()}"
-    store.replace(own, os.urandom(KEY_BYTES))
+    store.replace(own, os.urandom(KEY_BYTES), sync=False)  # the host waits, and it can be made anew
     try:
         os.link(own, path)
     except OSError:
