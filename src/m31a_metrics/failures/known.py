@@ -2,7 +2,7 @@
 
 Read from left to right, part by part. At each place where a part may begin (the beginning of
 the line, behind a colon or the end of a sentence, at a bracket) a whole message of the
-tables is looked for (`phrases`), or a name (`names`). What neither is goes, up to the next
+tables is looked for (`phrases`), or a name (`named`). What neither is goes, up to the next
 such place. So nobody's words are left, be each of them a word of the tables.
 """
 
@@ -43,7 +43,8 @@ _NUMBER = rf"-?(?:<n>|{DIGIT}{{1,3}})"
 _MARK = r"#[a-p]{3}"
 _PROCESS = re.compile(r"\[<n>\](?=:$)|:<n>(?=:$)")
 _THROWN = ("Uncaught", "Unhandled")
-_PLACES_BEGIN = ("<path>", "<n>")
+_COUNT = "<n>"
+_PLACES_BEGIN = ("<path>", _COUNT)
 _BEFORE_CODE = re.compile(r"\S*(?::<n>:?|\(<n>\):)|(?:error|warning|note):?|")
 _CLOSING = {"(": ")", "[": "]"}
 _DASHES = frozenset(("-", "--", "\u2013", "—", "|", "->", "=>", "»", ">", ":"))
@@ -51,6 +52,12 @@ _REACH = 24
 """A slot for words in the middle of a message holds no more of them."""
 _WEIGHTY = 5
 """A message of so many plain words may begin with a slot wherever it stands."""
+_ROUNDS_MAX = 9
+_FEW = 2
+"""Messages of no more plain words count in fewer places."""
+_LABEL, _LABEL_MAX = "error:", len("fatal:")
+"""The one label of a word that may stand behind words that nobody knows; behind others, short ones.
+"""
 _CUT_MIN = 3
 """So many words of a message must be there if the line was cut within it."""
 
@@ -71,12 +78,14 @@ class _Part(Struct, frozen=True):
     """What begins at one word of a line: up to which word, and what is kept of it.
 
     `says`: it tells what failed. `leads`: the next part begins behind it, whatever it ends with.
+    `is_short`: a message that people say, too (`Timeout`), so that a row of them says nothing.
     """
 
     end: int
     kept: list[str]
     says: bool = True
     leads: bool = False
+    is_short: bool = False
 
 
 @cache
@@ -98,13 +107,16 @@ def _mark() -> Callable[[str], re.Match[str] | None]:
 def known(line: str) -> Kept:
     """Return what tools themselves say in a normal form; a second time nothing changes."""
     kept = _once(line)
-    while kept.has_more:
+    if not kept.has_more:
+        return kept
+    for _ in range(_ROUNDS_MAX):
         # Words that were left out may stand where a message has a slot for one.
         again = _once(kept.line)
-        if again.line == kept.line:
-            return Kept(kept.line, again.is_known, has_more=True, is_marked=kept.is_marked)
+        is_settled = again.line == kept.line
         kept = Kept(again.line, again.is_known, has_more=True, is_marked=kept.is_marked)
-    return kept
+        if is_settled:
+            return kept
+    return Kept(TEXT, is_known=False, has_more=True, is_marked=False)
 
 
 def _once(line: str) -> Kept:
@@ -139,6 +151,9 @@ class _Reading:
         self._led = False  # by something that is known, so that a message may begin with a slot
         self._placed = False  # by a place in a file
         self._left_out = False  # what was kept last stands for words that are left out
+        # Of what stands before the dashes that were kept last.
+        self._behind_text = False
+        self._behind_short = False
 
     def read(self) -> None:
         """Read all parts."""
@@ -152,6 +167,10 @@ class _Reading:
             self.is_known = self.is_known or part.says
             self._led = True
             self._left_out = part.kept[0].rstrip(ENDS) == TEXT and len(part.kept) == 1
+            if part.kept[0] not in _DASHES:
+                self._behind_text = self._left_out
+                # Neither do words that nobody knows end a row of short messages.
+                self._behind_short = part.is_short or (self._left_out and self._behind_short)
             self._placed = self._placed or part.kept[0].startswith(_PLACES_BEGIN)
             at = part.end
 
@@ -179,7 +198,7 @@ class _Reading:
         opening = self.kept.pop()[0] if self._left_out else self.words[at][0]
         closing = _CLOSING.get(opening, "")
         self.kept.append(f"{opening if closing else ''}{TEXT}{closing}{stop}")
-        self._left_out = True
+        self._left_out = self._behind_text = True
         self._led = stop == ":" or (end < len(self.words) and self.words[end] in _DASHES)
         return end
 
@@ -204,7 +223,7 @@ class _Reading:
         best: _Part | None = None
         best_rank = (0, False, 0)
         for message in self._messages(at):
-            part = self._match(message, at)
+            part = self._match(message, at) if self._may_begin(message) else None
             if part is not None:
                 rank = part.end, part.says, message.weight
                 if rank > best_rank:
@@ -224,8 +243,6 @@ class _Reading:
 
     def _match(self, message: Message, start: int) -> _Part | None:
         tokens = message.tokens
-        if tokens[0].slot == WORD and not self._led and message.weight < _WEIGHTY:
-            return None
         kept: list[str] = []
         at, last = start, len(tokens) - 1
         for place, token in enumerate(tokens):
@@ -246,9 +263,65 @@ class _Reading:
                 return None
             kept.append(fitted)
             at += 1
-        if not message.leads and not self._ends(at, ENDS):
+        if not self._counts(message, start, at):
             return None
-        return _Part(at, kept, says=message.says, leads=message.leads)
+        return _Part(at, kept, message.says, message.leads, message.is_short and message.says)
+
+    def _may_begin(self, message: Message) -> bool:
+        """Whether so few words may be a tool's here, and not out of anybody's sentence."""
+        if message.weight > _FEW:
+            return message.tokens[0].slot != WORD or message.weight >= _WEIGHTY or self._led
+        before = self.kept[-1] if self.kept else ""
+        if self._behind_text and not message.has_number and before[-1] != ":":
+            return False
+        return message.tokens[0].slot != WORD or self._led
+
+    def _counts(self, message: Message, start: int, end: int) -> bool:
+        """Whether these words of a message end where it may, and are a tool's at this place."""
+        if not message.leads and not self._ends(end, ENDS):
+            return False
+        if message.exact and not self._is_exact(message, start, end):
+            return False
+        if not message.is_short:
+            return True
+        return self._introduces(message) if message.leads else self._stands_alone(message, end)
+
+    def _introduces(self, message: Message) -> bool:
+        """Whether one word that anything may follow is a tool's, and no word of a list."""
+        label = message.tokens[0].before
+        before = self.kept[-1] if self.kept else ""
+        if self._behind_text:
+            return label == _LABEL
+        if label[-1] != ":" and before in _DASHES:
+            return False
+        is_placed = before[:1] == "<" and _BEFORE_CODE.fullmatch(before) is not None
+        return message.says or not before or len(label) <= _LABEL_MAX or is_placed
+
+    def _stands_alone(self, message: Message, end: int) -> bool:
+        """Whether a word or two are what a tool says, and none of a row that somebody wrote."""
+        before = self.kept[-1] if self.kept else ""
+        is_code = message.exact.isupper()
+        is_last = end == len(self.words) or self.words[end] == CUT
+        if self._behind_short:
+            return False
+        if self._behind_text:
+            return is_last and before[-1] == ":" and (is_code or message.weight > 1)
+        if is_last or message.weight > 1:
+            return message.weight > 1 or not self._stands_behind_path()
+        last = self.words[end - 1][-1]
+        return is_code or not (before in _DASHES or last in ENDS or self.words[end] in _DASHES)
+
+    def _stands_behind_path(self) -> bool:
+        before = self.kept[-1] if self.kept else _COUNT
+        return before != _COUNT and before[-1] not in ENDS and _folded()(before) is not None
+
+    def _is_exact(self, message: Message, start: int, end: int) -> bool:
+        """Whether words that anything may follow stand as they do, and not behind other such."""
+        said = " ".join(self.words[start:end])
+        if message.says:
+            return said.rstrip(ENDS) == message.exact
+        before = self.kept[-1] if self.kept else ""
+        return said == message.exact and not (said[0].isalpha() and before.isalpha())
 
     def _rest_end(self, at: int, following: Token | None) -> int:
         """Where words for a slot end; -1 if what must follow does not."""
@@ -274,20 +347,38 @@ class _Reading:
     def _name(self, at: int) -> _Part | None:
         word = self.words[at]
         behind = self.words[at + 1] if at + 1 < len(self.words) else "["
-        found = named.exception(word, stands_alone=behind[0] in "([" or behind == CUT)
-        if found:
+        stands_alone = not self._behind_text and (behind[0] in "([" or behind == CUT)
+        found = named.exception(word, stands_alone=stands_alone)
+        if found and (not self._behind_text or found.rstrip(":").endswith(named.ENDINGS)):
             return _Part(at + 1, [found], says=False)
         if word in _THROWN and named.exception(behind, stands_alone=False):
             return _Part(at + 1, [word], says=False, leads=True)
-        if word[0] == "(" and word[-1] == ")":
-            found = named.exception(word[1:-1], stands_alone=True)
-            return _Part(at + 1, [f"({found})"], says=False, leads=True) if found else None
-        if word[-1] == ":" and _PROCESS.sub("", word).rstrip(":").lower() in PROGRAMS:
+        if (
+            word[0] == "("
+            and not self._behind_text
+            and (found := named.exception(word[1:-1], stands_alone=True))
+        ):
+            return _Part(at + 1, [f"({found})"], says=False, leads=True)
+        if (
+            word[-1] == ":"
+            and not self._behind_text
+            and _PROCESS.sub("", word).rstrip(":") in PROGRAMS
+        ):
             return _Part(at + 1, [word], says=False)
-        found = self._code(word) or named.rule(word, after_place=self._placed)
+        found = self._code(word) or self._rule(at)
         if found or (self._placed and (found := named.cop(word))):
             return _Part(at + 1, [found], leads=True)
         return self._test(at)
+
+    def _rule(self, at: int) -> str:
+        """Return the name of a rule: in brackets only those at the end of a finding."""
+        word = self.words[at]
+        if word[-1] in "])" and not (
+            self._placed
+            and all(one == CUT or named.rule(one, after_place=True) for one in self.words[at:])
+        ):
+            return ""
+        return named.rule(word, after_place=self._placed)
 
     def _code(self, word: str) -> str:
         """Return a code if what it stands behind was kept: a place or the word `error`."""
@@ -337,14 +428,19 @@ def _fitted(token: Token, word: str, lowered: str, *, is_last: bool) -> str:
         else:
             before = before.rstrip(ENDS)
     if not token.slot:
-        return word + end if lowered == before else ""
+        is_same = lowered == before and (not token.exact or word.startswith(token.exact))
+        return word + end if is_same else ""
     inner_end = len(word) - len(behind)
     if inner_end <= len(before) or not (lowered.startswith(before) and lowered.endswith(behind)):
         return ""
     inner = word[len(before) : inner_end]
     if token.slot == NUMBER and not _number()(inner):
         return ""
+    if token.slot == WORD and not (is_last or behind) and inner[-1] in ENDS:
+        return ""  # the end of a sentence
     is_kept = (
-        token.slot == NUMBER or _folded()(inner) or (token.slot == KNOWN and inner.lower() in WORDS)
+        token.slot == NUMBER
+        or _folded()(inner)
+        or (token.slot == KNOWN and end in ("", ":") and inner.lower() in WORDS)
     )
     return f"{word[: len(before)]}{inner if is_kept else TEXT}{word[inner_end:]}{end}"

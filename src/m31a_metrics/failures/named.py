@@ -13,12 +13,14 @@ from m31a_metrics.failures.codes import DIGIT, SLASH
 from m31a_metrics.failures.phrases.wordlists import CLASSES, PACKAGES, PLUGINS, RULES
 
 _WORD = r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+"
-_WORD_LENGTH_MAX, _CAPITALS_MAX = 20, 7
+_WORD_LENGTH_MAX, _CAPITALS_MAX = 20, 5
 _MEAN_LENGTH_MIN = 2.5
 _CLASS_WORDS_MAX, _TEST_WORDS_MAX = 7, 16
 _VOWELS = frozenset("aeiouyAEIOUY")
 
-_SURE = "Error|Exception|Warning|Interrupt|ExceptionGroup"
+ENDINGS = ("Error", "Exception", "Warning", "Interrupt", "ExceptionGroup")
+"""What the names of exceptions end with, and few other words."""
+_SURE = "|".join(ENDINGS)
 _LIKELY = (
     *("Exit", "Failure", "Failed", "Fault", "NotFound", "NotExist", "Exists", "Exceeded", "Denied"),
     *("Refused", "Timeout", "Expired", "Unavailable", "Abort", "Aborted", "Cancelled", "Forbidden"),

@@ -34,22 +34,30 @@ PLACES = 5
 """So many words may stand before the first plain word of a message."""
 
 
+_SHORT = 2
+"""Messages of no more words than these are said by people, too."""
+
+
 class Token(Struct, frozen=True, gc=False):
     """One word of a message. `slot` is "" for a plain word, which `before` holds in lower case.
 
-    Of a slot, `before` and `behind` are what must stand around it.
+    Of a slot, `before` and `behind` are what must stand around it. `exact` is a plain word with
+    capitals behind its first letter (`ENOENT`), which counts only as it is written.
     """
 
     slot: str
     before: str
     behind: str = ""
+    exact: str = ""
 
 
 class Message(Struct, frozen=True, gc=False):
     """One line of a table. `leads`: anything may follow. `says`: it tells what failed.
 
     `needs` is one of its plain words, so that most messages are told from a line by looking
-    for it; "" if there is none. `weight` is how many plain words it has.
+    for it; "" if there is none. `weight` is how many plain words it has. `exact` are words that
+    anything may follow without a colon (`FAILED`): only in just these letters, for `failed` may
+    begin anybody's sentence. `is_short`: so few words and no slot, that people say them, too.
     """
 
     tokens: tuple[Token, ...]
@@ -57,6 +65,9 @@ class Message(Struct, frozen=True, gc=False):
     says: bool
     needs: str
     weight: int
+    exact: str = ""
+    is_short: bool = False
+    has_number: bool = False
 
 
 Begun = dict[int, dict[str, list[Message]]]
@@ -126,7 +137,14 @@ def message(line: str) -> Message:
     tokens = tuple(map(_token, words))
     plain = [token.before.rstrip(ENDS) for token in tokens if not token.slot]
     needs = max(plain[1:], key=len, default="")
-    return Message(tokens, leads, says, needs, len(plain))
+    is_label = words[-1][-1] == ":" or any(token.slot for token in tokens)
+    is_word = len(words) == 1 and not tokens[0].slot
+    exact = (
+        " ".join(words).rstrip(ENDS if says else "") if is_word or not (says or is_label) else ""
+    )
+    is_short = len(plain) == len(tokens) <= (1 if leads else _SHORT)
+    has_number = any(token.slot == NUMBER for token in tokens)
+    return Message(tokens, leads, says, needs, len(plain), exact, is_short, has_number)
 
 
 def _place(line: str) -> int:
@@ -161,4 +179,6 @@ def _token(word: str) -> Token:
     if slot:
         before, _, behind = word.partition(slot)
         return Token(slot, before.lower(), behind.lower())
-    return Token("", word.lower())
+    bare = word.rstrip(ENDS)
+    has_capitals = any(map(str.isupper, bare[1:]))
+    return Token("", word.lower(), exact=bare if has_capitals and bare.isalpha() else "")

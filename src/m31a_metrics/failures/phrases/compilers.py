@@ -4,7 +4,6 @@ from __future__ import annotations
 
 C = """
 * undeclared (first use in this function)
-* undeclared
 * undeclared here (not in a function)
 * was not declared in this scope
 * was not declared in this scope; did you mean *

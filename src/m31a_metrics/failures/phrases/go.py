@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 GO = """
-undefined: *
+<path>:<n>: undefined: *
 undefined: * (but have *)
 declared and not used: *
 * declared and not used
