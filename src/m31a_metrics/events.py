@@ -5,7 +5,7 @@ in microseconds) and an optional `id` (an event with an id counts once in a sess
 Encoded with `encode`, an event is one line of a journal (docs/journal.md); `encode_lines`
 ends each with its newline.
 
-No event has a field for people's text: `error` is a normalised failure line.
+No event has a field for people's text: `error` is a failure line.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ class ModelMetric(Struct):
 
 
 class LatestEvent(Struct, frozen=True):
-    """One event as a person reads it in a list of the latest. `error` is a normalised line."""
+    """One event as a person reads it in a list of the latest. `error` is a failure line."""
 
     at: datetime
     event: str

@@ -2,8 +2,8 @@
 
 Every figure is a whole number (money in nano-USD, time in microseconds), so that the sums
 over any partition (days, models, phases, sessions) are exactly the sum of the whole.
-`day` is the local day of an event, as YYYY-MM-DD. No row holds anybody's text: failures
-are normalised lines.
+`day` is the local day of an event, as YYYY-MM-DD. No row holds anybody's text: of a
+failure only what tools themselves say is kept.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class HealEpisode(Struct):
     """One attempt to make a failed check pass.
 
     `failed_id` and `rerun_id` are calls (empty: not known, or none yet). `chain` numbers the
-    failures of a session: attempts at one failure share it. `line` is the check's normalised
-    failure line, `check` the name of what was run (`pytest`). `passed` None: never rerun.
+    failures of a session: attempts at one failure share it. `line` is the check's failure
+    line, `check` the name of what was run (`pytest`). `passed` None: never rerun.
     `cost_nano` None: nobody knows what it cost.
     """
 

@@ -6,10 +6,10 @@ from m31a_metrics.tables.errors import PARTS
 
 command = question_command(
     errors,
-    """How tools fail: one normalised line for each way, how often, and in which sessions.
+    """How tools fail: one line for each way, how often, and in which sessions.
 
-    Paths, numbers and ids in a line are folded, so that the same failure is one row
-    wherever it happened.
+    Of a line only what tools themselves say is kept, so that the same failure is one row
+    wherever it happened. Letters behind it tell failures apart of which nothing is known.
     """,
     (
         ("m31 errors", "the most frequent first"),

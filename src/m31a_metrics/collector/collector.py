@@ -117,7 +117,7 @@ class Collector(Keeping):
         """Record a completed tool call.
 
         `duration_ms` is the time it ran, `wait_ms` the time it waited for a person's
-        leave. Of `error` only one normalised line is kept, without anyone's text.
+        leave. Of `error` only what tools themselves say is kept, in one line.
         """
         # Every line of this is paid for by each call of the host: see `make bench`.
         kind = type(duration_ms)

@@ -40,7 +40,7 @@ class RecordMethods:
         """Record a completed tool call.
 
         `duration_ms` is the time it ran, `wait_ms` the time it waited for a person's
-        leave. Of `error` only one normalised line is kept, without anyone's text.
+        leave. Of `error` only what tools themselves say is kept, in one line.
         """
         name = validation.name(name, "name")
         success = validation.flag(success, "success")

@@ -102,7 +102,7 @@ class ToolScope(_Scope):
     def fail(self, error: str | None = None) -> None:
         """Record the call as failed although no exception leaves the block.
 
-        Of `error` only one normalised line is kept.
+        Of `error` only what tools themselves say is kept.
         """
         self._error = None if error is None else validation.text(error, "error")
         self.success = False

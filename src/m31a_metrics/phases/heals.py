@@ -73,7 +73,7 @@ class Episode(Struct, gc=False):
     `failed`, `edits` and `rerun` are ids of calls; `rerun` is "" and `passed` None where the
     check was never run again. Attempts at one failure share `chain`; `loop` marks those of a
     chain with at least three. `check` is the name of what was run (`pytest`), `line` its
-    normalised failure line, "" where nothing that it printed has a sign of failure. Times are
+    failure line, "" where nothing that it printed has a sign of failure. Times are
     Unix microseconds: the end of the failed check, and that of the rerun or of the last change.
     """
 

@@ -43,8 +43,8 @@ SESSIONS_SHOWN = 1
 def errors(rows: Sequence[FailureRow], scope: Scope, *, whole: bool = False) -> Table:
     """List failures, the most frequent first.
 
-    Lines are normalised: paths, numbers and ids are folded, so that the same failure is
-    one row wherever it happened. `whole` names the sessions by whole ids.
+    A line holds only what tools themselves say, so that the same failure is one row
+    wherever it happened. `whole` names the sessions by whole ids.
     """
     fail_count = scope.totals.fail_count
     wanted = LIST if whole else FOR_PEOPLE
