@@ -12,6 +12,7 @@ from m31a_metrics import config, sources
 from m31a_metrics.answers import Slice
 from m31a_metrics.catalog import ask
 from m31a_metrics.errors import NotThisFormat, SourceUnusable
+from m31a_metrics.events import ToolCall
 from m31a_metrics.sources.installed import GROUP
 from tests import transcripts
 from tests.sources.plugged import GOOD, install
@@ -187,3 +188,21 @@ def test_nothing_that_reads_is_a_transcript(site: Path) -> None:
     install(site, "wordy", "wordy", GOOD.replace("Transcript(Facts(NAME))", "'text'"))
     with pytest.raises(SourceUnusable, match="gives str and no Transcript for x"):
         sources.source("wordy").read("x")
+
+
+def test_no_words_of_people_come_in_by_a_source_that_leaves_them(site: Path) -> None:
+    """An error that a source did not fold is folded when the session was read."""
+    read = (
+        "Transcript(Facts(NAME), [ToolCall(1, 'Bash', False, 1.0, error='login of ada: sesame')])"
+    )
+    module = (
+        "from m31a_metrics.events import ToolCall\n"
+        "from m31a_metrics.transcript import Facts, Transcript\n"
+        f"NAME = 'open'\n\n\ndef find(environ, folders=None):\n    yield 'x'\n\n\n"
+        f"def read(path, skip=frozenset()):\n    return {read}\n"
+    )
+    install(site, "open-source", "open", module)
+    (event,) = sources.source("open").read("x").events
+    assert isinstance(event, ToolCall)
+    assert str(event.error).startswith("<text>")
+    assert "sesame" not in str(event.error)

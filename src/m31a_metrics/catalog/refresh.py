@@ -34,7 +34,7 @@ from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
 from m31a_metrics.transcript import Transcript
 
-_READING = 3
+_READING = 4
 """To be raised when the same files are to be told of differently: all are read again then."""
 _BATCH = 250
 """Files whose sessions are written in one transaction: a tenth of a second, in which those

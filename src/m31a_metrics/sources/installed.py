@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from m31a_metrics.errors import MetricsError, SourceUnusable
 from m31a_metrics.foreign_files import Folders, read_head
+from m31a_metrics.kept_lines import with_lines
 from m31a_metrics.transcript import Transcript
 
 GROUP = "m31a_metrics.sources"
@@ -157,6 +158,10 @@ class PlugIn:
             raise self._failed(f"reading {path}", error) from error
         if type(read) is not Transcript:
             raise self._unusable(f"gives {type(read).__name__} and no Transcript for {path}")
+        try:
+            read.events = with_lines(read.events)  # nobody's words, whatever the source left in
+        except Exception as error:
+            raise self._failed(f"reading {path}", error) from error
         return read
 
     def _load(self) -> Any:
