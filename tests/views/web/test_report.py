@@ -5,6 +5,9 @@ from base64 import b64decode
 from datetime import UTC, datetime
 from gzip import decompress
 
+import pytest
+
+from m31a_metrics.errors import ExtraNotInstalled
 from m31a_metrics.events import Event, LLMInteraction, ToolCall
 from m31a_metrics.model import Usage
 from m31a_metrics.tables.timeline import timeline
@@ -63,3 +66,10 @@ def test_a_report_asks_nobody() -> None:
     assert "default-src &#39;none&#39;" in head
     assert "connect-src" not in head
     assert not re.search(r"<(?:script|link|img|iframe)[^>]*\b(?:src|href)=", written)
+
+
+def test_without_plotly_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing is told as everywhere, with both lines that install it."""
+    monkeypatch.setattr("m31a_metrics.views.web.assets.find_spec", lambda _: None)
+    with pytest.raises(ExtraNotInstalled, match=r"needs the extra `web`: pip install"):
+        assets.__wrapped__()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from m31a_metrics.errors import StorageError
+from m31a_metrics.errors import ExtraNotInstalled, StorageError
 
 PLOTLY = "plotly.js"
 STATIC = Path(__file__).parent / "static"
@@ -33,7 +33,7 @@ class Asset(Struct, frozen=True):
 
 @cache
 def assets() -> dict[str, Asset]:
-    """Read all assets, once. Raises StorageError where plotly is not installed whole."""
+    """Read all assets, once. Raises ExtraNotInstalled without plotly, StorageError."""
     found = {name: _asset(name, STATIC / name) for name in _OURS}
     found[PLOTLY] = _asset(PLOTLY, _plotly())
     return found
@@ -51,5 +51,5 @@ def _plotly() -> Path:
     # Importing plotly takes a second, and only its file is wanted.
     spec = find_spec("plotly")
     if spec is None or not spec.submodule_search_locations:
-        raise StorageError("plotly is not installed: pip install 'm31a-metrics[web]'")
+        raise ExtraNotInstalled("a page with plots", "web")
     return Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
