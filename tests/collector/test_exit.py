@@ -153,3 +153,63 @@ module.client = Client(Collector("one", {str(tmp_path)!r}))
     metrics = load(tmp_path, "one")
     assert metrics is not None
     assert [tool.name for tool in metrics.tools] in ([], ["close"])
+
+
+def test_a_flush_at_the_very_end_is_refused_in_silence(tmp_path: Path) -> None:
+    """A `__del__` that asks for what needs an import gets False or nothing, and no traceback."""
+    done = run(
+        f"""
+import sys, types
+from m31a_metrics import Collector
+class Client:
+    def __init__(self, collector, say=print):
+        self.collector, self.say = collector, say
+    def __del__(self):
+        self.collector.record_tool_call("close", True, 1)
+        self.say(self.collector.flush(), len(self.collector.detail().models))
+        self.collector.stop()
+collector = Collector("one", {str(tmp_path)!r})
+collector.record_tool_call("Bash", True, 1)
+module = sys.modules["late"] = types.ModuleType("late")
+module.client = Client(collector)
+""",
+        tmp_path,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("False 0\n", "", 0)
+    metrics = load(tmp_path, "one")
+    assert metrics is not None
+    assert metrics.tools[0].name == "Bash"
+
+
+@pytest.mark.parametrize("kept_by", ["late", "sys"])
+def test_threads_that_the_end_stops_hold_up_nobody(tmp_path: Path, kept_by: str) -> None:
+    """A `__del__` does not wait for what they held, and takes it for its own."""
+    done = run(
+        f"""
+import sys, threading, time, types
+from m31a_metrics import Collector, Usage
+class Client:
+    def __init__(self, collector, usage):
+        self.collector, self.usage = collector, usage
+    def __del__(self):
+        self.collector.record_llm_interaction("plan", self.usage, 0.1)
+        self.collector.record_tool_call("close", False, 1, error="Error: gone")
+        self.collector.flush()
+        self.collector.snapshot()
+        self.collector.stop()
+collector = Collector("one", {str(tmp_path)!r})
+usage = Usage(1, 1)
+def busy(then):
+    while True:
+        collector.record_llm_interaction("execute", usage, 0.1)
+        then()
+for then in (collector.flush, collector.stop, collector.snapshot, int):
+    threading.Thread(target=busy, args=(then,), daemon=True).start()
+sys.modules["late"] = types.ModuleType("late")
+sys.modules[{kept_by!r}].client = Client(collector, usage)
+time.sleep(0.2)
+""",
+        tmp_path,
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert load(tmp_path, "one") is not None

@@ -21,7 +21,7 @@ from m31a_metrics.collector.log import warn
 from m31a_metrics.collector.methods import RecordMethods
 from m31a_metrics.errors import DamagedMetrics, MetricsError, StorageError
 from m31a_metrics.events import Event, encode
-from m31a_metrics.journal import JournalLost, Writer
+from m31a_metrics.journal import ExitLock, JournalLost, Writer
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.session import Session
 from m31a_metrics.session.own import Own, Reached, Taken, content
@@ -46,9 +46,9 @@ class Keeping(RecordMethods):
         self._session = session
         self._journal = journal
         # Reentrant: a signal handler may record or stop while its thread holds them.
-        self._lock = RLock()
-        self._journal_lock = RLock()
-        self._flush_lock = RLock()
+        self._lock: RLock | ExitLock = RLock()
+        self._journal_lock = ExitLock()
+        self._flush_lock = ExitLock()
         self._flushing = False
         # The hot path's own, per tool: valid while the journal that is open now is.
         self._succeeded: dict[str, tuple[bytes, ToolCount]] = {}
@@ -252,7 +252,7 @@ class Keeping(RecordMethods):
             self._flushing = True
             try:
                 self._flush(priced=priced)
-            except (MetricsError, ValueError, OSError, MemoryError) as error:
+            except (MetricsError, ValueError, OSError, MemoryError, ImportError) as error:
                 self._warn("disk", f"metrics of {self.session_id} not written: {_reason(error)}")
                 return False
             finally:
@@ -433,13 +433,18 @@ class Keeping(RecordMethods):
             self._stopped = False
         self._close_journal()  # the flush may have opened one for what was in memory only
 
+    def _expect_the_end(self) -> None:
+        """From now on other threads may stop for ever while they hold the counts."""
+        if not isinstance(self._lock, ExitLock):  # which costs each event a little
+            self._lock = ExitLock(self._lock)
+
     def _after_fork(self) -> None:
         """In the child: the journal and what stands in it are the parent's."""
         # First of all, whatever fails then: the parent goes on writing into this journal.
         writer, self._writer = self._writer, None
         self._lock = RLock()  # a thread that the child does not have may hold them
-        self._journal_lock = RLock()
-        self._flush_lock = RLock()
+        self._journal_lock = ExitLock()
+        self._flush_lock = ExitLock()
         self._flushing = False
         self._is_child = True
         self._succeeded.clear()

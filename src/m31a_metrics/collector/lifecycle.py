@@ -64,6 +64,7 @@ def _at_exit() -> None:
     journals hold all that METRICS.json then lacks.
     """
     for collector in list(_alive):
+        collector._expect_the_end()  # noqa: SLF001 - part of it, but not for hosts
         try:
             collector._finish(priced=False)  # noqa: SLF001 - part of it, but not for hosts
         except Exception as error:  # noqa: BLE001 - nobody can do anything about it any more

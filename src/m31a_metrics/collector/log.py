@@ -1,10 +1,12 @@
 """Words to the host's log. `logging` is imported when there is something to say.
 
-At the very end of the interpreter there may be no `logging` any more: then nothing is said.
+At the very end of the interpreter nothing is said: `logging` may be there no more, and what
+hosts do in a `__del__` is no trouble that anybody can see to.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ def info(message: str) -> None:
 
 def _logger() -> Logger | None:
     try:
+        if sys.is_finalizing():
+            return None
         import logging
 
         return logging.getLogger(_NAME)

@@ -6,6 +6,7 @@ share, `read` gives back what either wrote, `trim` cuts what a dead writer left 
 """
 
 from m31a_metrics.journal.appender import Appender
+from m31a_metrics.journal.locks import ExitLock
 from m31a_metrics.journal.read import (
     SUFFIX,
     Journal,
@@ -25,6 +26,7 @@ __all__ = [
     "SHARED",
     "SUFFIX",
     "Appender",
+    "ExitLock",
     "Journal",
     "JournalLost",
     "Trimmed",

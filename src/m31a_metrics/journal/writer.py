@@ -23,13 +23,13 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
-from _thread import RLock
 from collections.abc import Callable
 from errno import EINVAL, EOPNOTSUPP
 from typing import NamedTuple
 
 from m31a_metrics.errors import StorageError
 from m31a_metrics.file_systems import keeps_blocks
+from m31a_metrics.journal.locks import ExitLock
 from m31a_metrics.journal.window import Window, map_window
 from m31a_metrics.store import HeldFile
 
@@ -76,7 +76,7 @@ class Writer:
         self.name = f"{os.getpid()}-{os.urandom(4).hex()}.jsonl"
         self.path = f"{directory}/{self.name}"
         # Reentrant: a signal handler may record or stop while its thread grows the file.
-        self._lock = RLock()
+        self._lock = ExitLock()
         self._busy = 0  # uses of the descriptor that must end before it is closed
         self._closed_length: int | None = None
         self.trusted_until_us = 0
