@@ -218,7 +218,7 @@ class Collector(Keeping):
                     self._following = self._session.follow(lines=self._keeps_lines())
                 self._following.look()
                 detail = self._following.detail()
-        except (MetricsError, OSError, ImportError) as error:
+        except (MetricsError, OSError, MemoryError, ImportError) as error:
             self._warn("detail", f"no detail of {self.session_id}: {error}")
             detail = SessionDetail()
         if not self._journal:

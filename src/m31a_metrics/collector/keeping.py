@@ -467,9 +467,11 @@ class Keeping(RecordMethods):
 
     def _warn(self, kind: str, message: str) -> None:
         """Log one kind of trouble once, until it is over."""
-        if kind not in self._warned:
-            self._warned.add(kind)
-            warn(message)
+        if kind in self._warned:
+            return
+        self._warned.add(kind)  # first: a handler of the host's may record, too
+        if not warn(message):
+            self._warned.discard(kind)
 
 
 def _reason(error: Exception) -> str:

@@ -10,38 +10,34 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from logging import Logger
 
 _NAME = "m31a_metrics"
 
 
-def warn(message: str) -> None:
-    """Log a warning; a message names the place and the reason."""
-    logger = _logger()
-    if logger is not None:
-        logger.warning(message)
+def warn(message: str) -> bool:
+    """Log a warning; a message names the place and the reason. False where it cannot be said."""
+    return _say(lambda logger: logger.warning(message))
 
 
 def exception(message: str, error: Exception) -> None:
     """Log an exception of the host's own code, with its traceback."""
-    logger = _logger()
-    if logger is not None:
-        logger.error(message, exc_info=error)
+    _say(lambda logger: logger.error(message, exc_info=error))
 
 
 def info(message: str) -> None:
     """Log what a session came to."""
-    logger = _logger()
-    if logger is not None:
-        logger.info(message)
+    _say(lambda logger: logger.info(message))
 
 
-def _logger() -> Logger | None:
+def _say(how: Callable[[Logger], None]) -> bool:
     try:
         if sys.is_finalizing():
-            return None
+            return False
         import logging
 
-        return logging.getLogger(_NAME)
-    except (ImportError, AttributeError, TypeError):
-        return None  # the interpreter is ending, and takes its modules apart
+        how(logging.getLogger(_NAME))
+    except Exception:  # noqa: BLE001 - no memory or files to import it with, a handler that fails
+        return False
+    return True
