@@ -8,6 +8,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,7 @@ from m31a_metrics import (
     load,
     save,
 )
+from m31a_metrics import journal as files
 from m31a_metrics.codec import decode, encode
 from m31a_metrics.model import ZERO_TIME
 from m31a_metrics.session import Session
@@ -139,6 +141,29 @@ def test_a_file_without_times_is_continued(tmp_path: Path, *, journal: bool) -> 
         collector.record_tool_call("Bash", True, 1)
         assert calls(collector.snapshot()) == {"Bash": 6}
     assert calls(load(tmp_path, "session")) == {"Bash": 6}
+
+
+def test_opening_reads_no_event_that_is_covered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much METRICS.json counts already, only what came after it is read, ids included."""
+    with Collector("run", tmp_path) as first:
+        for number in range(5000):
+            first.record(events.ToolCall(number, "Bash", True, 1, id=f"call {number}"))
+    Session(str(tmp_path), "run").append([events.ToolCall(5000, "Late", True, 1)])
+    read: list[events.Event] = []
+    batches = files.batches
+
+    def watched(*where: Any) -> Any:
+        for place, found in batches(*where):
+            read.extend(found)
+            yield place, found
+
+    monkeypatch.setattr(files, "batches", watched)
+    second = Collector("run", tmp_path)
+    assert len(read) <= 2
+    second.record(events.ToolCall(7, "Bash", True, 1, id="call 7"))
+    assert calls(second.snapshot()) == {"Bash": 5000, "Late": 1}
 
 
 def test_two_collectors_in_turn(tmp_path: Path) -> None:

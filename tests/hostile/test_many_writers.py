@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -217,6 +218,42 @@ def test_fork(tmp_path: Path) -> None:
     assert counts(tmp_path) == {"before": 100, "child": 50, "parent": 25}
     collector.stop()
     check(tmp_path, {"before": 100, "child": 50, "parent": 25})
+
+
+def test_forked_workers_need_neither_a_fold_nor_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a stopped holder of the session's lock they record, are killed, and lose nothing."""
+    collector = Collector(ID, tmp_path)
+    for _ in range(1000):
+        collector.record_tool_call("before", True, 1)
+    done = Counters()
+
+    def hold() -> None:
+        with Session(str(tmp_path), ID).locked():
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def work() -> None:
+        monkeypatch.setattr(Session, "locked", lambda *_: pytest.fail("waited for the lock"))
+        monkeypatch.setattr(Session, "count", lambda *_: pytest.fail("folded the session"))
+        for _ in range(50):
+            collector.record_tool_call("worker", True, 1)
+        done[os.getpid() % 8] += 1
+        signal.pause()
+
+    holder = children.start(hold)
+    os.waitpid(holder, os.WUNTRACED)
+    try:
+        for _ in range(4):
+            before = sum(done)
+            worker = children.start(work)
+            children.until(lambda before=before: sum(done) > before, "a worker's events")  # type: ignore[misc]
+            children.kill(worker)
+    finally:
+        os.kill(holder, signal.SIGCONT)
+    assert children.wait(holder) == 0
+    collector.stop()
+    check(tmp_path, {"before": 1000, "worker": 200})
 
 
 def test_a_child_that_only_leaves(tmp_path: Path) -> None:
