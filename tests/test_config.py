@@ -195,9 +195,23 @@ def test_what_is_no_toml_is_told(file: Path, data: bytes) -> None:
 
 
 def test_an_unreadable_file_is_told(file: Path) -> None:
-    """A directory or a link in place of the file is named."""
+    """A directory in place of the file is named."""
     file.mkdir()
     with pytest.raises((ForeignFile, StorageError), match=str(file)):
+        config.read({})
+
+
+def test_a_link_to_the_file_is_followed(file: Path, tmp_path: Path) -> None:
+    """Whoever keeps all settings in one folder, and links to them, is read like anybody."""
+    (tmp_path / "kept.toml").write_text("[features]\nmetrics_enabled = false\n")
+    file.symlink_to(tmp_path / "kept.toml")
+    assert config.read({}).metrics_enabled is False
+
+
+def test_a_link_to_a_device_is_told(file: Path) -> None:
+    """What a link leads to must be a file."""
+    file.symlink_to("/dev/zero")
+    with pytest.raises(ForeignFile, match="/dev/zero"):
         config.read({})
 
 

@@ -71,7 +71,8 @@ def read(environ: Mapping[str, str] | None = None) -> Config:
     """
     environ = os.environ if environ is None else environ
     path = environ.get("M31A_CONFIG") or os.path.expanduser(f"{_HOME}/config.toml")
-    data = read_file(path)
+    # Whoever keeps all settings in one folder links to them.
+    data = read_file(os.path.realpath(path))
     if data is None and environ.get("M31A_CONFIG"):
         raise ConfigError(f"M31A_CONFIG names {path}, which is not there")
     tables = {} if data is None else _parse(data, path)
