@@ -12,12 +12,11 @@ import pytest
 from m31a_metrics import Collector, SessionMetrics, ToolMetric, config, events, save
 from m31a_metrics.catalog import following, running
 from m31a_metrics.catalog.following import Followed, follow
-from m31a_metrics.catalog.one import One, of_transcript
+from m31a_metrics.catalog.load import LoadedSession, Loader
 from m31a_metrics.catalog.running import ACTIVE_S, MOST, RunningSessions
 from m31a_metrics.config import Config
 from m31a_metrics.errors import NotThisFormat, SessionNotFound
 from m31a_metrics.session import Session
-from m31a_metrics.transcript import Transcript
 from tests.transcripts import ONE, TWO, answer, call, write
 
 
@@ -97,12 +96,14 @@ def test_a_large_transcript_is_read_less_often(
     clock_s = 0.0
     monkeypatch.setattr(following, "monotonic", lambda: clock_s)
 
-    def slowly(path: str, transcript: Transcript, settings: Config, *, goes_on: bool) -> One:
+    load = Loader.load
+
+    def slowly(loader: Loader, agent: str, path: str, *, goes_on: bool) -> LoadedSession:
         nonlocal clock_s
         clock_s += 1.0
-        return of_transcript(path, transcript, settings, goes_on=goes_on)
+        return load(loader, agent, path, goes_on=goes_on)
 
-    monkeypatch.setattr(following, "of_transcript", slowly)
+    monkeypatch.setattr(Loader, "load", slowly)
     path = write(clean_home, ONE, *call("a", now()))
     followed = follow(settings, None, environ)
     write(clean_home, ONE, *call("a", now()), *call("b", now()))

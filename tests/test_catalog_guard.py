@@ -80,7 +80,7 @@ def test_whatever_finding_raises(home: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_record_that_cannot_be_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a whole batch only that one is left out, whose figures no index can hold."""
-    from m31a_metrics.catalog import records, refresh
+    from m31a_metrics.catalog import records
 
     bad, _ = SAMPLES[1].write(home), SAMPLES[0].write(home)
     real = records.record_of
@@ -91,7 +91,7 @@ def test_a_record_that_cannot_be_kept(home: Path, monkeypatch: pytest.MonkeyPatc
             record.project = "\ud800"
         return record
 
-    monkeypatch.setattr(refresh, "record_of", record_of)
+    monkeypatch.setattr(records, "record_of", record_of)
     rows, (trouble,) = look(home)
     assert {OWN, SAMPLES[0].session_id} == set(rows)
     assert trouble.path == str(bad)

@@ -19,7 +19,7 @@ from m31a_metrics import (
     save,
 )
 from m31a_metrics.answers import Slice
-from m31a_metrics.catalog import One, ask_one, read_one
+from m31a_metrics.catalog import LoadedSession, ask_one, read_one
 from m31a_metrics.config import Config
 from m31a_metrics.errors import DamagedMetrics, NotThisFormat
 from m31a_metrics.session import Session
@@ -43,12 +43,12 @@ def settings(clean_home: Path) -> Config:
     return defaults
 
 
-def one(settings: Config, name: str, *, only_dir: bool = False) -> One:
+def one(settings: Config, name: str, *, only_dir: bool = False) -> LoadedSession:
     """Read a session of this home."""
     return read_one(settings, name, {"HOME": os.environ["HOME"]}, only_dir=only_dir)
 
 
-def tokens(read: One) -> int:
+def tokens(read: LoadedSession) -> int:
     """All tokens of what was read."""
     return sum(llm.total_tokens for llm in read.metrics.llms)
 

@@ -14,8 +14,8 @@ from m31a_metrics.catalog import ask
 from m31a_metrics.catalog.agents import places
 from m31a_metrics.catalog.following import follow
 from m31a_metrics.catalog.importing import import_transcripts
+from m31a_metrics.catalog.load import load_row
 from m31a_metrics.catalog.one import read_one
-from m31a_metrics.catalog.telling import tell
 from m31a_metrics.config import Config
 from m31a_metrics.session import Session
 from tests.commands import m31, recorded
@@ -114,7 +114,7 @@ def test_no_view_of_one_session_shows_any(
         ("m31a", clean_home / ".m31a/sessions/old"),
         ("claude-code", clean_home / PROJECT / f"{ONE}.jsonl"),
     ):
-        told = tell(SessionRow(agent, "one", path=str(path)), switched_off)
+        told = load_row(SessionRow(agent, "one", path=str(path)), switched_off)
         assert told is not None
         calls = [event for event in told.events if isinstance(event, events.ToolCall)]
         assert {call.error for call in calls} == {None}

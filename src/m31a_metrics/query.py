@@ -38,7 +38,7 @@ from m31a_metrics.questions.ask import Ask
 from m31a_metrics.table import Table as _Table
 
 if TYPE_CHECKING:
-    from m31a_metrics.catalog import One
+    from m31a_metrics.catalog import LoadedSession
 
 __all__ = ["Machine", "Session", "Table", "open"]
 
@@ -262,7 +262,7 @@ class Machine:
         """One session call by call, and why each call has its phase; as `m31 explain`."""
         return self.session(name).explain()
 
-    def read(self, name: str) -> One:
+    def read(self, name: str) -> LoadedSession:
         """Read one session whole from its file. Raises SessionNotFound and what reading raises."""
         return catalog.read_one(
             self.settings, name, self._environ, only_dir=self._only_dir, progress=self._progress
@@ -307,7 +307,7 @@ class Session:
         self._machine = machine
         self._name = name
         self._ask = ask
-        self._one: One | None = None
+        self._one: LoadedSession | None = None
 
     def __repr__(self) -> str:
         """Say whose session it is."""
@@ -384,7 +384,7 @@ class Session:
 
         return self._answer(audit)
 
-    def _read(self) -> One:
+    def _read(self) -> LoadedSession:
         if self._one is None:
             self._one = self._machine.read(self._name)
         return self._one

@@ -5,7 +5,8 @@ A session that cannot be read never hides the others: it is left out, and a sent
 """
 
 from m31a_metrics.catalog.asking import Asking, ask
-from m31a_metrics.catalog.one import AskedOne, One, ask_one, in_memory, is_path, named, read_one
+from m31a_metrics.catalog.load import LoadedSession
+from m31a_metrics.catalog.one import AskedOne, ask_one, in_memory, is_path, named, read_one
 from m31a_metrics.catalog.progress import Progress, quiet
 from m31a_metrics.catalog.recorded import LAST, resolve
 
@@ -13,7 +14,7 @@ __all__ = [
     "LAST",
     "AskedOne",
     "Asking",
-    "One",
+    "LoadedSession",
     "Progress",
     "ask",
     "ask_one",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
-from m31a_metrics.catalog.one import One
+from m31a_metrics.catalog.load import LoadedSession
 from m31a_metrics.config import Config
 from m31a_metrics.events import (
     BisectOutcome,
@@ -16,39 +15,30 @@ from m31a_metrics.events import (
     ToolCall,
 )
 from m31a_metrics.phases import Episode, Inference
-from m31a_metrics.rates import pricer, remember
+from m31a_metrics.rates import remember
 from m31a_metrics.record import NANO, HealEpisode
-from m31a_metrics.session import Session
 from m31a_metrics.tables.explain import BisectRow, CallRow, Explained, HealRow
 from m31a_metrics.tally import Price
 from m31a_metrics.tally.heals import recorded_heals, use_between
-from m31a_metrics.transcript import Transcript
 
 _RECORDED = "recorded"
 """The rule of a phase that a recorder said itself."""
 
 
-def explain(config: Config, one: One) -> Explained:
-    """Explain a session that `read_one` read.
-
-    Raises DamagedMetrics, ForeignFile, StorageError.
-    """
-    price = pricer(config)
-    path = one.record.path
-    if one.told is not None:
-        explained = _inferred(one.told.transcript, one.told.inference, price)
-    elif os.path.isdir(path):
-        explained = _recorded(Session(*os.path.split(path)), price)
+def explain(config: Config, session: LoadedSession) -> Explained:
+    """List the calls of a session in their order, each with its phase, and its heals."""
+    if session.inference is not None:
+        explained = _inferred(session, session.inference)
     else:
-        explained = Explained(one.record.session_id)
-    remember(config, price)
+        explained = _recorded(session)
+    remember(config, session.price)
     return explained
 
 
-def _inferred(transcript: Transcript, inference: Inference, price: Price) -> Explained:
-    ran = {event.id: event for event in transcript.events if isinstance(event, ToolCall)}
-    explained = Explained(transcript.facts.native_id)
-    for call, found in zip(transcript.calls, inference.calls, strict=True):
+def _inferred(session: LoadedSession, inference: Inference) -> Explained:
+    ran = {event.id: event for event in session.events if isinstance(event, ToolCall)}
+    explained = Explained(session.facts.native_id)
+    for call, found in zip(session.calls, inference.calls, strict=True):
         event = ran.get(call.id)
         explained.calls.append(
             CallRow(
@@ -63,7 +53,7 @@ def _inferred(transcript: Transcript, inference: Inference, price: Price) -> Exp
                 call.subagent,
             )
         )
-    explained.heals = [_heal(episode, inference.events, price) for episode in inference.heals]
+    explained.heals = [_heal(one, session.events, session.price) for one in inference.heals]
     explained.bisects = [
         BisectRow(one.calls, one.found, one.phase, (one.ended_us - one.began_us) / 1_000)
         for one in inference.bisects
@@ -91,9 +81,9 @@ def _heal(episode: Episode, events: Sequence[Event], price: Price) -> HealRow:
     )
 
 
-def _recorded(session: Session, price: Price) -> Explained:
-    explained = Explained(session.session_id)
-    events = events_of(session)
+def _recorded(session: LoadedSession) -> Explained:
+    explained = Explained(session.record.session_id)
+    events, price = session.events, session.price
     phase = ""
     for event in events:
         if isinstance(event, PhaseTransition):
@@ -118,21 +108,6 @@ def _recorded(session: Session, price: Price) -> Explained:
     explained.heals = [_told(heal) for heal in recorded_heals(events, lambda _: "", cost)]
     explained.bisects = _bisects(events)
     return explained
-
-
-def events_of(session: Session) -> list[Event]:
-    """Return the events of all journals in the order of their times, each id once."""
-    events = [event for journal in session.parts().journals for event in journal.events]
-    events.sort(key=lambda event: event.t_us)
-    ids: set[str] = set()
-    once = []
-    for event in events:
-        if event.id is not None:
-            if event.id in ids:
-                continue
-            ids.add(event.id)
-        once.append(event)
-    return once
 
 
 def _told(heal: HealEpisode) -> HealRow:

@@ -13,17 +13,20 @@ from threading import Lock
 from time import monotonic
 from typing import Protocol
 
+from msgspec import Struct
+
 from m31a_metrics import sources, store
 from m31a_metrics.catalog.agents import Place, places
 from m31a_metrics.catalog.guard import guarded
-from m31a_metrics.catalog.one import One, of_transcript, read_one
+from m31a_metrics.catalog.load import LoadedSession, Loader
+from m31a_metrics.catalog.one import read_one
 from m31a_metrics.catalog.records import RECORDED
-from m31a_metrics.catalog.unread import Unread
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, SessionForgotten, SessionNotFound, StorageError
 from m31a_metrics.foreign_files import Folders
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.rates import pricer
+from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
 
 _REST = 19
@@ -97,17 +100,31 @@ class FollowedSession:
             return self._following.detail()
 
 
+class _Sums(Struct):
+    """What a file came to. Its events are not kept: a file may be large, and goes on."""
+
+    record: SessionRecord
+    metrics: SessionMetrics
+    detail: SessionDetail
+
+    @classmethod
+    def of(cls, loaded: LoadedSession) -> _Sums:
+        return cls(loaded.record, loaded.metrics, loaded.detail)
+
+
 class FollowedFile:
     """A file that is read whole: another agent's transcript, or a lone METRICS.json."""
 
-    def __init__(self, agent: str, path: str, config: Config, one: One | None = None) -> None:
+    def __init__(
+        self, agent: str, path: str, config: Config, loaded: LoadedSession | None = None
+    ) -> None:
         self.agent = agent
         self._path = path
         self._config = config
         # A transcript that was read to find it was read as one that is over.
-        self._stamp = stamps_of(path) if one is not None and agent == RECORDED else None
+        self._stamp = stamps_of(path) if loaded is not None and agent == RECORDED else None
         self._rest_until_s = 0.0
-        self._one = one
+        self._sums = None if loaded is None else _Sums.of(loaded)
         self._refused: SessionForgotten | None = None
         self._lock = Lock()
 
@@ -127,43 +144,43 @@ class FollowedFile:
             return
         began_s = monotonic()
         if self.agent == RECORDED:
-            self._one = read_one(self._config, self._path, {}, only_dir=True)
+            loaded = read_one(self._config, self._path, {}, only_dir=True)
         else:
             try:
-                transcript = Unread(self._config.forgotten).read(self.agent, self._path)
+                loaded = Loader(self._config).load(self.agent, self._path, goes_on=True)
             except SessionForgotten as error:
-                self._refused, self._one = error, None
+                self._refused, self._sums = error, None
                 raise
-            self._one = of_transcript(self._path, transcript, self._config, goes_on=True)
+        self._sums = _Sums.of(loaded)
         self._stamp = stamp  # of before: what was written meanwhile is read the next time
         self._rest_until_s = monotonic() + _REST * (monotonic() - began_s)
 
     @property
     def session_id(self) -> str:
         """The agent's own id, once it was read; until then the file's name."""
-        return os.path.basename(self._path) if self._one is None else self._one.record.session_id
+        return os.path.basename(self._path) if self._sums is None else self._sums.record.session_id
 
     @property
     def project(self) -> str:
         """The directory that it runs in."""
-        return "" if self._one is None else self._one.record.project
+        return "" if self._sums is None else self._sums.record.project
 
     @property
     def about(self) -> str:
         """Agent, the last part of the project's path, branch."""
-        if self._one is None:
+        if self._sums is None:
             return self.agent
-        record = self._one.record
+        record = self._sums.record
         project = record.project.rstrip("/").rpartition("/")[2]
         return "  ".join(part for part in (self.agent, project, record.branch) if part)
 
     def metrics(self) -> SessionMetrics:
         """What it holds."""
-        return SessionMetrics(self.session_id) if self._one is None else self._one.metrics
+        return SessionMetrics(self.session_id) if self._sums is None else self._sums.metrics
 
     def detail(self) -> SessionDetail:
         """What only its events know."""
-        return SessionDetail() if self._one is None else self._one.detail
+        return SessionDetail() if self._sums is None else self._sums.detail
 
 
 def follow(

@@ -15,21 +15,21 @@ from itertools import count
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from m31a_metrics import codec, journal, sources
+from m31a_metrics import codec, journal
 from m31a_metrics.catalog.agents import Place, process_count
 from m31a_metrics.catalog.guard import Failure, failure, guarded
 from m31a_metrics.catalog.identity import derived_name, session_name
-from m31a_metrics.catalog.inferring import inferred
 from m31a_metrics.catalog.landing import has_others, holds, land, stage, staging
-from m31a_metrics.catalog.unread import Unread
+from m31a_metrics.catalog.load import LoadedSession, Loader
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, NotThisFormat, SessionForgotten
 from m31a_metrics.events import Event, SessionStart, encode_lines
+from m31a_metrics.pricing import Pricer
 from m31a_metrics.rates import pricer, remember
 from m31a_metrics.session import Session
 from m31a_metrics.tally import Tally
-from m31a_metrics.transcript import Damage, Transcript
+from m31a_metrics.transcript import Damage
 
 IMPORTED, UNCHANGED, SKIPPED, FAILED = "imported", "unchanged", "skipped", "failed"
 """What became of a transcript. Skipped is one that is not to be imported; failed is one
@@ -134,16 +134,13 @@ def journal_name(agent: str) -> str:
 class _Reader:
     """Reads transcripts, in whatever process, and stages the sessions that they are."""
 
-    def __init__(
-        self, config: Config, staging: str | None, price: Callable[..., float | None], since: int
-    ) -> None:
+    def __init__(self, config: Config, staging: str | None, price: Pricer, since: int) -> None:
         self.sessions_dir = config.sessions_dir
-        self._config = config
         self._staging = staging
         self._price = price
         self._since_us = since
         self._numbers = count()
-        self._unread = Unread(config.forgotten)
+        self._loader = Loader(config, price)
 
     def prepare(
         self, place: Place, skip: frozenset[str] = frozenset(), *, apart: bool = False
@@ -155,9 +152,10 @@ class _Reader:
         """
         try:
             with guarded(place.path):
-                agent, transcript = _read(place, skip, self._unread)
-                transcript.events = inferred(transcript, self._config).events
-            return self._prepare(place, agent, transcript, apart)
+                if os.path.isdir(place.path):
+                    raise NotThisFormat(f"{place.path} is a folder; name the transcripts in it")
+                loaded = self._loader.load(place.agent, place.path, skip)
+            return self._prepare(place, loaded, apart)
         except SessionForgotten:
             return Unwanted()
         except MetricsError as error:
@@ -166,12 +164,13 @@ class _Reader:
             # A figure that METRICS.json cannot hold, a name that is no text.
             return Failure(place.path, f"{place.path}: {error}")
 
-    def _prepare(self, place: Place, agent: str, transcript: Transcript, apart: bool) -> Prepared:
-        facts = transcript.facts
+    def _prepare(self, place: Place, loaded: LoadedSession, apart: bool) -> Prepared:
+        facts = loaded.facts
+        agent = facts.agent or loaded.reader  # who wrote it, whoever keeps it
         own = session_name(agent, facts.native_id, place.path)
         session_id = derived_name(agent, place.path) if apart else own
         tally = Tally(self._price)
-        events = _from_start(transcript)
+        events = _from_start(loaded)
         kept = [event for order, event in enumerate(events) if tally.add(event, order)]
         lines = encode_lines(kept)
         metrics = codec.encode(tally.metrics(session_id))
@@ -184,7 +183,7 @@ class _Reader:
             tally.updated_us,
             sum(type(event) is not SessionStart for event in kept),
             sorted({event.id for event in kept if event.id is not None}),
-            transcript.damage,
+            loaded.damage,
         )
         if not prepared.event_count or not self.is_wanted(prepared):
             return prepared
@@ -203,27 +202,12 @@ class _Reader:
         return prepared.updated_us >= self._since_us
 
 
-def _read(place: Place, skip: frozenset[str], unread: Unread) -> tuple[str, Transcript]:
-    """Read a transcript; the agent is the one who wrote it, whoever keeps it."""
-    if os.path.isdir(place.path):
-        raise NotThisFormat(f"{place.path} is a folder; name the transcripts in it")
-    if place.agent:
-        transcript = unread.read(place.agent, place.path, skip)
-        return transcript.facts.agent or place.agent, transcript
-    agent, transcript = sources.detect(place.path)
-    if skip:
-        transcript = unread.read(agent, place.path, skip)
-    else:
-        transcript = unread.checked(agent, place.path, transcript)
-    return transcript.facts.agent or agent, transcript
-
-
-def _from_start(transcript: Transcript) -> list[Event]:
+def _from_start(loaded: LoadedSession) -> list[Event]:
     """The events, led by who ran where: a journal tells it where nothing else does."""
-    events = transcript.events
+    events = loaded.events
     if not events or any(type(event) is SessionStart for event in events):
         return events
-    facts = transcript.facts
+    facts = loaded.facts
     start = SessionStart(
         t_us=events[0].t_us,
         agent=facts.agent,

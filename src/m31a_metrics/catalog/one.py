@@ -3,58 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from m31a_metrics import codec, sources, store
+from m31a_metrics import sources, store
 from m31a_metrics.answers import Answers, SessionRow, Slice
-from m31a_metrics.catalog import recorded, records
+from m31a_metrics.catalog import recorded
 from m31a_metrics.catalog.agents import places
 from m31a_metrics.catalog.asking import ask
-from m31a_metrics.catalog.guard import guarded
-from m31a_metrics.catalog.inferring import inferred
+from m31a_metrics.catalog.load import LoadedSession, Loader
 from m31a_metrics.catalog.progress import Progress, quiet
-from m31a_metrics.catalog.unread import Unread
+from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.config import Config
 from m31a_metrics.errors import SessionNotFound
-from m31a_metrics.events import Event, PhaseDuration, PhaseTransition
-from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.rates import pricer
-from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
 from m31a_metrics.sources import WITHIN
-from m31a_metrics.tally.live import LiveTally
-from m31a_metrics.transcript import Transcript
-
-if TYPE_CHECKING:
-    from m31a_metrics.phases import Inference
-
-
-class Told(Struct):
-    """What a transcript tells call by call, and what was inferred from it."""
-
-    transcript: Transcript
-    inference: Inference
-
-
-class One(Struct):
-    """One session, whole: its sums, what only events tell, and its record.
-
-    `is_transcript`: another agent's file tells of it, and nobody recorded it here. `told` is
-    what that file told; a session that is followed does without, for it is read many times.
-    `problems` are what is damaged in it, `notes` what was wrong with the index that has it.
-    """
-
-    metrics: SessionMetrics
-    detail: SessionDetail
-    record: SessionRecord
-    is_transcript: bool = False
-    told: Told | None = None
-    problems: list[str] = []
-    notes: list[str] = []
 
 
 class AskedOne(Struct):
@@ -74,8 +39,8 @@ def read_one(
     *,
     only_dir: bool = False,
     progress: Progress = quiet,
-) -> One:
-    """Read one session: by id, unique prefix or path, of a recorded one or a transcript.
+) -> LoadedSession:
+    """Load one session: by id, unique prefix or path, of a recorded one or a transcript.
 
     `last` is the one with the latest event. Raises SessionNotFound, NotThisFormat,
     InvalidSessionId, DamagedMetrics, ForeignFile, StorageError.
@@ -91,7 +56,7 @@ def read_one(
 
 def _of_row(
     row: SessionRow | str, name: str, config: Config, environ: Mapping[str, str], *, only_dir: bool
-) -> One:
+) -> LoadedSession:
     """Read the session of a row of the index, or that of a path which the index does not have."""
     if isinstance(row, str):
         return _at_path(row, config)
@@ -101,13 +66,11 @@ def _of_row(
         )
     for place in places([] if only_dir else sources.present(environ), environ):
         if place.path == row.path:
-            with guarded(place.path):
-                transcript = Unread(config.forgotten).read(place.agent, place.path)
-                return of_transcript(place.path, transcript, config)
+            return Loader(config).load(place.agent, place.path)
     if not os.path.isdir(row.path):
         # The transcript is gone, and a recording of the same session is there.
         return _at_path(f"{config.sessions_dir}/{row.session_id}", config)
-    return _recorded(Session(*os.path.split(row.path)), config)
+    return Loader(config).load(RECORDED, row.path)
 
 
 @contextmanager
@@ -139,7 +102,7 @@ def ask_one(
 
 
 @contextmanager
-def in_memory(one: One) -> Iterator[Answers]:
+def in_memory(one: LoadedSession) -> Iterator[Answers]:
     """Answers about one session that was read, from an index in memory."""
     from m31a_metrics.history import MEMORY, History
 
@@ -205,69 +168,12 @@ def no_such(name: str) -> SessionNotFound:
     )
 
 
-def _at_path(name: str, config: Config) -> One:
+def _at_path(name: str, config: Config) -> LoadedSession:
     path = os.path.expanduser(name)
     is_within = WITHIN in path and not os.path.exists(path)
     if is_within or (os.path.isfile(path) and os.path.basename(path) != store.METRICS):
-        with guarded(path):
-            agent, transcript = sources.detect(path)
-            path = os.path.abspath(path)
-            transcript = Unread(config.forgotten).checked(agent, path, transcript)
-            return of_transcript(path, transcript, config)
+        return Loader(config).load("", path)
     found = recorded.resolve(config.sessions_dir, path)
     if isinstance(found, Session):
-        return _recorded(found, config)
-    data = store.read(found)
-    if data is None:
-        raise SessionNotFound(f"{found} was removed while it was read")
-    metrics = codec.decode(data, found)
-    metrics.session_id = metrics.session_id or found
-    return One(metrics, SessionDetail(), records.lone(found, metrics))
-
-
-def of_transcript(
-    path: str, transcript: Transcript, config: Config, *, goes_on: bool = False
-) -> One:
-    """Sum a transcript that was read.
-
-    `goes_on`: the phase that it is in has not ended, as it else has with the last event.
-    """
-    price = pricer(config)
-    live = LiveTally(price)
-    inference = inferred(transcript, config)
-    events = _without_last_end(inference.events) if goes_on else inference.events
-    live.add_all(enumerate(events))
-    record = records.record_of(path, transcript, inference, price)
-    return One(
-        live.metrics(record.session_id),
-        live.detail(),
-        record,
-        is_transcript=True,
-        told=None if goes_on else Told(transcript, inference),
-        problems=records.damage(record),
-    )
-
-
-def _without_last_end(events: Sequence[Event]) -> list[Event]:
-    """Leave out that the phase entered last has ended."""
-    entered = (event.phase for event in reversed(events) if isinstance(event, PhaseTransition))
-    current = next(entered, None)
-    return [
-        event
-        for event in events
-        if not (isinstance(event, PhaseDuration) and event.phase == current)
-    ]
-
-
-def _recorded(session: Session, config: Config) -> One:
-    recording = records.read_recording(session, lines=config.failure_lines)
-    if recording is None:
-        raise SessionNotFound(f"{session.directory} holds neither METRICS.json nor journals")
-    Unread(config.forgotten).check_recording(recording)
-    record = recording.summed(pricer(config))
-    following = session.follow(lines=config.failure_lines)
-    following.look()
-    metrics = following.metrics()
-    metrics.session_id = session.session_id
-    problems = records.damage(record)
-    return One(metrics, following.detail(), record, problems=problems)
+        return Loader(config).load(RECORDED, found.directory)
+    return Loader(config).load_metrics(found)

@@ -17,22 +17,25 @@ from msgspec.msgpack import encode
 from m31a_metrics import sources, store
 from m31a_metrics.catalog.agents import cannot_look, paths, process_count
 from m31a_metrics.catalog.guard import Failure, Trouble, bug, failure, guarded
-from m31a_metrics.catalog.inferring import inferred
+from m31a_metrics.catalog.load import LoadedSession, Loader
 from m31a_metrics.catalog.progress import Progress
-from m31a_metrics.catalog.records import RECORDED, damage, read_recording, record_of
+from m31a_metrics.catalog.records import RECORDED, damage
 from m31a_metrics.catalog.stamps import Looker, Seen
-from m31a_metrics.catalog.timing import take_durations
-from m31a_metrics.catalog.unread import Unread
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
-from m31a_metrics.errors import IndexUnusable, MetricsError, SessionForgotten, StorageError
+from m31a_metrics.errors import (
+    IndexUnusable,
+    MetricsError,
+    SessionForgotten,
+    SessionNotFound,
+    StorageError,
+)
 from m31a_metrics.history import Fresh, Group, History, Part, Witness
 from m31a_metrics.history.plans import COPY, HOOKS, TRANSCRIPT
 from m31a_metrics.history.witnesses import hashed
-from m31a_metrics.rates import pricer, remember
+from m31a_metrics.rates import remember
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
-from m31a_metrics.transcript import Transcript
 
 _READING = 4
 """To be raised when the same files are to be told of differently: all are read again then."""
@@ -90,7 +93,7 @@ def refresh(
     of them stays. Raises IndexUnusable where the index cannot be written.
     """
     history.clean(config.forgotten, RECORDED)
-    unread = Unread(config.forgotten)
+    reader = _Reader(config)
     known = history.sources()
     looker = Looker(_rules(config), known, sources.plugins())
     if not config.failure_lines and not looker.knows_all():
@@ -106,8 +109,7 @@ def refresh(
         for one in seen.values()
         if one.path not in known or known[one.path] != (one.kind, one.stamp)
     ]
-    changed = unread.without_passed_over(history, changed)
-    reader = _Reader(config, unread)
+    changed = reader.unread.without_passed_over(history, changed)
     if changed:
         _take_changed(history, reader, changed, progress, troubles)
     _settle(history, reader)
@@ -312,14 +314,14 @@ def _size(path: str) -> int:
 class _Reader:
     """Reads files, in several processes where that is worth it, at this machine's prices."""
 
-    def __init__(self, config: Config, unread: Unread) -> None:
+    def __init__(self, config: Config) -> None:
         self._config = config
-        self.unread = unread
-        self._price = pricer(config)
+        self._loader = Loader(config)
+        self.unread = self._loader.unread
 
     def close(self) -> None:
         """Keep the rates that were looked up for the next run."""
-        remember(self._config, self._price)
+        remember(self._config, self._loader.price)
 
     def read_all(
         self, parts: Sequence[Part], sizes: Iterable[int]
@@ -341,13 +343,12 @@ class _Reader:
             return failure(part.path, error)
 
     def _recorded(self, part: Part) -> Outcome:
-        session = Session(*os.path.split(part.path), self._price)
-        recording = read_recording(session, lines=self._config.failure_lines)
-        if recording is None:
+        try:
+            loaded = self._loader.load(RECORDED, part.path)
+        except SessionNotFound:
             return Absent()
-        self.unread.check_recording(recording)
-        record = recording.summed(self._price)
-        names = session.journal_names()
+        record = loaded.record
+        names = Session(*os.path.split(part.path)).journal_names()
         is_copy = bool(names) and all(name.startswith("import-") for name in names)
         rank = TRANSCRIPT if record.agent == RECORDED else COPY if is_copy else HOOKS
         # An id means the same elsewhere only where it is another agent's own.
@@ -356,21 +357,17 @@ class _Reader:
         return Told(record, rank, ids)
 
     def _transcript(self, part: Part) -> Outcome:
-        record = self._sum(part, self.unread.read(part.kind, part.path))
+        record = self._load(part).record
         ids = hashed(record.ids)
         if part.skip:
             left_out = frozenset(
                 one for one, number in zip(record.ids, ids, strict=True) if number in part.skip
             )
-            record = self._sum(part, self.unread.read(part.kind, part.path, left_out))
+            record = self._load(part, left_out).record
+        self.unread.hide_parent(record)
         record.ids = []
         return Told(record, TRANSCRIPT, ids)
 
-    def _sum(self, part: Part, transcript: Transcript) -> SessionRecord:
-        if part.timed_by:
-            sessions = [Session(*os.path.split(path)) for path, _ in part.timed_by]
-            take_durations(transcript, sessions)
-        inference = inferred(transcript, self._config)
-        record = record_of(part.path, transcript, inference, self._price)
-        self.unread.hide_parent(record)
-        return record
+    def _load(self, part: Part, skip: frozenset[str] = frozenset()) -> LoadedSession:
+        timed_by = [directory for directory, _ in part.timed_by]
+        return self._loader.load(part.kind, part.path, skip, timed_by=timed_by)

@@ -10,13 +10,15 @@ from datetime import datetime
 from functools import partial
 from http.client import HTTPConnection
 
+from msgspec import Struct
+
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog.records import record_of
-from m31a_metrics.catalog.telling import Told
-from m31a_metrics.events import LLMInteraction
+from m31a_metrics.events import Event, LLMInteraction
 from m31a_metrics.history import MEMORY, History
+from m31a_metrics.model import SessionMetrics
 from m31a_metrics.record import SessionRecord
-from m31a_metrics.tally import Tally
+from m31a_metrics.tally import Price, Tally
 from m31a_metrics.transcript import Transcript
 from m31a_metrics.views.web.app import dashboard
 from m31a_metrics.views.web.asking import Machine, Noted
@@ -25,6 +27,15 @@ from m31a_metrics.views.web.safety import Doors
 from m31a_metrics.views.web.serving import Running, listen
 
 AGENTS = ("m31a", "claude-code", "codex", "gemini-cli")
+
+
+class Course(Struct):
+    """What a file would tell of one session."""
+
+    events: list[Event]
+    metrics: SessionMetrics
+    price: Price
+    phases: dict[str, str] = {}
 
 
 class Invented:
@@ -54,14 +65,14 @@ class Invented:
             self._history.close()
             self._history = None
 
-    def read(self, row: SessionRow, /) -> Told | None:
+    def read(self, row: SessionRow, /) -> Course | None:
         course = self._courses.get(row.session_id)
         if course is None:
             return None
         tally = Tally(free)
         for place, event in enumerate(course.events):
             tally.add(event, place)
-        return Told(course.events, tally.metrics(row.session_id), free)
+        return Course(course.events, tally.metrics(row.session_id), free)
 
 
 def free(_: LLMInteraction) -> float:

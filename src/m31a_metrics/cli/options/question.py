@@ -20,7 +20,7 @@ from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.questions.ask import Ask, why_none
 
 if TYPE_CHECKING:
-    from m31a_metrics.catalog import One
+    from m31a_metrics.catalog import LoadedSession
 
 _PATIENCE_S = 1.0
 """How long a person waits before being told what takes so long."""
@@ -76,7 +76,7 @@ def _keeper(ctx: click.Context, about: Slice) -> str:
     return keeper
 
 
-def read_session(ctx: click.Context, name: str) -> One:
+def read_session(ctx: click.Context, name: str) -> LoadedSession:
     """Read one session whole; say what is damaged. Raises what the catalog raises."""
     from m31a_metrics import catalog
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from m31a_metrics import catalog
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog.asking import Asking
-from m31a_metrics.catalog.telling import Told, tell
+from m31a_metrics.catalog.load import LoadedSession, load_row
 from m31a_metrics.config import Config
 
 
@@ -26,6 +26,6 @@ class ThisMachine:
             self._config, self._environ, only_dir=self._only_dir, in_memory=in_memory
         )
 
-    def read(self, row: SessionRow) -> Told | None:
-        """Read one session from its file."""
-        return tell(row, self._config)
+    def read(self, row: SessionRow) -> LoadedSession | None:
+        """Load one session from its file."""
+        return load_row(row, self._config)

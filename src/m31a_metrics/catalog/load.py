@@ -1,0 +1,377 @@
+"""Loading one session: read from its own file, inferred, priced, and summed when asked.
+
+Whoever needs a whole session gets it here: the commands and pages about one session, the
+index when it reads what changed, imports, the live screen.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec.structs import replace
+
+from m31a_metrics import codec, sources, store
+from m31a_metrics.answers import SessionRow
+from m31a_metrics.catalog import records
+from m31a_metrics.catalog.guard import guarded
+from m31a_metrics.catalog.records import RECORDED, Recording
+from m31a_metrics.catalog.unread import Unread
+from m31a_metrics.config import Config
+from m31a_metrics.errors import MetricsError, SessionNotFound
+from m31a_metrics.events import Event, PhaseDuration, PhaseTransition, ToolCall
+from m31a_metrics.journal import Journal
+from m31a_metrics.kept_lines import kept_line, with_lines
+from m31a_metrics.model import SessionDetail, SessionMetrics
+from m31a_metrics.pricing import Pricer
+from m31a_metrics.rates import pricer, remember
+from m31a_metrics.record import SessionRecord
+from m31a_metrics.session import Session
+from m31a_metrics.tally import Price
+from m31a_metrics.tally.live import LiveTally
+from m31a_metrics.transcript import Call, Damage, Facts, Transcript
+
+if TYPE_CHECKING:
+    from m31a_metrics.phases import Inference
+
+
+class LoadedSession:
+    """One session as its own file tells it. `price` is for LLM use that came without a cost.
+
+    `reader` is who read it: a source, or `m31a` for what was recorded here. `calls` and
+    `inference` are those of a transcript; what was recorded says its phases itself. `notes`
+    are what was wrong with the index that it was found in. Sums are made when they are first
+    asked for; whatever goes wrong then is a MetricsError that names the file.
+    """
+
+    def __init__(self, path: str, reader: str, config: Config, price: Pricer, told: _Told) -> None:
+        self.path = path
+        self.reader = reader
+        self.price = price
+        self.facts = told.facts
+        self.calls = told.calls
+        self.inference = told.inference
+        self.damage = told.damage
+        self.notes: list[str] = []
+        self._config = config
+        self._told = told
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """What happened, in the order of time, each id once, with what was inferred."""
+        return self._told.events()
+
+    @cached_property
+    def record(self) -> SessionRecord:
+        """Its sums by day, tool, model and phase, as the index keeps them."""
+        with guarded(self.path):
+            return self._told.record()
+
+    @cached_property
+    def _counted(self) -> tuple[SessionMetrics, SessionDetail]:
+        with guarded(self.path):
+            counted = self._told.counted()
+        remember(self._config, self.price)  # or the next look would resolve the prices again
+        return counted
+
+    @property
+    def metrics(self) -> SessionMetrics:
+        """Its sums, as METRICS.json has them."""
+        return self._counted[0]
+
+    @property
+    def detail(self) -> SessionDetail:
+        """Percentiles, models, the latest events: what only events tell."""
+        return self._counted[1]
+
+    @property
+    def problems(self) -> list[str]:
+        """What of it could not be read, a sentence each."""
+        return records.damage(self.record)
+
+    @property
+    def is_transcript(self) -> bool:
+        """Tell whether another agent's file tells of it, and nobody recorded it here."""
+        return self.inference is not None
+
+    @property
+    def phases(self) -> Mapping[str, str]:
+        """The phases that calls served, by the call's id, where they were inferred."""
+        calls = () if self.inference is None else self.inference.calls
+        return {call.id: call.phase for call in calls}
+
+
+class Loader:
+    """Loads sessions by this machine's configuration and prices, in whatever process."""
+
+    def __init__(self, config: Config, price: Pricer | None = None) -> None:
+        self.price = pricer(config) if price is None else price
+        self.unread = Unread(config.forgotten)
+        self._config = config
+
+    def load(
+        self,
+        agent: str,
+        path: str,
+        skip: frozenset[str] = frozenset(),
+        *,
+        timed_by: Sequence[str] = (),
+        goes_on: bool = False,
+    ) -> LoadedSession:
+        """Load the session at a path, by the source of an agent.
+
+        `m31a` reads a session's directory; an empty agent is told by the file's first
+        records. Of a transcript the events are left out whose ids are in `skip`; the durations
+        of its calls are those of the recordings in the directories `timed_by`, where they
+        know them; and `goes_on` tells that the phase it is in has not ended, as it else has
+        with the last event. Raises NotThisFormat, SessionForgotten, SessionNotFound where
+        there is nothing, and any other MetricsError for what cannot be read.
+        """
+        with guarded(path):
+            if agent == RECORDED:
+                return self._recorded(path)
+            return self._transcript(agent, path, skip, timed_by, goes_on=goes_on)
+
+    def load_metrics(self, path: str) -> LoadedSession:
+        """Load a METRICS.json that stands alone, wherever it is.
+
+        Raises SessionNotFound, DamagedMetrics, ForeignFile, StorageError.
+        """
+        data = store.read(path)
+        if data is None:
+            raise SessionNotFound(f"{path} was removed while it was read")
+        metrics = codec.decode(data, path)
+        metrics.session_id = metrics.session_id or path
+        return LoadedSession(path, RECORDED, self._config, self.price, _OfMetrics(path, metrics))
+
+    def _recorded(self, directory: str) -> LoadedSession:
+        session = Session(*os.path.split(directory), self.price)
+        lines = self._config.failure_lines
+        recording = records.read_recording(session, lines=lines)
+        if recording is None:
+            raise SessionNotFound(f"{directory} holds neither METRICS.json nor journals")
+        self.unread.check_recording(recording)
+        told = _OfRecording(session, recording, self.price, lines=lines)
+        return LoadedSession(directory, RECORDED, self._config, self.price, told)
+
+    def _transcript(
+        self,
+        agent: str,
+        path: str,
+        skip: frozenset[str],
+        timed_by: Sequence[str],
+        *,
+        goes_on: bool,
+    ) -> LoadedSession:
+        if agent:
+            transcript = self.unread.read(agent, path, skip)
+        else:
+            agent, transcript = sources.detect(path)
+            path = os.path.abspath(path)
+            transcript = (
+                self.unread.read(agent, path, skip)
+                if skip
+                else self.unread.checked(agent, path, transcript)
+            )
+        if timed_by:
+            _take_durations(transcript, [Session(*os.path.split(one)) for one in timed_by])
+        inference = _inferred(transcript, self._config)
+        told = _OfTranscript(path, transcript, inference, self.price, goes_on=goes_on)
+        return LoadedSession(path, agent, self._config, self.price, told)
+
+
+def load_row(row: SessionRow, config: Config) -> LoadedSession | None:
+    """Load the session of a row of the index, from the path that the index has of it.
+
+    None where the file is gone, or is no longer what it was: the index alone knows it.
+    """
+    is_recorded = os.path.isdir(row.path) and any(
+        os.path.exists(os.path.join(row.path, name)) for name in (store.METRICS, store.EVENTS)
+    )
+    if not is_recorded and not sources.is_known(row.agent):
+        return None
+    try:
+        return Loader(config).load(RECORDED if is_recorded else row.agent, row.path)
+    except MetricsError:
+        return None
+
+
+class _Told(Protocol):
+    """What a file told, by its kind."""
+
+    facts: Facts
+    calls: Sequence[Call]
+    inference: Inference | None
+    damage: Damage
+
+    def events(self) -> list[Event]: ...
+
+    def record(self) -> SessionRecord: ...
+
+    def counted(self) -> tuple[SessionMetrics, SessionDetail]: ...
+
+
+class _OfTranscript:
+    def __init__(
+        self,
+        path: str,
+        transcript: Transcript,
+        inference: Inference,
+        price: Price,
+        *,
+        goes_on: bool,
+    ) -> None:
+        self.facts = transcript.facts
+        self.calls: Sequence[Call] = transcript.calls
+        self.inference: Inference | None = inference
+        self.damage = transcript.damage
+        self._path = path
+        self._transcript = transcript
+        self._events = inference.events
+        self._price = price
+        self._goes_on = goes_on
+
+    def events(self) -> list[Event]:
+        return self._events
+
+    def record(self) -> SessionRecord:
+        return records.record_of(self._path, self._transcript, self.inference, self._price)
+
+    def counted(self) -> tuple[SessionMetrics, SessionDetail]:
+        live = LiveTally(self._price)
+        events = _without_last_end(self._events) if self._goes_on else self._events
+        live.add_all(enumerate(events))
+        name = records.native_id_of(self._path, self.facts)
+        return live.metrics(name), live.detail()
+
+
+class _OfRecording:
+    calls: Sequence[Call] = ()
+    inference: Inference | None = None
+
+    def __init__(
+        self, session: Session, recording: Recording, price: Price, *, lines: bool
+    ) -> None:
+        record = recording.record
+        self.facts = Facts(
+            record.agent, record.native_id, record.version, record.project, record.branch
+        )
+        self.damage = record.damage
+        self._session = session
+        self._recording = recording
+        self._price = price
+        self._lines = lines
+
+    def events(self) -> list[Event]:
+        return _each_id_once(self._recording.events)
+
+    def record(self) -> SessionRecord:
+        return self._recording.summed(self._price)
+
+    def counted(self) -> tuple[SessionMetrics, SessionDetail]:
+        following = self._session.follow(lines=self._lines)
+        following.look()
+        metrics = following.metrics()
+        metrics.session_id = self._session.session_id
+        return metrics, following.detail()
+
+
+class _OfMetrics:
+    calls: Sequence[Call] = ()
+    inference: Inference | None = None
+
+    def __init__(self, path: str, metrics: SessionMetrics) -> None:
+        self.facts = Facts(RECORDED, metrics.session_id)
+        self.damage = Damage()
+        self._path = path
+        self._metrics = metrics
+
+    def events(self) -> list[Event]:
+        return []
+
+    def record(self) -> SessionRecord:
+        return records.lone(self._path, self._metrics)
+
+    def counted(self) -> tuple[SessionMetrics, SessionDetail]:
+        return self._metrics, SessionDetail()
+
+
+def _each_id_once(events: Iterable[Event]) -> list[Event]:
+    ids: set[str] = set()
+    once = []
+    for event in events:
+        if event.id is not None:
+            if event.id in ids:
+                continue
+            ids.add(event.id)
+        once.append(event)
+    return once
+
+
+def _without_last_end(events: Sequence[Event]) -> list[Event]:
+    """Leave out that the phase entered last has ended."""
+    entered = (event.phase for event in reversed(events) if isinstance(event, PhaseTransition))
+    current = next(entered, None)
+    return [
+        event
+        for event in events
+        if not (isinstance(event, PhaseDuration) and event.phase == current)
+    ]
+
+
+def _inferred(transcript: Transcript, config: Config) -> Inference:
+    """Infer phases, self-heals and bisects; `config.phases` names programs of this machine.
+
+    Without failure lines, in events too, where the configuration wants none.
+    """
+    from m31a_metrics.phases import Purposes, infer  # not for questions that read nothing
+
+    purposes = Purposes(config.phases) if config.phases else None
+    if config.failure_lines:
+        return infer(transcript, purposes, kept_line)
+    inference = infer(transcript, purposes, _no_line)
+    inference.events = with_lines(inference.events, keep=False)
+    return inference
+
+
+def _no_line(text: str, *, printed: bool) -> str:  # noqa: ARG001 - it stands in for kept_line
+    return ""
+
+
+def _take_durations(transcript: Transcript, recordings: Iterable[Session]) -> None:
+    """Take the durations of the calls that recordings of the same session know by id.
+
+    A transcript has the times at which a call and its result were written, or no more than
+    one of them; hooks know how long the tool ran, and how long it waited for permission. A
+    recording that cannot be read is named where it is read itself.
+    """
+    timed = {
+        _call_id(event.id): event
+        for session in recordings
+        for journal in _journals(session)
+        for event in journal.events
+        if isinstance(event, ToolCall) and event.id
+    }
+    for place, event in enumerate(transcript.events):
+        if isinstance(event, ToolCall) and event.id and _call_id(event.id) in timed:
+            told = timed[_call_id(event.id)]
+            transcript.events[place] = replace(
+                event,
+                duration_ms=told.duration_ms,
+                wait_ms=told.wait_ms if told.wait_ms is not None else event.wait_ms,
+                elapsed_only=told.elapsed_only,
+            )
+
+
+def _journals(session: Session) -> Sequence[Journal]:
+    try:
+        return session.parts().journals
+    except MetricsError:
+        return ()
+
+
+def _call_id(event_id: str) -> str:
+    """The id that the agent gave a call; a source may have put its time behind it."""
+    return event_id.partition("@")[0]
