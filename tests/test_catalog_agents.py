@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +13,7 @@ from m31a_metrics.catalog import ask, refresh, workers
 from m31a_metrics.catalog.guard import Trouble
 from m31a_metrics.config import Config
 from m31a_metrics.session import Session
-from tests import children, transcripts
+from tests import transcripts
 from tests.transcripts import MODEL, NOW, ONE, TOTAL, TWO, answer, call, prompt
 
 DAY = timedelta(days=1)
@@ -130,80 +127,10 @@ def test_processes_read_what_one_reads(
     found = []
     for processes in (1, 3):
         monkeypatch.setattr(refresh, "process_count", lambda _, count=processes: count)
+        monkeypatch.setattr(workers, "_is_alone", lambda: True)  # a test runner has threads
         with ask(settings, environ(home), rebuild=True) as asking:
             assert asking.problems == []
             assert tokens(asking.answers) == 15 * TOTAL
             found.append(asking.answers.sessions(Slice()))
     assert len(found[0]) == 14
     assert found[0] == found[1]
-
-
-def test_what_a_dead_process_left_is_done_here() -> None:
-    """A child that dies costs time and no result."""
-    parent = os.getpid()
-
-    def do(item: int) -> int:
-        if item == 3 and os.getpid() != parent:
-            os._exit(1)
-        return item * item
-
-    done = dict(workers.work(range(6), [1] * 6, do, int, 3))
-    assert done == {item: item * item for item in range(6)}
-
-
-def test_a_child_goes_on_while_its_results_wait(tmp_path: Path) -> None:
-    """More than a pipe holds: the parent writes to the index meanwhile, and takes nothing."""
-    size = 100_000
-
-    def do(item: int) -> str:
-        (tmp_path / str(item)).touch()
-        return "x" * size
-
-    results = workers.work(range(40), [1] * 40, do, str, 2)
-    done = dict([next(results)])
-    children.until(lambda: len(list(tmp_path.iterdir())) == 40, "forty items done")
-    done.update(results)
-    assert sorted(done) == list(range(40))
-    assert set(done.values()) == {"x" * size}
-
-
-def test_children_end_when_nobody_takes_their_results() -> None:
-    """The parent failed meanwhile (its disk is full), and closes: children do no more work."""
-    begun = children.Counters(2_000)
-
-    def do(item: int) -> str:
-        begun[item] = 1
-        return "x" * 100_000
-
-    results = workers.work(range(2_000), [1] * 2_000, do, str, 2)
-    next(results)
-    results.close()
-    assert sum(begun) < 2_000
-
-
-def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    """Nobody would ever take what waits, so nobody may wait to hand it over."""
-    script = """
-import os
-from m31a_metrics.catalog import workers
-def do(item):
-    open(f"{os.environ['MARKS']}/{os.getpid()}", "w").close()
-    return "x" * 100_000
-next(workers.work(range(2_000), [1] * 2_000, do, str, 2))
-os.kill(os.getpid(), 9)
-"""
-    environ = {**os.environ, "MARKS": str(tmp_path)}
-    subprocess.run(
-        [sys.executable, "-c", script], env=environ, timeout=children.PATIENCE_S, check=False
-    )
-    orphans = [int(mark.name) for mark in tmp_path.iterdir()]
-    assert len(orphans) == 2
-    children.until(lambda: not any(map(_is_alive, orphans)), "the children end")
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

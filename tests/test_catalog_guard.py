@@ -37,7 +37,7 @@ def test_whatever_a_source_raises(
     error: Exception, processes: int, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is that file's own trouble, in worker processes too; a defect of ours is said as such."""
-    from m31a_metrics.catalog import refresh
+    from m31a_metrics.catalog import refresh, workers
     from m31a_metrics.sources import codex
 
     bad, good = SAMPLES[1].write(home), SAMPLES[0].write(home)
@@ -47,6 +47,7 @@ def test_whatever_a_source_raises(
 
     monkeypatch.setattr(codex, "read", read)
     monkeypatch.setattr(refresh, "process_count", lambda _: processes)
+    monkeypatch.setattr(workers, "_is_alone", lambda: True)  # a test runner has threads
     rows, (trouble,) = look(home)
     assert {OWN, SAMPLES[0].session_id} == set(rows)
     assert good.exists()

@@ -3,6 +3,10 @@
 Processes, because decoding holds the GIL; forked by hand, because the standard pool
 takes longer to import than a day's transcripts take to read. What a child that died
 left undone, the parent does itself.
+
+Where the process has other threads (a server, a notebook) all is done in it, one thing after
+the other: a fork copies locks that those hold, with nobody in the child to release them. Nor
+is their garbage collection switched off.
 """
 
 from __future__ import annotations
@@ -36,9 +40,13 @@ def work(
     """Yield (index, do(item)) for every item, in no certain order.
 
     `sizes` tell how much work each is, so that the shares come out even; `kind` is the
-    type of a result, which msgspec must be able to encode. With one process all is done
-    here, in order.
+    type of a result, which msgspec must be able to encode. With one process, and where there
+    are other threads, all is done here, in order.
     """
+    if not _is_alone():
+        for index, item in enumerate(items):
+            yield index, do(item)
+        return
     left = set(range(len(items)))
     do = _tidily(do)
     enabled = gc.isenabled()
@@ -54,6 +62,16 @@ def work(
     finally:
         if enabled:
             gc.enable()
+
+
+def _is_alone() -> bool:
+    """Tell whether this thread is the only one of its process."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1  # libraries have threads of their own
+    except OSError:  # not on Linux
+        from threading import active_count
+
+        return active_count() == 1
 
 
 def _tidily(do: Callable[[Item], Result]) -> Callable[[Item], Result]:
