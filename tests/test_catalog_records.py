@@ -9,10 +9,9 @@ import pytest
 
 from m31a_metrics import Collector, SessionMetrics, Usage, config, events, save, sources
 from m31a_metrics.catalog.agents import places
-from m31a_metrics.catalog.days import Days
-from m31a_metrics.catalog.importing import import_transcripts
-from m31a_metrics.catalog.progress import quiet
-from m31a_metrics.catalog.records import record_of, recorded
+from m31a_metrics.catalog.import_sessions import import_transcripts
+from m31a_metrics.catalog.records import Days, record_of, recorded
+from m31a_metrics.catalog.refresh import quiet
 from m31a_metrics.config import Config
 from m31a_metrics.model import LLMMetric, ToolMetric
 from m31a_metrics.phases import CallPhase, Episode, Inference, infer

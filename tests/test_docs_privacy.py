@@ -12,7 +12,7 @@ from m31a_metrics import Collector, config
 from m31a_metrics.catalog.traces import PLACES
 from tests import transcripts
 from tests.commands import m31
-from tests.test_catalog_forgetting import FILLED
+from tests.test_catalog_forget_sessions import FILLED
 from tests.transcripts import ONE, TWO, answer
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "privacy.md").read_text(encoding="utf-8")

@@ -12,10 +12,10 @@ from m31a_metrics import Collector, config, events, journal
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.catalog import ask
 from m31a_metrics.catalog.agents import places
-from m31a_metrics.catalog.following import follow
-from m31a_metrics.catalog.importing import import_transcripts
+from m31a_metrics.catalog.find_session import load_named
+from m31a_metrics.catalog.follow import follow
+from m31a_metrics.catalog.import_sessions import import_transcripts
 from m31a_metrics.catalog.load import load_row
-from m31a_metrics.catalog.one import read_one
 from m31a_metrics.config import Config
 from m31a_metrics.session import Session
 from tests.commands import m31, recorded
@@ -102,9 +102,9 @@ def test_no_view_of_one_session_shows_any(
 ) -> None:
     """Neither the live screen, nor a session's page, nor what is asked of it by its name."""
     for name in ("old", ONE):
-        shown = read_one(kept, name, environ)
+        shown = load_named(kept, name, environ)
         assert {event.error for event in shown.detail.latest} != {""}
-        one = read_one(switched_off, name, environ)
+        one = load_named(switched_off, name, environ)
         assert {event.error for event in one.detail.latest} == {""}
         assert {failure.line for failure in one.record.failures} == {""}
         followed = follow(switched_off, name, environ)

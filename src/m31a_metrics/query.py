@@ -126,7 +126,7 @@ class Machine:
         self._agents = tuple(agents) or None
         self._progress = progress
         self._opened = ExitStack()
-        self._asking: catalog.Asking | None = None
+        self._asking: catalog.OpenIndex | None = None
 
     def __enter__(self) -> Self:
         self.refresh()
@@ -264,11 +264,11 @@ class Machine:
 
     def read(self, name: str) -> LoadedSession:
         """Read one session whole from its file. Raises SessionNotFound and what reading raises."""
-        return catalog.read_one(
+        return catalog.load_named(
             self.settings, name, self._environ, only_dir=self._only_dir, progress=self._progress
         )
 
-    def _open(self) -> catalog.Asking:
+    def _open(self) -> catalog.OpenIndex:
         if self._asking is None:
             raise ValueError("this machine is closed: use it in `with query.open() as machine`")
         return self._asking
@@ -343,7 +343,7 @@ class Session:
 
     def explain(self) -> Table:
         """Call by call; as `m31 explain`."""
-        from m31a_metrics.catalog.explaining import explain as explained
+        from m31a_metrics.catalog.explain import explain as explained
         from m31a_metrics.questions.session import explain
 
         return _table(explain(explained(self._machine.settings, self._read()), whole=True))

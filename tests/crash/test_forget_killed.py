@@ -12,9 +12,9 @@ import pytest
 from m31a_metrics import Collector, config
 from m31a_metrics.answers import Slice
 from m31a_metrics.catalog import ask
-from m31a_metrics.catalog.forgetting import find, forget
+from m31a_metrics.catalog.forget_sessions import find, forget
 from tests import children, transcripts
-from tests.test_catalog_forgetting import holding
+from tests.test_catalog_forget_sessions import holding
 from tests.transcripts import answer
 
 SESSIONS = 12

@@ -15,7 +15,7 @@ import pytest
 
 from m31a_metrics import Collector, config
 from m31a_metrics.answers import SessionRow, Slice
-from m31a_metrics.catalog import Asking, ask, asking
+from m31a_metrics.catalog import OpenIndex, ask, open_index
 from m31a_metrics.config import Config
 from m31a_metrics.errors import IndexLocked, IndexUnusable
 from m31a_metrics.history import MEMORY
@@ -41,10 +41,10 @@ def settings(open_home: Path) -> Config:
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for others a tenth of the time."""
-    monkeypatch.setattr(asking, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(open_index, "PATIENCE_S", 0.2)
 
 
-def asked(settings: Config) -> tuple[set[str], Asking]:
+def asked(settings: Config) -> tuple[set[str], OpenIndex]:
     """The sessions of an answer, and who gave it."""
     with ask(settings, {"HOME": os.environ["HOME"]}) as answering:
         rows = answering.answers.sessions(Slice())
@@ -235,7 +235,7 @@ def test_forgetting_needs_the_index(settings: Config, m31: M31) -> None:
 
 
 def _forget(settings: Config) -> None:
-    from m31a_metrics.catalog.pruning import prune
+    from m31a_metrics.catalog.forget_sessions import prune
 
     os.rmdir(settings.index)
     os.rename(f"{settings.index}.old", settings.index)

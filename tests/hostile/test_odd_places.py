@@ -200,7 +200,7 @@ def test_folders_without_end_beside_a_session(sample: Sample, deep: int, home: P
 
 def test_a_deep_folder_in_a_recorded_session(home: Path) -> None:
     """Following it, which looks at all its files, ends too."""
-    from m31a_metrics.catalog.following import latest
+    from m31a_metrics.catalog.follow import latest
 
     settings = config.defaults()
     with odd.nested(Path(settings.sessions_dir, OWN), 1_500):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from msgspec import json
 
 from m31a_metrics import config
-from m31a_metrics.catalog.following import Followed, follow
+from m31a_metrics.catalog.follow import Followed, follow
 from m31a_metrics.catalog.running import RunningSessions
 from m31a_metrics.cli import BUG, main
 from m31a_metrics.cli.options import AGENTS, now

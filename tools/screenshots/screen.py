@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from m31a_metrics.catalog.following import follow
+from m31a_metrics.catalog.follow import follow
 from m31a_metrics.views.screen.app import WatchApp, Watched
 from tests.views.screen.pilot import NEVER_S, SMALL, Driver, SizeOf, drive
 from tools.screenshots.machine import config_of

@@ -4,24 +4,32 @@ A session that cannot be read never hides the others: it is left out, and a sent
 `problems` names it.
 """
 
-from m31a_metrics.catalog.asking import Asking, ask
+from m31a_metrics.catalog.find_session import (
+    LAST,
+    AskedSession,
+    ask_named,
+    in_memory,
+    is_path,
+    load_named,
+    named,
+    resolve,
+)
 from m31a_metrics.catalog.load import LoadedSession
-from m31a_metrics.catalog.one import AskedOne, ask_one, in_memory, is_path, named, read_one
-from m31a_metrics.catalog.progress import Progress, quiet
-from m31a_metrics.catalog.recorded import LAST, resolve
+from m31a_metrics.catalog.open_index import OpenIndex, ask
+from m31a_metrics.catalog.refresh import Progress, quiet
 
 __all__ = [
     "LAST",
-    "AskedOne",
-    "Asking",
+    "AskedSession",
     "LoadedSession",
+    "OpenIndex",
     "Progress",
     "ask",
-    "ask_one",
+    "ask_named",
     "in_memory",
     "is_path",
+    "load_named",
     "named",
     "quiet",
-    "read_one",
     "resolve",
 ]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from m31a_metrics.catalog.days import Days
-from m31a_metrics.catalog.identity import session_name
+from m31a_metrics import store
+from m31a_metrics.errors import InvalidSessionId
 from m31a_metrics.events import Event, SessionStart
 from m31a_metrics.journal import Journal
 from m31a_metrics.kept_lines import with_lines
@@ -19,10 +19,49 @@ from m31a_metrics.session import Session
 from m31a_metrics.tally import Price, micros
 from m31a_metrics.tally.heals import recorded_heals, use_between
 from m31a_metrics.tally.ledger import Ledger
+from m31a_metrics.timestamps import local_day
 from m31a_metrics.transcript import Damage, Facts, Transcript
 
 if TYPE_CHECKING:
     from m31a_metrics.phases import Episode, Inference
+
+
+def session_name(agent: str, native_id: str, path: str) -> str:
+    """The session directory of a transcript: its own id, or one that is made of it.
+
+    The path tells transcripts apart that have no id.
+    """
+    try:
+        return store.check_session_id(native_id)
+    except InvalidSessionId:
+        return derived_name(agent, native_id or path)
+
+
+def derived_name(agent: str, identity: str) -> str:
+    """Make a name of what tells a transcript from the agent's others."""
+    from hashlib import sha256
+
+    digest = sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{agent}-{digest[:16]}"
+
+
+_QUARTER_US = 900_000_000
+
+
+class Days(dict[int, str]):
+    """Tells the local day of a time, asking for the zone's rules once per quarter of an hour.
+
+    No zone changes its offset within one. `of(t_us)` is cheap enough for every event.
+    """
+
+    def of(self, t_us: int) -> str:
+        """The date of a time (Unix microseconds) as YYYY-MM-DD."""
+        return self[t_us // _QUARTER_US]
+
+    def __missing__(self, quarter: int) -> str:
+        day = self[quarter] = local_day(quarter * _QUARTER_US)
+        return day
+
 
 RECORDED = "m31a"
 """The agent of a session that a Collector or M31A recorded itself."""

@@ -16,11 +16,10 @@ from msgspec.msgpack import encode
 
 from m31a_metrics import sources, store
 from m31a_metrics.catalog.agents import cannot_look, paths, process_count
+from m31a_metrics.catalog.fingerprints import Looker, Seen
 from m31a_metrics.catalog.guard import Failure, Trouble, bug, failure, guarded
 from m31a_metrics.catalog.load import LoadedSession, Loader
-from m31a_metrics.catalog.progress import Progress
 from m31a_metrics.catalog.records import RECORDED, damage
-from m31a_metrics.catalog.stamps import Looker, Seen
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
 from m31a_metrics.errors import (
@@ -36,6 +35,14 @@ from m31a_metrics.history.witnesses import hashed
 from m31a_metrics.rates import remember
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
+
+Progress = Callable[[int, int], None]
+"""Told how many sessions are read, and of how many."""
+
+
+def quiet(_done: int, _total: int) -> None:
+    """Nobody watches."""
+
 
 _READING = 4
 """To be raised when the same files are to be told of differently: all are read again then."""

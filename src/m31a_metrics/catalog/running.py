@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from time import monotonic, time
 
 from m31a_metrics.catalog.agents import Place
-from m31a_metrics.catalog.following import Followed, follow_place, latest
+from m31a_metrics.catalog.follow import Followed, follow_place, latest
 from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, NotThisFormat, SessionForgotten

@@ -15,8 +15,8 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from m31a_metrics import rates, store
-from m31a_metrics.catalog.asking import ask
-from m31a_metrics.catalog.landing import staged_in
+from m31a_metrics.catalog.import_sessions import staged_in
+from m31a_metrics.catalog.open_index import ask
 from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, StorageError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from m31a_metrics import sources
+from m31a_metrics.catalog.fingerprints import Seen
 from m31a_metrics.catalog.records import RECORDED, Recording, native_id_of
-from m31a_metrics.catalog.stamps import Seen
 from m31a_metrics.errors import SessionForgotten
 from m31a_metrics.events import Event, LLMInteraction
 from m31a_metrics.forgotten import Forgotten

@@ -35,7 +35,7 @@ def command(ctx: click.Context, name: str | None) -> None:
     sessions are inferred; a recorded session's are those that were recorded. Without ID it
     is the session with the latest event.
     """
-    from m31a_metrics.catalog.explaining import explain
+    from m31a_metrics.catalog.explain import explain
     from m31a_metrics.questions.session import explain as question
 
     explained = explain(settings(ctx), read_session(ctx, name or "last"))

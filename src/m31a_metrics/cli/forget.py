@@ -32,7 +32,7 @@ from m31a_metrics.tables.forgetting import Kept, forgotten, places
 
 if TYPE_CHECKING:
     from m31a_metrics.answers import Slice
-    from m31a_metrics.catalog.forgetting import Found
+    from m31a_metrics.catalog.forget_sessions import Found
 
 LEAVING, GONE, RUNNING = "to be forgotten", "forgotten", "running"
 
@@ -65,11 +65,11 @@ def command(
     again. Of a session that is running nothing is removed. Reports and baselines that you
     wrote are yours to delete.
     """
-    from m31a_metrics.catalog import forgetting
+    from m31a_metrics.catalog import forget_sessions
 
     sessions, slices = _wanted(ctx, names, everything)
     config = settings(ctx)
-    found = forgetting.find(
+    found = forget_sessions.find(
         config,
         environment(),
         sessions,
@@ -85,7 +85,7 @@ def command(
     if not sure and (found.leaving or found.left_behind) and not _agreed(ctx, found):
         say("nothing was forgotten")
         return 0
-    remaining = forgetting.forget(config, found)
+    remaining = forget_sessions.forget(config, found)
     if sure or not wants_text(ctx) or not found.leaving:
         _show(ctx, found, GONE)
     else:

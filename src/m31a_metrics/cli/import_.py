@@ -30,7 +30,7 @@ from m31a_metrics.table import Cell, Column, Table, Unit
 if TYPE_CHECKING:
     from m31a_metrics.catalog.agents import Place
     from m31a_metrics.catalog.guard import Trouble
-    from m31a_metrics.catalog.importing import Imported
+    from m31a_metrics.catalog.import_sessions import Imported
 
 COLUMNS = [
     Column("agent", "Agent"),
@@ -91,7 +91,7 @@ def command(ctx: click.Context, names: tuple[str, ...], dry_run: bool, since_us:
     grown and leaves the rest as it is. A session that was also recorded here is skipped,
     for it would count twice.
     """
-    from m31a_metrics.catalog.importing import FAILED, import_transcripts
+    from m31a_metrics.catalog.import_sessions import FAILED, import_transcripts
 
     troubles: list[Trouble] = []
     found = _found(names, since_us, troubles)
@@ -142,7 +142,7 @@ def _found(names: Sequence[str], since_us: int, troubles: list[Trouble]) -> list
 
 
 def _summary(agents: Sequence[str], done: Sequence[Imported], dry: bool, into: str) -> Table:
-    from m31a_metrics.catalog.importing import FAILED, IMPORTED, SKIPPED, UNCHANGED
+    from m31a_metrics.catalog.import_sessions import FAILED, IMPORTED, SKIPPED, UNCHANGED
 
     rows: list[tuple[Cell, ...]] = []
     for agent in dict.fromkeys([*agents, *(one.agent for one in done)]):
@@ -169,7 +169,7 @@ def _summary(agents: Sequence[str], done: Sequence[Imported], dry: bool, into: s
 
 def _reasons(done: Sequence[Imported]) -> list[str]:
     """Say why transcripts were left out, and what is damaged, each reason once."""
-    from m31a_metrics.catalog.importing import SKIPPED
+    from m31a_metrics.catalog.import_sessions import SKIPPED
 
     by_reason: dict[tuple[str, str], list[str]] = {}
     sentences = []

@@ -43,7 +43,7 @@ def command(ctx: click.Context, days: int | None, sure: bool) -> None:
     read again, so it is shown first; --yes does it. One session, or a project's, whose files
     are there: `m31 forget`.
     """
-    from m31a_metrics.catalog.pruning import prune
+    from m31a_metrics.catalog.forget_sessions import prune
 
     config = settings(ctx)
     days = config.retention_days if days is None else days

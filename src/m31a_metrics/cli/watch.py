@@ -58,7 +58,7 @@ def command(
         from m31a_metrics.views.screen.app import WatchApp, Watched
     except ImportError as error:
         raise ExtraNotInstalled("the live screen", "tui") from error
-    from m31a_metrics.catalog.following import Followed, follow
+    from m31a_metrics.catalog.follow import Followed, follow
     from m31a_metrics.catalog.running import RunningSessions
     from m31a_metrics.model import SessionMetrics
 

@@ -40,7 +40,7 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
     bounded = only_dir(ctx)
     if name is not None:
         _only_one(ctx)
-        with catalog.ask_one(
+        with catalog.ask_named(
             configured, name, environ, only_dir=bounded, progress=reading_progress()
         ) as asked_one:
             warn(ctx, asked_one.problems, asked_one.notes)
@@ -81,7 +81,7 @@ def read_session(ctx: click.Context, name: str) -> LoadedSession:
     from m31a_metrics import catalog
 
     _only_one(ctx)
-    one = catalog.read_one(
+    one = catalog.load_named(
         settings(ctx),
         name,
         config.environment(),

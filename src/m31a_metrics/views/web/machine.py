@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 
 from m31a_metrics import catalog
 from m31a_metrics.answers import SessionRow
-from m31a_metrics.catalog.asking import Asking
 from m31a_metrics.catalog.load import LoadedSession, load_row
+from m31a_metrics.catalog.open_index import OpenIndex
 from m31a_metrics.config import Config
 
 
@@ -20,7 +20,7 @@ class ThisMachine:
         self._environ = environ
         self._only_dir = only_dir
 
-    def ask(self, *, in_memory: bool = False) -> AbstractContextManager[Asking]:
+    def ask(self, *, in_memory: bool = False) -> AbstractContextManager[OpenIndex]:
         """Bring the index up to date, or one in memory, and give who answers."""
         return catalog.ask(
             self._config, self._environ, only_dir=self._only_dir, in_memory=in_memory

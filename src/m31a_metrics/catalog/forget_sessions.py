@@ -10,19 +10,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from time import time
 
 from msgspec import Struct
 
 from m31a_metrics import sources, store
 from m31a_metrics.answers import SessionRow, Slice
-from m31a_metrics.catalog.asking import ask
-from m31a_metrics.catalog.following import stamps_of
-from m31a_metrics.catalog.landing import staged_in
-from m31a_metrics.catalog.one import is_path, last, no_such, rows_named
-from m31a_metrics.catalog.progress import Progress, quiet
-from m31a_metrics.catalog.recorded import LAST
+from m31a_metrics.catalog.find_session import LAST, is_path, last, no_such, rows_named
+from m31a_metrics.catalog.follow import stamps_of
+from m31a_metrics.catalog.import_sessions import staged_in
+from m31a_metrics.catalog.open_index import ask
 from m31a_metrics.catalog.records import RECORDED, native_id_of, read_recording
+from m31a_metrics.catalog.refresh import Progress, quiet
 from m31a_metrics.catalog.running import ACTIVE_S
 from m31a_metrics.catalog.traces import PLACES, Job, Trace
 from m31a_metrics.config import Config
@@ -37,6 +37,7 @@ from m31a_metrics.forgotten import Forgotten, Leaving, remember
 from m31a_metrics.history import MEMORY, Group, History, Source
 from m31a_metrics.session import Session
 from m31a_metrics.session.removal import living_writer, own_files
+from m31a_metrics.tally import micros
 
 _AT_ONCE = 50
 """So many sessions are written down, and their locks held, at once."""
@@ -396,3 +397,28 @@ def _check_writable(config: Config, found: Found) -> None:
 
 def _session(directory: str) -> Session:
     return Session(*os.path.split(directory))
+
+
+def prune(
+    config: Config,
+    environ: Mapping[str, str],
+    before: datetime,
+    *,
+    sure: bool,
+    progress: Progress = quiet,
+) -> tuple[list[SessionRow], list[str], list[str]]:
+    """Find the sessions that are gone and have no event since `before`, the oldest first.
+
+    `sure` forgets them; else nothing is changed. Also returns what was wrong on the way: with
+    the index, and with files.
+    The index is brought up to date first, so that a session whose files came back is kept.
+    Raises IndexUnusable where the index cannot be written, if `sure`.
+    """
+    with ask(config, environ, progress=progress) as asking:
+        rows = asking.history.gone_before(micros(before))
+        if sure and rows:
+            if asking.is_in_memory:
+                raise IndexUnusable(f"nothing can be forgotten: {asking.notes[0]}")
+            asking.history.prune(rows)
+            asking.history.purge()
+        return rows, asking.notes, [one.sentence for one in asking.troubles()]

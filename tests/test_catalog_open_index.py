@@ -15,8 +15,8 @@ from m31a_metrics import Collector, Usage, config, events
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.catalog import ask
 from m31a_metrics.catalog.agents import places
-from m31a_metrics.catalog.importing import import_transcripts
-from m31a_metrics.catalog.progress import quiet
+from m31a_metrics.catalog.import_sessions import import_transcripts
+from m31a_metrics.catalog.refresh import quiet
 from m31a_metrics.config import Config
 from m31a_metrics.errors import IndexTooNew, StorageError
 from m31a_metrics.session import Session

@@ -28,11 +28,10 @@ from m31a_metrics import (
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.catalog import ask
 from m31a_metrics.catalog.agents import places
-from m31a_metrics.catalog.forgetting import Found, find, forget
-from m31a_metrics.catalog.importing import FORGOTTEN, SKIPPED, import_transcripts
-from m31a_metrics.catalog.landing import staging
-from m31a_metrics.catalog.one import read_one
-from m31a_metrics.catalog.progress import quiet
+from m31a_metrics.catalog.find_session import load_named
+from m31a_metrics.catalog.forget_sessions import Found, find, forget
+from m31a_metrics.catalog.import_sessions import FORGOTTEN, SKIPPED, import_transcripts, staging
+from m31a_metrics.catalog.refresh import quiet
 from m31a_metrics.catalog.running import RunningSessions
 from m31a_metrics.catalog.traces import PLACES
 from m31a_metrics.catalog.unread import Unread
@@ -49,7 +48,7 @@ from tests import children, transcripts
 from tests.history.test_witnesses import kept
 from tests.hostile.test_permissions import open_the_way
 from tests.sources.golden import GOLDEN
-from tests.test_importing import GOLDEN_ENVIRON
+from tests.test_catalog_import_sessions import GOLDEN_ENVIRON
 from tests.transcripts import MODEL, NOW, ONE, TWO, answer, call, prompt
 
 THREE = "5e12aa90-3333-4333-8333-000000000003"
@@ -260,9 +259,9 @@ def test_it_is_not_read_by_its_path_either(home: Path) -> None:
     forgotten(home, ONE)
     (path,) = home.glob(f".claude/projects/*/{ONE}.jsonl")
     with pytest.raises(SessionForgotten, match=r"\.m31a/forgotten"):
-        read_one(config.defaults(), str(path), environ(home))
+        load_named(config.defaults(), str(path), environ(home))
     with pytest.raises(SessionNotFound):
-        read_one(config.defaults(), ONE, environ(home))
+        load_named(config.defaults(), ONE, environ(home))
 
 
 def test_it_is_not_followed(home: Path) -> None:

@@ -19,7 +19,7 @@ from m31a_metrics import (
     save,
 )
 from m31a_metrics.answers import Slice
-from m31a_metrics.catalog import LoadedSession, ask_one, read_one
+from m31a_metrics.catalog import LoadedSession, ask_named, load_named
 from m31a_metrics.config import Config
 from m31a_metrics.errors import DamagedMetrics, NotThisFormat
 from m31a_metrics.session import Session
@@ -45,7 +45,7 @@ def settings(clean_home: Path) -> Config:
 
 def one(settings: Config, name: str, *, only_dir: bool = False) -> LoadedSession:
     """Read a session of this home."""
-    return read_one(settings, name, {"HOME": os.environ["HOME"]}, only_dir=only_dir)
+    return load_named(settings, name, {"HOME": os.environ["HOME"]}, only_dir=only_dir)
 
 
 def tokens(read: LoadedSession) -> int:
@@ -157,11 +157,11 @@ def test_questions_about_one(settings: Config) -> None:
     """By its id or by a path, the answers are those of that session alone."""
     transcript = Path(os.environ["HOME"], ".claude/projects/-src-app", f"{ONE}.jsonl")
     for name, session_id in ((FULL[:3], FULL), (ONE, ONE), (str(transcript), ONE), ("last", ONE)):
-        with ask_one(settings, name, {"HOME": os.environ["HOME"]}) as asked:
+        with ask_named(settings, name, {"HOME": os.environ["HOME"]}) as asked:
             assert asked.session_id == session_id
             (row,) = asked.answers.sessions(asked.which)
             assert row.session_id == session_id
-    with ask_one(settings, FULL, {}) as asked:
+    with ask_named(settings, FULL, {}) as asked:
         rows = asked.answers.tools(asked.which)
         assert {row.key: row.call_count for row in rows} == {"Read": 100, "Bash": 2}
         assert asked.which == Slice(agents=("m31a",), session=FULL)

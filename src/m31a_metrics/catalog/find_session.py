@@ -1,28 +1,110 @@
-"""One session that a person names: found in the index or by its path, read whole."""
+"""The session that a person means by an id, a beginning of one, a path or `last`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from msgspec import Struct
 
 from m31a_metrics import sources, store
 from m31a_metrics.answers import Answers, SessionRow, Slice
-from m31a_metrics.catalog import recorded
 from m31a_metrics.catalog.agents import places
-from m31a_metrics.catalog.asking import ask
 from m31a_metrics.catalog.load import LoadedSession, Loader
-from m31a_metrics.catalog.progress import Progress, quiet
+from m31a_metrics.catalog.open_index import ask
 from m31a_metrics.catalog.records import RECORDED
+from m31a_metrics.catalog.refresh import Progress, quiet
 from m31a_metrics.config import Config
-from m31a_metrics.errors import SessionNotFound
+from m31a_metrics.errors import InvalidSessionId, MetricsError, SessionNotFound
+from m31a_metrics.model import ZERO_TIME
 from m31a_metrics.session import Session
 from m31a_metrics.sources import WITHIN
 
+LAST = "last"
+"""Names the session with the latest event. One whose id is `last` is found by its path."""
 
-class AskedOne(Struct):
+_CANDIDATES_SHOWN = 5
+
+
+def resolve(sessions_dir: str, name: str, *, progress: Progress = quiet) -> Session | str:
+    """Find what a person means by `name`: a session, or the path of a lone METRICS.json.
+
+    An exact id goes before a prefix, and both before a path without a slash. Raises
+    SessionNotFound, which names the candidates of an ambiguous prefix; InvalidSessionId
+    for the path of a directory with journals whose name is no id; StorageError.
+    """
+    if name == LAST:
+        return Session(sessions_dir, _last_recorded(sessions_dir, progress))
+    if os.sep in name:
+        sought = f"there is nothing at {name!r}"
+    else:
+        sought = f"no session in {sessions_dir} has the id or prefix {name!r}"
+        names = set(store.session_ids(sessions_dir))
+        candidates = [one for one in sorted(names) if name and one.startswith(name)]
+        if name in names or len(candidates) == 1:
+            return Session(sessions_dir, candidates[0])
+        if candidates:
+            raise SessionNotFound(ambiguous(name, candidates))
+    path = os.path.realpath(os.path.expanduser(name))
+    if not name or not os.path.exists(path):
+        raise SessionNotFound(f"{sought}; list the sessions: `m31 sessions`")
+    return _session_at(path)
+
+
+def _last_recorded(sessions_dir: str, progress: Progress) -> str:
+    names = sorted(store.session_ids(sessions_dir))
+    latest, updated_at, damaged = "", ZERO_TIME, False
+    for done, name in enumerate(names):
+        progress(done, len(names))
+        try:
+            metrics = Session(sessions_dir, name).load()
+        except MetricsError:
+            damaged = True
+            continue
+        if metrics is not None and (not latest or metrics.updated_at > updated_at):
+            latest, updated_at = name, metrics.updated_at
+    progress(len(names), len(names))
+    if latest:
+        return latest
+    if damaged:
+        raise SessionNotFound(f"no session in {sessions_dir} can be read; see why: `m31 doctor`")
+    raise SessionNotFound(
+        f"nothing is recorded in {sessions_dir} yet; record a command: `m31 run -- COMMAND`"
+    )
+
+
+def ambiguous(name: str, candidates: Sequence[str]) -> str:
+    """Say which sessions a beginning may stand for."""
+    shown = ", ".join(candidates[:_CANDIDATES_SHOWN])
+    more = len(candidates) - _CANDIDATES_SHOWN
+    rest = f" or {more:,} more" if more > 0 else ""
+    return f"{name!r} is the beginning of several sessions: {shown}{rest}; give more of it"
+
+
+def _session_at(path: str) -> Session | str:
+    if not os.path.isdir(path):
+        if os.path.basename(path) != store.METRICS:
+            return path
+        path = os.path.dirname(path)
+    parent, name = os.path.split(path)
+    file = os.path.join(path, store.METRICS)
+    has_events = os.path.isdir(os.path.join(path, store.EVENTS))
+    if not has_events and not os.path.exists(file):
+        raise SessionNotFound(
+            f"{path} is no session, for it holds no {store.METRICS}; "
+            f"list the sessions in it: `m31 sessions --sessions-dir {path}`"
+        )
+    try:
+        return Session(parent, name)
+    except InvalidSessionId:
+        # M31A names directories as it likes; only one with journals must have our ids.
+        if has_events:
+            raise
+        return file
+
+
+class AskedSession(Struct):
     """Whom to ask about one session, and its id; what is wrong with it, and with the index."""
 
     answers: Answers
@@ -32,7 +114,7 @@ class AskedOne(Struct):
     notes: list[str] = []
 
 
-def read_one(
+def load_named(
     config: Config,
     name: str,
     environ: Mapping[str, str],
@@ -74,18 +156,18 @@ def _of_row(
 
 
 @contextmanager
-def ask_one(
+def ask_named(
     config: Config,
     name: str,
     environ: Mapping[str, str],
     *,
     only_dir: bool = False,
     progress: Progress = quiet,
-) -> Iterator[AskedOne]:
-    """Open the answers about one session, named as `read_one` takes it.
+) -> Iterator[AskedSession]:
+    """Open the answers about one session, named as `load_named` takes it.
 
     By its id it is asked of the index, which also knows sessions whose source is gone; a
-    path is read, and asked of an index in memory. Raises what `read_one` raises.
+    path is read, and asked of an index in memory. Raises what `load_named` raises.
     """
     if not is_path(name):
         with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
@@ -94,11 +176,11 @@ def ask_one(
                 name = row
             else:
                 which = Slice(agents=(row.agent,), session=row.session_id)
-                yield AskedOne(asking.answers, which, row.session_id, notes=asking.notes)
+                yield AskedSession(asking.answers, which, row.session_id, notes=asking.notes)
                 return
     one = _at_path(name, config)
     with in_memory(one) as answers:
-        yield AskedOne(answers, Slice(), one.record.session_id, one.problems)
+        yield AskedSession(answers, Slice(), one.record.session_id, one.problems)
 
 
 @contextmanager
@@ -123,7 +205,7 @@ def named(answers: Answers, name: str, config: Config) -> SessionRow | str:
 
     The path where it may be, if the index does not have it: reading it tells why.
     """
-    if name == recorded.LAST:
+    if name == LAST:
         return last(answers, config)
     rows = rows_named(answers, name)
     if rows:
@@ -157,7 +239,7 @@ def rows_named(answers: Answers, name: str) -> list[SessionRow]:
         rows = [row for row in begun if row.session_id.startswith(name)]
     names = sorted({row.session_id for row in rows})
     if len(names) > 1:
-        raise SessionNotFound(recorded.ambiguous(name, names))
+        raise SessionNotFound(ambiguous(name, names))
     return rows
 
 
@@ -173,7 +255,7 @@ def _at_path(name: str, config: Config) -> LoadedSession:
     is_within = WITHIN in path and not os.path.exists(path)
     if is_within or (os.path.isfile(path) and os.path.basename(path) != store.METRICS):
         return Loader(config).load("", path)
-    found = recorded.resolve(config.sessions_dir, path)
+    found = resolve(config.sessions_dir, path)
     if isinstance(found, Session):
         return Loader(config).load(RECORDED, found.directory)
     return Loader(config).load_metrics(found)

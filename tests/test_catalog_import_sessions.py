@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics import Collector, config, events, journal, load, save, sources
-from m31a_metrics.catalog import importing
+from m31a_metrics.catalog import import_sessions
 from m31a_metrics.catalog.agents import Place, places
-from m31a_metrics.catalog.identity import session_name
-from m31a_metrics.catalog.importing import (
+from m31a_metrics.catalog.import_sessions import (
     COPY,
     EMPTY,
     FAILED,
@@ -24,8 +23,9 @@ from m31a_metrics.catalog.importing import (
     Imported,
     import_transcripts,
     journal_name,
+    staging,
 )
-from m31a_metrics.catalog.landing import staging
+from m31a_metrics.catalog.records import session_name
 from m31a_metrics.config import Config
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.phases import infer
@@ -279,7 +279,7 @@ def test_two_transcripts_with_one_id_get_a_directory_each(settings: Config, clau
     names = os.listdir(settings.sessions_dir)
     assert len(names) == 2
     other = f"{claude}/other/{ONE}.jsonl"
-    assert set(names) == importing.copy_names(AGENT, ONE, other)
+    assert set(names) == import_sessions.copy_names(AGENT, ONE, other)
     loaded = [load(settings.sessions_dir, name) for name in names]
     assert sum(llm.completion_tokens for one in loaded if one for llm in one.llms) == 66
 
@@ -347,4 +347,4 @@ def test_names_of_directories() -> None:
     assert strange == session_name("codex", "../../etc", "/b")
     assert strange.startswith("codex-")
     assert session_name("aider", "", "/a") != session_name("aider", "", "/b")
-    assert importing.journal_name("pi") == "import-pi.jsonl"
+    assert import_sessions.journal_name("pi") == "import-pi.jsonl"

@@ -1,4 +1,4 @@
-"""Asking: the index, brought up to date first; one in memory where there can be no file."""
+"""Open the index for questions: brought up to date first; in memory where there can be no file."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from m31a_metrics import sources
 from m31a_metrics.answers import Answers
 from m31a_metrics.catalog.agents import refused
 from m31a_metrics.catalog.guard import Trouble
-from m31a_metrics.catalog.progress import Progress, quiet
-from m31a_metrics.catalog.refresh import refresh
+from m31a_metrics.catalog.refresh import Progress, quiet, refresh
 from m31a_metrics.config import Config
 from m31a_metrics.errors import (
     ForeignFile,
@@ -37,7 +36,7 @@ PATIENCE_S = 2.0
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
-class Asking(Struct):
+class OpenIndex(Struct):
     """Who answers; what was wrong with the index, a sentence each; what could not be read."""
 
     history: History
@@ -78,7 +77,7 @@ def ask(
     in_memory: bool = False,
     progress: Progress = quiet,
     rebuild: bool = False,
-) -> Iterator[Asking]:
+) -> Iterator[OpenIndex]:
     """Bring the index up to date and hand it out for questions.
 
     `only_dir`: of the sessions directory alone, in memory. `only_agent`: so, of what an agent
@@ -109,7 +108,7 @@ def ask(
         try:
             if (passing or only_agent) and not history.sources():
                 _check(passing, config, environ, only_agent)
-            yield Asking(history, notes, passing)
+            yield OpenIndex(history, notes, passing)
         except sqlite3.Error as error:
             raise unusable(path, error) from error
 

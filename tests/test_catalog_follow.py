@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics import Collector, SessionMetrics, ToolMetric, config, events, save
-from m31a_metrics.catalog import following, running
-from m31a_metrics.catalog.following import Followed, follow
+from m31a_metrics.catalog import follow as following
+from m31a_metrics.catalog import running
+from m31a_metrics.catalog.follow import Followed, follow
 from m31a_metrics.catalog.load import LoadedSession, Loader
 from m31a_metrics.catalog.running import ACTIVE_S, MOST, RunningSessions
 from m31a_metrics.config import Config

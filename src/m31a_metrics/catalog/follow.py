@@ -17,9 +17,9 @@ from msgspec import Struct
 
 from m31a_metrics import sources, store
 from m31a_metrics.catalog.agents import Place, places
+from m31a_metrics.catalog.find_session import load_named
 from m31a_metrics.catalog.guard import guarded
 from m31a_metrics.catalog.load import LoadedSession, Loader
-from m31a_metrics.catalog.one import read_one
 from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, SessionForgotten, SessionNotFound, StorageError
@@ -144,7 +144,7 @@ class FollowedFile:
             return
         began_s = monotonic()
         if self.agent == RECORDED:
-            loaded = read_one(self._config, self._path, {}, only_dir=True)
+            loaded = load_named(self._config, self._path, {}, only_dir=True)
         else:
             try:
                 loaded = Loader(self._config).load(self.agent, self._path, goes_on=True)
@@ -186,9 +186,9 @@ class FollowedFile:
 def follow(
     config: Config, name: str | None, environ: Mapping[str, str], *, only_dir: bool = False
 ) -> Followed:
-    """Follow the session that `name` names as `read_one` takes it; None: the one active last.
+    """Follow the session that `name` names as `load_named` takes it; None: the one active last.
 
-    Raises what `read_one` raises.
+    Raises what `load_named` raises.
     """
     if name is None:
         followed = newest(latest(config, environ, only_dir=only_dir), config)
@@ -198,7 +198,7 @@ def follow(
             f"nothing is recorded in {config.sessions_dir} yet, and no agent's sessions are "
             "here; record a command: `m31 run -- COMMAND`"
         )
-    one = read_one(config, name, environ, only_dir=only_dir)
+    one = load_named(config, name, environ, only_dir=only_dir)
     path = one.record.path
     if not one.is_transcript and os.path.isdir(path):
         return FollowedSession(path, config)

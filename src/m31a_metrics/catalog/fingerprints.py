@@ -1,8 +1,8 @@
-"""How files look from outside: what tells, without reading them, that they changed.
+"""Fingerprints of files: what tells, without reading them, that they changed.
 
 A transcript changes in size or time. A journal that a living process writes through a
 mapping shows neither (docs/decisions/covered-not-mtime.md): of it the end of its lines is
-looked for. A stamp is compared as a whole; two that are equal mean the same contents.
+looked for. A fingerprint (`stamp`) is compared as a whole; equal ones mean the same contents.
 """
 
 from __future__ import annotations
