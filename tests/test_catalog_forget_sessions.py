@@ -42,10 +42,10 @@ from m31a_metrics.errors import (
     StorageError,
 )
 from m31a_metrics.forgotten import Leaving, remember
-from m31a_metrics.history import History, forgetting
+from m31a_metrics.history import History, erasure
 from m31a_metrics.session import Session
 from tests import children, transcripts
-from tests.history.test_witnesses import kept
+from tests.history.test_source_files import kept
 from tests.hostile.test_permissions import open_the_way
 from tests.sources.golden import GOLDEN
 from tests.test_catalog_import_sessions import GOLDEN_ENVIRON
@@ -449,7 +449,7 @@ def test_what_begins_to_run_meanwhile_stays(home: Path) -> None:
 
 def test_a_reader_is_waited_for_and_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another process is in the middle of reading, a sentence says what remains."""
-    monkeypatch.setattr(forgetting, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(erasure, "PATIENCE_S", 0.1)
     rows(home)
     reader = sqlite3.connect(config.defaults().index)
     reader.execute("BEGIN")

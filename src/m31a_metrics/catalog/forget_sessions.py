@@ -34,7 +34,7 @@ from m31a_metrics.errors import (
     StorageError,
 )
 from m31a_metrics.forgotten import Forgotten, Leaving, remember
-from m31a_metrics.history import MEMORY, Group, History, Source
+from m31a_metrics.history import MEMORY, Group, History, KnownFile
 from m31a_metrics.session import Session
 from m31a_metrics.session.removal import living_writer, own_files
 from m31a_metrics.tally import micros
@@ -268,7 +268,7 @@ def _rows_of(history: History, group: Group) -> list[SessionRow]:
     return [row for row in rows if row.native_id == native_id]
 
 
-def _row_of(file: Source) -> SessionRow:
+def _row_of(file: KnownFile) -> SessionRow:
     """A session that is none of its own: its file could not be read, or only copies another."""
     agent = file.agent or (RECORDED if file.kind == RECORDED else file.kind)
     name = file.native_id or os.path.basename(file.path)

@@ -22,7 +22,7 @@ from m31a_metrics.errors import (
     StorageError,
 )
 from m31a_metrics.history import MEMORY, History
-from m31a_metrics.history.opening import (
+from m31a_metrics.history.connection import (
     begin_anew,
     identity,
     looked_ago_s,

@@ -29,9 +29,9 @@ from m31a_metrics.errors import (
     SessionNotFound,
     StorageError,
 )
-from m31a_metrics.history import Fresh, Group, History, Part, Witness
-from m31a_metrics.history.plans import COPY, HOOKS, TRANSCRIPT
-from m31a_metrics.history.witnesses import hashed
+from m31a_metrics.history import Fresh, Group, History, Part, SourceFile
+from m31a_metrics.history.ownership import COPY, HOOKS, TRANSCRIPT
+from m31a_metrics.history.source_files import hashed
 from m31a_metrics.rates import remember
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
@@ -226,7 +226,7 @@ def _take_changed(
     troubles: list[Trouble],
 ) -> None:
     parts = [Part(one.path, one.kind, one.stamp, frozenset()) for one in changed]
-    batch: list[tuple[Witness, SessionRecord]] = []
+    batch: list[tuple[SourceFile, SessionRecord]] = []
     outcomes = reader.read_all(parts, [one.size for one in changed])
     for done, (index, outcome) in enumerate(outcomes):
         progress(done, len(changed))
@@ -240,7 +240,7 @@ def _take_changed(
         elif isinstance(outcome, Failure):
             history.take_failure(one.path, one.kind, one.stamp, outcome.reason)
         elif isinstance(outcome, Told):
-            batch.append((_witness(one, outcome), outcome.record))
+            batch.append((_source_file(one, outcome), outcome.record))
         if len(batch) == _BATCH:
             _take(history, reader, batch)
             batch = []
@@ -250,7 +250,7 @@ def _take_changed(
 
 
 def _take(
-    history: History, reader: _Reader, batch: Sequence[tuple[Witness, SessionRecord]]
+    history: History, reader: _Reader, batch: Sequence[tuple[SourceFile, SessionRecord]]
 ) -> None:
     """Keep what files told; one whose figures the index cannot hold costs no other."""
     try:
@@ -263,14 +263,14 @@ def _take(
             for one in batch:
                 _take(history, reader, [one])
             return
-        ((witness, _),) = batch
-        problem = bug(f"keeping {witness.path}", error)
-        history.take_failure(witness.path, witness.kind, witness.stamp, problem)
+        ((file, _),) = batch
+        problem = bug(f"keeping {file.path}", error)
+        history.take_failure(file.path, file.kind, file.stamp, problem)
 
 
-def _witness(seen: Seen, told: Told) -> Witness:
+def _source_file(seen: Seen, told: Told) -> SourceFile:
     record = told.record
-    return Witness(
+    return SourceFile(
         seen.path,
         seen.kind,
         seen.stamp,

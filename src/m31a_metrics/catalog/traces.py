@@ -21,7 +21,7 @@ from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, StorageError
 from m31a_metrics.history import Group, History
-from m31a_metrics.history.forgetting import count_rows, holds_rows, is_index
+from m31a_metrics.history.erasure import count_rows, holds_rows, is_index
 from m31a_metrics.session import Session
 from m31a_metrics.session.removal import own_files, remove
 

@@ -10,8 +10,8 @@ from m31a_metrics.catalog.records import RECORDED, Recording, native_id_of
 from m31a_metrics.errors import SessionForgotten
 from m31a_metrics.events import Event, LLMInteraction
 from m31a_metrics.forgotten import Forgotten
-from m31a_metrics.history import History, Witness
-from m31a_metrics.history.witnesses import hashed
+from m31a_metrics.history import History, SourceFile
+from m31a_metrics.history.source_files import hashed
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.transcript import Transcript
 
@@ -109,13 +109,13 @@ class Unread:
         return bool(self._list) and one.kind != RECORDED and self._list.has_place(one.path)
 
     def still_wanted(
-        self, history: History, told: Sequence[tuple[Witness, SessionRecord]]
-    ) -> Sequence[tuple[Witness, SessionRecord]]:
+        self, history: History, told: Sequence[tuple[SourceFile, SessionRecord]]
+    ) -> Sequence[tuple[SourceFile, SessionRecord]]:
         """Leave out what was forgotten while it was read. Inside the transaction that keeps it."""
         if history.forgotten() == self._list.stamp:
             return told
         now = Forgotten(self._path)
-        wanted = [(witness, record) for witness, record in told if not _is_on(now, witness)]
+        wanted = [(file, record) for file, record in told if not _is_on(now, file)]
         for _, record in wanted:
             _hide_parent(now, record)
         return wanted
@@ -127,15 +127,15 @@ class Unread:
         )
 
 
-def _is_on(forgotten: Forgotten, witness: Witness) -> bool:
+def _is_on(forgotten: Forgotten, file: SourceFile) -> bool:
     """Tell whether a file's session was forgotten, or holds events of one that was.
 
     A fork is read again, without them.
     """
     return (
-        forgotten.has_session(witness.agent, witness.native_id)
-        or (witness.kind == RECORDED and forgotten.has_recording(witness.path, witness.started_us))
-        or not forgotten.ids.get(witness.agent, set()).isdisjoint(witness.ids)
+        forgotten.has_session(file.agent, file.native_id)
+        or (file.kind == RECORDED and forgotten.has_recording(file.path, file.started_us))
+        or not forgotten.ids.get(file.agent, set()).isdisjoint(file.ids)
     )
 
 

@@ -2,7 +2,7 @@
 
 The files are the truth; the index is made from them and can be made again. docs/session-index.md
 tells what is in it. `rows` is a session as rows, `rollups` the sums of many, `reading`
-the answers, `plans` which files make a session.
+the answers, `ownership` which files make a session, and which events count in it.
 """
 
 from __future__ import annotations
@@ -15,24 +15,30 @@ from typing import Self
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.forgotten import Forgotten
 from m31a_metrics.history import (
-    forgetting,
-    opening,
-    plans,
-    refolding,
-    remaking,
-    settling,
-    witnesses,
+    erasure,
+    ownership,
+    rebuild,
+    reconcile,
+    source_files,
     writing,
 )
-from m31a_metrics.history.opening import MEMORY
-from m31a_metrics.history.plans import Group, Part, Source
+from m31a_metrics.history.connection import (
+    MEMORY,
+    PATIENCE_S,
+    changing,
+    connect,
+    empty_log,
+    remember,
+    unusable,
+)
+from m31a_metrics.history.ownership import Group, KnownFile, Part
 from m31a_metrics.history.reading import Reading
+from m31a_metrics.history.reconcile import Fresh
 from m31a_metrics.history.rollups import Changes
-from m31a_metrics.history.settling import Fresh
-from m31a_metrics.history.witnesses import Witness
+from m31a_metrics.history.source_files import SourceFile
 from m31a_metrics.record import SessionRecord
 
-__all__ = ["MEMORY", "Fresh", "Group", "History", "Part", "Source", "Witness"]
+__all__ = ["MEMORY", "Fresh", "Group", "History", "KnownFile", "Part", "SourceFile"]
 
 
 class History(Reading):
@@ -44,16 +50,14 @@ class History(Reading):
     StorageError.
     """
 
-    def __init__(
-        self, path: str, *, patience_s: float = opening.PATIENCE_S, copy_of: str = ""
-    ) -> None:
+    def __init__(self, path: str, *, patience_s: float = PATIENCE_S, copy_of: str = "") -> None:
         self.path = path
         self.notes: list[str] = []
         self._changes: Changes | None = None
         if copy_of:
-            connection = opening.remember(copy_of, patience_s)
+            connection = remember(copy_of, patience_s)
         else:
-            connection = opening.connect(path, self.notes, patience_s)
+            connection = connect(path, self.notes, patience_s)
         super().__init__(connection)
 
     def __enter__(self) -> Self:
@@ -74,11 +78,11 @@ class History(Reading):
             return
         self._changes = changes = Changes()
         try:
-            with opening.changing(self.connection):
+            with changing(self.connection):
                 yield changes
                 changes.apply(self.connection)
         except sqlite3.Error as error:
-            raise opening.unusable(self.path, error) from error
+            raise unusable(self.path, error) from error
         finally:
             self._changes = None
 
@@ -111,57 +115,57 @@ class History(Reading):
             "WHERE problem <> '' AND is_gone = 0 ORDER BY path"
         ).fetchall()
 
-    def take(self, read: Iterable[tuple[Witness, SessionRecord]]) -> None:
+    def take(self, read: Iterable[tuple[SourceFile, SessionRecord]]) -> None:
         """Keep what files tell. Sessions that need another reading become `unsettled`."""
         with self.batch() as changes:
             told = list(read)
-            lone = witnesses.note_lone(self.connection, [witness for witness, _ in told])
+            lone = source_files.note_lone(self.connection, [file for file, _ in told])
             alone: list[tuple[Part, SessionRecord]] = []
             touched: set[Group] = set()
             fresh: Fresh = {}
-            for witness, record in told:
-                part = Part(witness.path, witness.kind, witness.stamp, frozenset())
-                if witness.path in lone:
+            for file, record in told:
+                part = Part(file.path, file.kind, file.stamp, frozenset())
+                if file.path in lone:
                     alone.append((part, record))
                 else:
-                    touched |= witnesses.note(self.connection, witness)
+                    touched |= source_files.note(self.connection, file)
                     fresh[part] = record
-            settling.settle_lone(self.connection, alone, changes)
-            settling.settle(self.connection, touched, fresh, changes)
+            reconcile.settle_lone(self.connection, alone, changes)
+            reconcile.settle(self.connection, touched, fresh, changes)
 
     def take_failure(self, path: str, kind: str, stamp: bytes, problem: str) -> None:
         """Keep why a file cannot be read; what was known of it stays."""
         with self.batch():
-            witnesses.note_failure(self.connection, path, kind, stamp, problem)
+            source_files.note_failure(self.connection, path, kind, stamp, problem)
 
     def take_gone(self, paths: Iterable[str], dropped: Iterable[str] = ()) -> None:
         """Keep the sessions of files that are gone; forget files that are no sessions now."""
         with self.batch() as changes:
             touched: set[Group] = set()
             for path in paths:
-                touched |= witnesses.note_gone(self.connection, path)
+                touched |= source_files.note_gone(self.connection, path)
             for path in dropped:
-                touched |= witnesses.drop(self.connection, path)
-            settling.settle(self.connection, touched, {}, changes)
+                touched |= source_files.drop(self.connection, path)
+            reconcile.settle(self.connection, touched, {}, changes)
 
     def remake(self) -> None:
         """Forget all but the sessions that no file tells of any more; the rest is to be read."""
         try:
-            with opening.changing(self.connection):
-                remaking.remake(self.connection)
+            with changing(self.connection):
+                rebuild.remake(self.connection)
         except sqlite3.Error as error:
-            raise opening.unusable(self.path, error) from error
+            raise unusable(self.path, error) from error
 
     def drop_lines(self) -> None:
         """Forget all failure lines; how often a tool failed stays."""
         try:
-            if not refolding.has_lines(self.connection):
+            if not rebuild.has_lines(self.connection):
                 return
-            with opening.changing(self.connection):
-                refolding.refold(self.connection, lambda _: "")
-            opening.empty_log(self.connection)
+            with changing(self.connection):
+                rebuild.refold(self.connection, lambda _: "")
+            empty_log(self.connection)
         except sqlite3.Error as error:
-            raise opening.unusable(self.path, error) from error
+            raise unusable(self.path, error) from error
 
     def gone_before(self, updated_us: int) -> list[SessionRow]:
         """The sessions whose files are gone, and whose last event is older than that."""
@@ -173,12 +177,12 @@ class History(Reading):
         with self.batch() as changes:
             touched: set[Group] = set()
             for row in rows:
-                touched |= witnesses.forget_gone(self.connection, (row.agent, row.native_id))
-            settling.settle(self.connection, touched, {}, changes)
+                touched |= source_files.forget_gone(self.connection, (row.agent, row.native_id))
+            reconcile.settle(self.connection, touched, {}, changes)
 
     def forgotten(self) -> bytes:
         """The state of the list of forgotten sessions that was applied last."""
-        return forgetting.applied(self.connection)[0]
+        return erasure.applied(self.connection)[0]
 
     def clean(self, list_path: str, recorded: str) -> None:
         """Take out the sessions that the list of forgotten ones names, if it changed.
@@ -191,54 +195,54 @@ class History(Reading):
         self.connection.execute("PRAGMA secure_delete = ON")
         with self.batch() as changes:
             # Read in here, so that nobody applies a state that is older than the index's.
-            forgetting.clean(self.connection, Forgotten(list_path), recorded, changes)
+            erasure.clean(self.connection, Forgotten(list_path), recorded, changes)
 
     def purge(self) -> bool:
         """Leave nothing in the file of what was deleted; False while another process reads."""
         try:
-            return forgetting.purge(self.connection)
+            return erasure.purge(self.connection)
         except sqlite3.Error as error:
-            raise opening.unusable(self.path, error) from error
+            raise unusable(self.path, error) from error
 
     def pass_over(self, forgotten: Forgotten, path: str, stamp: bytes) -> None:
         """Keep that a file of a forgotten session, as it looks now, is not to be read."""
         with self.batch():
-            forgetting.pass_over(self.connection, forgotten, path, stamp)
+            erasure.pass_over(self.connection, forgotten, path, stamp)
 
     def passed_over(self) -> dict[bytes, bytes]:
         """How the files looked that are not to be read, by the hashes of their paths."""
-        return forgetting.passed_over(self.connection)
+        return erasure.passed_over(self.connection)
 
-    def files_of(self, group: Group) -> list[Source]:
+    def files_of(self, group: Group) -> list[KnownFile]:
         """All files that tell of a session."""
-        return plans.sources(self.connection, "agent = ? AND native_id = ?", group)
+        return ownership.sources(self.connection, "agent = ? AND native_id = ?", group)
 
-    def files_called(self, native_id: str) -> list[Source]:
+    def files_called(self, native_id: str) -> list[KnownFile]:
         """All files that tell of a session of this id, whose ever, and if it is none of its own."""
-        return plans.sources(self.connection, "native_id = ?", (native_id,))
+        return ownership.sources(self.connection, "native_id = ?", (native_id,))
 
-    def files_at(self, path: str) -> list[Source]:
+    def files_at(self, path: str) -> list[KnownFile]:
         """The file at a path, if it is known, also if it could never be read."""
-        return plans.sources(self.connection, "path = ?", (path,), unread=True)
+        return ownership.sources(self.connection, "path = ?", (path,), unread=True)
 
     def own_ids(self, group: Group) -> set[int]:
         """The hashed ids of the events that count in a session, and in no other."""
-        return forgetting.own_ids(self.connection, group)
+        return erasure.own_ids(self.connection, group)
 
     def row_count(self, group: Group) -> int:
         """How many rows are a session's own, in all tables."""
-        return forgetting.row_count(self.connection, group)
+        return erasure.row_count(self.connection, group)
 
     def unsettled(self) -> list[tuple[Group, tuple[Part, ...]]]:
         """Sessions that are to be made of these parts, and are not yet."""
-        return settling.unsettled(self.connection)
+        return reconcile.unsettled(self.connection)
 
     def settle(self, groups: Iterable[Group], fresh: Fresh) -> None:
         """Make sessions of what was read for them, unless they are to be made otherwise now."""
         with self.batch() as changes:
-            settling.settle(self.connection, groups, fresh, changes)
+            reconcile.settle(self.connection, groups, fresh, changes)
 
     def give_up(self, groups: Iterable[Group]) -> None:
         """Leave sessions as they are, whose files cannot be read again."""
         with self.batch():
-            settling.give_up(self.connection, groups)
+            reconcile.give_up(self.connection, groups)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import add, itemgetter
 from typing import Any
 
 from m31a_metrics.answers import part_of
 from m31a_metrics.histogram import Histogram
-from m31a_metrics.history.cells import unpacked, unpacked_ran, unpacked_whole
-from m31a_metrics.history.days import stretches
+from m31a_metrics.history.packing import unpacked, unpacked_ran, unpacked_whole
 from m31a_metrics.history.rows import Key, Sums
 from m31a_metrics.queries import Chosen, Query, texts
-from m31a_metrics.queries.tables import DAY, RAN_PARTS, WHOLES, Summed
+from m31a_metrics.queries.tables import DAY, MONTH, RAN_PARTS, WHOLES, Summed
 
 Ask = Callable[[Query], Iterable[tuple[Any, ...]]]
 
@@ -70,3 +70,35 @@ def _rows(ask: Ask, column: str, chosen: Chosen, by: str) -> Iterator[tuple[str,
 def _add(sums: dict[Key, Sums], key: Key, figures: Sums) -> None:
     known = sums.get(key)
     sums[key] = figures if known is None else list(map(add, known, figures))
+
+
+def stretches(first: str, last: str) -> list[tuple[str, str, str]]:
+    """Cut a stretch of days into whole months and the days before and after them.
+
+    Each is a grain, and its first and last span; "" is no bound.
+    """
+    if first and last and first > last:
+        return []
+    cut: list[tuple[str, str, str]] = []
+    begin, end = first[:7], last[:7]
+    if first and not first.endswith("-01"):
+        if begin == end and last:
+            return [(DAY, first, last)]
+        cut.append((DAY, first, f"{begin}-31"))
+        begin = _next(begin)
+    if last and int(last[8:]) < monthrange(int(last[:4]), int(last[5:7]))[1]:
+        cut.append((DAY, f"{end}-01", last))
+        end = _before(end)
+    if not (begin and end and begin > end):
+        cut.append((MONTH, begin, end))
+    return cut
+
+
+def _next(month: str) -> str:
+    year, number = int(month[:4]), int(month[5:])
+    return f"{year + number // 12:04}-{number % 12 + 1:02}"
+
+
+def _before(month: str) -> str:
+    year, number = int(month[:4]), int(month[5:])
+    return f"{year - (number == 1):04}-{(number - 2) % 12 + 1:02}"

@@ -21,8 +21,8 @@ from m31a_metrics.answers import (
     TotalsRow,
     part_of,
 )
+from m31a_metrics.history.connection import in_read_transaction
 from m31a_metrics.history.folding import rolled_up, rolled_up_ran
-from m31a_metrics.history.states import of_one_state
 from m31a_metrics.queries import Chosen, Query, choose, only, texts
 from m31a_metrics.queries.tables import (
     LLMS,
@@ -77,7 +77,7 @@ class Reading:
             rows.append(row)
         return rows
 
-    @of_one_state
+    @in_read_transaction
     def parts(self, which: Slice, limit: int) -> list[SessionParts]:
         """Sessions one by one; of more than `limit`, so many, and the same ones each time."""
         chosen = self._choose(which)
@@ -113,7 +113,7 @@ class Reading:
         transcripts, tokens, unpaired, damage, *effects = (figure or 0 for figure in sums)
         return ReadingRow(count, transcripts, tokens, unpaired, damage, Effects(*effects))
 
-    @of_one_state
+    @in_read_transaction
     def totals(self, which: Slice, by: str = "") -> list[TotalsRow]:
         """Sums of all kinds: one row, or one for each day, week, month, agent, project."""
         _check("totals", by, _WHOLES + _TIMES)
@@ -142,13 +142,13 @@ class Reading:
             for (part,), figures in rolled_up(self._ask, table, chosen, (by,)).items():
                 _add_totals(_row(rows, part), places, figures[len(table.firsts) :])
 
-    @of_one_state
+    @in_read_transaction
     def tools(self, which: Slice, by: str = "tool") -> list[ToolRow]:
         """Calls by tool, phase, day, week, month, agent, project or session."""
         _check("tools", by, ("tool", "phase", "session", *_WHOLES, *_TIMES))
         return list(self._summed(TOOLS, ToolRow, which, (by,)).values())
 
-    @of_one_state
+    @in_read_transaction
     def llms(self, which: Slice, by: Sequence[str] = ("phase",)) -> list[LLMRow]:
         """LLM use by phase, model, day, week, month, agent, project or session.
 
@@ -164,7 +164,7 @@ class Reading:
                 row.model = key[1]
         return list(rows.values())
 
-    @of_one_state
+    @in_read_transaction
     def phases(self, which: Slice, by: str = "phase") -> list[PhaseRow]:
         """Phases, or all of them together by day, week, month, agent, project or session."""
         _check("phases", by, ("phase", "session", *_WHOLES, *_TIMES))
@@ -178,7 +178,7 @@ class Reading:
             row.loop = bool(row.loop)
         return rows
 
-    @of_one_state
+    @in_read_transaction
     def failures(self, which: Slice, limit: int | None = None) -> list[FailureRow]:
         """The most frequent ways to fail first."""
         chosen = self._choose(which)

@@ -6,7 +6,7 @@ session. Rollups are sums over sessions, changed in the transaction that changes
 
 from __future__ import annotations
 
-from m31a_metrics.history.holders import NUMBER_BITS
+from m31a_metrics.history.event_ids import NUMBER_BITS
 from m31a_metrics.queries.tables import (
     EFFECTS,
     ROLLED_UP,
@@ -29,14 +29,14 @@ APPLICATION = 0x4D333141
 
 def statements() -> list[str]:
     """What makes an empty database ours, but for its version."""
-    return [*_WITNESSES, *_SESSIONS, _HEALS, *_FAILURES, *map(_summed, SUMMED), _ROLLUPS]
+    return [*_FILES, *_SESSIONS, _HEALS, *_FAILURES, *map(_summed, SUMMED), _ROLLUPS]
 
 
 _SUMS = ", ".join(f"{name} INTEGER NOT NULL" for name in SESSION_SUMS)
 _EFFECTS = ", ".join(f"{name} INTEGER NOT NULL" for name in EFFECTS)
 _USES = ", ".join(f"{name} INTEGER NOT NULL" for name in SESSION_USES)
 
-_WITNESSES = (
+_FILES = (
     f"""
 CREATE TABLE sources (
     source INTEGER PRIMARY KEY CHECK (source < {1 << NUMBER_BITS}),

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from m31a_metrics import Collector, catalog
 from m31a_metrics.config import Config
-from m31a_metrics.history import opening
+from m31a_metrics.history import connection
 from m31a_metrics.history.schema import VERSION
 from m31a_metrics.views.web import asking
 from m31a_metrics.views.web.machine import ThisMachine
@@ -68,7 +68,7 @@ def place(
     """A server that looks at the files before each answer, or keeps to the index as it is."""
     monkeypatch.setattr(asking, "FRESH_S", 0.0 if request.param == "at once" else LATER_S)
     monkeypatch.setattr(asking, "RESTS", 0)
-    monkeypatch.setattr(opening, "_PATIENCE_S", 0.3, raising=False)
+    monkeypatch.setattr(connection, "_PATIENCE_S", 0.3, raising=False)
     home = tmp_path / "home"
     machine.record(home / "sessions")
     with served(this_machine(home)) as base:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from time import monotonic, sleep, time
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from m31a_metrics import foreign_sqlite, store
 from m31a_metrics.errors import IndexLocked, IndexTooNew, IndexUnusable
-from m31a_metrics.history import remaking
+from m31a_metrics.history import rebuild
 from m31a_metrics.history.schema import APPLICATION, VERSION
 
 MEMORY = ":memory:"
@@ -220,9 +222,9 @@ def _make(connection: sqlite3.Connection, path: str, patience_s: float) -> None:
         if _is_ours(connection, path):
             return  # another process was quicker
         if _is_empty(connection):
-            remaking.make(connection)
+            rebuild.make(connection)
         else:
-            remaking.remake(connection)
+            rebuild.remake(connection)
     empty_log(connection)
 
 
@@ -242,3 +244,33 @@ def _write_ahead(connection: sqlite3.Connection, patience_s: float) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > patience:
                 raise
         sleep(_PAUSE_S)
+
+
+class _Connected(Protocol):
+    connection: sqlite3.Connection
+
+
+_Own = TypeVar("_Own", bound=_Connected)
+_Asked = ParamSpec("_Asked")
+_Answer = TypeVar("_Answer")
+
+
+def in_read_transaction(
+    answer: Callable[Concatenate[_Own, _Asked], _Answer],
+) -> Callable[Concatenate[_Own, _Asked], _Answer]:
+    """Answer within one read transaction: of the state of the index that the first query finds.
+
+    For answers that take several queries, though others write between them.
+    """
+
+    @wraps(answer)
+    def within(own: _Own, /, *args: _Asked.args, **kwargs: _Asked.kwargs) -> _Answer:
+        if own.connection.in_transaction:
+            return answer(own, *args, **kwargs)
+        own.connection.execute("BEGIN")
+        try:
+            return answer(own, *args, **kwargs)
+        finally:
+            own.connection.execute("COMMIT")
+
+    return within

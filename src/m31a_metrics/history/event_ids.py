@@ -2,7 +2,7 @@
 
 The number is an event's id (64 bits, hashed) with the number of the file in place of its
 lower bits. What is left of the id finds all files that may hold it; whether one does, its
-own list of ids tells (`plans`). Lists go to SQLite and back as JSON, in one go: a row that
+own list of ids tells (`ownership`). Lists go to SQLite and back as JSON, in one go: a row that
 Python hands over by itself costs as much as keeping it.
 """
 

@@ -15,10 +15,10 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from m31a_metrics.history.holders import may_hold
+from m31a_metrics.history.event_ids import may_hold
 
 TRANSCRIPT, HOOKS, COPY, UNREAD = 0, 1, 3, 9
-"""Ranks: of several witnesses of a session those with the lowest count. (OTLP will be 2.)"""
+"""Ranks: of several files of a session those with the lowest count. (OTLP will be 2.)"""
 
 Group = tuple[str, str]
 """What a session is known by: agent and native id."""
@@ -52,7 +52,7 @@ class Plan(Struct, frozen=True):
     mark: bytes
 
 
-class Source(Struct):
+class KnownFile(Struct):
     """A file as it is known; `ids` are those of its events, hashed."""
 
     number: int
@@ -80,9 +80,9 @@ class Files:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._sources: dict[Group, list[Source]] = {}
-        self._by_number: dict[int, Source] = {}
-        self._sharers: dict[int, list[tuple[Source, set[int]]]] = {}
+        self._sources: dict[Group, list[KnownFile]] = {}
+        self._by_number: dict[int, KnownFile] = {}
+        self._sharers: dict[int, list[tuple[KnownFile, set[int]]]] = {}
         self._parts: dict[Group, tuple[Part, ...]] = {}
         self._own: dict[int, bool] = {}
 
@@ -143,7 +143,7 @@ class Files:
             if min(telling, key=self._order, default=None) == group:
                 yield Part(path, other.kind, other.stamp, frozenset(other.ids), is_copy=True)
 
-    def _has_own(self, source: Source, shared: set[int]) -> bool:
+    def _has_own(self, source: KnownFile, shared: set[int]) -> bool:
         """Tell whether a file holds an event that no other does, all but `shared` asked for."""
         known = self._own.get(source.number)
         if known is None:
@@ -152,7 +152,7 @@ class Files:
             known = self._own[source.number] = len(held) < len(rest)
         return known
 
-    def _comes_first(self, other: Source, source: Source) -> bool:
+    def _comes_first(self, other: KnownFile, source: KnownFile) -> bool:
         """Tell whether an event that both hold counts in the other."""
         if other.agent != source.agent:
             return False
@@ -175,21 +175,21 @@ class Files:
             min(source.path for source in began),
         )
 
-    def _of(self, group: Group) -> list[Source]:
+    def _of(self, group: Group) -> list[KnownFile]:
         found = self._sources.get(group)
         if found is None:
             found = sources(self._connection, "agent = ? AND native_id = ?", group)
             self._sources[group] = found
         return found
 
-    def shared(self, source: Source) -> list[tuple[Source, set[int]]]:
+    def shared(self, source: KnownFile) -> list[tuple[KnownFile, set[int]]]:
         """Other files that hold events of this one, and which."""
         found = self._sharers.get(source.number)
         if found is None:
             found = self._sharers[source.number] = self._holders(source, source.ids)
         return found
 
-    def _holders(self, source: Source, ids: Iterable[int]) -> list[tuple[Source, set[int]]]:
+    def _holders(self, source: KnownFile, ids: Iterable[int]) -> list[tuple[KnownFile, set[int]]]:
         """Other files that hold any of these events of a file, and which."""
         maybe: dict[int, set[int]] = {}
         for one, number in may_hold(self._connection, ids):
@@ -199,7 +199,7 @@ class Files:
         shared = [(other, held.intersection(other.ids)) for other, held in others]
         return [(other, held) for other, held in shared if held]
 
-    def _numbered(self, number: int) -> Source:
+    def _numbered(self, number: int) -> KnownFile:
         found = self._by_number.get(number)
         if found is None:
             (found,) = sources(self._connection, "source = ?", (number,))
@@ -216,12 +216,12 @@ def plan_of(parts: tuple[Part, ...]) -> Plan:
     return Plan(parts, mark.digest())
 
 
-def _within_group(source: Source) -> tuple[int, str]:
+def _within_group(source: KnownFile) -> tuple[int, str]:
     """Of several files of one session the longest comes first: others may be older states."""
     return -len(source.ids), source.path
 
 
-def _present(known: Sequence[Source]) -> list[Source]:
+def _present(known: Sequence[KnownFile]) -> list[KnownFile]:
     """The files that count for a session, as far as they are still there.
 
     Where a transcript is gone its imported copy counts, which holds all of it. Hooks may
@@ -240,11 +240,11 @@ def sources(
     values: Sequence[object],
     *,
     unread: bool = False,
-) -> list[Source]:
+) -> list[KnownFile]:
     """The files that a condition chooses; those that could never be read only if asked for."""
     found = []
     for row in connection.execute(f"SELECT {_COLUMNS} FROM sources WHERE {where}", values):
-        source = Source(*row)
+        source = KnownFile(*row)
         source.ids = array("q")
         source.ids.frombytes(row[-2])
         source.is_gone = bool(source.is_gone)

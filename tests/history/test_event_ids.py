@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from m31a_metrics.errors import IndexUnusable
 from m31a_metrics.history import MEMORY, History
-from m31a_metrics.history.holders import (
+from m31a_metrics.history.event_ids import (
     NUMBER_BITS,
     claim,
     held,
@@ -20,8 +20,8 @@ from m31a_metrics.history.holders import (
     may_hold,
     unclaim,
 )
-from tests.history import test_witnesses
-from tests.history.test_witnesses import File, files, index_of, rows, settle, take
+from tests.history import test_source_files
+from tests.history.test_source_files import File, files, index_of, rows, settle, take
 
 numbers = st.integers(0, 2**NUMBER_BITS - 1)
 some_ids = st.lists(
@@ -71,7 +71,7 @@ def test_ids_that_meet_are_told_apart(states: list[File], batch: int, gone: str)
         settle(apart, now)
         expected = rows(apart)
     with pytest.MonkeyPatch.context() as patch, History(MEMORY) as history:
-        patch.setattr(test_witnesses, "hashed", _meeting)
+        patch.setattr(test_source_files, "hashed", _meeting)
         for start in range(0, len(states), batch):
             take(history, states[start : start + batch])
             settle(history, now)

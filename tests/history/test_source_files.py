@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from m31a_metrics.answers import SessionRow, Slice
-from m31a_metrics.history import MEMORY, Fresh, History, Witness, witnesses
-from m31a_metrics.history.cells import unpacked, unpacked_whole
-from m31a_metrics.history.plans import COPY, HOOKS, TRANSCRIPT
-from m31a_metrics.history.witnesses import hashed
+from m31a_metrics.history import MEMORY, Fresh, History, SourceFile, source_files
+from m31a_metrics.history.ownership import COPY, HOOKS, TRANSCRIPT
+from m31a_metrics.history.packing import unpacked, unpacked_whole
+from m31a_metrics.history.source_files import hashed
 from m31a_metrics.record import SessionRecord, ToolDay
 
 DAY = "2026-01-01"
@@ -52,10 +52,10 @@ class File(Struct, frozen=True):
             tools=tools,
         )
 
-    def witness(self) -> Witness:
+    def source_file(self) -> SourceFile:
         """What the index is told of it."""
         ids = hashed(self.ids) if self.rank != HOOKS else []
-        return Witness(
+        return SourceFile(
             self.path,
             "kind",
             self.stamp,
@@ -69,7 +69,7 @@ class File(Struct, frozen=True):
 
 def take(history: History, files: Iterable[File]) -> None:
     """Let the index read these files, without settling what needs another reading."""
-    history.take([(file.witness(), file.record()) for file in files])
+    history.take([(file.source_file(), file.record()) for file in files])
 
 
 def settle(history: History, files: dict[str, File]) -> None:
@@ -148,7 +148,7 @@ def test_files_that_share_nothing_are_kept_as_if_they_were_planned(
             if not is_first:
                 take(history, [File("/0", "n1", 1, ("a", "z")), File("/9", "n9", 1, ("y",))])
         take(at_once, some)
-        patch.setattr(witnesses, "note_lone", lambda *_: set())
+        patch.setattr(source_files, "note_lone", lambda *_: set())
         take(planned, some)
         assert kept(at_once) == kept(planned)
 
@@ -203,7 +203,7 @@ def test_what_is_gone_stays_counted(states: list[File], order: list[str], gone_c
 
 
 def test_the_transcript_goes_before_hooks_and_copies() -> None:
-    """Of several witnesses of a session the best counts alone, whichever came first."""
+    """Of several files of a session the best counts alone, whichever came first."""
     transcript = File("/t", "n", 1, ("a", "b"))
     hooks = File("/h", "n", 1, ("a",), rank=HOOKS)
     copy = File("/c", "n", 1, ("a", "b", "c"), rank=COPY)

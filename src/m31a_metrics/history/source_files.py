@@ -1,6 +1,6 @@
 """What files tell, kept: whose session, and which events, by their hashed ids.
 
-Each change returns the sessions that may be made of other parts now (see `plans`).
+Each change returns the sessions that may be made of other parts now (see `ownership`).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from itertools import chain
 
 from msgspec import Struct
 
-from m31a_metrics.history.holders import claim, held, listed, may_be_known, may_hold, unclaim
-from m31a_metrics.history.plans import (
+from m31a_metrics.history.event_ids import claim, held, listed, may_be_known, may_hold, unclaim
+from m31a_metrics.history.ownership import (
     TRANSCRIPT,
     UNREAD,
     Files,
     Group,
-    Source,
+    KnownFile,
     chunks,
     places,
     sources,
@@ -29,7 +29,7 @@ from m31a_metrics.history.rows import blob
 from m31a_metrics.history.writing import insert
 
 
-class Witness(Struct):
+class SourceFile(Struct):
     """A file that was read: whose session it tells of, and the ids (hashed) of its events.
 
     `stamp` is how the file looked before it was read, `kind` who reads it.
@@ -56,7 +56,7 @@ def hashed(ids: Iterable[str]) -> list[int]:
     return array("q", b"".join(digests))[:: blake2s.MAX_DIGEST_SIZE // 8].tolist()
 
 
-def note_lone(connection: sqlite3.Connection, told: Sequence[Witness]) -> set[str]:
+def note_lone(connection: sqlite3.Connection, told: Sequence[SourceFile]) -> set[str]:
     """Keep what files tell that nobody knew, of sessions of which nothing else tells.
 
     Each of them is its session's only part, whatever else is known: no event of it is in
@@ -90,7 +90,7 @@ def note_lone(connection: sqlite3.Connection, told: Sequence[Witness]) -> set[st
     return {one.path for one in kept.values()}
 
 
-def _packed(told: Sequence[Witness], first: int) -> tuple[dict[int, array[int]], set[int]]:
+def _packed(told: Sequence[SourceFile], first: int) -> tuple[dict[int, array[int]], set[int]]:
     """The ids of files, numbered from `first`; and which of them share any with another."""
     numbered = dict(enumerate((one.ids for one in told), first))
     if len(set().union(*numbered.values())) == sum(map(len, numbered.values())):
@@ -134,35 +134,35 @@ def _known(
     return known_paths, known_groups
 
 
-def _told(witness: Witness, ids: array[int]) -> tuple[object, ...]:
+def _told(file: SourceFile, ids: array[int]) -> tuple[object, ...]:
     """What a file tells, as columns of `sources`."""
     return (
-        witness.kind,
-        witness.agent,
-        witness.native_id,
-        witness.rank,
-        witness.started_us,
-        blob(witness.stamp),
+        file.kind,
+        file.agent,
+        file.native_id,
+        file.rank,
+        file.started_us,
+        blob(file.stamp),
         blob(ids),
-        witness.problem,
+        file.problem,
     )
 
 
 _TOLD = ("kind", "agent", "native_id", "rank", "started_us", "stamp", "ids", "problem")
 
 
-def note(connection: sqlite3.Connection, witness: Witness) -> set[Group]:
+def note(connection: sqlite3.Connection, file: SourceFile) -> set[Group]:
     """Keep what a file tells; return the sessions that may be made of other parts now."""
-    touched = {(witness.agent, witness.native_id)}
-    before = _at(connection, witness.path)
-    ids = _unique(witness.ids)
+    touched = {(file.agent, file.native_id)}
+    before = _at(connection, file.path)
+    ids = _unique(file.ids)
     known = array("q") if before is None else before.ids
-    values = _told(witness, ids)
+    values = _told(file, ids)
     if before is None:
         cursor = connection.execute(
             f"INSERT INTO sources (path, {', '.join(_TOLD)}, is_gone) "
             f"VALUES (?, {places(_TOLD)}, 0)",
-            (witness.path, *values),
+            (file.path, *values),
         )
         number = cursor.lastrowid or 0
     else:
@@ -174,7 +174,7 @@ def note(connection: sqlite3.Connection, witness: Witness) -> set[Group]:
         )
     if known != ids:
         _hold(connection, number, known, ids)
-    if _is_as_before(connection, before, witness):
+    if _is_as_before(connection, before, file):
         # One that only grew changes nothing for those who share what it had.
         touched |= _sharing(connection, set(known) ^ set(ids))
     else:
@@ -182,13 +182,15 @@ def note(connection: sqlite3.Connection, witness: Witness) -> set[Group]:
     return _with_their_sharers(connection, touched)
 
 
-def _is_as_before(connection: sqlite3.Connection, before: Source | None, witness: Witness) -> bool:
+def _is_as_before(
+    connection: sqlite3.Connection, before: KnownFile | None, file: SourceFile
+) -> bool:
     """Tell whether a file stands to those it shares events with as it did."""
-    if before is None or before.is_gone or before.rank != witness.rank:
+    if before is None or before.is_gone or before.rank != file.rank:
         return False
     if (before.group, before.started_us) != (
-        (witness.agent, witness.native_id),
-        witness.started_us,
+        (file.agent, file.native_id),
+        file.started_us,
     ):
         return False
     # Of one with nothing of its own another session tells.
@@ -283,6 +285,6 @@ def _hold(
     claim(connection, listed(sorted(has - had)))
 
 
-def _at(connection: sqlite3.Connection, path: str) -> Source | None:
+def _at(connection: sqlite3.Connection, path: str) -> KnownFile | None:
     found = sources(connection, "path = ?", (path,), unread=True)
     return found[0] if found else None

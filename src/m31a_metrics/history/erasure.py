@@ -14,13 +14,21 @@ from contextlib import closing
 
 from m31a_metrics.forgotten import Forgotten
 from m31a_metrics.history import writing
-from m31a_metrics.history.holders import may_hold
-from m31a_metrics.history.plans import TRANSCRIPT, UNREAD, Files, Group, Source, chunks, places
-from m31a_metrics.history.plans import sources as sources_where
+from m31a_metrics.history.event_ids import may_hold
+from m31a_metrics.history.ownership import (
+    TRANSCRIPT,
+    UNREAD,
+    Files,
+    Group,
+    KnownFile,
+    chunks,
+    places,
+)
+from m31a_metrics.history.ownership import sources as sources_where
+from m31a_metrics.history.reconcile import settle
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.schema import APPLICATION, VERSION
-from m31a_metrics.history.settling import settle
-from m31a_metrics.history.witnesses import drop
+from m31a_metrics.history.source_files import drop
 
 PATIENCE_S = 5.0
 """How long a process that is in the middle of reading is waited for."""
@@ -49,7 +57,7 @@ def clean(
         connection.execute("DELETE FROM passed_over")
         line_count = 0
     leaving = {source.path: source for source in _named(connection, forgotten, recorded)}
-    forks: list[Source] = []
+    forks: list[KnownFile] = []
     for source in _sharing(connection, forgotten, line_count):
         if source.path not in leaving:
             if forgotten.has_all(source.agent, source.ids):
@@ -70,7 +78,9 @@ def clean(
         connection.execute("INSERT INTO forgotten VALUES (?, ?)", note)
 
 
-def _named(connection: sqlite3.Connection, forgotten: Forgotten, recorded: str) -> Iterator[Source]:
+def _named(
+    connection: sqlite3.Connection, forgotten: Forgotten, recorded: str
+) -> Iterator[KnownFile]:
     """The files whose session is on the list, and those that could never be read."""
     known = connection.execute(
         "SELECT path, kind, agent, native_id, started_us, rank FROM sources"
@@ -84,7 +94,9 @@ def _named(connection: sqlite3.Connection, forgotten: Forgotten, recorded: str) 
             yield from sources_where(connection, "path = ?", (path,), unread=True)
 
 
-def _sharing(connection: sqlite3.Connection, forgotten: Forgotten, since: int) -> Iterator[Source]:
+def _sharing(
+    connection: sqlite3.Connection, forgotten: Forgotten, since: int
+) -> Iterator[KnownFile]:
     """Transcripts that are there and hold events of sessions forgotten since a line of the list."""
     for agent, ids in forgotten.ids_since(since).items():
         numbers = {number for _, number in may_hold(connection, ids)}

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
+from collections.abc import Callable
 
 from m31a_metrics.history import writing
-from m31a_metrics.history.holders import claim, held, listed
-from m31a_metrics.history.refolding import refold
+from m31a_metrics.history.event_ids import claim, held, listed
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.schema import APPLICATION, VERSION, statements
 from m31a_metrics.kept_lines import kept_again
@@ -96,3 +96,26 @@ def _add_up(connection: sqlite3.Connection) -> None:
         ids = array("q")
         ids.frombytes(packed)
         claim(connection, listed(sorted(held(ids, source))))
+
+
+def has_lines(connection: sqlite3.Connection) -> bool:
+    """Tell whether any failure line is kept."""
+    (found,) = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM failures WHERE line <> '') "
+        "OR EXISTS (SELECT 1 FROM heals WHERE line <> '')"
+    ).fetchone()
+    return bool(found)
+
+
+def refold(connection: sqlite3.Connection, line_of: Callable[[str], str]) -> None:
+    """Put what `line_of` makes of it in place of every failure line. Inside a transaction.
+
+    Failures of a tool whose lines become the same are counted together.
+    """
+    connection.create_function("line_of", 1, line_of, deterministic=True)
+    connection.execute("UPDATE heals SET line = line_of(line) WHERE line <> line_of(line)")
+    rows = connection.execute(
+        "SELECT session, day, tool, line_of(line), SUM(count) FROM failures GROUP BY 1, 2, 3, 4"
+    ).fetchall()
+    connection.execute("DELETE FROM failures")
+    connection.executemany("INSERT INTO failures VALUES (?, ?, ?, ?, ?)", rows)

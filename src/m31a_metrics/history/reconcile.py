@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from m31a_metrics.history import writing
-from m31a_metrics.history.plans import Files, Group, Part, plan_of
+from m31a_metrics.history.ownership import Files, Group, Part, plan_of
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.record import SessionRecord, joined
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics.history import MEMORY, History
-from m31a_metrics.history.cells import Place, Rollups, spread
+from m31a_metrics.history.packing import Place, Rollups, spread
 from m31a_metrics.queries.tables import DAY, EVERY, MONTH
 
 days = st.dictionaries(

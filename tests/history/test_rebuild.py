@@ -7,7 +7,7 @@ from pathlib import Path
 
 from m31a_metrics.answers import Slice
 from m31a_metrics.history import History, schema
-from tests.history.test_witnesses import File, rows, settle, take
+from tests.history.test_source_files import File, rows, settle, take
 
 FILES = {
     "/a": File("/a", "n1", 1, ("a", "b")),
