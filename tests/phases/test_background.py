@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from m31a_metrics.phases.classified import ClassifiedCall
+from m31a_metrics.phases.agent import ClassifiedCall
 from m31a_metrics.phases.commands import Purposes
 from m31a_metrics.phases.context import Background
 from tests.phases.sessions import bash, tool

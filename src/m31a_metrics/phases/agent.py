@@ -7,10 +7,30 @@ from collections.abc import Sequence
 from functools import lru_cache
 from sys import maxsize
 
-from m31a_metrics.phases.classified import ClassifiedCall
+from msgspec import Struct
+
 from m31a_metrics.phases.commands import Check, Purpose
 from m31a_metrics.phases.files import file_name
 from m31a_metrics.phases.uses import Use, names, phrases
+from m31a_metrics.transcript import Call
+
+# A call with the phase that was found for it.
+
+
+class ClassifiedCall(Struct, gc=False):
+    """A call, its phase, and the rule that decided it.
+
+    `purpose` is what its command was for, `failed` whether it was a check that failed,
+    `changed` whether it changed the work.
+    """
+
+    call: Call
+    phase: str
+    rule: str
+    purpose: Purpose | None = None
+    failed: bool = False
+    changed: bool = False
+
 
 _WORD = re.compile(r"[a-z]+")
 

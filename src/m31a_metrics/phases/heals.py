@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from m31a_metrics.failures import failure_line, normal_form
 from m31a_metrics.phases import tools
-from m31a_metrics.phases.classified import ClassifiedCall
+from m31a_metrics.phases.agent import ClassifiedCall
 from m31a_metrics.phases.commands import Check
 from m31a_metrics.phases.failing import plain
 from m31a_metrics.phases.files import is_test

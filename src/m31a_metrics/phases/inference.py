@@ -23,7 +23,7 @@ from m31a_metrics.events import (
     UserTurn,
 )
 from m31a_metrics.failures import failure_line
-from m31a_metrics.phases.classified import ClassifiedCall
+from m31a_metrics.phases.agent import ClassifiedCall
 from m31a_metrics.phases.commands import Purposes
 from m31a_metrics.phases.context import Classifier
 from m31a_metrics.phases.heals import Bisect, Episode, LineOf, bisects, heals
