@@ -10,7 +10,7 @@ import pytest
 
 from m31a_metrics.figures import PRINTED_HEAD, PRINTED_TAIL
 from m31a_metrics.sources.claude_code.durations import may_ask, spent
-from m31a_metrics.sources.claude_code.modes import Modes
+from m31a_metrics.sources.claude_code.reading import Modes
 from tests.sources.test_claude_code import answer, calls, line, read, result, said, use
 
 

@@ -14,7 +14,7 @@ import pytest
 from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.events import LLMInteraction, Subagent, ToolCall, UserTurn
 from m31a_metrics.sources import codex
-from m31a_metrics.sources.codex.outcomes import outcome
+from m31a_metrics.sources.codex.calls import outcome
 from m31a_metrics.sources.codex.records import Item
 from m31a_metrics.transcript import Transcript
 from tests.conftest import Sample

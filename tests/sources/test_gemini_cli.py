@@ -12,7 +12,6 @@ from m31a_metrics import events
 from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.events import Compaction, LLMInteraction, Subagent, ToolCall, UserTurn
 from m31a_metrics.sources import gemini_cli
-from m31a_metrics.sources.gemini_cli import document
 from m31a_metrics.transcript import Transcript
 from tests.conftest import Sample
 from tests.sources import fuzzing, golden, samples
@@ -279,7 +278,7 @@ def test_a_document_without_bounds_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One JSON document is held in memory whole, so its size has a bound, and an error says so."""
-    monkeypatch.setattr(document, "_BYTES_MAX", 100)
+    monkeypatch.setattr(gemini_cli, "_BYTES_MAX", 100)
     path = tmp_path / "a.json"
     path.write_text(json.dumps(DOCUMENT), encoding="utf-8")
     with pytest.raises(StorageError, match="longer than"):

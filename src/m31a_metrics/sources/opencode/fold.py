@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from m31a_metrics.events import (
     LARGEST,
@@ -14,16 +14,267 @@ from m31a_metrics.events import (
     Mode,
     PermissionWait,
     Subagent,
+    ToolCall,
     UserTurn,
 )
-from m31a_metrics.figures import text
+from m31a_metrics.figures import (
+    call_key,
+    error_text,
+    model_name,
+    printed_ends,
+    stated_cost,
+    text,
+    tokens,
+)
+from m31a_metrics.jsonlines import UNREADABLE
+from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.model import Usage
-from m31a_metrics.sources.opencode.calls import Where, known_as, outcome
-from m31a_metrics.sources.opencode.records import Info, Input, Message, Metadata, Part, Place
-from m31a_metrics.sources.opencode.responses import model_of, responses
+from m31a_metrics.sources.opencode.records import (
+    Cache,
+    Info,
+    Input,
+    Message,
+    Metadata,
+    Model,
+    Part,
+    Place,
+    Problem,
+    State,
+    Time,
+    said_decoder,
+)
 from m31a_metrics.sources.opencode.store import Turn
 from m31a_metrics.timestamps import span_ms, unix_us
 from m31a_metrics.transcript import Call, Transcript
+
+# The model's responses within a message: what each cost, and the key its copies share.
+
+
+def responses(turn: Turn, now_us: int, subagent: str) -> Iterator[LLMInteraction]:
+    """Yield the responses of one message, which came to be at `now_us`.
+
+    Mostly it is one. Versions of 2025 went on in the same message after a tool's result:
+    then each step has its tokens, and the message only those of the last.
+    """
+    message = turn.message
+    found = False
+    for step, (began_us, part) in enumerate(_steps(turn.parts, now_us)):
+        found = True
+        if part.tokens is not None:
+            yield from _response(message, step, began_us, part, subagent)
+    if not found and message.tokens is not None:
+        yield from _response(message, 0, now_us, message, subagent)
+
+
+def _steps(parts: list[Part], now_us: int) -> Iterator[tuple[int, Part]]:
+    """Yield the end of each step with the time when the step began."""
+    began_us = latest_us = now_us
+    for part in parts:
+        if part.type == "step-finish":
+            yield began_us, part
+            began_us = latest_us
+            continue
+        state = part.state
+        for time in (part.time, state.time if state else None):
+            if time is not None:
+                latest_us = max(latest_us, unix_us(time.start) or 0, unix_us(time.end) or 0)
+
+
+def _response(
+    message: Message, step: int, t_us: int, counted: Part | Message, subagent: str
+) -> Iterator[LLMInteraction]:
+    used = usage(counted)
+    if used is None:
+        return
+    model = model_of(message)
+    yield LLMInteraction(
+        id=_key(message, step, used),
+        t_us=t_us,
+        phase="",
+        usage=used,
+        cost=stated_cost(counted.cost, model),
+        model=model or None,
+        duration_ms=_streamed_ms(message.time),
+        subagent=subagent or None,
+    )
+
+
+def usage(counted: Part | Message) -> Usage | None:
+    """Return OpenCode's counts as ours; None if nothing was counted.
+
+    Its input excludes what the cache took part in. Its output excludes reasoning in most
+    versions; in some, and for some providers, it includes it: there the total says so.
+    """
+    counts = counted.tokens
+    if counts is None:
+        return None
+    cache = counts.cache or Cache()
+    read, written = tokens(cache.read), tokens(cache.write)
+    prompt = tokens(counts.input) + read + written
+    output, reasoning = tokens(counts.output), tokens(counts.reasoning)
+    includes = reasoning <= output and tokens(counts.total) == prompt + output
+    completion = output if includes else output + reasoning
+    if not prompt and not completion:
+        return None
+    return Usage(
+        prompt,
+        completion,
+        cache_read_tokens=read,
+        cache_write_5m_tokens=written,
+        reasoning_tokens=reasoning,
+    )
+
+
+def _key(message: Message, step: int, used: Usage) -> str:
+    """Return what a response and its copies have in common.
+
+    A fork copies the messages before it: ids change, times and counts stay.
+    """
+    created_us = unix_us(message.time.created) if message.time else None
+    return (
+        f"{created_us or message.id}:{step}:{used.prompt_tokens}:{used.cache_read_tokens}"
+        f":{used.cache_write_5m_tokens}:{used.completion_tokens}"
+    )
+
+
+def model_of(message: Message) -> str:
+    """Return the model that a message names, "" if it names none."""
+    model = message.model
+    if isinstance(model, Model):
+        seller = message.provider_id or model.provider_id
+        return model_name(seller, message.model_id or model.model_id or model.id)
+    return model_name(message.provider_id, message.model_id or model)
+
+
+def _streamed_ms(time: Time | None) -> float | None:
+    """Return how long the model took, which the second generation says."""
+    began_us, ended_us = (unix_us(time.created), unix_us(time.streamed)) if time else (None, None)
+    return None if began_us is None or ended_us is None else span_ms(began_us, ended_us)
+
+
+# Tool calls as OpenCode keeps them: call, result and times in one part.
+#
+# The time is that of the run. Where the user's configuration makes OpenCode ask before a
+# tool runs (it does not by default), a person's answer is in it, and nothing tells; a
+# refusal is told, and then the tool never ran.
+
+_SUCCEEDED = frozenset(("completed", "success"))
+
+# These do nothing but wait for a person's answer.
+_WAIT = frozenset(("plan_enter", "plan_exit", "question"))
+_REFUSALS = ("The user rejected permission", "The user dismissed this question")
+_SHELL = "bash"
+_KILLED = -1  # OpenCode writes null
+_ABORTED = "Tool execution aborted"
+
+
+class Where(Struct, frozen=True, gc=False):
+    """The message that a call stands in."""
+
+    t_us: int
+    response: str
+    subagent: str
+    mode: str
+
+
+class Outcome(Struct, gc=False):
+    """A call, its event if its result was seen, and whether a person refused it."""
+
+    call: Call
+    event: ToolCall | None = None
+    refused: bool = False
+
+
+def known_as(part: Part, where: Where) -> str:
+    """Return the id of a tool part's call, which its copies in forks share."""
+    time = part.state.time if part.state else None
+    began_us = unix_us(time.start) if time else None
+    return call_key(text(part.call_id) or text(part.id), began_us or where.t_us)
+
+
+def outcome(part: Part, call_id: str, where: Where) -> Outcome:
+    """Read a tool part."""
+    state = part.state or State()
+    time = state.time or Time()
+    start_us, end_us = unix_us(time.start), unix_us(time.end)
+    command, paths = _purpose(state.input) if isinstance(state.input, Input) else ("", ())
+    call = Call(
+        call_id,
+        start_us or where.t_us,
+        text(part.tool) or "unknown",
+        command,
+        paths,
+        response=where.response,
+        subagent=where.subagent,
+        mode=where.mode,
+    )
+    if state.status not in _SUCCEEDED and state.status != "error":
+        return Outcome(call)
+    call.end_us = end_us or call.t_us
+    if call.tool == _SHELL:
+        call.printed = printed_ends(_said(state))
+    call.success = state.status in _SUCCEEDED and _exit(state) in (None, 0)
+    if not call.success:
+        call.error = error_text(_error(state))
+    return _event(call, known=bool(start_us and end_us))
+
+
+def _event(call: Call, *, known: bool) -> Outcome:
+    refused = call.error.startswith(_REFUSALS)
+    waited = refused or call.tool in _WAIT
+    elapsed_ms = span_ms(call.t_us, call.end_us)
+    # What was aborted was given one time, when OpenCode cleaned up, for start and end.
+    unknown = not known or (not elapsed_ms and call.error.startswith(_ABORTED))
+    event = ToolCall(
+        id=call.id,
+        t_us=call.end_us,
+        name=call.tool,
+        success=bool(call.success),
+        duration_ms=0 if waited else elapsed_ms,
+        wait_ms=elapsed_ms if waited else None,
+        error=kept_line(call.error) or None,
+        elapsed_only=unknown and not waited,
+        subagent=call.subagent or None,
+    )
+    return Outcome(call, event, refused)
+
+
+def _exit(state: State) -> object:
+    """Return a shell command's exit code: None if it has none."""
+    said = state.metadata
+    if not isinstance(said, Metadata) or said.exit is UNSET:
+        return None
+    return _KILLED if said.exit is None else said.exit
+
+
+def _error(state: State) -> str:
+    if isinstance(state.error, Problem):
+        return text(state.error.message) or text(state.error.type)
+    code = _exit(state)
+    return (
+        text(state.error) or _said(state) or ("killed" if code == _KILLED else f"exit code {code}")
+    )
+
+
+def _said(state: State) -> str:
+    raw = state.output or state.content
+    try:
+        said = said_decoder().decode(raw) if raw else ""
+    except UNREADABLE:
+        return ""
+    return said if isinstance(said, str) else "\n".join(text(piece.text) for piece in said)
+
+
+def _purpose(given: Input) -> tuple[str, tuple[str, ...]]:
+    """Return what tells best what a call is for, and the files and folders it names."""
+    paths = tuple([path for path in (text(given.file_path), text(given.path)) if path])
+    if text(given.command):
+        return given.command, paths
+    agent, description = text(given.subagent_type) or text(given.agent), text(given.description)
+    if agent or description:
+        return f"{agent}: {description}", paths
+    return text(given.pattern) or text(given.query) or text(given.url) or text(given.name), paths
+
 
 _SAID = frozenset(("agent", "file", "subtask", "text"))
 

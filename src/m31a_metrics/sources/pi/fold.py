@@ -3,14 +3,216 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.json import Decoder
 
-from m31a_metrics.events import Compaction, Event, LLMInteraction, UserTurn
-from m31a_metrics.figures import model_name, text, tokens
-from m31a_metrics.sources.pi.calls import Calls
-from m31a_metrics.sources.pi.records import Entry, Message
-from m31a_metrics.sources.pi.usage import answer, model_of, other
-from m31a_metrics.timestamps import unix_us
+from m31a_metrics.events import Compaction, Event, LLMInteraction, ToolCall, UserTurn
+from m31a_metrics.figures import (
+    call_key,
+    error_text,
+    model_name,
+    printed_ends,
+    stated_cost,
+    text,
+    tokens,
+)
+from m31a_metrics.jsonlines import UNREADABLE
+from m31a_metrics.kept_lines import kept_line
+from m31a_metrics.model import Usage
+from m31a_metrics.sources.pi import records
+from m31a_metrics.sources.pi.records import Arguments, Block, Entry, Message
+from m31a_metrics.timestamps import span_ms, unix_us
 from m31a_metrics.transcript import Call, Transcript
+
+# Tool calls of pi and their results, paired by id.
+#
+# pi asks nobody before a tool runs. It runs the calls of one answer one after the other, or,
+# since format 3, at once. So the first call's time is that of its run in any case, and that
+# of a later one in the old formats, where it begins when the one before it has ended.
+
+# pi runs no call of an answer that did not come to its end.
+_CUT_OFF = frozenset(("aborted", "error"))
+
+_SHELL = "bash"
+
+_text_decoder = Decoder(str)
+
+
+class _Answer(Struct):
+    """The calls of one answer: when the latest of them ended, if one did."""
+
+    end_us: int = 0
+
+
+class _Open(Struct):
+    call: Call
+    answer: _Answer
+
+
+class Calls:
+    """The calls of one session by id."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self.at_once = False
+        self._open: dict[str, _Open] = {}
+
+    def made(self, message: Message, t_us: int, response: str) -> list[Call]:
+        """Take the calls of an answer that was complete at `t_us`; return them."""
+        if message.stop_reason in _CUT_OFF:
+            return []
+        answer = _Answer()
+        found: list[Call] = []
+        for block in message.content if isinstance(message.content, list) else []:
+            if block.type != "toolCall":
+                continue
+            command, paths = _purpose(block)
+            call_id = self._unique(call_key(text(block.id), t_us))
+            call = Call(call_id, t_us, text(block.name) or "unknown", command, paths)
+            call.response = response
+            # A provider may number its calls anew: then a result is that of the latest.
+            self._open[text(block.id)] = _Open(call, answer)
+            found.append(call)
+        return found
+
+    def result(self, message: Message, t_us: int) -> ToolCall | None:
+        """Take a result; return the call's event, None if there is no such call."""
+        found = self._open.pop(text(message.tool_call_id), None)
+        if found is None:
+            return None
+        call, answer = found.call, found.answer
+        began_us = max(call.t_us, answer.end_us)
+        after_another, answer.end_us = answer.end_us > 0, max(answer.end_us, t_us)
+        call.end_us, call.success = t_us, message.is_error is not True
+        if call.tool == _SHELL:
+            call.printed = printed_ends(_said(message))
+        if not call.success:
+            call.error = error_text(_said(message))
+        return ToolCall(
+            id=call.id,
+            t_us=t_us,
+            name=call.tool,
+            success=call.success,
+            duration_ms=span_ms(began_us, t_us),
+            error=kept_line(call.error) or None,
+            elapsed_only=after_another and self.at_once,
+        )
+
+    def _unique(self, wanted: str) -> str:
+        found, again = wanted, 1
+        while found in self._ids:
+            again += 1
+            found = f"{wanted}#{again}"
+        self._ids.add(found)
+        return found
+
+
+def _purpose(block: Block) -> tuple[str, tuple[str, ...]]:
+    given = block.arguments
+    if not isinstance(given, Arguments):
+        return "", ()
+    paths = (given.path,) if given.path and isinstance(given.path, str) else ()
+    said = (given.command, given.pattern, given.query, given.url)
+    return next((one for one in said if text(one)), ""), paths
+
+
+def _said(message: Message) -> str:
+    if not isinstance(message.content, list):
+        return message.content or ""
+    return "\n".join(_text(block) for block in message.content if block.text)
+
+
+def _text(block: Block) -> str:
+    try:
+        return _text_decoder.decode(block.text)
+    except UNREADABLE:
+        return ""
+
+
+# What a response cost, and the key by which its copies in other files are known.
+
+
+def answer(message: records.Message, t_us: int, *, restamped: bool) -> LLMInteraction | None:
+    """Return the event of an answer that was complete at `t_us`; None if it cost nothing.
+
+    An answer's own time is that when it began. `restamped`: the entry is a copy, whose
+    time is that of the copying.
+    """
+    if message.usage is None:
+        return None
+    used = _usage(message.usage)
+    if used is None:
+        return None
+    model = model_of(message)
+    began_us = unix_us(message.timestamp)
+    timed = began_us is not None and not restamped
+    return LLMInteraction(
+        id=_key(message, began_us, used),
+        t_us=t_us,
+        phase="",
+        usage=used,
+        cost=_cost(message.usage, model),
+        model=model or None,
+        duration_ms=span_ms(began_us or 0, t_us) if timed else None,
+    )
+
+
+def other(
+    counts: records.Usage, t_us: int, model: str, key: str, subagent: str | None = None
+) -> LLMInteraction | None:
+    """Return the event of a response that is no answer: a summary's, a tool's own."""
+    used = _usage(counts)
+    if used is None:
+        return None
+    return LLMInteraction(
+        id=f"{key}:{t_us}" if key else None,
+        t_us=t_us,
+        phase="",
+        usage=used,
+        cost=_cost(counts, model),
+        model=model or None,
+        subagent=subagent,
+    )
+
+
+def model_of(message: records.Message) -> str:
+    """Return the model that answered, "" if none is named."""
+    return model_name(message.provider, message.response_model or message.model)
+
+
+def _usage(counts: records.Usage) -> Usage | None:
+    """Return pi's counts as ours; None if nothing was counted."""
+    read, written = tokens(counts.cache_read), tokens(counts.cache_write)
+    written_1h = min(tokens(counts.cache_write_1h), written)
+    prompt, completion = tokens(counts.input) + read + written, tokens(counts.output)
+    if not prompt and not completion:
+        return None
+    return Usage(
+        prompt,
+        completion,
+        cache_read_tokens=read,
+        cache_write_5m_tokens=written - written_1h,
+        cache_write_1h_tokens=written_1h,
+        reasoning_tokens=min(tokens(counts.reasoning), completion),
+    )
+
+
+def _cost(counts: records.Usage, model: str) -> float | None:
+    said = counts.cost
+    return stated_cost(said.total if isinstance(said, records.Cost) else None, model)
+
+
+def _key(message: records.Message, began_us: int | None, used: Usage) -> str | None:
+    """Return what a response and its copies have in common; None if nothing is sure.
+
+    A fork copies the entries before it, in old versions under other ids. A provider's own
+    id comes second, for local servers give every response the same.
+    """
+    if began_us is None:
+        return text(message.response_id) or None
+    return (
+        f"{began_us}:{used.prompt_tokens}:{used.cache_read_tokens}"
+        f":{used.cache_write_5m_tokens}:{used.cache_write_1h_tokens}:{used.completion_tokens}"
+    )
 
 
 class _Node(Struct, gc=False):

@@ -6,23 +6,356 @@ The rules of counting are told in docs/counting-gemini-qwen-copilot.md.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping
 
-from msgspec import ValidationError
+from msgspec import Struct, ValidationError
 
+from m31a_metrics import shell_report
 from m31a_metrics.errors import NotThisFormat
+from m31a_metrics.events import (
+    Compaction,
+    Event,
+    LLMInteraction,
+    Mode,
+    SessionStart,
+    ToolCall,
+    UserTurn,
+)
+from m31a_metrics.figures import error_text, printed_ends, text
 from m31a_metrics.foreign_files import Folders
 from m31a_metrics.jsonlines import Decode
+from m31a_metrics.kept_lines import kept_line
+from m31a_metrics.model import Usage
 from m31a_metrics.sources.qwen.records import (
     COUNTED,
     COUNTED_SUBTYPES,
+    Arguments,
+    FunctionCall,
+    FunctionResponse,
     Line,
+    UiEvent,
+    UsageMetadata,
     kind_decoder,
     line_decoder,
 )
-from m31a_metrics.sources.qwen.session import NAME, Session
 from m31a_metrics.sources.shared.reading import named, take_records
-from m31a_metrics.transcript import Damage, Transcript
+from m31a_metrics.timestamps import millis, span_ms, unix_us
+from m31a_metrics.transcript import Call, Damage, Effects, Facts, Transcript
+
+# One session of Qwen Code: its records, one after the other -> facts, events and calls.
+
+NAME = "qwen"
+
+_SAID = (None, "mid_turn_user_message")
+_NO_APPROVALS = "yolo"
+_PERSON_DECIDED = ("accept", "reject", "modify")
+_FAILED = ("error", "cancelled")
+_NEAR_US = 5_000_000
+
+
+class _Response(Struct, gc=False):
+    t_us: int
+    id: str
+    usage: Usage
+    model: str | None
+    subagent: str = ""
+    duration_ms: float | None = None
+
+
+class _Telemetry(Struct, gc=False):
+    t_us: int
+    id: str
+    event: UiEvent
+
+
+class Session:
+    """Reads one session."""
+
+    def __init__(self, skip: frozenset[str]) -> None:
+        self.facts = Facts(NAME)
+        self.effects = Effects()
+        self.calls: list[Call] = []
+        self._skip = skip
+        self._events: list[Event] = []
+        self._responses: dict[str, _Response] = {}
+        self._open: dict[str, Call] = {}
+        self._answers: deque[_Telemetry] = deque()
+        self._runs: list[_Telemetry] = []
+        self._ids: set[str] = set()
+        self._mode = ""
+        self._now_us = 0
+
+    def take(self, line: Line) -> None:
+        """Take the next record."""
+        t_us = unix_us(line.timestamp)
+        # A record without a readable time happened no earlier than the one before it.
+        t_us = self._now_us if t_us is None else t_us
+        self._now_us = t_us
+        self._note(line, t_us)
+        if line.forkedFrom is not None and line.forkedFrom.sessionId:
+            self._copy(line)
+        elif line.type == "assistant":
+            self._assistant(line, t_us)
+        elif line.type == "tool_result":
+            self._tool_result(line, t_us)
+        elif line.type == "user":
+            said_it = line.provenance in (None, "real_user") and line.subtype in _SAID
+            if said_it and not line.isSidechain:
+                self._events.append(UserTurn(t_us=t_us))
+        elif line.type == "system":
+            self._system(line, t_us)
+
+    def transcript(self) -> Transcript:
+        """Put together what was read, in the order of time."""
+        for told in self._answers:
+            # No record of the conversation has this response: a side call, or a subagent's.
+            usage = _told_usage(told.event)
+            if usage is not None:
+                self._keep(_Response(told.t_us, told.id, usage, told.event.model), told.event)
+        events = self._events
+        for response in self._responses.values():
+            events += self._interaction(response)
+        events.sort(key=_time)
+        facts = self.facts
+        start = SessionStart(
+            t_us=facts.started_us,
+            agent=NAME,
+            version=facts.version or None,
+            native_id=facts.native_id or None,
+            project=facts.project or None,
+            branch=facts.branch or None,
+        )
+        calls = [call for call in self.calls if call.id not in self._skip]
+        return Transcript(facts, [start, *events], calls, effects=self.effects)
+
+    def _note(self, line: Line, t_us: int) -> None:
+        facts = self.facts
+        facts.native_id = facts.native_id or line.sessionId or ""
+        facts.version = line.version or facts.version
+        facts.project = facts.project or line.cwd or ""
+        facts.branch = facts.branch or line.gitBranch or ""
+        if t_us:
+            facts.started_us = min(facts.started_us or t_us, t_us)
+            facts.ended_us = max(facts.ended_us, t_us)
+
+    def _copy(self, line: Line) -> None:
+        """Pass over a record that a branch copied: it is the other session's."""
+        if line.forkedFrom is not None:
+            self.facts.parent_id = line.forkedFrom.sessionId or ""
+        usage = _usage(line.usageMetadata)
+        if line.type == "assistant" and usage is not None:
+            self.effects.replayed_responses += 1
+            self.effects.replayed_tokens += usage.total
+
+    def _assistant(self, line: Line, t_us: int) -> None:
+        subagent = (line.agentName or "subagent") if line.isSidechain else ""
+        response = f"{line.sessionId or ''}:{line.uuid or len(self._responses)}"
+        usage = _usage(line.usageMetadata)
+        if usage is not None:
+            self._count(_Response(t_us, response, usage, line.model, subagent))
+        for part in (line.message.parts if line.message else None) or ():
+            if part.functionCall is not None:
+                self._call(part.functionCall, t_us, response, subagent)
+
+    def _call(self, made: FunctionCall, t_us: int, response: str, subagent: str) -> None:
+        call = Call(
+            self._unique(f"{self.facts.native_id}:{made.id or len(self.calls)}"),
+            t_us,
+            made.name or "unknown",
+            command=text(made.args.command) if made.args else "",
+            paths=_paths(made.args),
+            response=response,
+            subagent=subagent,
+            mode=self._mode,
+        )
+        self.calls.append(call)
+        self._open[made.id or call.id] = call
+
+    def _tool_result(self, line: Line, t_us: int) -> None:
+        result = line.toolCallResult
+        parts = (line.message.parts if line.message else None) or ()
+        given = next((p.functionResponse for p in parts if p.functionResponse is not None), None)
+        call_id = (result.callId if result else None) or (given.id if given else None)
+        call = self._open.pop(call_id, None) if call_id else None
+        if call is None:
+            # Old records have no ids: then it is the oldest open call of that tool.
+            name = given.name if given else None
+            call = next((c for c in self._open.values() if c.tool == name and not call_id), None)
+            if call is None:
+                return
+            self._open = {key: c for key, c in self._open.items() if c is not call}
+        self._end(call, (result.status if result else None) or "", given, t_us)
+
+    def _end(self, call: Call, status: str, given: FunctionResponse | None, t_us: int) -> None:
+        response = given.response if given else None
+        output = text(response.output) if response else ""
+        error = text(response.error) if response else ""
+        call.success = status not in _FAILED and not error
+        if call.tool == shell_report.TOOL:
+            call.printed = printed_ends(output)
+        if call.tool == shell_report.TOOL and call.success:
+            call.success = shell_report.exit_code(output) in (None, 0)
+        told_error = error or shell_report.printed(output) or status
+        call.error = "" if call.success else error_text(told_error)
+        call.end_us = t_us
+        told = self._told_run(call, t_us)
+        run_ms = millis(told.duration_ms) if told is not None else None
+        decided = told is not None and told.decision in _PERSON_DECIDED
+        if call.id in self._skip:
+            return
+        self._events.append(
+            ToolCall(
+                id=call.id,
+                t_us=t_us,
+                name=call.tool,
+                success=call.success,
+                duration_ms=span_ms(call.t_us, t_us) if run_ms is None else run_ms,
+                error=(kept_line(call.error) or None) if call.error else None,
+                # What telemetry gives begins before a person is asked.
+                elapsed_only=decided if run_ms is not None else call.mode != _NO_APPROVALS,
+                subagent=call.subagent or None,
+            )
+        )
+
+    def _told_run(self, call: Call, t_us: int) -> UiEvent | None:
+        """Find the telemetry of a call: the oldest of its tool that came just before."""
+        for index, told in enumerate(self._runs):
+            if told.event.function_name == call.tool and abs(t_us - told.t_us) <= _NEAR_US:
+                del self._runs[index]
+                return told.event
+        return None
+
+    def _system(self, line: Line, t_us: int) -> None:
+        payload = line.systemPayload
+        if payload is None:
+            return
+        if line.subtype == "ui_telemetry" and payload.uiEvent is not None:
+            told = _Telemetry(t_us, f"{line.sessionId or ''}:{line.uuid or t_us}", payload.uiEvent)
+            if payload.uiEvent.function_name is not None:
+                self._runs.append(told)
+                del self._runs[:-1_000]
+            elif _told_usage(payload.uiEvent) is not None:
+                self._answers.append(told)
+        elif line.subtype == "chat_compression" and payload.info is not None:
+            before, after = payload.info.originalTokenCount, payload.info.newTokenCount
+            self._events.append(Compaction(t_us=t_us, pre_tokens=before, post_tokens=after))
+        elif line.subtype == "session_approval_mode" and payload.mode:
+            if payload.mode != (self._mode or "default"):
+                self._events.append(Mode(t_us=t_us, mode=payload.mode))
+            self._mode = payload.mode
+        elif line.subtype == "parent_session" and payload.parentSessionId:
+            self.facts.parent_id = payload.parentSessionId
+
+    def _count(self, response: _Response) -> None:
+        """Count a response; a later record of it has the whole count."""
+        seen = self._responses.get(response.id)
+        if seen is None:
+            self._keep(response, self._told_answer(response.usage, response.t_us))
+            return
+        self.effects.lines += 1
+        self.effects.repeated_lines += 1
+        self.effects.repeated_tokens += seen.usage.total
+        seen.usage, seen.model = response.usage, response.model or seen.model
+
+    def _keep(self, response: _Response, told: UiEvent | None) -> None:
+        self.effects.lines += 1
+        if told is not None:
+            response.model = response.model or told.model
+            response.duration_ms = millis(told.duration_ms)
+        self._responses[response.id] = response
+
+    def _told_answer(self, usage: Usage, t_us: int) -> UiEvent | None:
+        """Take the telemetry of a response: the one of its size, else the one just before."""
+        for told in self._answers:
+            if _told_usage(told.event) == usage:
+                self._answers.remove(told)
+                return told.event
+        if self._answers and t_us - self._answers[-1].t_us <= _NEAR_US:
+            return self._answers.pop().event
+        return None
+
+    def _interaction(self, response: _Response) -> list[Event]:
+        if response.id in self._skip:
+            self.effects.replayed_responses += 1
+            self.effects.replayed_tokens += response.usage.total
+            return []
+        self.effects.responses += 1
+        if response.model and response.model not in self.facts.models:
+            self.facts.models.append(response.model)
+        return [
+            LLMInteraction(
+                t_us=response.t_us,
+                phase="",
+                usage=response.usage,
+                model=response.model,
+                duration_ms=response.duration_ms,
+                subagent=response.subagent or None,
+                id=response.id,
+            )
+        ]
+
+    def _unique(self, wanted: str) -> str:
+        """Return an id for a call: some providers number theirs from 0 in each response."""
+        found, again = wanted, 1
+        while found in self._ids:
+            again += 1
+            found = f"{wanted}#{again}"
+        self._ids.add(found)
+        return found
+
+
+def _usage(counts: UsageMetadata | None) -> Usage | None:
+    if counts is None:
+        return None
+    return _figures(
+        counts.promptTokenCount or 0,
+        counts.candidatesTokenCount or 0,
+        counts.cachedContentTokenCount or 0,
+        counts.thoughtsTokenCount or 0,
+        counts.totalTokenCount,
+    )
+
+
+def _told_usage(event: UiEvent) -> Usage | None:
+    return _figures(
+        event.input_token_count or 0,
+        event.output_token_count or 0,
+        event.cached_content_token_count or 0,
+        event.thoughts_token_count or 0,
+        event.total_token_count,
+    )
+
+
+def _figures(
+    prompt: int, candidates: int, cached: int, thoughts: int, total: int | None
+) -> Usage | None:
+    """Normalise. Thoughts are within the output of OpenAI's API, beside that of Gemini's."""
+    completion = candidates
+    if thoughts and total == prompt + candidates + thoughts:
+        completion += thoughts
+    total = total or prompt + completion
+    if not total:
+        return None
+    return Usage(
+        prompt,
+        completion,
+        total if total != prompt + completion else None,
+        cache_read_tokens=min(cached, prompt),
+        reasoning_tokens=min(thoughts, completion),
+    )
+
+
+def _paths(args: Arguments | None) -> tuple[str, ...]:
+    if args is None:
+        return ()
+    given = (args.file_path, args.absolute_path, args.path)
+    return tuple([path for path in map(text, given) if path])
+
+
+def _time(event: Event) -> int:
+    return event.t_us
+
 
 __all__ = ["NAME", "find", "read"]
 
