@@ -27,7 +27,7 @@ from m31a_metrics.model import SessionMetrics
 from m31a_metrics.timestamps import EPOCH, LATEST_US, local, local_day, micros, moment, utc
 from m31a_metrics.views.screen.app import WatchApp, Watched
 from m31a_metrics.views.web.app import dashboard
-from m31a_metrics.views.web.machine import ThisMachine
+from m31a_metrics.views.web.index_thread import ThisMachine
 from tests.hostile.agents import SAMPLES, Sample
 from tests.views.screen.pilot import Driver, drive
 from tests.views.web.asgi import ask

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from m31a_metrics.views.web.machine import ThisMachine
+from m31a_metrics.views.web.index_thread import ThisMachine
 from tests.views.web.browser import Visit, browser
 from tests.views.web.served import served
 from tools.screenshots.machine import config_of

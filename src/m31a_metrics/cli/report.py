@@ -52,7 +52,7 @@ def command(ctx: click.Context, name: str | None, output: str, share: bool) -> N
     is readable by you alone; --share lets others of this machine read it.
     """
     try:
-        from m31a_metrics.views.web.machine import ThisMachine
+        from m31a_metrics.views.web.index_thread import ThisMachine
         from m31a_metrics.views.web.pages import Asked, of_slice, one_session
         from m31a_metrics.views.web.report import report
         from m31a_metrics.views.web.state import State

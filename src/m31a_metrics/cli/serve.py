@@ -151,7 +151,7 @@ def _serve(
 def _dashboard(ctx: click.Context, doors: Doors) -> ASGIApp:
     """Make the application, after looking at all sessions once and naming what is damaged."""
     from m31a_metrics.views.web.app import dashboard
-    from m31a_metrics.views.web.machine import ThisMachine
+    from m31a_metrics.views.web.index_thread import ThisMachine
 
     config, alone, environ = settings(ctx), only_dir(ctx), dict(os.environ)
     with catalog.ask(config, environ, only_dir=alone, progress=reading_progress()) as asking:

@@ -21,8 +21,8 @@ from m31a_metrics.record import SessionRecord
 from m31a_metrics.tally import Price, Tally
 from m31a_metrics.transcript import Transcript
 from m31a_metrics.views.web.app import dashboard
-from m31a_metrics.views.web.asking import Machine, Noted
 from m31a_metrics.views.web.credentials import Credentials
+from m31a_metrics.views.web.index_thread import Machine, Noted
 from m31a_metrics.views.web.safety import Doors
 from m31a_metrics.views.web.serving import Running, listen
 

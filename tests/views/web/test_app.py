@@ -147,7 +147,7 @@ def test_every_address_for_programs_is_described(base: str) -> None:
         for route in server.routes()
         if isinstance(route, Route) and (route.path.startswith("/api/") or "METRICS" in route.path)
     }
-    server.asking.close()
+    server.index.close()
     assert set(told["paths"]) == routes - {"/api/openapi.json"}
 
 

@@ -14,7 +14,7 @@ from m31a_metrics import Collector
 from m31a_metrics.answers import Slice
 from m31a_metrics.config import Config
 from m31a_metrics.record import FailureDay, SessionRecord, ToolDay
-from m31a_metrics.views.web.machine import ThisMachine
+from m31a_metrics.views.web.index_thread import ThisMachine
 from m31a_metrics.views.web.pages import Asked, of_slice
 from m31a_metrics.views.web.report import report
 from m31a_metrics.views.web.state import State

@@ -19,9 +19,9 @@ from m31a_metrics import codec
 from m31a_metrics.errors import MetricsError, SessionNotFound
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.views.web import api
-from m31a_metrics.views.web.asking import Asking, Machine, Opened
 from m31a_metrics.views.web.assets import assets
 from m31a_metrics.views.web.html import LIVE, Html, Place
+from m31a_metrics.views.web.index_thread import IndexThread, Machine, Opened
 from m31a_metrics.views.web.live import STREAMS_MAX, Live
 from m31a_metrics.views.web.openapi import API, METRICS_NAME, described
 from m31a_metrics.views.web.pages import (
@@ -58,9 +58,9 @@ class Server:
     def __init__(
         self, machine: Machine, clock: Clock, agents: tuple[str, ...], on_bug: OnBug
     ) -> None:
-        self.asking = Asking(machine)
+        self.index = IndexThread(machine)
         self._on_bug = on_bug
-        self.live = Live(self.asking.seen, on_bug)
+        self.live = Live(self.index.seen, on_bug)
         self._clock = clock
         self._html = Html(agents, live=True)
 
@@ -133,12 +133,12 @@ class Server:
             def ask(opened: Opened) -> Response:
                 state = read(request.query_params.multi_items())
                 session_id = request.path_params.get("session_id", "")
-                machine = self.asking.machine
+                machine = self.index.machine
                 asked = Asked(opened.answers, state, self._clock(), machine, session_id)
                 return answer(request, question(asked), state, opened.notes)
 
             try:
-                return await self.asking.ask(ask)
+                return await self.index.ask(ask)
             except HTTPException:
                 raise
             except WrongState as error:
@@ -192,7 +192,7 @@ def dashboard(
         try:
             yield
         finally:
-            server.asking.close()
+            server.index.close()
 
     app = Starlette(
         routes=server.routes(),

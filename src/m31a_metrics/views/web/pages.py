@@ -22,7 +22,7 @@ from m31a_metrics.table import Table
 from m31a_metrics.tables.order import ordered, unknown_column
 from m31a_metrics.tables.sessions import SORTABLE
 from m31a_metrics.tables.timeline import timeline
-from m31a_metrics.views.web.asking import Machine
+from m31a_metrics.views.web.index_thread import Machine
 from m31a_metrics.views.web.state import State, WrongState
 
 COMPARED = "7d"

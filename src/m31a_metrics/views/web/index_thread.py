@@ -1,4 +1,4 @@
-"""Asking the index from a server: one question at a time, away from the event loop."""
+"""The index as a server asks it: in a thread of its own, one question at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
+from m31a_metrics import catalog
 from m31a_metrics.answers import Answers, SessionRow
+from m31a_metrics.catalog import LoadedSession, OpenIndex
+from m31a_metrics.catalog.load import load_row
+from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, StorageError
 from m31a_metrics.events import Event
 from m31a_metrics.model import SessionMetrics
@@ -27,8 +31,8 @@ RESTS = 10
 """After a look that took long it rests so many times longer, and questions have their turn."""
 
 
-class Told(Protocol):
-    """One session, read from its own file."""
+class Loaded(Protocol):
+    """One session, loaded from its own file."""
 
     @property
     def events(self) -> Sequence[Event]:
@@ -75,7 +79,7 @@ class Machine(Protocol):
         """
         ...
 
-    def read(self, row: SessionRow, /) -> Told | None:
+    def read(self, row: SessionRow, /) -> Loaded | None:
         """Read one session of the index from its file; None where that is gone."""
         ...
 
@@ -87,7 +91,7 @@ class Noted(Struct, frozen=True):
     notes: tuple[str, ...]
 
 
-class Asking:
+class IndexThread:
     """A thread that owns the index, and the time when it last looked at the files.
 
     Others may remove the index, replace it, lock it or damage it at any time. What is there
@@ -175,3 +179,22 @@ class Asking:
 
 def _seen(opened: Opened) -> Hashable:
     return tuple(opened.notes), state_of(opened.answers)
+
+
+class ThisMachine:
+    """The sessions that a configuration names. `only_dir`: those of its directory alone."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str], *, only_dir: bool) -> None:
+        self._config = config
+        self._environ = environ
+        self._only_dir = only_dir
+
+    def ask(self, *, in_memory: bool = False) -> AbstractContextManager[OpenIndex]:
+        """Bring the index up to date, or one in memory, and give who answers."""
+        return catalog.ask(
+            self._config, self._environ, only_dir=self._only_dir, in_memory=in_memory
+        )
+
+    def read(self, row: SessionRow) -> LoadedSession | None:
+        """Load one session from its file."""
+        return load_row(row, self._config)

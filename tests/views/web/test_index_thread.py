@@ -15,8 +15,8 @@ from m31a_metrics import Collector, catalog
 from m31a_metrics.config import Config
 from m31a_metrics.history import connection
 from m31a_metrics.history.schema import VERSION
-from m31a_metrics.views.web import asking
-from m31a_metrics.views.web.machine import ThisMachine
+from m31a_metrics.views.web import index_thread
+from m31a_metrics.views.web.index_thread import ThisMachine
 from tests import children
 from tests.cli import machine
 from tests.views.web.served import fetch, served
@@ -66,8 +66,8 @@ def place(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Place]:
     """A server that looks at the files before each answer, or keeps to the index as it is."""
-    monkeypatch.setattr(asking, "FRESH_S", 0.0 if request.param == "at once" else LATER_S)
-    monkeypatch.setattr(asking, "RESTS", 0)
+    monkeypatch.setattr(index_thread, "FRESH_S", 0.0 if request.param == "at once" else LATER_S)
+    monkeypatch.setattr(index_thread, "RESTS", 0)
     monkeypatch.setattr(connection, "_PATIENCE_S", 0.3, raising=False)
     home = tmp_path / "home"
     machine.record(home / "sessions")
@@ -275,8 +275,8 @@ def test_pages_answer_while_the_index_is_unreadable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Permissions that are taken away cost the index and no page."""
-    monkeypatch.setattr(asking, "FRESH_S", 0.0)
-    monkeypatch.setattr(asking, "RESTS", 0)
+    monkeypatch.setattr(index_thread, "FRESH_S", 0.0)
+    monkeypatch.setattr(index_thread, "RESTS", 0)
     home = tmp_path / "home"
     machine.record(home / "sessions")
     as_another(home, lambda _: None)  # what is imported late is imported now
