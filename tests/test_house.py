@@ -18,6 +18,23 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 60
+SLIVER_LINES = 40
+
+# A file of fewer lines of code is a part of something else, unless it is a door or an edge.
+DOORS = {
+    "cli": "a command each, imported when it is run and not before",
+    "questions": "a page of questions each",
+}
+EDGES = {
+    "__main__.py": "where `python -m m31a_metrics` looks",
+    "collector/log.py": "the host's log, imported when there is something to say",
+    "journal/locks.py": "a lock that the end of the interpreter cannot hold for ever",
+    "shell_report.py": "a format of Gemini CLI that its offspring write too",
+    "sources/shared/reading.py": "the loop over records that all sources of lines run",
+    "tables/arithmetic.py": "how every table makes a figure of a whole number",
+    "views/web/assets.py": "what is read off the installed plotly",
+}
+"""Why each of the small files is one of its own."""
 
 # Names that say nothing: whatever is put there has a better home.
 VAGUE = {"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"}
@@ -77,6 +94,29 @@ def test_files_stay_small() -> None:
         if len(path.read_text(encoding="utf-8").splitlines()) > FILE_LINES_MAX
     ]
     assert not long, f"more than {FILE_LINES_MAX} lines: make each a folder on its floor"
+
+
+def code_line_count(path: Path) -> int:
+    """How many lines are neither empty nor a comment."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return sum(1 for line in lines if line.strip() and not line.lstrip().startswith("#"))
+
+
+def test_no_file_is_a_sliver() -> None:
+    """A file of a few lines has a reason to stand alone, or is where it is used."""
+    package = ROOT / "src" / "m31a_metrics"
+    small = {
+        path.relative_to(package)
+        for path in SOURCE
+        if path.stem != "__init__" and code_line_count(path) < SLIVER_LINES
+    }
+    assert Path("cli/tools.py") in small, "this rule looks at no file any more"
+    without = [
+        str(path)
+        for path in sorted(small)
+        if str(path) not in EDGES and str(path.parent) not in DOORS
+    ]
+    assert not without, f"fewer than {SLIVER_LINES} lines of code: put each where it is used"
 
 
 def test_functions_stay_small() -> None:
