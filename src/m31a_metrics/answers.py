@@ -250,7 +250,7 @@ class Answers(Protocol):
 
     `by` names what the rows are the parts of: `day`, `week`, `month`, `agent`, `project`,
     `model`, `phase`, `tool`, `session`, or "" for the slice as one. ValueError for a part
-    that a question cannot be cut into. Parts come in no certain order; those of time have
+    that a question cannot be grouped by. Parts come in no certain order; those of time have
     the names that `part_of` gives.
     """
 

@@ -48,7 +48,7 @@ class _Event(
 
 
 class ToolCall(_Event, frozen=True, tag="tool_call", omit_defaults=True, gc=False):
-    """A tool ran for `duration_ms`, after waiting `wait_ms` for a person's leave.
+    """A tool ran for `duration_ms`, after waiting `wait_ms` for a person's permission.
 
     `elapsed_only` marks a duration that may hold a wait which could not be told apart:
     it counts in sums and stays out of percentiles. `subagent` names who called, if it
@@ -202,7 +202,7 @@ class Mode(_Event, frozen=True, tag="mode", omit_defaults=True, gc=False):
 
 
 class PermissionWait(_Event, frozen=True, tag="permission_wait", omit_defaults=True, gc=False):
-    """A person was asked for leave and took `duration_ms` to answer."""
+    """A person was asked for permission and took `duration_ms` to answer."""
 
     t_us: Micros
     duration_ms: Millis

@@ -58,6 +58,6 @@ def test_commands_and_options_are_completed() -> None:
 
 
 def test_parts_are_completed() -> None:
-    """`--by` offers what the question can be cut into."""
+    """`--by` offers what the question can be grouped by."""
     assert completed("m31 cost --by mo") == ["model", "month"]
     assert completed("m31 tools --by mo") == ["month"]

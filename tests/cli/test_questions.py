@@ -183,8 +183,8 @@ def test_a_name_that_fits_nothing_names_the_nearest(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["cost", "--by", "tool"], "cost cannot be cut into tools; cut into phase, model, day"),
-        (["tools", "--by", "model"], "tools cannot be cut into models; cut into tool, day"),
+        (["cost", "--by", "tool"], "cost cannot be grouped by tool; group by phase, model, day"),
+        (["tools", "--by", "model"], "tools cannot be grouped by model; group by tool, day"),
         (["tools", "--by", "wek"], "there is no part 'wek'. Did you mean week?"),
         (["tools", "--sort", "fial_rate"], "Did you mean fail_rate?"),
         (["sessions", "--sort", "cozt"], "Did you mean cost_usd?"),

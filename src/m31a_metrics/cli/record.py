@@ -170,7 +170,7 @@ _outcome_option = click.option("--passed/--failed", "passed", default=None, help
 @_duration_option
 @click.option("--failed", is_flag=True, help="The call failed.")
 @click.option(
-    "--wait-ms", metavar="N", type=_DURATION, help="How long it waited for a person's leave."
+    "--wait-ms", metavar="N", type=_DURATION, help="How long it waited for a person's permission."
 )
 @click.option(
     "--error", metavar="TEXT", default="", help="Why it failed; what tools say of it is kept."

@@ -369,4 +369,4 @@ def _add_totals(row: TotalsRow, places: Iterable[tuple[int, str]], sums: Sequenc
 
 def _check(question: str, by: str, known: Iterable[str]) -> None:
     if by not in known:
-        raise ValueError(f"{question} cannot be cut by {by!r}")
+        raise ValueError(f"{question} cannot be grouped by {by!r}")

@@ -16,7 +16,7 @@ from m31a_metrics.tables.phrases import Scope, unpriced
 from m31a_metrics.tables.sessions import known_time
 
 PARTS = ("phase", "model", "day", "week", "month", "project", "agent", "session")
-"""What LLM use can be cut into."""
+"""What LLM use can be grouped by."""
 
 TOP_SESSIONS = 5
 

@@ -12,7 +12,7 @@ from m31a_metrics.tables.names import named, shortened
 from m31a_metrics.tables.phrases import Scope, counted
 
 PARTS = ("tool", "phase", "day", "week", "month", "project", "agent", "session")
-"""What failures can be cut into."""
+"""What failures can be grouped by."""
 
 _SHARE = Column("failure_share", "Share of failures", Unit.BAR)
 

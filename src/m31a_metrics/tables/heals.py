@@ -15,7 +15,7 @@ from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.tables.sessions import known_time
 
 PARTS = ("phase", "project", "agent", "day", "week", "month", "session")
-"""What heals can be cut into."""
+"""What heals can be grouped by."""
 
 CHECK = Column("check", "Check")
 LIST = [

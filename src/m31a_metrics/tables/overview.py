@@ -128,7 +128,7 @@ def tools_by_failure(tools: Sequence[ToolRow]) -> Panel:
 
 
 def cost_by(rows: Sequence[LLMRow], part: str) -> Panel:
-    """Show what the models, phases or projects of a slice cost, the dearest first."""
+    """Show what the models, phases or projects of a slice cost, the most expensive first."""
     whole = sum(row.cost_nano for row in rows)
     top = sorted(rows, key=lambda row: (-row.cost_nano, -row.total_tokens, row.key))
     table = Table(

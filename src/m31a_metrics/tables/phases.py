@@ -13,7 +13,7 @@ from m31a_metrics.tables.names import named
 from m31a_metrics.tables.phrases import Scope
 
 PARTS = ("phase", "day", "week", "month", "project", "agent", "session")
-"""What phases can be cut into."""
+"""What phases can be grouped by."""
 
 _DURATION = Column("duration_ms", "Duration", Unit.MS)
 _ENTERED = Column("transition_count", "Entered", Unit.COUNT)

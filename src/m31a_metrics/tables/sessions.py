@@ -19,7 +19,7 @@ LATEST = "updated_us"
 """The field of SessionRow by which sessions are listed, latest first."""
 
 PARTS = ("day", "week", "month", "project", "agent")
-"""What sessions can be cut into."""
+"""What sessions can be grouped by."""
 
 _PATH = Column("path", "Path")
 _GONE = Column("is_gone", "Gone")

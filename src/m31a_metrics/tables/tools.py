@@ -18,7 +18,7 @@ from m31a_metrics.tables.order import known_only
 from m31a_metrics.tables.phrases import Scope
 
 PARTS = ("tool", "day", "week", "month", "phase", "project", "agent", "session")
-"""What calls can be cut into."""
+"""What calls can be grouped by."""
 
 WAITED = Column("wait_ms", "Waited", Unit.MS)
 SESSION_SHARE = Column("session_share", "Share of sessions' time", Unit.SHARE)

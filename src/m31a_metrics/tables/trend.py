@@ -32,7 +32,7 @@ CALENDAR = [
 ]
 
 MODELS_MAX = 7
-"""More models than colours: the dearest have their own, the others share one."""
+"""More models than colours: the most expensive have their own, the others share one."""
 OTHERS = "other models"
 NAMELESS = "no model named"
 
@@ -99,8 +99,8 @@ def use_by_model(rows: Sequence[LLMRow], by: str) -> Panel:
 
 
 def use_table(rows: Sequence[LLMRow], by: str) -> Table:
-    """Add up LLM use by part of the period and by model; the dearest models by themselves."""
-    ranked = _dearest(rows)
+    """Add up LLM use by part of the period and by model; the most expensive models apart."""
+    ranked = _most_expensive(rows)
     sums: dict[tuple[str, str], LLMRow] = {}
     for row in rows:
         model = row.model or NAMELESS
@@ -130,7 +130,7 @@ def use_table(rows: Sequence[LLMRow], by: str) -> Table:
     )
 
 
-def _dearest(rows: Sequence[LLMRow]) -> list[str]:
+def _most_expensive(rows: Sequence[LLMRow]) -> list[str]:
     sums: dict[str, tuple[int, int]] = {}
     for row in rows:
         model = row.model or NAMELESS

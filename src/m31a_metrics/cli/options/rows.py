@@ -23,7 +23,7 @@ _ALL = "m31.all"
 
 
 def by_option(parts: Sequence[str], question: str) -> Callable[[Decorated], Decorated]:
-    """Add `--by PART`, passed on as `by`; `parts` are those that the question can be cut into.
+    """Add `--by PART`, passed on as `by`; `parts` are those that the question can be grouped by.
 
     Another part is refused with the parts that it has, and the nearest word.
     """
@@ -33,7 +33,7 @@ def by_option(parts: Sequence[str], question: str) -> Callable[[Decorated], Deco
             return value
         if value in PARTS:
             raise click.BadParameter(
-                f"{question} cannot be cut into {value}s; cut into {listed(parts)}."
+                f"{question} cannot be grouped by {value}; group by {listed(parts)}."
             )
         from difflib import get_close_matches
 

@@ -2,7 +2,7 @@
 
 The time from a call's line to its result's line includes a person's approval (seen: Edit,
 half of them within 0.11 s, the longest 12.7 hours), and that of calls before it: a file was
-read for 21.8 hours because a command of the same response waited for leave.
+read for 21.8 hours because a command of the same response waited for permission.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def spent(
 ) -> tuple[float, float | None, bool]:
     """Tell running from waiting in the time from a call to its result.
 
-    Return how long it ran, how long it waited for leave, and whether the first may hold
+    Return how long it ran, how long it waited for permission, and whether the first may hold
     both. `ran_ms` is what the transcript says of the running, if it does; `denied`: the
     tool never ran; `queued`: it may have waited for another call.
     """

@@ -170,7 +170,7 @@ _PATCHED = re.compile(r"^\*\*\* (?:(?:Add|Update|Delete) File|Move to): (.{1,409
 _ESCALATED = "require_escalated"
 _USER_SHELL = "user_shell"
 _SHELLS = ("-c", "-lc", "/c", "-Command")
-# These never need leave, so what passes while they run is run time.
+# These never need permission, so what passes while they run is run time.
 _FREE = frozenset(
     (
         "close_agent",

@@ -32,7 +32,7 @@ from m31a_metrics.sources.copilot_cli.responses import Message, Responses, Row
 from m31a_metrics.timestamps import millis, span_ms, unix_us
 from m31a_metrics.transcript import Call, Facts, Transcript
 
-# Tool calls of Copilot CLI: exact intervals, and what a person took to give leave.
+# Tool calls of Copilot CLI: exact intervals, and what a person took to give permission.
 #
 # A shell command that outlives its call goes on in the background; a later record tells how
 # it ended. Then that is how its call went.

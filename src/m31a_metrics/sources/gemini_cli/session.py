@@ -189,7 +189,7 @@ class Session:
                 duration_ms=0 if refused else elapsed_ms,
                 wait_ms=elapsed_ms if refused else None,
                 error=(kept_line(call.error) or None) if call.error else None,
-                # Nobody writes when a person gave leave.
+                # Nobody writes when a person gave permission.
                 elapsed_only=True,
                 subagent=self.subagent or None,
             )

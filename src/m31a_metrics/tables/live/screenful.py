@@ -93,19 +93,21 @@ BY_MODEL = [
 
 
 def cost_by_phase(metrics: SessionMetrics) -> Table:
-    """Show LLM use by phase, the dearest first; a dash for what belongs to no phase."""
+    """Show LLM use by phase, the most expensive first; a dash for what belongs to no phase."""
     whole = sum(llm.cost for llm in metrics.llms)
-    rows = [(llm.phase or None, *_figures(llm, whole)) for llm in _dearest_first(metrics.llms)]
+    rows = [
+        (llm.phase or None, *_figures(llm, whole)) for llm in _most_expensive_first(metrics.llms)
+    ]
     unpriced = sum(llm.unpriced_tokens for llm in metrics.llms)
     notes = [f"{unpriced:,} tokens are unpriced, so cost leaves them out."] if unpriced else []
     return Table("Cost by phase", BY_PHASE, rows, "No LLM call yet.", notes)
 
 
 def cost_by_model(detail: SessionDetail) -> Table:
-    """Show LLM use by model, the dearest first; a dash where the recorder named none."""
+    """Show LLM use by model, the most expensive first; a dash where the recorder named none."""
     whole = sum(model.cost for model in detail.models)
     rows: list[tuple[Cell, ...]] = []
-    for model in _dearest_first(detail.models):
+    for model in _most_expensive_first(detail.models):
         *figures, unpriced = _figures(model, whole)
         cached = (model.cache_read_tokens, model.reasoning_tokens)
         rows.append((model.model or None, *figures, *cached, unpriced))
@@ -124,7 +126,7 @@ def _figures(use: LLMMetric | ModelMetric, whole: float) -> tuple[Cell, ...]:
     )
 
 
-def _dearest_first(uses: Iterable[_Use]) -> list[_Use]:
+def _most_expensive_first(uses: Iterable[_Use]) -> list[_Use]:
     return sorted(uses, key=lambda use: (-use.cost, -use.total_tokens))
 
 
