@@ -18,7 +18,7 @@ from m31a_metrics.errors import MetricsError, NotThisFormat, SessionNotFound, St
 from m31a_metrics.events import LLMInteraction, ToolCall, UserTurn
 from m31a_metrics.foreign_files import Folders
 from m31a_metrics.sources import opencode
-from m31a_metrics.sources.opencode.database import Database
+from m31a_metrics.sources.opencode import Database
 from m31a_metrics.sources.opencode.store import Turn
 from m31a_metrics.transcript import Damage, Transcript
 from tests.conftest import Sample
