@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics.comparison.limits import Limit, limit_of, split
+from m31a_metrics.comparison.gate import Limit, limit_of, split
 from m31a_metrics.comparison.metrics import named
 
 

@@ -6,11 +6,16 @@ wrong is an AssertionError, in a sentence. docs/how-to/source-plugin.md shows it
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import shutil
+import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from random import Random
 from typing import Any, NoReturn
 
@@ -20,9 +25,172 @@ from m31a_metrics import events
 from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
 from m31a_metrics.events import Event, LLMInteraction, SessionStart, Subagent, ToolCall
 from m31a_metrics.sources import WITHIN, Source
-from m31a_metrics.testing.damage import mutated
-from m31a_metrics.testing.disk import is_small, pipe, rewrite, snapshot, watched
 from m31a_metrics.transcript import Transcript
+
+# Damage to a record, or to a file that is one, invented from a seed.
+
+_VALUES: tuple[Any, ...] = (
+    None, True, [], {}, [[]], [1, "a", {}], {"": {}}, -1, 0, 1.5, 2**53, 2**64 + 1, 10**30, 1e308,
+    "", "\x00", "-5", "1e999", "x" * 5_000, "9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00Z",
+)  # fmt: skip
+_LITERALS = (b"NaN", b"1e999", b"9" * 400, b'"\\ud800"', b'"\xff\xfe"', b"[" * 2_000, b"{]")
+
+
+def mutated(whole: bytes, random: Random) -> tuple[str, bytes]:
+    """Damage a line, or the whole where lines are no records; say how."""
+    lines = whole.split(b"\n")
+    at = random.choice([number for number, line in enumerate(lines) if line] or [0])
+    is_lines = _parsed(lines[at]) is not None
+    record = lines[at] if is_lines else whole
+    what = random.choice(("cut", "flip", "insert", "retype", "retype", "literal", "drop"))
+    damaged = _damage(what, record, random)
+    if not is_lines:
+        return what, damaged
+    lines[at] = damaged
+    return f"{what}, line {at + 1}", b"\n".join(lines)
+
+
+def _damage(what: str, record: bytes, random: Random) -> bytes:
+    place = random.randrange(len(record) + 1)
+    if what == "cut":
+        return record[:place]
+    if what == "flip":
+        damaged = bytearray(record)
+        damaged[place % len(damaged)] ^= 1 << random.randrange(8)
+        return bytes(damaged)
+    parsed = _parsed(record)
+    spots = list(_spots(parsed))
+    if what == "insert" or not spots:
+        junk = random.choice((b"\xff", b"\x00" * 512, b"{", b"}", b'"', b"\\", b"\r"))
+        return record[:place] + junk + record[place:]
+    holder, key = random.choice(spots)
+    if what == "drop":
+        del holder[key]
+    else:
+        holder[key] = random.choice(_VALUES) if what == "retype" else "\x1amark"
+    literal = random.choice(_LITERALS)
+    return json.dumps(parsed).encode().replace(b'"\\u001amark"', literal)
+
+
+def _parsed(record: bytes) -> Any:
+    """The object or array that a record is; None for anything else."""
+    try:
+        value = json.loads(record)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict | list) else None
+
+
+def _spots(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every place in a JSON value that holds another one."""
+    waiting = [value]
+    while waiting:
+        holder = waiting.pop()
+        if isinstance(holder, dict | list) and holder:
+            keys = list(holder) if isinstance(holder, dict) else range(len(holder))
+            for key in keys:
+                yield holder, key
+                waiting.append(holder[key])
+
+
+# What a source does to the disk: told by Python's own audit events, and by comparing.
+
+_MUTATED_BYTES_MAX = 1 << 20
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_CHANGING = frozenset(
+    ("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate", "os.link", "os.symlink")
+)
+_watcher: Callable[[str, tuple[Any, ...]], None] | None = None
+_is_hooked = False
+
+
+@contextmanager
+def watched(home: str) -> Iterator[list[str]]:
+    """Note what is opened below a folder that is no regular file, or is opened for writing."""
+    global _watcher, _is_hooked
+    found: list[str] = []
+    thread = threading.get_ident()
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if threading.get_ident() != thread:
+            return
+        if event == "open":
+            _watch_open(arguments, home, found)
+        elif event in _CHANGING and str(arguments[0]).startswith(home):
+            found.append(f"{event} of {arguments[0]!r} changes what its agent keeps")
+
+    if not _is_hooked:
+        sys.addaudithook(_hook)  # there is no way to take it back; it does nothing while unused
+        _is_hooked = True
+    _watcher = watch
+    try:
+        yield found
+    finally:
+        _watcher = None
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if _watcher is not None:
+        _watcher(event, arguments)
+
+
+def _watch_open(arguments: tuple[Any, ...], home: str, found: list[str]) -> None:
+    path, _, flags = arguments
+    if isinstance(path, str | bytes) and flags & _WRITING:  # else it is a descriptor
+        name = os.path.abspath(os.fsdecode(path))
+        if name.startswith(home):
+            found.append(f"it opens {name!r} for writing")
+
+
+@contextmanager
+def pipe(path: str) -> Iterator[list[str]]:
+    """Put a pipe at a path; tell whether anybody opened it, who does not have to wait then."""
+    os.mkfifo(path)
+    opened: list[str] = []
+    is_over = threading.Event()
+
+    def answer() -> None:
+        descriptor = os.open(path, os.O_WRONLY)  # waits for who reads, who finds the end
+        if not is_over.is_set():
+            opened.append(path)
+        os.close(descriptor)
+
+    writer = threading.Thread(target=answer, daemon=True)
+    writer.start()
+    try:
+        yield opened
+    finally:
+        is_over.set()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        writer.join()
+        os.close(descriptor)
+        os.unlink(path)
+
+
+def snapshot(home: str) -> dict[str, tuple[int, str]]:
+    """Every file below a folder: when it changed, and what stands for its contents."""
+    found = {}
+    for folder, _, names in os.walk(home):
+        for name in names:
+            path = f"{folder}/{name}"
+            if os.path.isfile(path):
+                with open(path, "rb") as file:
+                    digest = hashlib.blake2b(file.read()).hexdigest()
+                found[path] = (os.stat(path).st_mtime_ns, digest)
+    return found
+
+
+def is_small(path: str) -> bool:
+    """Tell whether a file is worth damaging: not empty, and quickly read many times."""
+    return 0 < os.path.getsize(path) <= _MUTATED_BYTES_MAX
+
+
+def rewrite(path: str, content: bytes) -> None:
+    """Give a file of the copy other contents, in place."""
+    os.chmod(path, 0o600)
+    with open(path, "wb") as file:
+        file.write(content)
+
 
 __all__ = ["check_source"]
 
