@@ -51,6 +51,20 @@ def test_a_module_with_one_importer_is_named(invented: Path) -> None:
     assert (lonely.value, lonely.names) == ("1", ["m31a_metrics.three, by m31a_metrics.two"])
 
 
+def test_families_are_counted_apart(invented: Path) -> None:
+    """A file of each agent, and a command with its table, are no two homes of one question."""
+    package = invented / "src" / "m31a_metrics"
+    for name in ("sources/a/calls", "sources/b/calls", "cli/cost", "tables/cost"):
+        path = package / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    figures = {figure.what: figure for figure in house_figures.figures(invented)}
+    every = figures["base names that stand more than once"]
+    plain = figures["such names, but for families of one file per agent or page"]
+    assert every.names == ["calls: 2", "cost: 2", "one: 2"]
+    assert plain.names == ["one: 2"]
+
+
 def test_it_runs_here() -> None:
     """In this checkout each figure is known, the one that comes from a run too."""
     done = subprocess.run(
@@ -62,7 +76,7 @@ def test_it_runs_here() -> None:
     )
     assert done.stderr == ""
     figures = dict(line.split(": ", 1) for line in done.stdout.splitlines() if line[:1].strip())
-    assert len(figures) == 8
+    assert len(figures) == 9
     assert "not known" not in done.stdout
     through = figures["files that a warm `m31 tools --since 7d` runs through"]
     assert 10 < int(through) < 200

@@ -106,6 +106,13 @@ class Source:
                     lines = (node.end_lineno or node.lineno) - node.lineno + 1
                     yield lines, f"{self.name(path)}:{node.lineno} {node.name}"
 
+    def is_family(self, stem: str) -> bool:
+        """Tell whether files of a name are one per agent, or all of one command's page."""
+        named = [path for path in self.paths if path.stem == stem]
+        apart = [path for path in named if path.parent.parent.name != "sources"]
+        pages = {path.stem for path in self.paths if path.parent.name == "cli"}
+        return stem in pages or len(apart) < 2
+
     def _module(self, path: Path) -> str:
         parts = path.relative_to(self.root).with_suffix("").parts
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -135,6 +142,7 @@ def figures(root: Path) -> list[Figure]:
     files = [path for path in source.paths if path.stem != "__init__"]
     stems = Counter(path.stem for path in files)
     repeated = [f"{stem}: {count}" for stem, count in sorted(stems.items()) if count > 1]
+    plain = [one for one in repeated if not source.is_family(one.partition(":")[0])]
     small = [source.name(path) for path in files if _full(source.lines[path]) < SMALL_LINES]
     longest_file = max(source.paths, key=lambda path: len(source.lines[path]))
     longest_function = max(source.functions())
@@ -143,6 +151,9 @@ def figures(root: Path) -> list[Figure]:
         Figure("source lines", f"{line_count:,}", []),
         Figure("modules that one module alone imports", str(len(lonely)), lonely),
         Figure("base names that stand more than once", str(len(repeated)), repeated),
+        Figure(
+            "such names, but for families of one file per agent or page", str(len(plain)), plain
+        ),
         Figure(f"files under {SMALL_LINES} lines of code", str(len(small)), small),
         Figure(
             "lines of the longest file",
