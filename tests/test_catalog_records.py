@@ -10,7 +10,7 @@ import pytest
 from m31a_metrics import Collector, SessionMetrics, Usage, config, events, save, sources
 from m31a_metrics.catalog.agents import places
 from m31a_metrics.catalog.import_sessions import import_transcripts
-from m31a_metrics.catalog.records import Days, record_of, recorded
+from m31a_metrics.catalog.records import Days, read_recording, record_of
 from m31a_metrics.catalog.refresh import quiet
 from m31a_metrics.config import Config
 from m31a_metrics.model import LLMMetric, ToolMetric
@@ -41,9 +41,9 @@ def read(path: Path) -> SessionRecord:
 
 def session_at(settings: Config, session_id: str) -> SessionRecord:
     """The record of a session that was recorded here."""
-    record = recorded(Session(settings.sessions_dir, session_id), price)
-    assert record is not None
-    return record
+    recording = read_recording(Session(settings.sessions_dir, session_id))
+    assert recording is not None
+    return recording.summed(price)
 
 
 def test_a_transcript_becomes_a_record(clean_home: Path) -> None:
@@ -171,7 +171,7 @@ def test_damage_of_journals_is_named(settings: Config) -> None:
 
 def test_what_is_not_there_has_no_record(settings: Config) -> None:
     """No directory, no session."""
-    assert recorded(Session(settings.sessions_dir, "nobody"), price) is None
+    assert read_recording(Session(settings.sessions_dir, "nobody")) is None
 
 
 def test_days_are_the_persons_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics import Collector, SessionMetrics, Usage, load, save
-from m31a_metrics.catalog.records import damage, recorded
+from m31a_metrics.catalog.records import damage, read_recording
 from m31a_metrics.checkup import examine
 from m31a_metrics.events import ToolCall
 from m31a_metrics.model import ToolMetric
@@ -149,8 +149,9 @@ def check(found: Path, acknowledged: int) -> None:
     counted = calls(left)
     assert counted >= acknowledged
     if left is not None:
-        row = recorded(Session(str(found), ID), lambda _: None)
-        assert row is not None
+        recording = read_recording(Session(str(found), ID))
+        assert recording is not None
+        row = recording.summed(lambda _: None)
         assert sum(tool.call_count for tool in row.tools) == counted
     for number in (1, 2):
         with Collector(ID, found, enabled=True) as collector:
@@ -261,8 +262,9 @@ def test_what_is_left_of_a_journal(
         Path(session.events, ".covered").unlink()
     is_told = noted or left != "gone"  # a METRICS.json without journals is a session, too
     assert calls(session.load()) == calls(session.count().tally.metrics("")) == 1_000
-    row = recorded(session, lambda _: None)
-    assert row is not None
+    recording = read_recording(session)
+    assert recording is not None
+    row = recording.summed(lambda _: None)
     assert sum(tool.call_count for tool in row.tools) == 1_000
     assert bool(damage(row)) == is_told
     following = session.follow()

@@ -115,8 +115,6 @@ def record_of(
 class Recording(Struct):
     """A recorded session as it was read: whose it is, before anything is summed or priced.
 
-    `lines`: False leaves the failure lines out.
-
     A session's agent is the one that its `session_start` names, and so is its native id:
     an imported copy is known by what it is a copy of.
     """
@@ -143,12 +141,6 @@ class Recording(Struct):
         self.record.heals = recorded_heals(counted, _days.of, ledger.cost)
         _fill(self.record, ledger)
         return self.record
-
-
-def recorded(session: Session, price: Price, *, lines: bool = True) -> SessionRecord | None:
-    """Read a recorded session and sum it. As `read_recording` in all else."""
-    recording = read_recording(session, lines=lines)
-    return None if recording is None else recording.summed(price)
 
 
 def read_recording(session: Session, *, lines: bool = True) -> Recording | None:
