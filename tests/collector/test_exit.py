@@ -213,3 +213,59 @@ time.sleep(0.2)
     )
     assert (done.stderr, done.returncode) == ("", 0)
     assert load(tmp_path, "one") is not None
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "c.stop(); c.stop()",
+        "c.flush(); c.snapshot(); c.detail()",
+        """
+        with c.phase("end"), c.heal("end"), c.tool_call("close") as call:
+            call.fail("x")
+        c.record_llm_interaction("end", Usage(1, 2), model="new")
+        c.stop()""",
+    ],
+)
+def test_whatever_is_called_at_the_very_end_says_nothing(tmp_path: Path, act: str) -> None:
+    """Stopping, flushing and asking from a `__del__` raise nothing; what was recorded is whole."""
+    done = run(
+        f"""
+import sys, types
+from m31a_metrics import Collector, Usage
+class Client:
+    def __init__(self, collector):
+        self.collector = collector
+    def __del__(self):
+        c = self.collector
+        c.record_tool_call("close", True, 1)
+        {act}
+module = sys.modules["late"] = types.ModuleType("late")
+module.client = Client(Collector("one", {str(tmp_path)!r}))
+module.client.collector.record_tool_call("Bash", True, 1)
+""",
+        tmp_path,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+    metrics = load(tmp_path, "one")
+    assert metrics is not None
+    assert metrics.tools[0].call_count == 1
+
+
+def test_a_host_that_stops_at_exit_asks_for_no_price(tmp_path: Path) -> None:
+    """Threads were used, so the price library could not load any more: a reader prices it."""
+    done = run(
+        f"""
+import atexit, sys, threading
+atexit.register(lambda: print("genai_prices" in sys.modules))
+from m31a_metrics import Collector, Usage
+collector = Collector("one", {str(tmp_path)!r})
+collector.record_llm_interaction("execute", Usage(10, 2), model="unheard-of-model")
+atexit.register(collector.stop)
+""",
+        tmp_path,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("False\n", "", 0)
+    metrics = load(tmp_path, "one")
+    assert metrics is not None
+    assert metrics.llms[0].unpriced_tokens == 12

@@ -18,9 +18,9 @@ from time import time_ns
 from typing import TYPE_CHECKING, Literal, Self
 
 from m31a_metrics.collector import lifecycle
-from m31a_metrics.collector.keeping import Keeping
+from m31a_metrics.collector.keeping import TROUBLE, Keeping, reason
 from m31a_metrics.collector.log import exception, info, warn
-from m31a_metrics.errors import BudgetExceeded, ConfigError, MetricsError, StorageError
+from m31a_metrics.errors import BudgetExceeded, ConfigError, StorageError
 from m31a_metrics.events import (
     LARGEST,
     LINE_END,
@@ -218,8 +218,8 @@ class Collector(Keeping):
                     self._following = self._session.follow(lines=self._keeps_lines())
                 self._following.look()
                 detail = self._following.detail()
-        except (MetricsError, OSError, MemoryError, ImportError) as error:
-            self._warn("detail", f"no detail of {self.session_id}: {error}")
+        except TROUBLE as error:
+            self._warn("detail", f"no detail of {self.session_id}: {reason(error)}")
             detail = SessionDetail()
         if not self._journal:
             with self._lock:

@@ -31,6 +31,12 @@ from m31a_metrics.tally import OTHER, Known, Tally, ToolCount, either, hashed, m
 if TYPE_CHECKING:
     from m31a_metrics.session.counting import Counted
 
+TROUBLE = (MetricsError, OSError, MemoryError, ImportError)
+"""What is no reason to disturb the host: counts stay in memory, and the next flush tries again.
+
+Importing fails when the interpreter is being taken apart.
+"""
+
 
 class Keeping(RecordMethods):
     """A session's counts, its journal, and METRICS.json.
@@ -82,7 +88,7 @@ class Keeping(RecordMethods):
                 self._begin_journal(start)
             else:
                 self._take_over()
-        except (MetricsError, OSError, MemoryError, ImportError) as error:
+        except TROUBLE as error:
             self._go_on_in_memory(start, error)
         if self._journal:
             self._look()
@@ -92,8 +98,9 @@ class Keeping(RecordMethods):
         try:
             self._session.settle_losses()
             counted = self._session.count(self._names)
-        except (MetricsError, OSError, MemoryError, ImportError) as error:
-            self._warn("disk", f"what {self.session_id} held before cannot be read: {error}")
+        except TROUBLE as error:
+            what = f"what {self.session_id} held before cannot be read"
+            self._warn("disk", f"{what}: {reason(error)}")
             return
         self._before = counted.tally
         self._known = either(counted.ids.get, counted.tally.ids.get)
@@ -124,14 +131,15 @@ class Keeping(RecordMethods):
         writer = self._session.begin_journal()
         try:
             writer.append(encode(first) + b"\n")
-        except StorageError:
+            self._names.add(writer.name)
+            self._written_by = writer.name
+            writer.recounts = self._recounts
+            self._closing = lifecycle.close_when_dropped(self, writer, self._session)
+            self._writer = writer
+        except BaseException:
+            self._names.discard(writer.name)
             writer.discard()
             raise
-        self._names.add(writer.name)
-        self._written_by = writer.name
-        writer.recounts = self._recounts
-        self._closing = lifecycle.close_when_dropped(self, writer, self._session)
-        self._writer = writer
 
     def _append(self, event: Event, recounts: int) -> None:
         """Bring a counted event to the journal, or remember that it is in none.
@@ -139,19 +147,18 @@ class Keeping(RecordMethods):
         `recounts` is how often all was counted anew when the event was counted. If that was
         done since, the event is among what is written once more already.
         """
-        line = encode(event) + b"\n"
         while True:
             writer = self._writer
             if writer is not None:
                 if writer.recounts != recounts:
                     return
                 try:
-                    writer.append(line)
+                    writer.append(encode(event) + b"\n")
                     return
                 except JournalLost as error:
                     self._leave(writer, error)
                     continue
-                except StorageError as error:
+                except (StorageError, MemoryError) as error:
                     if self._writer is writer:
                         self._go_on_in_memory(event, error)
                         return
@@ -175,8 +182,8 @@ class Keeping(RecordMethods):
             try:
                 self._recount()
                 self._journal_the_rest()
-            except (MetricsError, ValueError, OSError, MemoryError) as trouble:
-                self._warn("disk", f"metrics of {self.session_id} are in memory only: {trouble}")
+            except (*TROUBLE, ValueError) as trouble:
+                self._warn_of("are in memory only", trouble)
             else:
                 self._warn("cut", f"what {self.session_id} holds is written once more: {error}")
 
@@ -191,7 +198,7 @@ class Keeping(RecordMethods):
                 self._tally.add(start)
             try:
                 self._begin_journal(start)
-            except (MetricsError, OSError, MemoryError, ImportError) as error:
+            except TROUBLE as error:
                 self._go_on_in_memory(start, error)
 
     def _go_on_in_memory(self, event: Event, error: Exception) -> None:
@@ -200,7 +207,7 @@ class Keeping(RecordMethods):
             if self._unjournalled is None:
                 self._unjournalled = Tally()
             self._unjournalled.add(event)
-        self._warn("disk", f"metrics of {self.session_id} are in memory only: {_reason(error)}")
+        self._warn_of("are in memory only", error)
 
     def _close_journal(self) -> None:
         """Close the journal; its events stay counted as ours."""
@@ -251,9 +258,9 @@ class Keeping(RecordMethods):
                 return False
             self._flushing = True
             try:
-                self._flush(priced=priced)
-            except (MetricsError, ValueError, OSError, MemoryError, ImportError) as error:
-                self._warn("disk", f"metrics of {self.session_id} not written: {_reason(error)}")
+                self._flush(priced=priced and not lifecycle.is_ending())
+            except (*TROUBLE, ValueError) as error:
+                self._warn_of("not written", error)
                 return False
             finally:
                 self._flushing = False
@@ -311,7 +318,12 @@ class Keeping(RecordMethods):
         """Price what was recorded without a cost. Not under the lock: a price may be looked up."""
         with self._lock:
             waiting, self._tally.unpriced = self._tally.unpriced, []
-        priced = [(event, self._session.price(event)) for event in waiting]
+        try:
+            priced = [(event, self._session.price(event)) for event in waiting]
+        except BaseException:
+            with self._lock:
+                self._tally.unpriced[:0] = waiting
+            raise
         with self._lock:
             for event, cost in priced:
                 if cost is not None:
@@ -418,9 +430,10 @@ class Keeping(RecordMethods):
                 return
             try:
                 self._begin_journal(events.Counts(rest.updated_us, rest.metrics(self.session_id)))
-            except (MetricsError, ValueError, OSError):
+            except BaseException:
                 with self._lock:
-                    self._unjournalled = rest
+                    if self._writer is None:  # or else it was interrupted when that was done
+                        self._unjournalled = rest
                 raise
 
     def _finish(self, *, priced: bool = True) -> None:
@@ -465,6 +478,9 @@ class Keeping(RecordMethods):
         self._own = Own()
         self._stopped = True  # until the child records something
 
+    def _warn_of(self, what: str, error: Exception) -> None:
+        self._warn("disk", f"metrics of {self.session_id} {what}: {reason(error)}")
+
     def _warn(self, kind: str, message: str) -> None:
         """Log one kind of trouble once, until it is over."""
         if kind in self._warned:
@@ -474,5 +490,6 @@ class Keeping(RecordMethods):
             self._warned.discard(kind)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Say what is wrong."""
     return str(error) or "there is no memory left"  # MemoryError says nothing of itself

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import weakref
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,17 @@ def _load_what_a_flush_needs() -> None:
     import m31a_metrics.codec.write
     import m31a_metrics.session.flushing
     import m31a_metrics.session.idfile  # noqa: F401 - all three are found again by name
+
+
+def is_ending() -> bool:
+    """Tell whether the main thread has ended: a library that is imported now may not load.
+
+    A host's own exit functions, which may stop its Collectors, run then too.
+    """
+    if sys.is_finalizing():
+        return True
+    threading = sys.modules.get("threading")
+    return threading is not None and not threading.main_thread().is_alive()
 
 
 def close_when_dropped(
