@@ -14,7 +14,7 @@ The rules of all readers and writers, kept here once:
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from msgspec import MsgspecError, Struct
 
@@ -24,13 +24,11 @@ from m31a_metrics.events import LLMInteraction
 from m31a_metrics.journal import SHARED, Journal
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.session.covered import BASE, Covered
+from m31a_metrics.session.directory import SessionDirectory
 from m31a_metrics.session.idfile import CountedIds
 from m31a_metrics.session.own import Reached, content
 from m31a_metrics.tally import Batch, Fold, Ids, Price, Tally, fold, hashed, merge
 from m31a_metrics.tally.state import restored
-
-if TYPE_CHECKING:
-    from m31a_metrics.session.session import Session
 
 
 class Parts(NamedTuple):
@@ -97,7 +95,7 @@ class Counting:
 
     def __init__(
         self,
-        session: Session,
+        session: SessionDirectory,
         price: Price | None,
         own: Reached | None = None,
         without: Container[str] = (),
@@ -120,7 +118,7 @@ class Counting:
         one.has_unread = self._has_unread
         return one
 
-    def _note_of(self, session: Session) -> Covered | None:
+    def _note_of(self, session: SessionDirectory) -> Covered | None:
         note = session.note()
         data = None if self._names or note is None else session.readable_metrics()
         if note is not None and data is not None and not note.fits(data):
@@ -312,7 +310,7 @@ class Counting:
         self._has_unread |= read.damaged > 0
 
 
-def read_ids(session: Session, lengths: dict[str, int]) -> Ids:
+def read_ids(session: SessionDirectory, lengths: dict[str, int]) -> Ids:
     """Read the ids of so much of the journals. Raises ForeignFile, StorageError."""
     ids = Ids()
     for name in sorted(lengths):
@@ -323,7 +321,7 @@ def read_ids(session: Session, lengths: dict[str, int]) -> Ids:
     return ids
 
 
-def losses(session: Session, note: Covered) -> dict[str, int]:
+def losses(session: SessionDirectory, note: Covered) -> dict[str, int]:
     """Find what is no longer what was counted: the file, and how many bytes have gone."""
     lost: dict[str, int] = {}
     if note.about is not None and note.about.has_base and session.readable_base() is None:
@@ -335,7 +333,7 @@ def losses(session: Session, note: Covered) -> dict[str, int]:
 
 
 def beside_events(
-    session: Session, journals: Iterable[Journal]
+    session: SessionDirectory, journals: Iterable[Journal]
 ) -> tuple[SessionMetrics | None, list[str]]:
     """What counts beside the events of a session's journals, and what these have lost.
 
@@ -361,7 +359,7 @@ def beside_events(
     return what_is_beside(session, one), one.losses()
 
 
-def what_is_beside(session: Session, one: Counted) -> SessionMetrics:
+def what_is_beside(session: SessionDirectory, one: Counted) -> SessionMetrics:
     """Return all that is counted less what the events that are left add up to."""
     from m31a_metrics.tally.difference import difference
 

@@ -13,15 +13,15 @@ from m31a_metrics import codec, journal, store
 from m31a_metrics.errors import DamagedMetrics, MetricsError, StorageError
 from m31a_metrics.session.counting import Counted, Counting, read_ids, what_is_beside
 from m31a_metrics.session.covered import BASE, COVERED, About, covered_note
+from m31a_metrics.session.directory import SessionDirectory
 from m31a_metrics.session.idfile import CountedIds
 from m31a_metrics.session.own import Reached
-from m31a_metrics.session.session import Session
 from m31a_metrics.tally import Price
 from m31a_metrics.tally.rows import UNPRICED_MAX
 from m31a_metrics.tally.state import orders_of
 
 
-def prepare(session: Session) -> None:
+def prepare(session: SessionDirectory) -> None:
     """Make the directories, and keep a METRICS.json that was there before any journal.
 
     Nobody may have to wait for a lock before its first event is safe, so the order matters:
@@ -53,7 +53,7 @@ def prepare(session: Session) -> None:
 
 
 def flush(
-    session: Session,
+    session: SessionDirectory,
     own: Reached | None = None,
     *,
     price: Price | None,
@@ -98,7 +98,7 @@ def flush(
     return one
 
 
-def _note(session: Session, data: bytes, one: Counted, about: About) -> None:
+def _note(session: SessionDirectory, data: bytes, one: Counted, about: About) -> None:
     path = f"{session.events}/{COVERED}"
     if about.is_to_be_priced and len(one.tally.unpriced) > UNPRICED_MAX:
         store.remove(path)  # too many to remember: the next who looks reads all events again
@@ -108,7 +108,7 @@ def _note(session: Session, data: bytes, one: Counted, about: About) -> None:
     store.replace(path, note, sync=False)
 
 
-def _sync(session: Session, one: Counted, before: dict[str, int]) -> None:
+def _sync(session: SessionDirectory, one: Counted, before: dict[str, int]) -> None:
     """Make the journals last through a power failure, as far as they are counted."""
     for name, length in one.journals.items():
         if length > before.get(name, 0):
@@ -119,7 +119,7 @@ def _sync(session: Session, one: Counted, before: dict[str, int]) -> None:
         store.sync_directory_of(session.directory)
 
 
-def _trim_dead(session: Session, covered: dict[str, int]) -> None:
+def _trim_dead(session: SessionDirectory, covered: dict[str, int]) -> None:
     """Cut the tails of dead writers, but for journals that end where they were read to."""
     for name in session.journal_names():
         ends_at = covered.get(name, -2)
@@ -130,7 +130,7 @@ def _trim_dead(session: Session, covered: dict[str, int]) -> None:
             pass  # whoever reads it says what is wrong
 
 
-def _set_damaged_aside(session: Session) -> bool:
+def _set_damaged_aside(session: SessionDirectory) -> bool:
     """Set aside METRICS.json and base where they cannot be read; tell whether the base was."""
     data = session.readable_metrics()
     try:

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import merge
-from typing import TYPE_CHECKING
 
 from m31a_metrics import codec, journal
 from m31a_metrics.events import Event
 from m31a_metrics.journal import Journal
 from m31a_metrics.kept_lines import with_lines
 from m31a_metrics.model import SessionDetail, SessionMetrics
+from m31a_metrics.session.counting import beside_events
+from m31a_metrics.session.directory import SessionDirectory
 from m31a_metrics.tally.live import LiveTally
-
-if TYPE_CHECKING:
-    from m31a_metrics.session.session import Session
 
 _Placed = tuple[int, str, int, Event]
 
@@ -28,7 +26,7 @@ _Placed = tuple[int, str, int, Event]
 class Following:
     """One session, followed. Not thread-safe: one thread at a time may look and ask."""
 
-    def __init__(self, session: Session, *, lines: bool = True) -> None:
+    def __init__(self, session: SessionDirectory, *, lines: bool = True) -> None:
         self._session = session
         self._lines = lines
         self._held = b""  # METRICS.json, where it is all there is
@@ -61,7 +59,7 @@ class Following:
             found = True
         if not self._has_base:
             # Last, for what was read tells whether the journals have lost anything.
-            base, _ = self._session.beside_events(self._journals.values())
+            base, _ = beside_events(self._session, self._journals.values())
             if base is not None:
                 self._live.add_base(base)
             self._has_base = True

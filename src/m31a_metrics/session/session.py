@@ -1,16 +1,4 @@
-"""One session directory as a whole: load, save, fold of its journals, flush, repair.
-
-    <sessions_dir>/<session-id>/METRICS.json      the session, for every reader
-                                events/base.json  what it held before it had journals
-                                events/*.jsonl    one journal per writer
-                                events/.covered   how far METRICS.json has read them
-                                events/.ids       which ids it has counted
-                                events/.lock      held while any of these is rewritten
-
-The journals (with their base) are the truth; METRICS.json is a copy that is cheap to
-read. `.covered` says which bytes it covers, because a journal's modification time does
-not tell (docs/journal.md).
-"""
+"""One session directory as a whole: load, save, fold of its journals, flush, repair."""
 
 from __future__ import annotations
 
@@ -22,18 +10,17 @@ from typing import TYPE_CHECKING
 
 from m31a_metrics import codec, journal, store
 from m31a_metrics.errors import (
-    DamagedMetrics,
     ForeignFile,
     SessionHasJournals,
     StorageError,
-    TooLarge,
 )
-from m31a_metrics.events import Event, LLMInteraction, SessionStart, encode
+from m31a_metrics.events import Event, SessionStart, encode
 from m31a_metrics.journal import Journal, Trimmed, Writer
 from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.session.covered import BASE, COVERED, IDS, Covered, read_note
+from m31a_metrics.session.covered import BASE, COVERED, IDS, Covered
+from m31a_metrics.session.directory import SessionDirectory
 from m31a_metrics.session.lock import LOCK_TIMEOUT_S, locked
-from m31a_metrics.tally import Batch, Price, Tally, fold
+from m31a_metrics.tally import Batch, Tally, fold
 
 if TYPE_CHECKING:
     from m31a_metrics.session.counting import Counted, Parts
@@ -48,28 +35,11 @@ REFRESH_BYTES = 1 << 20
 """So much of the journals is read in some 20 ms, which is less than starting Python."""
 
 
-class Session:
-    """The directory of one session. Raises InvalidSessionId for an id that cannot be one.
+class Session(SessionDirectory):
+    """One session: what its directory holds, and how that is read, added up and written."""
 
-    A relative `sessions_dir` is that of the moment: agents change their working directory.
-
-    `price` is asked, when journals are folded, for the cost of what came without one;
-    None stands for the prices of this machine.
-    """
-
-    def __init__(self, sessions_dir: str, session_id: str, price: Price | None = None) -> None:
-        if not isinstance(sessions_dir, str):
-            raise TypeError(f"sessions_dir must be a str, not {type(sessions_dir).__name__}")
-        self.price = price or _price
-        self.maps_journals: bool | None = None  # None: where the file system is one for it
-        self.session_id = store.check_session_id(session_id)
-        self.directory = f"{_absolute(sessions_dir)}/{session_id}"
-        self.metrics_path = f"{self.directory}/{store.METRICS}"
-        self.events = f"{self.directory}/{store.EVENTS}"
-
-    def __repr__(self) -> str:
-        """Say where it is."""
-        return f"{type(self).__name__}({self.directory!r})"
+    maps_journals: bool | None = None
+    """Whether journals are mapped into memory; None: where the file system is one for it."""
 
     # ---- reading
 
@@ -295,91 +265,7 @@ class Session:
         """What some journals count from these places on; those that are gone count nothing."""
         return fold(None, lambda: self._events_of(sorted(lengths), lengths)).metrics("")
 
-    # ---- what is there
-
-    def journal_names(self) -> list[str]:
-        """The journals by writer name. Raises ForeignFile, StorageError."""
-        # The session's own directory first, for the better words about what stands there.
-        for path in (self.directory, self.events):
-            if not store.check_directory(path, ours=False):
-                return []
-        return journal.names(self.events)
-
-    def has_journals(self) -> bool:
-        """Tell whether events were journalled, so that METRICS.json is only a copy."""
-        return bool(self.journal_names())
-
-    def journal_bytes(self, name: str) -> int:
-        """How long one journal is; -1 where it is not there any more."""
-        try:
-            return os.lstat(f"{self.events}/{name}").st_size
-        except OSError:
-            return -1
-
-    def lines_end(self, name: str) -> int:
-        """How long one journal is up to the newline of its last line."""
-        end = journal.content_length(self.events, name)
-        return end + 1 if end else 0
-
-    def has_base(self) -> bool:
-        """Tell whether there is anything that the session held before it had journals."""
-        return os.path.lexists(f"{self.events}/{BASE}")
-
-    def base(self) -> SessionMetrics | None:
-        """What the session held before it had journals. Raises DamagedMetrics."""
-        path = f"{self.events}/{BASE}"
-        data = self._read(path)
-        return None if data is None else codec.decode(data, path)
-
-    def is_base(self, data: bytes) -> bool:
-        """Tell whether the base holds just these bytes."""
-        try:
-            return store.read(f"{self.events}/{BASE}") == data
-        except TooLarge:
-            return False
-
-    def readable_base(self) -> SessionMetrics | None:
-        """The base; None where it is damaged, too."""
-        try:
-            return self.base()
-        except DamagedMetrics:
-            return None
-
-    def note(self) -> Covered | None:
-        """How much of each journal METRICS.json counts; None where nobody has noted it."""
-        try:
-            data = store.read(f"{self.events}/{COVERED}")
-        except TooLarge:
-            return None
-        return None if data is None else read_note(data)
-
-    def read_metrics(self) -> bytes | None:
-        """The bytes of METRICS.json. Raises DamagedMetrics for more than it can have."""
-        return self._read(self.metrics_path)
-
-    def name(self) -> str:
-        """The id that METRICS.json says: what M31A wrote, or else the directory's name."""
-        return self._name(self.readable_base())
-
-    def _name(self, base: SessionMetrics | None) -> str:
-        # The id inside the base is data, and stays what it is.
-        return base.session_id if base is not None and base.session_id else self.session_id
-
-    def _read(self, path: str) -> bytes | None:
-        try:
-            return store.read(path)
-        except TooLarge as error:
-            what = str(error).removeprefix(f"{path} ").partition(";")[0]
-            raise DamagedMetrics(
-                f"{path} is damaged: it {what}; `m31 doctor --fix` sets it aside"
-            ) from error
-
-    def readable_metrics(self) -> bytes | None:
-        """The bytes of METRICS.json; None where they are too many, too."""
-        try:
-            return self.read_metrics()
-        except DamagedMetrics:
-            return None
+    # ---- inside
 
     def _events_of(
         self, names: Iterable[str], lengths: dict[str, int] | None = None
@@ -416,19 +302,3 @@ class Session:
         return journal.has_more(self.events, name, length) or (
             name == journal.SHARED and journal.is_lost(self.events, name, length)
         )
-
-
-def _absolute(path: str) -> str:
-    if not path or path[0] == "/":
-        return path
-    try:
-        # Not normalised: behind a link, `..` leads where only the kernel knows.
-        return f"{os.getcwd()}/{path}"
-    except OSError:
-        return path  # the working directory was removed; whoever writes there is told
-
-
-def _price(event: LLMInteraction) -> float | None:
-    from m31a_metrics.rates import price  # most sessions are told their costs
-
-    return price(event)
