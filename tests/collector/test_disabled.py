@@ -22,8 +22,8 @@ from m31a_metrics import (
     events,
 )
 from m31a_metrics.collector import collector as collector_module
-from m31a_metrics.collector import keeping, methods, scopes
-from m31a_metrics.collector.disabled import DisabledCollector
+from m31a_metrics.collector import scopes, writer
+from m31a_metrics.collector.disabled import Disabled
 from m31a_metrics.session import session
 
 
@@ -78,7 +78,7 @@ def nothing_may_be_touched(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("open", "mkdir", "stat", "lstat", "listdir", "scandir", "unlink", "rename"):
         monkeypatch.setattr(os, name, touched)
-    for module in (collector_module, keeping, methods, session):
+    for module in (collector_module, writer, session):
         monkeypatch.setattr(module, "time_ns", touched)
     monkeypatch.setattr(scopes, "perf_counter_ns", touched)
     monkeypatch.setattr(time, "time_ns", touched)
@@ -151,7 +151,7 @@ def test_every_public_method_is_switched_off() -> None:
         if isfunction(value) and not name.startswith("_")
     }
     assert "record_tool_call" in public
-    assert public <= set(vars(DisabledCollector))
+    assert public <= set(vars(Disabled))
 
 
 def test_a_wrong_id_is_still_refused(tmp_path: Path) -> None:

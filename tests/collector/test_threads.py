@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from m31a_metrics import Collector, SessionMetrics, Usage, events, load
 from m31a_metrics.codec import decode
-from m31a_metrics.collector import keeping
+from m31a_metrics.collector import writer
 from m31a_metrics.session import Session
 from m31a_metrics.tally import Tally, merge
 from tests import naive
@@ -233,7 +233,7 @@ def test_an_event_in_the_middle_of_a_flush(
         return merged
 
     with monkeypatch.context() as patch:
-        patch.setattr(keeping, "merge", merge_while_others_record)
+        patch.setattr(writer, "merge", merge_while_others_record)
         assert collector.flush() is True
     written = decode((tmp_path / "session" / "METRICS.json").read_bytes(), "")
     assert written.tools[0].call_count == 1

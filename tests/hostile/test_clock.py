@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics import Collector, Usage, load
-from m31a_metrics.collector import collector, keeping, methods
+from m31a_metrics.collector import collector, writer
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.session import Session
 
@@ -32,7 +32,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock by which every Collector records."""
     clock = Clock()
-    for module in (collector, keeping, methods):
+    for module in (collector, writer):
         monkeypatch.setattr(module, "time_ns", clock.time_ns)
     return clock
 

@@ -136,7 +136,7 @@ def test_removed_before_the_exit(tmp_path: Path) -> None:
     collector = Collector(ID, tmp_path)
     record(collector, 10)
     shutil.rmtree(tmp_path / ID)
-    collector._finish()
+    collector._writer.finish()
     assert calls(tmp_path) == 10
 
 

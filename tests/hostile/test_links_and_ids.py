@@ -210,7 +210,7 @@ def collector(tmp_path: Path) -> Collector:
 def refused(collector: Collector, number: Any, argument: str, call: Callable[[], object]) -> None:
     """Expect an error that names the argument, and no change, in memory or on disk."""
     before = collector.snapshot()
-    journal = Path(collector._writer.path) if collector._writer else Path()
+    journal = Path(collector._writer.journal.path) if collector._writer.journal else Path()
     lines = journal.read_bytes()
     expected = TypeError if any(number is one for one in OTHERS) else ValueError
     with pytest.raises(expected, match=argument):

@@ -135,7 +135,7 @@ def test_a_full_disk(disk: Disk, before: Callable[[Path, Path], object]) -> None
     def task() -> None:
         collector = Collector(ID, place)
         record(collector, 10)
-        maps = not isinstance(collector._writer, Appender)
+        maps = not isinstance(collector._writer.journal, Appender)
         assert maps == (kind.rpartition(" ")[2] in MAPPED)
         os.sync()
         (journal,) = (place / ID / "events").glob("*.jsonl")

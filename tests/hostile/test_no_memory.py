@@ -11,9 +11,9 @@ from typing import Any, Literal
 import pytest
 
 from m31a_metrics import Collector, Usage, codec, load, rates
-from m31a_metrics.collector import keeping
+from m31a_metrics.collector import writer
 from m31a_metrics.events import ToolCall
-from m31a_metrics.journal import writer
+from m31a_metrics.journal import writer as journal_writer
 from m31a_metrics.session import Session
 from m31a_metrics.store import HeldFile
 from tests import children
@@ -114,10 +114,10 @@ PLACES: list[tuple[Any, str]] = [
     (Session, "begin_journal"),
     (Session, "flush_with"),
     (Session, "follow"),
-    (writer, "map_window"),
+    (journal_writer, "map_window"),
     (HeldFile, "fill"),
-    (keeping, "encode"),
-    (keeping, "merge"),
+    (writer, "encode"),
+    (writer, "merge"),
 ]
 
 

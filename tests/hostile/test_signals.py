@@ -124,7 +124,7 @@ def test_a_handler_that_records_tokens(tmp_path: Path) -> None:
         live = collector.snapshot()
         assert (live.llms[0].prompt_tokens, live.llms[0].cost) == (2 * events, 0.5 * events)
         assert live.phases[0].heal_duration_ms == 3 * events
-        (model,) = collector._tally.models.values()
+        (model,) = collector._writer.tally.models.values()
         assert (model.prompt_tokens, model.interaction_count) == (2 * events, events)
 
     assert children.run(task) == 0

@@ -96,7 +96,7 @@ def test_going_on_is_reading_everything(
     if base is not None:
         save(directory, ID, base)
     collector = Collector(ID, directory)
-    collector._session.price = session.price
+    collector._writer.session.price = session.price
     for what, writer, recorded in done:
         if what == "append":
             append(session, writer, recorded)

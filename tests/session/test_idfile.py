@@ -162,7 +162,7 @@ def test_what_was_flushed_is_not_kept_in_memory(tmp_path: Path) -> None:
             for number in range(100):
                 collector.record(call(f"id-{number}"))
             assert collector.flush()
-            assert len(collector._tally.ids) == 0
+            assert len(collector._writer.tally.ids) == 0
         assert collector.snapshot().tools[0].call_count == 100
 
 

@@ -1,8 +1,7 @@
-"""The Collector: tally + lock + journal + session, behind one record method per event.
+"""The Collector: one record method per event, in front of a SessionWriter that it owns.
 
-How an event travels: it is counted first, then appended to the journal, then handed to
-`on_event`. Counted first, because a flush notes how much of the journal it covers
-before it copies the counts: whatever stands in the covered part is then counted.
+The methods check their arguments, make the event, hand it to the writer and then to
+`on_event`. Wrong types, empty names, NaN and infinities raise before anything has changed.
 
 `record_tool_call` is the hot path. It takes no lock: its counters and its place in the
 journal's window are each changed by one statement between whose bytecodes CPython does
@@ -14,12 +13,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
+from math import isfinite
 from time import time_ns
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from m31a_metrics.collector import lifecycle
-from m31a_metrics.collector.keeping import TROUBLE, Keeping, reason
+from msgspec import MsgspecError
+from msgspec.structs import replace
+
+from m31a_metrics import events, validation
 from m31a_metrics.collector.log import exception, info, warn
+from m31a_metrics.collector.scopes import HealScope, P, PhaseScope, R, ToolScope, recorded
+from m31a_metrics.collector.writer import SessionWriter
 from m31a_metrics.errors import BudgetExceeded, ConfigError, StorageError
 from m31a_metrics.events import (
     LARGEST,
@@ -27,23 +32,21 @@ from m31a_metrics.events import (
     LINE_START,
     Event,
     ToolCall,
+    decoder,
     encode,
-    line_middle,
 )
-from m31a_metrics.model import SessionDetail
+from m31a_metrics.model import SessionDetail, SessionMetrics, Usage
 from m31a_metrics.session import Session
-from m31a_metrics.tally import merge
 
 if TYPE_CHECKING:
     from m31a_metrics.config import Config
-    from m31a_metrics.session.following import Following
 
 _join = b"".join
 _LARGEST_FLOAT = float(LARGEST)  # comparing a float with an int takes twice as long
 _HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
-class Collector(Keeping):
+class Collector:
     """Records one session; thread-safe, and correct after a fork.
 
     `sessions_dir` and `enabled` come from the configuration where they are None.
@@ -77,33 +80,24 @@ class Collector(Keeping):
             enabled = settings.metrics_enabled if enabled is None else enabled
             journal = _stricter(journal, settings.journal)
         session = Session("" if sessions_dir is None else os.fspath(sessions_dir), session_id)
+        self.session_id = session_id
         self.enabled = enabled
         if not enabled:
-            from m31a_metrics.collector.disabled import DisabledCollector
-
-            self.session_id = session_id
-            self.__class__ = DisabledCollector
+            self.__class__ = _disabled()
             return
         if journal == "write":
             session.maps_journals = False
         self._on_event = on_event
-        self._following: Following | None = None
-        super().__init__(session, journal=bool(journal))
-        lifecycle.watch(self)
+        self._writer = SessionWriter(session, journalled=bool(journal))
+        self._succeeded = self._writer.succeeded
+        self._failed = self._writer.failed
 
     def __repr__(self) -> str:
         """Say which session this is, where it lies, and where its events go."""
         if not self.enabled:
             return f"<Collector {self.session_id!r}: switched off>"
-        writer = self._writer
-        if writer is not None:
-            state = f"writing {writer.name}"
-        elif self._unjournalled is not None:
-            state = "in memory only"
-        else:
-            state = "no journal is open" if self._journal else "without a journal"
-        sessions_dir = os.path.dirname(self._session.directory)
-        return f"<Collector {self.session_id!r} in {sessions_dir!r}: {state}>"
+        sessions_dir = os.path.dirname(self._writer.session.directory)
+        return f"<Collector {self.session_id!r} in {sessions_dir!r}: {self._writer.state}>"
 
     def record_tool_call(  # noqa: C901, PLR0912 - its branches are what spares it calls
         self,
@@ -123,9 +117,9 @@ class Collector(Keeping):
         kind = type(duration_ms)
         try:
             if success is True:
-                middle, count = self._succeeded[name]
+                middle, count, tally, journal = self._succeeded[name]
             elif success is False:
-                middle, count = self._failed[name]
+                middle, count, tally, journal = self._failed[name]
             else:
                 raise KeyError  # 1 == True as a key, but not as an argument
             if kind is int and 0 <= duration_ms <= LARGEST:
@@ -138,66 +132,140 @@ class Collector(Keeping):
                 raise KeyError
         except (KeyError, TypeError):
             # The first call of a tool with an outcome, and every call that is not plain.
-            super().record_tool_call(name, success, duration_ms, wait_ms=wait_ms, error=error)
-            self._make_hot(name, success)
+            self._record_any_tool_call(name, success, duration_ms, wait_ms, error)
             return
         t_us = time_ns() // 1000
         # From here on no statement calls Python code between reading a counter and
         # writing it back, so no other thread comes in between.
         count.calls += 1
         count.total_ms += whole_ms  # type: ignore[assignment]  # an int by now
-        tally = self._tally
-        writer = self._writer
         try:
             if t_us > tally.updated_us:
                 tally.updated_us = t_us
-                if writer is not None and t_us > writer.trusted_until_us:
-                    writer.check(t_us)
+                if journal is not None and t_us > journal.trusted_until_us:
+                    journal.check(t_us)
             elif t_us < tally.started_us:  # the clock was set back
                 tally.started_us = t_us
-            if writer is not None:
-                write = writer.write  # quicker to call than an attribute is
+            if journal is not None:
+                write = journal.write  # quicker to call than an attribute is
                 write(_join((LINE_START, encode(t_us), middle, encode(duration_ms), LINE_END)))
-            elif self._journal:
-                raise ValueError  # it was closed this moment
         except (ValueError, StorageError, MemoryError):  # it does not fit; the disk is full
-            recounts = self._recounts if writer is None else writer.recounts
-            self._append(ToolCall(t_us, str.__str__(name), success, duration_ms), recounts)
+            if journal is not None:
+                call = ToolCall(t_us, str.__str__(name), success, duration_ms)
+                self._writer.journal_plain(call, journal)
 
-    def _make_hot(self, name: str, success: bool) -> None:
-        """Remember where a tool's next call is counted and how its line begins."""
-        if self._on_event is not None or not _HAS_GIL:
+    def _record_any_tool_call(
+        self,
+        name: str,
+        success: bool,
+        duration_ms: int | float,
+        wait_ms: int | float | None,
+        error: str | None,
+    ) -> None:
+        name = validation.name(name, "name")
+        success = validation.flag(success, "success")
+        duration_ms = self._duration_ms(duration_ms, "duration_ms")
+        if wait_ms is not None:
+            wait_ms = self._duration_ms(wait_ms, "wait_ms")
+        if error is not None:
+            error = self._failure_line(validation.text(error, "error"))
+        self._take(ToolCall(time_ns() // 1000, name, success, duration_ms, wait_ms, error))
+        if self._on_event is None and _HAS_GIL:
+            self._writer.remember_plain(name, success)
+
+    def record_llm_interaction(
+        self,
+        phase: str,
+        usage: Usage | None,
+        cost: float | None = None,
+        *,
+        model: str | None = None,
+        duration_ms: int | float | None = None,
+    ) -> None:
+        """Record a model's answer; `usage` None is ignored, as in M31A.
+
+        `cost` is in USD, and never negative. None means nobody knows it: it is priced by
+        `model` at the next flush, or its tokens count as unpriced.
+        """
+        if usage is None:
             return
-        with self._lock:
-            if self._journal and self._writer is None:
-                return
-            row = self._tally.tools.get(name)
-            if row is None:
-                return  # the name was mended, or the process forked this moment
-            if success:
-                self._succeeded[row.name] = line_middle(row.name, True), row.succeeded
-            else:
-                self._failed[row.name] = line_middle(row.name, False), row.failed
+        phase = validation.text(phase, "phase")
+        usage = validation.usage(usage)
+        cost = validation.cost(cost)
+        model = validation.optional_name(model, "model")
+        if duration_ms is not None:
+            duration_ms = self._duration_ms(duration_ms, "duration_ms")
+        self._take(events.LLMInteraction(time_ns() // 1000, phase, usage, cost, model, duration_ms))
+
+    def record_phase_transition(self, phase: str) -> None:
+        """Record that a phase was entered."""
+        phase = validation.text(phase, "phase")
+        self._take(events.PhaseTransition(time_ns() // 1000, phase))
+
+    def record_phase_duration(self, phase: str, duration_ms: int | float, success: bool) -> None:
+        """Record that a phase ended; the last duration of a phase is the one that counts."""
+        phase = validation.text(phase, "phase")
+        duration_ms = self._duration_ms(duration_ms, "duration_ms")
+        success = validation.flag(success, "success")
+        self._take(events.PhaseDuration(time_ns() // 1000, phase, duration_ms, success))
+
+    def record_heal_trigger(self, phase: str) -> None:
+        """Record that the agent began to heal itself."""
+        phase = validation.text(phase, "phase")
+        self._take(events.HealTrigger(time_ns() // 1000, phase))
+
+    def record_heal_outcome(
+        self, phase: str, success: bool, duration_ms: int | float | None = None
+    ) -> None:
+        """Record how a self-heal ended, and how long it took."""
+        phase = validation.text(phase, "phase")
+        success = validation.flag(success, "success")
+        if duration_ms is not None:
+            duration_ms = self._duration_ms(duration_ms, "duration_ms")
+        self._take(events.HealOutcome(time_ns() // 1000, phase, success, duration_ms))
+
+    def record_heal_loop(self, phase: str) -> None:
+        """Record that the same error came back again and again."""
+        phase = validation.text(phase, "phase")
+        self._take(events.HealLoop(time_ns() // 1000, phase))
+
+    def record_bisect_trigger(self, phase: str) -> None:
+        """Record that a git bisect began."""
+        phase = validation.text(phase, "phase")
+        self._take(events.BisectTrigger(time_ns() // 1000, phase))
+
+    def record_bisect_outcome(self, phase: str, success: bool) -> None:
+        """Record how a git bisect ended; success means it named a commit."""
+        phase = validation.text(phase, "phase")
+        success = validation.flag(success, "success")
+        self._take(events.BisectOutcome(time_ns() // 1000, phase, success))
+
+    def record_edit_strategy(self, strategy: str) -> None:
+        """Record in which way an edit was applied."""
+        strategy = validation.name(strategy, "strategy")
+        self._take(events.EditStrategy(time_ns() // 1000, strategy))
+
+    def record(self, event: Event) -> None:
+        """Record an event that has its own time, and perhaps an id, which counts once.
+
+        Raises TypeError for what is no event, and ValueError or TypeError, naming the
+        field, for what a journal cannot hold.
+        """
+        if not isinstance(event, Event):
+            raise TypeError(f"event must be an event, not {type(event).__name__}")
+        if isinstance(event, ToolCall) and isinstance(event.error, str):
+            event = replace(event, error=self._failure_line(event.error))
+        self._take(journalled(event))
 
     def _take(self, event: Event) -> None:
-        # Not under the lock: it may read the disk.
-        if event.id is not None and self._is_counted(event.id):
+        if not self._writer.take(event) or self._on_event is None:
             return
-        with self._lock:
-            if not self._tally.add(event, self._place, self._written_by):
-                return
-            self._place += 1
-            recounts = self._recounts
-        self._stopped = False
-        if self._journal:
-            self._append(event, recounts)
-        if self._on_event is not None:
-            try:
-                self._on_event(event)
-            except BudgetExceeded:
-                raise
-            except Exception as error:  # noqa: BLE001 - a host's own code may raise anything
-                exception("on_event raised", error)
+        try:
+            self._on_event(event)
+        except BudgetExceeded:
+            raise
+        except Exception as error:  # noqa: BLE001 - a host's own code may raise anything
+            exception("on_event raised", error)
 
     def _keeps_lines(self) -> bool:
         """Whether failure lines are kept: the user's word, whatever the host has said itself."""
@@ -206,34 +274,72 @@ class Collector(Keeping):
             self._lines = _settings(lambda _: None).failure_lines
         return self._lines
 
+    def _failure_line(self, error: str) -> str | None:
+        if not self._keeps_lines():
+            return None
+        try:
+            from m31a_metrics.kept_lines import kept_line  # most calls do not fail
+        except ImportError:
+            return None  # in the middle of this very import, or at the end of the interpreter
+
+        return kept_line(error) or None
+
+    def _duration_ms(self, value: Any, argument: str) -> int | float:
+        number = validation.duration_ms(value, argument)
+        if number < 0:
+            what = f"a negative {argument} ({value}) counts as 0"
+            self._writer.warn("clock", f"{what}: did a clock jump?")
+            return 0
+        return number
+
+    def phase(self, phase: str) -> PhaseScope:
+        """`with collector.phase("execute"):` records transition, duration and outcome."""
+        return PhaseScope(self, phase)
+
+    def tool_call(self, name: str) -> ToolScope:
+        """`with collector.tool_call("Bash") as call:` records one tool call."""
+        return ToolScope(self, validation.name(name, "name"))
+
+    def heal(self, phase: str) -> HealScope:
+        """`with collector.heal("execute") as heal:` records a self-heal and its outcome."""
+        return HealScope(self, phase)
+
+    def tool(self, name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """`@collector.tool("Bash")` records every run of a function, coroutine or generator.
+
+        A generator's run lasts from its first step to its end, failure or close. Raises
+        TypeError where it decorates what cannot be called, as a classmethod.
+        """
+        name = validation.name(name, "name")
+        return lambda function: recorded(self, name, function)
+
+    def snapshot(self) -> SessionMetrics:
+        """Return a deep copy of the session so far: what it held, and what was recorded."""
+        return self._writer.snapshot()
+
     def detail(self) -> SessionDetail:
         """Return percentiles, models, the latest events and the course of the session.
 
         All but the models need the journal, of which a further call reads what is new only:
         a live screen may ask every second.
         """
-        try:
-            with self._flush_lock:
-                if self._following is None:
-                    self._following = self._session.follow(lines=self._keeps_lines())
-                self._following.look()
-                detail = self._following.detail()
-        except TROUBLE as error:
-            self._warn("detail", f"no detail of {self.session_id}: {reason(error)}")
-            detail = SessionDetail()
-        if not self._journal:
-            with self._lock:
-                detail.models = list(merge(self._tally).models.values())
-        return detail
+        return self._writer.detail(lines=self._keeps_lines())
+
+    def flush(self) -> bool:
+        """Write METRICS.json with what all writers recorded; False (and one warning) if not.
+
+        False too for a flush from a signal handler that interrupted a flush.
+        """
+        return self._writer.flush()
 
     def stop(self) -> None:
         """Flush, close the journal and log one line; a second call does nothing.
 
         An event recorded after `stop` is not lost: it begins a new journal.
         """
-        if self._stopped:
+        if self._writer.is_stopped:
             return
-        self._finish()
+        self._writer.finish()
         metrics = self.snapshot()
         info(
             f"session metrics: id={self.session_id} tools={len(metrics.tools)} "
@@ -251,6 +357,52 @@ class Collector(Keeping):
 
     async def __aexit__(self, *_: object) -> None:
         self.stop()
+
+
+def journalled(event: Event) -> Event:
+    """Return the event as a journal gives it back, so that memory and disk agree.
+
+    Raises ValueError or TypeError naming the field for what a journal cannot hold (NaN, a
+    negative count, a wrong type), and for an empty name.
+    """
+    _check(event)
+    try:
+        return decoder().decode(encode(event))
+    except (MsgspecError, UnicodeError, TypeError) as error:
+        kind = type(event).__name__
+        raise ValueError(f"this {kind} cannot be recorded: {error}") from error
+
+
+def _check(event: Event) -> None:
+    """Refuse what encoding would silently turn into "nobody said"."""
+    for field in event.__struct_fields__:
+        value = getattr(event, field)
+        if field in _NAMES and value is not None:
+            validation.name(value, field)
+        elif field == "error" and value is not None:
+            validation.text(value, field)
+        elif field == "cost":
+            validation.cost(value)
+        elif isinstance(value, SessionMetrics):
+            for row in value.llms:
+                validation.cost(row.cost)
+        elif isinstance(value, float) and not isfinite(value):
+            raise ValueError(f"{field} must be finite, not {value}")
+        elif isinstance(value, Usage):
+            validation.usage(value)
+
+
+_NAMES = {"id", "model", "name", "strategy"}
+
+
+@cache
+def _disabled() -> type[Collector]:
+    from m31a_metrics.collector.disabled import Disabled  # most hosts record
+
+    class DisabledCollector(Disabled, Collector):
+        """What `Collector(..., enabled=False)` becomes."""
+
+    return DisabledCollector
 
 
 def _stricter(

@@ -1,9 +1,9 @@
 # ruff: noqa: D102 - the words that explain these methods are Collector's
 """A Collector that is switched off: every method is empty, no disk, no clock.
 
-A class of its own, so that the hot path of a living Collector need not ask, and so that
-an empty method is all that a disabled call costs: the keyword arguments may be given by
-position here, because CPython binds keyword-only ones more slowly.
+In place of Collector's own, so that the hot path of a living one need not ask, and so that an
+empty method is all that a disabled call costs: the keyword arguments may be given by position
+here, because CPython binds keyword-only ones more slowly.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from m31a_metrics.collector.collector import Collector
 from m31a_metrics.collector.scopes import HealScope, P, PhaseScope, R, ToolScope
 from m31a_metrics.events import Event
 from m31a_metrics.model import SessionDetail, SessionMetrics
@@ -48,8 +47,8 @@ class _HealScope(_Unmeasured, HealScope):
     pass
 
 
-class DisabledCollector(Collector):
-    """What `Collector(..., enabled=False)` becomes."""
+class Disabled:
+    """A Collector's methods, empty."""
 
     def record_tool_call(
         self,

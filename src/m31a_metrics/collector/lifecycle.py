@@ -10,22 +10,37 @@ import atexit
 import os
 import sys
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from m31a_metrics.collector.log import warn
 from m31a_metrics.session import Session
 
 if TYPE_CHECKING:
-    from m31a_metrics.collector.keeping import Keeping
     from m31a_metrics.journal import Writer
 
-_alive: weakref.WeakSet[Keeping] = weakref.WeakSet()
+
+class Watched(Protocol):
+    """What is told of the interpreter's exit and of forks, in the child."""
+
+    session_id: str
+
+    def expect_the_end(self) -> None:
+        """Wait for no thread any more that may have stopped for ever."""
+
+    def finish(self, *, priced: bool) -> None:
+        """Flush and close; `priced=False` asks for no price."""
+
+    def after_fork(self) -> None:
+        """Leave the journal to the parent, and begin anew."""
+
+
+_alive: weakref.WeakSet[Watched] = weakref.WeakSet()
 _dropped: dict[str, Session] = {}
 
 
-def watch(collector: Keeping) -> None:
-    """Flush this Collector at interpreter exit, and give it its own journal after a fork."""
-    _alive.add(collector)
+def watch(one: Watched) -> None:
+    """Flush it at interpreter exit, and give it its own journal after a fork."""
+    _alive.add(one)
     _load_what_a_flush_needs()
 
 
@@ -50,21 +65,21 @@ def is_ending() -> bool:
 
 
 def close_when_dropped(
-    collector: Keeping, writer: Writer, session: Session
-) -> weakref.finalize[[Writer, Session], Keeping]:
-    """Close the journal once its Collector is garbage; `detach()` the result to prevent it."""
-    final = weakref.finalize(collector, _close_dropped, writer, session)
+    owner: Watched, journal: Writer, session: Session
+) -> weakref.finalize[[Writer, Session], Watched]:
+    """Close the journal once its owner is garbage; `detach()` the result to prevent it."""
+    final = weakref.finalize(owner, _close_dropped, journal, session)
     final.atexit = False  # at exit the living are flushed, which needs them whole
     return final
 
 
-def _close_dropped(writer: Writer, session: Session) -> None:
+def _close_dropped(journal: Writer, session: Session) -> None:
     # The garbage collector may run this anywhere, also inside a flush of the same
     # session: so no lock is waited for here, and the flush is left for the exit.
     try:
-        writer.close()
+        journal.close()
     except OSError as error:
-        warn(f"cannot close {writer.path}: {error.strerror}")
+        warn(f"cannot close {journal.path}: {error.strerror}")
     _dropped[session.directory] = session
 
 
@@ -75,12 +90,12 @@ def _at_exit() -> None:
     has no price is priced by the next who reads the session. Nothing may raise here, and
     journals hold all that METRICS.json then lacks.
     """
-    for collector in list(_alive):
-        collector._expect_the_end()  # noqa: SLF001 - part of it, but not for hosts
+    for one in list(_alive):
+        one.expect_the_end()
         try:
-            collector._finish(priced=False)  # noqa: SLF001 - part of it, but not for hosts
+            one.finish(priced=False)
         except Exception as error:  # noqa: BLE001 - nobody can do anything about it any more
-            warn(f"metrics of session {collector.session_id} not written: {error}")
+            warn(f"metrics of session {one.session_id} not written: {error}")
     for session in _dropped.values():
         try:
             session.flush(priced=False)
@@ -90,8 +105,8 @@ def _at_exit() -> None:
 
 def _in_child() -> None:
     _dropped.clear()  # the parent's business
-    for collector in list(_alive):
-        collector._after_fork()  # noqa: SLF001 - part of the Collector, but not for hosts
+    for one in list(_alive):
+        one.after_fork()
 
 
 atexit.register(_at_exit)

@@ -23,21 +23,47 @@ from types import (
     TracebackType,
     coroutine,
 )
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
+from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast
 
 from m31a_metrics import validation
-
-if TYPE_CHECKING:
-    from m31a_metrics.collector.methods import RecordMethods
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class Recorder(Protocol):
+    """Where a scope records what it has measured: a Collector."""
+
+    def record_tool_call(
+        self,
+        name: str,
+        success: bool,
+        duration_ms: int | float,
+        *,
+        wait_ms: int | float | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Record a completed tool call."""
+
+    def record_phase_transition(self, phase: str) -> None:
+        """Record that a phase was entered."""
+
+    def record_phase_duration(self, phase: str, duration_ms: int | float, success: bool) -> None:
+        """Record that a phase ended."""
+
+    def record_heal_trigger(self, phase: str) -> None:
+        """Record that the agent began to heal itself."""
+
+    def record_heal_outcome(
+        self, phase: str, success: bool, duration_ms: int | float | None = None
+    ) -> None:
+        """Record how a self-heal ended."""
+
+
 class _Scope:
     """A stretch of time with an outcome: success unless an exception or you say otherwise."""
 
-    def __init__(self, collector: RecordMethods, name: str) -> None:
+    def __init__(self, collector: Recorder, name: str) -> None:
         self._collector = collector
         self._name = name
         self._start_ns = 0
@@ -94,7 +120,7 @@ class PhaseScope(_Scope):
 class ToolScope(_Scope):
     """One tool call. `wait_ms` may be set to the time a person took to allow it."""
 
-    def __init__(self, collector: RecordMethods, name: str) -> None:
+    def __init__(self, collector: Recorder, name: str) -> None:
         super().__init__(collector, name)
         self.wait_ms: float | None = None
         self._error: str | None = None
@@ -161,7 +187,7 @@ class _RunScope(ToolScope):
         super().__exit__(kind, error, traceback)
 
 
-def recorded(collector: RecordMethods, name: str, function: Callable[P, R]) -> Callable[P, R]:
+def recorded(collector: Recorder, name: str, function: Callable[P, R]) -> Callable[P, R]:
     """Wrap a function so that each run of it is a tool call; the wrapper is of its kind.
 
     A run of a coroutine or a generator lasts from its first step to its end. A plain
@@ -187,7 +213,7 @@ def recorded(collector: RecordMethods, name: str, function: Callable[P, R]) -> C
     return cast("Callable[P, R]", wrapper)
 
 
-def _plain(collector: RecordMethods, name: str, function: Callable[..., Any]) -> Any:
+def _plain(collector: Recorder, name: str, function: Callable[..., Any]) -> Any:
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         with _CallScope(collector, name) as scope:
@@ -204,7 +230,7 @@ def _plain(collector: RecordMethods, name: str, function: Callable[..., Any]) ->
     return run
 
 
-def _coroutine(collector: RecordMethods, name: str, function: Callable[..., Any]) -> Any:
+def _coroutine(collector: Recorder, name: str, function: Callable[..., Any]) -> Any:
     @wraps(function)
     async def run(*args: Any, **kwargs: Any) -> Any:
         with ToolScope(collector, name):
@@ -213,7 +239,7 @@ def _coroutine(collector: RecordMethods, name: str, function: Callable[..., Any]
     return run
 
 
-def _generator(collector: RecordMethods, name: str, function: Callable[..., Any]) -> Any:
+def _generator(collector: Recorder, name: str, function: Callable[..., Any]) -> Any:
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         with _RunScope(collector, name):
@@ -222,7 +248,7 @@ def _generator(collector: RecordMethods, name: str, function: Callable[..., Any]
     return run
 
 
-def _async_generator(collector: RecordMethods, name: str, function: Callable[..., Any]) -> Any:
+def _async_generator(collector: Recorder, name: str, function: Callable[..., Any]) -> Any:
     @wraps(function)
     async def run(*args: Any, **kwargs: Any) -> Any:
         with _RunScope(collector, name):
@@ -247,7 +273,7 @@ def _async_generator(collector: RecordMethods, name: str, function: Callable[...
     return run
 
 
-_BEGUN: dict[type, Callable[[RecordMethods, str, Callable[..., Any]], Any]] = {
+_BEGUN: dict[type, Callable[[Recorder, str, Callable[..., Any]], Any]] = {
     CoroutineType: _coroutine,
     GeneratorType: _generator,
     AsyncGeneratorType: _async_generator,

@@ -1,6 +1,10 @@
-"""Where a Collector keeps what it counted: in memory, and in a journal where the disk lets it.
+"""What a Collector writes its session with: counts in memory, a journal, METRICS.json.
 
-Everything here is off the hot path: opening, failing, recovering, flushing, closing.
+Everything here is off the hot path: opening, failing, recovering, flushing, closing. How an
+event travels: it is counted first, then appended to the journal. Counted first, because a
+flush notes how much of the journal it covers before it copies the counts: whatever stands in
+the covered part is then counted.
+
 One journal may follow another (after `stop`, a fork, a full disk); `_closed_lengths`
 remembers the earlier ones, so that a flush need not read back what is counted here.
 
@@ -18,11 +22,10 @@ from typing import TYPE_CHECKING, Any
 from m31a_metrics import events
 from m31a_metrics.collector import lifecycle
 from m31a_metrics.collector.log import warn
-from m31a_metrics.collector.methods import RecordMethods
 from m31a_metrics.errors import DamagedMetrics, MetricsError, StorageError
-from m31a_metrics.events import Event, encode
+from m31a_metrics.events import Event, ToolCall, encode, line_middle
 from m31a_metrics.journal import ExitLock, JournalLost, Writer
-from m31a_metrics.model import SessionMetrics
+from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.session import Session
 from m31a_metrics.session.own import Own, Reached, Taken, content
 from m31a_metrics.store import set_aside
@@ -30,6 +33,7 @@ from m31a_metrics.tally import OTHER, Known, Tally, ToolCount, either, hashed, m
 
 if TYPE_CHECKING:
     from m31a_metrics.session.counting import Counted
+    from m31a_metrics.session.following import Following
 
 TROUBLE = (MetricsError, OSError, MemoryError, ImportError)
 """What is no reason to disturb the host: counts stay in memory, and the next flush tries again.
@@ -38,69 +42,91 @@ Importing fails when the interpreter is being taken apart.
 """
 
 
-class Keeping(RecordMethods):
-    """A session's counts, its journal, and METRICS.json.
+Plain = tuple[bytes, ToolCount, Tally, Writer | None]
+"""What a plain call of a tool with an outcome needs: the middle of its line, and where it is
+counted and journalled. Without a journal the last is None."""
+
+
+class SessionWriter:
+    """One session as this process writes it: its counts, its journal, and METRICS.json.
+
+    With `is_journalled` False it is kept in memory until a flush. `succeeded` and `failed` are
+    the hot path's own, by tool: they are emptied, and never replaced, when the journal that is
+    open now is taken away, or the process forks. `journal` is None while none is open.
+
+    Trouble with the disk raises nothing here: counting goes on in memory, one warning is
+    logged, and the next flush tries again.
 
     `_lock` guards the counts and is held for microseconds. `_journal_lock` lets one thread at
     a time begin a journal, `_flush_lock` rewrite METRICS.json, which may take as long as other
     processes do. Where several are taken, it is in the order flush, journal, counts.
     """
 
-    def __init__(self, session: Session, *, journal: bool) -> None:
+    def __init__(self, session: Session, *, journalled: bool) -> None:
         self.session_id = session.session_id
         self._held_id = session.session_id  # what METRICS.json says
-        self._session = session
-        self._journal = journal
+        self.session = session
+        self.is_journalled = journalled
         # Reentrant: a signal handler may record or stop while its thread holds them.
         self._lock: RLock | ExitLock = RLock()
         self._journal_lock = ExitLock()
         self._flush_lock = ExitLock()
         self._flushing = False
-        # The hot path's own, per tool: valid while the journal that is open now is.
-        self._succeeded: dict[str, tuple[bytes, ToolCount]] = {}
-        self._failed: dict[str, tuple[bytes, ToolCount]] = {}
-        self._tally = Tally()  # what this Collector counted
+        self.succeeded: dict[str, Plain] = {}
+        self.failed: dict[str, Plain] = {}
+        self.tally = Tally()  # what this Collector counted
         # Of events of one moment: by journal, then as their lines there.
         self._place, self._written_by = 1, ""
         self._before = Tally()  # what others counted, as of the last look at the disk
         self._own = Own()  # what our journals held at the last flush
         self._known: Known | None = None  # ids that are counted already
         self._unjournalled: Tally | None = None  # what no journal took
-        self._writer: Writer | None = None
+        self.journal: Writer | None = None
         self._names: set[str] = set()  # of all journals of ours
         self._closed_lengths: dict[str, int] = {}  # of those that are closed
         self._owes_recount = False  # lines of a journal that is closed are gone
         self._recounts = 0
         self._closing: Any = None
-        self._stopped = False
+        self.is_stopped = False
         self._is_child = False
         self._warned: set[str] = set()
+        self._following: Following | None = None
         self._open()
+        lifecycle.watch(self)
+
+    @property
+    def state(self) -> str:
+        """Where events go, in words."""
+        if self.journal is not None:
+            return f"writing {self.journal.name}"
+        if self._unjournalled is not None:
+            return "in memory only"
+        return "no journal is open" if self.is_journalled else "without a journal"
 
     def _open(self) -> None:
         """Continue the session: learn what it holds, and begin a journal of our own."""
         start = events.SessionStart(time_ns() // 1000)
-        self._tally.add(start)
+        self.tally.add(start)
         try:
             # A session with journals is written through journals, whoever asks otherwise.
-            self._journal = self._journal or self._session.has_journals()
-            if self._journal:
+            self.is_journalled = self.is_journalled or self.session.has_journals()
+            if self.is_journalled:
                 self._begin_journal(start)
             else:
                 self._take_over()
         except TROUBLE as error:
             self._go_on_in_memory(start, error)
-        if self._journal:
+        if self.is_journalled:
             self._look()
 
     def _look(self) -> None:
         """Learn what the session holds by now. Whatever is wrong with it, we have our journal."""
         try:
-            self._session.settle_losses()
-            counted = self._session.count(self._names)
+            self.session.settle_losses()
+            counted = self.session.count(self._names)
         except TROUBLE as error:
             what = f"what {self.session_id} held before cannot be read"
-            self._warn("disk", f"{what}: {reason(error)}")
+            self.warn("disk", f"{what}: {reason(error)}")
             return
         self._before = counted.tally
         self._known = either(counted.ids.get, counted.tally.ids.get)
@@ -118,9 +144,9 @@ class Keeping(RecordMethods):
     def _take_over(self) -> None:
         """Without a journal: go on from what METRICS.json holds."""
         try:
-            held = self._session.load()
+            held = self.session.load()
         except DamagedMetrics:
-            set_aside(self._session.metrics_path)
+            set_aside(self.session.metrics_path)
             return
         if held is not None:
             self._before.add_metrics(held)
@@ -128,18 +154,50 @@ class Keeping(RecordMethods):
             self._held_id = held.session_id or self.session_id
 
     def _begin_journal(self, first: Event) -> None:
-        writer = self._session.begin_journal()
+        journal = self.session.begin_journal()
         try:
-            writer.append(encode(first) + b"\n")
-            self._names.add(writer.name)
-            self._written_by = writer.name
-            writer.recounts = self._recounts
-            self._closing = lifecycle.close_when_dropped(self, writer, self._session)
-            self._writer = writer
+            journal.append(encode(first) + b"\n")
+            self._names.add(journal.name)
+            self._written_by = journal.name
+            journal.recounts = self._recounts
+            self._closing = lifecycle.close_when_dropped(self, journal, self.session)
+            self.journal = journal
         except BaseException:
-            self._names.discard(writer.name)
-            writer.discard()
+            self._names.discard(journal.name)
+            journal.discard()
             raise
+
+    def take(self, event: Event) -> bool:
+        """Count an event and journal it; False, doing neither, if its id was counted before."""
+        # Not under the lock: it may read the disk.
+        if event.id is not None and self._is_counted(event.id):
+            return False
+        with self._lock:
+            if not self.tally.add(event, self._place, self._written_by):
+                return False
+            self._place += 1
+            recounts = self._recounts
+        self.is_stopped = False
+        if self.is_journalled:
+            self._append(event, recounts)
+        return True
+
+    def journal_plain(self, call: ToolCall, journal: Writer) -> None:
+        """Journal a call that the hot path has counted, and that `journal` did not take."""
+        self._append(call, journal.recounts)
+
+    def remember_plain(self, name: str, success: bool) -> None:
+        """Keep at hand what the next plain call of a tool needs."""
+        with self._lock:
+            if self.is_journalled and self.journal is None:
+                return
+            row = self.tally.tools.get(name)
+            if row is None:
+                return  # more names than are told apart, or the process forked this moment
+            plain, count = (self.succeeded, row.succeeded) if success else (self.failed, row.failed)
+            if row.name not in plain:
+                middle = line_middle(row.name, success)
+                plain[row.name] = middle, count, self.tally, self.journal
 
     def _append(self, event: Event, recounts: int) -> None:
         """Bring a counted event to the journal, or remember that it is in none.
@@ -148,33 +206,33 @@ class Keeping(RecordMethods):
         done since, the event is among what is written once more already.
         """
         while True:
-            writer = self._writer
-            if writer is not None:
-                if writer.recounts != recounts:
+            journal = self.journal
+            if journal is not None:
+                if journal.recounts != recounts:
                     return
                 try:
-                    writer.append(encode(event) + b"\n")
+                    journal.append(encode(event) + b"\n")
                     return
                 except JournalLost as error:
-                    self._leave(writer, error)
+                    self._leave(journal, error)
                     continue
                 except (StorageError, MemoryError) as error:
-                    if self._writer is writer:
+                    if self.journal is journal:
                         self._go_on_in_memory(event, error)
                         return
                     continue
             with self._lock:
                 if self._recounts != recounts:
                     return
-                if self._writer is None and self._unjournalled is not None:
+                if self.journal is None and self._unjournalled is not None:
                     self._unjournalled.add(event)
                     return
             self._begin_another_journal()
 
-    def _leave(self, writer: Writer, error: JournalLost) -> None:
+    def _leave(self, journal: Writer, error: JournalLost) -> None:
         """Give up a journal that cannot be gone on with; the next event begins another."""
         with self._flush_lock:
-            if self._writer is not writer:
+            if self.journal is not journal:
                 return
             if not self._journals_are_gone():
                 self._close_journal()  # its descriptor was closed, and no line is missing
@@ -185,17 +243,17 @@ class Keeping(RecordMethods):
             except (*TROUBLE, ValueError) as trouble:
                 self._warn_of("are in memory only", trouble)
             else:
-                self._warn("cut", f"what {self.session_id} holds is written once more: {error}")
+                self.warn("cut", f"what {self.session_id} holds is written once more: {error}")
 
     def _begin_another_journal(self) -> None:
         """After `stop` or a fork: the next event opens a new journal, or goes to memory."""
         with self._journal_lock:
-            if self._writer is not None or self._unjournalled is not None:
+            if self.journal is not None or self._unjournalled is not None:
                 return
             # The event that asks was counted already: its time, so that memory and disk agree.
-            start = events.SessionStart(self._tally.updated_us)
+            start = events.SessionStart(self.tally.updated_us)
             with self._lock:
-                self._tally.add(start)
+                self.tally.add(start)
             try:
                 self._begin_journal(start)
             except TROUBLE as error:
@@ -211,48 +269,62 @@ class Keeping(RecordMethods):
 
     def _close_journal(self) -> None:
         """Close the journal; its events stay counted as ours."""
-        writer = self._take_writer()
-        if writer is not None:
-            self._close(writer)
+        journal = self._take_journal()
+        if journal is not None:
+            self._close(journal)
 
-    def _take_writer(self) -> Writer | None:
+    def _take_journal(self) -> Writer | None:
         """Cool the hot path down and take the journal away from it."""
         with self._lock:
-            self._succeeded.clear()
-            self._failed.clear()
-            writer, self._writer = self._writer, None
-            if writer is not None:
+            self.succeeded.clear()
+            self.failed.clear()
+            journal, self.journal = self.journal, None
+            if journal is not None:
                 # Not at its final length yet, but a flush by another thread must find it.
-                self._closed_lengths[writer.name] = writer.length
-            return writer
+                self._closed_lengths[journal.name] = journal.length
+            return journal
 
-    def _close(self, writer: Writer) -> None:
+    def _close(self, journal: Writer) -> None:
         self._closing.detach()
-        if not writer.is_whole():
+        if not journal.is_whole():
             self._owes_recount = True
         try:
-            writer.close()
+            journal.close()
         except OSError as error:
-            self._warn("close", f"cannot close {writer.path}: {error.strerror}")
-        self._closed_lengths[writer.name] = writer.length
+            self.warn("close", f"cannot close {journal.path}: {error.strerror}")
+        self._closed_lengths[journal.name] = journal.length
 
     def snapshot(self) -> SessionMetrics:
         """Return a deep copy of the session so far: what it held, and what was recorded."""
         with self._lock:
             if self._before.is_empty():
-                return self._tally.metrics(self.session_id)
-            merged = merge(self._before, self._tally)
-            merged.drop_nothing(self._tally)
+                return self.tally.metrics(self.session_id)
+            merged = merge(self._before, self.tally)
+            merged.drop_nothing(self.tally)
             return merged.metrics(self.session_id)
 
-    def flush(self) -> bool:
+    def detail(self, *, lines: bool) -> SessionDetail:
+        """What only events tell, without failure lines on demand; a further call reads on."""
+        try:
+            with self._flush_lock:
+                if self._following is None:
+                    self._following = self.session.follow(lines=lines)
+                self._following.look()
+                detail = self._following.detail()
+        except TROUBLE as error:
+            self.warn("detail", f"no detail of {self.session_id}: {reason(error)}")
+            detail = SessionDetail()
+        if not self.is_journalled:
+            with self._lock:
+                detail.models = list(merge(self.tally).models.values())
+        return detail
+
+    def flush(self, *, priced: bool = True) -> bool:
         """Write METRICS.json with what all writers recorded; False (and one warning) if not.
 
-        False too for a flush from a signal handler that interrupted a flush.
+        False too for a flush from a signal handler that interrupted a flush. `priced=False`
+        leaves it to readers to price what came without a cost.
         """
-        return self._try_to_flush(priced=True)
-
-    def _try_to_flush(self, *, priced: bool) -> bool:
         with self._flush_lock:
             if self._flushing:
                 return False
@@ -270,19 +342,19 @@ class Keeping(RecordMethods):
     def _flush(self, *, priced: bool) -> None:
         if priced:
             self._settle()
-        if not self._journal:
+        if not self.is_journalled:
             self._save()
             return
         if self._journals_are_gone():
             self._recount()
         if self._unjournalled is not None:
             self._journal_the_rest()
-        price = self._session.price if priced else None
+        price = self.session.price if priced else None
 
         def reach(counted: Mapping[str, int]) -> Reached:
-            return self._own.reach(self._session.events, self._take_counts, price, counted)
+            return self._own.reach(self.session.events, self._take_counts, price, counted)
 
-        counted, reached = self._session.flush_with(reach, priced=priced)
+        counted, reached = self.session.flush_with(reach, priced=priced)
         before = counted.others
         if before is None:
             before = counted.tally
@@ -291,24 +363,24 @@ class Keeping(RecordMethods):
             self._before = before
             self._known = counted.ids.get
             self._own.settle(reached)
-            self._tally.forget(reached.ids, len(reached.taken.unpriced))
+            self.tally.forget(reached.ids, len(reached.taken.unpriced))
         self._tell(counted)
 
     def _take_counts(self) -> Taken:
         with self._lock:
             # The lengths first: what stands in a journal is counted by then.
             lengths = dict(self._closed_lengths)
-            if self._writer is not None:
-                lengths[self._writer.name] = self._writer.length
-            tally = self._tally
+            if self.journal is not None:
+                lengths[self.journal.name] = self.journal.length
+            tally = self.tally
             return Taken(lengths, merge(tally), list(tally.ids.items()), list(tally.unpriced))
 
     def _tell(self, counted: Counted) -> None:
         # Of our own journals it was said when they were cut, and what they held is kept.
         for loss in counted.losses(but=self._names):
-            self._warn("lost", f"{self.session_id}: {loss}; see `m31 doctor`")
+            self.warn("lost", f"{self.session_id}: {loss}; see `m31 doctor`")
         if counted.tally.has_others:
-            self._warn(
+            self.warn(
                 "names",
                 f"{self.session_id} has more names of tools, phases, models or strategies than "
                 f"are told apart; the rest is counted as {OTHER}",
@@ -317,39 +389,39 @@ class Keeping(RecordMethods):
     def _settle(self) -> None:
         """Price what was recorded without a cost. Not under the lock: a price may be looked up."""
         with self._lock:
-            waiting, self._tally.unpriced = self._tally.unpriced, []
+            waiting, self.tally.unpriced = self.tally.unpriced, []
         try:
-            priced = [(event, self._session.price(event)) for event in waiting]
+            priced = [(event, self.session.price(event)) for event in waiting]
         except BaseException:
             with self._lock:
-                self._tally.unpriced[:0] = waiting
+                self.tally.unpriced[:0] = waiting
             raise
         with self._lock:
             for event, cost in priced:
                 if cost is not None:
-                    self._tally.give_price(event, cost)
+                    self.tally.give_price(event, cost)
                 else:
-                    self._tally.unpriced.append(event)
+                    self.tally.unpriced.append(event)
 
     def _recount(self) -> None:
         """Lines of ours are gone from the disk: what they held is to be written once more."""
         with self._lock:
             # At one moment: what is counted later goes beside it, and not into it too.
-            writer = self._take_writer()
+            journal = self._take_journal()
             self._recounts += 1
             self._owes_recount = True  # until it is done
-            counted = merge(self._tally)
+            counted = merge(self.tally)
             self._unjournalled = Tally()
-        if writer is not None:
-            self._close(writer)
-        note = self._session.note()
+        if journal is not None:
+            self._close(journal)
+        note = self.session.note()
         whole, lengths = self._journals_left()
-        if note is None and not self._session.has_journals():
+        if note is None and not self.session.has_journals():
             # What others counted is ours to keep now, and no file there says anything new.
-            self._session.forget_sums()
+            self.session.forget_sums()
             with self._lock:
                 counted.absorb(self._before)
-                self._tally.absorb(self._before)
+                self.tally.absorb(self._before)
                 self._before = Tally()
                 self._known = None
             self._own = Own()
@@ -378,26 +450,26 @@ class Keeping(RecordMethods):
         gone = [name for name in self._names if name not in whole]
         if any(covered.get(name, 0) != content(lengths.get(name, 0)) for name in gone):
             # Others have counted more of them: what is certain is what is on no disk at all.
-            known, found = merge(self._before, counted), self._session.count().tally
+            known, found = merge(self._before, counted), self.session.count().tally
             return difference(known.metrics(""), found.metrics(""))
         part = merge(self._own.tally)
-        part.add_metrics(self._session.counted_by({name: lengths.get(name, 0) for name in left}))
+        part.add_metrics(self.session.counted_by({name: lengths.get(name, 0) for name in left}))
         return difference(counted.metrics(""), part.metrics(""))
 
     def _journals_left(self) -> tuple[set[str], dict[str, int]]:
         """The closed journals of ours that are whole, and up to where those have lines."""
         whole, lengths = set[str](), dict[str, int]()
         for name, length in self._closed_lengths.items():
-            left_bytes = self._session.journal_bytes(name)
+            left_bytes = self.session.journal_bytes(name)
             if left_bytes >= 0:
-                lengths[name] = min(length, self._session.lines_end(name))
+                lengths[name] = min(length, self.session.lines_end(name))
             if left_bytes >= length:
                 whole.add(name)
             elif left_bytes >= 0:
-                self._warn(
+                self.warn(
                     "cut",
                     f"what {self.session_id} holds is written once more: "
-                    f"{self._session.events}/{name} was cut short by somebody else",
+                    f"{self.session.events}/{name} was cut short by somebody else",
                 )
         return whole, lengths
 
@@ -411,14 +483,14 @@ class Keeping(RecordMethods):
             self._unjournalled = None
         metrics = self.snapshot()
         metrics.session_id = self._held_id
-        self._session.save(metrics)
+        self.session.save(metrics)
 
     def _journals_are_gone(self) -> bool:
         with self._lock:
-            writer, lengths = self._writer, dict(self._closed_lengths)
-        if self._owes_recount or (writer is not None and not writer.is_whole()):
+            journal, lengths = self.journal, dict(self._closed_lengths)
+        if self._owes_recount or (journal is not None and not journal.is_whole()):
             return True
-        return any(self._session.journal_bytes(name) < lengths[name] for name in lengths)
+        return any(self.session.journal_bytes(name) < lengths[name] for name in lengths)
 
     def _journal_the_rest(self) -> None:
         """Begin a new journal with the sums of what none took. Raises StorageError."""
@@ -432,56 +504,56 @@ class Keeping(RecordMethods):
                 self._begin_journal(events.Counts(rest.updated_us, rest.metrics(self.session_id)))
             except BaseException:
                 with self._lock:
-                    if self._writer is None:  # or else it was interrupted when that was done
+                    if self.journal is None:  # or else it was interrupted when that was done
                         self._unjournalled = rest
                 raise
 
-    def _finish(self, *, priced: bool = True) -> None:
-        """Leave the session on disk as complete and as small as it can be."""
-        if self._stopped:
+    def finish(self, *, priced: bool = True) -> None:
+        """Leave the session on disk as complete and as small as it can be; once only."""
+        if self.is_stopped:
             return
-        self._stopped = True
+        self.is_stopped = True
         self._close_journal()
-        if not self._try_to_flush(priced=priced):
-            self._stopped = False
+        if not self.flush(priced=priced):
+            self.is_stopped = False
         self._close_journal()  # the flush may have opened one for what was in memory only
 
-    def _expect_the_end(self) -> None:
+    def expect_the_end(self) -> None:
         """From now on other threads may stop for ever while they hold the counts."""
         if not isinstance(self._lock, ExitLock):  # which costs each event a little
             self._lock = ExitLock(self._lock)
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
         """In the child: the journal and what stands in it are the parent's."""
         # First of all, whatever fails then: the parent goes on writing into this journal.
-        writer, self._writer = self._writer, None
+        journal, self.journal = self.journal, None
         self._lock = RLock()  # a thread that the child does not have may hold them
         self._journal_lock = ExitLock()
         self._flush_lock = ExitLock()
         self._flushing = False
         self._is_child = True
-        self._succeeded.clear()
-        self._failed.clear()
-        if not self._journal:
+        self.succeeded.clear()
+        self.failed.clear()
+        if not self.is_journalled:
             return
-        if writer is not None:
+        if journal is not None:
             self._closing.detach()
-            writer.abandon()
+            journal.abandon()
         self._names = set()
         self._closed_lengths.clear()
         self._owes_recount = False
         self._unjournalled = None
         # Without a look at the disk: as far as is known here, until the child's first flush.
-        self._known = either(self._known, self._tally.ids.get)
-        self._before = merge(self._before, self._tally)
-        self._tally = Tally()
+        self._known = either(self._known, self.tally.ids.get)
+        self._before = merge(self._before, self.tally)
+        self.tally = Tally()
         self._own = Own()
-        self._stopped = True  # until the child records something
+        self.is_stopped = True  # until the child records something
 
     def _warn_of(self, what: str, error: Exception) -> None:
-        self._warn("disk", f"metrics of {self.session_id} {what}: {reason(error)}")
+        self.warn("disk", f"metrics of {self.session_id} {what}: {reason(error)}")
 
-    def _warn(self, kind: str, message: str) -> None:
+    def warn(self, kind: str, message: str) -> None:
         """Log one kind of trouble once, until it is over."""
         if kind in self._warned:
             return
