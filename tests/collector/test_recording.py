@@ -188,6 +188,20 @@ def test_every_line_of_the_hot_path_is_an_event(
     collector.stop()
 
 
+def test_whole_figures_are_written_as_they_are_encoded(tmp_path: Path) -> None:
+    """Those whose text is looked up, those beyond, and floats that are equal to them."""
+    whole = [*range(1_100), 2**31, 2**53]
+    durations: list[int | float] = [*whole, *map(float, whole)]
+    with Collector("session", tmp_path) as collector:
+        for duration_ms in durations:
+            collector.record_tool_call("Bash", True, duration_ms)
+    recorded = [events.decoder().decode(line) for line in lines(tmp_path)[1:]]
+    assert [line.partition(b'"duration_ms":')[2] for line in lines(tmp_path)[1:]] == [
+        events.encode(duration_ms) + b"}" for duration_ms in durations
+    ]
+    assert [call.duration_ms for call in recorded if isinstance(call, events.ToolCall)] == durations
+
+
 def test_the_journal_keeps_the_fraction(tmp_path: Path) -> None:
     """METRICS.json holds whole milliseconds, the journal what was measured."""
     with Collector("session", tmp_path) as collector:

@@ -12,6 +12,7 @@ from m31a_metrics import Collector, Usage, load
 from m31a_metrics.collector import collector, writer
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.session import Session
+from m31a_metrics.timestamps import micros
 
 ID = "clock"
 NOON_US = 1_790_000_000_000_000
@@ -69,6 +70,22 @@ def test_the_hot_path_sees_the_jump(tmp_path: Path, clock: Clock) -> None:
     collector.record_tool_call("Bash", True, 5)
     assert collector.snapshot() == on_disk(tmp_path)
     collector.stop()
+
+
+def test_the_hot_path_without_a_journal_sees_the_jump(tmp_path: Path, clock: Clock) -> None:
+    """Times of plain calls, which are noted apart there, are in the session's times as well."""
+    collector = Collector(ID, tmp_path, journal=False)
+    for jump_us in (0, HOUR_US, -3 * HOUR_US, HOUR_US, 5):
+        clock.now_us += jump_us
+        for _ in range(2):
+            collector.record_tool_call("Bash", True, 5)
+    live = collector.snapshot()
+    assert (micros(live.started_at), micros(live.updated_at)) == (
+        NOON_US - 2 * HOUR_US,
+        NOON_US + HOUR_US,
+    )
+    collector.stop()
+    assert load(tmp_path, ID) == live
 
 
 def test_a_session_continued_in_the_past(tmp_path: Path, clock: Clock) -> None:

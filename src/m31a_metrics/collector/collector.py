@@ -3,9 +3,10 @@
 The methods check their arguments, make the event, hand it to the writer and then to
 `on_event`. Wrong types, empty names, NaN and infinities raise before anything has changed.
 
-`record_tool_call` is the hot path. It takes no lock: its counters and its place in the
-journal's window are each changed by one statement between whose bytecodes CPython does
-not switch threads. Where there is no GIL, every event takes the slow path and its lock.
+`record_tool_call` is the hot path: every line of it is paid for by each call of the host
+(`make bench`). It takes no lock: its counters and its place in the journal's window are each
+changed by one statement between whose bytecodes CPython does not switch threads. Where there
+is no GIL, every event takes the slow path and its lock.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from m31a_metrics.config import Config
 
 _join = b"".join
+_SMALL_MS = 1000
+_ENDS = tuple(encode(duration_ms) + LINE_END for duration_ms in range(_SMALL_MS))
+"""How the lines of calls below a second end, as most do: quicker to look up than to encode."""
+
 _LARGEST_FLOAT = float(LARGEST)  # comparing a float with an int takes twice as long
 _HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 
@@ -108,12 +113,10 @@ class Collector:
         wait_ms: int | float | None = None,
         error: str | None = None,
     ) -> None:
-        """Record a completed tool call.
+        """Record a completed tool call, which waited `wait_ms` for permission before it ran.
 
-        `duration_ms` is the time it ran, `wait_ms` the time it waited for a person's
-        leave. Of `error` only what tools themselves say is kept, in one line.
+        Of `error` only what tools themselves say is kept, in one line.
         """
-        # Every line of this is paid for by each call of the host: see `make bench`.
         kind = type(duration_ms)
         try:
             if success is True:
@@ -123,7 +126,7 @@ class Collector:
             else:
                 raise KeyError  # 1 == True as a key, but not as an argument
             if kind is int and 0 <= duration_ms <= LARGEST:
-                whole_ms = duration_ms
+                whole_ms: int = duration_ms  # type: ignore[assignment]  # mypy does not know `kind`
             elif kind is float and 0.0 <= duration_ms <= _LARGEST_FLOAT:
                 whole_ms = duration_ms.__round__()  # half the time of round()
             else:
@@ -134,25 +137,32 @@ class Collector:
             # The first call of a tool with an outcome, and every call that is not plain.
             self._record_any_tool_call(name, success, duration_ms, wait_ms, error)
             return
-        t_us = time_ns() // 1000
+        t_ns = time_ns()
         # From here on no statement calls Python code between reading a counter and
         # writing it back, so no other thread comes in between.
         count.calls += 1
-        count.total_ms += whole_ms  # type: ignore[assignment]  # an int by now
+        count.total_ms += whole_ms
+        if journal is None:
+            if t_ns > self._writer.latest_ns:
+                self._writer.latest_ns = t_ns
+            elif t_ns // 1000 < tally.started_us:  # the clock was set back
+                tally.started_us = t_ns // 1000
+            return
+        t_us = t_ns // 1000
         try:
             if t_us > tally.updated_us:
                 tally.updated_us = t_us
-                if journal is not None and t_us > journal.trusted_until_us:
+                if t_us > journal.trusted_until_us:
                     journal.check(t_us)
-            elif t_us < tally.started_us:  # the clock was set back
+            elif t_us < tally.started_us:
                 tally.started_us = t_us
-            if journal is not None:
-                write = journal.write  # quicker to call than an attribute is
+            write = journal.write  # quicker to call than an attribute is
+            if kind is int and duration_ms < _SMALL_MS:
+                write(_join((LINE_START, encode(t_us), middle, _ENDS[whole_ms])))
+            else:
                 write(_join((LINE_START, encode(t_us), middle, encode(duration_ms), LINE_END)))
         except (ValueError, StorageError, MemoryError):  # it does not fit; the disk is full
-            if journal is not None:
-                call = ToolCall(t_us, str.__str__(name), success, duration_ms)
-                self._writer.journal_plain(call, journal)
+            self._writer.journal_plain(journal, t_us, name, success, duration_ms)
 
     def _record_any_tool_call(
         self,

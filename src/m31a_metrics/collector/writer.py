@@ -75,6 +75,7 @@ class SessionWriter:
         self.succeeded: dict[str, Plain] = {}
         self.failed: dict[str, Plain] = {}
         self.tally = Tally()  # what this Collector counted
+        self.latest_ns = 0  # of plain calls without a journal, which spare the tally the time
         # Of events of one moment: by journal, then as their lines there.
         self._place, self._written_by = 1, ""
         self._before = Tally()  # what others counted, as of the last look at the disk
@@ -182,9 +183,11 @@ class SessionWriter:
             self._append(event, recounts)
         return True
 
-    def journal_plain(self, call: ToolCall, journal: Writer) -> None:
+    def journal_plain(
+        self, journal: Writer, t_us: int, name: str, success: bool, duration_ms: int | float
+    ) -> None:
         """Journal a call that the hot path has counted, and that `journal` did not take."""
-        self._append(call, journal.recounts)
+        self._append(ToolCall(t_us, str.__str__(name), success, duration_ms), journal.recounts)
 
     def remember_plain(self, name: str, success: bool) -> None:
         """Keep at hand what the next plain call of a tool needs."""
@@ -195,6 +198,9 @@ class SessionWriter:
             if row is None:
                 return  # more names than are told apart, or the process forked this moment
             plain, count = (self.succeeded, row.succeeded) if success else (self.failed, row.failed)
+            if self.journal is None:
+                # No earlier than the session's start, so that only a clock that was set back is.
+                self.latest_ns = max(self.latest_ns, self.tally.updated_us * 1000)
             if row.name not in plain:
                 middle = line_middle(row.name, success)
                 plain[row.name] = middle, count, self.tally, self.journal
@@ -297,6 +303,8 @@ class SessionWriter:
     def snapshot(self) -> SessionMetrics:
         """Return a deep copy of the session so far: what it held, and what was recorded."""
         with self._lock:
+            if not self.is_journalled:
+                self.tally.updated_us = max(self.tally.updated_us, self.latest_ns // 1000)
             if self._before.is_empty():
                 return self.tally.metrics(self.session_id)
             merged = merge(self._before, self.tally)
