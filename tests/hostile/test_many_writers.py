@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from m31a_metrics import Collector, load
+from m31a_metrics import Collector, SessionMetrics, ToolMetric, load, save
 from m31a_metrics.checkup import examine
 from m31a_metrics.codec import decode
 from m31a_metrics.events import ToolCall
@@ -124,6 +124,33 @@ def test_all_at_once(tmp_path: Path) -> None:
     expected = {f"tool-{number}": 400 for number in range(10)} | {"both": 40, "short": 200}
     assert counts(tmp_path) == expected
     check(tmp_path, expected)
+
+
+def test_one_base_for_all(tmp_path: Path) -> None:
+    """Ten processes that come to M31A's file at once keep it as one base, to the byte."""
+    base = SessionMetrics("m31a's own", tools=[ToolMetric("Read", 7, 7, 0, 70, 10.0)])
+    save(tmp_path, ID, base)
+    data = (tmp_path / ID / "METRICS.json").read_bytes()
+    gate = Gate()
+
+    def record() -> None:
+        gate.wait(1)
+        with Collector(ID, tmp_path) as collector:
+            for number in range(20):
+                collector.record_tool_call("Bash", True, 1)
+                if number % 7 == 3:
+                    collector.flush()
+
+    def append() -> None:
+        gate.wait(1)
+        Session(str(tmp_path), ID).append([ToolCall(1, "Edit", True, 1)])
+
+    pids = [children.start(task) for task in [record] * 7 + [append] * 3]
+    gate.done()
+    assert [children.wait(pid) for pid in pids] == [0] * 10
+    assert (tmp_path / ID / "events" / "base.json").read_bytes() == data
+    check(tmp_path, {"Read": 7, "Bash": 140, "Edit": 3})
+    assert Session(str(tmp_path), ID).name() == "m31a's own"
 
 
 def test_an_id_counts_once_whoever_records_it(tmp_path: Path) -> None:
