@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 
 from m31a_metrics import Collector, SessionMetrics, Usage, events, load
 from m31a_metrics.codec import decode
+from m31a_metrics.collector import collector as collector_module
 from m31a_metrics.collector import writer
+from m31a_metrics.events import ToolCall
 from m31a_metrics.session import Session
 from m31a_metrics.tally import Tally, merge
-from tests import naive
+from tests import children, naive
 from tests import strategies as some
 from tests.strategies import assert_same
 
@@ -241,6 +244,70 @@ def test_an_event_in_the_middle_of_a_flush(
     assert metrics is not None
     assert metrics.tools[0].call_count == collector.snapshot().tools[0].call_count == 2
     collector.stop()
+
+
+def act_in_the_middle(
+    monkeypatch: pytest.MonkeyPatch, collector: Collector, act: Callable[[], object]
+) -> None:
+    """Let one plain call be interrupted, between its first look and its count."""
+
+    def time_ns() -> int:
+        monkeypatch.setattr(collector_module, "time_ns", time.time_ns)
+        act()
+        return time.time_ns()
+
+    collector.record_tool_call("Bash", True, 1)
+    monkeypatch.setattr(collector_module, "time_ns", time_ns)
+    collector.record_tool_call("Bash", True, 1)
+
+
+def test_a_call_in_the_middle_of_which_all_is_written_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that begins before its journal was found cut, and counts after it, counts once."""
+    collector = Collector("session", tmp_path)
+
+    def cut_and_flush() -> None:
+        (journal,) = (tmp_path / "session" / "events").glob("*.jsonl")
+        os.truncate(journal, 0)
+        assert collector.flush()
+
+    act_in_the_middle(monkeypatch, collector, cut_and_flush)
+    collector.stop()
+    for metrics in (collector.snapshot(), load(tmp_path, "session")):
+        assert metrics is not None
+        assert metrics.tools[0].call_count == 2
+    (tmp_path / "session" / "METRICS.json").unlink()
+    metrics = load(tmp_path, "session")
+    assert metrics is not None
+    assert metrics.tools[0].call_count == 2
+
+
+def test_a_call_in_the_middle_of_which_the_process_forks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call goes on in both processes, and each counts it in its own journal."""
+
+    def task() -> None:
+        collector = Collector("session", tmp_path)
+        pids: list[int] = []
+        act_in_the_middle(monkeypatch, collector, lambda: pids.append(os.fork()))
+        if not pids[0]:
+            os._exit(0)
+        assert children.wait(pids[0]) == 0
+        collector.record_tool_call("Bash", True, 1)
+        collector.stop()
+
+    assert children.run(task) == 0
+    session = Session(str(tmp_path), "session")
+    counts = [
+        sum(isinstance(event, ToolCall) for event in one.events) for one in session.parts().journals
+    ]
+    assert sorted(counts) == [1, 3]
+    assert session.fold().metrics("").tools[0].call_count == 4
+    metrics = load(tmp_path, "session")
+    assert metrics is not None
+    assert metrics.tools[0].call_count == 4
 
 
 def test_stop_while_others_record(tmp_path: Path) -> None:

@@ -131,15 +131,15 @@ class Collector:
                 whole_ms = duration_ms.__round__()  # half the time of round()
             else:
                 raise KeyError
-            if wait_ms is not None or error is not None:
+            t_ns = time_ns()
+            if wait_ms is not None or error is not None or self._writer.journal is not journal:
                 raise KeyError
         except (KeyError, TypeError):
             # The first call of a tool with an outcome, and every call that is not plain.
             self._record_any_tool_call(name, success, duration_ms, wait_ms, error)
             return
-        t_ns = time_ns()
-        # From here on no statement calls Python code between reading a counter and
-        # writing it back, so no other thread comes in between.
+        # Since the journal was looked at nothing was called, so no other thread came in between,
+        # and none does between reading a counter and writing it back.
         count.calls += 1
         count.total_ms += whole_ms
         if journal is None:
