@@ -113,7 +113,7 @@ class Collector:
         wait_ms: int | float | None = None,
         error: str | None = None,
     ) -> None:
-        """Record a completed tool call, which waited `wait_ms` for permission before it ran.
+        """Record a completed tool call: how long it ran, and waited for permission before that.
 
         Of `error` only what tools themselves say is kept, in one line.
         """
