@@ -23,6 +23,7 @@ from m31a_metrics.record import (
     ToolDay,
 )
 from m31a_metrics.session import Session
+from m31a_metrics.units import DAY_US
 
 EVENTS = 538
 TODAY = date(2026, 11, 20)
@@ -31,7 +32,6 @@ PHASES = ("explore", "plan", "execute", "verify")
 MODELS = ("claude-opus-4-5", "claude-haiku-4-5", "gpt-5.2-codex")
 AGENTS = ("claude-code", "codex", "m31a")
 _KINDS = 500
-_DAY_US = 86_400_000_000
 
 
 def records(count: int, ids_each: int = 0) -> Iterator[SessionRecord]:
@@ -55,7 +55,7 @@ def records(count: int, ids_each: int = 0) -> Iterator[SessionRecord]:
             f"feature/{number % 997}",
             models=list(MODELS[:2]),
             started_us=began_us,
-            updated_us=began_us + (_DAY_US if spans_midnight else 3_600_000_000),
+            updated_us=began_us + (DAY_US if spans_midnight else 3_600_000_000),
             user_turn_count=9,
             tools=[replace(row, day=days[at % 2]) for at, row in enumerate(kind.tools)],
             llms=[replace(row, day=days[at % 2]) for at, row in enumerate(kind.llms)],

@@ -14,8 +14,8 @@ from m31a_metrics.record import (
     ToolDay,
 )
 from m31a_metrics.transcript import Damage, Effects
+from m31a_metrics.units import DAY_US
 
-DAY_US = 86_400_000_000
 FIRST_US = 1_769_860_800_000_000  # 2026-01-31, 12:00 UTC
 
 DAYS = ("2026-01-30", "2026-01-31", "2026-02-01", "2026-02-02", "2026-02-28", "2026-03-01")

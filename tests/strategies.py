@@ -23,7 +23,7 @@ from m31a_metrics import (
     Usage,
     events,
 )
-from m31a_metrics.events import LARGEST
+from m31a_metrics.units import LARGEST
 
 words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 names = st.sampled_from(["Bash", "Read", "mcp__a__b", "größer", "Bash"]) | words

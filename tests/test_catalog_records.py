@@ -15,9 +15,10 @@ from m31a_metrics.catalog.refresh import quiet
 from m31a_metrics.config import Config
 from m31a_metrics.model import LLMMetric, ToolMetric
 from m31a_metrics.phases import CallPhase, Episode, Inference, infer
-from m31a_metrics.record import NANO, SessionRecord
+from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
 from m31a_metrics.timestamps import local_day
+from m31a_metrics.units import NANO_PER_USD
 from tests import transcripts
 from tests.transcripts import MODEL, NOW, ONE, TOTAL, answer, call, prompt
 
@@ -59,7 +60,7 @@ def test_a_transcript_becomes_a_record(clean_home: Path) -> None:
     assert record.updated_us - record.started_us == 2 * 86_400_000_000 + 1_000_000
     assert (record.user_turn_count, record.unpaired_count) == (1, 1)
     assert sum(row.total_tokens for row in record.llms) == 3 * TOTAL
-    assert sum(row.cost_nano for row in record.llms) == 3 * NANO // 100
+    assert sum(row.cost_nano for row in record.llms) == 3 * NANO_PER_USD // 100
     assert len({row.day for row in record.llms}) == 2
     assert [(row.tool, row.call_count, row.ran.count) for row in record.tools] == [("Edit", 1, 0)]
     assert record.effects.responses == 3
@@ -82,7 +83,7 @@ def test_inference_gives_phases_and_heals(clean_home: Path) -> None:
     assert [phase.transition_count for phase in record.phases] == [1]
     (row,) = record.heals
     assert (row.check, row.line, row.failed_id) == ("pytest", "1 failed", "toolu_b")
-    assert (row.total_tokens, row.cost_nano) == (2 * TOTAL, 2 * NANO // 100)
+    assert (row.total_tokens, row.cost_nano) == (2 * TOTAL, 2 * NANO_PER_USD // 100)
 
 
 def test_a_transcript_without_an_id_is_known_by_its_path() -> None:
@@ -127,7 +128,7 @@ def test_a_recorded_session_knows_the_phase_of_its_calls(settings: Config) -> No
     assert record.models == ["m"]
     (heal,) = record.heals
     assert (heal.passed, heal.duration_us, heal.total_tokens) == (True, 7_000, 15)
-    assert heal.cost_nano == NANO // 2
+    assert heal.cost_nano == NANO_PER_USD // 2
 
 
 def test_metrics_json_alone_stands_on_its_last_day(settings: Config) -> None:
@@ -142,7 +143,7 @@ def test_metrics_json_alone_stands_on_its_last_day(settings: Config) -> None:
     (tool,), (use,) = record.tools, record.llms
     assert tool.day == use.day == local_day(record.updated_us)
     assert (tool.call_count, tool.duration_us, tool.ran.count) == (3, 90_000, 0)
-    assert (use.model, use.phase, use.cost_nano) == ("", "plan", NANO // 4)
+    assert (use.model, use.phase, use.cost_nano) == ("", "plan", NANO_PER_USD // 4)
 
 
 def test_a_base_counts_beside_the_journals(settings: Config) -> None:

@@ -15,8 +15,8 @@ from m31a_metrics import SessionMetrics, Usage, config, events
 from m31a_metrics.answers import Slice
 from m31a_metrics.catalog import ask
 from m31a_metrics.history import History
-from m31a_metrics.record import NANO
 from m31a_metrics.session import Session
+from m31a_metrics.units import NANO_PER_USD
 
 _times_us = st.integers(0, 60).map(lambda day: 1_769_860_800_000_000 + day * 43_200_000_000)
 _phases = st.sampled_from(["plan", "verify", ""])
@@ -78,7 +78,7 @@ def _assert_equal(history: History, read: list[SessionMetrics]) -> None:
     assert whole.total_tokens == sum(llm.total_tokens for llm in llms)
     assert whole.heal_trigger_count == sum(phase.heal_trigger_count for phase in phases)
     cost_usd = sum(llm.cost for llm in llms)
-    assert isclose(whole.cost_nano / NANO, cost_usd, abs_tol=1e-6)
+    assert isclose(whole.cost_nano / NANO_PER_USD, cost_usd, abs_tol=1e-6)
     for by in ("day", "week", "month", "agent", "project"):
         parts = history.totals(Slice(), by)
         assert sum(part.call_count for part in parts) == whole.call_count, by

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 
 from m31a_metrics import Usage, events
-from m31a_metrics.events import LARGEST, LINE_END, LINE_START, decoder, encode, line_middle
+from m31a_metrics.events import LINE_END, LINE_START, decoder, encode, line_middle
+from m31a_metrics.units import LARGEST
 from tests import strategies as some
 
 NAMES = {

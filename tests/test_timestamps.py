@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics.timestamps import millis, span_ms, unix_us, uuid7_us
+from m31a_metrics.units import EPOCH
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30))  # noqa: DTZ001 - UTC below
 
 

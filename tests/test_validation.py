@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics import Usage, WorkflowPhase, events, validation
-from m31a_metrics.events import LARGEST
+from m31a_metrics.units import LARGEST
 from tests import strategies as some
 
 INFINITE = [float("nan"), float("inf"), float("-inf")]

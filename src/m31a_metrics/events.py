@@ -18,18 +18,13 @@ from msgspec.json import Decoder, Encoder
 from msgspec.structs import astuple
 
 from m31a_metrics.model import SessionMetrics, Tokens, Usage
-
-LARGEST = 2**53
-"""No figure of an event is larger: every JSON reader holds integers this far exactly.
-
-A line that says more is damage (a flipped bit), not a measurement.
-"""
+from m31a_metrics.units import LARGEST, YEAR_10000_US
 
 # The hook is for numbers of unknown keys in a Counts, which remember their text.
 _encoder = Encoder(enc_hook=float)
 encode, encode_lines = _encoder.encode, _encoder.encode_lines
 
-Micros = Annotated[int, Meta(ge=0, lt=253_402_300_800_000_000)]
+Micros = Annotated[int, Meta(ge=0, lt=YEAR_10000_US)]
 """Unix time in microseconds, before the year 10000, which no datetime can hold."""
 
 Millis = Annotated[int, Meta(ge=0, le=LARGEST)] | Annotated[float, Meta(ge=0, le=LARGEST)]

@@ -15,8 +15,10 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-Tokens = Annotated[int, Meta(ge=0, le=2**53)]
-"""A token count of one interaction; JSON readers hold integers to 2**53 exactly."""
+from m31a_metrics.units import LARGEST
+
+Tokens = Annotated[int, Meta(ge=0, le=LARGEST)]
+"""A token count of one interaction."""
 
 ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 """Go's zero time.Time, which M31A writes where it has no time."""

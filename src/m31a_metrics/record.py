@@ -16,9 +16,6 @@ from msgspec.structs import replace
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.transcript import Damage, Effects
 
-NANO = 1_000_000_000
-"""Nano-USD in a US dollar."""
-
 
 class ToolDay(Struct):
     """Calls of one tool in one phase on one day.

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from m31a_metrics.events import LARGEST
+from m31a_metrics.units import EPOCH, LARGEST, SECOND_US, YEAR_10000_US
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST_US = 253_402_300_799_999_999
+LATEST_US = YEAR_10000_US - 1
 """The last microsecond of the year 9999, behind which there is no datetime."""
 
 _EARLIEST_US = -62_135_596_800_000_000
@@ -40,7 +39,7 @@ def unix_us(moment: object) -> int | None:
     if not 0 <= moment <= LATEST_US:
         return None
     if moment < _SECONDS_MAX:
-        return _bounded(round(moment * 1_000_000))
+        return _bounded(round(moment * SECOND_US))
     return _bounded(round(moment * 1_000) if moment < _MILLIS_MAX else round(moment))
 
 

@@ -10,8 +10,8 @@ from math import isfinite
 
 from msgspec.structs import replace
 
-from m31a_metrics.events import LARGEST
 from m31a_metrics.model import Usage
+from m31a_metrics.units import LARGEST
 
 LARGEST_COST_USD = 1e15
 

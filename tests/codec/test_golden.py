@@ -6,7 +6,7 @@ import base64
 import json
 import re
 import struct
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,7 @@ import pytest
 from m31a_metrics.codec import decode, encode
 from m31a_metrics.errors import DamagedMetrics
 from m31a_metrics.model import LLMMetric, PhaseMetric, SessionMetrics, ToolMetric
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from m31a_metrics.units import EPOCH
 
 
 def value(described: Any) -> Any:

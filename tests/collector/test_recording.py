@@ -23,9 +23,9 @@ from m31a_metrics import (
     events,
     load,
 )
-from m31a_metrics.events import LARGEST
 from m31a_metrics.session import Session
 from m31a_metrics.tally import moment
+from m31a_metrics.units import LARGEST
 from tests import strategies as some
 from tests.collector import clock
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from m31a_metrics.answers import Answers, Slice
 from m31a_metrics.history import MEMORY, History
 from m31a_metrics.record import FailureDay, SessionRecord, ToolDay
+from m31a_metrics.units import DAY_US
 from tests.history.naive import Naive
-from tests.records import DAY_US, DAYS, FIRST_US, session_records
+from tests.records import DAYS, FIRST_US, session_records
 
 TIMES = ("day", "week", "month")
 WHOLES = ("", "agent", "project")

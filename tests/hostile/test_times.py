@@ -24,7 +24,8 @@ from m31a_metrics.catalog.running import RunningSessions
 from m31a_metrics.cli import BUG, main
 from m31a_metrics.cli.options import AGENTS, now
 from m31a_metrics.model import SessionMetrics
-from m31a_metrics.timestamps import EPOCH, LATEST_US, local, local_day, micros, moment, utc
+from m31a_metrics.timestamps import LATEST_US, local, local_day, micros, moment, utc
+from m31a_metrics.units import EPOCH
 from m31a_metrics.views.screen.app import WatchApp, Watched
 from m31a_metrics.views.web.app import dashboard
 from m31a_metrics.views.web.index_thread import ThisMachine

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from m31a_metrics.model import Usage
 from m31a_metrics.pricing import Prices, Rates, cost
-from m31a_metrics.pricing.rates import DAY_US
+from m31a_metrics.units import DAY_US
 
 PRICES = Prices(3.0, 15.0, 0.3, 3.75, 6.0)
 RATES = Rates("test", PRICES)

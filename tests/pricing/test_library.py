@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,7 +14,8 @@ from m31a_metrics.model import Usage
 from m31a_metrics.pricing import Rates, cost, library
 from m31a_metrics.pricing.library import banded
 from m31a_metrics.pricing.names import TIERS
-from m31a_metrics.pricing.rates import DAY_US, STANDARD
+from m31a_metrics.pricing.rates import STANDARD
+from m31a_metrics.units import DAY_US, EPOCH
 
 pytest.importorskip("genai_prices", reason="needs genai-prices: pip install 'm31a-metrics[cli]'")
 
@@ -22,7 +23,6 @@ import genai_prices
 from genai_prices.data import providers
 from genai_prices.types import ModelInfo, ModelPrice, PriceContext, Provider
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PROMPTS = (0, 1, 1_000, 32_000, 128_000, 199_999, 200_000, 200_001, 272_001, 300_000, 2_000_000)
 CLASSES = ("processing", "service_tier", "speed")
 

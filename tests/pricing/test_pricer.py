@@ -24,7 +24,7 @@ from m31a_metrics.pricing import (
     overrides,
 )
 from m31a_metrics.pricing.pricer import decode_rates, encode_rates
-from m31a_metrics.pricing.rates import DAY_US
+from m31a_metrics.units import DAY_US
 
 T_US = 1_780_000_000_000_000
 USAGE = Usage(1_000_000, 0)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.events import LLMInteraction, ToolCall, UserTurn
 from m31a_metrics.sources import claude_code
-from m31a_metrics.sources.claude_code.records import micros
 from m31a_metrics.transcript import Transcript
 from tests.sources import golden
 
@@ -274,10 +270,3 @@ def test_what_nobody_said_is_no_turn(tmp_path: Path, content: Any, more: dict[st
     """Output of commands, marks, notifications and words to subagents are not a person's."""
     transcript = read(tmp_path, answer(0, "a", 1), said(1, content, **more))
     assert not any(isinstance(event, UserTurn) for event in transcript.events)
-
-
-@given(at=st.datetimes(timezones=st.just(UTC)))
-def test_times_are_exact_to_the_microsecond(at: datetime) -> None:
-    """Any moment is as many microseconds from 1970, before it or behind, as dividing gives."""
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    assert micros(at) == (at - epoch) // timedelta(microseconds=1)

@@ -9,7 +9,6 @@ from m31a_metrics import LLMMetric, PhaseMetric, SessionMetrics, ToolMetric
 from m31a_metrics.answers import Answers, Slice, TotalsRow
 from m31a_metrics.history import MEMORY, History
 from m31a_metrics.record import (
-    NANO,
     FailureDay,
     HealEpisode,
     LLMDay,
@@ -19,6 +18,7 @@ from m31a_metrics.record import (
 )
 from m31a_metrics.table import Cell, Table
 from m31a_metrics.tables.phrases import Scope
+from m31a_metrics.units import NANO_PER_USD
 
 ALL = Slice()
 OPENED: list[History] = []
@@ -107,7 +107,7 @@ def use(
         completion_tokens=tokens // 10,
         total_tokens=tokens,
         unpriced_tokens=unpriced,
-        cost_nano=round(cost_usd * NANO),
+        cost_nano=round(cost_usd * NANO_PER_USD),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from m31a_metrics.tables.arithmetic import (
@@ -11,9 +9,7 @@ from m31a_metrics.tables.arithmetic import (
     difference,
     heal_rate,
     known_usd,
-    ms,
     ratio,
-    usd,
 )
 
 
@@ -26,13 +22,6 @@ def test_a_cost_that_nobody_knows_is_not_zero(
 ) -> None:
     """Free stays free, partly priced keeps its part, unpriced altogether is not known."""
     assert known_usd(nano, unpriced) == known
-
-
-def test_units() -> None:
-    """A nano-dollar and a microsecond are not lost; a sum beyond all floats is infinite."""
-    assert usd(1) == 1e-9
-    assert ms(1) == 0.001
-    assert math.isinf(usd(10**400))
 
 
 def test_what_cannot_be_compared_is_not_known() -> None:

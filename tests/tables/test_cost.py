@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics.answers import LLMRow
-from m31a_metrics.record import NANO, LLMDay, SessionRecord
+from m31a_metrics.record import LLMDay, SessionRecord
 from m31a_metrics.table import Table
 from m31a_metrics.tables.cost import CACHES, PARTS, TOP_SESSIONS, cost, cost_by
+from m31a_metrics.units import NANO_PER_USD
 from tests.tables.builders import ALL, column, indexed, record, scope, use
 
 
@@ -150,5 +151,5 @@ def test_whatever_it_is_cut_into_the_sum_is_the_same(
         totals.add(table.notes[0] if table.rows else "")
         cost_nano = sum(llm.cost_nano for one in many for llm in one.llms)
         shown = sum(cell for cell in column(table, "cost_usd") if isinstance(cell, float))
-        assert shown == pytest.approx(cost_nano / NANO, abs=1e-6)
+        assert shown == pytest.approx(cost_nano / NANO_PER_USD, abs=1e-6)
     assert len(totals) == 1

@@ -10,7 +10,6 @@ from m31a_metrics.model import ModelMetric, SessionDetail, SessionMetrics, ToolD
 from m31a_metrics.tables.from_metrics import (
     llm_rows,
     model_rows,
-    nano,
     phase_rows,
     session_row,
     tool_rows,
@@ -63,12 +62,3 @@ def test_waits_come_from_the_journals() -> None:
     detail = SessionDetail([ToolDurations("A", 1, 5.0, 6.0, 7.0, 8.0, 12.5)])
     rows = tool_rows(session(tools=[tool("A", 1, 0, 9), tool("B", 1, 0, 10)]), detail)
     assert [(row.key, row.wait_us) for row in rows] == [("B", 0), ("A", 12_500)]
-
-
-@given(st.floats(0, allow_nan=False))
-def test_any_cost_is_nano_dollars(cost: float) -> None:
-    """However large, a cost is a whole number; up to millions it is exact to the nano-dollar."""
-    whole = nano(cost)
-    if cost < 1e6:
-        assert abs(whole / 1e9 - cost) <= 1e-9
-    assert whole >= 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from m31a_metrics.record import NANO, HealEpisode, PhaseSum, SessionRecord
+from m31a_metrics.record import HealEpisode, PhaseSum, SessionRecord
 from m31a_metrics.table import Table
 from m31a_metrics.tables.heals import LIST, PARTS, heals, heals_by
+from m31a_metrics.units import NANO_PER_USD
 from tests.tables.builders import ALL, NOW, column, day, indexed, record, records, scope
 
 
@@ -18,7 +19,7 @@ def attempt(
 ) -> HealEpisode:
     """One attempt to make pytest pass, of a second."""
     began_us = int(NOW.timestamp()) * 1_000_000 + chain
-    cost_nano = None if cost_usd is None else round(cost_usd * NANO)
+    cost_nano = None if cost_usd is None else round(cost_usd * NANO_PER_USD)
     return HealEpisode(
         day(days_ago),
         chain,

@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics import PhaseMetric, SessionMetrics, Usage, events
-from m31a_metrics.record import NANO, FailureDay, PhaseSum
+from m31a_metrics.record import FailureDay, PhaseSum
 from m31a_metrics.tally import Tally, hashed, micros
 from m31a_metrics.tally.detail import DetailTally
 from m31a_metrics.tally.ledger import Ledger
+from m31a_metrics.units import DAY_US, NANO_PER_USD
 from tests import strategies as some
-
-DAY_US = 86_400_000_000
 
 
 def day_of(t_us: int) -> str:
@@ -70,7 +69,7 @@ def test_rows_add_up_to_the_tally(
             "unpriced_tokens",
         ):
             assert sum(getattr(row, field) for row in uses) == getattr(llm, field)
-        cost = sum(row.cost_nano for row in uses) / NANO
+        cost = sum(row.cost_nano for row in uses) / NANO_PER_USD
         assert isclose(cost, llm.cost, rel_tol=1e-9, abs_tol=1e-6)
     assert {row.phase for row in ledger.llms} == {llm.phase for llm in metrics.llms}
     for phase, told in zip(ledger.phases, sorted_phases(ledger, metrics), strict=True):

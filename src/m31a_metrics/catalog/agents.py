@@ -16,6 +16,7 @@ from m31a_metrics import sources
 from m31a_metrics.catalog.guard import Trouble, bug
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.foreign_files import Folders, in_the_way, is_absent
+from m31a_metrics.units import WITHIN
 
 _WORTH_A_PROCESS_BYTES = 32 << 20
 
@@ -74,7 +75,7 @@ def places(
     for agent in agents:
         for path in paths(agent, environ, troubles):
             # A session inside a database is as large, and as new, as the database.
-            file, _, within = path.partition("::")
+            file, _, within = path.partition(WITHIN)
             try:
                 status = os.stat(file)
             except OSError as error:

@@ -16,7 +16,8 @@ from m31a_metrics.events import (
 )
 from m31a_metrics.phases import Episode, Inference
 from m31a_metrics.rates import remember
-from m31a_metrics.record import NANO, HealEpisode
+from m31a_metrics.record import HealEpisode
+from m31a_metrics.tables.arithmetic import known_usd
 from m31a_metrics.tables.explain import BisectRow, CallRow, Explained, HealRow
 from m31a_metrics.tally import Price
 from m31a_metrics.tally.heals import recorded_heals, use_between
@@ -77,7 +78,7 @@ def _heal(episode: Episode, events: Sequence[Event], price: Price) -> HealRow:
         episode.loop,
         (episode.ended_us - episode.began_us) / 1_000,
         tokens,
-        None if nano is None else nano / NANO,
+        known_usd(nano),
     )
 
 
@@ -122,7 +123,7 @@ def _told(heal: HealEpisode) -> HealRow:
         heal.loop,
         heal.duration_us / 1_000,
         heal.total_tokens,
-        None if heal.cost_nano is None else heal.cost_nano / NANO,
+        known_usd(heal.cost_nano),
     )
 
 

@@ -19,7 +19,7 @@ from m31a_metrics.config import Config
 from m31a_metrics.errors import InvalidSessionId, MetricsError, SessionNotFound
 from m31a_metrics.model import ZERO_TIME
 from m31a_metrics.session import Session
-from m31a_metrics.sources import WITHIN
+from m31a_metrics.units import WITHIN
 
 LAST = "last"
 """Names the session with the latest event. One whose id is `last` is found by its path."""

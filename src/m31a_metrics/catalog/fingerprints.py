@@ -19,11 +19,11 @@ from m31a_metrics import journal, store
 from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.foreign_files import Folders, is_absent
 from m31a_metrics.session import BASE
+from m31a_metrics.units import WITHIN
 
 Look = tuple[str, int, int, int]
 """A file's name, size, time of change (ns) and inode."""
 
-_WITHIN = "::"
 _READABLE = 0o444
 _RULES_BYTES = 8
 
@@ -85,7 +85,7 @@ class Looker:
         A session inside a database looks as the database does, with what is not in it yet.
         Raises OSError for what is there and cannot be looked at.
         """
-        file, within, name = path.partition(_WITHIN)
+        file, within, name = path.partition(WITHIN)
         status = _status(file)
         if status is None:
             return None

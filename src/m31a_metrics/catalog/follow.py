@@ -28,6 +28,7 @@ from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.rates import pricer
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
+from m31a_metrics.units import file_of
 
 _REST = 19
 _TRIED_MOST = 24
@@ -263,7 +264,7 @@ def stamps_of(path: str) -> list[tuple[int, int]]:
     Beside the file: the log of a database, and the folder in which an agent keeps the
     transcripts of subagents.
     """
-    file = path.partition("::")[0]
+    file = file_of(path)
     stamps = []
     for one in (file, f"{file}-wal"):
         try:

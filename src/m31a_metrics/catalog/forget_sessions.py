@@ -38,6 +38,7 @@ from m31a_metrics.history import MEMORY, Group, History, KnownFile
 from m31a_metrics.session import Session
 from m31a_metrics.session.removal import living_writer, own_files
 from m31a_metrics.tally import micros
+from m31a_metrics.units import WITHIN, file_of
 
 _AT_ONCE = 50
 """So many sessions are written down, and their locks held, at once."""
@@ -249,7 +250,7 @@ def _at_path(history: History, name: str, config: Config) -> list[SessionRow]:
             return _rows_of(history, file.group) or [_row_of(file)]
     if os.path.isdir(path) and os.path.dirname(path) == config.sessions_dir:
         rows = _unread(path)
-    elif os.path.exists(path.partition(sources.WITHIN)[0]) and not os.path.isdir(path):
+    elif os.path.exists(file_of(path)) and not os.path.isdir(path):
         _, transcript = sources.detect(path)
         group = (transcript.facts.agent, native_id_of(path, transcript.facts))
         rows = _rows_of(history, group)
@@ -372,7 +373,7 @@ def _changed_since(target: Target, since_us: int, *, again: bool = False) -> str
     lone = [path for path in target.recordings if not _session(path).has_journals()]
     metrics = [f"{path}/{store.METRICS}" for path in lone]
     for path in (*target.transcripts, *metrics):
-        if again and sources.WITHIN in path:
+        if again and WITHIN in path:
             continue
         changed_us = max((at_ns // 1000 for at_ns, _ in stamps_of(path)), default=0)
         if changed_us >= since_us:

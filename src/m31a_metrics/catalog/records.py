@@ -21,6 +21,7 @@ from m31a_metrics.tally.heals import recorded_heals, use_between
 from m31a_metrics.tally.ledger import Ledger
 from m31a_metrics.timestamps import local_day
 from m31a_metrics.transcript import Damage, Facts, Transcript
+from m31a_metrics.units import QUARTER_HOUR_US, file_of
 
 if TYPE_CHECKING:
     from m31a_metrics.phases import Episode, Inference
@@ -45,9 +46,6 @@ def derived_name(agent: str, identity: str) -> str:
     return f"{agent}-{digest[:16]}"
 
 
-_QUARTER_US = 900_000_000
-
-
 class Days(dict[int, str]):
     """Tells the local day of a time, asking for the zone's rules once per quarter of an hour.
 
@@ -56,10 +54,10 @@ class Days(dict[int, str]):
 
     def of(self, t_us: int) -> str:
         """The date of a time (Unix microseconds) as YYYY-MM-DD."""
-        return self[t_us // _QUARTER_US]
+        return self[t_us // QUARTER_HOUR_US]
 
     def __missing__(self, quarter: int) -> str:
-        day = self[quarter] = local_day(quarter * _QUARTER_US)
+        day = self[quarter] = local_day(quarter * QUARTER_HOUR_US)
         return day
 
 
@@ -170,7 +168,7 @@ def damage(record: SessionRecord) -> list[str]:
     if not record.damage.count:
         return []
     first = record.damage.reasons[0]
-    for path in (record.path, record.path.partition("::")[0]):
+    for path in (record.path, file_of(record.path)):
         if first.startswith(path):
             first = first[len(path) :].lstrip("/,: ")
     return [f"{record.path}: {record.damage.not_counted} ({first})"]

@@ -35,6 +35,7 @@ from m31a_metrics.history.source_files import hashed
 from m31a_metrics.rates import remember
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
+from m31a_metrics.units import WITHIN, file_of
 
 Progress = Callable[[int, int], None]
 """Told how many sessions are read, and of how many."""
@@ -146,7 +147,7 @@ def _look_at(kind: str, path: str, looker: Looker, troubles: list[Trouble]) -> S
     try:
         return looker.recorded(path) if kind == RECORDED else looker.transcript(kind, path)
     except OSError as error:
-        troubles.append(cannot_look(kind, path.partition("::")[0], error))
+        troubles.append(cannot_look(kind, file_of(path), error))
     except StorageError as error:
         troubles.append(Trouble(kind, path, str(error)))
     except Exception as error:  # noqa: BLE001 - as where a file is read
@@ -196,7 +197,7 @@ def _missing(
             dropped.append(path)  # another way to a file that was come across
         elif _folder(path) not in folders:
             seen[path] = now
-        elif "::" in path:
+        elif WITHIN in path:
             gone.append(path)  # its database is there, and it is not in it
         else:
             dropped.append(path)  # part of another session
@@ -206,7 +207,7 @@ def _missing(
 def _is_in_doubt(kind: str, path: str, troubles: Sequence[Trouble]) -> bool:
     """Tell whether a file may be where nobody could look."""
     return any(
-        path.startswith((f"{one.path}/", f"{one.path}::")) or path == one.path
+        path.startswith((f"{one.path}/", f"{one.path}{WITHIN}")) or path == one.path
         if one.path
         else kind == one.kind
         for one in troubles
@@ -214,7 +215,7 @@ def _is_in_doubt(kind: str, path: str, troubles: Sequence[Trouble]) -> bool:
 
 
 def _folder(path: str) -> str:
-    file, within, _ = path.partition("::")
+    file, within, _ = path.partition(WITHIN)
     return file if within else os.path.dirname(file)
 
 
@@ -313,7 +314,7 @@ def _divide(
 
 def _size(path: str) -> int:
     try:
-        return os.path.getsize(path.partition("::")[0])
+        return os.path.getsize(file_of(path))
     except OSError:
         return 0
 

@@ -26,6 +26,7 @@ from m31a_metrics.cli.options import (
 from m31a_metrics.config import environment
 from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.units import file_of
 
 if TYPE_CHECKING:
     from m31a_metrics.catalog.agents import Place
@@ -126,7 +127,7 @@ def _found(names: Sequence[str], since_us: int, troubles: list[Trouble]) -> list
         if sources.is_known(name):
             continue
         path = os.path.abspath(os.path.expanduser(name))
-        file = path.partition("::")[0]  # a session inside a database
+        file = file_of(path)
         if not os.path.exists(file):
             known = ", ".join(sources.names())
             raise SessionNotFound(f"{name!r} is neither a path nor an agent ({known})")

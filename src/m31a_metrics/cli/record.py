@@ -18,13 +18,13 @@ from m31a_metrics import events, validation
 from m31a_metrics.cli.options import examples, say, sessions_dir_option, settings
 from m31a_metrics.codec.goformat import read_time
 from m31a_metrics.errors import ForeignFile, MetricsError, StorageError
-from m31a_metrics.events import LARGEST, Event
+from m31a_metrics.events import Event
 from m31a_metrics.kept_lines import kept_line, with_lines
 from m31a_metrics.model import Usage
 from m31a_metrics.session import Session
 from m31a_metrics.tally import micros
+from m31a_metrics.units import LARGEST, SECOND_US, YEAR_10000_US
 
-_END_US = 253_402_300_800_000_000
 _TOKENS = click.IntRange(0, LARGEST)
 
 
@@ -74,9 +74,9 @@ def _t_us(text: str) -> int:
             raise ValueError(f"{text!r} {error}, nor is it unix seconds") from error
     else:
         # Compared first: 1e999999999 is no integer that anyone wants to make.
-        in_range = seconds.is_finite() and 0 <= seconds < _END_US
-        at_us = int(seconds * 1_000_000) if in_range else -1
-    if not 0 <= at_us < _END_US:
+        in_range = seconds.is_finite() and 0 <= seconds < YEAR_10000_US
+        at_us = int(seconds * SECOND_US) if in_range else -1
+    if not 0 <= at_us < YEAR_10000_US:
         raise ValueError(f"{text!r} is not between the years 1970 and 9999")
     return at_us
 

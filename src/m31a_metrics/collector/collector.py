@@ -28,7 +28,6 @@ from m31a_metrics.collector.scopes import HealScope, P, PhaseScope, R, ToolScope
 from m31a_metrics.collector.writer import SessionWriter
 from m31a_metrics.errors import BudgetExceeded, ConfigError, StorageError
 from m31a_metrics.events import (
-    LARGEST,
     LINE_END,
     LINE_START,
     Event,
@@ -38,6 +37,7 @@ from m31a_metrics.events import (
 )
 from m31a_metrics.model import SessionDetail, SessionMetrics, Usage
 from m31a_metrics.session import Session
+from m31a_metrics.units import LARGEST
 
 if TYPE_CHECKING:
     from m31a_metrics.config import Config

@@ -21,8 +21,8 @@ from m31a_metrics.comparison.sides import (
     total,
 )
 from m31a_metrics.table import Unit
+from m31a_metrics.units import NANO_PER_USD, usd
 
-_NANO = 1e9
 _US_IN_MS = 1e3
 
 
@@ -48,7 +48,7 @@ def _cost(row: SessionRow | PhaseRow) -> Part | None:
     # Unknown is not free: neither where nobody recorded LLM use, nor where none is priced.
     if not row.total_tokens and not row.cost_nano:
         return None
-    return None if row.unpriced_tokens and not row.cost_nano else (row.cost_nano / _NANO, 1)
+    return None if row.unpriced_tokens and not row.cost_nano else (usd(row.cost_nano), 1)
 
 
 def _tokens(one: SessionParts) -> Part | None:
@@ -107,7 +107,7 @@ _AMOUNTS: list[tuple[str, Unit, Good, str, Measure]] = [
 """What each session has an amount of."""
 
 _SUMMED = {
-    "cost": ("cost_nano", _NANO),
+    "cost": ("cost_nano", NANO_PER_USD),
     "tokens": ("total_tokens", 1),
     "calls": ("call_count", 1),
     "llm_calls": ("interaction_count", 1),

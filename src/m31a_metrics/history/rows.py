@@ -12,9 +12,7 @@ from m31a_metrics.histogram import Histogram, summed
 from m31a_metrics.queries.tables import LLMS, PHASES, SESSION_SUMS, SESSION_USES, TOOLS
 from m31a_metrics.record import HealEpisode, PhaseSum, SessionRecord
 from m31a_metrics.timestamps import local_day
-
-LARGEST = 2**53
-"""A larger figure is damage, and a thousand of them would be more than SQL can add up."""
+from m31a_metrics.units import LARGEST
 
 blob = bytearray
 """Bytes on their way into a row: for `bytes` sqlite3 looks for an adapter each time."""

@@ -28,8 +28,9 @@ from m31a_metrics.phases.commands import Purposes
 from m31a_metrics.phases.context import Classifier
 from m31a_metrics.phases.heals import Bisect, Episode, LineOf, bisects, heals
 from m31a_metrics.transcript import Call, Transcript
+from m31a_metrics.units import QUARTER_HOUR_US
 
-IDLE_US = 30 * 60 * 1_000_000
+IDLE_US = 2 * QUARTER_HOUR_US
 """A longer time without any event is not counted as work."""
 
 _TIME = attrgetter("t_us")

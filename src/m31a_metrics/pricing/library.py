@@ -16,7 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from m31a_metrics.pricing import names
-from m31a_metrics.pricing.rates import DAY_US, FOREVER_US, STANDARD, Periods, Prices, Rates
+from m31a_metrics.pricing.rates import STANDARD, Periods, Prices, Rates
+from m31a_metrics.units import DAY_US, EPOCH, YEAR_10000_US
 
 if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     )
 
 
-_EPOCH = date(1970, 1, 1)
+_FIRST_DAY = EPOCH.date()
 _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -65,8 +66,8 @@ def spans(
             raise LookupError(f"prices depend on a {type(constraint).__name__}")
     days = sorted(dates)
     # Before the first date any day will do.
-    first_days = [days[0] - _DAY if days else _EPOCH, *days]
-    edges = [0, *((day - _EPOCH) // _MICROSECOND for day in days), FOREVER_US]
+    first_days = [days[0] - _DAY if days else _FIRST_DAY, *days]
+    edges = [0, *((day - _FIRST_DAY) // _MICROSECOND for day in days), YEAR_10000_US]
     for day, (from_us, until_us) in zip(first_days, pairwise(edges), strict=True):
         for day_from_us, day_until_us in pairwise(sorted(times)):
             midnight = datetime.combine(day, time(), UTC)
@@ -76,7 +77,7 @@ def spans(
 
 def _of_day(at: time) -> int:
     """Microseconds of the UTC day; a time without a zone is UTC, as in the library."""
-    moment = datetime.combine(_EPOCH, at, at.tzinfo or UTC).astimezone(UTC)
+    moment = datetime.combine(_FIRST_DAY, at, at.tzinfo or UTC).astimezone(UTC)
     midnight = datetime.combine(moment.date(), time(), UTC)
     return (moment - midnight) // _MICROSECOND
 

@@ -7,11 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from m31a_metrics.model import Usage
-
-FOREVER_US = 253_402_300_800_000_000
-"""The year 10000, after every event."""
-
-DAY_US = 86_400_000_000
+from m31a_metrics.units import DAY_US, YEAR_10000_US
 
 STANDARD = ""
 """The tier of a request that asked for nothing special."""
@@ -47,7 +43,7 @@ class Rates(Struct, frozen=True, gc=False, omit_defaults=True):
     bands: tuple[tuple[int, Prices], ...] = ()
     tier: str = STANDARD
     from_us: int = 0
-    until_us: int = FOREVER_US
+    until_us: int = YEAR_10000_US
     day_from_us: int = 0
     day_until_us: int = DAY_US
 
@@ -86,8 +82,8 @@ def stretch(periods: Periods, t_us: int) -> Stretch:
     edges = [edge for rates in periods for edge in rates.edges(t_us)]
     held = next((rates for rates in periods if rates.cover(t_us)), None)
     return (
-        max((edge for edge in edges if edge <= t_us), default=-FOREVER_US),
-        min((edge for edge in edges if edge > t_us), default=FOREVER_US),
+        max((edge for edge in edges if edge <= t_us), default=-YEAR_10000_US),
+        min((edge for edge in edges if edge > t_us), default=YEAR_10000_US),
         held,
         unpriced if held is None else at(held),
     )

@@ -72,9 +72,6 @@ class Entry(Struct, frozen=True):
     variables: tuple[str, ...] = ()
 
 
-WITHIN = "::"
-"""Stands between a file that holds many sessions (a database, a repository) and one's id."""
-
 _HERE = "m31a_metrics.sources"
 
 SOURCES: dict[str, Entry] = {

@@ -1,18 +1,8 @@
-"""Whole numbers of rows as the figures of cells: dollars, milliseconds, shares, changes."""
+"""Sums of rows as the figures of cells: costs, shares, changes."""
 
 from __future__ import annotations
 
-from math import inf
-
-from m31a_metrics.record import NANO
-
-
-def usd(cost_nano: int) -> float:
-    """Turn nano-USD into US dollars."""
-    try:
-        return cost_nano / NANO
-    except OverflowError:  # costs in files may be so large that their sum is no number
-        return inf
+from m31a_metrics.units import usd
 
 
 def known_cost_usd(cost_usd: float, unpriced_tokens: int) -> float | None:
@@ -23,11 +13,6 @@ def known_cost_usd(cost_usd: float, unpriced_tokens: int) -> float | None:
 def known_usd(cost_nano: int | None, unpriced_tokens: int = 0) -> float | None:
     """Give nano-USD as a cost in US dollars; None where nobody knows it, or it is unpriced."""
     return None if cost_nano is None else known_cost_usd(usd(cost_nano), unpriced_tokens)
-
-
-def ms(duration_us: int) -> float:
-    """Turn microseconds into milliseconds."""
-    return duration_us / 1000
 
 
 def ratio(part: float, whole: float) -> float | None:

@@ -13,9 +13,10 @@ from msgspec import Struct
 from m31a_metrics.answers import LLMRow, ReadingRow
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import known_usd, usd
+from m31a_metrics.tables.arithmetic import known_usd
 from m31a_metrics.tables.phrases import Scope, unpriced
 from m31a_metrics.transcript import Effects
+from m31a_metrics.units import usd
 
 BY_DAY = [
     columns.DAY,

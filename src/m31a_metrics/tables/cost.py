@@ -9,11 +9,12 @@ from m31a_metrics.answers import LLMRow, SessionRow
 from m31a_metrics.panel import Kind, Panel, Plot
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import known_usd, ratio, usd
+from m31a_metrics.tables.arithmetic import known_usd, ratio
 from m31a_metrics.tables.names import last_part, named, shortened
 from m31a_metrics.tables.order import known_only
 from m31a_metrics.tables.phrases import Scope, unpriced
 from m31a_metrics.tables.sessions import known_time
+from m31a_metrics.units import usd
 
 PARTS = ("phase", "model", "day", "week", "month", "project", "agent", "session")
 """What LLM use can be grouped by."""

@@ -13,8 +13,8 @@ from m31a_metrics.model import (
     SessionMetrics,
     ToolMetric,
 )
-from m31a_metrics.tables.arithmetic import usd
 from m31a_metrics.timestamps import moment
+from m31a_metrics.units import usd
 
 
 def session_metrics(

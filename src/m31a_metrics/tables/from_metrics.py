@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from math import isfinite
 
 from m31a_metrics.answers import LLMRow, PhaseRow, SessionRow, ToolRow
 from m31a_metrics.model import (
@@ -14,8 +13,8 @@ from m31a_metrics.model import (
     SessionDetail,
     SessionMetrics,
 )
-from m31a_metrics.record import NANO
 from m31a_metrics.timestamps import micros
+from m31a_metrics.units import nano_usd
 
 
 def session_row(metrics: SessionMetrics, agent: str = "", project: str = "") -> SessionRow:
@@ -37,7 +36,7 @@ def session_row(metrics: SessionMetrics, agent: str = "", project: str = "") -> 
         row.completion_tokens += llm.completion_tokens
         row.total_tokens += llm.total_tokens
         row.unpriced_tokens += llm.unpriced_tokens
-        row.cost_nano += nano(llm.cost)
+        row.cost_nano += nano_usd(llm.cost)
     for phase in metrics.phases:
         row.heal_trigger_count += phase.heal_trigger_count
         row.heal_success_count += phase.heal_success_count
@@ -98,14 +97,6 @@ def phase_rows(metrics: SessionMetrics) -> list[PhaseRow]:
     return [_phase_row(phase, costs.get(phase.phase)) for phase in metrics.phases]
 
 
-def nano(cost_usd: float) -> int:
-    """Turn US dollars into nano-USD, exactly however many there are; infinities into 0."""
-    if not isfinite(cost_usd):
-        return 0
-    whole = int(cost_usd)
-    return whole * NANO + round((cost_usd - whole) * NANO)
-
-
 def _llm_row(key: str, metric: LLMMetric | ModelMetric) -> LLMRow:
     row = LLMRow(
         key,
@@ -115,7 +106,7 @@ def _llm_row(key: str, metric: LLMMetric | ModelMetric) -> LLMRow:
         completion_tokens=metric.completion_tokens,
         total_tokens=metric.total_tokens,
         unpriced_tokens=metric.unpriced_tokens,
-        cost_nano=nano(metric.cost),
+        cost_nano=nano_usd(metric.cost),
     )
     if isinstance(metric, ModelMetric):
         row.model = metric.model

@@ -8,10 +8,11 @@ from datetime import date, timedelta
 from m31a_metrics.answers import LLMRow, SessionRow, ToolRow, TotalsRow
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ms, ratio, usd
+from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
 from m31a_metrics.tables.order import known_only
 from m31a_metrics.tables.phrases import NOTHING_YET, unpriced
 from m31a_metrics.tables.sessions import session_table
+from m31a_metrics.units import ms, usd
 
 LAST_SESSIONS = 5
 TOP_TOOLS = 5

@@ -9,10 +9,11 @@ from msgspec import Struct
 from m31a_metrics.answers import HealRow, PhaseRow, part_of
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ms, ratio
+from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
 from m31a_metrics.tables.names import last_part, named, shortened
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.tables.sessions import known_time
+from m31a_metrics.units import ms
 
 PARTS = ("phase", "project", "agent", "day", "week", "month", "session")
 """What heals can be grouped by."""

@@ -8,9 +8,10 @@ from m31a_metrics.answers import LLMRow, ToolRow, TotalsRow
 from m31a_metrics.panel import CARDS, Kind, Panel, Plot
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import change, heal_rate, known_usd, ms, ratio, usd
+from m31a_metrics.tables.arithmetic import change, heal_rate, known_usd, ratio
 from m31a_metrics.tables.from_metrics import by_time
 from m31a_metrics.tables.phrases import unpriced
+from m31a_metrics.units import ms, usd
 
 TOP = 8
 TREND_POINTS_MAX = 60

@@ -8,9 +8,10 @@ from m31a_metrics.answers import PhaseRow
 from m31a_metrics.model import WorkflowPhase
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ms, ratio
+from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
 from m31a_metrics.tables.names import named
 from m31a_metrics.tables.phrases import Scope
+from m31a_metrics.units import ms
 
 PARTS = ("phase", "day", "week", "month", "project", "agent", "session")
 """What phases can be grouped by."""

@@ -9,11 +9,12 @@ from m31a_metrics.answers import SessionRow, TotalsRow
 from m31a_metrics.panel import CARDS, Panel
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ms, ratio
+from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
 from m31a_metrics.tables.names import RECORDED, last_part, named, shortened
 from m31a_metrics.tables.order import column_of
 from m31a_metrics.tables.phrases import NOTHING_YET, Scope, unpriced
 from m31a_metrics.timestamps import LATEST_US, moment
+from m31a_metrics.units import ms
 
 LATEST = "updated_us"
 """The field of SessionRow by which sessions are listed, latest first."""

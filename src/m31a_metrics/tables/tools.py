@@ -11,11 +11,12 @@ from m31a_metrics.model import ToolDurations
 from m31a_metrics.panel import Kind, Panel, Plot
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import change, difference, ms, ratio
+from m31a_metrics.tables.arithmetic import change, difference, ratio
 from m31a_metrics.tables.from_metrics import by_time
 from m31a_metrics.tables.names import named
 from m31a_metrics.tables.order import known_only
 from m31a_metrics.tables.phrases import Scope
+from m31a_metrics.units import ms
 
 PARTS = ("tool", "day", "week", "month", "phase", "project", "agent", "session")
 """What calls can be grouped by."""

@@ -10,6 +10,7 @@ from collections import deque
 from m31a_metrics import events
 from m31a_metrics.model import PhaseSpan, RecentCalls, Spend
 from m31a_metrics.timestamps import moment
+from m31a_metrics.units import SECOND_US
 
 RECENT = 12
 """So many of a tool's latest calls are kept."""
@@ -19,8 +20,6 @@ SPANS = 1_000
 
 INTERVALS = 240
 """No more intervals of spend than this: they double when the session outgrows them."""
-
-_SECOND_US = 1_000_000
 
 
 class _Span:
@@ -40,7 +39,7 @@ class Course:
         self._recent: dict[str, deque[float]] = {}
         self._spans: list[_Span] = []
         self._spend: dict[int, list[float]] = {}  # interval -> [tokens, cost]
-        self._interval_us = _SECOND_US
+        self._interval_us = SECOND_US
 
     def add(self, event: events.Event, cost: float | None = None) -> None:
         """Take one event; `cost` is what an LLM interaction cost, in USD, where known."""

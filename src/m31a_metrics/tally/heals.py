@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 
 from m31a_metrics import events
-from m31a_metrics.record import NANO, HealEpisode
+from m31a_metrics.record import HealEpisode
+from m31a_metrics.units import NANO_PER_USD
 
 Cost = Callable[[events.LLMInteraction], float | None]
 """USD of an interaction, as a Ledger tells it; None: nobody knows it."""
@@ -79,7 +80,7 @@ def use_between(
             if usd is None:
                 is_known = False
             else:
-                nano += round(usd * NANO)
+                nano += round(usd * NANO_PER_USD)
     return tokens, nano if is_known else None
 
 

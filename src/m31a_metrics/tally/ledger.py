@@ -15,11 +15,12 @@ from typing import Any
 from m31a_metrics import events
 from m31a_metrics.events import LLMInteraction, PhaseTransition, ToolCall
 from m31a_metrics.model import ZERO_TIME, SessionMetrics, Usage
-from m31a_metrics.record import NANO, FailureDay, LLMDay, PhaseSum, ToolDay
+from m31a_metrics.record import FailureDay, LLMDay, PhaseSum, ToolDay
 from m31a_metrics.tally.rows import NAMES_MAX, OTHER, Names
 from m31a_metrics.tally.sums import LLMRows, ToolRows
 from m31a_metrics.tally.tally import NEVER_STARTED_US, NEVER_UPDATED_US, Price
 from m31a_metrics.timestamps import micros
+from m31a_metrics.units import QUARTER_HOUR_US, nano_usd
 
 DayOf = Callable[[int], str]
 """The local day of a time (Unix microseconds), as YYYY-MM-DD.
@@ -27,7 +28,6 @@ DayOf = Callable[[int], str]
 Asked when another quarter of an hour begins: no zone changes its offset within one.
 """
 
-_QUARTER_US = 900_000_000
 _NEVER_ENDED_US = -1
 _id = attrgetter("id")
 
@@ -108,7 +108,7 @@ class Ledger:
                 self.started_us = min(self.started_us, t_us)
                 self.updated_us = max(self.updated_us, latest_us)
                 day = self.day_of(t_us)
-                quarter_ends_us = t_us - t_us % _QUARTER_US + _QUARTER_US
+                quarter_ends_us = t_us - t_us % QUARTER_HOUR_US + QUARTER_HOUR_US
             latest_us = t_us
             if type(event) is ToolCall:
                 phase = in_force if phases is None else phases.get(event.id or "", "")
@@ -181,7 +181,7 @@ class Ledger:
             use.total_tokens += llm.total_tokens
             use.unpriced_tokens += llm.unpriced_tokens
             use.given_tokens += llm.total_tokens - llm.unpriced_tokens
-            use.cost_nano += round(llm.cost * NANO)
+            use.cost_nano += nano_usd(llm.cost)
         for phase in metrics.phases:
             sums = self.phase(phase.phase, day)
             for name in _PHASE_COUNTS:

@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.histogram import Histogram
-from m31a_metrics.record import NANO, LLMDay, ToolDay
+from m31a_metrics.record import LLMDay, ToolDay
 from m31a_metrics.tally.rows import Names
 from m31a_metrics.tally.tally import Price
+from m31a_metrics.units import NANO_PER_USD
 
 Rate = Callable[[str, str | None], float]
 """What a cached token of a model costs more, in USD, for an hour than for 5 minutes; by tier."""
@@ -143,7 +144,7 @@ class LLMSums:
                 continue
             elif written_1h:
                 priced_1h[event.tier] = priced_1h.get(event.tier, 0) + written_1h
-            nano += round(cost * NANO)
+            nano += round(cost * NANO_PER_USD)
         model = self.key[1]
         cost_1h = sum(count * rate_1h(model, tier) for tier, count in priced_1h.items())
         return LLMDay(
@@ -160,7 +161,7 @@ class LLMSums:
             given,
             of_subagents,
             nano,
-            round(cost_1h * NANO),
+            round(cost_1h * NANO_PER_USD),
         )
 
 

@@ -24,8 +24,9 @@ import msgspec
 from m31a_metrics import events
 from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
 from m31a_metrics.events import Event, LLMInteraction, SessionStart, Subagent, ToolCall
-from m31a_metrics.sources import WITHIN, Source
+from m31a_metrics.sources import Source
 from m31a_metrics.transcript import Transcript
+from m31a_metrics.units import WITHIN, file_of
 
 # Damage to a record, or to a file that is one, invented from a seed.
 
@@ -289,7 +290,7 @@ class _Checked:
         for path in paths:
             if not isinstance(path, str):
                 _fail(self._source, f"find yields {path!r}, which is no str")
-            if not os.path.exists(path.partition(WITHIN)[0]):
+            if not os.path.exists(file_of(path)):
                 _fail(self._source, f"find yields {path!r}, which is not there")
         if paths != self._find(environ):
             _fail(self._source, "find yields other sessions, or in another order, the second time")
@@ -398,7 +399,7 @@ class _Checked:
         for number, content in enumerate(
             (b"", b"hello\n", b"{}\n", b'{"a":1}\n[]\n', b"\x89PNG\0")
         ):
-            suffix = os.path.splitext(paths[0].partition(WITHIN)[0])[1]
+            suffix = os.path.splitext(file_of(paths[0]))[1]
             other = f"{scratch}/other-{number}{suffix}"
             with open(os.open(other, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(content)
@@ -440,7 +441,7 @@ class _Checked:
     def odd_files(self, paths: Sequence[str]) -> None:
         """In the place of a session there may be a pipe: opening it would wait for ever."""
         for path in paths[:3]:
-            file = path.partition(WITHIN)[0]
+            file = file_of(path)
             if os.path.isfile(file) and hasattr(os, "mkfifo"):
                 os.rename(file, f"{file}.aside")
                 try:

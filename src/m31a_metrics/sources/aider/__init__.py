@@ -27,6 +27,7 @@ from m31a_metrics.jsonlines import Decode, batches, first_line
 from m31a_metrics.model import Usage
 from m31a_metrics.timestamps import unix_us
 from m31a_metrics.transcript import Damage, Facts, Transcript
+from m31a_metrics.units import WITHIN
 
 # The analytics log: one file for all sessions, which may run at the same time.
 
@@ -127,7 +128,6 @@ def _key(log: Log, began_us: int) -> str:
 
 NAME = "aider"
 
-_WITHIN = "::"
 
 # In Aider's configuration, and in a file of environment variables.
 _SETTING = re.compile(
@@ -159,7 +159,7 @@ def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator
             continue
         for session in log.sessions:
             if session.sent:
-                yield f"{path}{_WITHIN}{session.key}"
+                yield f"{path}{WITHIN}{session.key}"
 
 
 def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
@@ -167,7 +167,7 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
 
     Raises NotThisFormat, SessionNotFound, StorageError.
     """
-    file, _, key = path.rpartition(_WITHIN)
+    file, _, key = path.rpartition(WITHIN)
     if not file or os.path.exists(path):
         file, key = path, ""
     log = _log(file)

@@ -26,10 +26,9 @@ from m31a_metrics.sources.claude_code.records import (
     Name,
     decoder,
     kind_decoder,
-    micros,
 )
 from m31a_metrics.sources.claude_code.strict import mark_line, mark_spaced
-from m31a_metrics.timestamps import LATEST_US
+from m31a_metrics.timestamps import LATEST_US, micros
 from m31a_metrics.transcript import Call, Damage, Facts, Transcript
 
 # Who ran, where and when; and whether lines are Claude Code's at all.

@@ -24,7 +24,6 @@ from m31a_metrics.sources.claude_code.records import (
     Message,
     Result,
     ToolUseResult,
-    micros,
 )
 from m31a_metrics.sources.claude_code.responses import (
     FILE,
@@ -33,7 +32,7 @@ from m31a_metrics.sources.claude_code.responses import (
     Origin,
     Responses,
 )
-from m31a_metrics.timestamps import millis, span_ms
+from m31a_metrics.timestamps import micros, millis, span_ms
 from m31a_metrics.transcript import Call, Effects
 
 # The permission mode over the time of a session.

@@ -6,7 +6,7 @@ weight must not cost a response its tokens.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Annotated, Any
 
@@ -22,14 +22,6 @@ Count = Annotated[int, Meta(ge=0, le=TOKENS_MAX)] | None
 
 Name = str | UnsetType | None
 """A text, UNSET where the file has none; None where it says null."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def micros(at: datetime) -> int:
-    """Return Unix microseconds; negative before 1970."""
-    since = at - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 class _Record(Struct, gc=False):

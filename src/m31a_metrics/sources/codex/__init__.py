@@ -31,6 +31,7 @@ from m31a_metrics.sources.shared.reading import named, take_records
 from m31a_metrics.sources.shared.subagents import merge
 from m31a_metrics.timestamps import moment, uuid7_us
 from m31a_metrics.transcript import Damage, Transcript
+from m31a_metrics.units import DAY_US
 
 # Where Codex keeps its threads, and which of them are one session.
 #
@@ -42,7 +43,6 @@ from m31a_metrics.transcript import Damage, Transcript
 _SUFFIX = ".jsonl"
 _ID_CHARS = 36
 _HEAD_BYTES = 8_192
-_DAY_US = 86_400_000_000
 _DAYS_MAX = 1_000
 _SETTLED_NS = 2_000_000_000
 
@@ -81,7 +81,7 @@ def children(path: str, parent: str, start_us: int, end_us: int) -> list[str]:
         for name in _names(directory):
             thread = thread_id(name)
             created_us = uuid7_us(thread)
-            if created_us is not None and not start_us - _DAY_US <= created_us <= end_us + _DAY_US:
+            if created_us is not None and not start_us - DAY_US <= created_us <= end_us + DAY_US:
                 continue
             child = os.path.join(directory, name)
             if thread != parent and name not in found and parent_id(child) == parent:
@@ -130,9 +130,9 @@ def _directories(path: str, start_us: int, end_us: int) -> Iterator[str]:
         yield own
         return
     # Folders have local dates: up to a day off.
-    days = min((end_us - start_us) // _DAY_US + 3, _DAYS_MAX)
+    days = min((end_us - start_us) // DAY_US + 3, _DAYS_MAX)
     for number in range(-1, days - 1):
-        date = moment(start_us + number * _DAY_US)
+        date = moment(start_us + number * DAY_US)
         yield os.path.join(home, "sessions", f"{date:%Y}", f"{date:%m}", f"{date:%d}")
     yield os.path.join(home, "archived_sessions")
 

@@ -20,10 +20,11 @@ from msgspec.json import Decoder
 from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
 from m31a_metrics.foreign_files import Folders
 from m31a_metrics.jsonlines import UNREADABLE
-from m31a_metrics.sources import SOURCES, WITHIN, detect, source
+from m31a_metrics.sources import SOURCES, detect, source
 from m31a_metrics.sources.entire.git import Child, Objects, Ref, objects, refs, top
 from m31a_metrics.timestamps import unix_us
 from m31a_metrics.transcript import Transcript
+from m31a_metrics.units import WITHIN
 
 # Where Entire keeps checkpoints, and which session each is of.
 #

@@ -22,6 +22,7 @@ from m31a_metrics.sources.opencode.records import Info, Message, Part, Time
 from m31a_metrics.sources.opencode.store import Store, Turn, of_second_generation, one
 from m31a_metrics.timestamps import unix_us
 from m31a_metrics.transcript import Damage, Facts, Transcript
+from m31a_metrics.units import WITHIN
 
 # Sessions that OpenCode keeps in SQLite.
 #
@@ -198,7 +199,6 @@ def _str(value: object) -> str:
 
 NAME = "opencode"
 
-_WITHIN = "::"
 _ATTEMPTS = 5
 
 
@@ -215,7 +215,7 @@ def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator
         for session_id in _roots(path, folders):
             if session_id not in seen:
                 seen.add(session_id)
-                yield f"{path}{_WITHIN}{session_id}"
+                yield f"{path}{WITHIN}{session_id}"
     for path in _files(data, folders):
         if os.path.basename(path).removesuffix(SUFFIX) not in seen:
             yield path
@@ -227,7 +227,7 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     Raises NotThisFormat, SessionNotFound (a database that is named without one of its
     sessions), StorageError.
     """
-    file, _, session_id = path.rpartition(_WITHIN)
+    file, _, session_id = path.rpartition(WITHIN)
     if not file or os.path.exists(path):
         file, session_id = path, ""
     try:
@@ -248,7 +248,7 @@ def _from_database(file: str, session_id: str, skip: frozenset[str]) -> Transcri
         if not session_id:
             roots = database.roots()
             if len(roots) != 1:
-                example = f": {file}{_WITHIN}{roots[0]}" if roots else ""
+                example = f": {file}{WITHIN}{roots[0]}" if roots else ""
                 raise SessionNotFound(
                     f"{file} holds {len(roots):,} sessions; name one of them{example}"
                 )

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from msgspec import UNSET, Struct
 
 from m31a_metrics.events import (
-    LARGEST,
     Compaction,
     Event,
     LLMInteraction,
@@ -46,6 +45,7 @@ from m31a_metrics.sources.opencode.records import (
 from m31a_metrics.sources.opencode.store import Turn
 from m31a_metrics.timestamps import span_ms, unix_us
 from m31a_metrics.transcript import Call, Transcript
+from m31a_metrics.units import LARGEST
 
 # The model's responses within a message: what each cost, and the key its copies share.
 
