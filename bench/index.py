@@ -117,7 +117,7 @@ def _grow(index: History) -> float:
     index.put(record)
 
     def put() -> None:
-        more = ToolDay(record.tools[0].day, "Bash", "plan", 1)
+        more = ToolDay(record.tools[0].day, "Bash", "plan", call_count=1)
         more.ran.add(perf_counter())
         record.tools.append(more)
         index.put(record)

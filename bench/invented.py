@@ -14,11 +14,12 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from m31a_metrics import Usage, events
+from m31a_metrics.measures import LLMSums
 from m31a_metrics.record import (
     FailureDay,
     HealEpisode,
     LLMDay,
-    PhaseSum,
+    PhaseDay,
     SessionRecord,
     ToolDay,
 )
@@ -32,6 +33,7 @@ PHASES = ("explore", "plan", "execute", "verify")
 MODELS = ("claude-opus-4-5", "claude-haiku-4-5", "gpt-5.2-codex")
 AGENTS = ("claude-code", "codex", "m31a")
 _KINDS = 500
+_TOKENS = [name for name in LLMSums.__struct_fields__ if name.endswith("_tokens")]
 
 
 def records(count: int, ids_each: int = 0) -> Iterator[SessionRecord]:
@@ -71,7 +73,7 @@ def _kind(chance: random.Random) -> SessionRecord:
     for tool in TOOLS:
         for phase in chance.sample(PHASES, 2):
             calls = chance.randint(5, 30)
-            row = ToolDay("", tool, phase, calls, chance.randint(0, 2))
+            row = ToolDay("", tool, phase, call_count=calls, fail_count=chance.randint(0, 2))
             for _ in range(calls):
                 ran_ms = chance.lognormvariate(5 + TOOLS.index(tool) / 2, 1.5)
                 row.ran.add(ran_ms)
@@ -79,14 +81,29 @@ def _kind(chance: random.Random) -> SessionRecord:
             row.ran_us = row.duration_us
             tools.append(row)
     llms = [
-        LLMDay("", model, phase, 25, *[chance.randint(0, 10**6) for _ in range(10)])
+        LLMDay(
+            "",
+            model,
+            phase,
+            interaction_count=25,
+            **{name: chance.randint(0, 10**6) for name in _TOKENS},
+        )
         for model in MODELS[:2]
         for phase in PHASES
     ]
     for llm in llms:
         llm.cost_nano = chance.randint(0, 10**9)
     phases = [
-        PhaseSum("", phase, chance.randint(0, 10**9), chance.random() < 0.9, 3, 1, 1, 0)
+        PhaseDay(
+            "",
+            phase,
+            duration_us=chance.randint(0, 10**9),
+            success=chance.random() < 0.9,
+            transition_count=3,
+            heal_trigger_count=1,
+            heal_success_count=1,
+            heal_fail_count=0,
+        )
         for phase in PHASES
     ]
     heals = [

@@ -5,11 +5,12 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from m31a_metrics.histogram import Histogram
+from m31a_metrics.measures import LLMSums, PhaseSums
 from m31a_metrics.record import (
     FailureDay,
     HealEpisode,
     LLMDay,
-    PhaseSum,
+    PhaseDay,
     SessionRecord,
     ToolDay,
 )
@@ -39,20 +40,31 @@ def _histograms(draw: st.DrawFn) -> Histogram:
 
 
 tool_days = st.builds(
-    ToolDay, _days, _tools, _phases, _counts, _counts, *[_figures] * 3, _histograms()
+    ToolDay,
+    _days,
+    _tools,
+    _phases,
+    _histograms(),
+    call_count=_counts,
+    fail_count=_counts,
+    duration_us=_figures,
+    ran_us=_figures,
+    wait_us=_figures,
 )
 llm_days = st.builds(
     LLMDay,
     _days,
     _models,
     _phases,
-    _counts,
-    *[_figures] * 10,
-    cost_nano=_money,
-    cost_1h_nano=_money,
+    **dict.fromkeys(LLMSums.__struct_fields__, _figures)
+    | {"interaction_count": _counts, "cost_nano": _money, "cost_1h_nano": _money},
 )
 phase_sums = st.builds(
-    PhaseSum, _days, _phases, _figures, st.none() | st.booleans(), *[_counts] * 9
+    PhaseDay,
+    _days,
+    _phases,
+    st.none() | st.booleans(),
+    **dict.fromkeys(PhaseSums.__struct_fields__, _counts) | {"duration_us": _figures},
 )
 heal_episodes = st.builds(
     HealEpisode,

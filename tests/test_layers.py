@@ -24,7 +24,7 @@ NOT_FOR_HOSTS = {
 # Floors 1 to 3 take values and give values. Whoever opens a file, reads a clock or takes a
 # lock there has put a decision and a danger into one place.
 PURE = (
-    "errors", "units", "model", "table", "histogram", "failures", "answers", "events",
+    "errors", "units", "measures", "model", "table", "histogram", "failures", "answers", "events",
     "panel", "transcript", "record",
     "tally", "codec", "tables", "comparison", "questions", "phases", "pricing", "queries", "slices",
     "validation",

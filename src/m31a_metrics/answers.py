@@ -14,6 +14,7 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from m31a_metrics.histogram import Histogram
+from m31a_metrics.measures import LLMSums, PhaseTotals, SessionSums, ToolSums
 from m31a_metrics.transcript import Effects
 
 
@@ -53,7 +54,7 @@ class Slice(Struct, frozen=True):
     until_us: int | None = None
 
 
-class SessionRow(Struct):
+class SessionRow(SessionSums):
     """One session of a slice. Sums are of the slice's days; times are of the whole session."""
 
     agent: str
@@ -63,7 +64,7 @@ class SessionRow(Struct):
     version: str = ""
     project: str = ""
     branch: str = ""
-    models: list[str] = []
+    models: list[str] = field(default_factory=list)
     started_us: int = 0
     updated_us: int = 0
     user_turn_count: int = 0
@@ -71,24 +72,9 @@ class SessionRow(Struct):
     unpaired_count: int = 0
     is_gone: bool = False
     """Its source is no longer there: only the index still knows of it."""
-    call_count: int = 0
-    fail_count: int = 0
-    duration_us: int = 0
-    """What its tool calls took, added up."""
-    interaction_count: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
-    subagent_tokens: int = 0
-    unpriced_tokens: int = 0
-    cost_nano: int = 0
-    heal_trigger_count: int = 0
-    heal_success_count: int = 0
-    heal_fail_count: int = 0
-    bisect_trigger_count: int = 0
 
 
-class TotalsRow(Struct):
+class TotalsRow(SessionSums):
     """What a slice, or one part of it, adds up to; `key` names the part (a day, an agent).
 
     `lasted_us` adds up the time from the first event to the last of its sessions.
@@ -97,35 +83,17 @@ class TotalsRow(Struct):
     key: str = ""
     session_count: int = 0
     lasted_us: int = 0
-    call_count: int = 0
-    fail_count: int = 0
-    duration_us: int = 0
-    interaction_count: int = 0
-    total_tokens: int = 0
-    unpriced_tokens: int = 0
-    cost_nano: int = 0
-    heal_trigger_count: int = 0
-    heal_success_count: int = 0
-    heal_fail_count: int = 0
-    bisect_trigger_count: int = 0
 
 
-class ToolRow(Struct):
+class ToolRow(ToolSums):
     """Calls of one tool (`key`), or of one part of the slice: a day, a project, a phase.
 
-    Of `duration_us`, `ran_us` is known to be the tool's own time: what `ran` holds, and that
-    of `summed_count` calls of which only a sum is known.
+    `ran` holds the durations of which `ran_us` is the sum, without the `summed_count` calls.
     """
 
     key: str
     session_count: int = 0
-    call_count: int = 0
-    fail_count: int = 0
-    duration_us: int = 0
-    ran_us: int = 0
-    wait_us: int = 0
     ran: Histogram = field(default_factory=Histogram)
-    summed_count: int = 0
 
     @property
     def ran_count(self) -> int:
@@ -133,54 +101,19 @@ class ToolRow(Struct):
         return self.ran.count + self.summed_count
 
 
-class LLMRow(Struct):
+class LLMRow(LLMSums):
     """LLM use of one part of a slice: a phase, a model, a day; with `model`, of it on a day."""
 
     key: str
     model: str = ""
     session_count: int = 0
-    interaction_count: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_5m_tokens: int = 0
-    cache_write_1h_tokens: int = 0
-    reasoning_tokens: int = 0
-    unpriced_tokens: int = 0
-    given_tokens: int = 0
-    subagent_tokens: int = 0
-    cost_nano: int = 0
-    cost_1h_nano: int = 0
 
 
-class PhaseRow(Struct):
-    """One phase of a slice, or one part of it: a day, a project, an agent.
-
-    `ended_count` sessions know how long the phase took or how it ended, `success_count`
-    of them that it ended well. `call_count`, `total_tokens` and `cost_nano` are what tools
-    and models did in it.
-    """
+class PhaseRow(PhaseTotals):
+    """One phase of a slice, or one part of it: a day, a project, an agent."""
 
     key: str
     session_count: int = 0
-    ended_count: int = 0
-    success_count: int = 0
-    duration_us: int = 0
-    transition_count: int = 0
-    call_count: int = 0
-    fail_count: int = 0
-    total_tokens: int = 0
-    unpriced_tokens: int = 0
-    cost_nano: int = 0
-    heal_trigger_count: int = 0
-    heal_success_count: int = 0
-    heal_fail_count: int = 0
-    heal_loop_count: int = 0
-    heal_duration_us: int = 0
-    bisect_trigger_count: int = 0
-    bisect_success_count: int = 0
-    bisect_fail_count: int = 0
 
 
 class SessionParts(Struct):

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from m31a_metrics.measures import TokenSums
 from m31a_metrics.units import LARGEST
 
 Tokens = Annotated[int, Meta(ge=0, le=LARGEST)]
@@ -163,20 +164,11 @@ class ToolDurations(Struct, frozen=True):
     ran_ms: int = 0
 
 
-class ModelMetric(Struct):
-    """LLM use of one model. `model` is empty where the recorder did not name it."""
+class ModelMetric(TokenSums):
+    """LLM use of one model, which is empty where the recorder did not name it; cost in USD."""
 
     model: str = ""
-    interaction_count: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_5m_tokens: int = 0
-    cache_write_1h_tokens: int = 0
-    reasoning_tokens: int = 0
     cost: float = 0.0
-    unpriced_tokens: int = 0
 
 
 class LatestEvent(Struct, frozen=True):

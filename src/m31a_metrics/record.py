@@ -14,75 +14,40 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from m31a_metrics.histogram import Histogram
+from m31a_metrics.measures import LLMSums, PhaseSums, ToolSums, add
 from m31a_metrics.transcript import Damage, Effects
 
 
-class ToolDay(Struct):
-    """Calls of one tool in one phase on one day.
+class ToolDay(ToolSums):
+    """Calls of one tool in one phase on one day; `phase` is empty where nobody knows it.
 
-    `ran` holds the durations that are known to be the tool's own, and `ran_us` is their sum,
-    with that of the `summed_count` calls whose own time METRICS.json tells as a sum alone.
-    Elapsed-only ones, which may hold a person's wait, are in `duration_us` alone. `phase` is
-    empty where nobody knows it.
+    `ran` holds the durations that are known to be the tool's own, one by one, so without
+    the `summed_count` calls.
     """
 
     day: str
     tool: str
     phase: str = ""
-    call_count: int = 0
-    fail_count: int = 0
-    duration_us: int = 0
-    ran_us: int = 0
-    wait_us: int = 0
     ran: Histogram = field(default_factory=Histogram)
-    summed_count: int = 0
 
 
-class LLMDay(Struct):
-    """LLM use of one model in one phase on one day.
-
-    `given_tokens` are those whose cost the agent itself said, `cost_1h_nano` what cache
-    writes for an hour cost above those for five minutes, `subagent_tokens` those of
-    subagents, which are among the total.
-    """
+class LLMDay(LLMSums):
+    """LLM use of one model in one phase on one day."""
 
     day: str
     model: str = ""
     phase: str = ""
-    interaction_count: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_5m_tokens: int = 0
-    cache_write_1h_tokens: int = 0
-    reasoning_tokens: int = 0
-    unpriced_tokens: int = 0
-    given_tokens: int = 0
-    subagent_tokens: int = 0
-    cost_nano: int = 0
-    cost_1h_nano: int = 0
 
 
-class PhaseSum(Struct):
+class PhaseDay(PhaseSums):
     """One phase of the session, on the day on which it ended or was last touched.
 
-    `success` is None while it has not ended. The counts are those of PhaseMetric.
+    `success` is None while it has not ended.
     """
 
     day: str
     phase: str
-    duration_us: int = 0
     success: bool | None = None
-    transition_count: int = 0
-    heal_trigger_count: int = 0
-    heal_success_count: int = 0
-    heal_fail_count: int = 0
-    heal_loop_count: int = 0
-    heal_duration_us: int = 0
-    bisect_trigger_count: int = 0
-    bisect_success_count: int = 0
-    bisect_fail_count: int = 0
 
 
 class HealEpisode(Struct):
@@ -142,7 +107,7 @@ class SessionRecord(Struct):
     unpaired_count: int = 0
     tools: list[ToolDay] = []
     llms: list[LLMDay] = []
-    phases: list[PhaseSum] = []
+    phases: list[PhaseDay] = []
     heals: list[HealEpisode] = []
     failures: list[FailureDay] = []
     ids: list[str] = []
@@ -160,13 +125,12 @@ def joined(records: Sequence[SessionRecord]) -> SessionRecord:
     whole.models = list(dict.fromkeys(model for record in records for model in record.models))
     whole.started_us = min((one.started_us for one in records if one.started_us), default=0)
     whole.updated_us = max(record.updated_us for record in records)
-    whole.user_turn_count = sum(record.user_turn_count for record in records)
-    whole.compaction_count = sum(record.compaction_count for record in records)
-    whole.unpaired_count = sum(record.unpaired_count for record in records)
+    for record in records[1:]:
+        add(whole, record, _COUNTS)
     for record in records:
-        whole.damage.count += record.damage.count
-        whole.damage.reasons += record.damage.reasons
-        for name in Effects.__struct_fields__:
-            added = getattr(whole.effects, name) + getattr(record.effects, name)
-            setattr(whole.effects, name, added)
+        whole.damage.merge(record.damage)
+        add(whole.effects, record.effects, Effects.__struct_fields__)
     return whole
+
+
+_COUNTS = ("user_turn_count", "compaction_count", "unpaired_count")

@@ -74,6 +74,11 @@ class Damage(Struct):
         if len(self.reasons) < 5:
             self.reasons.append(f"{place}: {without_values(reason)}")
 
+    def merge(self, other: Damage) -> None:
+        """Count what is damaged in another part of the same session."""
+        self.count += other.count
+        self.reasons += other.reasons
+
     @property
     def not_counted(self) -> str:
         """How many records are missing in the counts, for a sentence that says which."""

@@ -52,13 +52,29 @@ def tool(name: str, *ran_ms: float, failed: int = 0) -> ToolRow:
     for value_ms in ran_ms:
         ran.add(value_ms)
     ran_us = int(sum(ran_ms) * 1e3)
-    return ToolRow(name, 1, len(ran_ms), failed, ran_us, ran_us, ran=ran)
+    return ToolRow(
+        name,
+        1,
+        call_count=len(ran_ms),
+        fail_count=failed,
+        duration_us=ran_us,
+        ran_us=ran_us,
+        ran=ran,
+    )
 
 
 def phase(name: str, time_s: float, cost_usd: float = 0.0, tokens: int = 10) -> PhaseRow:
     """A phase of a session that ended."""
     nano = round(cost_usd * 1e9)
-    return PhaseRow(name, 1, 1, 1, int(time_s * SECOND_US), total_tokens=tokens, cost_nano=nano)
+    return PhaseRow(
+        name,
+        1,
+        ended_count=1,
+        success_count=1,
+        duration_us=int(time_s * SECOND_US),
+        total_tokens=tokens,
+        cost_nano=nano,
+    )
 
 
 def lot(label: str, parts: Sequence[SessionParts], *, session_count: int | None = None) -> Side:

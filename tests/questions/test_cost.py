@@ -17,7 +17,18 @@ def answers() -> Invented:
     """Two sessions, two dollars."""
     return Invented(
         totals=[TotalsRow("", 2, cost_nano=2 * 10**9)],
-        llms=[LLMRow("plan", "gpt", 2, 2, 8, 2, 10, cost_nano=2 * 10**9)],
+        llms=[
+            LLMRow(
+                "plan",
+                "gpt",
+                2,
+                interaction_count=2,
+                prompt_tokens=8,
+                completion_tokens=2,
+                total_tokens=10,
+                cost_nano=2 * 10**9,
+            )
+        ],
         sessions=[SessionRow("codex", "a", cost_nano=2 * 10**9, total_tokens=10)],
     )
 

@@ -21,10 +21,30 @@ def test_an_overview_adds_up() -> None:
             name = f"session-{number}"
             record = SessionRecord("codex", name, name, f"/home/ada/{name}", project=f"p{number}")
             record.started_us = record.updated_us = 1_781_000_000_000_000 + number
-            record.tools = [ToolDay(day, "Bash", "verify", 2, 1, 5_000)]
+            record.tools = [
+                ToolDay(day, "Bash", "verify", call_count=2, fail_count=1, duration_us=5_000)
+            ]
             record.llms = [
-                LLMDay(day, "gpt", "plan", 1, 8, 2, 10, cost_nano=10**9),
-                LLMDay(day, f"other-{number}", "verify", 1, 8, 2, 10, cost_nano=10**9),
+                LLMDay(
+                    day,
+                    "gpt",
+                    "plan",
+                    interaction_count=1,
+                    prompt_tokens=8,
+                    completion_tokens=2,
+                    total_tokens=10,
+                    cost_nano=10**9,
+                ),
+                LLMDay(
+                    day,
+                    f"other-{number}",
+                    "verify",
+                    interaction_count=1,
+                    prompt_tokens=8,
+                    completion_tokens=2,
+                    total_tokens=10,
+                    cost_nano=10**9,
+                ),
             ]
             history.put(record)
         which = Slice(first_day="2026-06-18", last_day="2026-06-20")
@@ -52,7 +72,7 @@ def test_a_glance_asks_of_today_of_a_week_and_of_all() -> None:
         sessions=[SessionRow("codex", "s", updated_us=micros(NOW))],
         totals=[TotalsRow("", 1, call_count=2)],
         llms=[LLMRow("2026-06-20", cost_nano=5)],
-        tools=[ToolRow("Bash", 1, 2)],
+        tools=[ToolRow("Bash", 1, call_count=2)],
     )
     panels = glance(Ask(answers, Slice(), NOW))
     assert [panel.name for panel in panels][1] == "totals"

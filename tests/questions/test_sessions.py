@@ -36,7 +36,18 @@ def history() -> Iterator[History]:
             record = SessionRecord("codex", name, name, f"/home/ada/{name}")
             record.started_us, record.updated_us = at_us - 90_000_000, at_us
             day = NOW.date().isoformat()
-            record.llms = [LLMDay(day, "gpt", "plan", 1, 8, 2, 10, cost_nano=(1 + number) * 10**9)]
+            record.llms = [
+                LLMDay(
+                    day,
+                    "gpt",
+                    "plan",
+                    interaction_count=1,
+                    prompt_tokens=8,
+                    completion_tokens=2,
+                    total_tokens=10,
+                    cost_nano=(1 + number) * 10**9,
+                )
+            ]
             index.put(record)
         yield index
 
@@ -100,7 +111,7 @@ def test_a_session_is_found_by_its_whole_id() -> None:
 
 def test_one_session_is_asked_about_alone() -> None:
     """Every panel of its page is of that session, whatever slice the page had."""
-    answers = Invented(tools=[ToolRow("Bash", 1, 2)], phases=[PhaseRow("plan", 1)])
+    answers = Invented(tools=[ToolRow("Bash", 1, call_count=2)], phases=[PhaseRow("plan", 1)])
     row = SessionRow("codex", "one", call_count=2)
     panels = session(Ask(answers, Slice(project="x"), NOW), row)
     assert [panel.name for panel in panels] == [
@@ -112,7 +123,7 @@ def test_one_session_is_asked_about_alone() -> None:
 def test_a_session_whose_file_is_gone_still_has_its_metrics() -> None:
     """METRICS.json is put together from the rows that the index keeps."""
     answers = Invented(
-        tools=[ToolRow("Bash", 1, 2, 1, 3_000)],
+        tools=[ToolRow("Bash", 1, call_count=2, fail_count=1, duration_us=3_000)],
         llms=[LLMRow("plan", total_tokens=10)],
         phases=[PhaseRow("plan", 1, transition_count=1)],
     )
@@ -138,7 +149,7 @@ def test_a_slice_with_sessions_lacks_a_tool_at_most(
     which: Slice, narrowed: list[str], problems: list[str], said: str | None
 ) -> None:
     """Where sessions are there, only a tool that none called is worth a sentence."""
-    answers = Invented(totals=[TotalsRow("", 1)], tools=[ToolRow("Bash", 1, 1)])
+    answers = Invented(totals=[TotalsRow("", 1)], tools=[ToolRow("Bash", 1, call_count=1)])
     assert why_none(Ask(answers, which, NOW), narrowed, problems) == said
 
 

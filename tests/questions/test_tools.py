@@ -17,7 +17,10 @@ def answers() -> Invented:
     """Two tools, one of which failed."""
     return Invented(
         totals=[TotalsRow("", 1, call_count=5, fail_count=2)],
-        tools=[ToolRow("Bash", 1, 3, 2, ran=Histogram({4: 3})), ToolRow("Read", 1, 2)],
+        tools=[
+            ToolRow("Bash", 1, call_count=3, fail_count=2, ran=Histogram({4: 3})),
+            ToolRow("Read", 1, call_count=2),
+        ],
         failures=[FailureRow("Bash", "Error: <text>", 2, 1)],
     )
 

@@ -12,7 +12,7 @@ from m31a_metrics.record import (
     FailureDay,
     HealEpisode,
     LLMDay,
-    PhaseSum,
+    PhaseDay,
     SessionRecord,
     ToolDay,
 )
@@ -79,7 +79,9 @@ def calls(
     wait_ms: float = 0.0,
 ) -> ToolDay:
     """Calls that ran so long; with `elapsed_ms` one more, whose own time nobody knows."""
-    row = ToolDay(day(days_ago), tool, phase, len(ran_ms) + (elapsed_ms > 0), failed)
+    row = ToolDay(
+        day(days_ago), tool, phase, call_count=len(ran_ms) + (elapsed_ms > 0), fail_count=failed
+    )
     row.duration_us = round((sum(ran_ms) + elapsed_ms) * 1000)
     row.ran_us = round(sum(ran_ms) * 1000)
     row.wait_us = round(wait_ms * 1000)
@@ -113,7 +115,7 @@ def use(
 
 def record(
     session_id: str = "abc123",
-    *parts: ToolDay | LLMDay | PhaseSum | HealEpisode | FailureDay,
+    *parts: ToolDay | LLMDay | PhaseDay | HealEpisode | FailureDay,
     agent: str = "m31a",
     project: str = "",
     days_ago: int = 0,
@@ -124,7 +126,7 @@ def record(
     one.started_us, one.updated_us = ended_us - 90_000_000, ended_us
     one.tools = [part for part in parts if isinstance(part, ToolDay)]
     one.llms = [part for part in parts if isinstance(part, LLMDay)]
-    one.phases = [part for part in parts if isinstance(part, PhaseSum)]
+    one.phases = [part for part in parts if isinstance(part, PhaseDay)]
     one.heals = [part for part in parts if isinstance(part, HealEpisode)]
     one.failures = [part for part in parts if isinstance(part, FailureDay)]
     one.models = sorted({llm.model for llm in one.llms if llm.model})

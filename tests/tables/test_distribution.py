@@ -38,9 +38,9 @@ def test_a_tool_without_a_time_has_no_bars() -> None:
 def test_percentiles_stand_side_by_side() -> None:
     """Tools with run times of their own, the most time first; others are left out."""
     rows = [
-        ToolRow("Read", 1, 3, duration_us=30, ran_us=30, ran=ran(1, 2, 30)),
-        ToolRow("Bash", 1, 2, duration_us=9_000, ran_us=9_000, ran=ran(100, 4_000)),
-        ToolRow("Ask", 1, 5, duration_us=10**9),
+        ToolRow("Read", 1, call_count=3, duration_us=30, ran_us=30, ran=ran(1, 2, 30)),
+        ToolRow("Bash", 1, call_count=2, duration_us=9_000, ran_us=9_000, ran=ran(100, 4_000)),
+        ToolRow("Ask", 1, call_count=5, duration_us=10**9),
     ]
     panel = spread(rows)
     assert [row["max_ms"] for row in records(panel.table)] == [4_000, 30]

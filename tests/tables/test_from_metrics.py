@@ -49,7 +49,19 @@ def test_models_add_up_to_phases(interactions: list[events.LLMInteraction]) -> N
 def test_what_no_model_accounts_for_has_its_own_row() -> None:
     """Beyond the named models the rest is a row without a name."""
     one = session(llms=[llm("plan", 0.75, 1_000)])
-    detail = SessionDetail(models=[ModelMetric("big", 1, 500, 100, 600, 400, cost=0.5)])
+    detail = SessionDetail(
+        models=[
+            ModelMetric(
+                "big",
+                interaction_count=1,
+                prompt_tokens=500,
+                completion_tokens=100,
+                total_tokens=600,
+                cache_read_tokens=400,
+                cost=0.5,
+            )
+        ]
+    )
     rows = model_rows(one, detail)
     assert [(row.key, row.total_tokens, row.cost_nano) for row in rows] == [
         ("big", 600, 500_000_000),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from m31a_metrics.answers import TotalsRow
-from m31a_metrics.record import PhaseSum, SessionRecord
+from m31a_metrics.record import PhaseDay, SessionRecord
 from m31a_metrics.table import Table
 from m31a_metrics.tables.glance import LAST_SESSIONS, TOP_TOOLS, first_day, glance
 from tests.tables.builders import ALL, calls, column, day, indexed, record, records, use
@@ -50,7 +50,7 @@ def test_a_clock_set_back_does_not_lose_cost() -> None:
 
 def test_heals_have_their_rate() -> None:
     """How often agents healed themselves, and what part of it worked."""
-    phase = PhaseSum(day(), "x", heal_trigger_count=4, heal_success_count=3, heal_fail_count=1)
+    phase = PhaseDay(day(), "x", heal_trigger_count=4, heal_success_count=3, heal_fail_count=1)
     totals = tables(record("a", phase))["Totals"]
     assert column(totals, "heal_trigger_count") == [4, 4, 4]
     assert column(totals, "heal_rate") == [0.75] * 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from m31a_metrics.record import HealEpisode, PhaseSum, SessionRecord
+from m31a_metrics.record import HealEpisode, PhaseDay, SessionRecord
 from m31a_metrics.table import Table
 from m31a_metrics.tables.heals import LIST, PARTS, heals, heals_by
 from m31a_metrics.units import NANO_PER_USD
@@ -38,7 +38,7 @@ def attempt(
 
 def session(name: str, *attempts: HealEpisode, **more: str) -> SessionRecord:
     """A session of these attempts, counted in its phase as the ledger does."""
-    sums = PhaseSum(
+    sums = PhaseDay(
         attempts[0].day,
         "verify",
         heal_trigger_count=len(attempts),
@@ -118,7 +118,7 @@ def test_heals_by_part() -> None:
 
 def test_heals_that_were_only_counted_are_told() -> None:
     """M31A counts heals and does not say what failed: the list says how many it lacks."""
-    counted = record("m", PhaseSum(day(), "execute", heal_trigger_count=2))
+    counted = record("m", PhaseDay(day(), "execute", heal_trigger_count=2))
     listed, by_phase = asked(counted, session("a", attempt(1, True)))
     assert len(listed.rows) == 1
     assert "What 2 of them were about was not recorded, so they are not listed." in by_phase.notes

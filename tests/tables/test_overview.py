@@ -41,9 +41,25 @@ def test_a_period_stands_beside_the_one_before() -> None:
 def test_tools_are_ranked() -> None:
     """By time of their own and by failures; those that never failed are not among the failing."""
     rows = [
-        ToolRow("Read", 1, 9, 0, duration_us=10**9, ran_us=10, ran=Histogram({1: 1})),
-        ToolRow("Bash", 1, 4, 3, duration_us=30_000, ran_us=30_000, ran=Histogram({1: 1})),
-        ToolRow("Grep", 1, 9, 3, duration_us=500),
+        ToolRow(
+            "Read",
+            1,
+            call_count=9,
+            fail_count=0,
+            duration_us=10**9,
+            ran_us=10,
+            ran=Histogram({1: 1}),
+        ),
+        ToolRow(
+            "Bash",
+            1,
+            call_count=4,
+            fail_count=3,
+            duration_us=30_000,
+            ran_us=30_000,
+            ran=Histogram({1: 1}),
+        ),
+        ToolRow("Grep", 1, call_count=9, fail_count=3, duration_us=500),
     ]
     by_time = tools_by_time(rows).table
     assert column(by_time, "tool") == ["Bash", "Read", "Grep"]

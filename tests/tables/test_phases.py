@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from m31a_metrics.answers import PhaseRow
-from m31a_metrics.record import PhaseSum, SessionRecord
+from m31a_metrics.record import PhaseDay, SessionRecord
 from m31a_metrics.table import Table
 from m31a_metrics.tables.phases import HEALING, OF_MANY, OF_ONE, healing, phases, phases_by
 from tests.tables.builders import ALL, calls, column, day, indexed, record, records, scope, use
 
 
-def stay(phase: str, ms: int = 0, success: bool | None = None, **more: int) -> PhaseSum:
+def stay(phase: str, ms: int = 0, success: bool | None = None, **more: int) -> PhaseDay:
     """A phase of a session, on the day of the clock."""
-    return PhaseSum(day(), phase, ms * 1000, success, **more)
+    return PhaseDay(day(), phase, duration_us=ms * 1000, success=success, **more)
 
 
 def asked(*sessions: SessionRecord, session_id: str = "") -> list[Table]:
@@ -73,7 +73,7 @@ def test_parts_of_time_are_in_order() -> None:
     answers = indexed(
         [
             record("a", stay("plan", 10, success=True, heal_trigger_count=1)),
-            record("b", PhaseSum(day(7), "plan", 30_000, success=True), days_ago=7),
+            record("b", PhaseDay(day(7), "plan", duration_us=30_000, success=True), days_ago=7),
         ]
     )
     table = phases_by(answers.phases(ALL, "week"), scope(answers), "week")

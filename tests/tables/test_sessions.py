@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics.answers import SessionRow
-from m31a_metrics.record import PhaseSum
+from m31a_metrics.record import PhaseDay
 from m31a_metrics.tables.sessions import (
     FOR_PEOPLE,
     FOR_PROGRAMS,
@@ -30,7 +30,7 @@ def test_a_row_holds_the_figures_of_its_session() -> None:
         calls("Edit", 3.0),
         use("big", 0.25, 100),
         use("big", 0.5, 200, phase="execute"),
-        PhaseSum(day(), "plan", heal_trigger_count=2, heal_success_count=1),
+        PhaseDay(day(), "plan", heal_trigger_count=2, heal_success_count=1),
         agent="codex",
         project="/src/app",
     )

@@ -31,7 +31,8 @@ def test_detail_reaches_its_tables() -> None:
     """Percentiles and models, which only journals know, are shown where they belong."""
     one = session(tools=[tool("A", 1)], llms=[llm("plan", 1.0)])
     detail = SessionDetail(
-        [ToolDurations("A", 1, 5.0, 6.0, 7.0, 8.0, 0.0, 5)], [ModelMetric("big", 1, cost=1.0)]
+        [ToolDurations("A", 1, 5.0, 6.0, 7.0, 8.0, 0.0, 5)],
+        [ModelMetric("big", interaction_count=1, cost=1.0)],
     )
     tables = dict(zip(TITLES, show(one, detail), strict=True))
     assert column(tables["Tools"], "p95_ms") == [6.0]

@@ -90,6 +90,9 @@ def test_rates_are_of_days_with_something_to_rate() -> None:
     assert records(healed.table) == [
         {"day": "2026-06-01", "heal_trigger_count": 4, "heal_rate": 0.75}
     ]
-    calls = [ToolRow("2026-06-02", call_count=0), ToolRow("2026-06-01", 1, 10, 3)]
+    calls = [
+        ToolRow("2026-06-02", call_count=0),
+        ToolRow("2026-06-01", 1, call_count=10, fail_count=3),
+    ]
     failed = fail_trend(calls, "day")
     assert column(failed.table, "fail_rate") == [0.3]

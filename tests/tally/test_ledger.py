@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics import PhaseMetric, SessionMetrics, Usage, events
-from m31a_metrics.record import FailureDay, PhaseSum
+from m31a_metrics.record import FailureDay, PhaseDay
 from m31a_metrics.tally import Tally, hashed, micros
 from m31a_metrics.tally.detail import DetailTally
 from m31a_metrics.tally.ledger import Ledger
@@ -76,7 +76,7 @@ def test_rows_add_up_to_the_tally(
         assert phase.duration_us == told.duration_ms * 1000
         assert bool(phase.success) == told.success
         assert phase.heal_duration_us == told.heal_duration_ms * 1000
-        for name in PhaseSum.__struct_fields__:
+        for name in PhaseDay.__struct_fields__:
             if name.endswith("_count"):
                 assert getattr(phase, name) == getattr(told, name)
 

@@ -244,13 +244,44 @@ def test_models_are_counted_apart() -> None:
         ]
     )
     expected = {
-        "m": ModelMetric("m", 2, 20, 10, 30, 8, 6, 4, 2, 0.5, 15),
-        "": ModelMetric("", 1, 1, 1, 5, unpriced_tokens=5),
+        "m": ModelMetric(
+            "m",
+            interaction_count=2,
+            prompt_tokens=20,
+            completion_tokens=10,
+            total_tokens=30,
+            cache_read_tokens=8,
+            cache_write_5m_tokens=6,
+            cache_write_1h_tokens=4,
+            reasoning_tokens=2,
+            cost=0.5,
+            unpriced_tokens=15,
+        ),
+        "": ModelMetric(
+            "",
+            interaction_count=1,
+            prompt_tokens=1,
+            completion_tokens=1,
+            total_tokens=5,
+            unpriced_tokens=5,
+        ),
     }
     assert tally.models == expected
     assert merge(tally, Tally()).models == expected
     doubled = merge(tally, tally).models["m"]
-    assert doubled == ModelMetric("m", 4, 40, 20, 60, 16, 12, 8, 4, 1.0, 30)
+    assert doubled == ModelMetric(
+        "m",
+        interaction_count=4,
+        prompt_tokens=40,
+        completion_tokens=20,
+        total_tokens=60,
+        cache_read_tokens=16,
+        cache_write_5m_tokens=12,
+        cache_write_1h_tokens=8,
+        reasoning_tokens=4,
+        cost=1.0,
+        unpriced_tokens=30,
+    )
     assert tally.models == expected
 
 

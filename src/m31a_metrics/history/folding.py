@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import add, itemgetter
+from operator import itemgetter
 from typing import Any
 
 from m31a_metrics.answers import part_of
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.history.packing import unpacked, unpacked_ran, unpacked_whole
-from m31a_metrics.history.rows import Key, Sums
+from m31a_metrics.history.rows import Key, Sums, add_to
 from m31a_metrics.queries import Chosen, Query, texts
 from m31a_metrics.queries.tables import DAY, MONTH, RAN_PARTS, WHOLES, Summed
 
@@ -23,7 +23,7 @@ def rolled_up(ask: Ask, table: Summed, chosen: Chosen, by: Sequence[str]) -> dic
     dimensions = [table.dimensions.index(key) for key in by if key in table.dimensions]
     if not dimensions:
         for outer, total in _rows(ask, WHOLES[table.name], chosen, by[0]):
-            _add(sums, (outer,), unpacked_whole(total))
+            add_to(sums, (outer,), unpacked_whole(total))
         return sums
     tool = chosen.which.tool if "tool" in table.dimensions else ""
     inner = itemgetter(*dimensions) if len(dimensions) > 1 else None
@@ -32,7 +32,7 @@ def rolled_up(ask: Ask, table: Summed, chosen: Chosen, by: Sequence[str]) -> dic
         for key, figures in unpacked(packed).items():
             if not tool or key[0] == tool:
                 own = inner(key) if inner is not None else (key[dimensions[0]],)
-                _add(sums, (*before, *own), figures)
+                add_to(sums, (*before, *own), figures)
     return sums
 
 
@@ -65,11 +65,6 @@ def _rows(ask: Ask, column: str, chosen: Chosen, by: str) -> Iterator[tuple[str,
                 yield part_of(by, span), packed
             else:
                 yield {"agent": agent, "project": project}.get(by, ""), packed
-
-
-def _add(sums: dict[Key, Sums], key: Key, figures: Sums) -> None:
-    known = sums.get(key)
-    sums[key] = figures if known is None else list(map(add, known, figures))
 
 
 def stretches(first: str, last: str) -> list[tuple[str, str, str]]:

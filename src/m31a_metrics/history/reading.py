@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from msgspec import json
@@ -23,12 +24,15 @@ from m31a_metrics.answers import (
 )
 from m31a_metrics.history.connection import in_read_transaction
 from m31a_metrics.history.folding import rolled_up, rolled_up_ran
+from m31a_metrics.measures import add_figures
 from m31a_metrics.queries import Chosen, Query, choose, only, texts
 from m31a_metrics.queries.tables import (
     LLMS,
     PHASES,
     SESSION_FACTS,
     SESSION_SUMS,
+    SESSIONS_OF,
+    SUMMED,
     TOOLS,
     Summed,
 )
@@ -71,7 +75,8 @@ class Reading:
     def _sessions(self, query: Query) -> list[SessionRow]:
         rows = []
         for values in self._ask(query):
-            row = SessionRow(*values)
+            row = SessionRow(*values[: len(SESSION_FACTS)])
+            add_figures(row, SESSION_SUMS, values[len(SESSION_FACTS) :])
             row.models = _models.decode(values[_MODELS])
             row.is_gone = bool(row.is_gone)
             rows.append(row)
@@ -125,7 +130,7 @@ class Reading:
         else:
             for part, *sums in self._ask(texts.totals(chosen, key)):
                 if sums[0] is not None:
-                    _add_totals(_row(rows, part_of(by, part)), _TOTALS, sums)
+                    add_figures(_row(rows, part_of(by, part)), SESSION_SUMS, sums)
         counts = texts.lasted_on(chosen) if key == "day" else texts.lasted(chosen, key)
         for part, count, lasted_us in self._ask(counts):
             row = _row(rows, part_of(by, part))
@@ -138,9 +143,9 @@ class Reading:
         return [row for row in rows.values() if row.session_count or not by]
 
     def _add_rolled_up(self, chosen: Chosen, by: str, rows: dict[str, TotalsRow]) -> None:
-        for table, places in _PARTS_OF_TOTALS:
+        for table, own in _PARTS_OF_TOTALS:
             for (part,), figures in rolled_up(self._ask, table, chosen, (by,)).items():
-                _add_totals(_row(rows, part), places, figures[len(table.firsts) :])
+                add_figures(_row(rows, part), SESSIONS_OF[table.name], own(figures))
 
     @in_read_transaction
     def tools(self, which: Slice, by: str = "tool") -> list[ToolRow]:
@@ -289,22 +294,16 @@ class Reading:
 
 
 _MODELS = SESSION_FACTS.index("models")
-_HEALS = tuple(name for name in PHASES.sums if name.startswith(("heal_", "bisect_")))
 _PARTS_OF_TOTALS = [
     (
         table,
-        [
-            (place, name)
-            for place, name in enumerate(table.sums)
-            if name in own and name in TotalsRow.__struct_fields__
-        ],
+        itemgetter(
+            *(len(table.firsts) + table.sums.index(name) for name in SESSIONS_OF[table.name])
+        ),
     )
-    for table, own in ((TOOLS, TOOLS.sums), (LLMS, LLMS.sums), (PHASES, _HEALS))
+    for table in SUMMED
 ]
-"""Which sums of which table make up a total."""
-_TOTALS = [
-    (place, name) for place, name in enumerate(SESSION_SUMS) if name in TotalsRow.__struct_fields__
-]
+"""What takes out of the figures of each table's rollups those that make up a total."""
 
 
 def _rollup_answers(table: Summed, chosen: Chosen, by: tuple[str, ...], first: str) -> bool:
@@ -343,9 +342,7 @@ def _part(
 
 
 def _add_sums(table: Summed, row: ToolRow | LLMRow | PhaseRow, values: Values, begin: int) -> None:
-    for place, name in enumerate(table.sums, begin):
-        if values[place]:
-            setattr(row, name, getattr(row, name) + values[place])
+    add_figures(row, table.sums, values[begin : begin + len(table.sums)])
     if isinstance(values[-1], bytes):
         _add_ran(row, values[-1])
 
@@ -360,11 +357,6 @@ def _row(rows: dict[str, TotalsRow], key: str) -> TotalsRow:
     if row is None:
         row = rows[key] = TotalsRow(key)
     return row
-
-
-def _add_totals(row: TotalsRow, places: Iterable[tuple[int, str]], sums: Sequence[int]) -> None:
-    for place, name in places:
-        setattr(row, name, getattr(row, name) + sums[place])
 
 
 def _check(question: str, by: str, known: Iterable[str]) -> None:

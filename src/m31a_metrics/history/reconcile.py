@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from m31a_metrics.history import writing
 from m31a_metrics.history.ownership import Files, Group, Part, plan_of
 from m31a_metrics.history.rollups import Changes
+from m31a_metrics.measures import add
 from m31a_metrics.record import SessionRecord, joined
 
 Fresh = dict[Part, SessionRecord]
@@ -78,9 +79,7 @@ def _tell(record: SessionRecord, copies: Iterable[SessionRecord]) -> None:
         return
     record.effects = replace(record.effects)
     for copy in copies:
-        for name in _TOLD:
-            summed = getattr(record.effects, name) + getattr(copy.effects, name)
-            setattr(record.effects, name, summed)
+        add(record.effects, copy.effects, _TOLD)
 
 
 _TOLD = ("lines", "replayed_responses", "replayed_tokens", "repeated_lines", "repeated_tokens")

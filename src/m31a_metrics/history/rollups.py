@@ -32,7 +32,7 @@ from m31a_metrics.history.packing import (
     unpacked_ran,
     unpacked_whole,
 )
-from m31a_metrics.history.rows import Key, Rows, Sums
+from m31a_metrics.history.rows import Key, Rows, Sums, add_to
 from m31a_metrics.queries.tables import (
     DAY,
     EVERY,
@@ -93,8 +93,7 @@ def _changed(days: Mapping[Day, Cells], *, any_went: bool) -> Iterator[tuple[Day
 
 def _add(gathered: Cells, cells: Cells) -> None:
     for key, sums in cells.items():
-        known = gathered.get(key)
-        gathered[key] = sums if known is None else list(map(add, known, sums))
+        add_to(gathered, key, sums)
 
 
 def _added(ones: list[Sums]) -> Sums:
@@ -116,8 +115,7 @@ def _change(row: Row, table: Summed, changed: Cells) -> None:
 
 def _merged(held: Cells, changed: Cells, row_count: int) -> Cells:
     for key, sums in changed.items():
-        known = held.get(key)
-        held[key] = sums if known is None else list(map(add, known, sums))
+        add_to(held, key, sums)
         if held[key][row_count] <= 0:
             del held[key]
     return held

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from operator import attrgetter
+from operator import add, attrgetter
 
 from msgspec import Struct, field
 
 from m31a_metrics.histogram import Histogram, summed
-from m31a_metrics.queries.tables import LLMS, PHASES, SESSION_SUMS, SESSION_USES, TOOLS
-from m31a_metrics.record import HealEpisode, PhaseSum, SessionRecord
+from m31a_metrics.measures import PhaseSums
+from m31a_metrics.queries.tables import (
+    LLMS,
+    PHASES,
+    PHASES_OF,
+    SESSION_SUMS,
+    SESSION_USES,
+    SESSIONS_OF,
+    SUMMED,
+    TOOLS,
+)
+from m31a_metrics.record import HealEpisode, SessionRecord
 from m31a_metrics.timestamps import local_day
 from m31a_metrics.units import LARGEST
 
@@ -48,13 +58,19 @@ class HealChain(Struct):
     cost_nano: int | None
 
 
+def add_to(rows: dict[Key, Sums], key: Key, sums: Sums) -> None:
+    """Add figures to those of a key, one to each."""
+    known = rows.get(key)
+    rows[key] = sums if known is None else list(map(add, known, sums))
+
+
 def rows_of(record: SessionRecord) -> Rows:
     """Sum a record's days by the keys of the tables."""
     rows = Rows()
     for tool, sums in zip(record.tools, _bounded(map(_sums_of_tool, record.tools)), strict=True):
         day, phase = tool.day, tool.phase
         key = (day, tool.tool, phase)
-        _add(rows.tools, key, sums)
+        add_to(rows.tools, key, sums)
         if tool.ran.buckets:
             known = rows.ran.get(key)
             rows.ran[key] = tool.ran if known is None else summed((known, tool.ran))
@@ -63,7 +79,7 @@ def rows_of(record: SessionRecord) -> Rows:
             of_phase[target] += sums[source]
     for llm, sums in zip(record.llms, _bounded(map(_sums_of_llm, record.llms)), strict=True):
         day, phase = llm.day, llm.phase
-        _add(rows.llms, (day, llm.model, phase), sums)
+        add_to(rows.llms, (day, llm.model, phase), sums)
         of_phase = rows.phases.get((day, phase)) or _new_phase(rows, day, phase)
         for target, source in _OF_LLMS:
             of_phase[target] += sums[source]
@@ -82,24 +98,18 @@ _Places = list[tuple[int, int]]
 
 
 def _places(names: Sequence[str], among: Sequence[str], own: Iterable[str]) -> _Places:
-    return [(names.index(name), among.index(name)) for name in own if name in names]
+    return [(names.index(name), among.index(name)) for name in own]
 
 
-_OF_ENDED = tuple(name for name in PHASES.sums if name in PhaseSum.__struct_fields__)
-_HEALS = tuple(name for name in PHASES.sums if name.startswith(("heal_", "bisect_")))
 _sums_of_tool = attrgetter(*TOOLS.sums)
 _sums_of_llm = attrgetter(*LLMS.sums)
-_sums_of_phase = attrgetter(*_OF_ENDED)
-_OF_TOOLS = _places(PHASES.sums, TOOLS.sums, ("call_count", "fail_count"))
-_OF_LLMS = _places(PHASES.sums, LLMS.sums, LLMS.sums)
-_OF_PHASES = _places(PHASES.sums, _OF_ENDED, _OF_ENDED)
+_sums_of_phase = attrgetter(*PhaseSums.__struct_fields__)
+_OF_TOOLS = _places(PHASES.sums, TOOLS.sums, PHASES_OF[TOOLS.name])
+_OF_LLMS = _places(PHASES.sums, LLMS.sums, PHASES_OF[LLMS.name])
+_OF_PHASES = _places(PHASES.sums, PhaseSums.__struct_fields__, PhaseSums.__struct_fields__)
 _ENDED, _SUCCESS = PHASES.sums.index("ended_count"), PHASES.sums.index("success_count")
 
-_OF_SESSIONS = (
-    (TOOLS, _places(SESSION_SUMS, TOOLS.sums, ("call_count", "fail_count", "duration_us"))),
-    (LLMS, _places(SESSION_SUMS, LLMS.sums, LLMS.sums)),
-    (PHASES, _places(SESSION_SUMS, PHASES.sums, _HEALS)),
-)
+_OF_SESSIONS = [_places(SESSION_SUMS, one.sums, SESSIONS_OF[one.name]) for one in SUMMED]
 """Which sums of which table make up SESSION_SUMS."""
 
 
@@ -109,7 +119,7 @@ def session_days(rows: Rows, started_us: int) -> dict[str, Sums]:
     A session in which nothing was counted has the day on which it began.
     """
     days: dict[str, Sums] = {}
-    for use, (part, (_, places)) in enumerate(
+    for use, (part, places) in enumerate(
         zip((rows.tools, rows.llms, rows.phases), _OF_SESSIONS, strict=True), len(SESSION_SUMS)
     ):
         for day, some in _by_day(part).items():
@@ -165,11 +175,6 @@ def heal_chains(episodes: Iterable[HealEpisode]) -> list[HealChain]:
             cost = one.cost_nano
             chain.cost_nano = None if cost is None else chain.cost_nano + _whole(cost)
     return list(chains.values())
-
-
-def _add(rows: dict[Key, Sums], key: Key, sums: Sums) -> None:
-    known = rows.get(key)
-    rows[key] = sums if known is None else [a + b for a, b in zip(known, sums, strict=True)]
 
 
 def _new_phase(rows: Rows, day: str, phase: str) -> Sums:

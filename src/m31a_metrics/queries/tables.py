@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from m31a_metrics.answers import LLMRow, PhaseRow, SessionRow
+from m31a_metrics.answers import SessionRow
+from m31a_metrics.measures import (
+    LLMSums,
+    PhaseSums,
+    PhaseTotals,
+    SessionSums,
+    ToolSums,
+    shared,
+)
 from m31a_metrics.transcript import Effects
 
 DAY, MONTH = "day", "month"
@@ -32,15 +40,10 @@ class Summed(Struct, frozen=True):
     firsts: dict[str, tuple[str, ...]] = {}
 
 
-def _between(kind: type[Struct], first: str, last: str) -> tuple[str, ...]:
-    names = kind.__struct_fields__
-    return names[names.index(first) : names.index(last) + 1]
-
-
 TOOLS = Summed(
     "tool_days",
     ("tool", "phase"),
-    ("call_count", "fail_count", "duration_us", "ran_us", "wait_us", "summed_count"),
+    ToolSums.__struct_fields__,
     {
         "row_count": ("day", "tool", "phase"),
         "tool_session_count": ("tool",),
@@ -66,7 +69,7 @@ them when each is of a tool, or of a phase, and not of both.
 LLMS = Summed(
     "llm_days",
     ("model", "phase"),
-    _between(LLMRow, "interaction_count", "cost_1h_nano"),
+    LLMSums.__struct_fields__,
     {
         "row_count": ("day", "model", "phase"),
         "model_session_count": ("model",),
@@ -82,7 +85,7 @@ LLMS = Summed(
 PHASES = Summed(
     "phase_days",
     ("phase",),
-    _between(PhaseRow, "ended_count", "bisect_fail_count"),
+    PhaseTotals.__struct_fields__,
     {"row_count": ("day", "phase"), "phase_session_count": ("phase",)},
 )
 """Phases, with what tools and models did in them."""
@@ -95,8 +98,23 @@ WHOLES = {table.name: f"whole_{table.name}" for table in SUMMED}
 ROLLED_UP = (*WHOLES.values(), *WHOLES, *RAN_PARTS)
 """All columns of the rollups but for the keys; the shortest first, as they are read."""
 
-SESSION_SUMS = _between(SessionRow, "call_count", "bisect_trigger_count")
+PHASES_OF = {
+    TOOLS.name: tuple(
+        name for name in shared(PhaseTotals, ToolSums) if name not in PhaseSums.__struct_fields__
+    ),
+    LLMS.name: shared(PhaseTotals, LLMSums),
+}
+"""Sums of PHASES that are those of another table's rows of the phase, by its name."""
+
+SESSION_SUMS = SessionSums.__struct_fields__
 """What is summed up of each session, and of each of its days."""
+
+SESSIONS_OF = {
+    TOOLS.name: shared(SessionSums, ToolSums),
+    LLMS.name: shared(SessionSums, LLMSums),
+    PHASES.name: tuple(name for name in shared(SessionSums, PhaseSums) if name not in TOOLS.sums),
+}
+"""Which of SESSION_SUMS are those of a table, by its name; `duration_us` is that of calls."""
 
 EFFECTS = Effects.__struct_fields__
 """What the rules of counting did to each session, as columns of `sessions`."""
@@ -104,5 +122,5 @@ EFFECTS = Effects.__struct_fields__
 SESSION_USES = ("tool_count", "llm_count", "phase_count")
 """How many rows a session's day has in each of SUMMED."""
 
-SESSION_FACTS = _between(SessionRow, "agent", "is_gone")
+SESSION_FACTS = tuple(name for name in SessionRow.__struct_fields__ if name not in SESSION_SUMS)
 """What is known of each session as a whole."""

@@ -16,10 +16,12 @@ from m31a_metrics.queries.tables import (
     EVERY,
     LLMS,
     PHASES,
+    PHASES_OF,
     ROLLUPS,
     SESSION_FACTS,
     SESSION_SUMS,
     SESSION_USES,
+    SESSIONS_OF,
     SUMMED,
     TOOLS,
     Summed,
@@ -279,11 +281,10 @@ def _days_of(chosen: Chosen) -> str:
     if not (chosen.tool or chosen.model):
         where = all_of(chosen.days)
         return f"(SELECT session, day, {', '.join(SESSION_SUMS)} FROM session_days{where})"
-    heals = [name for name in PHASES.sums if name.startswith(("heal_", "bisect_"))]
     sources = (
-        (TOOLS.name, chosen.tool, ("call_count", "fail_count", "duration_us")),
-        (LLMS.name, chosen.model, LLMS.sums),
-        (PHASES.name, "", heals),
+        (TOOLS.name, chosen.tool, SESSIONS_OF[TOOLS.name]),
+        (LLMS.name, chosen.model, SESSIONS_OF[LLMS.name]),
+        (PHASES.name, "", SESSIONS_OF[PHASES.name]),
         ("session_days", "", ()),  # a session is in a slice also if it used none of these
     )
     return _united("session, day", SESSION_SUMS, chosen, sources)
@@ -293,11 +294,12 @@ def _phase_days_of(chosen: Chosen) -> str:
     """The sums of phases by day, without other tools and models than are asked for."""
     if not (chosen.tool or chosen.model):
         return PHASES.name
-    used = ("call_count", "fail_count", *LLMS.sums)
+    of_tools, of_llms = PHASES_OF[TOOLS.name], PHASES_OF[LLMS.name]
+    own = [name for name in PHASES.sums if name not in of_tools + of_llms]
     sources = (
-        (TOOLS.name, chosen.tool, ("call_count", "fail_count")),
-        (LLMS.name, chosen.model, LLMS.sums),
-        (PHASES.name, "", [name for name in PHASES.sums if name not in used]),
+        (TOOLS.name, chosen.tool, of_tools),
+        (LLMS.name, chosen.model, of_llms),
+        (PHASES.name, "", own),
     )
     return _united("session, day, phase", PHASES.sums, chosen, sources)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from m31a_metrics.answers import LLMRow, ReadingRow
+from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import known_usd
@@ -94,11 +95,11 @@ def _by_day(rows: Sequence[LLMRow], scope: Scope) -> Table:
 
 
 def by_model(rows: Iterable[LLMRow]) -> list[LLMRow]:
-    """Add up the unpriced tokens of each model, in the order of appearance."""
+    """Add up the rows of each model, in the order of appearance."""
     sums: dict[str, LLMRow] = {}
     for row in rows:
         one = sums.setdefault(row.model, LLMRow(row.model, row.model))
-        one.unpriced_tokens += row.unpriced_tokens
+        add(one, row, LLMSums.__struct_fields__)
     return list(sums.values())
 
 

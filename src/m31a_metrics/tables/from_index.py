@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from m31a_metrics.answers import LLMRow, PhaseRow, SessionRow, ToolRow
+from m31a_metrics.measures import LLMSums, PhaseSums, add, shared
 from m31a_metrics.model import (
     ZERO_TIME,
     LLMMetric,
@@ -55,29 +56,17 @@ def _tool(row: ToolRow) -> ToolMetric:
 
 
 def _llm(row: LLMRow) -> LLMMetric:
-    return LLMMetric(
-        row.key,
-        row.prompt_tokens,
-        row.completion_tokens,
-        row.total_tokens,
-        usd(row.cost_nano),
-        row.interaction_count,
-        unpriced_tokens=row.unpriced_tokens,
-    )
+    metric = LLMMetric(row.key, cost=usd(row.cost_nano))
+    add(metric, row, shared(LLMMetric, LLMSums))
+    return metric
 
 
 def _phase(row: PhaseRow) -> PhaseMetric:
-    return PhaseMetric(
+    metric = PhaseMetric(
         row.key,
         round(row.duration_us / 1000),
-        row.transition_count,
-        row.heal_trigger_count,
-        row.bisect_trigger_count,
-        bool(row.success_count),
-        heal_success_count=row.heal_success_count,
-        heal_fail_count=row.heal_fail_count,
+        success=bool(row.success_count),
         heal_duration_ms=round(row.heal_duration_us / 1000),
-        heal_loop_count=row.heal_loop_count,
-        bisect_success_count=row.bisect_success_count,
-        bisect_fail_count=row.bisect_fail_count,
     )
+    add(metric, row, shared(PhaseMetric, PhaseSums))
+    return metric

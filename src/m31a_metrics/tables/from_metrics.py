@@ -5,6 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from m31a_metrics.answers import LLMRow, PhaseRow, SessionRow, ToolRow
+from m31a_metrics.measures import (
+    LLMSums,
+    PhaseSums,
+    PhaseTotals,
+    SessionSums,
+    TokenSums,
+    ToolSums,
+    add,
+    shared,
+    subtract,
+)
 from m31a_metrics.model import (
     ZERO_TIME,
     LLMMetric,
@@ -12,6 +23,7 @@ from m31a_metrics.model import (
     PhaseMetric,
     SessionDetail,
     SessionMetrics,
+    ToolMetric,
 )
 from m31a_metrics.timestamps import micros
 from m31a_metrics.units import nano_usd
@@ -27,21 +39,13 @@ def session_row(metrics: SessionMetrics, agent: str = "", project: str = "") -> 
         updated_us=_micros(metrics.updated_at),
     )
     for tool in metrics.tools:
-        row.call_count += tool.call_count
-        row.fail_count += tool.fail_count
+        add(row, tool, _OF_TOOLS)
         row.duration_us += tool.total_duration_ms * 1000
     for llm in metrics.llms:
-        row.interaction_count += llm.interaction_count
-        row.prompt_tokens += llm.prompt_tokens
-        row.completion_tokens += llm.completion_tokens
-        row.total_tokens += llm.total_tokens
-        row.unpriced_tokens += llm.unpriced_tokens
+        add(row, llm, _OF_SESSION_LLMS)
         row.cost_nano += nano_usd(llm.cost)
     for phase in metrics.phases:
-        row.heal_trigger_count += phase.heal_trigger_count
-        row.heal_success_count += phase.heal_success_count
-        row.heal_fail_count += phase.heal_fail_count
-        row.bisect_trigger_count += phase.bisect_trigger_count
+        add(row, phase, _OF_SESSION_PHASES)
     return row
 
 
@@ -50,7 +54,8 @@ def tool_rows(metrics: SessionMetrics, detail: SessionDetail) -> list[ToolRow]:
     timed = {one.name: one for one in detail.durations}
     rows = []
     for tool in metrics.tools:
-        row = ToolRow(tool.name, 1, tool.call_count, tool.fail_count)
+        row = ToolRow(tool.name, 1)
+        add(row, tool, _OF_TOOLS)
         row.duration_us = tool.total_duration_ms * 1000
         ran = timed.get(tool.name)
         if ran is not None:
@@ -76,13 +81,13 @@ def model_rows(metrics: SessionMetrics, detail: SessionDetail) -> list[LLMRow]:
     rows: dict[str, LLMRow] = {}
     for model in detail.models:
         row = rows.setdefault(model.model, LLMRow(model.model, model.model, 1))
-        _add(row, _llm_row(model.model, model), 1)
+        add(row, _llm_row(model.model, model), LLMSums.__struct_fields__)
     rest = LLMRow("", session_count=1)
     for llm in metrics.llms:
-        _add(rest, _llm_row("", llm), 1)
+        add(rest, _llm_row("", llm), LLMSums.__struct_fields__)
     for name, row in rows.items():
         if name:
-            _add(rest, row, -1)
+            subtract(rest, row, LLMSums.__struct_fields__)
     rows.pop("", None)
     # What is left of a sum of rounded costs is no money.
     rest.cost_nano = rest.cost_nano if rest.cost_nano > len(metrics.llms) else 0
@@ -97,68 +102,40 @@ def phase_rows(metrics: SessionMetrics) -> list[PhaseRow]:
     return [_phase_row(phase, costs.get(phase.phase)) for phase in metrics.phases]
 
 
+# What a row of METRICS.json and a measure call by one name is one thing in one unit.
+_OF_TOOLS = shared(ToolMetric, ToolSums)
+_OF_LLMS = shared(LLMMetric, LLMSums)
+_OF_PHASES = shared(PhaseMetric, PhaseSums)
+_OF_SESSION_LLMS = shared(LLMMetric, SessionSums)
+_OF_SESSION_PHASES = shared(PhaseMetric, SessionSums)
+_OF_PHASE_LLMS = shared(LLMSums, PhaseTotals)
+
+
 def _llm_row(key: str, metric: LLMMetric | ModelMetric) -> LLMRow:
-    row = LLMRow(
-        key,
-        session_count=1,
-        interaction_count=metric.interaction_count,
-        prompt_tokens=metric.prompt_tokens,
-        completion_tokens=metric.completion_tokens,
-        total_tokens=metric.total_tokens,
-        unpriced_tokens=metric.unpriced_tokens,
-        cost_nano=nano_usd(metric.cost),
-    )
+    row = LLMRow(key, session_count=1, cost_nano=nano_usd(metric.cost))
     if isinstance(metric, ModelMetric):
         row.model = metric.model
-        row.cache_read_tokens = metric.cache_read_tokens
-        row.cache_write_5m_tokens = metric.cache_write_5m_tokens
-        row.cache_write_1h_tokens = metric.cache_write_1h_tokens
-        row.reasoning_tokens = metric.reasoning_tokens
+        add(row, metric, TokenSums.__struct_fields__)
+    else:
+        add(row, metric, _OF_LLMS)
     return row
-
-
-_SUMMED = (
-    "interaction_count",
-    "prompt_tokens",
-    "completion_tokens",
-    "total_tokens",
-    "cache_read_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "reasoning_tokens",
-    "unpriced_tokens",
-    "cost_nano",
-)
-
-
-def _add(sums: LLMRow, more: LLMRow, sign: int) -> None:
-    for field in _SUMMED:
-        setattr(sums, field, getattr(sums, field) + sign * getattr(more, field))
 
 
 def _phase_row(phase: PhaseMetric, llm: LLMRow | None) -> PhaseRow:
     # METRICS.json has no room for "not ended": it says 0 ms and no success.
     ended = phase.duration_ms > 0 or phase.success
-    llm = llm or LLMRow(phase.phase)
-    return PhaseRow(
+    row = PhaseRow(
         phase.phase,
         session_count=1,
         ended_count=int(ended),
         success_count=int(phase.success),
         duration_us=phase.duration_ms * 1000,
-        transition_count=phase.transition_count,
-        total_tokens=llm.total_tokens,
-        unpriced_tokens=llm.unpriced_tokens,
-        cost_nano=llm.cost_nano,
-        heal_trigger_count=phase.heal_trigger_count,
-        heal_success_count=phase.heal_success_count,
-        heal_fail_count=phase.heal_fail_count,
-        heal_loop_count=phase.heal_loop_count,
         heal_duration_us=phase.heal_duration_ms * 1000,
-        bisect_trigger_count=phase.bisect_trigger_count,
-        bisect_success_count=phase.bisect_success_count,
-        bisect_fail_count=phase.bisect_fail_count,
     )
+    add(row, phase, _OF_PHASES)
+    if llm is not None:
+        add(row, llm, _OF_PHASE_LLMS)
+    return row
 
 
 def _micros(at: datetime) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from m31a_metrics.answers import LLMRow, Slice, ToolRow, TotalsRow
+from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.panel import Kind, Panel, Plot
 from m31a_metrics.table import Cell, Table
 from m31a_metrics.tables import columns
@@ -106,10 +107,7 @@ def use_table(rows: Sequence[LLMRow], by: str) -> Table:
         model = row.model or NAMELESS
         model = model if model in ranked else OTHERS
         one = sums.setdefault((row.key, model), LLMRow(row.key, model))
-        one.interaction_count += row.interaction_count
-        one.total_tokens += row.total_tokens
-        one.unpriced_tokens += row.unpriced_tokens
-        one.cost_nano += row.cost_nano
+        add(one, row, LLMSums.__struct_fields__)
     place = {model: number for number, model in enumerate([*ranked, OTHERS])}
     # A model keeps its colour: rows are in the order of models, and then of time.
     ordered = sorted(sums.values(), key=lambda row: (place[row.model], row.key))

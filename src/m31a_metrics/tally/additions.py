@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from m31a_metrics import events
-from m31a_metrics.model import EditStrategyMetric, ModelMetric
+from m31a_metrics.measures import add, figures_of
+from m31a_metrics.model import EditStrategyMetric, LLMMetric, ModelMetric
 from m31a_metrics.tally.rows import NAMES_MAX, OTHER, LLMRow, Order, StrategyRow
 
 if TYPE_CHECKING:
@@ -27,51 +28,39 @@ def _add_tool_call(tally: Tally, event: events.ToolCall, order: Order) -> None:
 
 def _add_llm(tally: Tally, event: events.LLMInteraction, order: Order) -> None:
     cost = tally.cost(event)
-    total = event.usage.total
+    usage = event.usage
+    total = usage.total
     sums = tally.row(tally.llms, LLMRow, event.phase, order).sums
-    sums.prompt_tokens += event.usage.prompt_tokens
-    sums.completion_tokens += event.usage.completion_tokens
-    sums.total_tokens += total
-    sums.interaction_count += 1
-    if cost is None:
-        sums.unpriced_tokens += total
-    else:
-        sums.cost += cost
-    add_model(tally.models, event, cost)
+    model = _model(tally.models, event.model or "")
+    use: LLMMetric | ModelMetric
+    for use in (sums, model):
+        use.interaction_count += 1
+        use.prompt_tokens += usage.prompt_tokens
+        use.completion_tokens += usage.completion_tokens
+        use.total_tokens += total
+        if cost is None:
+            use.unpriced_tokens += total
+        else:
+            use.cost += cost
+    model.cache_read_tokens += usage.cache_read_tokens
+    model.cache_write_5m_tokens += usage.cache_write_5m_tokens
+    model.cache_write_1h_tokens += usage.cache_write_1h_tokens
+    model.reasoning_tokens += usage.reasoning_tokens
 
 
-def add_model(
-    models: dict[str, ModelMetric], event: events.LLMInteraction, cost: float | None
-) -> None:
-    """Count an interaction by its model; `cost` None: nobody knows it."""
-    name = event.model or ""
+def _model(models: dict[str, ModelMetric], name: str) -> ModelMetric:
+    """Find or make the sums of a model; OTHER where there are too many."""
     sums = models.get(name)
     if sums is None:
         if len(models) >= NAMES_MAX:
             name = OTHER
         sums = models.setdefault(name, ModelMetric(name))
-    usage = event.usage
-    total = usage.total
-    sums.interaction_count += 1
-    sums.prompt_tokens += usage.prompt_tokens
-    sums.completion_tokens += usage.completion_tokens
-    sums.total_tokens += total
-    sums.cache_read_tokens += usage.cache_read_tokens
-    sums.cache_write_5m_tokens += usage.cache_write_5m_tokens
-    sums.cache_write_1h_tokens += usage.cache_write_1h_tokens
-    sums.reasoning_tokens += usage.reasoning_tokens
-    if cost is None:
-        sums.unpriced_tokens += total
-    else:
-        sums.cost += cost
+    return sums
 
 
 def merge_model(models: dict[str, ModelMetric], more: ModelMetric) -> None:
     """Add the sums of a model to those of the same name."""
-    name = more.model if more.model in models or len(models) < NAMES_MAX else OTHER
-    sums = models.setdefault(name, ModelMetric(name))
-    for field in ModelMetric.__struct_fields__[1:]:
-        setattr(sums, field, getattr(sums, field) + getattr(more, field))
+    add(_model(models, more.model), more, _OF_MODELS)
 
 
 def _add_transition(tally: Tally, event: events.PhaseTransition, order: Order) -> None:
@@ -120,6 +109,8 @@ def _add_strategy(tally: Tally, event: events.EditStrategy, order: Order) -> Non
 def _add_counts(tally: Tally, event: events.Counts, order: Order) -> None:
     tally.add_metrics(event.metrics, *order[:3])
 
+
+_OF_MODELS = figures_of(ModelMetric)
 
 # Events that are not here (a user's turn, a compaction, ...) move the session's times
 # and count nowhere in METRICS.json.

@@ -18,7 +18,7 @@ from m31a_metrics.model import (
     SessionMetrics,
     ToolMetric,
 )
-from m31a_metrics.tally.rows import TRACE_USD, take_out
+from m31a_metrics.tally.rows import SUMS, TRACE_USD, take_out
 
 _Row = TypeVar("_Row", ToolMetric, LLMMetric, PhaseMetric, EditStrategyMetric)
 
@@ -105,10 +105,10 @@ def _take_out(row: Any, part: Any) -> None:
     ):
         row.duration_ms, row.success = 0, False
     take_out(row, part)
-    for field in row.__struct_fields__[1:]:
-        value = getattr(row, field)
+    for name in SUMS[type(row)]:
+        value = getattr(row, name)
         if type(value) is int and value < 0:
-            setattr(row, field, 0)
+            setattr(row, name, 0)
     if isinstance(row, ToolMetric):
         row.avg_duration_ms = row.total_duration_ms / row.call_count if row.call_count else 0.0
 

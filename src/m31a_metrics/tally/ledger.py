@@ -14,8 +14,9 @@ from typing import Any
 
 from m31a_metrics import events
 from m31a_metrics.events import LLMInteraction, PhaseTransition, ToolCall
-from m31a_metrics.model import ZERO_TIME, SessionMetrics, Usage
-from m31a_metrics.record import FailureDay, LLMDay, PhaseSum, ToolDay
+from m31a_metrics.measures import LLMSums, PhaseSums, add, shared
+from m31a_metrics.model import ZERO_TIME, LLMMetric, PhaseMetric, SessionMetrics, Usage
+from m31a_metrics.record import FailureDay, LLMDay, PhaseDay, ToolDay
 from m31a_metrics.tally.rows import NAMES_MAX, OTHER, Names
 from m31a_metrics.tally.sums import LLMRows, ToolRows
 from m31a_metrics.tally.tally import NEVER_STARTED_US, NEVER_UPDATED_US, Price
@@ -50,7 +51,7 @@ class Ledger:
         self.ids: set[str] = set()
         self._tools = ToolRows()
         self._llms = LLMRows()
-        self._phases: dict[str, PhaseSum] = {}
+        self._phases: dict[str, PhaseDay] = {}
         self._phase_names = Names()
         self._ended_us: dict[str, int] = {}
         self._failures: dict[tuple[str, str, str], FailureDay] = {}
@@ -75,7 +76,7 @@ class Ledger:
         return [sums.row(self._price, rate_1h) for sums in self._llms.values()]
 
     @property
-    def phases(self) -> list[PhaseSum]:
+    def phases(self) -> list[PhaseDay]:
         """The phases in the order in which they appeared."""
         return list(self._phases.values())
 
@@ -175,17 +176,13 @@ class Ledger:
                 self.failure(day, row.key[1], "").count += tool.fail_count
         for llm in metrics.llms:
             use = self._llms[day, "", llm.phase]
-            use.interaction_count += llm.interaction_count
-            use.prompt_tokens += llm.prompt_tokens
-            use.completion_tokens += llm.completion_tokens
-            use.total_tokens += llm.total_tokens
-            use.unpriced_tokens += llm.unpriced_tokens
-            use.given_tokens += llm.total_tokens - llm.unpriced_tokens
-            use.cost_nano += nano_usd(llm.cost)
+            use.sums = use.sums or LLMSums()
+            add(use.sums, llm, _OF_LLMS)
+            use.sums.given_tokens += llm.total_tokens - llm.unpriced_tokens
+            use.sums.cost_nano += nano_usd(llm.cost)
         for phase in metrics.phases:
             sums = self.phase(phase.phase, day)
-            for name in _PHASE_COUNTS:
-                setattr(sums, name, getattr(sums, name) + getattr(phase, name))
+            add(sums, phase, _OF_PHASES)
             sums.heal_duration_us += phase.heal_duration_ms * 1000
             # A row that only counts (no duration, no success) never ended its phase.
             if phase.duration_ms or phase.success:
@@ -200,13 +197,13 @@ class Ledger:
             row = self._failures[day, tool, line] = FailureDay(day, tool, line)
         return row
 
-    def phase(self, phase: str, day: str) -> PhaseSum:
+    def phase(self, phase: str, day: str) -> PhaseDay:
         """Find or make the row of a phase, which something touches on this day."""
         row = self._phases.get(phase)
         if row is None:
             if self._phase_names[phase] != phase:
                 return self.phase(OTHER, day)
-            row = self._phases[phase] = PhaseSum(day, phase)
+            row = self._phases[phase] = PhaseDay(day, phase)
         elif row.success is None and row.day < day:
             row.day = day
         return row
@@ -236,16 +233,9 @@ class Ledger:
 _WRITTEN_1H = Usage(1000, 0, cache_write_1h_tokens=1000)
 _WRITTEN_5M = Usage(1000, 0, cache_write_5m_tokens=1000)
 
-_PHASE_COUNTS = (
-    "transition_count",
-    "heal_trigger_count",
-    "heal_success_count",
-    "heal_fail_count",
-    "heal_loop_count",
-    "bisect_trigger_count",
-    "bisect_success_count",
-    "bisect_fail_count",
-)
+# What a row of METRICS.json and a measure call by one name is one thing in one unit.
+_OF_LLMS = shared(LLMMetric, LLMSums)
+_OF_PHASES = shared(PhaseMetric, PhaseSums)
 
 
 def _unix_us(at: Any) -> int:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from m31a_metrics.measures import add, counts_something, figures_of, subtract
 from m31a_metrics.model import EditStrategyMetric, LLMMetric, PhaseMetric, ToolMetric
 
 Order = tuple[int, str, int, int]
@@ -137,12 +139,7 @@ class LLMRow:
     def add(self, metric: LLMMetric) -> None:
         """Add the row of a file; the first prompt's hash stays, as in M31A."""
         sums = self.sums
-        sums.prompt_tokens += metric.prompt_tokens
-        sums.completion_tokens += metric.completion_tokens
-        sums.total_tokens += metric.total_tokens
-        sums.cost += metric.cost
-        sums.interaction_count += metric.interaction_count
-        sums.unpriced_tokens += metric.unpriced_tokens
+        add(sums, metric, SUMS[LLMMetric])
         sums.prompt_hash = sums.prompt_hash or metric.prompt_hash
         sums.truncated_input = sums.truncated_input or metric.truncated_input
         sums.unknown = metric.unknown | sums.unknown
@@ -183,17 +180,8 @@ class PhaseRow:
 
     def add(self, metric: PhaseMetric) -> None:
         """Add the counts of a file's row; its duration is `end`'s business."""
-        sums = self.sums
-        sums.transition_count += metric.transition_count
-        sums.heal_trigger_count += metric.heal_trigger_count
-        sums.bisect_trigger_count += metric.bisect_trigger_count
-        sums.heal_success_count += metric.heal_success_count
-        sums.heal_fail_count += metric.heal_fail_count
-        sums.heal_duration_ms += metric.heal_duration_ms
-        sums.heal_loop_count += metric.heal_loop_count
-        sums.bisect_success_count += metric.bisect_success_count
-        sums.bisect_fail_count += metric.bisect_fail_count
-        sums.unknown = metric.unknown | sums.unknown
+        add(self.sums, metric, SUMS[PhaseMetric])
+        self.sums.unknown = metric.unknown | self.sums.unknown
 
     def absorb(self, other: PhaseRow) -> None:
         """Add another tally's row of the same phase; the later duration stays."""
@@ -203,7 +191,7 @@ class PhaseRow:
 
     def counts_something(self) -> bool:
         """Tell whether anything happened in it."""
-        return self.ended > NEVER or counts_something(self.sums)
+        return self.ended > NEVER or counts_something(self.sums, SUMS[PhaseMetric])
 
     def take_out(self, part: PhaseRow) -> bool:
         """Take out what another tally counted of it; tell whether anything is left."""
@@ -258,22 +246,18 @@ def _copied(unknown: dict[str, Any]) -> dict[str, Any]:
 TRACE_USD = 1e-9
 """What taking a cost out of a sum of floats may leave of it."""
 
-_NO_SUMS = {"duration_ms", "avg_duration_ms"}
+SUMS: dict[type[Struct], tuple[str, ...]] = {
+    ToolMetric: figures_of(ToolMetric, but=("avg_duration_ms",)),
+    LLMMetric: figures_of(LLMMetric),
+    PhaseMetric: figures_of(PhaseMetric, but=("duration_ms",)),
+    EditStrategyMetric: figures_of(EditStrategyMetric),
+}
+"""Which figures of the rows of METRICS.json are sums; the others are means, or the last ones."""
 
 
-def counts_something(row: Any) -> bool:
-    """Tell whether any sum of a row of a METRICS.json is not zero."""
-    values = (getattr(row, field) for field in row.__struct_fields__[1:] if field not in _NO_SUMS)
-    return any(value for value in values if type(value) in (int, float))
-
-
-def take_out(row: Any, part: Any) -> bool:
+def take_out(row: Struct, part: Struct) -> bool:
     """Take the sums of one row of a METRICS.json out of another; tell whether any is left."""
-    left = False
-    for field in row.__struct_fields__[1:]:
-        value = getattr(row, field)
-        if field not in _NO_SUMS and type(value) in (int, float):
-            value -= getattr(part, field)
-            setattr(row, field, value)
-            left = left or (abs(value) > TRACE_USD if field == "cost" else value != 0)
-    return left
+    names = SUMS[type(row)]
+    subtract(row, part, names)
+    left = ((name, getattr(row, name)) for name in names)
+    return any(abs(value) > TRACE_USD if name == "cost" else value for name, value in left)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from m31a_metrics.events import LLMInteraction
 from m31a_metrics.histogram import Histogram
+from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.record import LLMDay, ToolDay
 from m31a_metrics.tally.rows import Names
 from m31a_metrics.tally.tally import Price
@@ -23,7 +24,7 @@ Key = tuple[str, str, str]
 """The day, what it was (a tool or a model), the phase."""
 
 
-class ToolSums:
+class ToolCalls:
     """Calls of one tool in one phase on one day.
 
     A call's duration is in `ran_ms`, which the ToolDay's `ran` holds, or in `elapsed_ms`;
@@ -57,17 +58,17 @@ class ToolSums:
         ran_ms = sum(map(round, self.ran_ms)) + self.summed_ms
         return ToolDay(
             *self.key,
-            len(self.ran_ms) + len(self.elapsed_ms) + self.summed_count,
-            self.fail_count,
-            (ran_ms + sum(map(round, self.elapsed_ms))) * 1000,
-            ran_ms * 1000,
-            self.wait_us,
             ran,
-            self.summed_count,
+            call_count=len(self.ran_ms) + len(self.elapsed_ms) + self.summed_count,
+            fail_count=self.fail_count,
+            duration_us=(ran_ms + sum(map(round, self.elapsed_ms))) * 1000,
+            ran_us=ran_ms * 1000,
+            wait_us=self.wait_us,
+            summed_count=self.summed_count,
         )
 
 
-class ToolRows(dict[Key, ToolSums]):
+class ToolRows(dict[Key, ToolCalls]):
     """Calls by day, tool and phase; a row is made where it is first asked for.
 
     A session's tools and phases are told apart up to a number; the rest is OTHER.
@@ -76,52 +77,28 @@ class ToolRows(dict[Key, ToolSums]):
     def __init__(self) -> None:
         self._tools, self._phases = Names(), Names()
 
-    def __missing__(self, key: Key) -> ToolSums:
+    def __missing__(self, key: Key) -> ToolCalls:
         day, tool, phase = key
         known = day, self._tools[tool], self._phases[phase]
         if known != key:
             return self[known]
-        row = self[key] = ToolSums(key)
+        row = self[key] = ToolCalls(key)
         return row
 
 
-class LLMSums:
-    """LLM use of one model in one phase on one day.
+class LLMUses:
+    """LLM use of one model in one phase on one day: interactions, and sums without events."""
 
-    `uses` are the interactions, the other figures those of sums without events.
-    """
-
-    __slots__ = (
-        "completion_tokens",
-        "cost_nano",
-        "given_tokens",
-        "interaction_count",
-        "key",
-        "prompt_tokens",
-        "total_tokens",
-        "unpriced_tokens",
-        "uses",
-    )
+    __slots__ = ("key", "sums", "uses")
 
     def __init__(self, key: Key) -> None:
         self.key = key
         self.uses: list[LLMInteraction] = []
-        self.interaction_count = 0
-        self.prompt_tokens = 0
-        self.completion_tokens = 0
-        self.total_tokens = 0
-        self.unpriced_tokens = 0
-        self.given_tokens = 0
-        self.cost_nano = 0
+        self.sums: LLMSums | None = None
 
     def row(self, price: Price, rate_1h: Rate) -> LLMDay:
         """Return the sums; `rate_1h` is asked once per tier."""
-        prompts, completions, totals = (
-            self.prompt_tokens,
-            self.completion_tokens,
-            self.total_tokens,
-        )
-        unpriced, given, nano = self.unpriced_tokens, self.given_tokens, self.cost_nano
+        prompts = completions = totals = unpriced = given = nano = 0
         reads = writes_5m = writes_1h = reasonings = of_subagents = 0
         priced_1h: dict[str | None, int] = {}
         for event in self.uses:
@@ -147,34 +124,37 @@ class LLMSums:
             nano += round(cost * NANO_PER_USD)
         model = self.key[1]
         cost_1h = sum(count * rate_1h(model, tier) for tier, count in priced_1h.items())
-        return LLMDay(
+        row = LLMDay(
             *self.key,
-            self.interaction_count + len(self.uses),
-            prompts,
-            completions,
-            totals,
-            reads,
-            writes_5m,
-            writes_1h,
-            reasonings,
-            unpriced,
-            given,
-            of_subagents,
-            nano,
-            round(cost_1h * NANO_PER_USD),
+            interaction_count=len(self.uses),
+            prompt_tokens=prompts,
+            completion_tokens=completions,
+            total_tokens=totals,
+            cache_read_tokens=reads,
+            cache_write_5m_tokens=writes_5m,
+            cache_write_1h_tokens=writes_1h,
+            reasoning_tokens=reasonings,
+            unpriced_tokens=unpriced,
+            given_tokens=given,
+            subagent_tokens=of_subagents,
+            cost_nano=nano,
+            cost_1h_nano=round(cost_1h * NANO_PER_USD),
         )
+        if self.sums is not None:
+            add(row, self.sums, LLMSums.__struct_fields__)
+        return row
 
 
-class LLMRows(dict[Key, LLMSums]):
+class LLMRows(dict[Key, LLMUses]):
     """LLM use by day, model and phase, in the same way."""
 
     def __init__(self) -> None:
         self._models, self._phases = Names(), Names()
 
-    def __missing__(self, key: Key) -> LLMSums:
+    def __missing__(self, key: Key) -> LLMUses:
         day, model, phase = key
         known = day, self._models[model], self._phases[phase]
         if known != key:
             return self[known]
-        row = self[key] = LLMSums(key)
+        row = self[key] = LLMUses(key)
         return row

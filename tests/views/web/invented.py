@@ -24,7 +24,7 @@ from m31a_metrics.record import (
     FailureDay,
     HealEpisode,
     LLMDay,
-    PhaseSum,
+    PhaseDay,
     SessionRecord,
     ToolDay,
 )
@@ -85,7 +85,13 @@ def light(count: int, now: datetime, *, days: int = 700) -> Iterator[SessionReco
         day, started_us = began.date().isoformat(), round(began.timestamp() * 1e6)
         calls, tokens = 1 + number % 9, 1_000 + number % 70_000
         model = models[number % len(models)]
-        tool = ToolDay(day, tools[number % len(tools)], "execute", calls, int(number % 11 == 0))
+        tool = ToolDay(
+            day,
+            tools[number % len(tools)],
+            "execute",
+            call_count=calls,
+            fail_count=int(number % 11 == 0),
+        )
         tool.ran.add(1 + number % 5_000, calls)
         tool.duration_us = tool.ran_us = calls * (1 + number % 5_000) * 1_000
         yield SessionRecord(
@@ -101,11 +107,14 @@ def light(count: int, now: datetime, *, days: int = 700) -> Iterator[SessionReco
             tools=[tool],
             llms=[
                 LLMDay(
-                    day, model, "execute", 1, tokens - 50, 50, tokens,
+                    day, model, "execute", interaction_count=1, prompt_tokens=tokens - 50,
+                    completion_tokens=50, total_tokens=tokens,
                     cost_nano=tokens * NANO_A_TOKEN[model],
                 )
             ],
-            phases=[PhaseSum(day, "execute", 60_000_000, True, 1)],
+            phases=[
+                PhaseDay(day, "execute", True, duration_us=60_000_000, transition_count=1),
+            ],
         )  # fmt: skip
 
 
@@ -140,7 +149,7 @@ def _tools(chance: Random, made: SessionRecord, day: str, minutes: float) -> Non
         calls = int(minutes * chance.random() * (0.12 if typical_ms > 10_000 else 0.9))
         if not calls:
             continue
-        row = ToolDay(day, tool, phase, calls)
+        row = ToolDay(day, tool, phase, call_count=calls)
         for _ in range(calls):
             took_ms = chance.lognormvariate(0, 0.8) * typical_ms
             row.ran.add(took_ms)
@@ -164,10 +173,10 @@ def _llms(chance: Random, made: SessionRecord, day: str, minutes: float) -> None
             day,
             model,
             phase,
-            count,
-            prompt,
-            completion,
-            prompt + completion,
+            interaction_count=count,
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            total_tokens=prompt + completion,
             cache_read_tokens=cached,
             cache_write_5m_tokens=prompt // 20,
         )
@@ -177,7 +186,9 @@ def _llms(chance: Random, made: SessionRecord, day: str, minutes: float) -> None
 
 def _phases(chance: Random, made: SessionRecord, day: str, minutes: float, share: float) -> None:
     for phase, part in (("explore", 0.2), ("plan", 0.1), ("execute", 0.45), ("verify", 0.25)):
-        row = PhaseSum(day, phase, round(minutes * 60e6 * part), True, 1)
+        row = PhaseDay(
+            day, phase, duration_us=round(minutes * 60e6 * part), success=True, transition_count=1
+        )
         if phase == "verify":
             for chain in range(chance.choices((0, 1, 2), (6, 3, 1))[0]):
                 passed = chance.random() < 0.55 + 0.3 * share
@@ -185,7 +196,7 @@ def _phases(chance: Random, made: SessionRecord, day: str, minutes: float, share
         made.phases.append(row)
 
 
-def _heal(chance: Random, made: SessionRecord, row: PhaseSum, chain: int, *, passed: bool) -> None:
+def _heal(chance: Random, made: SessionRecord, row: PhaseDay, chain: int, *, passed: bool) -> None:
     took_us = chance.randrange(20_000_000, 400_000_000)
     row.heal_trigger_count += 1
     row.heal_success_count += passed

@@ -222,7 +222,9 @@ def hostile_records() -> Iterator[SessionRecord]:
             llm.model = llm.phase = name
         for phase in made.phases:
             phase.phase = name
-        made.tools = [ToolDay(made.phases[0].day, name, name, 3, 1, 5_000)]
+        made.tools = [
+            ToolDay(made.phases[0].day, name, name, call_count=3, fail_count=1, duration_us=5_000)
+        ]
         made.tools[0].ran.add(5, 3)
         made.failures = [FailureDay(made.phases[0].day, name, name, 1)]
         for heal in made.heals:

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from m31a_metrics.events import LLMInteraction, Subagent, ToolCall
 from m31a_metrics.figures import TOKENS_MAX
+from m31a_metrics.measures import add
 from m31a_metrics.model import Usage
 from m31a_metrics.timestamps import span_ms
-from m31a_metrics.transcript import Transcript
+from m31a_metrics.transcript import Effects, Transcript
 
 
 def merge(
@@ -38,11 +39,8 @@ def merge(
     parent.calls += child.calls
     parent.facts.ended_us = max(parent.facts.ended_us, facts.ended_us)
     parent.facts.models += [model for model in facts.models if model not in parent.facts.models]
-    for field in parent.effects.__struct_fields__:
-        total = getattr(parent.effects, field) + getattr(child.effects, field)
-        setattr(parent.effects, field, total)
-    parent.damage.count += child.damage.count
-    parent.damage.reasons += child.damage.reasons
+    add(parent.effects, child.effects, Effects.__struct_fields__)
+    parent.damage.merge(child.damage)
 
 
 def _sum(usages: list[Usage]) -> Usage:

@@ -1,0 +1,154 @@
+"""What is measured of tools, of LLM use and of phases, and how such sums are added up.
+
+Every measure is declared here, and only here: the days of a session, the rows of answers and
+the tables of the index extend these. Each is a whole number with its unit last in its name,
+so that the sums over any partition are exactly the sum of the whole. METRICS.json has rows
+of its own (`model`), whose figures have the same names where they are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from msgspec import Struct
+
+
+class ToolSums(Struct, kw_only=True):
+    """Calls of tools.
+
+    Of `duration_us`, `ran_us` is known to be the tools' own time, without a person's wait;
+    of `summed_count` of the calls no more is known of it than its sum.
+    """
+
+    call_count: int = 0
+    fail_count: int = 0
+    duration_us: int = 0
+    ran_us: int = 0
+    wait_us: int = 0
+    summed_count: int = 0
+
+
+class TokenSums(Struct, kw_only=True):
+    """LLM use in tokens; `unpriced_tokens` are those of which nobody knows the cost."""
+
+    interaction_count: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    reasoning_tokens: int = 0
+    unpriced_tokens: int = 0
+
+
+class LLMSums(TokenSums, kw_only=True):
+    """LLM use, in tokens and money.
+
+    `given_tokens` are those whose cost the agent itself said, `cost_1h_nano` what cache
+    writes for an hour cost above those for five minutes, `subagent_tokens` those of
+    subagents, which are among the total.
+    """
+
+    given_tokens: int = 0
+    subagent_tokens: int = 0
+    cost_nano: int = 0
+    cost_1h_nano: int = 0
+
+
+class PhaseSums(Struct, kw_only=True):
+    """What phases took, and the self-heals and bisects in them."""
+
+    duration_us: int = 0
+    transition_count: int = 0
+    heal_trigger_count: int = 0
+    heal_success_count: int = 0
+    heal_fail_count: int = 0
+    heal_loop_count: int = 0
+    heal_duration_us: int = 0
+    bisect_trigger_count: int = 0
+    bisect_success_count: int = 0
+    bisect_fail_count: int = 0
+
+
+class PhaseTotals(PhaseSums, kw_only=True):
+    """Phases of sessions, with what tools and models did in them.
+
+    `ended_count` sessions know how long the phase took or how it ended, `success_count`
+    of them that it ended well.
+    """
+
+    ended_count: int = 0
+    success_count: int = 0
+    call_count: int = 0
+    fail_count: int = 0
+    total_tokens: int = 0
+    unpriced_tokens: int = 0
+    cost_nano: int = 0
+
+
+class SessionSums(Struct, kw_only=True):
+    """What is told of sessions as a whole: some of the measures of their tools, LLM use, phases.
+
+    `duration_us` is what their tool calls took.
+    """
+
+    call_count: int = 0
+    fail_count: int = 0
+    duration_us: int = 0
+    interaction_count: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    subagent_tokens: int = 0
+    unpriced_tokens: int = 0
+    cost_nano: int = 0
+    heal_trigger_count: int = 0
+    heal_success_count: int = 0
+    heal_fail_count: int = 0
+    bisect_trigger_count: int = 0
+
+
+def figures_of(kind: type[Struct], but: Collection[str] = ()) -> tuple[str, ...]:
+    """Name the fields of a type that hold numbers, `but` those that are no sums."""
+    names = kind.__struct_fields__
+    defaults = kind.__struct_defaults__
+    optional = names[len(names) - len(defaults) :]
+    return tuple(
+        name
+        for name, default in zip(optional, defaults, strict=True)
+        if type(default) in (int, float) and name not in but
+    )
+
+
+def shared(kind: type[Struct], *others: type[Struct]) -> tuple[str, ...]:
+    """Name the fields that a type has in common with all `others`, in its own order."""
+    return tuple(
+        name
+        for name in kind.__struct_fields__
+        if all(name in other.__struct_fields__ for other in others)
+    )
+
+
+def add(sums: Struct, more: Struct, names: Iterable[str]) -> None:
+    """Add the fields of these names to those of the same names."""
+    for name in names:
+        setattr(sums, name, getattr(sums, name) + getattr(more, name))
+
+
+def subtract(sums: Struct, part: Struct, names: Iterable[str]) -> None:
+    """Take the fields of these names out of those of the same names."""
+    for name in names:
+        setattr(sums, name, getattr(sums, name) - getattr(part, name))
+
+
+def add_figures(sums: Struct, names: Iterable[str], figures: Iterable[int]) -> None:
+    """Add figures to the fields of these names, one to each."""
+    for name, figure in zip(names, figures, strict=True):
+        if figure:
+            setattr(sums, name, getattr(sums, name) + figure)
+
+
+def counts_something(sums: Struct, names: Iterable[str]) -> bool:
+    """Tell whether any field of these names is not zero."""
+    return any(getattr(sums, name) for name in names)
