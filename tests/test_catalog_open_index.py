@@ -20,7 +20,7 @@ from m31a_metrics.catalog.refresh import quiet
 from m31a_metrics.config import Config
 from m31a_metrics.errors import IndexTooNew, StorageError
 from m31a_metrics.session import Session
-from tests import children, transcripts
+from tests import children, price_library, transcripts
 from tests.transcripts import MODEL, NOW, ONE, TOTAL, TWO, answer, call, prompt
 
 HOUR = timedelta(hours=1)
@@ -310,3 +310,44 @@ def test_phases_of_transcripts_are_inferred(home: Path, settings: Config) -> Non
         assert phases["execute"] == 1
         (tool,) = asking.answers.tools(Slice(session=ONE), "phase")
         assert (tool.key, tool.call_count) == ("execute", 1)
+
+
+def costs(settings: Config, home: Path) -> dict[str, tuple[int, int]]:
+    """Cost (nano-USD) and unpriced tokens of each session, by id."""
+    rows, _ = asked(settings, home)
+    return {name: (row.cost_nano, row.unpriced_tokens) for name, row in rows.items()}
+
+
+def test_what_was_read_without_the_price_library_is_priced_when_it_is_there(
+    settings: Config, home: Path
+) -> None:
+    """A reader without it shows tokens as unpriced; the next one that has it prices them."""
+    with price_library.absent():
+        with Collector("mine", settings.sessions_dir) as collector:
+            collector.record_llm_interaction("plan", Usage(1_000, 10), model=MODEL)
+        transcripts.write(home, "other", answer("d", NOW, model="nobody-knows"))
+        without = costs(settings, home)
+        assert all(cost == 0 and tokens for cost, tokens in without.values())
+        assert costs(settings, home) == without
+    priced = costs(settings, home)
+    assert priced.pop("other") == without["other"]
+    assert len(priced) == 3
+    assert all(cost > 0 and not tokens for cost, tokens in priced.values())
+    with ask(settings, environ(home)) as asking:
+        assert asking.history.to_be_priced() == set()  # and nobody asks for the other again
+
+
+def test_what_was_priced_stays_so_for_readers_without_the_price_library(
+    settings: Config, home: Path
+) -> None:
+    """A reader without the library shows what others priced; what it reads anew waits."""
+    before = costs(settings, home)
+    with price_library.absent():
+        assert costs(settings, home) == before
+        append(transcript(home, ONE), answer("e", NOW + 2 * HOUR))
+        without = costs(settings, home)
+        assert without[TWO] == before[TWO]
+        assert without[ONE][1] > 0
+    after = costs(settings, home)
+    assert after[ONE][0] > before[ONE][0]
+    assert after[ONE][1] == 0

@@ -89,6 +89,7 @@ class SessionRecord(Struct):
 
     `agent` is `m31a` for a session that a Collector or M31A recorded itself. Times are Unix
     microseconds, 0 where unknown. `ids` are those of its events, for finding replays.
+    `is_to_be_priced`: models were named and the price library was not there to be asked.
     """
 
     agent: str
@@ -111,6 +112,7 @@ class SessionRecord(Struct):
     heals: list[HealEpisode] = []
     failures: list[FailureDay] = []
     ids: list[str] = []
+    is_to_be_priced: bool = False
     damage: Damage = field(default_factory=Damage)
     effects: Effects = field(default_factory=Effects)
 
@@ -125,6 +127,7 @@ def joined(records: Sequence[SessionRecord]) -> SessionRecord:
     whole.models = list(dict.fromkeys(model for record in records for model in record.models))
     whole.started_us = min((one.started_us for one in records if one.started_us), default=0)
     whole.updated_us = max(record.updated_us for record in records)
+    whole.is_to_be_priced = any(record.is_to_be_priced for record in records)
     for record in records[1:]:
         add(whole, record, _COUNTS)
     for record in records:

@@ -25,6 +25,7 @@ from m31a_metrics.pricing import (
 )
 from m31a_metrics.pricing.pricer import decode_rates, encode_rates
 from m31a_metrics.units import DAY_US
+from tests import price_library
 
 T_US = 1_780_000_000_000_000
 USAGE = Usage(1_000_000, 0)
@@ -32,14 +33,10 @@ MODELS = ("claude-opus-4-5", "gpt-5.6-sol", "deepseek-chat", "claude-sonnet-4-5"
 
 
 @pytest.fixture
-def no_library(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_library() -> Iterator[None]:
     """As on a machine that has only what recording needs."""
-    monkeypatch.setitem(sys.modules, "genai_prices", None)
-    monkeypatch.setitem(sys.modules, "genai_prices.data", None)
-    monkeypatch.setattr(library, "edition", lambda: "")
-    library._snapshot.cache_clear()
-    yield
-    library._snapshot.cache_clear()
+    with price_library.absent():
+        yield
 
 
 @pytest.fixture

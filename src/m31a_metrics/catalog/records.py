@@ -14,6 +14,7 @@ from m31a_metrics.events import Event, SessionStart
 from m31a_metrics.journal import Journal
 from m31a_metrics.kept_lines import with_lines
 from m31a_metrics.model import SessionMetrics
+from m31a_metrics.pricing import library
 from m31a_metrics.record import HealEpisode, SessionRecord
 from m31a_metrics.session import Session
 from m31a_metrics.tally import Price, micros
@@ -194,6 +195,8 @@ def _fill(record: SessionRecord, ledger: Ledger) -> None:
     record.phases = ledger.phases
     record.failures = ledger.failures
     record.ids = list(ledger.ids)
+    named = any(llm.model and llm.unpriced_tokens for llm in record.llms)
+    record.is_to_be_priced = named and not library.edition()
 
 
 def _heal(episode: Episode, recorded: Sequence[Event], ledger: Ledger) -> HealEpisode:

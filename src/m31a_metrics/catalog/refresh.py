@@ -32,6 +32,7 @@ from m31a_metrics.errors import (
 from m31a_metrics.history import Fresh, Group, History, Part, SourceFile
 from m31a_metrics.history.ownership import COPY, HOOKS, TRANSCRIPT
 from m31a_metrics.history.source_files import hashed
+from m31a_metrics.pricing import library
 from m31a_metrics.rates import remember
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
@@ -112,10 +113,13 @@ def refresh(
     gone, dropped = _missing(known, seen, looker, troubles)
     if gone or dropped:
         history.take_gone(gone, dropped)
+    unpriced = history.to_be_priced()
+    if unpriced and not library.edition():
+        unpriced = set()  # the next reader who has the price library reads them again
     changed: Sequence[Seen] = [
         one
         for one in seen.values()
-        if one.path not in known or known[one.path] != (one.kind, one.stamp)
+        if one.path in unpriced or known.get(one.path) != (one.kind, one.stamp)
     ]
     changed = reader.unread.without_passed_over(history, changed)
     if changed:

@@ -105,6 +105,16 @@ class History(Reading):
             )
         }
 
+    def to_be_priced(self) -> set[str]:
+        """The files of sessions that were summed while there was no price library to be asked."""
+        return {
+            path
+            for (path,) in self.connection.execute(
+                "SELECT f.path FROM sessions AS s INNER JOIN sources AS f USING (agent, native_id) "
+                "WHERE s.is_to_be_priced = 1 AND f.is_gone = 0"
+            )
+        }
+
     def problems(self) -> list[tuple[str, str, str]]:
         """What is wrong with files that are there: whose, where, and what, by their places.
 

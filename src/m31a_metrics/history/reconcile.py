@@ -101,7 +101,10 @@ def give_up(connection: sqlite3.Connection, groups: Iterable[Group]) -> None:
 
 
 def _made_of(connection: sqlite3.Connection, group: Group) -> bytes | None:
-    found = connection.execute(f"SELECT made_of FROM sessions WHERE {_OF}", group).fetchone()
+    # One that is to be priced is made anew, though it is to be made of the same as before.
+    found = connection.execute(
+        f"SELECT made_of FROM sessions WHERE {_OF} AND is_to_be_priced = 0", group
+    ).fetchone()
     return None if found is None else bytes(found[0])
 
 

@@ -83,6 +83,7 @@ CREATE TABLE sessions (
     compaction_count INTEGER NOT NULL,
     unpaired_count INTEGER NOT NULL,
     is_gone INTEGER NOT NULL,
+    is_to_be_priced INTEGER NOT NULL,
     made_of BLOB NOT NULL,
     lot INTEGER NOT NULL,
     damage_count INTEGER NOT NULL,
@@ -94,6 +95,7 @@ CREATE TABLE sessions (
     "CREATE INDEX sessions_updated ON sessions (updated_us)",
     "CREATE INDEX sessions_days ON sessions (first_day, last_day)",
     "CREATE INDEX sessions_id ON sessions (session_id)",
+    "CREATE INDEX sessions_to_be_priced ON sessions (agent, native_id) WHERE is_to_be_priced = 1",
     f"""
 CREATE TABLE session_days (
     session INTEGER, day TEXT, {_SUMS}, {_USES}, PRIMARY KEY (session, day)

@@ -30,6 +30,7 @@ _TOLD = (
     "user_turn_count",
     "compaction_count",
     "unpaired_count",
+    "is_to_be_priced",
 )
 """Columns that a record has as they are."""
 
