@@ -5,16 +5,21 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics import events
+from m31a_metrics import codec, events
+from m31a_metrics.answers import Slice
+from m31a_metrics.history import MEMORY, History
 from m31a_metrics.model import ModelMetric, SessionDetail, SessionMetrics, ToolDurations
+from m31a_metrics.record import SessionRecord
 from m31a_metrics.tables.from_metrics import (
     llm_rows,
     model_rows,
     phase_rows,
+    session_metrics,
     session_row,
     tool_rows,
 )
 from tests.folds import folded
+from tests.records import session_records
 from tests.strategies import counted, llm_interactions
 from tests.tables.builders import llm, session, tool
 
@@ -74,3 +79,20 @@ def test_waits_come_from_the_journals() -> None:
     detail = SessionDetail([ToolDurations("A", 1, 5.0, 6.0, 7.0, 8.0, 12.5)])
     rows = tool_rows(session(tools=[tool("A", 1, 0, 9), tool("B", 1, 0, 10)]), detail)
     assert [(row.key, row.wait_us) for row in rows] == [("B", 0), ("A", 12_500)]
+
+
+@given(session_records())
+def test_sums_survive_the_file(record: SessionRecord) -> None:
+    """Out of the index comes a METRICS.json with the same sums that can be read back."""
+    with History(MEMORY) as history:
+        history.put(record)
+        which = Slice()
+        (row,) = history.sessions(which)
+        made = session_metrics(
+            row, history.tools(which), history.llms(which, ("phase",)), history.phases(which)
+        )
+    again = codec.decode(codec.encode(made), "METRICS.json")
+    assert sum(tool.call_count for tool in again.tools) == row.call_count
+    assert sum(llm.total_tokens for llm in again.llms) == row.total_tokens
+    assert sum(phase.bisect_trigger_count for phase in again.phases) <= row.bisect_trigger_count
+    assert again.session_id == row.session_id

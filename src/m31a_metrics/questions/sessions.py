@@ -13,7 +13,7 @@ from m31a_metrics.questions.phases import heals, phases
 from m31a_metrics.questions.tools import tools_of
 from m31a_metrics.tables import sessions as of_sessions
 from m31a_metrics.tables.cost import token_classes
-from m31a_metrics.tables.from_index import session_metrics
+from m31a_metrics.tables.from_metrics import session_metrics
 from m31a_metrics.tables.overview import cost_by, tools_by_time
 from m31a_metrics.tables.sessions import LATEST, SORTABLE, head, listing, sorted_by
 

@@ -1,7 +1,8 @@
-"""One session's sums, as a Collector or METRICS.json has them, in the rows that tables take."""
+"""One session's sums: the rows of METRICS.json as those that tables take, and back again."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from m31a_metrics.answers import LLMRow, PhaseRow, SessionRow, ToolRow
@@ -25,8 +26,8 @@ from m31a_metrics.model import (
     SessionMetrics,
     ToolMetric,
 )
-from m31a_metrics.timestamps import micros
-from m31a_metrics.units import nano_usd
+from m31a_metrics.timestamps import micros, moment
+from m31a_metrics.units import nano_usd, usd
 
 
 def session_row(metrics: SessionMetrics, agent: str = "", project: str = "") -> SessionRow:
@@ -140,3 +141,60 @@ def _phase_row(phase: PhaseMetric, llm: LLMRow | None) -> PhaseRow:
 
 def _micros(at: datetime) -> int:
     return micros(at) if at > ZERO_TIME else 0
+
+
+def session_metrics(
+    row: SessionRow,
+    tools: Sequence[ToolRow],
+    llms: Sequence[LLMRow],
+    phases: Sequence[PhaseRow],
+) -> SessionMetrics:
+    """Put a session together from its rows by tool and by phase.
+
+    The order of first appearance is not in the index: tools stand by their time, phases as
+    they come. Unpriced tokens are told of, and cost is that of the others.
+    """
+    return SessionMetrics(
+        row.session_id,
+        _moment(row.started_us),
+        _moment(row.updated_us),
+        [
+            _tool_metric(tool)
+            for tool in sorted(tools, key=lambda tool: (-tool.duration_us, tool.key))
+        ],
+        [_llm_metric(llm) for llm in llms],
+        [_phase_metric(phase) for phase in phases if phase.key],
+    )
+
+
+def _moment(t_us: int) -> datetime:
+    return moment(t_us) if t_us > 0 else ZERO_TIME
+
+
+def _tool_metric(row: ToolRow) -> ToolMetric:
+    duration_ms = round(row.duration_us / 1000)
+    return ToolMetric(
+        row.key,
+        row.call_count,
+        row.call_count - row.fail_count,
+        row.fail_count,
+        duration_ms,
+        duration_ms / row.call_count if row.call_count else 0.0,
+    )
+
+
+def _llm_metric(row: LLMRow) -> LLMMetric:
+    metric = LLMMetric(row.key, cost=usd(row.cost_nano))
+    add(metric, row, _OF_LLMS)
+    return metric
+
+
+def _phase_metric(row: PhaseRow) -> PhaseMetric:
+    metric = PhaseMetric(
+        row.key,
+        round(row.duration_us / 1000),
+        success=bool(row.success_count),
+        heal_duration_ms=round(row.heal_duration_us / 1000),
+    )
+    add(metric, row, _OF_PHASES)
+    return metric
