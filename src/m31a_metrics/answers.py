@@ -54,7 +54,7 @@ class Slice(Struct, frozen=True):
     until_us: int | None = None
 
 
-class SessionRow(SessionSums):
+class SessionRow(SessionSums, array_like=True):
     """One session of a slice. Sums are of the slice's days; times are of the whole session."""
 
     agent: str

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from msgspec import json
+from msgspec import convert, json
 
 from m31a_metrics.answers import (
     FailureRow,
@@ -73,14 +73,7 @@ class Reading:
         return self._sessions(texts.sessions(self._choose(which), order, limit, offset))
 
     def _sessions(self, query: Query) -> list[SessionRow]:
-        rows = []
-        for values in self._ask(query):
-            row = SessionRow(*values[: len(SESSION_FACTS)])
-            add_figures(row, SESSION_SUMS, values[len(SESSION_FACTS) :])
-            row.models = _models.decode(values[_MODELS])
-            row.is_gone = bool(row.is_gone)
-            rows.append(row)
-        return rows
+        return [_session_row(values) for values in self._ask(query)]
 
     @in_read_transaction
     def parts(self, which: Slice, limit: int) -> list[SessionParts]:
@@ -293,7 +286,7 @@ class Reading:
             seen.add((session, part))
 
 
-_MODELS = SESSION_FACTS.index("models")
+_MODELS, _IS_GONE = SESSION_FACTS.index("models"), SESSION_FACTS.index("is_gone")
 _PARTS_OF_TOTALS = [
     (
         table,
@@ -350,6 +343,13 @@ def _add_sums(table: Summed, row: ToolRow | LLMRow | PhaseRow, values: Values, b
 def _add_ran(row: ToolRow | LLMRow | PhaseRow, packed: bytes) -> None:
     if isinstance(row, ToolRow) and packed:
         row.ran.merge_packed(packed)
+
+
+def _session_row(values: Values) -> SessionRow:
+    fields = list(values)
+    fields[_MODELS] = _models.decode(values[_MODELS])
+    fields[_IS_GONE] = bool(values[_IS_GONE])
+    return convert(fields, SessionRow)  # a third of what giving each sum by its name costs
 
 
 def _row(rows: dict[str, TotalsRow], key: str) -> TotalsRow:
