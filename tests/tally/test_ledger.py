@@ -7,7 +7,7 @@ from math import isclose
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics import PhaseMetric, SessionMetrics, Usage, events
+from m31a_metrics import LLMMetric, PhaseMetric, SessionMetrics, Usage, events
 from m31a_metrics.record import FailureDay, PhaseDay
 from m31a_metrics.tally import Tally, hashed, micros
 from m31a_metrics.tally.detail import DetailTally
@@ -220,3 +220,11 @@ def test_sums_without_events_stand_on_their_own_day(metrics: SessionMetrics) -> 
     assert not any(row.ran.buckets for row in ledger.tools)
     for row in ledger.tools:
         assert (row.ran_us, row.summed_count) == (row.duration_us, row.call_count)
+
+
+def test_a_cost_beyond_all_nano_dollars_costs_no_session() -> None:
+    """A METRICS.json may say any number for a cost: it is kept as a whole number, however long."""
+    ledger = Ledger(price, day_of)
+    ledger.add_metrics(SessionMetrics(llms=[LLMMetric("plan", cost=1e305)]))
+    (row,) = ledger.llms
+    assert row.cost_nano == int(1e305) * NANO_PER_USD
