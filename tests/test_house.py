@@ -32,6 +32,7 @@ EDGES = {
     "shell_report.py": "a format of Gemini CLI that its offspring write too",
     "sources/shared/reading.py": "the loop over records that all sources of lines run",
     "tables/arithmetic.py": "how every table makes a figure of a whole number",
+    "units.py": "what one is, for all floors above values",
     "views/web/assets.py": "what is read off the installed plotly",
 }
 """Why each of the small files is one of its own."""
