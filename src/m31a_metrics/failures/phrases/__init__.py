@@ -139,9 +139,9 @@ def message(line: str) -> Message:
     needs = max(plain[1:], key=len, default="")
     is_label = words[-1][-1] == ":" or any(token.slot for token in tokens)
     is_word = len(words) == 1 and not tokens[0].slot
-    exact = (
-        " ".join(words).rstrip(ENDS if says else "") if is_word or not (says or is_label) else ""
-    )
+    # A code or a name counts as it is written; a label (`error:`) is written in any case.
+    is_exact = not is_label and (is_word or not says)
+    exact = " ".join(words).rstrip(ENDS if says else "") if is_exact else ""
     is_short = len(plain) == len(tokens) <= (1 if leads else _SHORT)
     has_number = any(token.slot == NUMBER for token in tokens)
     return Message(tokens, leads, says, needs, len(plain), exact, is_short, has_number)

@@ -148,6 +148,8 @@ aborted by user after *
 Aborted!
 Cancelled
 Canceled
+canceled
+cancelled
 Cancelled by user
 Interrupted
 Interrupted by user
