@@ -130,7 +130,8 @@ def test_the_version_is_looked_up_when_it_is_asked_for() -> None:
 def test_a_collector_is_made_so() -> None:
     """Arguments, their order and defaults."""
     assert signature(Collector) == (
-        "(session_id, sessions_dir=None, *, enabled=None, journal=True, on_event=None)"
+        "(session_id, sessions_dir=None, *, enabled=None, journal=True, on_event=None, "
+        "project=None, branch=None, agent=None, labels=None)"
     )
 
 

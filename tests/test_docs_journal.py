@@ -44,6 +44,7 @@ def json_type(of: msgspec.inspect.Type) -> str:
         msgspec.inspect.BoolType: "boolean",
         msgspec.inspect.StrType: "string",
         msgspec.inspect.StructType: "object",
+        msgspec.inspect.DictType: "object",
         msgspec.inspect.NoneType: "null",
     }[type(of)]
 

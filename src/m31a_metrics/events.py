@@ -153,7 +153,7 @@ class EditStrategy(_Event, frozen=True, tag="edit_strategy", omit_defaults=True,
 
 
 class SessionStart(_Event, frozen=True, tag="session_start", omit_defaults=True, gc=False):
-    """A recorder opened the session; who, which version, where."""
+    """A recorder opened the session; who, which version, where, under which labels."""
 
     t_us: Micros
     agent: str | None = None
@@ -161,6 +161,7 @@ class SessionStart(_Event, frozen=True, tag="session_start", omit_defaults=True,
     native_id: str | None = None
     project: str | None = None
     branch: str | None = None
+    labels: dict[str, str] | None = None
 
 
 class UserTurn(_Event, frozen=True, tag="user_turn", omit_defaults=True, gc=False):

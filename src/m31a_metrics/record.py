@@ -87,8 +87,9 @@ class FailureDay(Struct):
 class SessionRecord(Struct):
     """A session. Identity is (agent, native_id); `session_id` is the name it is found by.
 
-    `agent` is `m31a` for a session that a Collector or M31A recorded itself. Times are Unix
-    microseconds, 0 where unknown. `ids` are those of its events, for finding replays.
+    `agent` is `m31a` for a session that a Collector or M31A recorded itself, unless the
+    Collector was told another. Times are Unix microseconds, 0 where unknown. `ids` are those
+    of its events, for finding replays. `labels` are what its developer set it apart by.
     `is_to_be_priced`: models were named and the price library was not there to be asked.
     """
 
@@ -115,6 +116,7 @@ class SessionRecord(Struct):
     is_to_be_priced: bool = False
     damage: Damage = field(default_factory=Damage)
     effects: Effects = field(default_factory=Effects)
+    labels: dict[str, str] = {}
 
 
 def joined(records: Sequence[SessionRecord]) -> SessionRecord:
@@ -124,6 +126,9 @@ def joined(records: Sequence[SessionRecord]) -> SessionRecord:
     whole = replace(records[0], damage=Damage(), effects=Effects())
     for name in ("tools", "llms", "phases", "heals", "failures", "ids"):
         setattr(whole, name, [row for record in records for row in getattr(record, name)])
+    whole.labels = {}
+    for record in records:
+        whole.labels = record.labels | whole.labels
     whole.models = list(dict.fromkeys(model for record in records for model in record.models))
     whole.started_us = min((one.started_us for one in records if one.started_us), default=0)
     whole.updated_us = max(record.updated_us for record in records)

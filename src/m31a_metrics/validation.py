@@ -6,14 +6,39 @@ anything has changed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
 
 from msgspec.structs import replace
 
+from m31a_metrics.events import SessionStart
 from m31a_metrics.model import Usage
 from m31a_metrics.units import LARGEST
 
 LARGEST_COST_USD = 1e15
+
+LABELS_MAX = 16
+"""A session has so many labels at most."""
+LABEL_NAME_MAX = 40
+LABEL_VALUE_MAX = 100
+AGENT_MAX = 64
+BRANCH_MAX = 255
+PROJECT_MAX = 4096
+"""Characters; a project is a path, and no path is longer on Linux."""
+
+_CONTROLS = frozenset(
+    chr(code)
+    for first, last in (
+        (0x00, 0x1F),
+        (0x7F, 0x9F),
+        (0x200E, 0x200F),  # from here on: what turns the direction of text, and ends lines
+        (0x2028, 0x2029),
+        (0x202A, 0x202E),
+        (0x2066, 0x2069),
+    )
+    for code in range(first, last + 1)
+)
+_JOINTS = str.maketrans("", "", "._-")
 
 
 def text(value: str, argument: str) -> str:
@@ -94,3 +119,86 @@ def usage(value: Usage) -> Usage:
     # msgspec encodes plain integers only.
     counts = {field: getattr(value, field) for field in Usage.__struct_fields__}
     return replace(value, **{field: int(n) for field, n in counts.items() if n is not None})
+
+
+def session_start(
+    *,
+    project: str | None = None,
+    branch: str | None = None,
+    agent: str | None = None,
+    labels: Mapping[str, str] | None = None,
+    t_us: int = 0,
+) -> SessionStart:
+    """Return the event that says who ran where, under which labels."""
+    return SessionStart(
+        t_us,
+        agent=None if agent is None else token(agent, "agent", AGENT_MAX),
+        project=None if project is None else _line(project, "project", PROJECT_MAX),
+        branch=None if branch is None else _line(branch, "branch", BRANCH_MAX),
+        labels=None if labels is None else (_labels(labels) or None),
+    )
+
+
+def label(written: str) -> tuple[str, str]:
+    """Return name and value of a label that is written as NAME=VALUE."""
+    label_name, equals, value = written.partition("=")
+    if not equals:
+        raise ValueError(f"{written!r} is no label: write NAME=VALUE")
+    return label_name_of(label_name.strip()), _value(value.strip(), f"label {label_name.strip()}")
+
+
+def label_name_of(value: str) -> str:
+    """Return the name of a label."""
+    return token(value, "a label's name", LABEL_NAME_MAX)
+
+
+def is_label(label_name: str, value: str) -> bool:
+    """Tell whether a recorder may give this label: a journal may say anything."""
+    try:
+        return bool(label_name_of(label_name) and _value(value, "a label"))
+    except ValueError:
+        return False
+
+
+def token(value: str, argument: str, length_max: int) -> str:
+    """Return a name of ASCII letters, digits, '.', '_' and '-', which begins with no sign.
+
+    So it can stand in every option and address as it is.
+    """
+    plain = name(value, argument)
+    letters = plain.translate(_JOINTS)
+    is_plain = plain.isascii() and letters.isalnum() and plain[0].isalnum()
+    if not is_plain or len(plain) > length_max:
+        raise ValueError(
+            f"{argument} must be at most {length_max} letters, digits, '.', '_' and '-', "
+            "and begin with a letter or digit"
+        )
+    return plain
+
+
+def _labels(labels: Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(labels, Mapping):
+        raise TypeError(f"labels must be a mapping of names to str, not {type(labels).__name__}")
+    if len(labels) > LABELS_MAX:
+        raise ValueError(f"labels must be at most {LABELS_MAX}, not {len(labels):,}")
+    return {
+        token(one, "labels' names", LABEL_NAME_MAX): _value(value, f"labels[{one!r}]")
+        for one, value in labels.items()
+    }
+
+
+def _value(value: str, argument: str) -> str:
+    plain = _line(value, argument, LABEL_VALUE_MAX)
+    if "," in plain or plain != plain.strip():
+        # A slice in one word has commas between its parts, and spaces around them.
+        raise ValueError(f"{argument} must have no comma, and no space at its ends")
+    return plain
+
+
+def _line(value: str, argument: str, length_max: int) -> str:
+    plain = name(value, argument)
+    if len(plain) > length_max:
+        raise ValueError(f"{argument} must be at most {length_max:,} characters long")
+    if not _CONTROLS.isdisjoint(plain):
+        raise ValueError(f"{argument} must have no control characters")
+    return plain

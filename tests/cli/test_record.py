@@ -73,6 +73,13 @@ LLM = ("llm", "plan", "--prompt-tokens", "90", "--completion-tokens", "10")
         ("bisect plan --passed", events.BisectOutcome(T, "plan", True)),
         ("bisect plan --failed", events.BisectOutcome(T, "plan", False)),
         ("edit exact_match", events.EditStrategy(T, "exact_match")),
+        ("start --branch main", events.SessionStart(T, branch="main")),
+        (
+            "start --project /src/shop --agent my-bot --label prompt=b --label team=x=y",
+            events.SessionStart(
+                T, agent="my-bot", project="/src/shop", labels={"prompt": "b", "team": "x=y"}
+            ),
+        ),
     ],
 )
 def test_every_kind_of_event(one: Callable[..., events.Event], line: str, event: object) -> None:
@@ -329,3 +336,34 @@ def test_many_at_once_beside_a_collector_lose_nothing(tmp_path: Path) -> None:
     collector.stop()
     assert sums(collector.snapshot()) == expected
     assert sums(decode((tmp_path / ID / "METRICS.json").read_bytes())) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("", "Say what? Give --project, --branch, --agent or --label."),
+        ("--label prompt", "'prompt' is no label: write NAME=VALUE."),
+        ("--label =b", "a label's name must not be empty."),
+        ("--label prompt=", "label prompt must not be empty."),
+        ("--label prompt=a --label prompt=b", "a label is given twice."),
+        ("--label prompt=a,b", "label prompt must have no comma"),
+        ("--agent my/bot", "agent must be at most 64 letters"),
+        (" ".join(f"--label n{at}=x" for at in range(17)), "labels must be at most 16, not 17."),
+    ],
+)
+def test_what_cannot_be_said_of_a_session(
+    record: Record, clean_home: Path, options: str, words: str
+) -> None:
+    """One sentence that names the option, exit code 2, and no session is made."""
+    code, said = record("start", "--session", ID, *options.split())
+    assert code == 2
+    assert words in said
+    assert not (clean_home / ".m31a").exists()
+
+
+def test_a_new_session_begins_with_what_is_said(record: Record, clean_home: Path) -> None:
+    """No other start is written before it."""
+    assert record("start", "--session", ID, "--label", "prompt=b") == (0, "")
+    (start,) = recorded(clean_home, ID)
+    assert isinstance(start, events.SessionStart)
+    assert start.labels == {"prompt": "b"}

@@ -233,6 +233,17 @@ def test_what_is_recorded(clean_home: Path) -> None:
     assert (metrics.tools[0].fail_count, metrics.phases[0].transition_count) == (1, 1)
 
 
+def test_what_is_said_of_the_session(clean_home: Path) -> None:
+    """Labels and the rest are the session's first event, before the phase and the call."""
+    said = ["--label", "prompt=b", "--agent", "my-bot", "--project", "/src/shop", "--branch", "x"]
+    assert m31(*RUN, *said, "--phase", "plan", "--", "true").returncode == 0
+    start, *others = recorded(clean_home, ID)
+    assert start == SessionStart(
+        start.t_us, agent="my-bot", project="/src/shop", branch="x", labels={"prompt": "b"}
+    )
+    assert [type(event) for event in others] == [PhaseTransition, ToolCall, PhaseDuration]
+
+
 def test_the_session_may_come_from_the_environment_or_be_new(clean_home: Path) -> None:
     """--session goes before M31A_SESSION, and without either a new session is made."""
     script = 'printf %s "$M31A_SESSION"'
@@ -263,7 +274,9 @@ def test_an_id_that_could_leave_the_directory_is_refused(clean_home: Path, sessi
     assert not (clean_home / ".m31a").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["--tool", "", "true"], ["--nonsense", "true"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["--tool", "", "true"], ["--nonsense", "true"], ["--label", "prompt", "true"]]
+)
 def test_wrong_usage(arguments: list[str]) -> None:
     """No command, an empty name or an unknown option: exit code 2, and nothing is run."""
     done = m31(*RUN, *arguments)

@@ -23,6 +23,7 @@ from m31a_metrics.tally.ledger import Ledger
 from m31a_metrics.timestamps import local_day
 from m31a_metrics.transcript import Damage, Facts, Transcript
 from m31a_metrics.units import QUARTER_HOUR_US, file_of
+from m31a_metrics.validation import LABELS_MAX, is_label
 
 if TYPE_CHECKING:
     from m31a_metrics.phases import Episode, Inference
@@ -154,11 +155,12 @@ def read_recording(session: Session, *, lines: bool = True) -> Recording | None:
         if base is None:
             return None
     name = session.session_id
-    record = SessionRecord(RECORDED, "", name, session.directory)
+    record = SessionRecord("", "", name, session.directory)
     events = with_lines(_in_time_order(journals), keep=lines)
     for event in events:
         if type(event) is SessionStart:
             _take_start(record, event)
+    record.agent = record.agent or RECORDED
     record.native_id = record.native_id or name
     record.damage = _damage(session, journals, losses)
     return Recording(record, base, events)
@@ -226,12 +228,18 @@ def _in_time_order(journals: Iterable[Journal]) -> list[Event]:
 
 
 def _take_start(record: SessionRecord, start: SessionStart) -> None:
-    """Take who ran where; of several starts the last one that says it."""
-    record.agent = start.agent or record.agent
-    record.native_id = start.native_id or record.native_id
-    record.version = start.version or record.version
-    record.project = start.project or record.project
-    record.branch = start.branch or record.branch
+    """Take who ran where; of several starts, in the order of time, the first that says it.
+
+    So a session stays whose it was, and under which labels, whoever goes on with it.
+    """
+    record.agent = record.agent or start.agent or ""
+    record.native_id = record.native_id or start.native_id or ""
+    record.version = record.version or start.version or ""
+    record.project = record.project or start.project or ""
+    record.branch = record.branch or start.branch or ""
+    for name, value in (start.labels or {}).items():
+        if len(record.labels) < LABELS_MAX and is_label(name, value):
+            record.labels.setdefault(name, value)
 
 
 def _damage(session: Session, journals: Iterable[Journal], losses: Iterable[str]) -> Damage:

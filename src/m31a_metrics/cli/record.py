@@ -13,9 +13,18 @@ from time import time_ns
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from m31a_metrics import events, validation
-from m31a_metrics.cli.options import examples, say, sessions_dir_option, settings
+from m31a_metrics.cli.options import (
+    checked,
+    examples,
+    said,
+    said_options,
+    say,
+    sessions_dir_option,
+    settings,
+)
 from m31a_metrics.codec.goformat import read_time
 from m31a_metrics.errors import ForeignFile, MetricsError, StorageError
 from m31a_metrics.events import Event
@@ -26,18 +35,6 @@ from m31a_metrics.tally import micros
 from m31a_metrics.units import LARGEST, SECOND_US, YEAR_10000_US
 
 _TOKENS = click.IntRange(0, LARGEST)
-
-
-def _checked(check: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Make a type of an option: what a ValueError says becomes the message that names it."""
-
-    def convert(text: str) -> Any:
-        try:
-            return check(text)
-        except ValueError as error:
-            raise click.BadParameter(f"{error}.") from error
-
-    return convert
 
 
 def _number(text: str) -> int | float:
@@ -81,11 +78,11 @@ def _t_us(text: str) -> int:
     return at_us
 
 
-_NAME = _checked(lambda text: validation.name(text, "it"))
-_PHASE = _checked(lambda text: validation.text(text, "it"))
-_DURATION = _checked(_duration_ms)
-_COST = _checked(_cost_usd)
-_TIME = _checked(_t_us)
+_NAME = checked(lambda text: validation.name(text, "it"))
+_PHASE = checked(lambda text: validation.text(text, "it"))
+_DURATION = checked(_duration_ms)
+_COST = checked(_cost_usd)
+_TIME = checked(_t_us)
 
 
 @click.group(
@@ -94,6 +91,7 @@ _TIME = _checked(_t_us)
         ("m31 record tool Bash --duration-ms 120", "a tool call that went well"),
         ("m31 record llm plan --prompt-tokens 900 --completion-tokens 80", "a model answered"),
         ("m31 record phase execute --duration-ms 4000", "a phase ended"),
+        ("m31 record start --label prompt=b --branch main", "what sets the session apart"),
     ),
 )
 def command() -> None:
@@ -163,6 +161,24 @@ _duration_option = click.option(
     "--duration-ms", metavar="N", type=_DURATION, help="How long it took, in milliseconds."
 )
 _outcome_option = click.option("--passed/--failed", "passed", default=None, help="How it ended.")
+
+
+@_records("start")
+@said_options
+def _start(
+    *,
+    t_us: int,
+    event_id: str | None,
+    **told: Any,
+) -> Event:
+    """Record who runs where, and under which labels, so that questions find the session.
+
+    What was said of a session first, it stays; this adds what is missing.
+    """
+    start = said(**told)
+    if start is None:
+        raise click.UsageError("Say what? Give --project, --branch, --agent or --label.")
+    return replace(start, t_us=t_us, id=event_id)
 
 
 @_records("tool")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from math import isfinite
 from time import time_ns
@@ -61,6 +61,11 @@ class Collector:
     slower, and no harm is done by whoever cuts the file short. `on_event(event)` is
     called after recording, outside locks; its exceptions are logged, except BudgetExceeded.
 
+    `project` (a path), `branch`, `agent` and `labels` say who runs where, and what sets this
+    session apart (`{"prompt": "b"}`): questions are narrowed, grouped and compared by them.
+    They stand in the journal's first event, so that without a journal nobody keeps them. What
+    a session was said to be first, it stays; a later Collector adds what is missing.
+
     Opening a session that exists continues it. Raises InvalidSessionId, ValueError, TypeError.
     Trouble with the disk raises nothing: counting goes on in memory, one warning is
     logged, and the next flush tries again.
@@ -74,9 +79,14 @@ class Collector:
         enabled: bool | None = None,
         journal: bool | Literal["write"] = True,
         on_event: Callable[[Event], object] | None = None,
+        project: str | None = None,
+        branch: str | None = None,
+        agent: str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         if journal not in (True, False, "write"):
             raise ValueError(f'journal must be True, False or "write", not {journal!r}')
+        said = validation.session_start(project=project, branch=branch, agent=agent, labels=labels)
         self._lines: bool | None = None  # not asked yet whether any are to be kept
         if enabled is None or (enabled and sessions_dir is None):
             settings = _settings()
@@ -93,7 +103,7 @@ class Collector:
         if journal == "write":
             session.maps_journals = False
         self._on_event = on_event
-        self._writer = SessionWriter(session, journalled=bool(journal))
+        self._writer = SessionWriter(session, said, journalled=bool(journal))
         self._succeeded = self._writer.succeeded
         self._failed = self._writer.failed
 

@@ -19,11 +19,13 @@ from collections.abc import Collection, Mapping
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from m31a_metrics import events
 from m31a_metrics.collector import lifecycle
 from m31a_metrics.collector.log import warn
 from m31a_metrics.errors import DamagedMetrics, MetricsError, StorageError
-from m31a_metrics.events import Event, ToolCall, encode, line_middle
+from m31a_metrics.events import Event, SessionStart, ToolCall, encode, line_middle
 from m31a_metrics.journal import ExitLock, JournalLost, Writer
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.session import Session
@@ -62,8 +64,9 @@ class SessionWriter:
     processes do. Where several are taken, it is in the order flush, journal, counts.
     """
 
-    def __init__(self, session: Session, *, journalled: bool) -> None:
+    def __init__(self, session: Session, said: SessionStart, *, journalled: bool) -> None:
         self.session_id = session.session_id
+        self._said = said  # who runs where: the first event of each journal
         self._held_id = session.session_id  # what METRICS.json says
         self.session = session
         self.is_journalled = journalled
@@ -106,7 +109,7 @@ class SessionWriter:
 
     def _open(self) -> None:
         """Continue the session: learn what it holds, and begin a journal of our own."""
-        start = events.SessionStart(time_ns() // 1000)
+        start = replace(self._said, t_us=time_ns() // 1000)
         self.tally.add(start)
         try:
             # A session with journals is written through journals, whoever asks otherwise.
@@ -119,6 +122,15 @@ class SessionWriter:
             self._go_on_in_memory(start, error)
         if self.is_journalled:
             self._look()
+        elif self._says_something():
+            self.warn(
+                "said",
+                f"project, branch, agent and labels of {self.session_id} are not kept, "
+                "for that takes a journal",
+            )
+
+    def _says_something(self) -> bool:
+        return replace(self._said, t_us=0) != SessionStart(0)
 
     def _look(self) -> None:
         """Learn what the session holds by now. Whatever is wrong with it, we have our journal."""
@@ -154,10 +166,11 @@ class SessionWriter:
             # The id inside the file is data, and stays what it is.
             self._held_id = held.session_id or self.session_id
 
-    def _begin_journal(self, first: Event) -> None:
+    def _begin_journal(self, *first: Event) -> None:
         journal = self.session.begin_journal()
         try:
-            journal.append(encode(first) + b"\n")
+            for event in first:
+                journal.append(encode(event) + b"\n")
             self._names.add(journal.name)
             self._written_by = journal.name
             journal.recounts = self._recounts
@@ -257,7 +270,7 @@ class SessionWriter:
             if self.journal is not None or self._unjournalled is not None:
                 return
             # The event that asks was counted already: its time, so that memory and disk agree.
-            start = events.SessionStart(self.tally.updated_us)
+            start = replace(self._said, t_us=self.tally.updated_us)
             with self._lock:
                 self.tally.add(start)
             try:
@@ -509,7 +522,11 @@ class SessionWriter:
             if rest is None:
                 return
             try:
-                self._begin_journal(events.Counts(rest.updated_us, rest.metrics(self.session_id)))
+                first: list[Event] = []
+                if self._says_something():
+                    first.append(replace(self._said, t_us=rest.updated_us))
+                first.append(events.Counts(rest.updated_us, rest.metrics(self.session_id)))
+                self._begin_journal(*first)
             except BaseException:
                 with self._lock:
                     if self.journal is None:  # or else it was interrupted when that was done

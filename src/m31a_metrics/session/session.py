@@ -166,7 +166,8 @@ class Session(SessionDirectory):
             from m31a_metrics.session.flushing import prepare
 
             prepare(self)
-            if not self.has_journals() and not self.has_base():
+            is_said = bool(events) and type(events[0]) is SessionStart
+            if not is_said and not self.has_journals() and not self.has_base():
                 start_us = events[0].t_us if events else time_ns() // 1000
                 lines.insert(0, encode(SessionStart(start_us)))
         if lines:

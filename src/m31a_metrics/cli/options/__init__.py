@@ -15,6 +15,7 @@ The options are kept in `ctx.meta`, which a group and its commands share, so tha
 """
 
 from m31a_metrics.cli.options.declared import question_command
+from m31a_metrics.cli.options.facts import checked, said, said_options
 from m31a_metrics.cli.options.output import (
     emit,
     examples,
@@ -63,6 +64,7 @@ __all__ = [
     "asking",
     "baseline_file",
     "by_option",
+    "checked",
     "emit",
     "enough",
     "examples",
@@ -75,6 +77,8 @@ __all__ = [
     "read_session",
     "reading_progress",
     "row_options",
+    "said",
+    "said_options",
     "say",
     "session_argument",
     "sessions_dir_option",

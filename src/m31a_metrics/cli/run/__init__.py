@@ -10,11 +10,20 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter, time_ns
+from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from m31a_metrics import journal, validation
-from m31a_metrics.cli.options import examples, say, sessions_dir_option, settings
+from m31a_metrics.cli.options import (
+    examples,
+    said,
+    said_options,
+    say,
+    sessions_dir_option,
+    settings,
+)
 from m31a_metrics.cli.run import process
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.events import Event, PhaseDuration, PhaseTransition, ToolCall
@@ -60,6 +69,7 @@ class Recorder:
     epilog=examples(
         ("m31 run -- pytest -q", "a session of its own"),
         ("m31 run --session fix-7 --phase verify -- make test", "one more call of a session"),
+        ("m31 run --label prompt=b -- ./agent.sh", "under a label, to be compared by"),
         ("m31 run --tool Bash -- sh -c 'ls | wc -l'", "under another name"),
     ),
 )
@@ -70,15 +80,18 @@ class Recorder:
 )
 @click.option("--phase", metavar="P", help="Record the run as this phase, too.")
 @click.option("--tool", metavar="NAME", help="Name of the tool.  [default: the command's]")
+@said_options
 @sessions_dir_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     session: str | None,
     phase: str | None,
     tool: str | None,
     command: tuple[str, ...],
+    **told: Any,
 ) -> None:
     """Run COMMAND and record it as one tool call: name, success, duration.
 
@@ -91,9 +104,13 @@ def command(
     )
     if phase is not None:
         phase = _checked(validation.text, "", phase, "--phase")
+    start = said(**told)
     recorder = _recorder(ctx, session)
     started_us = time_ns() // 1000
-    recorder.append([] if phase is None else [PhaseTransition(started_us, phase)])
+    first: list[Event] = [] if start is None else [replace(start, t_us=started_us)]
+    if phase is not None:
+        first.append(PhaseTransition(started_us, phase))
+    recorder.append(first)
     started_s = perf_counter()
     with recorder.going_on():
         code = _run(command, recorder.session)
