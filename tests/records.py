@@ -88,6 +88,9 @@ failure_days = st.builds(
 )
 
 
+_labels = st.sampled_from(["prompt", "team"])
+
+
 @st.composite
 def session_records(draw: st.DrawFn, native_id: str | None = None) -> SessionRecord:
     """A session: few days, tools and models, any figures."""
@@ -115,4 +118,5 @@ def session_records(draw: st.DrawFn, native_id: str | None = None) -> SessionRec
         failures=draw(st.lists(failure_days, max_size=3)),
         damage=Damage(draw(_counts)),
         effects=Effects(*draw(st.tuples(*[_counts] * len(Effects.__struct_fields__)))),
+        labels=draw(st.dictionaries(_labels, st.sampled_from(["a", "b"]), max_size=2)),
     )

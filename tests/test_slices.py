@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from m31a_metrics.answers import Slice
-from m31a_metrics.slices import before, both, slice_of
+from m31a_metrics.slices import before, both, narrow, slice_of
 
 NOW = datetime(2026, 6, 20, 15, 30, tzinfo=UTC)
 
@@ -30,6 +30,15 @@ NOW = datetime(2026, 6, 20, 15, 30, tzinfo=UTC)
         ("branch=main", Slice(branch="main")),
         ("branch=a..b", Slice(branch="a..b")),
         ("model=claude-opus-4*", Slice(model="claude-opus-4*")),
+        ("label:prompt=b", Slice(labels=(("prompt", "b"),))),
+        (
+            "7d, label:prompt=b, label:team=x=y",
+            Slice(
+                first_day="2026-06-14",
+                last_day="2026-06-20",
+                labels=(("prompt", "b"), ("team", "x=y")),
+            ),
+        ),
         ("agent=codex,agent=pi", Slice(agents=("codex", "pi"))),
         (
             "7d,project=shop,agent=codex",
@@ -61,6 +70,11 @@ def test_what_may_be_a_session(text: str) -> None:
         ("7d,", "'' is no part of a slice"),
         ("7d,2026-06", "narrowed twice by since"),
         ("branch=a,branch=b", "narrowed twice by branch"),
+        ("label:prompt=a,label:prompt=b", "narrowed twice by label:prompt"),
+        ("label:prompt=", "label prompt must not be empty: write label:NAME=VALUE"),
+        ("label:a b=c", "a label's name must be at most 40 letters"),
+        ("label:prompt", "'label:prompt' is no part of a slice"),
+        ("label=prompt", "A slice has no 'label'. Write label:NAME=VALUE."),
         ("since=soon", "'soon' is no time"),
         ("2026-06-07..2026-06-01", "ends before it begins"),
     ],
@@ -71,9 +85,25 @@ def test_what_makes_no_sense_says_so(text: str, said: str) -> None:
         slice_of(text, NOW)
 
 
+def test_options_narrow() -> None:
+    """One label or several, each NAME=VALUE; what no session can have is refused."""
+    both_labels = (("prompt", "b"), ("team", "x"))
+    assert narrow(NOW, label="prompt=b") == Slice(labels=both_labels[:1])
+    assert narrow(NOW, label=["prompt=b", "team=x", "prompt=b"]) == Slice(labels=both_labels)
+    with pytest.raises(ValueError, match="no session has two values of the label prompt"):
+        narrow(NOW, label=["prompt=a", "prompt=b"])
+    with pytest.raises(ValueError, match="'prompt' is no label: write NAME=VALUE"):
+        narrow(NOW, label="prompt")
+
+
 def test_both_narrow() -> None:
     """What only one of two says is kept of each; what both say is refused."""
     assert both(Slice(branch="main"), Slice(agents=("pi",)), "x") == Slice(("pi",), branch="main")
+    a, b = Slice(labels=(("prompt", "a"),)), Slice(labels=(("prompt", "b"),))
+    team = Slice(labels=(("prompt", "a"), ("team", "x")))
+    assert both(a, team, "x") == both(team, a, "x") == team
+    with pytest.raises(ValueError, match="'x' is narrowed twice by label:prompt"):
+        both(b, team, "x")
     with pytest.raises(ValueError, match="'x' is narrowed twice by agent"):
         both(Slice(agents=("pi",)), Slice(agents=("codex",)), "x")
 

@@ -17,6 +17,14 @@ from m31a_metrics.histogram import Histogram
 from m31a_metrics.measures import LLMSums, PhaseTotals, SessionSums, ToolSums
 from m31a_metrics.transcript import Effects
 
+LABEL = "label:"
+"""Before the name of a label, where questions are grouped by it: `label:prompt`."""
+
+
+def label_of(part: str) -> str:
+    """Name the label that a part is; "" for a part that is none."""
+    return part[len(LABEL) :] if part.startswith(LABEL) else ""
+
 
 def part_of(part: str, day: str) -> str:
     """Name the `day`, `week` or `month` that a day lies in; "" for a day that nobody knows.
@@ -38,7 +46,8 @@ class Slice(Struct, frozen=True):
     `project` is a part of the project's path; `model` and `branch` are whole names, or
     patterns with `*`; `model` also leaves out the LLM use of other models. `text` is a part
     of the id, project, branch, agent or a model, in any case. `session` is one session's id.
-    `tool` leaves out the calls and failures of other tools.
+    `tool` leaves out the calls and failures of other tools. `labels` are names and whole
+    values; a session must have all of them.
     """
 
     agents: tuple[str, ...] | None = None
@@ -52,6 +61,7 @@ class Slice(Struct, frozen=True):
     last_day: str = ""
     since_us: int | None = None
     until_us: int | None = None
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 class SessionRow(SessionSums, array_like=True):
@@ -64,6 +74,7 @@ class SessionRow(SessionSums, array_like=True):
     version: str = ""
     project: str = ""
     branch: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
     models: list[str] = field(default_factory=list)
     started_us: int = 0
     updated_us: int = 0
@@ -150,6 +161,8 @@ class HealRow(Struct):
     duration_us: int = 0
     total_tokens: int = 0
     cost_nano: int | None = None
+    branch: str = ""
+    labels: dict[str, str] = {}
 
 
 class FailureRow(Struct):
@@ -182,9 +195,11 @@ class Answers(Protocol):
     """Whoever can answer: the index of this machine, one in memory, a fleet's database.
 
     `by` names what the rows are the parts of: `day`, `week`, `month`, `agent`, `project`,
-    `model`, `phase`, `tool`, `session`, or "" for the slice as one. ValueError for a part
-    that a question cannot be grouped by. Parts come in no certain order; those of time have
-    the names that `part_of` gives.
+    `branch`, `label:NAME`, `model`, `phase`, `tool`, `session`, or "" for the slice as one.
+    ValueError for a part that a question cannot be grouped by. Parts come in no certain order;
+    those of time have the names that `part_of` gives, and what has no value of a part (a
+    session without that label) is of the part "". Wholes of sessions, to which each belongs
+    with all it has, are agent, project, branch and label.
     """
 
     def sessions(
@@ -208,22 +223,22 @@ class Answers(Protocol):
         ...
 
     def totals(self, which: Slice, by: str = "") -> list[TotalsRow]:
-        """Sums of all kinds: one row, or one for each day, week, month, agent, project."""
+        """Sums of all kinds: one row, or one for each day, week, month, or whole of sessions."""
         ...
 
     def tools(self, which: Slice, by: str = "tool") -> list[ToolRow]:
-        """Calls by tool, phase, day, week, month, agent, project or session."""
+        """Calls by tool, phase, day, week, month, session, or a whole of sessions."""
         ...
 
     def llms(self, which: Slice, by: Sequence[str] = ("phase",)) -> list[LLMRow]:
-        """LLM use by phase, model, day, week, month, agent, project or session.
+        """LLM use by phase, model, day, week, month, session, or a whole of sessions.
 
         By two of them, the second being `model`, each row names its model too.
         """
         ...
 
     def phases(self, which: Slice, by: str = "phase") -> list[PhaseRow]:
-        """Phases, or all of them together by day, week, month, agent, project or session."""
+        """Phases, or all of them together by day, week, month, session, or a whole of sessions."""
         ...
 
     def heals(self, which: Slice, limit: int | None = None) -> list[HealRow]:

@@ -1,7 +1,8 @@
 """How people write which sessions they mean: periods of time, and slices in one word.
 
 Days are local, as YYYY-MM-DD; weeks are those of ISO 8601 (Monday first), as 2026-W26;
-months are written 2026-06. A slice in one word is `7d` or `branch=main,agent=codex`.
+months are written 2026-06. A slice in one word is `7d`, `branch=main,agent=codex` or
+`label:prompt=b`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from difflib import get_close_matches
 from msgspec import Struct
 from msgspec.structs import replace
 
-from m31a_metrics.answers import Slice
+from m31a_metrics import validation
+from m31a_metrics.answers import LABEL, Slice, label_of
 from m31a_metrics.timestamps import local, micros
 
 HOW_TIMES = (
@@ -130,7 +132,7 @@ TIMES = ("since", "until")
 
 HOW = (
     "7d, 2026-06, 2026-06-01..2026-06-07, all, or branch=main,agent=codex "
-    f"({', '.join((*NAMES, *TIMES))})"
+    f"({', '.join((*NAMES, 'label:NAME', *TIMES))})"
 )
 """How a slice is written."""
 
@@ -163,12 +165,14 @@ def narrow(
     since: str = "",
     until: str = "",
     agents: Sequence[str] = (),
+    label: str | Sequence[str] = (),
     **names: str,
 ) -> Slice:
     """Make a slice of what options say: times as people write them, and fields of Slice.
 
-    `names` are project, model, branch, text, tool. Raises ValueError for a time that is
-    none, TypeError for a name that a slice does not have.
+    `label` is one label, written NAME=VALUE, or several, all of which a session must have;
+    `names` are project, model, branch, text, tool. Raises ValueError for a time or a label
+    that is none, TypeError for a name that a slice does not have.
     """
     first = _bound(since, now, last=False) if since else None
     last = _bound(until, now, last=True) if until else None
@@ -178,8 +182,19 @@ def narrow(
         last_day=last.day if last else "",
         since_us=first.at_us if first else None,
         until_us=last.at_us if last else None,
+        labels=labels_of([label] if isinstance(label, str) else label),
         **names,
     )
+
+
+def labels_of(written: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Read labels, each NAME=VALUE. Raises ValueError for what is none, and for two values."""
+    labels: dict[str, str] = {}
+    for one in written:
+        name, value = validation.label(one)
+        if labels.setdefault(name, value) != value:
+            raise ValueError(f"no session has two values of the label {name}: say one of them")
+    return tuple(labels.items())
 
 
 def both(which: Slice, other: Slice, text: str) -> Slice:
@@ -187,14 +202,18 @@ def both(which: Slice, other: Slice, text: str) -> Slice:
     said = {
         field: getattr(other, field)
         for field in Slice.__struct_fields__
-        if getattr(other, field) not in (None, "")
+        if field != "labels" and getattr(other, field) not in (None, "")
     }
     twice = [field for field in said if getattr(which, field) not in (None, "")]
     if twice:
         words = {"first_day": "since", "last_day": "until", "agents": "agent"}
         name = words.get(twice[0], twice[0])
         raise ValueError(f"{text!r} is narrowed twice by {name}: say it once.")
-    return replace(which, **said)
+    labels = dict(which.labels)
+    for label, value in other.labels:
+        if labels.setdefault(label, value) != value:
+            raise ValueError(f"{text!r} is narrowed twice by {LABEL}{label}: say it once.")
+    return replace(which, **said, labels=tuple(labels.items()))
 
 
 def before(which: Slice, now: datetime) -> tuple[Slice, str] | None:
@@ -208,7 +227,7 @@ def before(which: Slice, now: datetime) -> tuple[Slice, str] | None:
 
 
 def _is_formed(part: str, now: datetime) -> bool:
-    if part == EVERYTHING or "=" in part or ".." in part:
+    if part == EVERYTHING or "=" in part or ".." in part or label_of(part):
         return True
     try:
         since(part, now)
@@ -226,7 +245,7 @@ def _part(part: str, now: datetime) -> Slice:
     if ".." in part:
         first, _, last = part.partition("..")
         return _span(first.strip(), last.strip(), now)
-    if not part or not _is_formed(part, now):
+    if not part or label_of(part) or not _is_formed(part, now):
         raise ValueError(f"{part!r} is no part of a slice: write {HOW}.")
     return _period(part, now)
 
@@ -234,6 +253,10 @@ def _part(part: str, now: datetime) -> Slice:
 def _named(name: str, value: str, now: datetime) -> Slice:
     if name in TIMES:
         return _span(value, "", now) if name == "since" else _span("", value, now)
+    if label_of(name):
+        return _labelled(label_of(name), value)
+    if name == LABEL[:-1]:
+        raise ValueError(f"A slice has no {name!r}. Write {LABEL}NAME=VALUE.")
     if name not in NAMES:
         near = get_close_matches(name, (*NAMES, *TIMES), n=1)
         meant = f" Did you mean {near[0]}?" if near else f" There are {', '.join(NAMES + TIMES)}."
@@ -243,6 +266,13 @@ def _named(name: str, value: str, now: datetime) -> Slice:
     if name == "agent":
         return Slice(agents=(value,))
     return replace(Slice(), **{name: value})
+
+
+def _labelled(name: str, value: str) -> Slice:
+    try:
+        return Slice(labels=(validation.label(f"{name}={value}"),))
+    except ValueError as error:
+        raise ValueError(f"{error}: write {LABEL}NAME=VALUE.") from None
 
 
 def _span(first: str, last: str, now: datetime) -> Slice:

@@ -144,6 +144,8 @@ class Naive:
                         sum(heal.duration_us for heal in heals),
                         sum(heal.total_tokens for heal in heals),
                         None if None in costs else sum(cost or 0 for cost in costs),
+                        record.branch,
+                        record.labels,
                     )
                 )
         return rows
@@ -206,6 +208,7 @@ class Naive:
                 for text in [*searched, record.agent, *record.models]
             )
             and which.session in ("", record.session_id)
+            and all(record.labels.get(name) == value for name, value in which.labels)
             and (which.since_us is None or record.updated_us >= which.since_us)
             and (which.until_us is None or record.started_us <= which.until_us)
             and bool(_in(which, days(record)))
@@ -223,6 +226,8 @@ class Naive:
 
     @staticmethod
     def _part(record: SessionRecord, day: str, by: str) -> str:
+        if by.startswith("label:"):
+            return record.labels.get(by[6:], "")
         return part(day, by) if by in ("day", "week", "month") else getattr(record, by or "_", "")
 
 
@@ -259,6 +264,8 @@ def _key(record: SessionRecord, one: Any, by: str) -> str:
         return part(one.day, by)
     if by in ("tool", "phase", "model"):
         return str(getattr(one, by))
+    if by.startswith("label:"):
+        return record.labels.get(by[6:], "")
     return str(getattr(record, {"session": "session_id"}.get(by, by))) if by else ""
 
 

@@ -19,13 +19,19 @@ from tests.history.naive import Naive
 from tests.records import DAYS, FIRST_US, session_records
 
 TIMES = ("day", "week", "month")
-WHOLES = ("", "agent", "project")
+WHOLES = ("", "agent", "project", "branch", "label:prompt")
 
 bounds = st.one_of(
     st.tuples(st.just("agents"), st.sampled_from([(), ("codex", "pi"), ("pi",)])),
     st.tuples(st.just("project"), st.sampled_from(["/src", "lib", "nowhere"])),
     st.tuples(st.just("model"), st.sampled_from(["opus-4", "opus*", "gpt"])),
     st.tuples(st.just("branch"), st.sampled_from(["main", "feat/*"])),
+    st.tuples(
+        st.just("labels"),
+        st.sampled_from(
+            [(("prompt", "a"),), (("prompt", "b"), ("team", "a")), (("prompt", "none"),)]
+        ),
+    ),
     st.tuples(st.just("text"), st.sampled_from(["APP", "opus", "n1", "%"])),
     st.tuples(st.just("session"), st.just("codex-n2")),
     st.tuples(st.just("tool"), st.just("Bash")),
@@ -66,7 +72,7 @@ def assert_answers(history: History, records: list[SessionRecord], which: Slice)
     for by in ("tool", "phase", "session", *WHOLES, *TIMES):
         assert by_key(history.tools(which, by)) == by_key(naive.tools(which, by)), by
     for keys in [(one,) for one in ("phase", "model", "session", *WHOLES, *TIMES)] + [
-        (one, "model") for one in ("phase", "project", *TIMES)
+        (one, "model") for one in ("phase", "project", "branch", "label:prompt", *TIMES)
     ]:
         assert by_key(history.llms(which, keys)) == by_key(naive.llms(which, keys)), keys
     for by in ("phase", "session", *WHOLES, *TIMES):

@@ -61,6 +61,39 @@ def test_an_older_index_is_made_anew(tmp_path: Path) -> None:
         assert rows(history) == before
 
 
+def test_an_index_without_labels_is_made_anew(tmp_path: Path) -> None:
+    """Sessions that are gone have no labels then, and are found by everything else."""
+    path = tmp_path / "metrics.db"
+    with filled(path) as history:
+        before = rows(history)
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE sessions DROP COLUMN labels")
+        connection.execute("DROP TABLE session_labels")
+        connection.execute("PRAGMA user_version = 6")
+    connection.close()
+    with History(str(path)) as history:
+        assert rows(history) == before[:2]
+        assert rows(history)[0].labels == {}
+        assert [row.key for row in history.tools(Slice(), "label:prompt")] == [""]
+
+
+def test_labels_of_gone_sessions_stay(tmp_path: Path) -> None:
+    """Through a rebuild, and until the session is taken out."""
+    path = str(tmp_path / "metrics.db")
+    labels = (("prompt", "b"), ("team", "x"))
+    with History(path) as history:
+        take(history, [File("/a", "n1", 1, ("a",), labels=labels)])
+        history.take_gone(["/a"])
+        for _ in range(2):
+            (row,) = history.sessions(Slice(labels=labels))
+            assert (row.labels, row.is_gone) == (dict(labels), True)
+            assert history.sessions(Slice(labels=(("prompt", "x"),))) == []
+            history.remake()
+        history.prune([row])
+        left = history.connection.execute("SELECT COUNT(*) FROM session_labels").fetchone()
+        assert left == (0,)
+
+
 def test_pruned_sessions_do_not_come_back(tmp_path: Path) -> None:
     """What is forgotten is gone for good; events that it counted may count elsewhere now."""
     with filled(tmp_path / "metrics.db") as history:

@@ -30,6 +30,7 @@ class File(Struct, frozen=True):
     ids: tuple[str, ...]
     agent: str = "pi"
     rank: int = TRANSCRIPT
+    labels: tuple[tuple[str, str], ...] = ()
 
     @property
     def stamp(self) -> bytes:
@@ -50,6 +51,7 @@ class File(Struct, frozen=True):
             updated_us=self.started_us,
             user_turn_count=1,
             tools=tools,
+            labels=dict(self.labels),
         )
 
     def source_file(self) -> SourceFile:

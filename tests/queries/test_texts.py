@@ -9,12 +9,23 @@ import pytest
 
 from m31a_metrics.answers import Slice
 from m31a_metrics.history.schema import statements
-from m31a_metrics.queries import Query, choose, texts
+from m31a_metrics.queries import Query, choose, grouped, texts
 from m31a_metrics.queries.slices import matching
 from m31a_metrics.queries.tables import LLMS, RAN_PARTS, SUMMED, TOOLS, WHOLES
 
 EVERYTHING = Slice(
-    ("codex",), "app", "opus*", "feat/*", "x'y", "id", "Bash", "2026-01-02", "2026-03-04", 1, 2
+    ("codex",),
+    "app",
+    "opus*",
+    "feat/*",
+    "x'y",
+    "id",
+    "Bash",
+    "2026-01-02",
+    "2026-03-04",
+    1,
+    2,
+    (("prompt", "x'y"), ("team", "codex")),
 )
 OURS_ALONE = re.compile(
     r"\b(WITH|OVER|LIKE|GLOB|ILIKE|REGEXP|IIF|IFNULL|GROUP_CONCAT|STRFTIME|DATE|JSON\w*|"
@@ -28,6 +39,7 @@ def queries(which: Slice) -> list[Query]:
     """Each text about a slice."""
     names = {"project": ["/app"], "branch": ["feat/a"], "model": ["opus-1"]}
     chosen = choose(which, names.__getitem__, "replace({0}, {1}, '') <> {0}")
+    by_label = grouped(chosen, ("day", "label:x'y"))
     stretch = ("day", "2026-01-02", "")
     asked = [
         texts.names("project"),
@@ -35,6 +47,9 @@ def queries(which: Slice) -> list[Query]:
         texts.sessions(chosen, "updated_us DESC", 5, 2),
         *(texts.totals(chosen, key) for key in ("", "day", "agent")),
         texts.lasted(chosen, "project"),
+        texts.totals(by_label, "label:x'y"),
+        texts.lasted(by_label, "label:x'y"),
+        texts.parts(TOOLS, by_label, ("label:x'y", "tool")),
         texts.lasted_on(chosen),
         texts.lasting(chosen),
         texts.heals(chosen, 5),

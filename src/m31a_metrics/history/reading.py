@@ -20,12 +20,13 @@ from m31a_metrics.answers import (
     Slice,
     ToolRow,
     TotalsRow,
+    label_of,
     part_of,
 )
 from m31a_metrics.history.connection import in_read_transaction
 from m31a_metrics.history.folding import rolled_up, rolled_up_ran
 from m31a_metrics.measures import add_figures
-from m31a_metrics.queries import Chosen, Query, choose, only, texts
+from m31a_metrics.queries import Chosen, Query, choose, grouped, only, texts
 from m31a_metrics.queries.tables import (
     LLMS,
     PHASES,
@@ -39,9 +40,11 @@ from m31a_metrics.queries.tables import (
 from m31a_metrics.transcript import Effects
 
 _TIMES = ("day", "week", "month")
-_WHOLES = ("", "agent", "project")
+_WHOLES = ("", "agent", "project", "branch")
+_IN_NO_ROLLUP = ("branch", "session")
 _SESSIONS_NAMED = 5
 _models = json.Decoder(list[str])
+_labels = json.Decoder(dict[str, str])
 
 _AT_ONCE = 500
 """Sessions that are asked for by number in one text."""
@@ -113,12 +116,12 @@ class Reading:
 
     @in_read_transaction
     def totals(self, which: Slice, by: str = "") -> list[TotalsRow]:
-        """Sums of all kinds: one row, or one for each day, week, month, agent, project."""
+        """Sums of all kinds: one row, or one for each day, week, month, or whole of sessions."""
         _check("totals", by, _WHOLES + _TIMES)
-        chosen = self._choose(which)
+        chosen = self._choose(which, (by,))
         key = "day" if by in _TIMES else by
         rows: dict[str, TotalsRow] = {}
-        if chosen.is_simple and not chosen.tool:
+        if chosen.is_simple and not chosen.tool and _is_rolled_up(by):
             self._add_rolled_up(chosen, by, rows)
         else:
             for part, *sums in self._ask(texts.totals(chosen, key)):
@@ -142,13 +145,13 @@ class Reading:
 
     @in_read_transaction
     def tools(self, which: Slice, by: str = "tool") -> list[ToolRow]:
-        """Calls by tool, phase, day, week, month, agent, project or session."""
+        """Calls by tool, phase, day, week, month, session, or a whole of sessions."""
         _check("tools", by, ("tool", "phase", "session", *_WHOLES, *_TIMES))
         return list(self._summed(TOOLS, ToolRow, which, (by,)).values())
 
     @in_read_transaction
     def llms(self, which: Slice, by: Sequence[str] = ("phase",)) -> list[LLMRow]:
-        """LLM use by phase, model, day, week, month, agent, project or session.
+        """LLM use by phase, model, day, week, month, session, or a whole of sessions.
 
         By two of them, the second being `model`, each row names its model too.
         """
@@ -164,16 +167,19 @@ class Reading:
 
     @in_read_transaction
     def phases(self, which: Slice, by: str = "phase") -> list[PhaseRow]:
-        """Phases, or all of them together by day, week, month, agent, project or session."""
+        """Phases, or all of them together by day, week, month, session, or a whole of sessions."""
         _check("phases", by, ("phase", "session", *_WHOLES, *_TIMES))
         return list(self._summed(PHASES, PhaseRow, which, (by,)).values())
 
     def heals(self, which: Slice, limit: int | None = None) -> list[HealRow]:
         """Failures that agents set out to heal, the most expensive first, then the longest."""
-        rows = [HealRow(*values) for values in self._ask(texts.heals(self._choose(which), limit))]
-        for row in rows:
+        rows = []
+        for values in self._ask(texts.heals(self._choose(which), limit)):
+            row = HealRow(*values)
             row.passed = None if row.passed is None else bool(row.passed)
             row.loop = bool(row.loop)
+            row.labels = _labels.decode(values[-1] or "{}")
+            rows.append(row)
         return rows
 
     @in_read_transaction
@@ -189,8 +195,8 @@ class Reading:
     def _ask(self, query: Query) -> Iterator[tuple[Any, ...]]:
         return self.connection.execute(query.text, query.parameters)
 
-    def _choose(self, which: Slice) -> Chosen:
-        return choose(which, self._names, "instr({}, {}) > 0")
+    def _choose(self, which: Slice, by: Iterable[str] = ()) -> Chosen:
+        return grouped(choose(which, self._names, "instr({}, {}) > 0"), by)
 
     def _names(self, column: str) -> list[str]:
         if column == "model":
@@ -202,7 +208,7 @@ class Reading:
         self, table: Summed, kind: type[_Row], which: Slice, by: tuple[str, ...]
     ) -> dict[tuple[str, ...], _Row]:
         """Sum up a table by one or two keys, from its rollup where that can answer."""
-        chosen = self._choose(which)
+        chosen = self._choose(which, by)
         first = _first_column(table, by)
         if _rollup_answers(table, chosen, by, first):
             return self._from_rollup(table, kind, chosen, by, first)
@@ -286,6 +292,7 @@ class Reading:
             seen.add((session, part))
 
 
+_LABELS = SESSION_FACTS.index("labels")
 _MODELS, _IS_GONE = SESSION_FACTS.index("models"), SESSION_FACTS.index("is_gone")
 _PARTS_OF_TOTALS = [
     (
@@ -301,12 +308,16 @@ _PARTS_OF_TOTALS = [
 
 def _rollup_answers(table: Summed, chosen: Chosen, by: tuple[str, ...], first: str) -> bool:
     """Tell whether a rollup knows all that is asked, and counts the sessions right."""
-    if not chosen.is_simple or "session" in by:
+    if not chosen.is_simple or not all(map(_is_rolled_up, by)):
         return False
     if chosen.tool and table is not LLMS:
         # Sessions are counted by phase, day, ... over all tools.
         return table is TOOLS and by == ("tool",)
     return bool(first) or len(by) == 1
+
+
+def _is_rolled_up(part: str) -> bool:
+    return part not in _IN_NO_ROLLUP and not label_of(part)
 
 
 def _first_column(table: Summed, by: tuple[str, ...]) -> str:
@@ -347,6 +358,7 @@ def _add_ran(row: ToolRow | LLMRow | PhaseRow, packed: bytes) -> None:
 
 def _session_row(values: Values) -> SessionRow:
     fields = list(values)
+    fields[_LABELS] = _labels.decode(values[_LABELS] or "{}")
     fields[_MODELS] = _models.decode(values[_MODELS])
     fields[_IS_GONE] = bool(values[_IS_GONE])
     return convert(fields, SessionRow)  # a third of what giving each sum by its name costs
@@ -360,5 +372,5 @@ def _row(rows: dict[str, TotalsRow], key: str) -> TotalsRow:
 
 
 def _check(question: str, by: str, known: Iterable[str]) -> None:
-    if by not in known:
+    if by not in known and not label_of(by):
         raise ValueError(f"{question} cannot be grouped by {by!r}")

@@ -20,6 +20,7 @@ from m31a_metrics.queries.tables import SUMMED
 _OLD = "old_"
 _SESSIONS = (
     "session_texts",
+    "session_labels",
     "session_days",
     *(table.name for table in SUMMED),
     "heals",

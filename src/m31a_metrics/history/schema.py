@@ -73,6 +73,7 @@ CREATE TABLE sessions (
     version TEXT NOT NULL,
     project TEXT NOT NULL,
     branch TEXT NOT NULL,
+    labels TEXT NOT NULL,
     parent_id TEXT NOT NULL,
     models TEXT NOT NULL,
     started_us INTEGER NOT NULL,
@@ -91,6 +92,11 @@ CREATE TABLE sessions (
     {_SUMS},
     UNIQUE (agent, native_id)
 )""",
+    """
+CREATE TABLE session_labels (
+    session INTEGER, name TEXT, value TEXT NOT NULL, PRIMARY KEY (session, name)
+) WITHOUT ROWID""",
+    "CREATE INDEX session_labels_value ON session_labels (name, value, session)",
     "CREATE TABLE session_texts (session INTEGER PRIMARY KEY, search TEXT NOT NULL)",
     "CREATE INDEX sessions_updated ON sessions (updated_us)",
     "CREATE INDEX sessions_days ON sessions (first_day, last_day)",

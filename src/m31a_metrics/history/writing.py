@@ -37,6 +37,7 @@ _TOLD = (
 _told = attrgetter(*_TOLD)
 _FACTS = (
     *_TOLD,
+    "labels",
     "models",
     "first_day",
     "last_day",
@@ -47,7 +48,16 @@ _FACTS = (
     *EFFECTS,
 )
 _COLUMNS = ("session", *_FACTS, *SESSION_SUMS)
-TABLES = ("session_texts", "session_days", TOOLS.name, LLMS.name, PHASES.name, "heals", "failures")
+TABLES = (
+    "session_texts",
+    "session_labels",
+    "session_days",
+    TOOLS.name,
+    LLMS.name,
+    PHASES.name,
+    "heals",
+    "failures",
+)
 """Tables whose rows hang on the number of a session."""
 
 
@@ -91,6 +101,7 @@ def _add(written: Written, number: int, record: SessionRecord, rows: Rows, made_
     sums = map(sum, zip(*(day[: len(SESSION_SUMS)] for day in days.values()), strict=True))
     written["sessions"].append((number, *_facts(record, days, made_of), *sums))
     written["session_texts"].append((number, _searched(record)))
+    written["session_labels"] += [(number, *label) for label in record.labels.items()]
     written["session_days"] += [(number, day, *own) for day, own in days.items()]
     ran = {key: blob(histogram.pack()) for key, histogram in rows.ran.items()}
     written[TOOLS.name] += [
@@ -152,6 +163,7 @@ def _facts(record: SessionRecord, days: Iterable[str], made_of: bytes) -> tuple[
     known = f"{record.agent} {record.native_id}"
     return (
         *_told(record),
+        json.encode(record.labels, order="sorted").decode() if record.labels else "",
         json.encode(record.models).decode(),
         dates[0],
         dates[-1],

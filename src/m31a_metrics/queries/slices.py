@@ -6,13 +6,13 @@ there are; the SQL then compares whole names, which every engine does alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from m31a_metrics.answers import Slice
+from m31a_metrics.answers import Slice, label_of
 
 Value = str | int
 Names = Callable[[str], Iterable[str]]
@@ -24,7 +24,8 @@ class Chosen(Struct, frozen=True):
 
     `days` is for tables with days, `tool` and `model` for those with these columns.
     `is_simple`: nothing but agents, projects and whole days are chosen, so that rollups
-    can answer; `projects` are then the names, None for all.
+    can answer; `projects` are then the names, None for all. `has_label`: sessions have a
+    column `label`, the value of the label that is grouped by.
     """
 
     which: Slice
@@ -35,6 +36,7 @@ class Chosen(Struct, frozen=True):
     parameters: Mapping[str, Value]
     projects: tuple[str, ...] | None
     is_simple: bool
+    has_label: bool = False
 
 
 def choose(which: Slice, names: Names, contains: str) -> Chosen:
@@ -66,6 +68,7 @@ def choose(which: Slice, names: Names, contains: str) -> Chosen:
     if which.session:
         sessions.append("session_id = :session_id")
         parameters["session_id"] = which.session
+    sessions += _labelled(which, parameters)
     for column, sign, bound in (
         ("updated_us", ">=", which.since_us),
         ("started_us", "<=", which.until_us),
@@ -73,14 +76,31 @@ def choose(which: Slice, names: Names, contains: str) -> Chosen:
         if bound is not None:
             sessions.append(f"{column} {sign} :{column}")
             parameters[column] = bound
-    is_simple = not (which.branch or which.model or which.text or which.session) and (
-        which.since_us is None and which.until_us is None
-    )
+    is_simple = which.since_us is None and which.until_us is None
+    is_simple &= not (which.branch or which.model or which.text or which.session or which.labels)
     days = between("day", which.first_day, which.last_day, parameters)
     if days:
         sessions.append(f"session IN (SELECT session FROM session_days WHERE {days})")
     tool = among("tool", (which.tool,), parameters) if which.tool else ""
     return Chosen(which, " AND ".join(sessions), days, tool, model, parameters, projects, is_simple)
+
+
+def _labelled(which: Slice, parameters: dict[str, Value]) -> Iterator[str]:
+    """One condition for each label that sessions must have."""
+    for at, (name, value) in enumerate(which.labels):
+        parameters |= {f"label_name_{at}": name, f"label_value_{at}": value}
+        has_it = f"name = :label_name_{at} AND value = :label_value_{at}"
+        yield f"session IN (SELECT session FROM session_labels WHERE {has_it})"
+
+
+def grouped(chosen: Chosen, by: Iterable[str]) -> Chosen:
+    """The same, to be grouped by these parts: a label among them becomes a column."""
+    for part in by:
+        label = label_of(part)
+        if label:
+            parameters = {**chosen.parameters, "by_label": label}
+            return replace(chosen, parameters=parameters, has_label=True)
+    return chosen
 
 
 def only(chosen: Chosen, sessions: Iterable[int]) -> Chosen:

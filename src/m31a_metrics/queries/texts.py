@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
 
+from m31a_metrics.answers import label_of
 from m31a_metrics.queries.slices import Chosen, Value, all_of, among, between
 from m31a_metrics.queries.tables import (
     EFFECTS,
@@ -27,8 +28,6 @@ from m31a_metrics.queries.tables import (
     Summed,
 )
 
-OF_SESSIONS = ("agent", "project", "session")
-"""Parts that a session belongs to as a whole. ("session" is named by `session_id`.)"""
 OF_TIME = ("day", "week", "month")
 
 
@@ -76,10 +75,12 @@ def totals(chosen: Chosen, key: str) -> Query:
 
 def lasted(chosen: Chosen, key: str) -> Query:
     """Of all sessions by agent, project, or as one: how many, and how long they lasted."""
-    where = all_of(chosen.sessions)
+    source = f"sessions{all_of(chosen.sessions)}"
+    if chosen.has_label:
+        source = _sessions_of(chosen, "started_us", "updated_us")
     return Query(
         f"SELECT {_column(key)}, COUNT(*), SUM(updated_us - started_us) "
-        f"FROM sessions{where}{_grouped(key)}",
+        f"FROM {source}{_grouped(key)}",
         chosen.parameters,
     )
 
@@ -232,13 +233,14 @@ HEAL = (
 
 
 def heals(chosen: Chosen, limit: int | None) -> Query:
-    """Failures that were to be healed: agent, session_id, project, then HEAL."""
+    """Failures that were to be healed: agent, session_id, project, HEAL, branch, labels."""
+    facts = ("session_id", "project", "agent", "branch", "labels")
     source = (
-        f"heals AS d INNER JOIN {_sessions_of(chosen, 'session_id', 'project', 'agent')} "
+        f"heals AS d INNER JOIN {_sessions_of(chosen, *facts)} "
         f"USING (session){all_of(chosen.days, chosen.tool)}"
     )
     text = (
-        f"SELECT agent, session_id, project, {', '.join(HEAL)} FROM {source} "
+        f"SELECT agent, session_id, project, {', '.join(HEAL)}, branch, labels FROM {source} "
         "ORDER BY known_nano DESC, duration_us DESC, began_us, session_id"
     )
     return Query(_limited(text, limit), chosen.parameters)
@@ -318,8 +320,15 @@ def _united(keys: str, sums: Iterable[str], chosen: Chosen, sources: Iterable[_S
 
 
 def _sessions_of(chosen: Chosen, *columns: str) -> str:
-    columns = columns or ("agent", "project", "session_id")
-    return f"(SELECT session, {', '.join(columns)} FROM sessions{all_of(chosen.sessions)}) AS s"
+    named = ", ".join(columns or ("agent", "project", "branch", "session_id"))
+    chosen_ones = f"SELECT session, {named} FROM sessions{all_of(chosen.sessions)}"
+    if not chosen.has_label:
+        return f"({chosen_ones}) AS s"
+    labelled = "SELECT session, value FROM session_labels WHERE name = :by_label"
+    return (
+        f"(SELECT session, {named}, COALESCE(value, '') AS label FROM ({chosen_ones}) AS c "
+        f"LEFT JOIN ({labelled}) AS l USING (session)) AS s"
+    )
 
 
 def _column(key: str) -> str:
@@ -327,6 +336,8 @@ def _column(key: str) -> str:
         return "''"
     if key in OF_TIME:
         return "day"
+    if label_of(key):
+        return "label"
     return "session_id" if key == "session" else key
 
 
