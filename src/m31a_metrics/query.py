@@ -7,10 +7,10 @@
             print(row.tool, row.call_count, row.p95_ms)
         machine.session("last").phases().to_dicts()
 
-Times are written as for the commands (`7d`, `2026-06`, `2026-06-20T14:30`), parts as
-`--by`, columns as in `--json` (docs/commands.md lists them). Needs msgspec alone: without
-the price library (extra `cli`), what no agent priced itself and no earlier reader priced is
-shown as unpriced.
+Times are written as for the commands (`7d`, `2026-06`, `2026-06-20T14:30`), labels as
+`label="prompt=b"` (or a list of them), parts as `--by` (`label:prompt`), columns as in
+`--json` (docs/commands.md lists them). Needs msgspec alone: without the price library (extra
+`cli`), what no agent priced itself and no earlier reader priced is shown as unpriced.
 
 Whatever cannot be read is left out and named in `Machine.problems`.
 """
@@ -339,7 +339,7 @@ class Session:
 
         one = self._read()
         told = one.record if one.is_transcript else None
-        return _table(show(one.metrics, one.detail, told, whole=True))
+        return _table(show(one.metrics, one.detail, told, said=one.record, whole=True))
 
     def explain(self) -> Table:
         """Call by call; as `m31 explain`."""

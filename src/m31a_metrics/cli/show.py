@@ -38,5 +38,5 @@ def command(ctx: click.Context, name: str | None) -> None:
     """
     one = read_session(ctx, name or "last")
     told = one.record if one.is_transcript else None
-    panels = show(one.metrics, one.detail, told, whole=not wants_text(ctx))
+    panels = show(one.metrics, one.detail, told, said=one.record, whole=not wants_text(ctx))
     emit(ctx, [panel.table for panel in panels])

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from m31a_metrics import slices
-from m31a_metrics.answers import Answers, Slice, TotalsRow
+from m31a_metrics.answers import LABEL, Answers, Slice, TotalsRow
 from m31a_metrics.tables.names import last_part
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.tables.trend import grain
@@ -72,6 +72,16 @@ def totals_of(answers: Answers, which: Slice) -> TotalsRow:
     return rows[0] if rows else TotalsRow()
 
 
+def recorded_agents(answers: Answers) -> list[str]:
+    """The agents whose sessions a recorder keeps, in directories of their ids."""
+    return [
+        session.agent
+        for row in answers.totals(Slice(), "agent")
+        for session in answers.sessions(Slice(agents=(row.key,)), limit=1)
+        if session.path.rpartition("/")[2] == session.session_id
+    ]
+
+
 def why_none(ask: Ask, narrowed: Sequence[str], problems: Sequence[str]) -> str | None:
     """Say why a slice holds nothing, and the name that may be meant; None where it holds some.
 
@@ -90,6 +100,11 @@ def why_none(ask: Ask, narrowed: Sequence[str], problems: Sequence[str]) -> str 
     if len(narrowed) == 1 and about.project:
         names = [last_part(row.key) for row in answers.totals(Slice(), "project")]
         return f"No session ran in a project {about.project!r}.{_near(about.project, names)}"
+    if len(narrowed) == 1 and len(about.labels) == 1:
+        ((name, value),) = about.labels
+        rows = answers.totals(Slice(), f"{LABEL}{name}")
+        names = [f"{name}={row.key}" for row in rows if row.key]
+        return f"No session has the label {name}={value}.{_near(f'{name}={value}', names)}"
     if narrowed:
         it = "it" if len(narrowed) == 1 else "them"
         return f"No session fits {' '.join(narrowed)}. Leave {it} out for all."

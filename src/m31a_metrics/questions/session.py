@@ -15,18 +15,19 @@ def show(
     detail: SessionDetail,
     told: SessionRecord | None = None,
     *,
+    said: SessionRecord | None = None,
     whole: bool = False,
 ) -> list[Panel]:
     """Its head, transcript, phases, heals, tools, cost and edit strategies.
 
     `detail` is what its journals know, `told` what its transcript tells, if it is another
-    agent's.
+    agent's, `said` what its recorder said of it.
     """
     names = (
         *("session", "transcript", "phases", "healing", "tools"),
         *("cost_by_phase", "cost_by_model", "edit_strategies"),
     )
-    tables = of_session.show(metrics, detail, told, whole=whole)
+    tables = of_session.show(metrics, detail, told, said=said, whole=whole)
     return [Panel(name, table) for name, table in zip(names, tables, strict=True)]
 
 

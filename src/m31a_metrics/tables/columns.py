@@ -1,15 +1,20 @@
 """Columns that several tables share: one name and one title for one thing."""
 
+from m31a_metrics.answers import LABEL, label_of
 from m31a_metrics.table import Column, Unit
 
 SESSION = Column("session_id", "Session")
 AGENT = Column("agent", "Agent")
 PROJECT = Column("project", "Project")
+BRANCH = Column("branch", "Branch")
 TOOL = Column("tool", "Tool")
 PHASE = Column("phase", "Phase")
 MODEL = Column("model", "Model")
 DAY = Column("day", "Day")
 FAILURE = Column("line", "Failure", is_line=True)
+
+ANY_LABEL = f"{LABEL}NAME"
+"""How a label is written among the parts of a question."""
 
 PARTS = {
     "day": DAY,
@@ -18,11 +23,20 @@ PARTS = {
     "model": MODEL,
     "phase": PHASE,
     "project": PROJECT,
+    "branch": BRANCH,
+    ANY_LABEL: Column("label", "Label"),
     "agent": AGENT,
     "tool": TOOL,
     "session": SESSION,
 }
 """The first column of a table by the part that `--by` cuts a question into."""
+
+
+def part(by: str) -> Column:
+    """The first column of a table by part; that of any label is `label`, with its own title."""
+    label = label_of(by)
+    return Column("label", label) if label else PARTS[by]
+
 
 TIMES = ("day", "week", "month")
 """Parts that come in the order of time; of the others the greatest comes first."""
@@ -65,7 +79,7 @@ TURNS = Column("user_turn_count", "User turns", Unit.COUNT)
 COMPACTIONS = Column("compaction_count", "Compactions", Unit.COUNT)
 UNPAIRED = Column("unpaired_count", "Calls without result", Unit.COUNT)
 VERSION = Column("version", "Version")
-BRANCH = Column("branch", "Branch")
 MODELS = Column("models", "Models")
+LABELS = Column("labels", "Labels")
 
 UNIT = Column("unit", "Unit", Unit.UNIT)

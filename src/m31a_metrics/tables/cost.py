@@ -16,7 +16,18 @@ from m31a_metrics.tables.phrases import Scope, unpriced
 from m31a_metrics.tables.sessions import known_time
 from m31a_metrics.units import usd
 
-PARTS = ("phase", "model", "day", "week", "month", "project", "agent", "session")
+PARTS = (
+    "phase",
+    "model",
+    "day",
+    "week",
+    "month",
+    "project",
+    "agent",
+    "branch",
+    columns.ANY_LABEL,
+    "session",
+)
 """What LLM use can be grouped by."""
 
 TOP_SESSIONS = 5
@@ -98,7 +109,7 @@ def cost_by(
     names = named(by, rows, whole=whole)
     table = Table(
         f"Cost by {by}",
-        [columns.PARTS[by], *FIGURES],
+        [columns.part(by), *FIGURES],
         [
             _row(row, names[row.key], cost_nano, caches and (by != "model" or bool(row.key)))
             for row in rows

@@ -11,7 +11,18 @@ from m31a_metrics.tables.arithmetic import ratio
 from m31a_metrics.tables.names import named, shortened
 from m31a_metrics.tables.phrases import Scope, counted
 
-PARTS = ("tool", "phase", "day", "week", "month", "project", "agent", "session")
+PARTS = (
+    "tool",
+    "phase",
+    "day",
+    "week",
+    "month",
+    "project",
+    "agent",
+    "branch",
+    columns.ANY_LABEL,
+    "session",
+)
 """What failures can be grouped by."""
 
 _SHARE = Column("failure_share", "Share of failures", Unit.BAR)
@@ -80,7 +91,7 @@ def errors_by(rows: Sequence[ToolRow], scope: Scope, by: str, *, whole: bool = F
     names = named(by, rows, whole=whole)
     return Table(
         f"Failures by {by}",
-        [columns.PARTS[by], *BY_PART],
+        [columns.part(by), *BY_PART],
         [
             (
                 names[row.key],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from m31a_metrics.answers import HealRow, PhaseRow, part_of
+from m31a_metrics.answers import HealRow, PhaseRow, label_of, part_of
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
@@ -15,7 +15,17 @@ from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.tables.sessions import known_time
 from m31a_metrics.units import ms
 
-PARTS = ("phase", "project", "agent", "day", "week", "month", "session")
+PARTS = (
+    "phase",
+    "project",
+    "agent",
+    "branch",
+    columns.ANY_LABEL,
+    "day",
+    "week",
+    "month",
+    "session",
+)
 """What heals can be grouped by."""
 
 CHECK = Column("check", "Check")
@@ -102,7 +112,7 @@ def heals_by(
     prices, names = _prices(episodes, by), named(by, rows, whole=whole)
     table = Table(
         f"Self-heals by {by}",
-        [columns.PARTS[by], *BY_PART],
+        [columns.part(by), *BY_PART],
         [_part_row(row, names[row.key], prices.get(row.key, _Price())) for row in rows],
         scope.lacks("self-heals", _HOW),
     )
@@ -148,9 +158,10 @@ def _key(row: HealRow, by: str) -> str:
         "phase": row.phase,
         "project": row.project,
         "agent": row.agent,
+        "branch": row.branch,
         "session": row.session_id,
     }
-    return keys[by]
+    return row.labels.get(label_of(by), "") if label_of(by) else keys[by]
 
 
 def _row(row: HealRow, session_id: str, project: str) -> tuple[Cell, ...]:

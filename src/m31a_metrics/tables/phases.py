@@ -13,7 +13,17 @@ from m31a_metrics.tables.names import named
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.units import ms
 
-PARTS = ("phase", "day", "week", "month", "project", "agent", "session")
+PARTS = (
+    "phase",
+    "day",
+    "week",
+    "month",
+    "project",
+    "agent",
+    "branch",
+    columns.ANY_LABEL,
+    "session",
+)
 """What phases can be grouped by."""
 
 _DURATION = Column("duration_ms", "Duration", Unit.MS)
@@ -116,7 +126,7 @@ def phase_table(
     cost_nano = sum(row.cost_nano for row in rows)
     table = Table(
         "Phases",
-        [columns.PARTS[by], *wanted],
+        [columns.part(by), *wanted],
         empty=scope.lacks("phases", "Record one: `m31 record phase --help`."),
     )
     names = named(by, rows, whole=whole)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from m31a_metrics.answers import SessionRow, TotalsRow
 from m31a_metrics.panel import CARDS, Panel
@@ -19,7 +21,7 @@ from m31a_metrics.units import ms
 LATEST = "updated_us"
 """The field of SessionRow by which sessions are listed, latest first."""
 
-PARTS = ("day", "week", "month", "project", "agent")
+PARTS = ("day", "week", "month", "project", "agent", "branch", columns.ANY_LABEL)
 """What sessions can be grouped by."""
 
 _PATH = Column("path", "Path")
@@ -172,7 +174,7 @@ def sessions_by(rows: Sequence[TotalsRow], scope: Scope, by: str, *, whole: bool
     names = named(by, rows, whole=whole)
     table = Table(
         f"Sessions by {by}",
-        [columns.PARTS[by], *BY_PART],
+        [columns.part(by), *BY_PART],
         [_part_row(row, names[row.key], cost_nano) for row in rows],
         NOTHING_YET,
     )
@@ -207,7 +209,8 @@ def session_table(title: str, rows: Sequence[SessionRow], *, whole: bool) -> Tab
     People get shortened ids and the last part of a project's path, programs all of both.
     """
     if whole:
-        return Table(title, FOR_PROGRAMS, [_row(row, FOR_PROGRAMS) for row in rows])
+        table = Table(title, FOR_PROGRAMS, [_row(row, FOR_PROGRAMS) for row in rows])
+        return with_labels(table, [row.labels for row in rows])
     if all(row.agent == RECORDED for row in rows):
         return Table(title, FOR_PEOPLE, [_row(row, FOR_PEOPLE) for row in rows])
     shorter = shortened((row.agent, row.session_id) for row in rows)
@@ -251,6 +254,19 @@ def _row(row: SessionRow, wanted: Sequence[Column]) -> tuple[Cell, ...]:
             _GONE: row.is_gone,
         }
     return tuple(cells[column] for column in wanted)
+
+
+def labelled(labels: Mapping[str, str]) -> str | None:
+    """Write labels as options have them; None for none."""
+    return ", ".join(f"{name}={value}" for name, value in sorted(labels.items())) or None
+
+
+def with_labels(table: Table, labels: Sequence[Mapping[str, str]]) -> Table:
+    """Add the column of the labels, one for each row, where any of them has some."""
+    if not any(labels):
+        return table
+    rows = [(*row, labelled(own)) for row, own in zip(table.rows, labels, strict=True)]
+    return replace(table, columns=[*table.columns, columns.LABELS], rows=rows)
 
 
 def known_tokens(row: SessionRow | TotalsRow) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from m31a_metrics.answers import TotalsRow
+from m31a_metrics.answers import SessionRow, TotalsRow
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.table import Cell, Column, Table, Unit
@@ -20,7 +20,7 @@ from m31a_metrics.tables.names import RECORDED
 from m31a_metrics.tables.order import known_only
 from m31a_metrics.tables.phases import SHOWN, healing, phase_table
 from m31a_metrics.tables.phrases import Scope
-from m31a_metrics.tables.sessions import session_table
+from m31a_metrics.tables.sessions import labelled, session_table, with_labels
 from m31a_metrics.tables.tools import OPTIONAL, timed_notes, tool_table
 
 TRANSCRIPT = [
@@ -51,19 +51,26 @@ def show(
     detail: SessionDetail,
     told: SessionRecord | None = None,
     *,
+    said: SessionRecord | None = None,
     whole: bool = False,
 ) -> list[Table]:
     """Show one session: its head, transcript, phases, heals, tools, cost, edit strategies.
 
     `detail` is what its journals know, empty where it has none; `told` what its transcript
-    tells, if it is another agent's. `whole` adds the columns that a terminal has no room
-    for. The titles are the same for every session, because they are the keys of the JSON.
+    tells, if it is another agent's; `said` what its recorder said of it. `whole` adds the
+    columns that a terminal has no room for. The titles are the same for every session,
+    because they are the keys of the JSON.
     """
-    agent, project = (told.agent, told.project) if told else (RECORDED, "")
+    facts = told or said
+    agent, project = (facts.agent, facts.project) if facts else (RECORDED, "")
     row = session_row(metrics, agent, project)
+    if facts is not None:
+        row.branch, row.labels = facts.branch, facts.labels
     lasted_us = max(row.updated_us - row.started_us, 0) if row.started_us else 0
     scope = Scope(TotalsRow(session_count=1, lasted_us=lasted_us), metrics.session_id)
     head = session_table("Session", [row], whole=whole)
+    if told is None:
+        head.notes += _said(row)
     of_phases = phase_rows(metrics)
     rows = tool_rows(metrics, detail)
     ran = {one.name: one for one in detail.durations}
@@ -103,11 +110,22 @@ def _transcript(told: SessionRecord | None, whole: bool) -> Table:
     )
     if whole:
         table.rows = [row]
-        return table
+        return with_labels(table, [told.labels])
     for column, cell in zip(TRANSCRIPT, row, strict=True):
         if cell:
             table.rows.append((column.title, f"{cell:,}" if isinstance(cell, int) else cell))
+    if told.labels:
+        table.rows.append((columns.LABELS.title, labelled(told.labels)))
     return table
+
+
+def _said(row: SessionRow) -> list[str]:
+    """Say what a recorder said of its session, where it said anything."""
+    where = [f"{word} {name}" for word, name in (("in", row.project), ("on", row.branch)) if name]
+    labels = labelled(row.labels)
+    if labels:
+        where.append(f"under {labels}")
+    return [f"Recorded {', '.join(where)}."] if where else []
 
 
 def _strategies(metrics: SessionMetrics) -> Table:

@@ -18,7 +18,18 @@ from m31a_metrics.tables.order import known_only
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.units import ms
 
-PARTS = ("tool", "day", "week", "month", "phase", "project", "agent", "session")
+PARTS = (
+    "tool",
+    "day",
+    "week",
+    "month",
+    "phase",
+    "project",
+    "agent",
+    "branch",
+    columns.ANY_LABEL,
+    "session",
+)
 """What calls can be grouped by."""
 
 WAITED = Column("wait_ms", "Waited", Unit.MS)
@@ -113,7 +124,7 @@ def tool_table(
     earlier = earlier or {}
     return Table(
         "Tools",
-        [columns.PARTS[by], *FIGURES],
+        [columns.part(by), *FIGURES],
         [
             (names[row.key], *_cells(row, ran.get(row.key), earlier.get(row.key), sums))
             for row in rows

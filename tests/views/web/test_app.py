@@ -52,6 +52,31 @@ def test_every_page_answers(base: str, page: str, query: str) -> None:
     assert isinstance(json.decode(body), dict)
 
 
+def test_pages_can_be_narrowed_by_labels() -> None:
+    """All labels of the address must match, in pages, tables and comparisons."""
+    some = list(records(20, NOW))
+    for number, record in enumerate(some):
+        record.labels = {"prompt": "ab"[number % 2], "team": str(number)}
+    with served(Invented(some)) as base:
+        _, body = fetch(base, "/api/sessions?since=all&rows=100&panel=sessions&label=prompt%3Db")
+        assert len(json.decode(body)) == 10
+        chosen = "since=all&label=prompt%3Db&label=team%3D3"
+        _, body = fetch(base, f"/api/sessions?{chosen}&panel=sessions")
+        (found,) = json.decode(body)
+        status, body = fetch(base, f"/sessions/{found['session_id']}")
+        assert (status, b"prompt=b, team=3" in body) == (200, True)
+        status, body = fetch(base, f"/sessions?{chosen}&agent=my-bot")
+        assert status == 200
+        for value in (b'name="label" value="prompt=b"', b'name="label" value="team=3"'):
+            assert value in body
+        assert b"<option selected>my-bot</option>" in body
+        _, body = fetch(base, "/api/compare?a=label:prompt%3Da&b=label:prompt%3Db&panel=compare")
+        sides = {row["metric"]: (row["a"], row["b"]) for row in json.decode(body)}
+        assert sides["sessions"] == (10, 10)
+        status, body = fetch(base, "/api/tools?label=prompt")
+        assert (status, b"NAME=VALUE" in body) == (400, True)
+
+
 def test_a_session_has_a_page_and_its_tables(base: str, session_id: str) -> None:
     """One session is found by its id, and says so if its file is gone."""
     status, body = fetch(base, f"/sessions/{session_id}")

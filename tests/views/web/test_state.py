@@ -16,6 +16,7 @@ states = st.builds(
     State,
     since=st.sampled_from(["30d", "7d", "all", "2026-06"]),
     agent=st.lists(texts.filter(bool), max_size=3).map(tuple),
+    label=st.lists(texts.filter(bool), max_size=3).map(tuple),
     project=texts,
     model=texts,
     q=texts,
@@ -46,6 +47,9 @@ def test_a_state_is_a_slice() -> None:
     assert (which.first_day, which.last_day) == ("2026-06-14", "2026-06-20")
     assert (which.agents, which.text, which.tool) == (("codex",), "cart", "Bash")
     assert State(since="all").slice(NOW).first_day == ""
+    labels = read([("label", "prompt=b"), ("label", "team=x")])
+    assert labels.slice(NOW).labels == (("prompt", "b"), ("team", "x"))
+    assert labels.is_filtered
 
 
 @pytest.mark.parametrize(
@@ -66,6 +70,12 @@ def test_what_cannot_be_is_refused(pairs: list[tuple[str, str]]) -> None:
     """A wrong value is named, not passed on."""
     with pytest.raises(WrongState, match=pairs[0][0]):
         read(pairs)
+
+
+def test_a_label_that_is_none_is_refused() -> None:
+    """The sentence says how a label is written."""
+    with pytest.raises(WrongState, match="'prompt' is no label: write NAME=VALUE"):
+        State(label=("prompt",)).slice(NOW)
 
 
 def test_a_time_that_is_none_is_refused() -> None:

@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from m31a_metrics import config
 from m31a_metrics.answers import Slice
 from m31a_metrics.cli.options.output import NONE, SESSIONS_DIR, say, settings
-from m31a_metrics.cli.options.slices import asked_for, now, which
+from m31a_metrics.cli.options.slices import asked_for, now, unknown_agent, which
 from m31a_metrics.errors import SessionNotFound
-from m31a_metrics.questions.ask import Ask, why_none
+from m31a_metrics.questions.ask import Ask, recorded_agents, why_none
 
 if TYPE_CHECKING:
     from m31a_metrics.catalog import LoadedSession
@@ -57,6 +57,12 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
         warn(ctx, problems, asking.notes, remedy)
         which_ones = replace(about, agents=None) if keeper else about
         found = Ask(asking.answers, which_ones, now())
+        unknown = unknown_agent(about.agents, lambda: recorded_agents(asking.answers))
+        if unknown is not None:
+            known = ", ".join(map(repr, unknown[1]))
+            raise click.BadParameter(
+                f"{unknown[0]!r} is not one of {known}.", param_hint="'--agent'"
+            )
         ctx.meta[NONE] = why_none(found, asked_for(ctx), problems)
         yield found
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import click
 
+from m31a_metrics.answers import label_of
 from m31a_metrics.cli.options.output import Decorated, wants_text
 from m31a_metrics.table import Table
-from m31a_metrics.tables.columns import PARTS, TIMES
+from m31a_metrics.tables.columns import ANY_LABEL, PARTS, TIMES
 from m31a_metrics.tables.order import limited, ordered, unknown_column
 from m31a_metrics.tables.phrases import listed
+from m31a_metrics.validation import label_name_of
 
 SCREENFUL = 20
 """So many rows a terminal shows of a long answer."""
@@ -30,6 +32,12 @@ def by_option(parts: Sequence[str], question: str) -> Callable[[Decorated], Deco
 
     def check(_ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
         if value is None or value in parts:
+            return value
+        if label_of(value) and ANY_LABEL in parts:
+            try:
+                label_name_of(label_of(value))
+            except ValueError as error:
+                raise click.BadParameter(f"{error}.") from None
             return value
         if value in PARTS:
             raise click.BadParameter(

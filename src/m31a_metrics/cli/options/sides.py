@@ -10,7 +10,7 @@ import click
 
 from m31a_metrics.answers import Slice
 from m31a_metrics.cli.options.question import asking
-from m31a_metrics.cli.options.slices import agents, is_agent, now
+from m31a_metrics.cli.options.slices import now, unknown_agent
 from m31a_metrics.errors import SessionNotFound
 
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ def slice_named(text: str) -> Slice | None:
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     for agent in (which.agents or ()) if which is not None else ():
-        if not is_agent(agent):
-            known = ", ".join(agents())
-            raise click.UsageError(f"There is no agent {agent!r}. Choose of {known}.")
         if is_by_name_only(agent):
             raise click.UsageError(
                 f"agent={agent} is no side, but where all sides are: --agent {agent}."
@@ -47,6 +44,7 @@ def ask_sides(ctx: click.Context, wanted: Sequence[tuple[str, Slice | None]]) ->
     The slice options narrow all of them. Raises UsageError, SessionNotFound where a side has
     no session, and what the catalog raises.
     """
+    from m31a_metrics.questions.ask import recorded_agents
     from m31a_metrics.questions.compare import side
     from m31a_metrics.slices import both
 
@@ -56,6 +54,10 @@ def ask_sides(ctx: click.Context, wanted: Sequence[tuple[str, Slice | None]]) ->
             for place, (label, which) in enumerate(wanted):
                 if which is None:
                     continue
+                unknown = unknown_agent(which.agents, lambda: recorded_agents(ask.answers))
+                if unknown is not None:
+                    known = ", ".join(unknown[1])
+                    raise click.UsageError(f"There is no agent {unknown[0]!r}. Choose of {known}.")
                 try:
                     narrowed = both(which, ask.which, label)
                 except ValueError as error:

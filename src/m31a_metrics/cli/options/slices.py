@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,9 @@ _OPTIONS = (
     ("project", "TEXT", "Only projects whose path contains TEXT."),
     ("model", "NAME", "Only this model; * stands for anything, as in 'claude-*'."),
     ("branch", "NAME", "Only this git branch; * stands for anything."),
+    ("label", "NAME=VALUE", "Only sessions under this label; repeated, under all of them."),
 )
+_REPEATED = ("agent", "label")
 
 
 def session_argument(function: Decorated) -> Decorated:
@@ -68,7 +70,7 @@ def slice_option(name: str, metavar: str, line: str) -> Callable[[Decorated], De
         cls=_AgentOption if name == "agent" else click.Option,
         metavar=metavar,
         expose_value=False,
-        multiple=name == "agent",
+        multiple=name in _REPEATED,
         type=_Agent() if name == "agent" else str,
         callback=_keep,
         help=line,
@@ -87,17 +89,24 @@ def is_agent(name: str) -> bool:
     return name in AGENTS or name in agents()
 
 
+def unknown_agent(
+    asked: Iterable[str] | None, recorded: Callable[[], Iterable[str]]
+) -> tuple[str, list[str]] | None:
+    """Name an agent that is neither known here nor among those `recorded`, and all that are.
+
+    A Collector may say any name, so that only whoever has the sessions can tell.
+    """
+    unknown = [name for name in asked or () if not is_agent(name)]
+    if not unknown:
+        return None
+    known = list(dict.fromkeys((*agents(), *sorted(recorded()))))
+    return next(((name, known) for name in unknown if name not in known), None)
+
+
 class _Agent(click.ParamType[str]):
-    """The name of an agent."""
+    """The name of an agent; `unknown_agent` tells whether there is one."""
 
     name = "agent"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if is_agent(value):
-            return value
-        raise click.BadParameter(
-            f"{value!r} is not one of {', '.join(map(repr, agents()))}.", ctx, param
-        )
 
     def shell_complete(
         self,
@@ -132,6 +141,11 @@ def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
             getattr(slices, name)(value, now())
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
+    elif name == "label":
+        try:
+            slices.labels_of(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.") from None
     elif name != "agent" and not value:
         raise click.BadParameter("it is empty; leave the option out for all.")
     ctx.meta.setdefault(_SLICE, {})[name] = value

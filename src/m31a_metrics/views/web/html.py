@@ -76,7 +76,7 @@ class Html:
             nav_query=state.query(sort="", page=1, tool="", a="", b="", by=""),
             cleared=State(since=state.since, until=state.until).query(),
             periods=periods,
-            agents=self._agents,
+            agents=tuple(dict.fromkeys((*self._agents, *state.agent))),
             asset=lambda name: root + assets()[name].address,
             live=root + LIVE if self._is_live else "",
             title=clean(values["page"].title),

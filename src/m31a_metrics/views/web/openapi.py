@@ -23,6 +23,7 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "project": ({"type": "string", "maxLength": TEXT_MAX}, "a part of the project's path"),
     "model": ({"type": "string", "maxLength": TEXT_MAX}, "a model, or a pattern with *"),
     "branch": ({"type": "string", "maxLength": TEXT_MAX}, "a branch, or a pattern with *"),
+    "label": ({"type": "array", "items": {"type": "string"}}, "NAME=VALUE, all of them"),
     "q": ({"type": "string", "maxLength": TEXT_MAX}, "a part of id, project, branch or model"),
     "tool": ({"type": "string", "maxLength": TEXT_MAX}, "one tool"),
     "by": ({"type": "string", "enum": list(GRAINS)}, "the grain of what is shown over time"),

@@ -20,7 +20,7 @@ from m31a_metrics.questions.sessions import find, metrics_of, session, sessions_
 from m31a_metrics.questions.tools import tools_over_time
 from m31a_metrics.table import Table
 from m31a_metrics.tables.order import ordered, unknown_column
-from m31a_metrics.tables.sessions import SORTABLE
+from m31a_metrics.tables.sessions import SORTABLE, labelled
 from m31a_metrics.tables.timeline import timeline
 from m31a_metrics.views.web.index_thread import Machine
 from m31a_metrics.views.web.state import State, WrongState
@@ -143,7 +143,8 @@ def one_session(asked: Asked) -> Page:
     told = asked.machine.read(row)
     course = timeline(told.events, told.price, told.phases) if told is not None else ()
     panels = session(asked.everything, row, course)
-    where = " · ".join(part for part in (row.agent, row.project, row.branch) if part)
+    known = (row.agent, row.project, row.branch, labelled(row.labels))
+    where = " · ".join(part for part in known if part)
     return Page("session", row.session_id, panels, under=where, form="")
 
 

@@ -52,6 +52,7 @@ class State(Struct, frozen=True):
     project: str = ""
     model: str = ""
     branch: str = ""
+    label: tuple[str, ...] = ()
     q: str = ""
     tool: str = ""
     by: str = ""
@@ -73,6 +74,7 @@ class State(Struct, frozen=True):
                 project=self.project,
                 model=self.model,
                 branch=self.branch,
+                label=self.label,
                 text=self.q,
                 tool=self.tool,
             )
@@ -94,7 +96,8 @@ class State(Struct, frozen=True):
     @property
     def is_filtered(self) -> bool:
         """Tell whether anything but the period is chosen."""
-        return bool(self.agent or self.project or self.model or self.branch or self.q or self.tool)
+        named = (self.project, self.model, self.branch, self.q, self.tool)
+        return bool(self.agent or self.label or any(named))
 
 
 def read(pairs: Iterable[tuple[str, str]]) -> State:
@@ -110,7 +113,7 @@ def read(pairs: Iterable[tuple[str, str]]) -> State:
             raise WrongState(f"{name} is longer than {TEXT_MAX} characters.")
         if name in ("page", "rows"):
             values[name] = _count(name, value)
-        elif name == "agent":
+        elif name in ("agent", "label"):
             values[name] = (*values.get(name, ()), value)
         else:
             values[name] = value
