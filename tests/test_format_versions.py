@@ -10,11 +10,16 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from m31a_metrics import Collector, config, errors, load, save
 from m31a_metrics.comparison.baseline import VERSION as BASELINE_VERSION
 from m31a_metrics.history.schema import VERSION as INDEX_VERSION
+from m31a_metrics.session.covered import VERSION as NOTE_VERSION
+from m31a_metrics.session.covered import covered_note, read_note
 from tests.commands import m31
 
 
@@ -108,6 +113,67 @@ def test_a_newer_journal_is_read_as_far_as_it_is_known() -> None:
     done = m31("doctor", "--fix")
     assert "newer version" in done.stdout
     assert unknown in journal.read_bytes()
+
+
+def test_an_older_journal_is_read() -> None:
+    """Lines with the required fields alone count; what they do not say is not known."""
+    session = record("one")
+    journal_of(session).write_bytes(
+        b'{"event":"session_start","t_us":1795356036978807}\n'
+        b'{"event":"tool_call","t_us":1795356036978808,"name":"Bash","success":true,'
+        b'"duration_ms":5}\n'
+    )
+    (session / "events" / ".covered").unlink()
+    (session / "METRICS.json").unlink()
+    metrics = load("one")
+    assert metrics is not None
+    assert metrics.tools[0].call_count == 1
+    (row,) = json.loads(m31("sessions", "--json").stdout)
+    assert (row["agent"], row["project"], row["call_count"]) == ("m31a", None, 1)
+    assert "labels" not in row
+    assert json.loads(m31("tools", "--by", "label:prompt", "--json").stdout)[0]["label"] is None
+
+
+class OlderStart(Struct, tag_field="event", tag="session_start", forbid_unknown_fields=False):
+    """A start as a version reads it that knows no labels."""
+
+    t_us: int
+    branch: str | None = None
+
+
+def test_an_older_program_reads_a_session_with_labels() -> None:
+    """It passes over the field, and counts the same."""
+    with Collector("one", branch="main", labels={"prompt": "b"}) as collector:
+        collector.record_tool_call("Bash", True, 5)
+    journal = journal_of(Path.home() / ".m31a" / "sessions" / "one")
+    first = journal.read_bytes().splitlines()[0]
+    assert b'"labels":{"prompt":"b"}' in first
+    assert msgspec.json.decode(first, type=OlderStart).branch == "main"
+
+
+@pytest.mark.parametrize("version", [NOTE_VERSION + 1, NOTE_VERSION - 1])
+def test_sums_of_another_version_are_not_gone_on_from(version: int) -> None:
+    """A whole note of the version before or after: the journals are folded, and nothing twice."""
+    session = record("one")
+    path = session / "events" / ".covered"
+    note = read_note(path.read_bytes())
+    assert note is not None
+    assert note.about is not None
+    sums = note.sums()
+    assert sums is not None
+    metrics = (session / "METRICS.json").read_bytes()
+    other = replace(note.about, version=version)
+    path.write_bytes(covered_note(metrics, note.journals, other, sums.orders))
+    for count in (2, 3):
+        with Collector("one") as collector:
+            collector.record_tool_call("Bash", True, 5)
+        read = load("one")
+        assert read is not None
+        assert read.tools[0].call_count == count
+    rewritten = read_note(path.read_bytes())
+    assert rewritten is not None
+    assert rewritten.about is not None
+    assert rewritten.about.version == NOTE_VERSION
 
 
 @pytest.mark.parametrize(
