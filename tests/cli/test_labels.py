@@ -12,7 +12,9 @@ import pytest
 
 from m31a_metrics import Collector, query
 from m31a_metrics.cli.app import COMMANDS, load
+from tests import transcripts
 from tests.cli.conftest import M31
+from tests.transcripts import NOW, ONE, answer, call, prompt
 
 SESSIONS = {"a1": "a", "a2": "a", "b1": "b", "plain": ""}
 """What the prompt of each session was."""
@@ -22,19 +24,19 @@ SESSIONS = {"a1": "a", "a2": "a", "b1": "b", "plain": ""}
 def labelled(clean_home: Path) -> Path:
     """Sessions under labels of two names, and one without any."""
     directory = clean_home / ".m31a" / "sessions"
-    for session_id, prompt in SESSIONS.items():
+    for session_id, tried in SESSIONS.items():
         said: dict[str, Any] = {}
-        if prompt:
+        if tried:
             said = {
-                "labels": {"prompt": prompt, "team": session_id[-1]},
+                "labels": {"prompt": tried, "team": session_id[-1]},
                 "agent": "my-bot",
                 "project": "/src/shop",
-                "branch": f"try-{prompt}",
+                "branch": f"try-{tried}",
             }
         with Collector(session_id, directory, **said) as collector, collector.phase("verify"):
-            collector.record_tool_call("make", prompt == "b", 20)
+            collector.record_tool_call("make", tried == "b", 20)
             collector.record_heal_trigger("verify")
-            collector.record_heal_outcome("verify", prompt == "b")
+            collector.record_heal_outcome("verify", tried == "b")
     return directory
 
 
@@ -195,3 +197,21 @@ def test_labels_go_with_their_session(m31: M31, labelled: Path) -> None:
     assert m31("forget", "label:prompt=a", "--yes").code == 0
     assert names(m31) == {"b1", "plain"}
     assert index_rows() == 2
+
+
+def test_a_transcript_has_the_labels_that_were_recorded_beside_it(
+    m31: M31, clean_home: Path
+) -> None:
+    """Under the agent's name and its own id of the session; its figures are the transcript's."""
+    transcripts.write(clean_home, ONE, prompt(), answer("a"), *call("b", NOW))
+    said = ("record", "start", "--session", ONE, "--agent", "claude-code", "--label", "prompt=b")
+    assert m31(*said).code == 0
+    (row,) = rows(m31, "sessions", "--agent", "claude-code")
+    assert (row["session_id"], row["labels"]) == (ONE, "prompt=b")
+    assert row["total_tokens"] > 0
+    assert names(m31, "--label", "prompt=b") == {ONE, "b1"}
+    assert "Labels      prompt=b" in m31("show", ONE).out
+    assert m31("import", "claude-code").code == 0  # leaves what was recorded alone
+    assert names(m31, "--label", "prompt=b", "--agent", "claude-code") == {ONE}
+    assert m31("forget", ONE, "--yes").code == 0
+    assert names(m31, "--label", "prompt=b") == {"b1"}

@@ -148,7 +148,9 @@ def _of_row(
         )
     for place in places([] if only_dir else sources.present(environ), environ):
         if place.path == row.path:
-            return Loader(config).load(place.agent, place.path)
+            one = Loader(config).load(place.agent, place.path)
+            one.record.labels = row.labels  # which stand beside the transcript
+            return one
     if not os.path.isdir(row.path):
         # The transcript is gone, and a recording of the same session is there.
         return _at_path(f"{config.sessions_dir}/{row.session_id}", config)

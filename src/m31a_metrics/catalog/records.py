@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from m31a_metrics import store
-from m31a_metrics.errors import InvalidSessionId
+from m31a_metrics.errors import InvalidSessionId, MetricsError
 from m31a_metrics.events import Event, SessionStart
 from m31a_metrics.journal import Journal
 from m31a_metrics.kept_lines import with_lines
@@ -164,6 +164,22 @@ def read_recording(session: Session, *, lines: bool = True) -> Recording | None:
     record.native_id = record.native_id or name
     record.damage = _damage(session, journals, losses)
     return Recording(record, base, events)
+
+
+def labels_of(sessions: Iterable[Session]) -> dict[str, str]:
+    """The labels that recordings of one session were given; of two values the first counts.
+
+    A recording that cannot be read is told of where it is read itself.
+    """
+    labels: dict[str, str] = {}
+    for session in sessions:
+        try:
+            recording = read_recording(session, lines=False)
+        except MetricsError:
+            continue
+        if recording is not None:
+            labels = recording.record.labels | labels
+    return labels
 
 
 def damage(record: SessionRecord) -> list[str]:

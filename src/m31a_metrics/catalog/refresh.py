@@ -19,7 +19,7 @@ from m31a_metrics.catalog.agents import cannot_look, paths, process_count
 from m31a_metrics.catalog.fingerprints import Looker, Seen
 from m31a_metrics.catalog.guard import Failure, Trouble, bug, failure, guarded
 from m31a_metrics.catalog.load import LoadedSession, Loader
-from m31a_metrics.catalog.records import RECORDED, damage
+from m31a_metrics.catalog.records import RECORDED, damage, labels_of
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
 from m31a_metrics.errors import (
@@ -376,6 +376,7 @@ class _Reader:
                 one for one, number in zip(record.ids, ids, strict=True) if number in part.skip
             )
             record = self._load(part, left_out).record
+        record.labels = labels_of(Session(*os.path.split(path)) for path, _ in part.timed_by)
         self.unread.hide_parent(record)
         record.ids = []
         return Told(record, TRANSCRIPT, ids)
