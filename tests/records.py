@@ -119,4 +119,5 @@ def session_records(draw: st.DrawFn, native_id: str | None = None) -> SessionRec
         damage=Damage(draw(_counts)),
         effects=Effects(*draw(st.tuples(*[_counts] * len(Effects.__struct_fields__)))),
         labels=draw(st.dictionaries(_labels, st.sampled_from(["a", "b"]), max_size=2)),
+        is_recorded=agent == "m31a" or draw(st.booleans()),
     )

@@ -179,8 +179,8 @@ class FailureRow(Struct):
 class ReadingRow(Struct):
     """What reading its sessions came to: of whole sessions, for no day can be told.
 
-    `transcript_count` of them are other agents' (not `m31a`), with `transcript_tokens` in
-    all; `effects` and the counts are added up.
+    `transcript_count` of them were read of agents' transcripts, and not recorded by whatever
+    agent; they have `transcript_tokens` in all. `effects` and the counts are added up.
     """
 
     session_count: int = 0

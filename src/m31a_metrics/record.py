@@ -90,6 +90,8 @@ class SessionRecord(Struct):
     `agent` is `m31a` for a session that a Collector or M31A recorded itself, unless the
     Collector was told another. Times are Unix microseconds, 0 where unknown. `ids` are those
     of its events, for finding replays. `labels` are what its developer set it apart by.
+    `is_recorded` tells a recorder's own words from what was read of an agent's transcript, or
+    of an imported copy of one.
     `is_to_be_priced`: models were named and the price library was not there to be asked.
     """
 
@@ -117,6 +119,7 @@ class SessionRecord(Struct):
     damage: Damage = field(default_factory=Damage)
     effects: Effects = field(default_factory=Effects)
     labels: dict[str, str] = {}
+    is_recorded: bool = False
 
 
 def joined(records: Sequence[SessionRecord]) -> SessionRecord:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from m31a_metrics import Collector, Usage
 from m31a_metrics.views.numbers import UNKNOWN
 from tests import transcripts
 from tests.cli.conftest import M31
@@ -68,6 +69,35 @@ def test_the_audit_of_one_and_of_a_slice(m31: M31) -> None:
         "small-2": 8_000,
         "nobody-1": 10,
     }
+
+
+def test_what_is_recorded_is_no_transcript(m31: M31, clean_home: Path) -> None:
+    """Sessions that a Collector recorded, under whatever agent's name, lead to nobody's total."""
+
+    def rules() -> dict[str, int]:
+        lines = json.loads(m31("audit", "--json").out)["counting_rules"]
+        return {line["rule"]: line["total_tokens"] for line in lines}
+
+    before = rules()
+    for name, agent in (("one", None), ("two", "my-bot"), ("three", "claude-code")):
+        with Collector(name, clean_home / ".m31a" / "sessions", agent=agent) as collector:
+            collector.record_llm_interaction("plan", Usage(900, 100, 1_000), 0.1)
+    data = json.loads(m31("audit", "--json").out)
+    assert sum(row["total_tokens"] for row in data["tokens_by_day"]) == 3 * TOTAL + 3 * 1_000
+    for rule in ("lines with usage", "by ccusage's rules"):
+        assert rules()[rule] == before[rule]
+
+
+def test_imported_copies_are_of_transcripts(m31: M31, clean_home: Path) -> None:
+    """What an import read is explained as before when the transcript itself is gone."""
+    data = json.loads(m31("audit", "--json").out)
+    assert m31("import", "claude-code").code == 0
+    for path in (clean_home / ".claude" / "projects").rglob("*.jsonl"):
+        path.unlink()
+    now = json.loads(m31("audit", "--json").out)
+    assert now["tokens_by_day"] == data["tokens_by_day"]
+    (ours,) = (row for row in now["counting_rules"] if row["rule"] == "by ccusage's rules")
+    assert ours["total_tokens"] == 3 * TOTAL
 
 
 @pytest.mark.usefixtures("sessions_dir")

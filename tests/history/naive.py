@@ -107,7 +107,7 @@ class Naive:
         total = ReadingRow()
         for record in self._chosen(which):
             total.session_count += 1
-            if record.agent != "m31a":
+            if not record.is_recorded:
                 total.transcript_count += 1
                 total.transcript_tokens += sum(llm.total_tokens for llm in record.llms)
             total.unpaired_count += record.unpaired_count

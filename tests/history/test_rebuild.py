@@ -105,3 +105,18 @@ def test_pruned_sessions_do_not_come_back(tmp_path: Path) -> None:
         assert history.gone_before(1) == []
         history.remake()
         assert [row.native_id for row in rows(history)] == ["n2"]
+
+
+def test_an_older_index_tells_recorded_sessions_by_their_agent(tmp_path: Path) -> None:
+    """Where its tables do not tell, a session that is gone was recorded if m31a ran it."""
+    path = tmp_path / "metrics.db"
+    with History(str(path)) as history:
+        take(history, [File("/a", "n1", 1, ("a",)), File("/m", "n2", 2, ("b",), "m31a")])
+        history.take_gone(["/a", "/m"])
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE sessions DROP COLUMN is_recorded")
+        connection.execute(f"PRAGMA user_version = {schema.VERSION - 1}")
+    connection.close()
+    with History(str(path)) as history:
+        reading = history.reading(Slice())
+        assert (reading.session_count, reading.transcript_count) == (2, 1)

@@ -123,6 +123,7 @@ def record(
     """A session of 90 seconds, as the index keeps it, with these rows."""
     ended_us = int((NOW - timedelta(days=days_ago)).timestamp()) * 1_000_000
     one = SessionRecord(agent, session_id, session_id, "", project=project)
+    one.is_recorded = agent == "m31a"
     one.started_us, one.updated_us = ended_us - 90_000_000, ended_us
     one.tools = [part for part in parts if isinstance(part, ToolDay)]
     one.llms = [part for part in parts if isinstance(part, LLMDay)]

@@ -66,6 +66,9 @@ class Days(dict[int, str]):
 RECORDED = "m31a"
 """The agent of a session that a Collector or M31A recorded itself."""
 
+IMPORT_PREFIX = "import-"
+"""How the names of journals begin that hold what was imported of a transcript."""
+
 _days = Days()
 _time = attrgetter("t_us")
 
@@ -162,6 +165,8 @@ def read_recording(session: Session, *, lines: bool = True) -> Recording | None:
             _take_start(record, event)
     record.agent = record.agent or RECORDED
     record.native_id = record.native_id or name
+    is_copy = bool(journals) and all(one.name.startswith(IMPORT_PREFIX) for one in journals)
+    record.is_recorded = not is_copy
     record.damage = _damage(session, journals, losses)
     return Recording(record, base, events)
 
@@ -198,7 +203,7 @@ def lone(path: str, metrics: SessionMetrics) -> SessionRecord:
     ledger = Ledger(lambda _: None, _days.of)
     ledger.add_metrics(metrics)
     name = metrics.session_id or path
-    record = SessionRecord(RECORDED, name, name, path)
+    record = SessionRecord(RECORDED, name, name, path, is_recorded=True)
     _fill(record, ledger)
     return record
 

@@ -360,9 +360,9 @@ class _Reader:
         except SessionNotFound:
             return Absent()
         record = loaded.record
-        names = Session(*os.path.split(part.path)).journal_names()
-        is_copy = bool(names) and all(name.startswith("import-") for name in names)
-        rank = TRANSCRIPT if record.agent == RECORDED else COPY if is_copy else HOOKS
+        rank = HOOKS if record.is_recorded else COPY
+        if record.agent == RECORDED:
+            rank = TRANSCRIPT
         # An id means the same elsewhere only where it is another agent's own.
         ids = hashed(record.ids) if rank == COPY else []
         record.ids = []

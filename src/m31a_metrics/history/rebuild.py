@@ -59,6 +59,8 @@ def remake(connection: sqlite3.Connection) -> None:
         for table in ("sessions", *_SESSIONS):
             if f"{_OLD}{table}" in old:
                 _copy(connection, table, kept)
+        # Where the older tables did not say it, only m31a's sessions were recorded for certain.
+        connection.execute("UPDATE sessions SET is_recorded = 1 WHERE agent = 'm31a'")
         refold(connection, kept_again)  # they may be of a time when more was kept
         _add_up(connection)
     for name in old:

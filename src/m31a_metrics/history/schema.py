@@ -83,6 +83,7 @@ CREATE TABLE sessions (
     user_turn_count INTEGER NOT NULL,
     compaction_count INTEGER NOT NULL,
     unpaired_count INTEGER NOT NULL,
+    is_recorded INTEGER NOT NULL,
     is_gone INTEGER NOT NULL,
     is_to_be_priced INTEGER NOT NULL,
     made_of BLOB NOT NULL,

@@ -31,6 +31,7 @@ _TOLD = (
     "compaction_count",
     "unpaired_count",
     "is_to_be_priced",
+    "is_recorded",
 )
 """Columns that a record has as they are."""
 

@@ -117,7 +117,7 @@ def lot(chosen: Chosen, limit: int) -> Query:
 
 def readings(chosen: Chosen) -> Query:
     """What reading came to: sessions, transcripts and their tokens, damage, EFFECTS."""
-    transcript = "CASE WHEN agent <> 'm31a' THEN {} ELSE 0 END"
+    transcript = "CASE WHEN is_recorded = 0 THEN {} ELSE 0 END"
     sums = (
         transcript.format("1"),
         transcript.format("total_tokens"),
