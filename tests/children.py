@@ -130,21 +130,6 @@ def give_to_nobody(place: Path) -> None:
 
 
 @contextmanager
-def reachable(path: Path) -> Iterator[None]:
-    """Let every account walk to a place for a while; what is there stays as it is."""
-    closed = {
-        folder: mode for folder in path.parents if (mode := folder.stat().st_mode) & 0o011 != 0o011
-    }
-    for folder, mode in closed.items():
-        folder.chmod(mode | 0o011)
-    try:
-        yield
-    finally:
-        for folder, mode in closed.items():
-            folder.chmod(mode)
-
-
-@contextmanager
 def umask(mask: int) -> Iterator[None]:
     """Set the process's umask for a while."""
     before = os.umask(mask)

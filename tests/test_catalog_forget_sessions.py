@@ -46,7 +46,6 @@ from m31a_metrics.history import History, erasure
 from m31a_metrics.session import Session
 from tests import children, transcripts
 from tests.history.test_source_files import kept
-from tests.hostile.test_permissions import open_the_way
 from tests.sources.golden import GOLDEN
 from tests.test_catalog_import_sessions import GOLDEN_ENVIRON
 from tests.transcripts import MODEL, NOW, ONE, TWO, answer, call, prompt
@@ -67,16 +66,21 @@ WORDS = (
 @pytest.fixture
 def home(clean_home: Path) -> Path:
     """A home with the transcript of a session that is to be forgotten, and another one."""
+    write_both(clean_home)
+    return clean_home
+
+
+def write_both(home: Path) -> None:
+    """Write the transcripts of a session that is to be forgotten, and of another one."""
     transcripts.write(
-        clean_home,
+        home,
         ONE,
         prompt(NOW - HOUR),
         answer("a", NOW - HOUR, model="tin-model-9"),
         *failed_call("b", NOW, tool="SmeltOre"),
         project="/src/wreckers",
     )
-    transcripts.write(clean_home, TWO, answer("c", NOW + HOUR), *call("d", NOW + HOUR))
-    return clean_home
+    transcripts.write(home, TWO, answer("c", NOW + HOUR), *call("d", NOW + HOUR))
 
 
 def failed_call(key: str, at: object, *, tool: str) -> list[dict[str, object]]:
@@ -515,36 +519,29 @@ def test_an_import_that_goes_on_is_waited_for(home: Path) -> None:
     assert forgotten(home, ONE) == []
 
 
-def test_what_is_read_only_is_refused_whole(home: Path) -> None:
+def test_what_is_read_only_is_refused_whole(open_home: Path) -> None:
     """One sentence, and nothing is removed, written down or changed."""
-    import_all(home)
-    rows(home)
+    write_both(open_home)
+    import_all(open_home)
+    rows(open_home)
 
     def task() -> None:
         here = config.defaults()
         for path in (
             here.sessions_dir,
             f"{here.sessions_dir}/{ONE}/events",
-            home / ".m31a",
+            open_home / ".m31a",
         ):
-            found = looked_for(home, ONE)
+            found = looked_for(open_home, ONE)
             os.chmod(path, 0o500)
             with pytest.raises(StorageError, match="read-only"):
                 forget(here, found)
             os.chmod(path, 0o700)
             assert not os.path.exists(here.forgotten)
-        assert set(rows(home)) == {ONE, TWO}
+        assert set(rows(open_home)) == {ONE, TWO}
 
-    give_away(home)
+    children.give_to_nobody(open_home)
     assert children.run(children.as_nobody(task)) == 0
-
-
-def give_away(home: Path) -> None:
-    """Give a home to the user without rights, as whom a child runs."""
-    if os.geteuid() == 0:
-        open_the_way(home)
-        for path in (home, *home.rglob("*")):
-            os.chown(path, children.NOBODY, -1)
 
 
 def test_an_index_that_cannot_be_changed_is_refused(home: Path) -> None:

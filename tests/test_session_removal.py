@@ -11,15 +11,19 @@ from m31a_metrics import Collector, ForeignFile, StorageError, journal
 from m31a_metrics.session import Session
 from m31a_metrics.session.removal import living_writer, own_files, remove
 from tests import children
-from tests.hostile.test_permissions import open_the_way
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
     """A recorded session."""
-    with Collector("abc", tmp_path, enabled=True) as collector:
+    return recorded(tmp_path)
+
+
+def recorded(sessions_dir: Path) -> Session:
+    """Record a session."""
+    with Collector("abc", sessions_dir, enabled=True) as collector:
         collector.record_tool_call("Bash", True, 5)
-    return Session(str(tmp_path), "abc")
+    return Session(str(sessions_dir), "abc")
 
 
 def test_all_of_ours_goes(session: Session, tmp_path: Path) -> None:
@@ -78,18 +82,16 @@ def test_a_link_in_place_of_the_session_is_refused(session: Session, tmp_path: P
     assert own_files(session)
 
 
-def test_a_disk_that_refuses_is_one_sentence(session: Session, tmp_path: Path) -> None:
+def test_a_disk_that_refuses_is_one_sentence(open_home: Path) -> None:
     """The file that stays is named, with the reason."""
+    session = recorded(open_home)
 
     def task() -> None:
         os.chmod(session.events, 0o500)
         with pytest.raises(StorageError, match=r"events.*Permission denied"):
             remove(session)
 
-    if os.geteuid() == 0:
-        open_the_way(tmp_path)
-        for path in (tmp_path, *tmp_path.rglob("*")):
-            os.chown(path, children.NOBODY, -1)
+    children.give_to_nobody(open_home)
     assert children.run(children.as_nobody(task)) == 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,26 +18,17 @@ ID = "forbidden"
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(open_home: Path) -> Path:
     """A directory that the unprivileged child owns, if we are root, with a session in it."""
-    place = tmp_path / "sessions"
+    place = open_home / "sessions"
 
     def make() -> None:
         with Collector(ID, place) as collector:
             collector.record_tool_call("Bash", True, 1)
 
-    if os.geteuid() == 0:
-        os.chown(tmp_path, children.NOBODY, -1)
-        open_the_way(tmp_path)
+    children.give_to_nobody(open_home)
     assert children.run(children.as_nobody(make)) == 0
     return place
-
-
-def open_the_way(path: Path) -> None:
-    """Let other users pass through pytest's own directories, which are 0700."""
-    for parent in path.parents:
-        if parent.stat().st_uid == os.geteuid() and parent.is_relative_to("/tmp"):  # noqa: S108 - where pytest works
-            parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o011)
 
 
 def go_on(home: Path, warnings: list[str]) -> Collector:
@@ -151,37 +141,36 @@ def test_reading_needs_no_right_to_write(home: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be two users")
-def test_another_users_session(tmp_path: Path, warnings: list[str]) -> None:
+def test_another_users_session(open_home: Path, warnings: list[str]) -> None:
     """A session that is somebody else's is read where allowed, and never written."""
-    with Collector(ID, tmp_path) as theirs:
+    with Collector(ID, open_home) as theirs:
         theirs.record_tool_call("Bash", True, 1)
-    for path in (tmp_path / ID).rglob("*"):
+    for path in (open_home / ID).rglob("*"):
         path.chmod(0o777 if path.is_dir() else 0o666)
-    (tmp_path / ID).chmod(0o777)
-    open_the_way(tmp_path / ID)
-    tmp_path.chmod(0o777)
-    before = {path: path.read_bytes() for path in (tmp_path / ID).rglob("*") if path.is_file()}
+    (open_home / ID).chmod(0o777)
+    open_home.chmod(0o777)
+    before = {path: path.read_bytes() for path in (open_home / ID).rglob("*") if path.is_file()}
 
     def task() -> None:
-        assert calls(tmp_path) == 1
-        session = Session(str(tmp_path), ID)
+        assert calls(open_home) == 1
+        session = Session(str(open_home), ID)
         for write in (
             session.flush,
             lambda: session.append([ToolCall(1, "Bash", True, 1)]),
-            lambda: save(tmp_path, ID, SessionMetrics()),
+            lambda: save(open_home, ID, SessionMetrics()),
         ):
-            with pytest.raises(MetricsError, match=f"{tmp_path}/{ID}"):
+            with pytest.raises(MetricsError, match=f"{open_home}/{ID}"):
                 write()
         with pytest.raises(ForeignFile, match="belongs to user 0, not to you"):
             session.flush()
-        collector = Collector(ID, tmp_path, enabled=True)
+        collector = Collector(ID, open_home, enabled=True)
         collector.record_tool_call("Bash", True, 1)
         collector.stop()
         assert len(warnings) == 1
         assert "belongs to user 0" in warnings[0]
 
     assert children.run(children.as_nobody(task)) == 0
-    after = {path: path.read_bytes() for path in (tmp_path / ID).rglob("*") if path.is_file()}
+    after = {path: path.read_bytes() for path in (open_home / ID).rglob("*") if path.is_file()}
     assert after == before
 
 

@@ -272,20 +272,17 @@ def close_the_index(place: Place) -> None:
 
 
 def test_pages_answer_while_the_index_is_unreadable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Permissions that are taken away cost the index and no page."""
     monkeypatch.setattr(index_thread, "FRESH_S", 0.0)
     monkeypatch.setattr(index_thread, "RESTS", 0)
-    home = tmp_path / "home"
+    home = open_home / "home"
     machine.record(home / "sessions")
     as_another(home, lambda _: None)  # what is imported late is imported now
-    if os.geteuid() == 0:
-        for path in (home, *home.rglob("*")):
-            os.chown(path, children.NOBODY, children.NOBODY)
+    children.give_to_nobody(open_home)
     serve = children.as_nobody(partial(as_another, home, close_the_index))
-    with children.reachable(home):
-        assert children.wait(children.start(serve), 120) == 0
+    assert children.wait(children.start(serve), 120) == 0
 
 
 def test_sessions_that_cannot_be_listed_are_told_of(place: Place) -> None:
