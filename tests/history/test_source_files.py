@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -93,6 +93,21 @@ def rows(history: History) -> list[SessionRow]:
     return sorted(history.sessions(Slice()), key=lambda row: (row.agent, row.native_id))
 
 
+def made_of(history: History) -> list[tuple[object, ...]]:
+    """Of what plan each session was made: what it tells of copies, no row shows."""
+    query = "SELECT agent, native_id, made_of FROM sessions ORDER BY agent, native_id"
+    return history.connection.execute(query).fetchall()
+
+
+def assert_made_as_at_once(history: History, files: dict[str, File]) -> None:
+    """Check that an index is what one would be that reads these files all at once."""
+    with History(MEMORY) as at_once:
+        take(at_once, files.values())
+        settle(at_once, files)
+        assert rows(history) == rows(at_once)
+        assert made_of(history) == made_of(at_once)
+
+
 def index_of(files: Iterable[File]) -> list[SessionRow]:
     """The sessions of an index that reads all files at once."""
     by_path = {file.path: file for file in files}
@@ -155,24 +170,78 @@ def test_files_that_share_nothing_are_kept_as_if_they_were_planned(
         assert kept(at_once) == kept(planned)
 
 
+LEFT = [
+    [File("/1", "n1", 1, ())],
+    [File("/2", "n2", 1, ()), File("/1", "n2", 2, ("a",)), File("/3", "n1", 1, ("a",))],
+    [File("/2", "n1", 1, (), "qwen")],
+]
+"""A session loses the file that made it the earlier one: what it shares counts elsewhere now."""
+LATER = [
+    [
+        File("/1", "n1", 1, ("a", "x")),
+        File("/2", "n2", 2, ("b", "y")),
+        File("/3", "n3", 4, ("a", "b")),
+    ],
+    [File("/1", "n1", 3, ("a", "x"))],
+]
+"""A session begins later than it did: of the copy another tells, which shares nothing with it."""
+SHRUNK = [
+    [File("/1", "n1", 1, ("a", "b")), File("/2", "n2", 2, ("a", "b", "c"))],
+    [File("/2", "n2", 2, ("a", "b"))],
+]
+"""A fork loses all that was its own: it is a copy, of which the other session tells."""
+
+
 @settings(max_examples=120, deadline=None)
-@given(st.lists(files, min_size=1, max_size=8), st.data())
-def test_the_order_of_refreshes_does_not_matter(states: list[File], data: st.DataObject) -> None:
+@given(
+    st.lists(
+        st.tuples(st.lists(files, min_size=1, max_size=3), st.booleans()), min_size=1, max_size=6
+    )
+)
+@example([(batch, False) for batch in LEFT])
+def test_the_order_of_refreshes_does_not_matter(batches: list[tuple[list[File], bool]]) -> None:
     """Files that come and change, in any order and batches, end as read at once: counted once."""
     now: dict[str, File] = {}
     with History(MEMORY) as history:
-        while states:
-            count = data.draw(st.integers(1, 3), "batch")
-            batch = {file.path: file for file in states[:count]}
-            states = states[count:]
+        for states, is_settled in batches:
+            batch = {file.path: file for file in states}
             now |= batch
             take(history, batch.values())
-            if data.draw(st.booleans(), "settle"):
+            if is_settled:
                 settle(history, now)
         settle(history, now)
-        assert rows(history) == index_of(now.values())
+        assert_made_as_at_once(history, now)
         counted = sum(row.call_count for row in rows(history))
     assert counted == len({(file.agent, one) for file in now.values() for one in file.ids})
+
+
+@pytest.mark.parametrize("batches", [LEFT, LATER, SHRUNK], ids=["left", "later", "shrunk"])
+def test_sessions_follow_what_others_become(batches: list[list[File]]) -> None:
+    """A session whose own files stay as they are is made again where another's change moves it."""
+    now: dict[str, File] = {}
+    with History(MEMORY) as history:
+        for batch in batches:
+            now |= {file.path: file for file in batch}
+            take(history, batch)
+            settle(history, now)
+        assert_made_as_at_once(history, now)
+
+
+def test_a_session_that_loses_a_file_gives_up_what_it_shares() -> None:
+    """When the file that made a session the earlier one is gone, shared events count elsewhere."""
+    files = {
+        "/1": File("/1", "n1", 1, ("z",)),
+        "/2": File("/2", "n1", 3, ("a", "x")),
+        "/3": File("/3", "n2", 2, ("a", "y")),
+    }
+    with History(MEMORY) as history:
+        take(history, files.values())
+        settle(history, files)
+        assert [row.call_count for row in rows(history)] == [3, 1]
+        history.take_gone(["/1"])
+        del files["/1"]
+        settle(history, files)
+        assert rows(history)[1].call_count == 2
 
 
 @settings(max_examples=120, deadline=None)

@@ -22,10 +22,8 @@ _NUMBER = (1 << NUMBER_BITS) - 1
 _LOWEST = (0, 1, 2) if sys.byteorder == "little" else (7, 6, 5)
 """Where in its eight bytes the lowest of a number lie."""
 
-_MAY_HOLD = (
-    "FROM json_each(?) AS e CROSS JOIN ids AS i "
-    f"WHERE i.held BETWEEN e.value & {~_NUMBER} AND e.value | {_NUMBER}"
-)
+_LOOKS_ALIKE = f"i.held BETWEEN e.value & {~_NUMBER} AND e.value | {_NUMBER}"
+_MAY_HOLD = f"FROM json_each(?) AS e CROSS JOIN ids AS i WHERE {_LOOKS_ALIKE}"
 
 
 def held(ids: array[int], number: int) -> array[int]:
@@ -60,6 +58,19 @@ def may_hold(connection: sqlite3.Connection, ids: Iterable[int]) -> list[tuple[i
     return connection.execute(
         f"SELECT e.value, i.held & {_NUMBER} {_MAY_HOLD}", (listed(ids),)
     ).fetchall()
+
+
+def has_unshared(connection: sqlite3.Connection, ids: array[int], number: int) -> bool:
+    """Tell whether a file holds any event that no other does; True is certain.
+
+    The last is looked at first: what a fork adds stands after what it replays.
+    """
+    query = (
+        "SELECT 1 FROM json_each(?) AS e WHERE NOT EXISTS "
+        f"(SELECT 1 FROM ids AS i WHERE {_LOOKS_ALIKE} AND i.held & {_NUMBER} <> ?) LIMIT 1"
+    )
+    found = connection.execute(query, (listed(reversed(ids)), number)).fetchone()
+    return found is not None
 
 
 def may_be_known(connection: sqlite3.Connection, listed_held: str) -> set[int]:

@@ -8,13 +8,21 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2s
 from itertools import chain
 
 from msgspec import Struct
 
-from m31a_metrics.history.event_ids import claim, held, listed, may_be_known, may_hold, unclaim
+from m31a_metrics.history.event_ids import (
+    claim,
+    has_unshared,
+    held,
+    listed,
+    may_be_known,
+    may_hold,
+    unclaim,
+)
 from m31a_metrics.history.ownership import (
     TRANSCRIPT,
     UNREAD,
@@ -153,10 +161,9 @@ _TOLD = ("kind", "agent", "native_id", "rank", "started_us", "stamp", "ids", "pr
 
 def note(connection: sqlite3.Connection, file: SourceFile) -> set[Group]:
     """Keep what a file tells; return the sessions that may be made of other parts now."""
-    touched = {(file.agent, file.native_id)}
+    group = (file.agent, file.native_id)
     before = _at(connection, file.path)
     ids = _unique(file.ids)
-    known = array("q") if before is None else before.ids
     values = _told(file, ids)
     if before is None:
         cursor = connection.execute(
@@ -164,39 +171,34 @@ def note(connection: sqlite3.Connection, file: SourceFile) -> set[Group]:
             f"VALUES (?, {places(_TOLD)}, 0)",
             (file.path, *values),
         )
-        number = cursor.lastrowid or 0
-    else:
-        number = before.number
-        touched.add(before.group)
-        connection.execute(
-            f"UPDATE sources SET {' = ?, '.join(_TOLD)} = ?, is_gone = 0 WHERE source = ?",
-            (*values, number),
-        )
-    if known != ids:
-        _hold(connection, number, known, ids)
-    if _is_as_before(connection, before, file):
-        # One that only grew changes nothing for those who share what it had.
-        touched |= _sharing(connection, set(known) ^ set(ids))
-    else:
-        touched |= _sharing(connection, {*known, *ids})
-    return _with_their_sharers(connection, touched)
+        _hold(connection, cursor.lastrowid or 0, array("q"), ids)
+        return _affected(connection, group, ids)
+    gained, lost = set(ids).difference(before.ids), set(before.ids).difference(ids)
+    touched: set[Group] = set()
+    # One that stands as it did changes nothing for those who share what it had and has; but of
+    # one with nothing of its own another session tells.
+    stands = _stands_as_before(before, file)
+    stands = stands and has_unshared(connection, before.ids, before.number)
+    if lost or not stands:
+        touched = _affected(connection, before.group, lost if stands else before.ids)
+    connection.execute(
+        f"UPDATE sources SET {' = ?, '.join(_TOLD)} = ?, is_gone = 0 WHERE source = ?",
+        (*values, before.number),
+    )
+    if before.ids != ids:
+        _hold(connection, before.number, before.ids, ids)
+    stands = stands and (not lost or has_unshared(connection, ids, before.number))
+    return touched | _affected(connection, group, gained if stands else ids)
 
 
-def _is_as_before(
-    connection: sqlite3.Connection, before: KnownFile | None, file: SourceFile
-) -> bool:
-    """Tell whether a file stands to those it shares events with as it did."""
-    if before is None or before.is_gone or before.rank != file.rank:
+def _stands_as_before(before: KnownFile, file: SourceFile) -> bool:
+    """Tell whether a file is in the same place among those that it shares events with."""
+    if before.is_gone or before.rank != file.rank:
         return False
-    if (before.group, before.started_us) != (
+    return (before.group, before.started_us) == (
         (file.agent, file.native_id),
         file.started_us,
-    ):
-        return False
-    # Of one with nothing of its own another session tells.
-    holders = may_hold(connection, before.ids)
-    shared = {one for one, number in holders if number != before.number}
-    return len(shared) < len(before.ids)
+    )
 
 
 def note_failure(
@@ -222,6 +224,8 @@ def note_gone(connection: sqlite3.Connection, path: str) -> set[Group]:
     mine = [part for part in Files(connection).parts(source.group) if part.path == path]
     if not mine:
         return drop(connection, path)  # all that is in it counts elsewhere
+    # Without it, the session's other files may stand elsewhere among those they share with.
+    touched = _affected(connection, source.group, ())
     skip = {one for part in mine for one in part.skip}
     kept = array("q", [one for one in source.ids if one not in skip])
     _hold(connection, source.number, source.ids, kept)
@@ -229,7 +233,7 @@ def note_gone(connection: sqlite3.Connection, path: str) -> set[Group]:
         "UPDATE sources SET is_gone = 1, problem = '', ids = ? WHERE source = ?",
         (kept.tobytes(), source.number),
     )
-    return {source.group}
+    return touched
 
 
 def drop(connection: sqlite3.Connection, path: str) -> set[Group]:
@@ -237,8 +241,7 @@ def drop(connection: sqlite3.Connection, path: str) -> set[Group]:
     source = _at(connection, path)
     if source is None:
         return set()
-    touched = {source.group} | _sharing(connection, set(source.ids))
-    touched = _with_their_sharers(connection, touched)
+    touched = _affected(connection, source.group, source.ids)
     _hold(connection, source.number, source.ids, array("q"))
     connection.execute("DELETE FROM sources WHERE source = ?", (source.number,))
     return touched
@@ -252,28 +255,33 @@ def forget_gone(connection: sqlite3.Connection, group: Group) -> set[Group]:
     return touched
 
 
-def _sharing(connection: sqlite3.Connection, ids: Iterable[int]) -> set[Group]:
-    """The sessions whose files may hold any of these events: one too many does no harm."""
-    groups: set[Group] = set()
+def _affected(connection: sqlite3.Connection, group: Group, ids: Iterable[int]) -> set[Group]:
+    """The sessions whose plans hang on one session, and on who holds these events of it.
+
+    To be asked before what a file had goes, and again once what it has now is kept; a
+    session too many does no harm. Those that share its events: its files decide together
+    when it began, so that where one changes, events of the others may count elsewhere. And
+    of a file with nothing of its own, any that shares an event with it may be the one to tell.
+    """
+    reached = set(ids)
+    own = sources(connection, "agent = ? AND native_id = ?", group)
+    if len(own) > 1:
+        reached.update(chain.from_iterable(source.ids for source in own))
+    affected = {group}
+    copied: set[int] = set()
+    for holder in _holders(connection, reached):
+        affected.add(holder.group)
+        if not has_unshared(connection, holder.ids, holder.number):
+            copied.update(holder.ids)
+    affected.update(holder.group for holder in _holders(connection, copied - reached))
+    return affected
+
+
+def _holders(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[KnownFile]:
+    """The files that may hold any of these events."""
     numbers = {number for _, number in may_hold(connection, ids)}
     for some in chunks(sorted(numbers)):
-        groups.update(
-            connection.execute(
-                f"SELECT DISTINCT agent, native_id FROM sources WHERE source IN ({places(some)})",
-                some,
-            )
-        )
-    return groups
-
-
-def _with_their_sharers(connection: sqlite3.Connection, groups: set[Group]) -> set[Group]:
-    """And, where a session has several files, those that share events with any of them."""
-    found = set(groups)
-    for group in groups:
-        own = sources(connection, "agent = ? AND native_id = ?", group)
-        if len(own) > 1:
-            found |= _sharing(connection, {one for source in own for one in source.ids})
-    return found
+        yield from sources(connection, f"source IN ({places(some)})", some)
 
 
 def _hold(
