@@ -31,7 +31,7 @@ from m31a_metrics.views.web.app import dashboard
 from m31a_metrics.views.web.index_thread import ThisMachine
 from tests.hostile.agents import SAMPLES, Sample
 from tests.views.screen.pilot import Driver, drive
-from tests.views.web.asgi import ask
+from tests.views.web.asgi import ask, started
 from tests.views.web.served import OPEN, credentials
 
 ZONES = ("UTC", "Pacific/Kiritimati", "Etc/GMT+12", "America/New_York", "XXX-100", "nonsense")
@@ -169,11 +169,11 @@ def look_at_pages(home: Path, names: list[str]) -> None:
     """Ask for every page of the dashboard."""
     bugs: list[Exception] = []
     machine = ThisMachine(config.defaults(), {"HOME": str(home)}, only_dir=False)
-    app = dashboard(machine, now, AGENTS, OPEN, bugs.append)
-    for page in (*PAGES, *(f"/sessions/{name}" for name in names)):
-        answer = ask(app, f"/{credentials().prefix}{page}")
-        assert not bugs, (page, bugs)
-        assert answer.status in (200, 404), page
+    with started(dashboard(machine, now, AGENTS, OPEN, bugs.append)) as app:
+        for page in (*PAGES, *(f"/sessions/{name}" for name in names)):
+            answer = ask(app, f"/{credentials().prefix}{page}")
+            assert not bugs, (page, bugs)
+            assert answer.status in (200, 404), page
 
 
 @pytest.mark.parametrize("number", range(4))

@@ -1,8 +1,10 @@
-"""One request to an ASGI application, without a socket."""
+"""Requests to an ASGI application, without a socket."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from msgspec import Struct
 from starlette.types import ASGIApp, Message
@@ -14,6 +16,29 @@ class Answer(Struct):
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+@contextmanager
+def started(app: ASGIApp) -> Iterator[ASGIApp]:
+    """Start an application and stop it, as a server does: it lets go of what it holds."""
+    with asyncio.Runner() as runner:
+        told: asyncio.Queue[Message] = asyncio.Queue()
+        said: asyncio.Queue[Message] = asyncio.Queue()
+
+        async def live() -> None:
+            await app({"type": "lifespan", "asgi": {"version": "3.0"}}, told.get, said.put)
+
+        async def tell(step: str) -> None:
+            await told.put({"type": f"lifespan.{step}"})
+            assert (await said.get())["type"] == f"lifespan.{step}.complete"
+
+        life = runner.get_loop().create_task(live())
+        runner.run(tell("startup"))
+        try:
+            yield app
+        finally:
+            runner.run(tell("shutdown"))
+            runner.run(asyncio.wait_for(life, None))
 
 
 def ask(

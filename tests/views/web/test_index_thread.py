@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from time import sleep
@@ -12,14 +13,17 @@ import pytest
 from msgspec import Struct
 
 from m31a_metrics import Collector, catalog
+from m31a_metrics.cli.options import AGENTS, now
 from m31a_metrics.config import Config
 from m31a_metrics.history import connection
 from m31a_metrics.history.schema import VERSION
 from m31a_metrics.views.web import index_thread
-from m31a_metrics.views.web.index_thread import ThisMachine
+from m31a_metrics.views.web.app import dashboard
+from m31a_metrics.views.web.index_thread import Noted, ThisMachine
 from tests import children
 from tests.cli import machine
-from tests.views.web.served import fetch, served
+from tests.views.web.asgi import ask, started
+from tests.views.web.served import OPEN, Invented, credentials, fetch, served
 
 SEEN = "/sessions?since=all"
 PAGES = ("/?since=all", SEEN, "/tools?since=all", "/phases?since=all", "/api/sessions?since=all")
@@ -298,3 +302,32 @@ def test_sessions_that_cannot_be_listed_are_told_of(place: Place) -> None:
     shutil.move(place.home / "away", place.home / "sessions")
     sleep(LATER_S)
     place.ask()
+
+
+class Counted(Invented):
+    """A machine without sessions, which counts how often its index was opened, and let go."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.opened_count = self.closed_count = 0
+
+    @contextmanager
+    def ask(self, *, in_memory: bool = False) -> Iterator[Noted]:
+        with super().ask(in_memory=in_memory) as opened:
+            self.opened_count += 1
+            try:
+                yield opened
+            finally:
+                self.closed_count += 1
+
+
+def test_a_server_that_stops_lets_go_of_its_index() -> None:
+    """Whether it ran as `m31 serve` does or within another: nothing is left open."""
+    within, alone = Counted(), Counted()
+    with closing(within), started(dashboard(within, now, AGENTS, OPEN, print)) as app:
+        assert ask(app, f"/{credentials().prefix}/").status == 200
+        assert within.opened_count > within.closed_count
+    with served(alone) as base:
+        assert fetch(base, "/")[0] == 200
+    for asked in (within, alone):
+        assert asked.opened_count == asked.closed_count > 0
