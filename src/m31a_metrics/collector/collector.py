@@ -360,7 +360,10 @@ class Collector:
         if self._writer.is_stopped:
             return
         self._writer.finish()
-        metrics = self.snapshot()
+        try:
+            metrics = self.snapshot()
+        except MemoryError:
+            return  # what is left out is a line of the log
         info(
             f"session metrics: id={self.session_id} tools={len(metrics.tools)} "
             f"phases={len(metrics.phases)} llm_interactions={len(metrics.llms)}"
