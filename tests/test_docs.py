@@ -31,14 +31,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_map_shows_what_is_there() -> None:
-    """Each module and file that ARCHITECTURE.md points to exists."""
+    """ARCHITECTURE.md has each module on its floor, and each file that it points to exists."""
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    floors = re.findall(r"^\| \d\w? \| (.*?) \|", text.replace("\\|", ","), re.MULTILINE)
-    modules = re.findall(r"`(\w+)`", " ".join(floors))
-    files = re.findall(r"`((?!tests/)\w+/(?:\w+\.py)?|\w+\.py)`", text)
-    assert modules
-    assert files
+    rows = text.partition("| Floor |")[2].partition("\n\n")[0].replace("\\|", ",")
+    modules = re.findall(r"`(\w+)`", " ".join(row.split("|")[2] for row in rows.splitlines()[2:]))
+    files = re.findall(r"`((?!tests/)(?:\w+/)+(?:\w+\.py)?|\w+\.py)`", text)
+    assert len(files) > 50
     package = ROOT / "src" / "m31a_metrics"
-    there = {path.stem for path in package.iterdir()}
-    assert [name for name in modules if name not in there] == []
+    there = {path.stem for path in package.iterdir() if path.suffix in (".py", "")}
+    assert sorted(modules) == sorted(there - {"__init__", "__pycache__"})
     assert [name for name in files if not (package / name).exists()] == []

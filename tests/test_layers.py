@@ -21,7 +21,7 @@ NOT_FOR_HOSTS = {
     "textual", "tomllib", "unittest", "urllib", "uvicorn",
 }  # fmt: skip
 
-# Floors 1 to 3 take values and give values. Whoever opens a file, reads a clock or takes a
+# Values and rules take values and give values. Whoever opens a file, reads a clock or takes a
 # lock there has put a decision and a danger into one place.
 PURE = (
     "errors", "units", "measures", "model", "table", "histogram", "failures", "answers", "events",
@@ -55,8 +55,8 @@ def test_imports_go_only_downward() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_floors_one_to_three_touch_nothing(graph: grimp.ImportGraph) -> None:
-    """No module on the pure floors imports disk, clock, lock, network or chance."""
+def test_values_and_rules_touch_nothing(graph: grimp.ImportGraph) -> None:
+    """No module among the values and the rules imports disk, clock, lock, network or chance."""
     roots = {f"{PACKAGE}.{name}" for name in PURE}
     found = [
         f"{module} imports {imported}"
