@@ -204,7 +204,9 @@ class HeldFile:
     def again(self, path: str) -> HeldFile | None:
         """Open it once more where a path still leads to it."""
         try:
-            file = HeldFile(open_file(path, os.O_RDWR))
+            # It may get the very number that the host closed, which other threads then take for
+            # theirs again: without O_APPEND their lines would stand over the first ones.
+            file = HeldFile(open_file(path, os.O_RDWR | os.O_APPEND))
         except (StorageError, ForeignFile, OSError):
             return None
         if (file.device, file.inode) == (self.device, self.inode):

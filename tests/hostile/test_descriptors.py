@@ -460,6 +460,26 @@ def test_threads_while_numbers_are_closed(tmp_path: Path, way: Way) -> None:
     in_child(task)
 
 
+def test_a_line_on_its_way_to_a_number_stands_over_nothing(tmp_path: Path) -> None:
+    """A journal that is opened once more may get its old number back: lines go to its end."""
+
+    def task() -> None:
+        close_all()
+        recorder = collector(tmp_path, "write")
+        (path,) = (tmp_path / ID / "events").glob("*.jsonl")
+        before = path.read_bytes()
+        held = recorder._writer.journal._file  # type: ignore[union-attr]
+        close_all()
+        again = held.again(str(path))
+        assert again is not None
+        assert again.last_number == held.last_number
+        recorder.record_tool_call("after", True, 1)
+        assert path.read_bytes().startswith(before)
+
+    in_child(task)
+    assert calls(tmp_path) == {"before": 1, "after": 1}
+
+
 def test_a_writer_whose_file_is_gone_too(tmp_path: Path) -> None:
     """Neither number nor path lead to the journal: what it held is written once more."""
 
