@@ -6,7 +6,7 @@ none: the year 10000 east of it. Everything here gives the nearest time that the
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from m31a_metrics.units import EPOCH, LARGEST, SECOND_US, YEAR_10000_US
 
@@ -14,7 +14,6 @@ LATEST_US = YEAR_10000_US - 1
 """The last microsecond of the year 9999, behind which there is no datetime."""
 
 _EARLIEST_US = -62_135_596_800_000_000
-_MICROSECOND = timedelta(microseconds=1)
 
 # Numbers are told apart by size: seconds reach this in the year 5138, milliseconds in 1973.
 _SECONDS_MAX = 1e11
@@ -49,12 +48,16 @@ def _bounded(t_us: int) -> int | None:
 
 def micros(at: datetime) -> int:
     """Unix time in microseconds, exact (a float would lose the last digits)."""
-    return (at - EPOCH) // _MICROSECOND
+    since = at - EPOCH
+    # Summed up by hand, and below without a timedelta: at the very end of the interpreter, where
+    # a host may still ask, CPython 3.13.0 crashes where it makes one or divides by one.
+    return (since.days * 86_400 + since.seconds) * SECOND_US + since.microseconds
 
 
 def moment(t_us: int) -> datetime:
     """The other way round, in UTC."""
-    return EPOCH + timedelta(microseconds=max(_EARLIEST_US, min(t_us, LATEST_US)))
+    seconds, rest_us = divmod(max(_EARLIEST_US, min(t_us, LATEST_US)), SECOND_US)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest_us)
 
 
 def utc(at: datetime) -> datetime:

@@ -16,6 +16,7 @@ limit = getattr(resource, sys.argv[2])
 collector = Collector("one", sys.argv[1])
 for number in range(20_000):
     collector.record_tool_call(f"tool {number % 3000}", True, 1)
+grown = [sys.intern(f"a name {number}") for number in range(5_000)]
 before = resource.getrlimit(limit)
 resource.setrlimit(limit, (eval(sys.argv[3]), before[1]))
 flushed = collector.flush()
@@ -29,7 +30,11 @@ collector.stop()
 calls = sum(tool.call_count for tool in load(sys.argv[1], "one").tools)
 print(flushed, later, calls)
 """
-"""It has not imported `logging`, for which there is neither memory nor a descriptor then."""
+"""It has not imported `logging`, for which there is neither memory nor a descriptor then.
+
+The table of interned names is grown before: where it cannot grow, CPython 3.13.0 crashes by
+itself, at the next name.
+"""
 
 HELD = 'int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + 65536'
 
