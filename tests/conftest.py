@@ -25,6 +25,11 @@ if not os.access(ROOT, os.W_OK):
     set_hypothesis_home_dir(Path(tempfile.gettempdir(), f"m31-hypothesis-{os.getuid()}"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the browser's tests: they take longest, and no worker should be left with them."""
+    items.sort(key=lambda item: not item.path.name.startswith("test_browser"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of reference formats and golden files beside the checkout, or a skip."""
