@@ -56,8 +56,10 @@ def micros(at: datetime) -> int:
 
 def moment(t_us: int) -> datetime:
     """The other way round, in UTC."""
-    seconds, rest_us = divmod(max(_EARLIEST_US, min(t_us, LATEST_US)), SECOND_US)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest_us)
+    if not _EARLIEST_US <= t_us <= LATEST_US:
+        t_us = max(_EARLIEST_US, min(t_us, LATEST_US))
+    whole = datetime.fromtimestamp(t_us // SECOND_US, UTC)
+    return whole.replace(microsecond=t_us % SECOND_US)
 
 
 def utc(at: datetime) -> datetime:
