@@ -330,6 +330,18 @@ def test_subagents_that_are_left_behind_are_not_read(home: Path) -> None:
     assert holding(home) == []
 
 
+@pytest.mark.parametrize("folder", ["", "events"])
+def test_a_directory_without_files_goes_with_the_next(home: Path, folder: str) -> None:
+    """Whoever forgot a session was killed before its directory, which has its name, was gone."""
+    here = Path(config.defaults().sessions_dir)
+    with Collector("ingots", here) as collector:
+        collector.record_tool_call("Bash", True, 1)
+    forgotten(home, "ingots")
+    (here / "ingots" / folder).mkdir(parents=True)
+    forgotten(home, ONE)
+    assert not (here / "ingots").exists()
+
+
 @pytest.mark.parametrize("kind", ["journal", "metrics"])
 def test_a_recording_goes_and_the_rest_of_its_directory_stays(home: Path, kind: str) -> None:
     """METRICS.json and journals are removed; M31A's other files stay, byte for byte."""

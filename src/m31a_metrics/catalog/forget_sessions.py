@@ -36,7 +36,7 @@ from m31a_metrics.errors import (
 from m31a_metrics.forgotten import Forgotten, Leaving, remember
 from m31a_metrics.history import MEMORY, Group, History, KnownFile
 from m31a_metrics.session import Session
-from m31a_metrics.session.removal import living_writer, own_files
+from m31a_metrics.session.removal import is_empty, living_writer, own_files
 from m31a_metrics.tally import micros
 from m31a_metrics.units import WITHIN, file_of
 
@@ -338,7 +338,11 @@ def _left_behind(config: Config) -> Iterator[str]:
         return
     for name in store.session_ids(config.sessions_dir):
         path = f"{config.sessions_dir}/{name}"
-        if not known.has_place(path) or not own_files(_session(path)):
+        if not known.has_place(path):
+            continue
+        if not own_files(_session(path)):
+            if is_empty(_session(path)):
+                yield path  # killed between the last file and the directory, which has its name
             continue
         try:
             recording = read_recording(_session(path))

@@ -33,6 +33,14 @@ def own_files(session: Session) -> list[str]:
     return files
 
 
+def is_empty(session: Session) -> bool:
+    """Tell whether a session's directory is there and holds no file, of ours or of others.
+
+    Raises ForeignFile, StorageError.
+    """
+    return store.check_directory(session.directory) and not _below(session.directory)
+
+
 def living_writer(session: Session) -> str:
     """The path of a journal that is being written to; "" where there is none."""
     for name in session.journal_names():
