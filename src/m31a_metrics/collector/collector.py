@@ -162,10 +162,11 @@ class Collector:
         try:
             if t_us > tally.updated_us:
                 tally.updated_us = t_us
-                if t_us > journal.trusted_until_us:
-                    journal.check(t_us)
             elif t_us < tally.started_us:
                 tally.started_us = t_us
+            # Whatever the tally holds: another thread may have been quicker, and not be back.
+            if t_us > journal.trusted_until_us:
+                journal.check(t_us)
             write = journal.write  # quicker to call than an attribute is
             if kind is int and duration_ms < _SMALL_MS:
                 write(_join((LINE_START, encode(t_us), middle, _ENDS[whole_ms])))

@@ -123,10 +123,10 @@ class Writer:
         Asks the mapping's own descriptor, which is quickest. Who closed that may have
         another file under its number; `append` finds out. `t_us` is the time.
         """
-        self._trust(t_us)
         end = self._end  # first: another thread may lengthen the file
         try:
             if self._window.size() >= end:
+                self._trust(t_us)  # not before: other threads store at once what is trusted
                 return
         except OSError:
             pass
