@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from m31a_metrics import ForeignFile, MetricsError, StorageError, journal
 from m31a_metrics.events import SessionStart, ToolCall, encode
 from m31a_metrics.journal.mend import mend
-from m31a_metrics.journal.writer import WINDOW_BYTES
+from m31a_metrics.journal.writer import WINDOW_BYTES, Extent
 from tests import children
 
 CALL = ToolCall(1, "Bash", True, 1)
@@ -168,6 +168,62 @@ def test_closed_is_closed(tmp_path: Path) -> None:
         with pytest.raises(StorageError, match=f"cannot write {by_write.path}: it is closed"):
             write(LINE)
     assert by_write.length == os.path.getsize(by_write.path) == len(LINE)
+
+
+def test_closed_between_growing_and_the_line_that_needed_it(tmp_path: Path) -> None:
+    """Where another thread grew the file and has written nothing yet, it ends with the last line.
+
+    A file that ended in the window's empty lines was cut by the next flush, and was then
+    taken for one that somebody else had cut.
+    """
+    writer = journal.Writer(str(tmp_path), mapped=True)
+    writer.append(LINE)
+    writer._grow(writer._window, len(LINE))
+    assert writer.length == len(LINE)
+    writer.close()
+    assert writer.length == len(LINE)
+    assert (tmp_path / writer.name).read_bytes() == LINE
+    assert journal.trim(str(tmp_path), writer.name).cut_bytes == 0
+
+
+def test_the_length_of_a_full_window(tmp_path: Path) -> None:
+    """While another thread puts a new window in the place of a full one, its lines are known."""
+    writer = journal.Writer(str(tmp_path), mapped=True)
+    writer.append(LINE)
+    writer._window.seek(0, os.SEEK_END)
+    assert writer.length == len(LINE)
+    writer.append(LINE)
+    writer._window.seek(0, os.SEEK_END)
+    assert writer.length == WINDOW_BYTES + len(LINE)
+    writer.close()
+
+
+def test_a_closed_journal_is_whole(tmp_path: Path, *, mapped: bool) -> None:
+    """Closing cuts it to its lines; to a thread that looks then nobody has cut it short."""
+    writer = journal.Writer(str(tmp_path), mapped=mapped)
+    writer.append(LINE)
+    writer.close()
+    assert writer.is_whole()
+    os.truncate(writer.path, 3)
+    assert not writer.is_whole()
+
+
+def test_closed_while_another_thread_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that comes while the journal is closed is told so, and not that it was cut."""
+    writer = journal.Writer(str(tmp_path), mapped=True)
+    writer.append(LINE)
+    look = writer._least
+
+    def closed_then_looked() -> Extent:
+        least = look()
+        monkeypatch.undo()
+        writer.close()
+        return least
+
+    monkeypatch.setattr(writer, "_least", closed_then_looked)
+    with pytest.raises(StorageError, match="it is closed") as raised:
+        writer.append(LINE)
+    assert not isinstance(raised.value, journal.JournalLost)
 
 
 def test_an_empty_journal(tmp_path: Path, *, mapped: bool) -> None:

@@ -123,7 +123,7 @@ class Collector:
         wait_ms: int | float | None = None,
         error: str | None = None,
     ) -> None:
-        """Record a completed tool call: how long it ran, and waited for permission before that.
+        """Record a completed tool call: how long it ran, and waited for permission before.
 
         Of `error` only what tools themselves say is kept, in one line.
         """
@@ -164,7 +164,6 @@ class Collector:
                 tally.updated_us = t_us
             elif t_us < tally.started_us:
                 tally.started_us = t_us
-            # Whatever the tally holds: another thread may have been quicker, and not be back.
             if t_us > journal.trusted_until_us:
                 journal.check(t_us)
             write = journal.write  # quicker to call than an attribute is

@@ -436,7 +436,9 @@ class SessionWriter:
         if journal is not None:
             self._close(journal)
         note = self.session.note()
-        whole, lengths = self._journals_left()
+        with self._lock:
+            closed = dict(self._closed_lengths)
+        whole, lengths = self._journals_left(closed)
         if note is None and not self.session.has_journals():
             # What others counted is ours to keep now, and no file there says anything new.
             self.session.forget_sums()
@@ -451,7 +453,10 @@ class SessionWriter:
             covered = {} if note is None else note.journals
             rest = self._uncounted(counted, whole, lengths, covered)
         with self._lock:
-            self._closed_lengths = lengths
+            for name in closed.keys() - whole:  # another thread may have closed more meanwhile
+                self._closed_lengths.pop(name, None)
+                if name in lengths:
+                    self._closed_lengths[name] = lengths[name]
             self._owes_recount = False
             self._unjournalled.add_metrics(rest)
 
@@ -477,10 +482,10 @@ class SessionWriter:
         part.add_metrics(self.session.counted_by({name: lengths.get(name, 0) for name in left}))
         return difference(counted.metrics(""), part.metrics(""))
 
-    def _journals_left(self) -> tuple[set[str], dict[str, int]]:
-        """The closed journals of ours that are whole, and up to where those have lines."""
+    def _journals_left(self, closed: Mapping[str, int]) -> tuple[set[str], dict[str, int]]:
+        """Which of these journals of ours are whole, and up to where all have lines."""
         whole, lengths = set[str](), dict[str, int]()
-        for name, length in self._closed_lengths.items():
+        for name, length in closed.items():
             left_bytes = self.session.journal_bytes(name)
             if left_bytes >= 0:
                 lengths[name] = min(length, self.session.lines_end(name))

@@ -111,6 +111,7 @@ class Writer:
 
     def _begin(self) -> None:
         self._offset = 0  # of the window
+        self._lines_end = 0  # where the lines of earlier windows end; newlines follow them
         self._reserved = WINDOW_BYTES  # how much of the file windows take
         self._window = self._map(0, WINDOW_BYTES)
         self.write = self._window.write
@@ -121,7 +122,8 @@ class Writer:
         """Raise ValueError where a `write` could be behind the end of a file that was cut.
 
         Asks the mapping's own descriptor, which is quickest. Who closed that may have
-        another file under its number; `append` finds out. `t_us` is the time.
+        another file under its number; `append` finds out. `t_us` is the time. Each thread
+        asks for its own line: another, which found a cut, may not be back from here yet.
         """
         end = self._end  # first: another thread may lengthen the file
         try:
@@ -151,15 +153,17 @@ class Writer:
 
     def _look(self) -> None:
         """Raise where the file is not as this writer left it."""
-        if self._closed_length is not None:
-            raise StorageError(f"cannot write {self.path}: it is closed")
         least = self._least()
+        lost = ""
         try:
-            status = self._file.status()
+            if not least.is_in(self._file.status()):
+                lost = f"{self.path} was cut short by somebody else"
         except OSError as error:
-            raise JournalLost(f"cannot write {self.path}: {error.strerror}") from error
-        if not least.is_in(status):
-            raise JournalLost(f"{self.path} was cut short by somebody else")
+            lost = f"cannot write {self.path}: {error.strerror}"
+        if self._closed_length is not None:  # perhaps by another thread, and only just
+            raise StorageError(f"cannot write {self.path}: it is closed")
+        if lost:
+            raise JournalLost(lost)
 
     def _least(self) -> Extent:
         """What the file must have; to be asked before the system is, for it only grows."""
@@ -172,7 +176,13 @@ class Writer:
             status = os.lstat(self.path)
         except OSError:
             return False
-        return self._file.is_of(status) and least.is_in(status)
+        if not self._file.is_of(status):
+            return False
+        if least.is_in(status):
+            return True
+        # It is cut to its lines when it is closed, which another thread may just have done.
+        length = self._closed_length
+        return length is not None and status.st_size >= length
 
     def _is_uncut(self) -> bool:
         least = self._least()
@@ -213,6 +223,9 @@ class Writer:
                 # From here on no line fits into the full window. Who reads on in the journal
                 # counts on this: nothing appears before what it has read.
                 full.seek(0, os.SEEK_END)
+                last = full.rfind(b"}\n", 0)  # not from the position on, which is the end
+                if last >= 0:
+                    self._lines_end = self._offset + last + 2
                 self._offset = offset
                 self._window = window
                 self.write = window.write
@@ -237,12 +250,13 @@ class Writer:
         if self._closed_length is not None:
             return self._closed_length
         while True:
-            window, offset = self._window, self._offset
+            window, offset, end = self._window, self._offset, self._lines_end
             length = window.tell()
             if length == len(window):  # it is sealed, and another one is about to follow
-                length = window.rfind(b"}\n") + 2 if length else 0
+                last = window.rfind(b"}\n", 0)
+                length = last + 2 if last >= 0 else 0
             if window is self._window:  # or it was replaced between two of these lines
-                return offset + length
+                return offset + length if length else end
 
     def close(self) -> None:
         """Seal the journal, cut the file to its lines and give up the lock.
@@ -266,7 +280,7 @@ class Writer:
             return length  # reading what is not there is fatal, too
         # The position is lost to the seal, so the end is where the last line ends.
         last = window.rfind(b"}\n", 0)
-        return self._offset + (last + 2 if last >= 0 else 0)
+        return self._offset + last + 2 if last >= 0 else self._lines_end
 
     def _let_go(self) -> None:
         """Cut the file to its lines and close it, once nobody is in the middle of a use."""
