@@ -56,9 +56,9 @@ _QUESTIONS: list[tuple[str, float | None, Callable[[History], object]]] = [
     ("sessions with a text", 50, lambda index: index.sessions(Slice(text="0-1111"), limit=50)),
     ("a text that one session has", 50, lambda index: index.sessions(Slice(text="00000003-1"))),
     ("the 50 most expensive heals", None, lambda index: index.heals(_ALL, 50)),
-    ("the 20 most frequent failures", None, lambda index: index.failures(_ALL, 20)),
-    ("tools of one model, 20 days", None, lambda index: index.tools(_of_model())),
-    ("20 days against the 20 before", None, _compared),
+    ("the 20 most frequent failures", 50, lambda index: index.failures(_ALL, 20)),
+    ("tools of one model, 20 days", 200, lambda index: index.tools(_of_model())),
+    ("20 days against the 20 before", 600, _compared),
 ]
 
 

@@ -9,25 +9,26 @@ counted at the nearer end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from math import ceil, floor, isnan, log2
-from struct import Struct as Layout
-from struct import error as LayoutError  # noqa: N812 - beside Layout
 
 from msgspec import Struct
 
 MIN_MS = 1e-6
 MAX_MS = 1e12
 BUCKETS_PER_DOUBLING = 18
-VERSION = 1
 
 _FIRST = 1 - floor(log2(MIN_MS) * BUCKETS_PER_DOUBLING)
 LAST_BUCKET = floor(log2(MAX_MS) * BUCKETS_PER_DOUBLING) + _FIRST
 
 _STEP = 2.0 ** (1 / BUCKETS_PER_DOUBLING)
 _MIDDLE = 2 * _STEP / (1 + _STEP)  # equally far, relatively, from both ends of a bucket
-_HEAD = Layout("<Bd")
+
+_STRIDE = LAST_BUCKET + 1
+_SMALL_BITS = 5  # counts below 32 end below the surrogates, which are no characters
+_FIRST_LARGE = 0x10000
+_LARGE_BITS = 63
 
 
 def bucket_of(value_ms: float) -> int:
@@ -51,6 +52,27 @@ def value_of(bucket: int) -> float:
     if bucket <= 0:
         return 0.0
     return float(2.0 ** ((bucket - _FIRST) / BUCKETS_PER_DOUBLING) * _MIDDLE)
+
+
+class _Meaning(dict[str, tuple[int, int]]):
+    """Which bucket a character of a packed histogram is, and how often it counts."""
+
+    def __missing__(self, character: str) -> tuple[int, int]:
+        code = ord(character)
+        if code >= _FIRST_LARGE:
+            bit, bucket = divmod(code - _FIRST_LARGE, _STRIDE)
+            count, is_known = 1 << bit, bit < _LARGE_BITS
+        else:
+            count, bucket = divmod(code - 1 + _STRIDE, _STRIDE)
+            is_known = 0 < count < 1 << _SMALL_BITS
+        if not is_known:
+            raise ValueError("the histogram is damaged")
+        self[character] = bucket, count
+        return bucket, count
+
+
+_meaning = _Meaning()
+_FEW = 200
 
 
 class Histogram(Struct, array_like=True):
@@ -103,28 +125,22 @@ class Histogram(Struct, array_like=True):
             buckets[bucket] = buckets.get(bucket, 0) + count
         self.max_ms = max(self.max_ms, other.max_ms)
 
-    def merge_packed(self, packed: bytes) -> None:
-        """Add all that `pack` wrote of another histogram, without making that one.
+    def merge_packed(self, packed: str, max_ms: float) -> None:
+        """Add all that histograms hold whose texts by `pack` were put one behind another.
 
-        For adding up thousands of them. Raises ValueError that says what is damaged.
+        `max_ms` is the largest of theirs. Raises ValueError for what no histogram packs.
         """
         buckets = self.buckets
-        bucket = 0
-        numbers = iter(packed[_HEAD.size :])
-        try:
-            for byte in numbers:
-                bucket += byte if byte < 0x80 else _rest(byte, numbers)
-                count = next(numbers)
-                if count >= 0x80:
-                    count = _rest(count, numbers)
-                buckets[bucket] = buckets.get(bucket, 0) + count
-            version, max_ms = _HEAD.unpack_from(packed)
-        except (StopIteration, LayoutError):
-            raise ValueError("the histogram is cut short") from None
-        if version != VERSION or bucket > LAST_BUCKET:
-            raise ValueError("the histogram is of another version, or damaged")
-        if max_ms > self.max_ms:
-            self.max_ms = max_ms
+        get = buckets.get
+        if len(packed) > _FEW:
+            for character, times in Counter(packed).items():  # counted in C, however many
+                bucket, count = _meaning[character]
+                buckets[bucket] = get(bucket, 0) + count * times
+        else:
+            for character in packed:
+                bucket, count = _meaning[character]
+                buckets[bucket] = get(bucket, 0) + count
+        self.max_ms = max(self.max_ms, max_ms)
 
     def quantile(self, q: float) -> float | None:
         """Give the nearest-rank quantile in ms, within 2 %; None while empty.
@@ -146,27 +162,25 @@ class Histogram(Struct, array_like=True):
                 break
         return min(value_of(bucket), self.max_ms)
 
-    def pack(self) -> bytes:
-        """Write the histogram as bytes, the same for equal histograms.
+    def pack(self) -> str:
+        """Write the buckets as a text, the same for equal ones; `max_ms` is kept beside it.
 
-        One byte of version, `max_ms` as a little-endian double, then for each bucket,
-        lowest first, two varints: its distance from the one before, and its count.
+        A character is a bucket and how often it counts (a power of two, where that is 32 or
+        more): texts that are put one behind another hold the sum, and a database can do that.
         """
-        numbers: list[int] = []
-        before = 0
+        packed = []
         for bucket in sorted(self.buckets):
-            numbers.append(bucket - before)
-            numbers.append(self.buckets[bucket])
-            before = bucket
-        packed = bytearray(_HEAD.pack(VERSION, self.max_ms))
-        if numbers:
-            _put_varint(packed, numbers.pop(0))
-            if max(numbers) < 0x80:  # nearly all: a byte each, and no call for it
-                packed += bytes(numbers)
-            else:
-                for number in numbers:
-                    _put_varint(packed, number)
-        return bytes(packed)
+            count = self.buckets[bucket]
+            small = count & ((1 << _SMALL_BITS) - 1)
+            if small:
+                packed.append(chr(1 + bucket + _STRIDE * (small - 1)))
+            if small != count:
+                packed += [
+                    chr(_FIRST_LARGE + bucket + _STRIDE * bit)
+                    for bit in range(_SMALL_BITS, count.bit_length())
+                    if count >> bit & 1
+                ]
+        return "".join(packed)
 
 
 def summed(histograms: Iterable[Histogram]) -> Histogram:
@@ -184,63 +198,8 @@ def summed(histograms: Iterable[Histogram]) -> Histogram:
     return Histogram(buckets, longest_ms)
 
 
-def unpack(packed: bytes) -> Histogram:
-    """Read what `Histogram.pack` wrote. Raises ValueError that says what is damaged."""
-    if len(packed) < _HEAD.size:
-        raise ValueError("the histogram is cut short")
-    version, max_ms = _HEAD.unpack_from(packed)
-    if version != VERSION:
-        raise ValueError(f"the histogram is of version {version}, known is {VERSION}")
-    if not 0 <= max_ms <= MAX_MS:
-        raise ValueError("the histogram's maximum is out of range")
-    if len(packed) == _HEAD.size:
-        return Histogram(max_ms=max_ms)
-    bucket, at = _take_varint(packed, _HEAD.size)
-    rest = packed[at:]
-    numbers: Sequence[int] = rest if rest.isascii() else _numbers(packed, at)
-    if not len(numbers) % 2:
-        raise ValueError("the histogram is cut short")
-    order = list(accumulate(numbers[1::2], initial=bucket))
-    if 0 in numbers[1::2]:
-        raise ValueError("the histogram names a bucket twice")
-    if order[-1] > LAST_BUCKET or 0 in numbers[::2]:
-        raise ValueError("the histogram holds a bucket or a count that cannot be")
-    return Histogram(dict(zip(order, numbers[::2], strict=True)), max_ms)
-
-
-def _numbers(packed: bytes, at: int) -> list[int]:
-    """All varints from a place on."""
-    numbers = []
-    while at < len(packed):
-        number, at = _take_varint(packed, at)
-        numbers.append(number)
-    return numbers
-
-
-def _rest(byte: int, numbers: Iterator[int]) -> int:
-    """A varint whose first byte is not its last."""
-    number = shift = 0
-    while byte >= 0x80:
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        byte = next(numbers)
-    return number | byte << shift
-
-
-def _put_varint(packed: bytearray, number: int) -> None:
-    while number > 0x7F:
-        packed.append(number & 0x7F | 0x80)
-        number >>= 7
-    packed.append(number)
-
-
-def _take_varint(packed: bytes, at: int) -> tuple[int, int]:
-    number = shift = 0
-    # 9 bytes hold 63 bits; an endless run of damage must not build an endless number.
-    for byte in packed[at : at + 9]:
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        at += 1
-        if byte < 0x80:
-            return number, at
-    raise ValueError("the histogram is cut short")
+def unpack(packed: str, max_ms: float) -> Histogram:
+    """Read what `Histogram.pack` wrote. Raises ValueError for what it never writes."""
+    histogram = Histogram()
+    histogram.merge_packed(packed, max_ms)
+    return histogram

@@ -151,18 +151,21 @@ class Naive:
         return rows
 
     def failures(self, which: Slice) -> list[FailureRow]:
-        """Ways to fail, with all their sessions, the latest first."""
+        """Ways to fail, with all their sessions, those first in which it was last."""
         rows: dict[tuple[str, str], FailureRow] = {}
-        for record in sorted(
-            self._chosen(which), key=lambda record: (-record.updated_us, record.session_id)
-        ):
-            for one in self._kept(which, record.failures):
-                row = rows.setdefault((one.tool, one.line), FailureRow(one.tool, one.line))
-                row.count += one.count
-                row.last_day = max(row.last_day, one.day)
-                if record.session_id not in row.session_ids:
-                    row.session_ids.append(record.session_id)
-                    row.session_count += 1
+        failed = [
+            (one, record)
+            for record in self._chosen(which)
+            for one in self._kept(which, record.failures)
+        ]
+        failed.sort(key=lambda pair: (-pair[1].updated_us, pair[1].session_id))
+        for one, record in sorted(failed, key=lambda pair: pair[0].day, reverse=True):
+            row = rows.setdefault((one.tool, one.line), FailureRow(one.tool, one.line))
+            row.count += one.count
+            row.last_day = max(row.last_day, one.day)
+            if record.session_id not in row.session_ids:
+                row.session_ids.append(record.session_id)
+                row.session_count += 1
         return list(rows.values())
 
     def _summed(

@@ -64,7 +64,9 @@ def queries(which: Slice) -> list[Query]:
             texts.rolled_up(table.name, chosen, stretch, apart=False),
             texts.straddling(table, chosen, ("phase",)),
         ]
-    asked.append(texts.parts(TOOLS, chosen, ("tool",), ran=True))
+    asked.append(texts.parts(TOOLS, chosen, ("tool",), joined="MIN({})"))
+    asked.append(texts.added_up(TOOLS, chosen, ("tool",), joined="MIN({})"))
+    asked.append(texts.latest(5))
     asked += [texts.rolled_up(part, chosen, stretch, apart=True) for part in RAN_PARTS]
     asked.append(texts.rolled_up(WHOLES[LLMS.name], chosen, stretch, apart=False))
     return asked

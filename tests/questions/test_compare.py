@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from m31a_metrics.answers import SessionParts, SessionRow, Slice, TotalsRow
+from m31a_metrics.answers import SessionParts, SessionRow, Slice, ToolRow, TotalsRow
 from m31a_metrics.comparison.baseline import baseline
 from m31a_metrics.comparison.sides import SAMPLE_MAX, Side
+from m31a_metrics.histogram import Histogram
 from m31a_metrics.questions.ask import Ask
 from m31a_metrics.questions.compare import NoBaseline, compare, gate, side
 from tests.questions.invented import Invented
@@ -25,11 +26,13 @@ def made(cost_usd: int, label: str = "now") -> Side:
 
 
 def test_a_side_looks_at_a_fair_sample() -> None:
-    """Its totals are of all sessions, its parts of so many at most."""
-    told = Invented(totals=[TotalsRow("", 3)])
+    """Its totals and times of calls are of all sessions, its parts of so many at most."""
+    ran = Histogram({360: 4}, 1.0)
+    told = Invented(totals=[TotalsRow("", 3)], tools=[ToolRow("Bash", ran=ran)])
     one = side(Ask(told, Slice(), NOW), "all")
     assert told.options["parts"] == {"limit": SAMPLE_MAX}
     assert (one.label, one.totals.session_count) == ("all", 3)
+    assert one.ran == {"Bash": ran}
 
 
 def test_two_empty_sides_are_said_to_be_empty() -> None:

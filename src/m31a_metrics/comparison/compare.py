@@ -177,7 +177,9 @@ def _about_sides(a: Side, b: Side) -> list[str]:
     sampled = [side for side in (a, b) if side.is_sample]
     if sampled:
         counts = " and ".join(f"{len(side.parts):,} of {side.label}" for side in sampled)
-        notes.append(f"All but totals are of a fair sample of the sessions: {counts}.")
+        notes.append(
+            f"All but totals and times of calls are of a fair sample of the sessions: {counts}."
+        )
     return notes
 
 

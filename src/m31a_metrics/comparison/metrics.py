@@ -224,7 +224,7 @@ def _of_tool(tool: str, suffix: str) -> Metric:
         Unit.MS,
         Good.LOW,
         words,
-        lambda side: quantile_of_calls(side.tools.get(tool, ()), q),
+        lambda side: quantile_of_calls(side, tool, q),
     )
 
 

@@ -143,8 +143,12 @@ def _figures(parts: Sequence[Part], seed: int) -> Iterator[float | None]:
     """Draw the sessions anew, again and again; the figure of each drawing."""
     groups = _groups(parts)
     above, below = [group[0] for group in groups], [group[1] for group in groups]
+    # Of an amount per session every group has the same to divide by, whichever are drawn.
+    is_same = below.count(below[0]) == len(below) and below[0] == int(below[0])
+    whole = below[0] * len(below)
     for places in _drawings(len(groups), seed):
-        whole = sum(map(below.__getitem__, places))
+        if not is_same:
+            whole = sum(map(below.__getitem__, places))
         yield sum(map(above.__getitem__, places)) / whole if whole else None
 
 

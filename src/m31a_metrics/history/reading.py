@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from msgspec import convert, json
+from msgspec.structs import replace
 
 from m31a_metrics.answers import (
     FailureRow,
@@ -23,6 +24,7 @@ from m31a_metrics.answers import (
     label_of,
     part_of,
 )
+from m31a_metrics.histogram import unpack
 from m31a_metrics.history.connection import in_read_transaction
 from m31a_metrics.history.folding import rolled_up, rolled_up_ran
 from m31a_metrics.measures import add_figures
@@ -46,8 +48,13 @@ _SESSIONS_NAMED = 5
 _models = json.Decoder(list[str])
 _labels = json.Decoder(dict[str, str])
 
+_LATEST = 1_000
+"""So many of the latest sessions are looked at for a text before all are."""
+
 _AT_ONCE = 500
 """Sessions that are asked for by number in one text."""
+
+_JOINED = "GROUP_CONCAT({}, '')"
 
 Values = Sequence[Any]
 """A row of a query."""
@@ -60,6 +67,7 @@ class Reading:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
 
+    @in_read_transaction
     def sessions(
         self,
         which: Slice,
@@ -73,6 +81,13 @@ class Reading:
         if sort not in SESSION_FACTS + SESSION_SUMS:
             raise ValueError(f"sessions cannot be sorted by {sort!r}")
         order = f"{sort} {'DESC' if descending else 'ASC'}, session_id, agent"
+        if which.text and sort == "updated_us" and descending and limit is not None:
+            # What many sessions hold is found among the latest; the others need not be looked at.
+            for (since_us,) in self._ask(texts.latest(_LATEST)):
+                few = replace(which, since_us=max(since_us, which.since_us or 0))
+                found = self._sessions(texts.sessions(self._choose(few), order, limit, offset))
+                if len(found) == limit:
+                    return found
         return self._sessions(texts.sessions(self._choose(which), order, limit, offset))
 
     def _sessions(self, query: Query) -> list[SessionRow]:
@@ -94,18 +109,15 @@ class Reading:
         own = dict(zip(numbers, map(SessionParts, rows), strict=True))
         for part in own.values():
             part.tools, part.phases = [], []
-        tools: dict[tuple[str, ...], ToolRow] = {}
-        for values in self._ask(texts.parts(TOOLS, some, ("tool",), ran=True)):
-            session = values[1]
-            key = (str(session), values[0])
-            if key not in tools:
-                tools[key] = ToolRow(values[0], 1)
-                own[session].tools.append(tools[key])
-            _add_sums(TOOLS, tools[key], values, 2)
-        for values in self._ask(texts.parts(PHASES, some, ("phase",))):
-            phase = PhaseRow(values[0], 1)
-            _add_sums(PHASES, phase, values, 2)
-            own[values[1]].phases.append(phase)
+        # By name, not added up: these are thousands of rows, and each is new.
+        for key, session, *sums, ran, longest_ms in self._ask(
+            texts.parts(TOOLS, some, ("tool",), joined=_JOINED)
+        ):
+            named = dict(zip(TOOLS.sums, sums, strict=True))
+            own[session].tools.append(ToolRow(key, 1, unpack(ran, longest_ms), **named))
+        for key, session, *sums in self._ask(texts.parts(PHASES, some, ("phase",))):
+            named = dict(zip(PHASES.sums, sums, strict=True))
+            own[session].phases.append(PhaseRow(key, 1, **named))
         return list(own.values())
 
     def reading(self, which: Slice) -> ReadingRow:
@@ -188,8 +200,10 @@ class Reading:
         chosen = self._choose(which)
         rows = [FailureRow(*values) for values in self._ask(texts.failures(chosen, limit))]
         for row in rows:
-            named = texts.failed_in(chosen, row.tool, row.line, _SESSIONS_NAMED)
-            row.session_ids = [session_id for session_id, _ in self._ask(named)]
+            # One that went on over midnight comes twice.
+            named = texts.failed_in(chosen, row.tool, row.line, 4 * _SESSIONS_NAMED)
+            latest = dict.fromkeys(session_id for (session_id,) in self._ask(named))
+            row.session_ids = list(latest)[:_SESSIONS_NAMED]
         return rows
 
     def _ask(self, query: Query) -> Iterator[tuple[Any, ...]]:
@@ -238,13 +252,18 @@ class Reading:
         self, table: Summed, kind: type[_Row], chosen: Chosen, by: tuple[str, ...]
     ) -> dict[tuple[str, ...], _Row]:
         rows: dict[tuple[str, ...], _Row] = {}
-        seen: dict[tuple[str, ...], set[int]] = {}
-        for values in self._ask(texts.parts(table, chosen, by, ran=table is TOOLS)):
+        of_several_days = not {"week", "month"}.isdisjoint(by)
+        text = texts.parts if of_several_days else texts.added_up
+        seen: set[tuple[object, ...]] = set()
+        for values in self._ask(text(table, chosen, by, joined=_JOINED)):
             row = _part(kind, rows, by, values)
             _add_sums(table, row, values, len(by) + 1)
-            sessions = seen.setdefault(_key(by, values), set())
-            sessions.add(values[len(by)])
-            row.session_count = len(sessions)
+            counted = values[len(by)]
+            if not of_several_days:
+                row.session_count = counted
+            elif (session := (counted, _key(by, values))) not in seen:
+                seen.add(session)
+                row.session_count += 1
         return rows
 
     def _count_straddling(
@@ -346,14 +365,10 @@ def _part(
 
 
 def _add_sums(table: Summed, row: ToolRow | LLMRow | PhaseRow, values: Values, begin: int) -> None:
-    add_figures(row, table.sums, values[begin : begin + len(table.sums)])
-    if isinstance(values[-1], bytes):
-        _add_ran(row, values[-1])
-
-
-def _add_ran(row: ToolRow | LLMRow | PhaseRow, packed: bytes) -> None:
-    if isinstance(row, ToolRow) and packed:
-        row.ran.merge_packed(packed)
+    end = begin + len(table.sums)
+    add_figures(row, table.sums, values[begin:end])
+    if isinstance(row, ToolRow) and len(values) > end:
+        row.ran.merge_packed(*values[end:])
 
 
 def _session_row(values: Values) -> SessionRow:

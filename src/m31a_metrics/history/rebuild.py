@@ -15,7 +15,7 @@ from m31a_metrics.history.event_ids import claim, held, listed
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.schema import APPLICATION, VERSION, statements
 from m31a_metrics.kept_lines import kept_again
-from m31a_metrics.queries.tables import SUMMED
+from m31a_metrics.queries.tables import RAN, SUMMED, TOOLS
 
 _OLD = "old_"
 _SESSIONS = (
@@ -26,7 +26,7 @@ _SESSIONS = (
     "heals",
     "failures",
 )
-_EMPTY = {"INTEGER": "0", "TEXT": "''", "BLOB": "x''"}
+_EMPTY = {"INTEGER": "0", "REAL": "0.0", "TEXT": "''", "BLOB": "x''"}
 
 
 def make(connection: sqlite3.Connection) -> None:
@@ -61,8 +61,12 @@ def remake(connection: sqlite3.Connection) -> None:
                 _copy(connection, table, kept)
         # Where the older tables did not say it, only m31a's sessions were recorded for certain.
         connection.execute("UPDATE sessions SET is_recorded = 1 WHERE agent = 'm31a'")
-        refold(connection, kept_again)  # they may be of a time when more was kept
+        # Histograms were kept otherwise before: of those calls only the sum is known now.
+        connection.execute(
+            f"UPDATE {TOOLS.name} SET summed_count = call_count WHERE {RAN} = '' AND ran_us > 0"
+        )
         _add_up(connection)
+        refold(connection, kept_again)  # they may be of a time when more was kept
     for name in old:
         connection.execute(f"DROP TABLE {name}")
 
@@ -122,3 +126,8 @@ def refold(connection: sqlite3.Connection, line_of: Callable[[str], str]) -> Non
     ).fetchall()
     connection.execute("DELETE FROM failures")
     connection.executemany("INSERT INTO failures VALUES (?, ?, ?, ?, ?)", rows)
+    connection.execute("DELETE FROM failure_totals")
+    connection.execute(
+        "INSERT INTO failure_totals SELECT tool, line, SUM(count), COUNT(DISTINCT session), "
+        "MAX(day) FROM failures GROUP BY tool, line"
+    )

@@ -4,6 +4,9 @@ A session that is read anew is taken away as it stood and added as it is, in one
 transaction. Changes of many sessions are gathered first: those of a day meet in one row.
 How rows are kept is in history/packing.py.
 
+How often each tool failed in which way is kept for all sessions together only, in
+`failure_totals`: most lines are of few sessions.
+
 Histograms, of each tool and of each phase, add up and take away exactly, bucket by bucket.
 A maximum does not: where the longest call may have gone with a session, it is looked for
 among those that are left.
@@ -18,7 +21,7 @@ from itertools import product
 from operator import add, itemgetter, neg
 
 from m31a_metrics.answers import part_of
-from m31a_metrics.histogram import Histogram, summed, unpack
+from m31a_metrics.histogram import Histogram, summed
 from m31a_metrics.history.packing import (
     WHOLE,
     Cells,
@@ -37,6 +40,7 @@ from m31a_metrics.queries.tables import (
     DAY,
     EVERY,
     LLMS,
+    LONGEST,
     MONTH,
     PHASES,
     RAN_PARTS,
@@ -54,6 +58,7 @@ class Changes:
     def __init__(self) -> None:
         self._sums: dict[str, dict[Day, Cells]] = {table.name: {} for table in SUMMED}
         self._durations = Durations()
+        self._failures = _Failures()
         self._any_went = False
 
     def add(self, agent: str, project: str, rows: Rows, sign: int) -> None:
@@ -68,6 +73,7 @@ class Changes:
                 if gathered is not cells:
                     _add(gathered, cells)
         self._durations.add(agent, project, rows.ran, sign)
+        self._failures.add(rows.failures, sign)
 
     def apply(self, connection: sqlite3.Connection) -> None:
         """Change the rollups; the rows of the sessions themselves are there already."""
@@ -79,6 +85,7 @@ class Changes:
         self._durations.change(rollups)
         rollups.write()
         self._durations.find_maxima(connection)
+        self._failures.apply(connection)
 
 
 def _changed(days: Mapping[Day, Cells], *, any_went: bool) -> Iterator[tuple[Day, Cells]]:
@@ -316,9 +323,50 @@ def _left_on_day(
     project, _, day, agent = place
     own = "" if project == EVERY else "AND s.project = ? "
     found = connection.execute(
-        "SELECT t.ran FROM session_days AS d CROSS JOIN sessions AS s USING (session) "
+        f"SELECT t.{LONGEST} FROM session_days AS d CROSS JOIN sessions AS s USING (session) "
         f"CROSS JOIN {TOOLS.name} AS t USING (session, day) "
         f"WHERE d.day = ? AND s.agent = ? {own}AND t.{RAN_PARTS[part]} = ?",
         [day, agent, *([project] if own else []), name],
     )
-    return (unpack(ran).max_ms for (ran,) in found if ran)
+    return (max_ms for (max_ms,) in found)
+
+
+class _Failures:
+    """What is to be added to the totals of ways to fail: by tool and line."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str], Sums] = {}  # failures, sessions
+        self._latest: dict[tuple[str, str], str] = {}
+        self._gone: set[tuple[str, str]] = set()
+
+    def add(self, failures: Mapping[Key, int], sign: int) -> None:
+        """Note that a session with these failures, by (day, tool, line), comes or goes."""
+        seen = set()
+        for (day, tool, line), count in failures.items():
+            way = (tool, line)
+            counts = self._counts.setdefault(way, [0, 0])
+            counts[0] += sign * count
+            counts[1] += sign * (way not in seen)
+            seen.add(way)
+            self._latest[way] = max(day, self._latest.get(way, ""))
+        if sign < 0:
+            self._gone |= seen
+
+    def apply(self, connection: sqlite3.Connection) -> None:
+        """Change the totals; the failures of the sessions themselves are there already."""
+        connection.executemany(
+            "INSERT INTO failure_totals VALUES (?, ?, ?, ?, ?) ON CONFLICT (tool, line) DO UPDATE "
+            "SET failed = failed + excluded.failed, latest = MAX(latest, excluded.latest), "
+            "session_count = session_count + excluded.session_count",
+            [(*way, *counts, self._latest[way]) for way, counts in self._counts.items()],
+        )
+        gone = list(self._gone)
+        connection.executemany(
+            "DELETE FROM failure_totals WHERE tool = ? AND line = ? AND failed <= 0", gone
+        )
+        connection.executemany(
+            "UPDATE failure_totals SET latest = (SELECT MAX(day) FROM failures AS f WHERE "
+            "f.tool = failure_totals.tool AND f.line = failure_totals.line) "
+            "WHERE tool = ? AND line = ?",
+            gone,
+        )

@@ -33,12 +33,16 @@ Sums = list[int]
 
 
 class Rows(Struct):
-    """What one session adds to each summed table, by day and dimensions."""
+    """What one session adds to each summed table, by day and dimensions.
+
+    `failures` are counts by day, tool and failure line.
+    """
 
     tools: dict[Key, Sums] = field(default_factory=dict)
     ran: dict[Key, Histogram] = field(default_factory=dict)
     llms: dict[Key, Sums] = field(default_factory=dict)
     phases: dict[Key, Sums] = field(default_factory=dict)
+    failures: dict[Key, int] = field(default_factory=dict)
 
 
 class HealChain(Struct):
@@ -90,6 +94,9 @@ def rows_of(record: SessionRecord) -> Rows:
             of_phase[target] += sums[source]
         of_phase[_ENDED] += one.duration_us > 0 or one.success is not None
         of_phase[_SUCCESS] += one.success is True
+    for failure in record.failures:
+        key = (failure.day, failure.tool, failure.line)
+        rows.failures[key] = rows.failures.get(key, 0) + failure.count
     return rows
 
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 from m31a_metrics.history.event_ids import NUMBER_BITS
 from m31a_metrics.queries.tables import (
     EFFECTS,
+    LONGEST,
+    RAN,
     ROLLED_UP,
     ROLLUPS,
     SESSION_SUMS,
     SESSION_USES,
     SUMMED,
+    TOOLS,
     Summed,
 )
 
-VERSION = 7
+VERSION = 8
 """Of these tables; kept in the database as `user_version`.
 
 To be raised for stricter failure lines, too: those of sessions that are gone are folded then.
@@ -136,7 +139,17 @@ CREATE TABLE failures (
     session INTEGER, day TEXT, tool TEXT, line TEXT, count INTEGER NOT NULL,
     PRIMARY KEY (session, day, tool, line)
 ) WITHOUT ROWID""",
-    "CREATE INDEX failures_line ON failures (tool, line, session, day, count)",
+    "CREATE INDEX failures_line ON failures (tool, line, day, session, count)",
+    """
+CREATE TABLE failure_totals (
+    tool TEXT,
+    line TEXT,
+    failed INTEGER NOT NULL,
+    session_count INTEGER NOT NULL,
+    latest TEXT NOT NULL,
+    PRIMARY KEY (tool, line)
+) WITHOUT ROWID""",
+    "CREATE INDEX failure_totals_failed ON failure_totals (failed, latest)",
 )
 
 
@@ -158,7 +171,7 @@ def _summed(table: Summed) -> str:
     dimensions = ", ".join(f"{name} TEXT" for name in table.dimensions)
     keys = ", ".join(table.dimensions)
     sums = ", ".join(f"{name} INTEGER NOT NULL" for name in table.sums)
-    ran = ", ran BLOB NOT NULL" if table.name == "tool_days" else ""
+    ran = f", {RAN} TEXT NOT NULL, {LONGEST} REAL NOT NULL" if table is TOOLS else ""
     return (
         f"CREATE TABLE {table.name} (session INTEGER, day TEXT, {dimensions}, {sums}{ran}, "
         f"PRIMARY KEY (session, day, {keys})) WITHOUT ROWID"

@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 from m31a_metrics.histogram import unpack
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.rows import Rows, blob, heal_chains, rows_of, session_days
-from m31a_metrics.queries.tables import EFFECTS, LLMS, PHASES, SESSION_SUMS, TOOLS
+from m31a_metrics.queries.tables import EFFECTS, LLMS, LONGEST, PHASES, RAN, SESSION_SUMS, TOOLS
 from m31a_metrics.record import SessionRecord
 
 _TOLD = (
@@ -62,7 +62,7 @@ TABLES = (
 """Tables whose rows hang on the number of a session."""
 
 
-_NO_RAN = blob()
+_NO_RAN = ("", 0.0)
 
 Written = dict[str, list[tuple[object, ...]]]
 """The rows of many sessions, by table; each table is written in one go."""
@@ -104,18 +104,14 @@ def _add(written: Written, number: int, record: SessionRecord, rows: Rows, made_
     written["session_texts"].append((number, _searched(record)))
     written["session_labels"] += [(number, *label) for label in record.labels.items()]
     written["session_days"] += [(number, day, *own) for day, own in days.items()]
-    ran = {key: blob(histogram.pack()) for key, histogram in rows.ran.items()}
+    ran = {key: (histogram.pack(), histogram.max_ms) for key, histogram in rows.ran.items()}
     written[TOOLS.name] += [
-        (number, *key, *own, ran.get(key, _NO_RAN)) for key, own in rows.tools.items()
+        (number, *key, *own, *ran.get(key, _NO_RAN)) for key, own in rows.tools.items()
     ]
     written[LLMS.name] += [(number, *key, *own) for key, own in rows.llms.items()]
     written[PHASES.name] += [(number, *key, *own) for key, own in rows.phases.items()]
     written["heals"] += _heals(number, record)
-    failed: dict[tuple[str, str, str], int] = {}
-    for one in record.failures:
-        failure = (one.day, one.tool, one.line)
-        failed[failure] = failed.get(failure, 0) + one.count
-    written["failures"] += [(number, *failure, count) for failure, count in failed.items()]
+    written["failures"] += [(number, *key, count) for key, count in rows.failures.items()]
 
 
 def remove(connection: sqlite3.Connection, agent: str, native_id: str, changes: Changes) -> bool:
@@ -147,15 +143,19 @@ def rows_in(connection: sqlite3.Connection, number: int) -> Rows:
     rows = Rows()
     for table, part in ((TOOLS, rows.tools), (LLMS, rows.llms), (PHASES, rows.phases)):
         keys = ("day", *table.dimensions)
-        ran = ", ran" if table is TOOLS else ""
+        ran = f", {RAN}, {LONGEST}" if table is TOOLS else ""
         for row in connection.execute(
             f"SELECT {', '.join(keys + table.sums)}{ran} FROM {table.name} WHERE session = ?",
             (number,),
         ):
             key = row[: len(keys)]
             part[key] = list(row[len(keys) : len(keys) + len(table.sums)])
-            if ran and row[-1]:
-                rows.ran[key] = unpack(row[-1])
+            if ran and row[-2]:
+                rows.ran[key] = unpack(*row[-2:])
+    for *key, count in connection.execute(
+        "SELECT day, tool, line, count FROM failures WHERE session = ?", (number,)
+    ):
+        rows.failures[tuple(key)] = count
     return rows
 
 

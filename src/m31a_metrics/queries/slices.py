@@ -55,32 +55,39 @@ def choose(which: Slice, names: Names, contains: str) -> Chosen:
         sessions.append(among("project", projects, parameters))
     if which.branch:
         sessions.append(among("branch", matching(which.branch, names("branch")), parameters))
+    days = between("day", which.first_day, which.last_day, parameters)
+    on_days = f"session IN (SELECT session FROM session_days WHERE {days})" if days else ""
     model = ""
     if which.model:
         models = matching(which.model, names("model"))
         model = among("model", models, parameters)
-        sessions.append(f"session IN (SELECT session FROM llm_days WHERE {model})")
-    if which.text:
-        # A table of its own, for all of it is read through for each text.
-        has_text = contains.format("search", ":text")
-        sessions.append(f"session IN (SELECT session FROM session_texts WHERE {has_text})")
-        parameters["text"] = which.text.lower()
+        # Of these days here too, or all rows of all days are read through.
+        of_model = all_of(model, on_days)
+        sessions.append(f"session IN (SELECT session FROM llm_days{of_model})")
     if which.session:
         sessions.append("session_id = :session_id")
         parameters["session_id"] = which.session
     sessions += _labelled(which, parameters)
+    times = []
     for column, sign, bound in (
         ("updated_us", ">=", which.since_us),
         ("started_us", "<=", which.until_us),
     ):
         if bound is not None:
-            sessions.append(f"{column} {sign} :{column}")
+            times.append(f"{column} {sign} :{column}")
             parameters[column] = bound
+    sessions += times
+    if which.text:
+        # A table of its own, for all of it is read through for each text.
+        has_text = contains.format("search", ":text")
+        at_times = f"session IN (SELECT session FROM sessions{all_of(*times)})" if times else ""
+        of_text = all_of(has_text, at_times)
+        sessions.append(f"session IN (SELECT session FROM session_texts{of_text})")
+        parameters["text"] = which.text.lower()
     is_simple = which.since_us is None and which.until_us is None
     is_simple &= not (which.branch or which.model or which.text or which.session or which.labels)
-    days = between("day", which.first_day, which.last_day, parameters)
-    if days:
-        sessions.append(f"session IN (SELECT session FROM session_days WHERE {days})")
+    if on_days:
+        sessions.append(on_days)
     tool = among("tool", (which.tool,), parameters) if which.tool else ""
     return Chosen(which, " AND ".join(sessions), days, tool, model, parameters, projects, is_simple)
 

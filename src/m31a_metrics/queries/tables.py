@@ -50,7 +50,10 @@ TOOLS = Summed(
         "phase_session_count": ("phase",),
     },
 )
-"""Calls by tool and phase; of sessions, the column `ran` holds a packed histogram."""
+"""Calls by tool and phase; of sessions, also their histogram."""
+
+RAN, LONGEST = "run_times", "longest_ms"
+"""Columns of a session's TOOLS: the packed buckets of a histogram, and its maximum."""
 
 ROLLUPS = "rollups"
 """Sums of many sessions: a row to each project, span and agent, its columns packed.

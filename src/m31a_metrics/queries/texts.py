@@ -16,8 +16,10 @@ from m31a_metrics.queries.tables import (
     EFFECTS,
     EVERY,
     LLMS,
+    LONGEST,
     PHASES,
     PHASES_OF,
+    RAN,
     ROLLUPS,
     SESSION_FACTS,
     SESSION_SUMS,
@@ -106,6 +108,11 @@ def lasting(chosen: Chosen) -> Query:
     )
 
 
+def latest(count: int) -> Query:
+    """The time of the latest session but so many; nothing where there are not as many."""
+    return Query(f"SELECT updated_us FROM sessions ORDER BY updated_us DESC LIMIT 1 OFFSET {count}")
+
+
 def lot(chosen: Chosen, limit: int) -> Query:
     """The numbers of a fair sample of sessions: those with the lowest lots."""
     where = all_of(chosen.sessions)
@@ -130,22 +137,41 @@ def readings(chosen: Chosen) -> Query:
     return Query(f"SELECT COUNT(*), {columns} FROM sessions{where}", chosen.parameters)
 
 
-def parts(table: Summed, chosen: Chosen, keys: Iterable[str], *, ran: bool = False) -> Query:
-    """Rows of sessions: the keys, the session, the sums; of tools `ran`, each row alone."""
+def parts(table: Summed, chosen: Chosen, keys: Iterable[str], *, joined: str = "") -> Query:
+    """Sums of each session by some keys: the keys, the session, the sums.
+
+    With `joined`, the engine's own way to put texts one behind another, also the histogram
+    of TOOLS: its text and its maximum.
+    """
     columns = ", ".join(_column(key) for key in keys)
-    name = _phase_days_of(chosen) if table is PHASES else table.name
-    source = f"{name} AS d INNER JOIN {_sessions_of(chosen)} USING (session)"
-    where = all_of(chosen.days, _of_kind(table, chosen))
-    if ran:
-        return Query(
-            f"SELECT {columns}, session, {', '.join(table.sums)}, ran FROM {source}{where}",
-            chosen.parameters,
-        )
-    sums = ", ".join(f"SUM({name})" for name in table.sums)
     return Query(
-        f"SELECT {columns}, session, {sums} FROM {source}{where} GROUP BY {columns}, session",
+        f"SELECT {columns}, session, {_added(table, joined)} FROM {_rows_of(table, chosen)} "
+        f"GROUP BY {columns}, session",
         chosen.parameters,
     )
+
+
+def added_up(table: Summed, chosen: Chosen, keys: Iterable[str], *, joined: str = "") -> Query:
+    """Sums of all sessions by some keys: the keys, how many sessions, the sums; as `parts`."""
+    columns = ", ".join(_column(key) for key in keys)
+    return Query(
+        f"SELECT {columns}, COUNT(DISTINCT session), {_added(table, joined)} "
+        f"FROM {_rows_of(table, chosen)} GROUP BY {columns}",
+        chosen.parameters,
+    )
+
+
+def _added(table: Summed, joined: str) -> str:
+    added = [f"SUM({name})" for name in table.sums]
+    if table is TOOLS and joined:
+        added += [joined.format(RAN), f"MAX({LONGEST})"]
+    return ", ".join(added)
+
+
+def _rows_of(table: Summed, chosen: Chosen) -> str:
+    name = _phase_days_of(chosen) if table is PHASES else table.name
+    where = all_of(chosen.days, _of_kind(table, chosen))
+    return f"{name} AS d INNER JOIN {_sessions_of(chosen)} USING (session){where}"
 
 
 def rolled_up(column: str, chosen: Chosen, stretch: tuple[str, str, str], *, apart: bool) -> Query:
@@ -248,24 +274,27 @@ def heals(chosen: Chosen, limit: int | None) -> Query:
 
 def failures(chosen: Chosen, limit: int | None) -> Query:
     """Ways to fail: tool, line, count, sessions, last day."""
-    source = "failures AS d"
+    figures = "SUM(count) AS failed, COUNT(DISTINCT session), MAX(day) AS latest"
+    source, group = "failures AS d", " GROUP BY tool, line"
     if chosen.sessions:
         source = f"{source} INNER JOIN {_sessions_of(chosen)} USING (session)"
+    elif not chosen.days:
+        figures = "failed, session_count, latest"
+        source, group = "failure_totals", ""
     text = (
-        "SELECT tool, line, SUM(count) AS failed, COUNT(DISTINCT session), MAX(day) AS latest "
-        f"FROM {source}{all_of(chosen.days, chosen.tool)} "
-        "GROUP BY tool, line ORDER BY failed DESC, latest DESC, tool, line"
+        f"SELECT tool, line, {figures} FROM {source}{all_of(chosen.days, chosen.tool)}{group} "
+        "ORDER BY failed DESC, latest DESC, tool, line"
     )
     return Query(_limited(text, limit), chosen.parameters)
 
 
 def failed_in(chosen: Chosen, tool: str, line: str, limit: int) -> Query:
-    """The latest sessions in which a tool failed in one way."""
+    """The latest sessions in which a tool failed in one way; each of its days counts."""
     where = all_of(chosen.days, "tool = :failed_tool", "line = :failed_line")
     return Query(
-        "SELECT DISTINCT session_id, updated_us FROM failures AS d "
+        "SELECT session_id FROM failures AS d "
         f"INNER JOIN {_sessions_of(chosen, 'session_id', 'updated_us')} USING (session){where} "
-        f"ORDER BY updated_us DESC, session_id LIMIT {limit}",
+        f"ORDER BY day DESC, updated_us DESC, session_id LIMIT {limit}",
         {**chosen.parameters, "failed_tool": tool, "failed_line": line},
     )
 

@@ -21,7 +21,11 @@ class NoBaseline(ValueError):
 
 def side(ask: Ask, label: str) -> Side:
     """The sessions on one side of a comparison, and what people call it."""
-    return of_side(label, ask.totals, ask.answers.parts(ask.which, SAMPLE_MAX))
+    parts = ask.answers.parts(ask.which, SAMPLE_MAX)
+    if len(parts) == ask.totals.session_count:
+        return of_side(label, ask.totals, parts)
+    ran = {row.key: row.ran for row in ask.answers.tools(ask.which)}
+    return of_side(label, ask.totals, parts, ran)
 
 
 def compare(a: Side, b: Side, *, whole: bool = False) -> list[Panel]:
