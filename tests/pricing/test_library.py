@@ -194,12 +194,64 @@ def test_fast_mode_of_older_models_costs_what_a_gateway_asks_for_it(version: str
     assert ours.prices == theirs.prices
 
 
+BEFORE_US = 1_787_000_000_000_000
+"""2026-08-17: models are on sale of which the library has tiers only since October."""
+
+SINCE_US = 1_795_000_000_000_000
+"""2026-11-18: the library has the tiers itself."""
+
+
+@pytest.mark.parametrize(
+    ("model", "tier", "multiple"),
+    [
+        ("gpt-5.5", "priority", 2.5),
+        ("gpt-5.5", "fast", 2.5),
+        ("gpt-5.4", "fast", 2.0),
+        ("gpt-5.4-mini", "priority", 2.0),
+        ("gpt-5-mini", "fast", 1.8),
+        ("gpt-5.4", "flex", 0.5),
+        ("gpt-5.5", "batch", 0.5),
+        ("gpt-5.1-codex", "flex", 0.5),
+    ],
+)
+def test_tiers_of_openai_cost_their_published_multiples(
+    model: str, tier: str, multiple: float
+) -> None:
+    """Before the library's own prices of a tier begin, the published multiple is taken."""
+    standard, tiered = rates_of(model, BEFORE_US), rates_of(model, BEFORE_US, tier)
+    assert standard is not None
+    assert tiered is not None
+    usage = Usage(9_000, 500, cache_read_tokens=4_000)
+    assert cost(tiered, usage) == pytest.approx((cost(standard, usage) or 0) * multiple)
+
+
+@pytest.mark.parametrize("model", sorted(library._OPENAI_FAST))
+def test_published_multiples_are_those_of_the_library(model: str) -> None:
+    """Where the library has fast mode itself, it asks as much for short prompts as our table."""
+    standard, fast = rates_of(model, SINCE_US), rates_of(model, SINCE_US, "fast")
+    assert standard is not None
+    assert fast is not None
+    multiple = library._OPENAI_FAST[model]
+    assert fast.prices.input == pytest.approx(standard.prices.input * multiple)
+    assert fast.prices.output == pytest.approx((standard.prices.output or 0) * multiple)
+
+
+def test_long_prompts_are_not_served_with_priority() -> None:
+    """GPT-5.5 takes long prompts at the standard price of long prompts, GPT-5.6 at twice theirs."""
+    long = Usage(300_000, 1_000)
+    for model, multiple in (("gpt-5.5", 1.0), ("gpt-5.6-terra", 2.0)):
+        standard, fast = rates_of(model, BEFORE_US), rates_of(model, BEFORE_US, "fast")
+        assert standard is not None
+        assert fast is not None
+        assert cost(fast, long) == pytest.approx((cost(standard, long) or 0) * multiple)
+
+
 def test_a_tier_without_a_known_price_has_none() -> None:
     """A price of another tier is never shown for it."""
     t_us = 1_760_000_000_000_000
     assert rates_of("claude-sonnet-4-5", t_us, "fast") is None
-    assert rates_of("gpt-5", t_us, "priority") is None  # its history is not known
-    assert rates_of("gpt-5", 1_795_000_000_000_000, "priority") is not None
+    assert rates_of("gpt-5-nano", t_us, "priority") is None
+    assert rates_of("gpt-5-pro", t_us, "flex") is None
 
 
 def test_tiers_of_a_maker_are_not_those_of_who_else_sells_its_models() -> None:

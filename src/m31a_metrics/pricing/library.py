@@ -152,10 +152,48 @@ def scaled(prices: Prices, factor: float) -> Prices:
 _CONTEXT = ("processing", "service_tier", "speed")
 """What the library calls that by which a request is dearer or cheaper."""
 
-# Multiples of the standard prices that Anthropic publishes and the library has not: batches
-# since 2024, and fast mode of two models (platform.claude.com/docs, batch-processing, fast-mode).
-_BATCH = 0.5
-_FAST = {"claude-opus-4-6": 6.0, "claude-opus-4-7": 6.0}
+# Multiples of the standard prices that the makers publish, for the times of which the library
+# has nothing: it knows OpenAI's tiers since 2026-10-12 only.
+#
+# Anthropic: batches since 2024, and fast mode of two models (platform.claude.com/docs,
+# batch-processing, fast-mode).
+_HALF = 0.5
+_ANTHROPIC_FAST = {"claude-opus-4-6": 6.0, "claude-opus-4-7": 6.0}
+
+# OpenAI: batch and flex cost half (developers.openai.com/api/docs/pricing). Priority processing,
+# called fast mode since 2026-07-30, costs so many times the standard price of each class
+# (openai.com/api-priority-processing, openai.com/api-fast-mode). Codex's fast mode takes as many
+# times the credits: 2.5 of GPT-5.5, 2 of GPT-5.4 (developers.openai.com/codex/speed).
+_OPENAI_FAST = {
+    "gpt-4.1": 1.75,
+    "gpt-4.1-mini": 1.75,
+    "gpt-4.1-nano": 2.0,
+    "gpt-4o": 1.7,
+    "gpt-4o-2024-05-13": 1.75,
+    "gpt-4o-mini": 0.25 / 0.15,
+    "gpt-5": 2.0,
+    "gpt-5-mini": 1.8,
+    "gpt-5.1": 2.0,
+    "gpt-5.2": 2.0,
+    "gpt-5.3-codex": 2.0,
+    "gpt-5.4": 2.0,
+    "gpt-5.4-mini": 2.0,
+    "gpt-5.5": 2.5,
+    "gpt-5.6-luna": 2.0,
+    "gpt-5.6-sol": 2.0,
+    "gpt-5.6-terra": 2.0,
+    "gpt-6-astra": 2.0,
+    "gpt-6-luna": 2.0,
+    "gpt-6-sol": 2.0,
+    "gpt-6.1-sol": 2.0,
+    "gpt-6.1-terra": 2.0,
+    "o3": 1.75,
+    "o4-mini": 2.0 / 1.1,
+}
+
+# These exclude long prompts from priority processing: such a request is served, and billed, as
+# any other (the same pages, first footnote).
+_OPENAI_FAST_IS_SHORT = frozenset(("gpt-5.4", "gpt-5.5"))
 
 
 def edition() -> str:
@@ -219,14 +257,18 @@ def _rates(provider: Provider, info: ModelInfo, tier: str) -> Iterator[Rates]:
     variants = _variants(provider, info, tier)
     constraints = [one.constraint for one in conditions] + [one.constraint for one in variants]
     for span in spans(constraints):
-        factor, context = 1.0, None
+        factor, is_short, context = 1.0, False, None
         if any(one.constraint is None or one.constraint.active(span.at) for one in variants):
             context = dict.fromkeys(_CONTEXT, tier)
         elif tier != STANDARD:
-            factor = _published(provider, info, tier)
+            factor, is_short = _published(provider, info, tier)
         bands = banded(info.get_prices(span.at, context), "claude" in info.id)
         if factor != 1.0:
-            bands = [(start, scaled(prices, factor)) for start, prices in bands if factor]
+            bands = [
+                (start, prices if is_short and start >= 0 else scaled(prices, factor))
+                for start, prices in bands
+                if factor
+            ]
         if bands:
             (_, prices), *dearer = bands
             yield Rates(
@@ -252,7 +294,13 @@ def _variants(provider: Provider, info: ModelInfo, tier: str) -> Sequence[PriceV
     ]
 
 
-def _published(provider: Provider, info: ModelInfo, tier: str) -> float:
-    if provider.id != "anthropic":
-        return 0.0
-    return {"batch": _BATCH, "fast": _FAST.get(info.id, 0.0)}.get(tier, 0.0)
+def _published(provider: Provider, info: ModelInfo, tier: str) -> tuple[float, bool]:
+    """Return the multiple of the standard price, 0 for none, and if it is of short prompts only."""
+    if provider.id == "anthropic":
+        return {"batch": _HALF, "fast": _ANTHROPIC_FAST.get(info.id, 0.0)}.get(tier, 0.0), False
+    if provider.id != "openai":
+        return 0.0, False
+    if tier in ("fast", "priority"):
+        return _OPENAI_FAST.get(info.id, 0.0), info.id in _OPENAI_FAST_IS_SHORT
+    # Not every model is served so: the library knows which are.
+    return (_HALF if _variants(provider, info, tier) else 0.0), False
