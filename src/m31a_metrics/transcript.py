@@ -91,7 +91,8 @@ class Effects(Struct, omit_defaults=True):
 
     Tokens are totals of all classes. Every field says what was not counted, or counted
     differently, than the file's lines added up would have it; the second half, than a
-    stricter reader has it: what of its total to add to ours or take from it.
+    stricter reader has it: what of its total to add to ours or take from it. `unlisted` are
+    the responses of Codex that no `token_count` calls its latest.
     """
 
     lines: int = 0
@@ -114,6 +115,8 @@ class Effects(Struct, omit_defaults=True):
     unnamed_tokens: int = 0
     greater_tokens: int = 0
     progress_other_tokens: int = 0
+    unlisted_responses: int = 0
+    unlisted_tokens: int = 0
 
 
 class Transcript(Struct):

@@ -70,6 +70,9 @@ CCUSAGE: dict[str, dict[tuple[str, str], tuple[int, ...]]] = {
     "agentsview__standard_session.jsonl": {},
 }
 
+# What the sums of a sample grew by beyond the latest response: one turn of one was aborted.
+UNLISTED = {"019eef3d-abd1-72e1-ab99-dcdb259027c5.jsonl": [88_404]}
+
 
 def line(at: str, kind: str, **payload: object) -> bytes:
     """A record of 2026-07-01."""
@@ -106,10 +109,17 @@ def test_each_shape_gives_the_same_events(shape: str) -> None:
 
 @pytest.mark.parametrize("name", CCUSAGE)
 def test_tokens_equal_those_of_ccusage(name: str, sample: Sample) -> None:
-    """By day, model and class, a sample's tokens are to the token what ccusage counts."""
+    """By day, model and class, a sample's tokens are to the token what ccusage counts.
+
+    But for what a thread's sums grew by beside its responses, of which the audit tells.
+    """
     found: dict[tuple[str, str], list[int]] = {}
-    for event in codex.read(str(sample("codex", name))).events:
-        if isinstance(event, LLMInteraction):
+    unlisted: list[int] = []
+    transcript = codex.read(str(sample("codex", name)))
+    for event in transcript.events:
+        if isinstance(event, LLMInteraction) and str(event.id).endswith("+"):
+            unlisted.append(event.usage.total)
+        elif isinstance(event, LLMInteraction):
             day = datetime.fromtimestamp(event.t_us // 1_000_000, UTC).date().isoformat()
             usage = event.usage
             sums = found.setdefault((day, event.model or ""), [0] * 5)
@@ -124,6 +134,9 @@ def test_tokens_equal_those_of_ccusage(name: str, sample: Sample) -> None:
             ):
                 sums[index] += figure
     assert {key: tuple(sums) for key, sums in found.items()} == CCUSAGE[name]
+    effects = transcript.effects
+    assert unlisted == UNLISTED.get(name, [])
+    assert (effects.unlisted_responses, effects.unlisted_tokens) == (len(unlisted), sum(unlisted))
 
 
 def test_calls_of_the_samples_pair_with_results(sample: Sample) -> None:
@@ -175,6 +188,160 @@ def test_sums_alone_give_differences(tmp_path: Path) -> None:
     assert spent(read(path, meta, tokens("09:00:05", 100), tokens("09:00:09", 250))) == [100, 150]
 
 
+def usage(at: str, name: str, total: int, last: int, **more: object) -> bytes:
+    """A `token_usage_record`: the latest response's tokens, and the thread's sum."""
+    return line(
+        at,
+        "token_usage_record",
+        turn_id="t1",
+        response_id=name,
+        usage={"input_tokens": last, "total_tokens": last},
+        thread_token_usage={"input_tokens": total, "total_tokens": total},
+        **more,
+    )
+
+
+META_LINE = line("09:00:00", "session_meta", **META)
+
+
+@pytest.mark.parametrize("count_first", [False, True])
+def test_a_response_of_both_kinds_of_records_counts_once(tmp_path: Path, count_first: bool) -> None:
+    """What a usage record and a token count tell is one response, whichever stands first."""
+    first = [usage("09:00:05", "r1", 100, 100), tokens("09:00:05", 100, 100)]
+    second = [usage("09:00:09", "r2", 250, 150), tokens("09:00:09", 250, 150)]
+    lines = [*reversed(first), *reversed(second)] if count_first else [*first, *second]
+    transcript = read(tmp_path / "a.jsonl", META_LINE, *lines)
+    assert spent(transcript) == [100, 150]
+    assert transcript.effects.unlisted_tokens == 0
+
+
+def test_usage_records_alone_count(tmp_path: Path) -> None:
+    """Where there is no token count at all, the usage records are the responses."""
+    path = tmp_path / "a.jsonl"
+    lines = [usage("09:00:05", "r1", 100, 100), usage("09:00:09", "r2", 250, 150)]
+    transcript = read(path, META_LINE, *lines, lines[1])
+    assert spent(transcript) == [100, 150]
+    ids = [str(e.id) for e in transcript.events if isinstance(e, LLMInteraction)]
+    assert ids == ["t1:r1:100+0", "t1:r2:250+0"]
+    assert transcript.effects.unlisted_responses == 2
+    assert spent(codex.read(str(path), frozenset(ids[:1]))) == [150]
+
+
+@pytest.mark.parametrize("after", [40, 90, 120])
+def test_a_request_for_compaction_stands_in_a_usage_record_only(tmp_path: Path, after: int) -> None:
+    """It counts, and the sums of later token counts, which leave it out, hold later responses."""
+    transcript = read(
+        tmp_path / "a.jsonl",
+        META_LINE,
+        usage("09:00:05", "r1", 50, 50),
+        tokens("09:00:05", 50, 50),
+        usage("09:01:00", "c1", 140, 90),
+        line("09:01:00", "compacted", message="", compaction_response_id="c1"),
+        tokens("09:01:00", 50, 0),
+        usage("09:02:00", "r2", 140 + after, after),
+        tokens("09:02:00", 50 + after, after),
+    )
+    assert spent(transcript) == [50, 90, after]
+    effects = transcript.effects
+    assert (effects.unlisted_responses, effects.unlisted_tokens) == (1, 90)
+
+
+def test_a_compaction_that_a_token_count_covers_counts_once(tmp_path: Path) -> None:
+    """Where the sums hold the request for compaction too, it is the same one."""
+    transcript = read(
+        tmp_path / "a.jsonl",
+        META_LINE,
+        usage("09:00:05", "r1", 50, 50),
+        tokens("09:00:05", 50, 50),
+        usage("09:01:00", "c1", 140, 90),
+        line("09:01:00", "compacted", message="", compaction_response_id="c1"),
+        tokens("09:01:00", 140, 90),
+    )
+    assert spent(transcript) == [50, 90]
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_sums_that_grow_by_more_than_the_latest_response_are_the_truth(
+    tmp_path: Path, recorded: bool
+) -> None:
+    """An aborted turn used tokens too: the sums hold them, whatever is called the latest."""
+    lines = [tokens("09:00:05", 100, 100), tokens("09:00:09", 400, 120)]
+    if recorded:
+        lines = [
+            usage("09:00:05", "r1", 100, 100),
+            lines[0],
+            usage("09:00:09", "r3", 400, 120),
+            lines[1],
+        ]
+    transcript = read(tmp_path / "a.jsonl", META_LINE, *lines)
+    assert sorted(spent(transcript)) == [100, 120, 180]
+    assert transcript.effects.unlisted_tokens == 180
+
+
+def test_one_token_count_for_two_usage_records(tmp_path: Path) -> None:
+    """What the sums grew by is what the usage records before them told, and no more."""
+    transcript = read(
+        tmp_path / "a.jsonl",
+        META_LINE,
+        tokens("09:00:01", 10, 10),
+        usage("09:00:05", "r1", 110, 100),
+        usage("09:00:07", "r2", 260, 150),
+        tokens("09:00:07", 260, 150),
+        tokens("09:00:09", 300),
+    )
+    assert spent(transcript) == [10, 100, 150, 40]
+
+
+def total_only(at: str, total: int, last: int | None = None, window: int = 9_999) -> bytes:
+    """A token count that knows totals, and not of which tokens."""
+    info: dict[str, Any] = {
+        "total_token_usage": {"total_tokens": total},
+        "model_context_window": window,
+    }
+    if last is not None:
+        info["last_token_usage"] = {"total_tokens": last}
+    return line(at, "event_msg", type="token_count", info=info)
+
+
+def test_totals_alone_count(tmp_path: Path) -> None:
+    """Of a provider that tells totals only, the tokens are known, and not what they cost."""
+    transcript = read(
+        tmp_path / "a.jsonl",
+        META_LINE,
+        total_only("09:00:05", 100, 100),
+        total_only("09:00:09", 250),
+        total_only("09:00:09", 250),
+    )
+    used = [e.usage for e in transcript.events if isinstance(e, LLMInteraction)]
+    assert [(one.prompt_tokens, one.total) for one in used] == [(0, 100), (0, 150)]
+
+
+def test_estimates_of_the_context_are_no_responses(tmp_path: Path) -> None:
+    """A full context, and how full it is after a compaction, are written as totals: none counts."""
+    transcript = read(
+        tmp_path / "a.jsonl",
+        META_LINE,
+        tokens("09:00:05", 100, 100),
+        total_only("09:00:06", 9_999, 9_899),
+        line(
+            "09:00:07",
+            "event_msg",
+            type="token_count",
+            info={"last_token_usage": {"total_tokens": 7}},
+        ),
+        line(
+            "09:00:09",
+            "event_msg",
+            type="token_count",
+            info={
+                "total_token_usage": {"input_tokens": 30, "total_tokens": 10_029},
+                "last_token_usage": {"input_tokens": 30, "total_tokens": 30},
+            },
+        ),
+    )
+    assert spent(transcript) == [100, 30]
+
+
 def test_a_response_to_be_skipped_is_told_as_replayed(tmp_path: Path) -> None:
     """Responses and calls that were counted elsewhere are left out when their ids are given."""
     path = tmp_path / "a.jsonl"
@@ -221,6 +388,59 @@ def test_what_a_fork_copied_is_not_counted(tmp_path: Path, turn_ids: bool) -> No
     assert sum(isinstance(event, UserTurn) for event in transcript.events) == 1
     assert (transcript.facts.native_id, transcript.facts.parent_id) == (FORK, PARENT)
     assert transcript.effects.replayed_tokens == 100
+
+
+def test_copying_may_stall_where_turns_have_ids(tmp_path: Path) -> None:
+    """A pause in the copied history ends nothing while the turn is of before the fork."""
+    lines = fork(turn_ids=True)
+    stalled = [one.replace(b"11:00:00.003", b"11:00:03.000") for one in lines]
+    transcript = read(tmp_path / "a.jsonl", *stalled)
+    assert spent(transcript) == [150]
+    assert sum(isinstance(event, UserTurn) for event in transcript.events) == 1
+
+
+def test_copying_may_stall_where_turns_have_no_ids(tmp_path: Path) -> None:
+    """A turn that is over in an instant was copied, after copying had stalled."""
+    own_turn = fork(turn_ids=False)[7:]
+    copied_turns = [
+        record
+        for number, at in enumerate(("11:00:00", "11:00:02", "11:00:04"))
+        for record in (
+            line(f"{at}.001", "turn_context", model="m"),
+            line(f"{at}.002", "event_msg", type="user_message"),
+            tokens(f"{at}.003", 30 * (number + 1), 30),
+        )
+    ]
+    late = [one.replace(b"11:00:0", b"11:00:1") for one in own_turn]
+    transcript = read(tmp_path / "a.jsonl", *fork(turn_ids=False)[:2], *copied_turns, *late)
+    assert spent(transcript) == [150]
+    assert transcript.effects.replayed_tokens == 90
+    assert sum(isinstance(event, UserTurn) for event in transcript.events) == 1
+
+
+def test_the_first_record_may_say_where_the_copy_ends(tmp_path: Path) -> None:
+    """Newer versions number their records, and name the first that is the subagent's own."""
+    meta = META | {"id": FORK, "parent_thread_id": PARENT, "subagent_history_start_ordinal": "3"}
+    lines = [line("11:00:00", "session_meta", **meta), *fork(turn_ids=False)[2:4]]
+    lines += [tokens("11:00:00.100", 20, 20)]
+    numbered = [
+        json.dumps(json.loads(one) | {"ordinal": number}).encode()
+        for number, one in enumerate(lines)
+    ]
+    assert spent(read(tmp_path / "a.jsonl", *numbered)) == [20]
+
+
+def test_usage_records_of_another_thread_are_copies(tmp_path: Path) -> None:
+    """A usage record names the thread that asked: a fork's copies of it are its parent's."""
+    transcript = read(
+        tmp_path / "a.jsonl",
+        line("11:00:00.000", "session_meta", **META | {"id": FORK}),
+        usage("11:00:05", "r1", 100, 100, thread_id=PARENT),
+        tokens("11:00:05", 100, 100),
+        usage("11:00:09", "r2", 250, 150, thread_id=FORK),
+        tokens("11:00:09", 250, 150),
+    )
+    assert spent(transcript) == [150]
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_each_rule_tells_what_it_did() -> None:
     """The effects of all transcripts are summed, and every line says what its absence shows."""
     first, second = (transcript(name, answer()) for name in "ab")
     first.effects = second.effects = Effects(
-        9, 4, 5, 1_000, 7, 2, 30, 1, 200, 3, 1, 10, 2, 20, 3, 30, 40, 5, 6, -7
+        9, 4, 5, 1_000, 7, 2, 30, 1, 200, 3, 1, 10, 2, 20, 3, 30, 40, 5, 6, -7, 8, 9
     )
     second.damage, second.unpaired_count = Damage(4, ["x"]), 6
     second.tools = [calls("Bash", 1.0, 2.0)]
@@ -101,10 +101,11 @@ def test_each_rule_tells_what_it_did() -> None:
         ("null or empty", 4, 40),
         ("odd version", 6, 60),
         ("cache writes not split", None, 80),
+        ("beside token_count", 16, 18),
         ("no request id", None, 10),
         ("greatest output", None, 12),
         ("own file first", None, -14),
-        ("by ccusage's rules", None, 400 - 20 - 40 - 60 - 80 + 10 + 12 - 14),
+        ("by ccusage's rules", None, 400 - 20 - 40 - 60 - 80 - 18 + 10 + 12 - 14),
         ("cache writes 5m", None, 60),
         ("cache writes 1h", None, 20),
         ("cost given", None, 0),

@@ -196,7 +196,7 @@ def _strict_lines(reading: ReadingRow) -> list[_Line]:
         - sum(line.tokens or 0 for line in fewer)
         + sum(line.tokens or 0 for line in more)
     )
-    means = "our total less the first four of the lines above, and with the next three."
+    means = "our total less the first five of the lines above, and with the next three."
     return [*fewer, *more, _Line("by ccusage's rules", means, None, total)]
 
 
@@ -228,6 +228,14 @@ def _fewer_lines(effects: Effects) -> list[_Line]:
             "taken for five minutes; ccusage takes them for none and shows so many tokens fewer.",
             None,
             effects.unsplit_tokens,
+        ),
+        _Line(
+            "beside token_count",
+            "Codex tells of requests for compaction in usage records only, and of aborted turns in "
+            "the thread's sums only; ccusage 20.0.24 takes what a token_count calls the latest, "
+            "and shows so many tokens fewer.",
+            effects.unlisted_responses,
+            effects.unlisted_tokens,
         ),
     ]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from m31a_metrics.figures import TOKENS_MAX
@@ -33,6 +33,7 @@ class TokenInfo(Struct, gc=False):
 
     total_token_usage: TokenUsage | None = None
     last_token_usage: TokenUsage | None = None
+    model_context_window: Count = None
     model: str | None = None
 
 
@@ -188,6 +189,7 @@ class Payload(Struct, gc=False):
     # session_meta
     forked_from_id: str | None = None
     parent_thread_id: str | None = None
+    subagent_history_start_ordinal: int | str | None = None
     cwd: str | None = None
     cli_version: str | None = None
     source: Origin | str | None = None
@@ -205,6 +207,12 @@ class Payload(Struct, gc=False):
     kind: str | None = None
     # tokens
     info: TokenInfo | None = None
+    rate_limits: Raw = Raw()
+    thread_id: str | None = None
+    response_id: str | None = None
+    usage: TokenUsage | None = None
+    thread_token_usage: TokenUsage | None = None
+    compaction_response_id: str | None = None
     # calls and what came of them
     name: str | None = None
     namespace: str | None = None
@@ -235,6 +243,7 @@ class Line(Struct, gc=False):
 
     type: str = ""
     timestamp: str | int | float | None = None
+    ordinal: int | None = None
     payload: Payload | None = None
 
 
@@ -261,6 +270,7 @@ COUNTED = frozenset(
         "session_meta",
         "turn_context",
         "token_count",
+        "token_usage_record",
         "user_message",
         "function_call",
         "function_call_output",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from m31a_metrics.events import (
     Compaction,
     Event,
-    LLMInteraction,
     Mode,
     SessionStart,
     Subagent,
     UserTurn,
 )
-from m31a_metrics.model import Usage
 from m31a_metrics.sources.codex.calls import Calls
 from m31a_metrics.sources.codex.records import (
     Item,
@@ -22,170 +20,12 @@ from m31a_metrics.sources.codex.records import (
     Payload,
     Spawn,
     Status,
-    TokenUsage,
 )
 from m31a_metrics.sources.codex.records import Subagent as SubagentOrigin
-from m31a_metrics.timestamps import unix_us, uuid7_us
-from m31a_metrics.transcript import Effects, Facts, Transcript
-
-# Which `token_count` records are responses of a model, and how many tokens each took.
-#
-# `total_token_usage` grows with the thread, `last_token_usage` is the latest response's. A
-# record whose total did not grow repeats an old one (a new rate limit was worth a record).
-
-_FAST = ("fast", "priority")
-_SLOW = ("flex", "batch")
-
-
-class Tokens:
-    """The responses of one thread."""
-
-    def __init__(self, skip: frozenset[str]) -> None:
-        self.events: list[Event] = []
-        self.effects = Effects()
-        self.models: list[str] = []
-        self.model: str | None = None
-        self.tier: str | None = None
-        self.turn_id = ""
-        self.subagent = ""
-        self.context_tokens = 0
-        self._skip = skip
-        self._total: TokenUsage | None = None
-        self._in_turn = 0
-
-    def turn(self, turn_id: str | None) -> None:
-        """Note that a turn began, or goes on."""
-        if turn_id and turn_id != self.turn_id:
-            self.turn_id = turn_id
-            self._in_turn = 0
-
-    def settle_tier(self, service_tier: str | None) -> None:
-        """Note how responses are served from here on; records without a tier say nothing."""
-        if service_tier in _FAST:
-            self.tier = "fast"
-        elif service_tier:
-            self.tier = service_tier if service_tier in _SLOW else None
-
-    def count(self, payload: Payload, t_us: int, *, replayed: bool) -> str:
-        """Take a record; return the id of the response, "" if it is none to be counted."""
-        info = payload.info
-        if info is None:
-            return ""
-        self.effects.lines += 1
-        total, last = info.total_token_usage, info.last_token_usage
-        grown = total is None or total != self._total
-        counts = last if grown and last is not None else _difference(total, self._total)
-        self._total = total or self._total
-        if last is not None and last.total_tokens:
-            self.context_tokens = last.total_tokens
-        if not grown:
-            self.effects.repeated_lines += 1
-            self.effects.repeated_tokens += _usage(last).total if last is not None else 0
-        if counts is None or not _any(counts):
-            return ""
-        self.model = payload.model or info.model or self.model
-        self._in_turn += 1
-        usage = _usage(counts)
-        # Without a turn to name it by, the moment and the sums are as good as unique.
-        place = _place(total or counts) if total or not self.turn_id else f"#{self._in_turn}"
-        response = f"{self.turn_id or t_us}:{place}"
-        if replayed or response in self._skip:
-            self.effects.replayed_responses += 1
-            self.effects.replayed_tokens += usage.total
-            return ""
-        self.effects.responses += 1
-        if self.model and self.model not in self.models:
-            self.models.append(self.model)
-        self.events.append(
-            LLMInteraction(
-                t_us=t_us,
-                phase="",
-                usage=usage,
-                model=self.model,
-                tier=self.tier,
-                subagent=self.subagent or None,
-                id=response,
-            )
-        )
-        return response
-
-
-def _place(total: TokenUsage) -> str:
-    return f"{total.input_tokens or 0}+{total.output_tokens or 0}"
-
-
-def _any(counts: TokenUsage) -> bool:
-    return bool(
-        counts.input_tokens
-        or counts.cached_input_tokens
-        or counts.output_tokens
-        or counts.reasoning_output_tokens
-    )
-
-
-def _difference(total: TokenUsage | None, before: TokenUsage | None) -> TokenUsage | None:
-    """Return what a thread's sums grew by. Sums that shrank (a new start) count as none."""
-    if total is None or before is None:
-        return total
-    return TokenUsage(
-        _grown(total.input_tokens, before.input_tokens),
-        _grown(total.cached_input_tokens, before.cached_input_tokens),
-        _grown(total.cache_write_input_tokens, before.cache_write_input_tokens),
-        _grown(total.output_tokens, before.output_tokens),
-        _grown(total.reasoning_output_tokens, before.reasoning_output_tokens),
-        _grown(total.total_tokens, before.total_tokens),
-    )
-
-
-def _grown(now: int | None, before: int | None) -> int:
-    return max(0, (now or 0) - (before or 0))
-
-
-def _usage(counts: TokenUsage) -> Usage:
-    prompt, completion = counts.input_tokens or 0, counts.output_tokens or 0
-    cached = min(counts.cached_input_tokens or 0, prompt)
-    total = counts.total_tokens or prompt + completion
-    return Usage(
-        prompt,
-        completion,
-        total if total != prompt + completion else None,
-        cache_read_tokens=cached,
-        cache_write_5m_tokens=min(counts.cache_write_input_tokens or 0, prompt - cached),
-        reasoning_tokens=min(counts.reasoning_output_tokens or 0, completion),
-    )
-
-
-_PAUSE_US = 1_000_000
-"""A burst takes tens of milliseconds; the first answer after it takes seconds."""
-
-
-class Replay:
-    """Tells the copied records of a fork, one by one, in the order of the file.
-
-    A forked thread's file begins with a copy of the parent's records, all written in one
-    burst with the time of the fork. They are the parent's and are not counted again, whether
-    the parent's file is still there or not.
-    """
-
-    def __init__(self, thread_id: str, began_us: int) -> None:
-        self._forked_us = uuid7_us(thread_id) or began_us
-        self._last_us = began_us
-        self.is_over = False
-
-    def holds(self, payload: Payload, t_us: int) -> bool:
-        """Say whether a record is a copy. Once one is not, none is."""
-        if self.is_over:
-            return False
-        turn_us = uuid7_us(payload.turn_id) if payload.turn_id else None
-        paused = t_us - self._last_us > _PAUSE_US
-        self._last_us = t_us
-        if turn_us is not None:
-            # A turn's id holds its time: of the parent's turns, one before the fork.
-            self.is_over = turn_us >= self._forked_us
-        elif paused and t_us > self._forked_us:
-            self.is_over = True
-        return not self.is_over
-
+from m31a_metrics.sources.codex.replay import Record, Replay
+from m31a_metrics.sources.codex.responses import Responses
+from m31a_metrics.timestamps import unix_us
+from m31a_metrics.transcript import Facts, Transcript
 
 NAME = "codex"
 DEFAULT_MODE = "default"
@@ -204,7 +44,7 @@ class Thread:
         self.subagent = ""
         self.turn_ended: bool | None = None
         self._skip = skip
-        self._tokens = Tokens(skip)
+        self._tokens = Responses(skip)
         self._calls = Calls(skip)
         self._events: list[Event] = []
         self._user_turns: list[int] = []
@@ -222,6 +62,7 @@ class Thread:
             "turn_started": self._turn,
             "thread_settings_applied": self._settings,
             "token_count": self._token_count,
+            "token_usage_record": self._usage_record,
             "user_message": self._user_message,
             "message": self._message,
             "compacted": self._compacted,
@@ -256,9 +97,11 @@ class Thread:
         kind = line.type
         if kind in _ENVELOPES:
             kind = payload.type or ("message" if payload.role else "")
-        self.take_item(kind, payload, line.timestamp)
+        self.take_item(kind, payload, line.timestamp, line.ordinal)
 
-    def take_item(self, kind: str, payload: Payload, timestamp: object) -> None:
+    def take_item(
+        self, kind: str, payload: Payload, timestamp: object, ordinal: int | None = None
+    ) -> None:
         """Take the next record, of whatever version; unknown kinds only move the time."""
         t_us = unix_us(timestamp)
         # A record without a readable time happened no earlier than the one before it.
@@ -267,15 +110,15 @@ class Thread:
         if t_us:
             self.facts.started_us = self.facts.started_us or t_us
             self.facts.ended_us = max(self.facts.ended_us, t_us)
-        if self._replay is not None and self._replay.holds(payload, t_us):
-            self._take_copy(kind, payload, t_us)
-            return
-        handler = self._handlers.get(kind)
-        if handler is not None:
-            handler(payload, t_us)
+        if self._replay is None:
+            self._take_own(kind, payload, t_us)
+        else:
+            self._sort_out(self._replay, self._replay.told(Record(kind, payload, t_us, ordinal)))
 
     def transcript(self) -> Transcript:
         """Put together what was read, in the order of time."""
+        if self._replay is not None:
+            self._sort_out(self._replay, self._replay.untold())
         facts = self.facts
         facts.models = self._tokens.models
         facts.started_us = min(facts.started_us, facts.ended_us)
@@ -300,10 +143,25 @@ class Thread:
             branch=facts.branch or None,
         )
 
+    def _sort_out(self, replay: Replay, told: Iterable[tuple[Record, bool]]) -> None:
+        """Take records of a fork, each with whether it is a copy of its parent's."""
+        for record, is_copy in told:
+            take = self._take_copy if is_copy else self._take_own
+            take(record.kind, record.payload, record.t_us)
+        if replay.is_over:
+            self._replay = None
+
+    def _take_own(self, kind: str, payload: Payload, t_us: int) -> None:
+        handler = self._handlers.get(kind)
+        if handler is not None:
+            handler(payload, t_us)
+
     def _take_copy(self, kind: str, payload: Payload, t_us: int) -> None:
         """Take a copied record: what holds from then on is kept, nothing is counted."""
         if kind == "token_count":
-            self._tokens.count(payload, t_us, replayed=True)
+            self._tokens.count(payload, t_us, is_copy=True)
+        elif kind == "token_usage_record":
+            self._tokens.record(payload, t_us, is_copy=True)
         elif kind == "thread_settings_applied":
             self._settings(payload, t_us)
         elif kind in ("turn_context", "task_started"):
@@ -328,7 +186,8 @@ class Thread:
         if facts.parent_id == facts.native_id:
             facts.parent_id = ""
         if facts.parent_id:
-            self._replay = Replay(facts.native_id, self._now_us)
+            first = payload.subagent_history_start_ordinal
+            self._replay = Replay(facts.native_id, self._now_us, first)
 
     def _context(self, payload: Payload) -> str:
         """Note the turn, model and policies that hold from here on; return the mode."""
@@ -356,7 +215,15 @@ class Thread:
             self._tokens.settle_tier(settings.service_tier)
 
     def _token_count(self, payload: Payload, t_us: int) -> None:
-        response = self._tokens.count(payload, t_us, replayed=False)
+        self._answered(self._tokens.count(payload, t_us, is_copy=False))
+
+    def _usage_record(self, payload: Payload, t_us: int) -> None:
+        # It names the thread that asked, so that a copy is known for one wherever it stands.
+        asked, own = payload.thread_id, self.facts.native_id
+        is_copy = bool(asked and own and asked != own)
+        self._answered(self._tokens.record(payload, t_us, is_copy=is_copy))
+
+    def _answered(self, response: str) -> None:
         if response:
             self._calls.answered(response)
 
@@ -370,6 +237,7 @@ class Thread:
             self._user_messages.append(t_us)
 
     def _compacted(self, payload: Payload, t_us: int) -> None:
+        self._tokens.compacted(payload.compaction_response_id)
         noted = payload.type == "context_compacted"
         compactions = self._compaction_notes if noted else self._compactions
         compactions.append(Compaction(t_us=t_us, pre_tokens=self._tokens.context_tokens or None))
