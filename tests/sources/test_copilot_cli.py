@@ -107,7 +107,7 @@ def test_tokens_of_the_samples_are_those_of_the_shutdowns(sample: Sample) -> Non
 
 
 def test_sums_are_shared_out_over_the_messages_since(tmp_path: Path) -> None:
-    """Sums go on over resumes and begin anew after a compaction; parts add up to them."""
+    """Sums that go on over a resume grow, sums that shrank began anew; parts add up to them."""
     transcript = read(
         tmp_path / "a.jsonl",
         start(),
@@ -120,6 +120,74 @@ def test_sums_are_shared_out_over_the_messages_since(tmp_path: Path) -> None:
         shut("01:00:07", 300, 2),
     )
     assert answers(transcript) == [(500, 5), (501, 6), (500, 9), (300, 2)]
+
+
+def test_sums_may_begin_anew_at_a_resume(tmp_path: Path) -> None:
+    """Larger sums than before are those of the last leg alone, if its messages told so much."""
+    transcript = read(
+        tmp_path / "a.jsonl",
+        start(),
+        said("01:00:01", "a", 5),
+        shut("01:00:03", 1000, 5),
+        record("01:05:00", "session.resume", sessionId=SESSION),
+        said("01:05:01", "b", 8),
+        said("01:05:02", "c", 4),
+        shut("01:05:05", 1501, 12),
+        record("01:07:00", "session.resume", sessionId=SESSION),
+        said("01:07:02", "d", 3),
+        shut("01:07:05", 1600, 15),
+    )
+    assert answers(transcript) == [(1000, 5), (750, 8), (751, 4), (99, 3)]
+
+
+@pytest.mark.parametrize(
+    "told", [{"sessionStartTime": "2026-06-25T01:05:00Z"}, {"totalApiDurationMs": 30}]
+)
+def test_a_shutdown_may_say_that_its_sums_began_anew(
+    tmp_path: Path, told: dict[str, object]
+) -> None:
+    """They did where it counts from after the one before, or less time of the service."""
+    first, second = shut("01:00:03", 1000, 5), shut("01:05:05", 1501, 12)
+    for one, more in ((first, {"totalApiDurationMs": 40}), (second, told)):
+        data = one["data"]
+        assert isinstance(data, dict)
+        data |= more
+    silent = said("01:05:01", "b", 0)
+    transcript = read(
+        tmp_path / "a.jsonl", start(), said("01:00:01", "a", 5), first, silent, second
+    )
+    assert answers(transcript) == [(1000, 5), (1501, 12)]
+
+
+def test_sums_cover_messages_that_name_no_model(tmp_path: Path) -> None:
+    """Messages that name no model, or one that the sums do not know, are the same requests."""
+    transcript = read(
+        tmp_path / "a.jsonl",
+        start(),
+        said("01:00:01", "a", 171, model=None),
+        said("01:00:02", "b", 16, model="auto"),
+        shut("01:00:03", 40503, 187),
+    )
+    assert answers(transcript) == [(20251, 171), (20252, 16)]
+    models = [event.model for event in transcript.events if isinstance(event, LLMInteraction)]
+    assert models == ["m", "m"]
+
+
+def test_sums_of_two_models_cover_messages_that_name_none(tmp_path: Path) -> None:
+    """The messages are those of the model whose output they add up to."""
+    usages = {"big": (500, 30), "small": (70, 9)}
+    metrics = {
+        model: {"requests": {"count": 1}, "usage": {"inputTokens": read, "outputTokens": output}}
+        for model, (read, output) in usages.items()
+    }
+    transcript = read(
+        tmp_path / "a.jsonl",
+        start(),
+        said("01:00:01", "a", 10, model=None),
+        said("01:00:02", "b", 20, model=None),
+        record("01:00:03", "session.shutdown", modelMetrics=metrics),
+    )
+    assert answers(transcript) == [(250, 10), (250, 20), (70, 9)]
 
 
 def test_a_model_without_messages_is_counted_too(tmp_path: Path) -> None:

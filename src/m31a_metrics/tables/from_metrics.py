@@ -15,7 +15,6 @@ from m31a_metrics.measures import (
     ToolSums,
     add,
     shared,
-    subtract,
 )
 from m31a_metrics.model import (
     ZERO_TIME,
@@ -83,13 +82,15 @@ def model_rows(metrics: SessionMetrics, detail: SessionDetail) -> list[LLMRow]:
     for model in detail.models:
         row = rows.setdefault(model.model, LLMRow(model.model, model.model, 1))
         add(row, _llm_row(model.model, model), LLMSums.__struct_fields__)
-    rest = LLMRow("", session_count=1)
+    whole, named = LLMRow(""), LLMRow("")
     for llm in metrics.llms:
-        add(rest, _llm_row("", llm), LLMSums.__struct_fields__)
-    for name, row in rows.items():
-        if name:
-            subtract(rest, row, LLMSums.__struct_fields__)
-    rows.pop("", None)
+        add(whole, _llm_row("", llm), _OF_REST)
+    # METRICS.json knows no caches: of what no model is named, only the events may tell these.
+    rest = rows.pop("", None) or LLMRow("", session_count=1)
+    for row in rows.values():
+        add(named, row, _OF_REST)
+    for name in _OF_REST:
+        setattr(rest, name, max(0, getattr(whole, name) - getattr(named, name)))
     # What is left of a sum of rounded costs is no money.
     rest.cost_nano = rest.cost_nano if rest.cost_nano > len(metrics.llms) else 0
     if rest.interaction_count > 0 or rest.total_tokens > 0:
@@ -106,6 +107,7 @@ def phase_rows(metrics: SessionMetrics) -> list[PhaseRow]:
 # What a row of METRICS.json and a measure call by one name is one thing in one unit.
 _OF_TOOLS = shared(ToolMetric, ToolSums)
 _OF_LLMS = shared(LLMMetric, LLMSums)
+_OF_REST = (*_OF_LLMS, "cost_nano")
 _OF_PHASES = shared(PhaseMetric, PhaseSums)
 _OF_SESSION_LLMS = shared(LLMMetric, SessionSums)
 _OF_SESSION_PHASES = shared(PhaseMetric, SessionSums)

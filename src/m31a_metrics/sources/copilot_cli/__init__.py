@@ -38,7 +38,7 @@ from m31a_metrics.sources.copilot_cli.records import (
     line_decoder,
     type_decoder,
 )
-from m31a_metrics.sources.copilot_cli.responses import Message, Responses, Row
+from m31a_metrics.sources.copilot_cli.responses import Message, Responses, Row, Sums
 from m31a_metrics.sources.shared.reading import named, take_records
 from m31a_metrics.timestamps import millis, span_ms, unix_us
 from m31a_metrics.transcript import Call, Damage, Facts, Transcript
@@ -332,7 +332,15 @@ class Session:
         self._calls.mode = mode or self._calls.mode
 
     def _shutdown(self, data: Data, t_us: int) -> None:
-        self._responses.shut_down(data.modelMetrics or {}, t_us, f"shutdown-{self._lines}")
+        self._responses.shut_down(
+            Sums(
+                data.modelMetrics or {},
+                unix_us(data.sessionStartTime) or 0,
+                millis(data.totalApiDurationMs) or 0.0,
+            ),
+            t_us,
+            f"shutdown-{self._lines}",
+        )
 
     def _compacted(self, data: Data, t_us: int) -> None:
         if data.success is not False:

@@ -1,9 +1,10 @@
 """How many tokens each response took, from up to three witnesses.
 
 The session store has a row for each request: where it has, it alone is believed. A message
-tells its output only; what was read, by model, is in the sums that a session writes when it
-shuts down. They go on over resumes and begin anew after a compaction. What they add since
-the last ones is shared out evenly over the messages in between, so that sums are exact.
+tells its output only, and in some versions no model; what was read, by model, is in the sums
+that a session writes when it shuts down. In some versions these go on over resumes, in others
+they begin anew. What they add since the last ones is shared out evenly over the messages in
+between, which are the same requests, so that sums are exact.
 """
 
 from __future__ import annotations
@@ -46,6 +47,23 @@ class Row(Struct, gc=False):
     agent: str = ""
 
 
+class Sums(Struct, gc=False):
+    """What a session says when it shuts down: what it used of each model, and since when."""
+
+    models: dict[str, ModelMetrics] = {}
+    since_us: int = 0
+    api_ms: float = 0.0
+
+    def requests(self) -> int:
+        """How often models were asked."""
+        return sum(map(_asked, self.models.values()))
+
+    def output(self) -> int:
+        """What all models answered, in tokens."""
+        usages = [metric.usage for metric in self.models.values() if metric.usage]
+        return sum(usage.outputTokens or 0 for usage in usages)
+
+
 class Responses:
     """The responses of one session."""
 
@@ -54,8 +72,8 @@ class Responses:
         self.messages: dict[str, Message] = {}
         self._skip = skip
         self._leg: list[Message] = []
-        self._before: dict[str, UsageCounts] = {}
-        self._legs: list[int] = []
+        self._before = Sums()
+        self._before_us = 0
 
     def add(self, message: Message) -> None:
         """Take a message, or a further part of one."""
@@ -69,25 +87,73 @@ class Responses:
         self.messages[message.id] = message
         self._leg.append(message)
 
-    def shut_down(self, metrics: dict[str, ModelMetrics], t_us: int, place: str) -> None:
+    def shut_down(self, sums: Sums, t_us: int, place: str) -> None:
         """Take the sums of a session: share out what they grew by."""
-        for model, metric in metrics.items():
-            if metric.usage is None:
-                continue
-            grown = _grown(metric.usage, self._before.get(model))
-            self._before[model] = metric.usage
-            if not any(_figures(grown)):
+        if not sums.models:
+            return  # the next ones hold these messages too
+        before = {} if self._began_anew(sums) else self._before.models
+        self._before, self._before_us = sums, t_us
+        grown = {
+            model: _grown(metric.usage, before[model].usage if model in before else None)
+            for model, metric in sums.models.items()
+            if metric.usage is not None
+        }
+        self._name_models(grown)
+        for model, counts in grown.items():
+            if not any(_figures(counts)):
                 continue
             asked = [message for message in self._leg if message.model == model]
             if not asked:
                 # No message tells of these: a subagent's, or a title's.
                 asked = [
                     Message(f"{place}:{model}:{number}", t_us, model, 0, "")
-                    for number in range(_asked(metric))
+                    for number in range(_asked(sums.models[model]))
                 ]
                 self.messages |= {message.id: message for message in asked}
-            _share(grown, asked)
+            _share(counts, asked)
         self._leg = []
+
+    def _began_anew(self, sums: Sums) -> bool:
+        """Tell whether sums hold nothing of those before them.
+
+        Sums that go on never lose a token. Else the one of two readings is taken that is
+        nearer to the output that the messages since then told of, or by which models were
+        asked as often as there are messages.
+        """
+        before = Sums(
+            {name: one for name, one in self._before.models.items() if name in sums.models}
+        )
+        if any(
+            _shrank(sums.models[model].usage, metric.usage)
+            for model, metric in before.models.items()
+        ):
+            return True
+        if sums.api_ms < self._before.api_ms or sums.since_us > self._before_us > 0:
+            return True
+        told, whole = sum(message.output for message in self._leg), sums.output()
+        grown = whole - before.output()
+        if not told:
+            told, whole = len(self._leg), sums.requests()
+            grown = whole - before.requests()
+        return bool(told) and abs(whole - told) < abs(grown - told)
+
+    def _name_models(self, grown: dict[str, UsageCounts]) -> None:
+        """Tell of messages without a model, or with a name of none, whose sums hold them."""
+        left = {model: counts.outputTokens or 0 for model, counts in grown.items()}
+        nameless: list[Message] = []
+        for message in self._leg:
+            if message.model in left:
+                left[message.model] -= message.output
+            else:
+                nameless.append(message)
+        total = sum(message.output for message in nameless)
+        exact = [model for model, output in left.items() if output == total]
+        for message in nameless:
+            model = exact[0] if exact else max(left, key=left.__getitem__, default=None)
+            if model is None or (left[model] < message.output and len(left) > 1):
+                continue
+            left[model] -= message.output
+            message.model = model
 
     def events(self, session_id: str, rows: Sequence[Row]) -> list[Event]:
         """Put together the events; the store's rows replace the messages of their time."""
@@ -157,13 +223,19 @@ def _asked(metric: ModelMetrics) -> int:
     return max(1, min(count or 1, _REQUESTS_MAX))
 
 
+def _shrank(now: UsageCounts | None, before: UsageCounts | None) -> bool:
+    if now is None or before is None:
+        return False
+    return any(
+        later < earlier for later, earlier in zip(_figures(now), _figures(before), strict=True)
+    )
+
+
 def _grown(now: UsageCounts, before: UsageCounts | None) -> UsageCounts:
-    """Return what sums grew by; sums that shrank began anew."""
+    """Return what sums grew by."""
     if before is None:
         return now
-    pairs = list(zip(_figures(now), _figures(before), strict=True))
-    if any(later < earlier for later, earlier in pairs):
-        return now
+    pairs = zip(_figures(now), _figures(before), strict=True)
     return UsageCounts(*(later - earlier for later, earlier in pairs))
 
 
