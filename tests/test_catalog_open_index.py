@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from m31a_metrics import Collector, Usage, config, events
+from m31a_metrics import Collector, Usage, compressed_files, config, events
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.catalog import ask
 from m31a_metrics.catalog.agents import places
@@ -127,6 +128,34 @@ def test_gone_sessions_stay(home: Path, settings: Config) -> None:
     assert (left[ONE].total_tokens, problems) == (rows[ONE].total_tokens, [])
     path.write_bytes(data)
     assert asked(settings, home)[0][ONE] == rows[ONE]
+
+
+def test_a_session_that_its_agent_compressed_stays_what_it_was(
+    clean_home: Path, settings: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Codex replaces old threads: the same session under another name, counted once."""
+    at = {"timestamp": "2026-07-01T09:00:00Z"}
+    usage = {"input_tokens": 70, "total_tokens": 70}
+    info = {"total_token_usage": usage, "last_token_usage": usage}
+    records = [
+        at | {"type": "session_meta", "payload": {"id": ONE}},
+        at | {"type": "event_msg", "payload": {"type": "token_count", "info": info}},
+    ]
+    path = clean_home / ".codex" / "sessions" / f"rollout-x-{ONE}.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(json.dumps(one) + "\n" for one in records))
+    [before] = asked(settings, clean_home)[0].values()
+    library = compressed_files._library()
+    assert library is not None
+    path.with_name(f"{path.name}.zst").write_bytes(library.compress(path.read_bytes()))
+    path.unlink()
+    [after] = asked(settings, clean_home)[0].values()
+    assert (before.total_tokens, before.path) == (70, str(path))
+    assert replace(after, path=before.path) == before
+    with monkeypatch.context() as without:
+        without.setattr(compressed_files, "_library", lambda: None)
+        assert "m31a-metrics[zstd]" in asked(settings, clean_home)[1][0]
+    assert asked(settings, clean_home) == ({ONE: after}, [])
 
 
 def test_a_living_collector_is_followed(home: Path, settings: Config) -> None:

@@ -14,7 +14,8 @@ from typing import Generic, TypeVar
 
 from msgspec import MsgspecError, Struct
 
-from m31a_metrics.foreign_files import open_regular, pass_hole
+from m31a_metrics.compressed_files import Torn, Unpacked, open_bytes
+from m31a_metrics.foreign_files import pass_hole
 from m31a_metrics.transcript import Damage
 
 CHUNK_BYTES = 2**18
@@ -59,17 +60,22 @@ def batches(path: str, decode: Decode[Record], damage: Damage) -> Iterator[list[
     """Yield the records of a file, in order, a list for each chunk.
 
     A last line without its newline is taken if it is whole, and is no damage if it is
-    torn: it may be being written. What a record holds of the buffer (msgspec.Raw) is
+    torn: it may be being written. A compressed file that is cut or damaged is read up to
+    there. What a record holds of the buffer (msgspec.Raw) is
     gone with the next batch. Raises OSError.
     """
-    for chunk in chunks(path):
-        if not chunk.data:
-            damage.add(f"{path}, line {_number(path, chunk.at)}", "longer than 32 MiB")
-            continue
-        try:
-            yield decode.many(chunk.data)
-        except UNREADABLE:
-            yield _one_by_one(path, chunk, decode, damage)
+    try:
+        for chunk in chunks(path):
+            if not chunk.data:
+                damage.add(f"{path}, line {_number(path, chunk.at)}", "longer than 32 MiB")
+                continue
+            try:
+                records = decode.many(chunk.data)
+            except UNREADABLE:
+                records = _one_by_one(path, chunk, decode, damage)
+            yield records
+    except Torn as error:
+        damage.add(path, error.strerror)
 
 
 def chunks(path: str) -> Iterator[Chunk]:
@@ -83,7 +89,7 @@ def chunks(path: str) -> Iterator[Chunk]:
         buffer = bytearray(CHUNK_BYTES)
     at = held = 0
     try:
-        with open_regular(path) as file:
+        with open_bytes(path) as file:
             while size := file.readinto(memoryview(buffer)[held:]):
                 cut = buffer.rfind(b"\n", held, held + size) + 1
                 held += size
@@ -115,14 +121,14 @@ def first_line(path: str, at_most: int = LINE_BYTES_MAX) -> bytes:
     return b""
 
 
-def _behind_newline(file: FileIO, buffer: bytearray, at: int) -> tuple[int, int]:
+def _behind_newline(file: FileIO | Unpacked, buffer: bytearray, at: int) -> tuple[int, int]:
     """Read on behind the next newline; return the offset there, and how much is held."""
     while size := file.readinto(buffer):
         cut = buffer.find(b"\n", 0, size) + 1
         if cut:
             buffer[: size - cut] = buffer[cut:size]
             return at + cut, size - cut
-        at += size + pass_hole(file)
+        at += size + _pass_hole(file)
     return at, 0
 
 
@@ -190,9 +196,13 @@ def _whole_values(line: bytes) -> list[bytes]:
 def _number(path: str, at: int) -> int:
     """Return the number of the line that begins at an offset; lines count from 1."""
     number = 1
-    with open_regular(path) as file:
+    with open_bytes(path) as file:
         while at > 0 and (data := file.read(min(at, CHUNK_BYTES))):
             lines = data.count(b"\n")
             number += lines
-            at -= len(data) + (0 if lines else pass_hole(file))
+            at -= len(data) + (0 if lines else _pass_hole(file))
     return number
+
+
+def _pass_hole(file: FileIO | Unpacked) -> int:
+    return pass_hole(file) if isinstance(file, FileIO) else 0

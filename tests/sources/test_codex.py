@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from m31a_metrics import compressed_files
 from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.events import LLMInteraction, Subagent, ToolCall, UserTurn
 from m31a_metrics.sources import codex
@@ -22,6 +23,7 @@ from tests.sources import fuzzing, golden
 
 PARENT = "019f1ce8-1680-7000-8000-000000000001"
 FORK = "019f1d55-f380-7000-8000-000000000002"
+CHILD = "019f1cf1-3e00-7000-8000-000000000009"
 
 META: dict[str, Any] = {"id": PARENT, "cwd": "/x", "cli_version": "0.142.3", "source": "cli"}
 
@@ -469,7 +471,7 @@ def spawned(thread: str, parent: str) -> bytes:
 def test_a_subagent_is_part_of_its_parent(tmp_path: Path) -> None:
     """Its tokens belong to the parent, shown apart, and it is no session of its own."""
     day = tmp_path / "sessions" / "2026" / "07" / "01"
-    child = "019f1cf1-3e00-7000-8000-000000000009"
+    child = CHILD
     read(day / f"rollout-x-{child}.jsonl", spawned(child, PARENT), tokens("09:10:05", 70, 70))
     path = day / f"rollout-x-{PARENT}.jsonl"
     transcript = read(path, line("09:00:00", "session_meta", **META), tokens("09:20:00", 50, 50))
@@ -503,6 +505,44 @@ def test_a_thread_and_its_archived_copy_are_one(tmp_path: Path) -> None:
     assert list(codex.find({"HOME": str(tmp_path)})) == [str(used)]
     assert list(codex.find({"HOME": str(tmp_path), "CODEX_HOME": str(tmp_path)})) == []
     assert list(codex.find({})) == []
+
+
+def compressed(path: Path) -> Path:
+    """Compress a thread as Codex does with old ones: the plain file is gone."""
+    library = compressed_files._library()
+    assert library is not None
+    packed = path.with_name(f"{path.name}.zst")
+    packed.write_bytes(library.compress(path.read_bytes()))
+    path.unlink()
+    return packed
+
+
+def test_a_compressed_thread_is_read(tmp_path: Path) -> None:
+    """It is found where it lies, its subagent's too, and reads as it did before."""
+    day = tmp_path / "sessions" / "2026" / "07" / "01"
+    child, path = (day / f"rollout-x-{one}.jsonl" for one in (CHILD, PARENT))
+    read(child, spawned(CHILD, PARENT), tokens("09:10:05", 70, 70))
+    before = read(path, META_LINE, tokens("09:20:00", 50, 50))
+    packed = compressed(path)
+    compressed(child)
+    environ = {"CODEX_HOME": str(tmp_path)}
+    assert list(codex.find(environ)) == [str(packed)]
+    assert codex.read(str(packed)) == before
+    read(path, META_LINE)
+    assert list(codex.find(environ)) == [str(path)]
+
+
+def test_a_compressed_thread_is_named_where_nothing_unpacks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the extra it is found all the same, and reading it tells what to install."""
+    path = tmp_path / "sessions" / f"rollout-x-{PARENT}.jsonl"
+    read(path, META_LINE)
+    packed = compressed(path)
+    monkeypatch.setattr(compressed_files, "_library", lambda: None)
+    assert list(codex.find({"CODEX_HOME": str(tmp_path)})) == [str(packed)]
+    with pytest.raises(StorageError, match=r"cannot read .*pip install 'm31a-metrics\[zstd\]'"):
+        codex.read(str(packed))
 
 
 @pytest.mark.parametrize(

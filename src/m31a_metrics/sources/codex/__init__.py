@@ -14,9 +14,11 @@ from typing import TypeVar
 
 from msgspec import ValidationError
 
+from m31a_metrics.compressed_files import SUFFIX as COMPRESSED
+from m31a_metrics.compressed_files import read_start
 from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.events import Subagent
-from m31a_metrics.foreign_files import Folders, read_head
+from m31a_metrics.foreign_files import Folders
 from m31a_metrics.jsonlines import Decode, batches, first_line
 from m31a_metrics.sources.codex.records import (
     COUNTED,
@@ -38,9 +40,11 @@ from m31a_metrics.units import DAY_US
 #     sessions/YYYY/MM/DD/rollout-<local time>-<thread id>.jsonl     a thread
 #     archived_sessions/rollout-<local time>-<thread id>.jsonl       one that was put away
 #
+# Codex may compress one that nobody used for a week: then `.zst` stands behind its name.
 # A subagent is a thread of its own, whose first record names its parent.
 
 _SUFFIX = ".jsonl"
+_SUFFIXES = (_SUFFIX, f"{_SUFFIX}{COMPRESSED}")
 _ID_CHARS = 36
 _HEAD_BYTES = 8_192
 _DAYS_MAX = 1_000
@@ -55,6 +59,8 @@ _LATER_KEYS = re.compile(rb'"(?:base_instructions|instructions|dynamic_tools)"\s
 def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session's path, each once: the thread in use before the archived copy.
 
+    Of a thread that is there compressed too, what is not is newer.
+
     The thread of a subagent is part of its parent's session, unless that is gone.
     """
     home = environ.get("CODEX_HOME") or os.path.join(environ.get("HOME", ""), ".codex")
@@ -65,8 +71,9 @@ def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator
     for folder in ("sessions", "archived_sessions"):
         for directory, found in folders.walk(os.path.join(home, folder)):
             for name in found.files:
-                if name.endswith(_SUFFIX):
-                    paths.setdefault(name, os.path.join(directory, name))
+                if name.endswith(_SUFFIXES):
+                    plain = name.removesuffix(COMPRESSED)
+                    paths.setdefault(plain, os.path.join(directory, name))
     threads = {thread_id(name) for name in paths}
     for path in paths.values():
         parent = parent_id(path)
@@ -84,14 +91,16 @@ def children(path: str, parent: str, start_us: int, end_us: int) -> list[str]:
             if created_us is not None and not start_us - DAY_US <= created_us <= end_us + DAY_US:
                 continue
             child = os.path.join(directory, name)
-            if thread != parent and name not in found and parent_id(child) == parent:
-                found[name] = child
+            plain = name.removesuffix(COMPRESSED)
+            if thread != parent and plain not in found and parent_id(child) == parent:
+                found[plain] = child
     return list(found.values())
 
 
 def thread_id(path: str) -> str:
     """Return the thread's id, which ends the file's name."""
-    return os.path.basename(path)[: -len(_SUFFIX)][-_ID_CHARS:]
+    name = os.path.basename(path).removesuffix(COMPRESSED)
+    return name[: -len(_SUFFIX)][-_ID_CHARS:]
 
 
 def parent_id(path: str) -> str:
@@ -106,7 +115,7 @@ def parent_id(path: str) -> str:
 def _parent_id(path: str) -> str:
     # An answer is kept for good, for a thread's first record does not change. An exception
     # is not kept: a file that was just made may be empty.
-    head = read_head(path, _HEAD_BYTES)
+    head = read_start(path, _HEAD_BYTES)
     line, newline, _ = head.partition(b"\n")
     if not newline and len(head) < _HEAD_BYTES:
         raise EOFError(path)
@@ -157,7 +166,7 @@ def _listed_at(directory: str, _changed_ns: int) -> tuple[str, ...]:
 
 def _listed(directory: str) -> tuple[str, ...]:
     names = Folders().listing(directory).files
-    return tuple(name for name in names if name.endswith(_SUFFIX) and len(name) > _ID_CHARS)
+    return tuple(name for name in names if name.endswith(_SUFFIXES) and len(name) > _ID_CHARS)
 
 
 __all__ = ["NAME", "find", "read"]
