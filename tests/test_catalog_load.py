@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import astuple
 
 from m31a_metrics import Collector, SessionMetrics, config, save
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog.load import Loader, load_row
 from m31a_metrics.errors import NotThisFormat, SessionNotFound
 from m31a_metrics.events import LLMInteraction, PhaseDuration
+from tests.sources.mutate import hostile
 
 GOLDEN = Path(__file__).parent / "golden"
 NATIVE_ID = "55555555-5555-4555-8555-555555555555"
@@ -55,6 +57,40 @@ def test_a_transcript_gives_all_of_it(agent: str) -> None:
     assert {call.id for call in loaded.calls} == set(loaded.phases)
     call_count = sum(tool.call_count for tool in loaded.metrics.tools)
     assert call_count == sum(tool.call_count for tool in loaded.record.tools) > 0
+
+
+WHOLES = (("prompt_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"),
+          ("completion_tokens", "reasoning_tokens"))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "agent", ["claude-code", "codex", "copilot-cli", "gemini-cli", "pi", "qwen"]
+)
+def test_no_sum_is_ever_negative(agent: str, tmp_path: Path) -> None:
+    """Whatever happened to an agent's records: no sum is below zero, no part above its whole."""
+    whole = {
+        line
+        for path in (GOLDEN / agent).rglob("*/**/*.jsonl")
+        for line in path.read_bytes().splitlines()
+    }
+    head = min((GOLDEN / agent).rglob("*/**/*.jsonl"))
+    loader, path = Loader(config.defaults()), tmp_path / head.name
+    for seed in range(20):
+        damaged = hostile(sorted(whole), 30, seed)
+        path.write_bytes(
+            b"\n".join((*head.read_bytes().splitlines()[:1], *sorted(whole), *damaged))
+        )
+        record = loader.load(agent, str(path)).record
+        rows = [*record.tools, *record.llms, *record.phases, *record.heals]
+        figures = [
+            value for row in rows for value in astuple(row) if isinstance(value, int | float)
+        ]
+        assert min(figures) >= 0, f"seed {seed}"
+        for llm in record.llms:
+            for name, *parts in WHOLES:
+                assert getattr(llm, name) >= sum(getattr(llm, part) for part in parts), (
+                    f"seed {seed}"
+                )
 
 
 def test_what_is_skipped_is_not_counted() -> None:

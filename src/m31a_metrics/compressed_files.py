@@ -15,7 +15,7 @@ from io import FileIO, RawIOBase
 from typing import Any
 
 from m31a_metrics.errors import ExtraNotInstalled
-from m31a_metrics.foreign_files import open_regular
+from m31a_metrics.foreign_files import TooLong, open_regular
 
 SUFFIX = ".zst"
 
@@ -57,11 +57,6 @@ def read_start(path: str, at_most: int) -> bytes:
         while len(data) < at_most and (more := file.read(at_most - len(data))):
             data += more
         return data
-
-
-def can_unpack() -> bool:
-    """Tell whether there is a decompressor."""
-    return _library() is not None
 
 
 @cache
@@ -109,8 +104,7 @@ class Unpacked(RawIOBase):
         view[: len(data)] = data
         self._given += len(data)
         if self._given > self._at_most:
-            mebibytes = self._at_most >> 20
-            raise OSError(errno.EFBIG, f"it holds more than {mebibytes:,} MiB", self._path)
+            raise TooLong(self._path, self._at_most)
         return len(data)
 
     def _next(self, at_most: int) -> bytes:

@@ -10,7 +10,8 @@ import re
 
 from msgspec import Struct, field
 
-from m31a_metrics.events import Event
+from m31a_metrics.events import Event, LLMInteraction, ToolCall
+from m31a_metrics.model import Usage
 
 
 class Facts(Struct):
@@ -119,6 +120,32 @@ class Effects(Struct, omit_defaults=True):
     unlisted_tokens: int = 0
 
 
+def impossible(event: Event) -> str:
+    """Say what of an event cannot be: a figure below zero, a part above its whole; else ""."""
+    if type(event) is LLMInteraction:
+        return _impossible_usage(event.usage) or _below(event.cost, "cost")
+    if type(event) is ToolCall:
+        return _below(event.duration_ms, "duration_ms") or _below(event.wait_ms, "wait_ms")
+    return _below(getattr(event, "duration_ms", None), "duration_ms")
+
+
+def _below(figure: float | None, name: str) -> str:
+    # Asked so that what is no number at all is found, too.
+    return "" if figure is None or figure >= 0 else f"its {name} is no figure from 0 on"
+
+
+def _impossible_usage(usage: Usage) -> str:
+    read, prompt, completion = usage.cache_read_tokens, usage.prompt_tokens, usage.completion_tokens
+    written_5m, written_1h = usage.cache_write_5m_tokens, usage.cache_write_1h_tokens
+    if min(read, written_5m, written_1h, usage.reasoning_tokens, usage.total, completion) < 0:
+        return "it has less than no tokens"
+    if read + written_5m + written_1h > prompt:
+        return "its cached tokens are more than its prompt_tokens"
+    if usage.reasoning_tokens > completion:
+        return "its reasoning_tokens are more than its completion_tokens"
+    return ""
+
+
 class Transcript(Struct):
     """One session of another agent.
 
@@ -133,3 +160,15 @@ class Transcript(Struct):
     damage: Damage = field(default_factory=Damage)
     effects: Effects = field(default_factory=Effects)
     subagent_of: str = ""
+
+    def take_out_impossible(self, path: str) -> None:
+        """Take out the events with figures that cannot be, each named as damage.
+
+        Every source's events pass here before they are summed: whatever a source makes of a
+        record, no sum is ever below zero.
+        """
+        reasons = [reason for reason in map(impossible, self.events) if reason]
+        if reasons:
+            self.events = [event for event in self.events if not impossible(event)]
+        for reason in reasons:
+            self.damage.add(path, f"an event cannot be: {reason}")

@@ -17,8 +17,6 @@ from msgspec.msgpack import Decoder, encode
 
 from m31a_metrics import journal, store
 from m31a_metrics.catalog.records import RECORDED
-from m31a_metrics.compressed_files import SUFFIX as COMPRESSED
-from m31a_metrics.compressed_files import can_unpack
 from m31a_metrics.foreign_files import Folders, is_absent
 from m31a_metrics.session import BASE
 from m31a_metrics.units import WITHIN
@@ -28,7 +26,6 @@ Look = tuple[str, int, int, int]
 
 _READABLE = 0o444
 _RULES_BYTES = 8
-_PACKED = b"packed"
 
 
 class Recorded(Struct, array_like=True):
@@ -105,8 +102,6 @@ class Looker:
         size = sum(look[1] for look in looks)
         identity = status.st_dev, status.st_ino, name
         stamp = self._rules + encode(looks) + self._packages.get(kind, "").encode()
-        if file.endswith(COMPRESSED) and not can_unpack():
-            stamp += _PACKED  # to be read again once somebody installed what unpacks it
         known_kind, before = self._known.get(path, ("", b""))
         if known_kind == kind not in self._packages and before.startswith(stamp):
             stamp = before  # a package that is gone read it, and it looks as it did

@@ -175,6 +175,7 @@ class Loader:
                 if skip
                 else self.unread.checked(agent, path, transcript)
             )
+        transcript.take_out_impossible(path)
         if timed_by:
             _take_durations(transcript, [Session(*os.path.split(one)) for one in timed_by])
         inference = _inferred(transcript, self._config)

@@ -110,7 +110,8 @@ def _row(row: LLMRow) -> tuple[Cell, ...]:
     return (
         row.key or None,
         row.model or None,
-        row.prompt_tokens - cached if known else None,
+        # A recording may have been told of more cached tokens than it had in all.
+        max(0, row.prompt_tokens - cached) if known else None,
         row.completion_tokens,
         row.cache_read_tokens if known else None,
         row.cache_write_5m_tokens if known else None,
