@@ -611,6 +611,111 @@ def test_a_background_command_goes_as_it_ends(tmp_path: Path) -> None:
     assert known == {"run": ("make", False), "poll": ("make", True), "on": ("serve", True)}
 
 
+def script(at: str, key: str) -> bytes:
+    """A call that runs a script of the model."""
+    text = 'text(await tools.exec_command({"cmd": "make"}))'
+    return line(at, "response_item", type="custom_tool_call", name="exec", call_id=key, input=text)
+
+
+def shown(at: str, key: str, head: str, *texts: str) -> bytes:
+    """What a script, or a wait for one, gave back."""
+    output = [{"type": "input_text", "text": f"{head}\nWall time 0.5 seconds\nOutput:\n"}]
+    output += [{"type": "input_text", "text": text} for text in texts]
+    return line(at, "response_item", type="custom_tool_call_output", call_id=key, output=output)
+
+
+def ran(at: str, key: str, code: int) -> bytes:
+    """The end of a command, as newer versions write it."""
+    item = {
+        "type": "CommandExecution",
+        "id": key,
+        "command": ["bash", "-lc", "make"],
+        "exit_code": code,
+        "status": "completed" if code == 0 else "failed",
+        "aggregated_output": "make: *** No rule to make target 'all'.  Stop.",
+        "duration": {"secs": 0, "nanos": 250_000_000},
+    }
+    return line(at, "event_msg", type="item_completed", item=item)
+
+
+def went(transcript: Transcript) -> list[tuple[str, bool, str]]:
+    """Tool, outcome and command of each call, by the order in which they were made."""
+    outcomes = {e.id: e.success for e in transcript.events if isinstance(e, ToolCall)}
+    return [(call.tool, outcomes[call.id], call.command[:4]) for call in transcript.calls]
+
+
+RESULT = '{"chunk_id":"c","wall_time_seconds":0.2,"exit_code":2,"output":"make: *** Stop."}'
+
+
+def test_commands_inside_a_script_are_calls(tmp_path: Path) -> None:
+    """A command that failed in a script failed, though the script went on; each counts once."""
+    edited = {"type": "FileChange", "id": "exec-3", "status": "completed", "changes": {"/a": {}}}
+    fetched = {
+        "type": "McpToolCall",
+        "id": "exec-4",
+        "status": "failed",
+        "server": "s",
+        "tool": "t",
+    }
+    transcript = read(
+        tmp_path / "a.jsonl",
+        META_LINE,
+        script("09:00:01", "call-1"),
+        tokens("09:00:01", 100, 100),
+        ran("09:00:02", "exec-1", 2),
+        ran("09:00:03", "exec-2", 0),
+        line("09:00:03", "event_msg", type="item_completed", item=edited),
+        line("09:00:03", "event_msg", type="item_completed", item=fetched),
+        shown("09:00:04", "call-1", "Script completed", RESULT),
+        ran("09:00:05", "call-1", 0),
+        ran("09:00:06", "of-nobody", 1),
+    )
+    assert went(transcript) == [
+        ("exec", True, "text"),
+        ("exec_command", False, "make"),
+        ("exec_command", True, "make"),
+        ("apply_patch", True, ""),
+        ("mcp__s__t", False, ""),
+    ]
+    assert {call.response for call in transcript.calls} == {"1782896401000000:100+0"}
+    assert transcript.calls[1].error == "make: *** No rule to make target 'all'.  Stop."
+    assert transcript.calls[3].paths == ("/a",)
+
+
+@pytest.mark.parametrize("texts", [(RESULT,), ("first", f"[{RESULT}]"), (f"one\n{RESULT}",)])
+def test_a_script_that_shows_a_failed_command_failed(tmp_path: Path, texts: tuple[str]) -> None:
+    """Where no record tells of a script's commands, the results that it shows do."""
+    lines = [script("09:00:01", "call-1"), shown("09:00:04", "call-1", "Script completed", *texts)]
+    transcript = read(tmp_path / "a.jsonl", META_LINE, *lines)
+    assert went(transcript) == [("exec", False, "text")]
+    assert transcript.calls[0].error == "make: *** Stop."
+    other = [text.replace("wall_time_seconds", "x").replace("2,", "0,") for text in texts]
+    lines[1] = shown("09:00:04", "call-1", "Script completed", *other)
+    assert went(read(tmp_path / "a.jsonl", META_LINE, *lines)) == [("exec", True, "text")]
+
+
+def test_a_script_in_the_background_goes_as_it_ends(tmp_path: Path) -> None:
+    """The wait that sees its end tells how it went, and succeeded itself."""
+    waits = line(
+        "09:00:05",
+        "response_item",
+        type="function_call",
+        name="wait",
+        call_id="call-2",
+        arguments='{"cell_id":"28"}',
+    )
+    for head, success in (("Script failed", False), ("Script completed", True)):
+        transcript = read(
+            tmp_path / "a.jsonl",
+            META_LINE,
+            script("09:00:01", "call-1"),
+            shown("09:00:04", "call-1", "Script running with cell ID 28"),
+            waits,
+            shown("09:00:09", "call-2", head),
+        )
+        assert went(transcript) == [("exec", success, "text"), ("wait", True, "text")]
+
+
 def test_waits_are_told_from_runs(tmp_path: Path) -> None:
     """What is only elapsed time is marked, unless no approval was possible."""
 

@@ -22,6 +22,7 @@ from m31a_metrics.sources.codex.records import (
     Payload,
     Result,
     arguments_decoder,
+    commands_decoder,
     report_decoder,
 )
 from m31a_metrics.timestamps import millis, span_ms
@@ -62,8 +63,9 @@ class Outcome(Struct, gc=False):
 
     `success` None: the result does not say, for the command still runs in the background
     as `session`. `run_ms` is how long it ran, without any wait before it. `exited`: the
-    result tells a process's exit code, which `success` is of. `printed` is how what a
-    command printed begins and ends.
+    result tells the end of a process or a script, which `success` is of. `inside`: what failed
+    is a command that a script ran, and not the script. `printed` is how what a command printed
+    begins and ends.
     """
 
     success: bool | None = True
@@ -71,6 +73,7 @@ class Outcome(Struct, gc=False):
     run_ms: float | None = None
     session: str = ""
     exited: bool = False
+    inside: bool = False
     printed: str = ""
 
 
@@ -125,11 +128,31 @@ def _read_text(text: str) -> Outcome:
     exited = "exit" in said
     success = int(said["exit"]) == 0 if exited else said.get("script", "completed") == "completed"
     if success:
-        return Outcome(True, run_ms=ran_ms, exited=exited)
+        error = _failed_inside(text[body:]) if "script" in said else ""
+        is_end = exited or "script" in said
+        return Outcome(not error, error, ran_ms, exited=is_end, inside=bool(error))
     error = error_text(text[body:].strip())
     if not error:
         error = f"exit code {said['exit']}" if exited else f"script {said['script']}"
-    return Outcome(False, error, ran_ms, exited=exited)
+    return Outcome(False, error, ran_ms, exited=True)
+
+
+def _failed_inside(body: str) -> str:
+    """Return what a command printed that failed in a script which went on; "" if none did.
+
+    A script may show the results of its commands as it got them, each or all together.
+    """
+    for shown in (body, *body.split("\n")):
+        if '"exit_code"' not in shown:
+            continue
+        try:
+            read = commands_decoder().decode(shown)
+        except (MsgspecError, ValueError, RecursionError):
+            continue
+        for report in read if isinstance(read, list) else [read]:
+            if report.wall_time_seconds is not None and report.exit_code:
+                return error_text(report.output or "") or f"exit code {report.exit_code}"
+    return ""
 
 
 def _of_sentence(text: str) -> Outcome:
@@ -193,6 +216,8 @@ _ASKS = "request_user_input"
 _REJECTED = re.compile(r"[^\n]{0,80}\brejected by user\b")
 
 _RUNS_SCRIPT = "exec"
+_RUNS_COMMAND = "exec_command"
+_PATCHES = "apply_patch"
 _HANDED_OVER_CHARS = 300
 _RANDOM_CHARS = 20
 _DONE = ("completed", "success")
@@ -200,7 +225,10 @@ _GOING_ON = ("in_progress", "searching", "generating")
 
 
 class _Open(Struct, gc=False):
-    """A call that is not over. `asked_leave`: Codex had to ask before it ran."""
+    """A call that is not over. `asked_leave`: Codex had to ask before it ran.
+
+    `has_calls`: it is a script, and the calls it made are counted themselves.
+    """
 
     call: Call
     key: str
@@ -212,6 +240,7 @@ class _Open(Struct, gc=False):
     error: str = ""
     run_ms: float | None = None
     in_background: bool = False
+    has_calls: bool = False
 
 
 class Calls:
@@ -277,12 +306,15 @@ class Calls:
         if opened is None or opened.in_background:
             return
         read = outcome(payload.output)
+        polled = self._background.get(opened.target) if opened.target else None
+        script = self._open.get(polled or call_id, opened)
+        if read.inside and script.has_calls:
+            read.success, read.error = True, ""
         opened.seen_us = t_us
         if opened.call.command:
             opened.call.printed = read.printed
         if opened.run_ms is None:
             opened.run_ms = read.run_ms
-        polled = self._background.get(opened.target) if opened.target else None
         if polled is not None and (read.exited or read.session):
             if read.exited:
                 if polled in self._open:
@@ -300,10 +332,17 @@ class Calls:
     def executed(self, payload: Payload, t_us: int) -> None:
         """Take the end event of a command, which may have gone on in the background."""
         opened = self._open.get(payload.call_id or "")
-        if payload.exit_code is None or payload.source == _USER_SHELL or opened is None:
+        if payload.exit_code is None or payload.source == _USER_SHELL:
             return
         ran_ms = run_ms(payload.duration)
-        if opened.in_background:
+        if opened is None:
+            printed = payload.aggregated_output or ""
+            made = Payload(name=_RUNS_COMMAND, arguments=Arguments(cmd=payload.command))
+            error = "" if payload.exit_code == 0 else printed or f"exit code {payload.exit_code}"
+            call = self._of_script(payload, made, t_us, payload.exit_code == 0, error_text(error))
+            if call is not None:
+                call.printed = printed_ends(printed)
+        elif opened.in_background:
             self._exit(opened.key, t_us, payload.exit_code == 0, "", ran_ms)
         else:
             opened.success, opened.seen_us, opened.run_ms = payload.exit_code == 0, t_us, ran_ms
@@ -319,19 +358,42 @@ class Calls:
         ran_ms = run_ms(payload.duration)
         opened = self._open.get(call_id)
         if opened is None:
-            if payload.invocation is None or self._is_known(call_id):
-                return
-            # A script of the model made the call, so no other record tells of it.
             tool = payload.invocation
-            call = Payload(call_id=call_id, name=f"mcp__{tool.server}__{tool.tool}")
-            opened = self._begin(call, t_us - round((ran_ms or 0) * 1_000))
-            opened.seen_us, opened.run_ms = t_us, ran_ms
-            self._finish(call_id, success, error)
+            name = f"mcp__{tool.server}__{tool.tool}" if tool is not None else _PATCHES
+            call = self._of_script(payload, Payload(name=name), t_us, success, error)
+            if call is not None and payload.changes:
+                call.paths = tuple(payload.changes)
             return
         if payload.changes:
             opened.call.paths = tuple(payload.changes)
         opened.success, opened.error, opened.seen_us = success, error, t_us
         opened.run_ms = ran_ms if ran_ms is not None else opened.run_ms
+
+    def _of_script(
+        self, ended: Payload, made: Payload, t_us: int, success: bool, error: str
+    ) -> Call | None:
+        """Count a call that a script of the model made: no other record than its end tells of it.
+
+        It was made by the response that made the script. None where no script runs, or the call
+        is known.
+        """
+        call_id = ended.call_id or ""
+        script = next((one for one in self._open.values() if one.call.tool == _RUNS_SCRIPT), None)
+        is_mcp = ended.invocation is not None
+        if self._is_known(call_id) or not (script or is_mcp) or not (call_id or is_mcp):
+            return None
+        if script is not None:
+            script.has_calls = True
+        made.call_id = call_id = call_id or f"call-{len(self.calls)}"
+        ran_ms = run_ms(ended.duration)
+        opened = self._begin(made, t_us - round((ran_ms or 0) * 1_000))
+        call = opened.call
+        if script is not None and script.call not in self._unanswered:
+            call.response = script.call.response
+            self._unanswered.remove(call)
+        opened.seen_us, opened.run_ms = t_us, ran_ms
+        self._finish(call_id, success, error)
+        return call
 
     def searched(self, payload: Payload) -> None:
         """Take a web search's id; the record of the call, which lacks it, comes next."""

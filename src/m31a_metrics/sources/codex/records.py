@@ -122,9 +122,11 @@ class Metadata(Struct, gc=False):
 
 
 class Report(Struct, gc=False):
-    """A result that is JSON inside of JSON: of older versions, or an MCP server's."""
+    """A result that is JSON inside of JSON: of older versions, an MCP server's, or a script's."""
 
     output: str | None = None
+    exit_code: int | None = None
+    wall_time_seconds: int | float | None = None
     metadata: Metadata | None = None
     isError: bool | None = None
     content: list[Item] | str | None = None
@@ -179,6 +181,12 @@ class Thread(Struct, gc=False):
     source: str | None = None
     exit_code: int | None = None
     duration: Duration | None = None
+    command: list[str] | str | None = None
+    aggregated_output: str | None = None
+    changes: dict[str, Change] | None = None
+    server: str | None = None
+    tool: str | None = None
+    result: Success | str | None = None
 
 
 class Payload(Struct, gc=False):
@@ -225,6 +233,8 @@ class Payload(Struct, gc=False):
     success: bool | None = None
     exit_code: int | None = None
     duration: Duration | str | None = None
+    command: list[str] | str | None = None
+    aggregated_output: str | None = None
     invocation: Invocation | None = None
     result: Result | str | None = None
     changes: dict[str, Change] | None = None
@@ -312,6 +322,12 @@ def arguments_decoder() -> Decoder[Arguments]:
 def report_decoder() -> Decoder[Report]:
     """Return the decoder of results that are JSON."""
     return Decoder(Report)
+
+
+@cache
+def commands_decoder() -> Decoder[list[Report] | Report]:
+    """Return the decoder of what a script shows of the commands that it ran."""
+    return Decoder(list[Report] | Report)
 
 
 @cache

@@ -14,12 +14,14 @@ from m31a_metrics.events import (
 )
 from m31a_metrics.sources.codex.calls import Calls
 from m31a_metrics.sources.codex.records import (
+    Invocation,
     Item,
     Line,
     Origin,
     Payload,
     Spawn,
     Status,
+    Success,
 )
 from m31a_metrics.sources.codex.records import Subagent as SubagentOrigin
 from m31a_metrics.sources.codex.replay import Record, Replay
@@ -31,6 +33,8 @@ NAME = "codex"
 DEFAULT_MODE = "default"
 
 _ENVELOPES = ("response_item", "event_msg")
+_COMPLETED = "completed"
+_ENDED = (_COMPLETED, "failed")
 _INJECTED = ("<", "# AGENTS.md", "# Context from my IDE")
 _INJECTED_KINDS = ("environment_context", "user_instructions")
 
@@ -253,12 +257,22 @@ class Thread:
 
     def _item_completed(self, payload: Payload, t_us: int) -> None:
         item = payload.item
-        if item is None or item.exit_code is None:
+        if item is None:
             return
-        ended = Payload(
-            call_id=item.id, source=item.source, exit_code=item.exit_code, duration=item.duration
-        )
-        self._calls.executed(ended, t_us)
+        ended = Payload(call_id=item.id, source=item.source, duration=item.duration)
+        if item.exit_code is not None:
+            ended.exit_code, ended.command = item.exit_code, item.command
+            ended.aggregated_output = item.aggregated_output
+            self._calls.executed(ended, t_us)
+        elif isinstance(item.status, str) and item.status in _ENDED:
+            ended.success = item.status == _COMPLETED
+            ended.changes = item.changes
+            if item.tool:
+                ended.invocation = Invocation(item.server, item.tool)
+                failed = isinstance(item.result, Success) and item.result.isError
+                ended.success = ended.success and not failed
+            if ended.changes or ended.invocation:
+                self._calls.reported(ended, t_us)
 
     def _agents_waited(self, payload: Payload, t_us: int) -> None:
         for agent in payload.agent_statuses or ():
