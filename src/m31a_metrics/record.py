@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.measures import LLMSums, PhaseSums, ToolSums, add
-from m31a_metrics.transcript import Damage, Effects
+from m31a_metrics.transcript import Damage, Effects, RateLimit
 
 
 class ToolDay(ToolSums):
@@ -92,6 +92,7 @@ class SessionRecord(Struct):
     of its events, for finding replays. `labels` are what its developer set it apart by.
     `is_recorded` tells a recorder's own words from what was read of an agent's transcript, or
     of an imported copy of one.
+    `rate_limits` are the last that its provider told.
     `is_to_be_priced`: models were named and the price library was not there to be asked.
     """
 
@@ -119,6 +120,7 @@ class SessionRecord(Struct):
     damage: Damage = field(default_factory=Damage)
     effects: Effects = field(default_factory=Effects)
     labels: dict[str, str] = {}
+    rate_limits: list[RateLimit] = []
     is_recorded: bool = False
 
 
@@ -132,6 +134,7 @@ def joined(records: Sequence[SessionRecord]) -> SessionRecord:
     whole.labels = {}
     for record in records:
         whole.labels = record.labels | whole.labels
+    whole.rate_limits = max((record.rate_limits for record in records), key=_seen_us)
     whole.models = list(dict.fromkeys(model for record in records for model in record.models))
     whole.started_us = min((one.started_us for one in records if one.started_us), default=0)
     whole.updated_us = max(record.updated_us for record in records)
@@ -142,6 +145,10 @@ def joined(records: Sequence[SessionRecord]) -> SessionRecord:
         whole.damage.merge(record.damage)
         add(whole.effects, record.effects, Effects.__struct_fields__)
     return whole
+
+
+def _seen_us(limits: list[RateLimit]) -> int:
+    return max((limit.seen_us for limit in limits), default=0)
 
 
 _COUNTS = ("user_turn_count", "compaction_count", "unpaired_count")

@@ -14,6 +14,21 @@ from m31a_metrics.events import Event, LLMInteraction, ToolCall
 from m31a_metrics.model import Usage
 
 
+class RateLimit(Struct):
+    """How much of what a provider allows within a rolling window was used.
+
+    `name` is the provider's (`primary`, `secondary`), `used_percent` is of 0 to 100,
+    `resets_us` is when the window begins anew and `seen_us` when all this was so, in Unix
+    microseconds; 0 where it was not said.
+    """
+
+    name: str
+    used_percent: float
+    window_minutes: int = 0
+    resets_us: int = 0
+    seen_us: int = 0
+
+
 class Facts(Struct):
     """Who ran, where, when. Identity of a session is (agent, native_id).
 
@@ -151,7 +166,8 @@ class Transcript(Struct):
 
     LLM events have the response's key as `id`, so that a response replayed in another
     file of the same agent counts once. `subagent_of` is the session whose subagent wrote
-    it; a subagent's file is read by itself only where that session's own is gone.
+    it; a subagent's file is read by itself only where that session's own is gone. `rate_limits`
+    are the last that its provider told.
     """
 
     facts: Facts
@@ -160,6 +176,7 @@ class Transcript(Struct):
     damage: Damage = field(default_factory=Damage)
     effects: Effects = field(default_factory=Effects)
     subagent_of: str = ""
+    rate_limits: list[RateLimit] = []
 
     def take_out_impossible(self, path: str) -> None:
         """Take out the events with figures that cannot be, each named as damage.

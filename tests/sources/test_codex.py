@@ -17,7 +17,7 @@ from m31a_metrics.events import LLMInteraction, Subagent, ToolCall, UserTurn
 from m31a_metrics.sources import codex
 from m31a_metrics.sources.codex.calls import outcome
 from m31a_metrics.sources.codex.records import Item
-from m31a_metrics.transcript import Transcript
+from m31a_metrics.transcript import RateLimit, Transcript
 from tests.conftest import Sample
 from tests.sources import fuzzing, golden
 
@@ -292,6 +292,30 @@ def test_one_token_count_for_two_usage_records(tmp_path: Path) -> None:
         tokens("09:00:09", 300),
     )
     assert spent(transcript) == [10, 100, 150, 40]
+
+
+def test_the_last_rate_limits_are_kept(tmp_path: Path) -> None:
+    """What the provider last said that was used; what is not understood costs no tokens."""
+
+    def limited(at: str, total: int, limits: object) -> bytes:
+        counted = json.loads(tokens(at, total, 10))
+        counted["payload"]["rate_limits"] = limits
+        return json.dumps(counted).encode()
+
+    def window(used: float) -> dict[str, float]:
+        return {"used_percent": used, "window_minutes": 300, "resets_at": 1_790_697_271}
+
+    said = {"limit_id": "codex", "primary": window(12.5), "secondary": None}
+    lines = [limited("09:00:05", 10, said | {"primary": window(11)}), limited("09:00:06", 20, said)]
+    transcript = read(tmp_path / "a.jsonl", META_LINE, *lines, limited("09:00:07", 30, None))
+    seen_us = 1_782_896_406_000_000
+    assert transcript.rate_limits == [
+        RateLimit("primary", 12.5, 300, 1_790_697_271_000_000, seen_us)
+    ]
+    for odd in ("nothing", {"primary": "x"}, {"primary": window(-1)}):
+        transcript = read(tmp_path / "a.jsonl", META_LINE, *lines, limited("09:00:07", 30, odd))
+        assert (spent(transcript), transcript.rate_limits) == ([10, 10, 10], [])
+        assert not transcript.damage.count
 
 
 def total_only(at: str, total: int, last: int | None = None, window: int = 9_999) -> bytes:

@@ -6,6 +6,8 @@ from m31a_metrics import EditStrategyMetric
 from m31a_metrics.model import ModelMetric, SessionDetail, ToolDurations
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.tables.show import TRANSCRIPT, show
+from m31a_metrics.timestamps import moment
+from m31a_metrics.transcript import RateLimit
 from tests.tables.builders import column, llm, session, tool
 
 TITLES = [
@@ -17,6 +19,7 @@ TITLES = [
     "Cost by phase",
     "Cost by model",
     "Edit strategies",
+    "Rate limits",
 ]
 
 
@@ -43,14 +46,30 @@ def test_edit_strategies_have_their_share() -> None:
     """M31A's edit strategies are shown with how often each was used."""
     one = session()
     one.edit_strategies = [EditStrategyMetric("exact_match", 3), EditStrategyMetric("fuzzy", 1)]
-    assert show(one, SessionDetail())[-1].rows == [("exact_match", 3, 0.75), ("fuzzy", 1, 0.25)]
+    assert show(one, SessionDetail())[-2].rows == [("exact_match", 3, 0.75), ("fuzzy", 1, 0.25)]
+
+
+def test_rate_limits_are_those_that_the_provider_told_last() -> None:
+    """How much of a window was used, how long it is, when it begins anew; unknown is a dash."""
+    told = SessionRecord("codex", "a", "a", "x")
+    told.rate_limits = [RateLimit("primary", 12.5, 300, 60_000_000, 5_000_000), RateLimit("b", 1.0)]
+    assert show(session(), SessionDetail(), told)[-1].rows == [
+        ("primary", 0.125, 18_000_000, moment(60_000_000), moment(5_000_000)),
+        ("b", 0.01, None, None, None),
+    ]
 
 
 def test_what_a_session_lacks_takes_no_room() -> None:
     """Of an empty session the optional tables have no words either: text leaves them out."""
     tables = dict(zip(TITLES, show(session(), SessionDetail()), strict=True))
     silent = [title for title, table in tables.items() if not table.rows and not table.empty]
-    assert silent == ["Transcript", "Self-heals and bisects", "Cost by model", "Edit strategies"]
+    assert silent == [
+        "Transcript",
+        "Self-heals and bisects",
+        "Cost by model",
+        "Edit strategies",
+        "Rate limits",
+    ]
 
 
 def test_what_a_transcript_tells_is_a_row_for_programs_and_lines_for_people() -> None:

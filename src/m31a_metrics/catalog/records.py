@@ -107,6 +107,7 @@ def record_of(
         unpaired_count=[call.success for call in transcript.calls].count(None),
         damage=transcript.damage,
         effects=transcript.effects,
+        rate_limits=transcript.rate_limits,
     )
     _fill(record, ledger)
     record.started_us = facts.started_us or record.started_us

@@ -77,6 +77,7 @@ CREATE TABLE sessions (
     project TEXT NOT NULL,
     branch TEXT NOT NULL,
     labels TEXT NOT NULL,
+    rate_limits TEXT NOT NULL,
     parent_id TEXT NOT NULL,
     models TEXT NOT NULL,
     started_us INTEGER NOT NULL,

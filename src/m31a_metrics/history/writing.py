@@ -39,6 +39,7 @@ _told = attrgetter(*_TOLD)
 _FACTS = (
     *_TOLD,
     "labels",
+    "rate_limits",
     "models",
     "first_day",
     "last_day",
@@ -165,6 +166,7 @@ def _facts(record: SessionRecord, days: Iterable[str], made_of: bytes) -> tuple[
     return (
         *_told(record),
         json.encode(record.labels, order="sorted").decode() if record.labels else "",
+        json.encode(record.rate_limits).decode() if record.rate_limits else "",
         json.encode(record.models).decode(),
         dates[0],
         dates[-1],

@@ -18,14 +18,14 @@ def show(
     said: SessionRecord | None = None,
     whole: bool = False,
 ) -> list[Panel]:
-    """Its head, transcript, phases, heals, tools, cost and edit strategies.
+    """Its head, transcript, phases, heals, tools, cost, edit strategies and rate limits.
 
     `detail` is what its journals know, `told` what its transcript tells, if it is another
     agent's, `said` what its recorder said of it.
     """
     names = (
         *("session", "transcript", "phases", "healing", "tools"),
-        *("cost_by_phase", "cost_by_model", "edit_strategies"),
+        *("cost_by_phase", "cost_by_model", "edit_strategies", "rate_limits"),
     )
     tables = of_session.show(metrics, detail, told, said=said, whole=whole)
     return [Panel(name, table) for name, table in zip(names, tables, strict=True)]

@@ -20,7 +20,7 @@ from m31a_metrics.tables.names import RECORDED
 from m31a_metrics.tables.order import known_only
 from m31a_metrics.tables.phases import SHOWN, healing, phase_table
 from m31a_metrics.tables.phrases import Scope
-from m31a_metrics.tables.sessions import labelled, session_table, with_labels
+from m31a_metrics.tables.sessions import known_time, labelled, session_table, with_labels
 from m31a_metrics.tables.tools import OPTIONAL, timed_notes, tool_table
 
 TRANSCRIPT = [
@@ -35,6 +35,13 @@ TRANSCRIPT = [
     columns.COMPACTIONS,
     columns.SUBAGENTS,
     columns.UNPAIRED,
+]
+RATE_LIMITS = [
+    Column("limit", "Limit"),
+    Column("used_share", "Used", Unit.SHARE),
+    Column("window_ms", "Of", Unit.MS),
+    Column("resets_at", "Begins anew", Unit.TIME),
+    Column("seen_at", "Seen", Unit.TIME),
 ]
 LINES = [Column("fact", "Fact"), Column("value", "Value")]
 """The same for people: a path is longer than a column may be."""
@@ -54,7 +61,7 @@ def show(
     said: SessionRecord | None = None,
     whole: bool = False,
 ) -> list[Table]:
-    """Show one session: its head, transcript, phases, heals, tools, cost, edit strategies.
+    """Show one session: head, transcript, phases, heals, tools, cost, edit strategies, limits.
 
     `detail` is what its journals know, empty where it has none; `told` what its transcript
     tells, if it is another agent's; `said` what its recorder said of it. `whole` adds the
@@ -86,6 +93,7 @@ def show(
         by_phase,
         by_model,
         _strategies(metrics),
+        _rate_limits(told),
     ]
     return [head, _transcript(told, whole), *tables]
 
@@ -135,3 +143,13 @@ def _strategies(metrics: SessionMetrics) -> Table:
         STRATEGIES,
         [(row.strategy, row.count, ratio(row.count, whole)) for row in metrics.edit_strategies],
     )
+
+
+def _rate_limits(told: SessionRecord | None) -> Table:
+    """Show how much of what its provider allows was used, when it was last told."""
+    table = Table("Rate limits", RATE_LIMITS)
+    for limit in told.rate_limits if told else ():
+        times = known_time(limit.resets_us), known_time(limit.seen_us)
+        window_ms = limit.window_minutes * 60_000 or None
+        table.rows.append((limit.name, limit.used_percent / 100, window_ms, *times))
+    return table

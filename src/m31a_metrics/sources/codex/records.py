@@ -37,6 +37,22 @@ class TokenInfo(Struct, gc=False):
     model: str | None = None
 
 
+class Window(Struct, gc=False):
+    """How much of a rolling window was used; times are Unix seconds."""
+
+    used_percent: int | float | None = None
+    window_minutes: int | float | None = None
+    resets_at: int | float | None = None
+
+
+class RateLimits(Struct, gc=False):
+    """What a provider allows, of one kind of use."""
+
+    limit_id: str | None = None
+    primary: Window | None = None
+    secondary: Window | None = None
+
+
 class Spawn(Struct, gc=False):
     """How a subagent's thread came to be."""
 
@@ -328,6 +344,12 @@ def report_decoder() -> Decoder[Report]:
 def commands_decoder() -> Decoder[list[Report] | Report]:
     """Return the decoder of what a script shows of the commands that it ran."""
     return Decoder(list[Report] | Report)
+
+
+@cache
+def rate_limits_decoder() -> Decoder[RateLimits]:
+    """Return the decoder of rate limits, of which the last ones are read only."""
+    return Decoder(RateLimits)
 
 
 @cache

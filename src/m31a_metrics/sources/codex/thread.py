@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from m31a_metrics.events import (
     Compaction,
@@ -12,6 +12,7 @@ from m31a_metrics.events import (
     Subagent,
     UserTurn,
 )
+from m31a_metrics.jsonlines import UNREADABLE
 from m31a_metrics.sources.codex.calls import Calls
 from m31a_metrics.sources.codex.records import (
     Invocation,
@@ -22,17 +23,19 @@ from m31a_metrics.sources.codex.records import (
     Spawn,
     Status,
     Success,
+    rate_limits_decoder,
 )
 from m31a_metrics.sources.codex.records import Subagent as SubagentOrigin
 from m31a_metrics.sources.codex.replay import Record, Replay
 from m31a_metrics.sources.codex.responses import Responses
-from m31a_metrics.timestamps import unix_us
-from m31a_metrics.transcript import Facts, Transcript
+from m31a_metrics.timestamps import millis, unix_us
+from m31a_metrics.transcript import Facts, RateLimit, Transcript
 
 NAME = "codex"
 DEFAULT_MODE = "default"
 
 _ENVELOPES = ("response_item", "event_msg")
+_PERCENT_MAX = 1_000
 _COMPLETED = "completed"
 _ENDED = (_COMPLETED, "failed")
 _INJECTED = ("<", "# AGENTS.md", "# Context from my IDE")
@@ -59,6 +62,7 @@ class Thread:
         self._replay: Replay | None = None
         self._has_meta = False
         self._now_us = 0
+        self._rate_limits, self._limited_us = b"", 0
         self._handlers: dict[str, Callable[[Payload, int], None]] = {
             "session_meta": self._meta,
             "turn_context": self._turn,
@@ -134,7 +138,15 @@ class Thread:
         events.insert(0, self._start())
         calls = [call for call in self._calls.calls if call.id not in self._skip]
         parent = self.parent_thread_id if self.subagent else ""
-        return Transcript(facts, events, calls, effects=self._tokens.effects, subagent_of=parent)
+        limits = list(_limits(self._rate_limits, self._limited_us))
+        return Transcript(
+            facts,
+            events,
+            calls,
+            effects=self._tokens.effects,
+            subagent_of=parent,
+            rate_limits=limits,
+        )
 
     def _start(self) -> SessionStart:
         facts = self.facts
@@ -219,6 +231,9 @@ class Thread:
             self._tokens.settle_tier(settings.service_tier)
 
     def _token_count(self, payload: Payload, t_us: int) -> None:
+        if len(payload.rate_limits) > len(b"null"):
+            # What is not read yet lies in a buffer that is used again.
+            self._rate_limits, self._limited_us = bytes(payload.rate_limits), t_us
         self._answered(self._tokens.count(payload, t_us, is_copy=False))
 
     def _usage_record(self, payload: Payload, t_us: int) -> None:
@@ -298,6 +313,21 @@ class Thread:
 
 def _time(event: Event) -> int:
     return event.t_us
+
+
+def _limits(said: bytes, seen_us: int) -> Iterator[RateLimit]:
+    """Read what a provider last said of its limits; nothing where it is not understood."""
+    try:
+        read = rate_limits_decoder().decode(said or b"{}")
+    except UNREADABLE:
+        return
+    kind = "" if read.limit_id in (None, NAME) else f"{read.limit_id} "
+    for name, window in (("primary", read.primary), ("secondary", read.secondary)):
+        used = window.used_percent if window is not None else None
+        if window is not None and used is not None and 0 <= used <= _PERCENT_MAX:
+            minutes = millis(window.window_minutes) or 0
+            resets_us = unix_us(window.resets_at) or 0
+            yield RateLimit(f"{kind}{name}", float(used), round(minutes), resets_us, seen_us)
 
 
 def _origin(source: Origin | str | None) -> tuple[Spawn, str]:
