@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -316,6 +317,61 @@ def test_the_last_rate_limits_are_kept(tmp_path: Path) -> None:
         transcript = read(tmp_path / "a.jsonl", META_LINE, *lines, limited("09:00:07", 30, odd))
         assert (spent(transcript), transcript.rate_limits) == ([10, 10, 10], [])
         assert not transcript.damage.count
+
+
+def test_a_tier_holds_until_settings_without_it(tmp_path: Path) -> None:
+    """Settings are written whole, without a tier where none is asked for."""
+
+    def settings(at: str, **given: str) -> bytes:
+        return line(at, "event_msg", type="thread_settings_applied", thread_settings=given)
+
+    transcript = read(
+        tmp_path / "a.jsonl",
+        META_LINE,
+        settings("09:00:01", model="m", service_tier="priority"),
+        tokens("09:00:02", 10, 10),
+        settings("09:00:03"),
+        tokens("09:00:04", 20, 10),
+        settings("09:00:05", model="m"),
+        tokens("09:00:06", 30, 10),
+        settings("09:00:07", model="m", service_tier="flex"),
+        tokens("09:00:08", 40, 10),
+        settings("09:00:09", model="m", service_tier="default"),
+        tokens("09:00:10", 50, 10),
+    )
+    tiers = [event.tier for event in transcript.events if isinstance(event, LLMInteraction)]
+    assert tiers == ["fast", "fast", None, "flex", None]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_the_records_tell_adds_up_to_what_was_used(tmp_path: Path, seed: int) -> None:
+    """Invented threads: late, lost, repeated and reversed records, compactions, aborted turns."""
+    random = Random(seed)
+    used = in_counts = 0
+    lines = [META_LINE]
+
+    def add(key: str, took: int, *, compaction: bool = False) -> list[bytes]:
+        nonlocal used, in_counts
+        used += took
+        in_counts += 0 if compaction else took
+        return [usage("09:00:05", key, used, took), tokens("09:00:05", in_counts, took)]
+
+    lines += add("first", random.randrange(1, 5_000))
+    for number in range(random.randrange(12)):
+        took = random.randrange(1, 5_000)
+        chance = random.random()
+        if chance < 0.15:
+            lines.append(add(f"c{number}", took, compaction=True)[0])
+            lines.append(line("09:00:05", "compacted", compaction_response_id=f"c{number}"))
+            lines.append(tokens("09:00:05", in_counts, 0))
+        elif chance < 0.3:
+            add("aborted", took)
+        else:
+            pair = add(f"r{number}", took)
+            random.shuffle(pair)
+            lines += random.choice((pair, pair[:1], [*pair, pair[-1]]))
+    lines += add("last", random.randrange(1, 5_000))
+    assert sum(spent(read(tmp_path / "a.jsonl", *lines))) == used
 
 
 def total_only(at: str, total: int, last: int | None = None, window: int = 9_999) -> bytes:

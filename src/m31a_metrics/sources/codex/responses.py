@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from m31a_metrics.events import Event, LLMInteraction
 from m31a_metrics.model import Usage
-from m31a_metrics.sources.codex.records import Payload, TokenUsage
+from m31a_metrics.sources.codex.records import Payload, Settings, TokenUsage
 from m31a_metrics.transcript import Effects
 
 _FAST = ("fast", "priority")
@@ -85,12 +85,16 @@ class Responses:
         """Note that a turn began, or goes on."""
         self.turn_id = turn_id or self.turn_id
 
-    def settle_tier(self, service_tier: str | None) -> None:
-        """Note how responses are served from here on; records without a tier say nothing."""
-        if service_tier in _FAST:
+    def settle(self, settings: Settings) -> None:
+        """Note how responses are served from here on: by a tier, or as any other.
+
+        Settings with a model are all there are; Codex leaves the tier out where none is asked.
+        """
+        tier = settings.service_tier
+        if tier in _FAST:
             self.tier = "fast"
-        elif service_tier:
-            self.tier = service_tier if service_tier in _SLOW else None
+        elif tier or settings.model:
+            self.tier = tier if tier in _SLOW else None
 
     def compacted(self, response_id: str | None) -> None:
         """Note which response was a compaction: the sums of a `token_count` leave it out."""

@@ -226,9 +226,8 @@ class Thread:
             self._events.append(Mode(t_us=t_us, mode=mode))
 
     def _settings(self, payload: Payload, _t_us: int) -> None:
-        settings = payload.thread_settings
-        if settings is not None:
-            self._tokens.settle_tier(settings.service_tier)
+        if payload.thread_settings is not None:
+            self._tokens.settle(payload.thread_settings)
 
     def _token_count(self, payload: Payload, t_us: int) -> None:
         if len(payload.rate_limits) > len(b"null"):
