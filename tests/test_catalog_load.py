@@ -12,6 +12,7 @@ from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog.load import Loader, load_row
 from m31a_metrics.errors import NotThisFormat, SessionNotFound
 from m31a_metrics.events import LLMInteraction, PhaseDuration
+from m31a_metrics.model import LLMMetric, ToolMetric
 from tests.sources.mutate import hostile
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -44,6 +45,30 @@ def test_a_session_without_a_journal_gives_its_sums(tmp_path: Path) -> None:
     for found in (loaded, lone):
         assert found is not None
         assert (found.events, found.record.session_id) == ([], "one")
+
+
+def test_what_metrics_json_has_below_zero_is_named(tmp_path: Path) -> None:
+    """Go reads negative figures: each row of them is named, and no sum is made of them."""
+    tools = [ToolMetric("A", -3, -3, 0, -500), ToolMetric("B", 2, 2, 0, 7)]
+    llms = [LLMMetric("plan", -100, 5, -95, -0.5, 1)]
+    save(tmp_path, "one", SessionMetrics("one", tools=tools, llms=llms))
+    loaded = load_row(row("m31a", tmp_path / "one"), config.defaults())
+    assert loaded is not None
+    assert [(tool.call_count, tool.duration_us) for tool in loaded.record.tools] == [
+        (0, 0),
+        (2, 7_000),
+    ]
+    [llm] = loaded.record.llms
+    assert (llm.prompt_tokens, llm.completion_tokens, llm.total_tokens, llm.cost_nano) == (
+        0,
+        5,
+        0,
+        0,
+    )
+    assert [tool.total_duration_ms for tool in loaded.metrics.tools] == [0, 7]
+    assert loaded.metrics.llms[0].cost == 0
+    assert loaded.record.damage.count == 2
+    assert "A: call_count, success_count, total_duration_ms below 0" in loaded.problems[0]
 
 
 @pytest.mark.parametrize("agent", ["claude-code", ""])

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from m31a_metrics.measures import TokenSums
 from m31a_metrics.units import LARGEST
@@ -146,6 +147,39 @@ class SessionMetrics(Struct):
     completions: list[Any] = []
     cancellations: list[Any] = []
     unknown: dict[str, Any] = {}
+
+
+def without_negative(metrics: SessionMetrics) -> tuple[SessionMetrics, list[str]]:
+    """Return a session with 0 for each figure below it, and a sentence for each such row.
+
+    Go reads, and M31A would write, negative figures; no sum of ours is made of them.
+    """
+    said: list[str] = []
+    tools = [_not_negative(row, row.name, said) for row in metrics.tools]
+    llms = [_not_negative(row, row.phase, said) for row in metrics.llms]
+    phases = [_not_negative(row, row.phase, said) for row in metrics.phases]
+    strategies = [_not_negative(row, row.strategy, said) for row in metrics.edit_strategies]
+    if not said:
+        return metrics, said
+    return (
+        replace(metrics, tools=tools, llms=llms, phases=phases, edit_strategies=strategies),
+        said,
+    )
+
+
+_Row = TypeVar("_Row", ToolMetric, LLMMetric, PhaseMetric, EditStrategyMetric)
+
+
+def _not_negative(row: _Row, name: str, said: list[str]) -> _Row:
+    below = [
+        field
+        for field in row.__struct_fields__
+        if isinstance(figure := getattr(row, field), int | float) and figure < 0
+    ]
+    if not below:
+        return row
+    said.append(f"{name or 'a row without a name'}: {', '.join(below)} below 0")
+    return replace(row, **dict.fromkeys(below, 0))
 
 
 class ToolDurations(Struct, frozen=True):

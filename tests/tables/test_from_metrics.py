@@ -68,10 +68,19 @@ def test_what_no_model_accounts_for_has_its_own_row() -> None:
         ]
     )
     rows = model_rows(one, detail)
-    assert [(row.key, row.total_tokens, row.cost_nano) for row in rows] == [
-        ("big", 600, 500_000_000),
-        ("", 400, 250_000_000),
+    assert [(row.key, row.total_tokens, row.cache_read_tokens, row.cost_nano) for row in rows] == [
+        ("big", 600, 400, 500_000_000),
+        ("", 400, 0, 250_000_000),
     ]
+
+
+def test_what_the_events_tell_of_caches_without_a_model_stays() -> None:
+    """Of the rest, sums know no caches: only events do, and nothing is ever taken off below 0."""
+    one = session(llms=[llm("plan", 0.75, 1_000)])
+    nameless = ModelMetric("", interaction_count=1, prompt_tokens=90, cache_read_tokens=70)
+    detail = SessionDetail(models=[nameless, ModelMetric("big", total_tokens=2_000)])
+    rest = {row.key: row for row in model_rows(one, detail)}[""]
+    assert (rest.total_tokens, rest.cache_read_tokens) == (0, 70)
 
 
 def test_waits_come_from_the_journals() -> None:

@@ -24,7 +24,7 @@ from m31a_metrics.errors import MetricsError, SessionNotFound
 from m31a_metrics.events import Event, PhaseDuration, PhaseTransition, ToolCall
 from m31a_metrics.journal import Journal
 from m31a_metrics.kept_lines import kept_line, with_lines
-from m31a_metrics.model import SessionDetail, SessionMetrics
+from m31a_metrics.model import SessionDetail, SessionMetrics, without_negative
 from m31a_metrics.pricing import Pricer
 from m31a_metrics.rates import pricer, remember
 from m31a_metrics.record import SessionRecord
@@ -72,9 +72,9 @@ class LoadedSession:
     @cached_property
     def _counted(self) -> tuple[SessionMetrics, SessionDetail]:
         with guarded(self.path):
-            counted = self._told.counted()
+            metrics, detail = self._told.counted()
         remember(self._config, self.price)  # or the next look would resolve the prices again
-        return counted
+        return without_negative(metrics)[0], detail
 
     @property
     def metrics(self) -> SessionMetrics:

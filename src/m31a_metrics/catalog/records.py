@@ -210,6 +210,8 @@ def lone(path: str, metrics: SessionMetrics) -> SessionRecord:
 
 
 def _fill(record: SessionRecord, ledger: Ledger) -> None:
+    for reason in ledger.impossible:
+        record.damage.add(record.path, f"a figure cannot be: {reason}")
     if ledger.updated_us >= ledger.started_us:
         record.started_us, record.updated_us = ledger.started_us, ledger.updated_us
     record.user_turn_count = ledger.user_turn_count

@@ -15,7 +15,14 @@ from typing import Any
 from m31a_metrics import events
 from m31a_metrics.events import LLMInteraction, PhaseTransition, ToolCall
 from m31a_metrics.measures import LLMSums, PhaseSums, add, shared
-from m31a_metrics.model import ZERO_TIME, LLMMetric, PhaseMetric, SessionMetrics, Usage
+from m31a_metrics.model import (
+    ZERO_TIME,
+    LLMMetric,
+    PhaseMetric,
+    SessionMetrics,
+    Usage,
+    without_negative,
+)
 from m31a_metrics.record import FailureDay, LLMDay, PhaseDay, ToolDay
 from m31a_metrics.tally.rows import NAMES_MAX, OTHER, Names
 from m31a_metrics.tally.sums import LLMRows, ToolRows
@@ -49,6 +56,7 @@ class Ledger:
         self.user_turn_count = 0
         self.compaction_count = 0
         self.ids: set[str] = set()
+        self.impossible: list[str] = []
         self._tools = ToolRows()
         self._llms = LLMRows()
         self._phases: dict[str, PhaseDay] = {}
@@ -157,9 +165,12 @@ class Ledger:
     def add_metrics(self, metrics: SessionMetrics, at_us: int | None = None) -> None:
         """Add a whole METRICS.json (sums without events), on the day of `at_us`.
 
-        None means its own `updated_at`. It names no models, and of durations only sums, which
+        None means its own `updated_at`. What of it is below zero counts as nothing, and is told
+        in `impossible`. It names no models, and of durations only sums, which
         whoever recorded them took for the tools' own time. Its costs count as given.
         """
+        metrics, below = without_negative(metrics)
+        self.impossible += below
         if at_us is None:
             at_us = _unix_us(metrics.updated_at)
         if metrics.started_at > ZERO_TIME:
