@@ -218,6 +218,7 @@ _REJECTED = re.compile(r"[^\n]{0,80}\brejected by user\b")
 _RUNS_SCRIPT = "exec"
 _RUNS_COMMAND = "exec_command"
 _PATCHES = "apply_patch"
+_MCP_END = "mcp_tool_call_end"
 _HANDED_OVER_CHARS = 300
 _RANDOM_CHARS = 20
 _DONE = ("completed", "success")
@@ -379,7 +380,7 @@ class Calls:
         """
         call_id = ended.call_id or ""
         script = next((one for one in self._open.values() if one.call.tool == _RUNS_SCRIPT), None)
-        is_mcp = ended.invocation is not None
+        is_mcp = ended.type == _MCP_END  # which names the call; an item may have its own name
         if self._is_known(call_id) or not (script or is_mcp) or not (call_id or is_mcp):
             return None
         if script is not None:

@@ -150,8 +150,8 @@ class Responses:
         exact = [model for model, output in left.items() if output == total]
         for message in nameless:
             model = exact[0] if exact else max(left, key=left.__getitem__, default=None)
-            if model is None or (left[model] < message.output and len(left) > 1):
-                continue
+            if model is None or left[model] < message.output:
+                continue  # sums that hold less than a message are not its
             left[model] -= message.output
             message.model = model
 
