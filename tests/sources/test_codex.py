@@ -281,6 +281,18 @@ def test_sums_that_grow_by_more_than_the_latest_response_are_the_truth(
     assert transcript.effects.unlisted_tokens == 180
 
 
+def test_what_was_used_beside_is_shared_out_over_requests(tmp_path: Path) -> None:
+    """No prompt is longer than the context window, and a longer one would cost more."""
+    counted = json.loads(tokens("09:00:09", 1_000, 120))
+    counted["payload"]["info"]["model_context_window"] = 300
+    lines = [tokens("09:00:05", 100, 100), json.dumps(counted).encode()]
+    transcript = read(tmp_path / "a.jsonl", META_LINE, *lines)
+    assert spent(transcript) == [100, 260, 260, 260, 120]
+    ids = [str(e.id) for e in transcript.events if isinstance(e, LLMInteraction)]
+    assert len(set(ids)) == 5
+    assert transcript.effects.unlisted_tokens == 780
+
+
 def test_one_token_count_for_two_usage_records(tmp_path: Path) -> None:
     """What the sums grew by is what the usage records before them told, and no more."""
     transcript = read(

@@ -10,6 +10,8 @@ aborted, or in a record that is lost.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct, field
 
 from m31a_metrics.events import Event, LLMInteraction
@@ -20,6 +22,7 @@ from m31a_metrics.transcript import Effects
 _FAST = ("fast", "priority")
 _SLOW = ("flex", "batch")
 _REMEMBERED = 32
+_REQUESTS_MAX = 1_000
 
 Counts = tuple[int, int, int, int, int, int]
 """Tokens: input, cached of it, written to a cache of it, output, reasoning of it, in all."""
@@ -78,6 +81,7 @@ class Responses:
         self._skip = skip
         self._counts = _Witness()
         self._records = _Witness()
+        self._window = 0
         self._in_turn: dict[str, int] = {}
         self._keys: set[str] = set()
 
@@ -115,6 +119,7 @@ class Responses:
             return ""
         if sums is None and not _has_classes(last):
             return ""  # how full the context is by an estimate, not what a response took
+        self._window = info.model_context_window or self._window
         news = _news(self._counts, sums, last, info.model_context_window)
         if _total(news.response) or _total(news.rest):
             self.model = payload.model or info.model or self.model
@@ -177,27 +182,28 @@ class Responses:
         is_copy: bool,
     ) -> str:
         """Count what is new; return the id of the response, "" if that is not."""
-        if _total(news.rest):
-            self._add_one(f"{key}+", news.rest, t_us, other, "", is_copy=is_copy)
-        if _total(news.response) and self._add_one(
-            key, news.response, t_us, other, name, is_copy=is_copy
-        ):
-            return key
-        return ""
+        rest = list(_requests(news.rest, self._window))
+        keys = [f"{key}+{number or ''}" for number in range(len(rest))]
+        taken = [self._take(*one, t_us, is_copy=is_copy) for one in zip(keys, rest, strict=True)]
+        if True in taken or False in taken:
+            other.elsewhere.append(_Told(news.rest, "", True in taken))
+        counted = self._take(key, news.response, t_us, is_copy=is_copy)
+        if counted is not None:
+            other.elsewhere.append(_Told(news.response, name, counted))
+        del other.elsewhere[:-_REMEMBERED]
+        return key if counted else ""
 
-    def _add_one(
-        self, key: str, counts: Counts, t_us: int, other: _Witness, name: str, *, is_copy: bool
-    ) -> bool:
+    def _take(self, key: str, counts: Counts, t_us: int, *, is_copy: bool) -> bool | None:
+        """Count one response, unless it is a copy (False); None if there is none, or again."""
         usage = _usage(counts)
+        if not usage.total:
+            return None
         if key in self._keys:
             self.effects.repeated_lines += 1
             self.effects.repeated_tokens += usage.total
-            return False
+            return None
         self._keys.add(key)
-        is_counted = not is_copy and key not in self._skip
-        other.elsewhere.append(_Told(counts, name, is_counted))
-        del other.elsewhere[:-_REMEMBERED]
-        if not is_counted:
+        if is_copy or key in self._skip:
             self.effects.replayed_responses += 1
             self.effects.replayed_tokens += usage.total
             return False
@@ -246,6 +252,19 @@ def _news(witness: _Witness, sums: Counts | None, last: Counts | None, window: i
     elif min(left[:-1]) >= 0 and (left[0] or left[3]):
         news.rest = left
     return news
+
+
+def _requests(counts: Counts, window: int) -> Iterator[Counts]:
+    """Share tokens out over as few requests as can have had them.
+
+    A long prompt may cost more, and no request's is longer than the context window.
+    """
+    if not _total(counts):
+        return
+    size = min(max(1, -(-counts[0] // window)), _REQUESTS_MAX) if window else 1
+    for number in range(size):
+        a, b, c, d, e, f = (one * (number + 1) // size - one * number // size for one in counts)
+        yield a, b, c, d, e, f
 
 
 def _growth(
