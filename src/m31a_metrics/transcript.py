@@ -10,7 +10,7 @@ import re
 
 from msgspec import Struct, field
 
-from m31a_metrics.events import Event, LLMInteraction, ToolCall
+from m31a_metrics.events import Event, LLMInteraction, SessionStart, ToolCall
 from m31a_metrics.model import Usage
 
 
@@ -45,6 +45,17 @@ class Facts(Struct):
     started_us: int = 0
     ended_us: int = 0
     parent_id: str = ""
+
+    def start(self) -> SessionStart:
+        """Return the event that a transcript begins with, which says all this."""
+        return SessionStart(
+            t_us=self.started_us,
+            agent=self.agent,
+            version=self.version or None,
+            native_id=self.native_id or None,
+            project=self.project or None,
+            branch=self.branch or None,
+        )
 
 
 class Call(Struct, gc=False):

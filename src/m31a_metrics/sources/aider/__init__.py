@@ -20,7 +20,7 @@ from msgspec import Struct, field
 from msgspec.json import Decoder
 
 from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
-from m31a_metrics.events import LLMInteraction, Mode, SessionStart, UserTurn
+from m31a_metrics.events import LLMInteraction, Mode, UserTurn
 from m31a_metrics.figures import model_name, stated_cost, text, tokens
 from m31a_metrics.foreign_files import Folders, is_absent, read_head
 from m31a_metrics.jsonlines import Decode, batches, first_line
@@ -182,13 +182,7 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     facts = transcript.facts
     only = sessions[0] if len(sessions) == 1 else None
     facts.native_id = _id(only) if only else sessions[0].user_id
-    start = SessionStart(
-        t_us=facts.started_us,
-        agent=NAME,
-        version=facts.version or None,
-        native_id=facts.native_id or None,
-    )
-    transcript.events.insert(0, start)
+    transcript.events.insert(0, facts.start())
     return transcript
 
 

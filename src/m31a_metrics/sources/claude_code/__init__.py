@@ -13,7 +13,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from m31a_metrics.errors import NotThisFormat, StorageError
-from m31a_metrics.events import Event, SessionStart
+from m31a_metrics.events import Event
 from m31a_metrics.figures import text
 from m31a_metrics.foreign_files import Folders
 from m31a_metrics.jsonlines import UNREADABLE, Decode, batches
@@ -261,16 +261,7 @@ def _events(
 ) -> list[Event]:
     events: list[Event] = []
     if facts.started_us > 0:
-        events.append(
-            SessionStart(
-                t_us=facts.started_us,
-                agent=NAME,
-                version=facts.version or None,
-                native_id=facts.native_id or None,
-                project=facts.project or None,
-                branch=facts.branch or None,
-            )
-        )
+        events.append(facts.start())
     events += reading.modes.events(facts.started_us)
     told = reading.events
     events += [event for event in told if event.id not in skip] if skip else told

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 
 from msgspec import MsgspecError, Struct
 
-from m31a_metrics.events import Event, ToolCall
+from m31a_metrics.events import Event
 from m31a_metrics.figures import error_text, printed_ends
-from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.sources.codex.records import (
     Arguments,
     Duration,
@@ -25,6 +24,7 @@ from m31a_metrics.sources.codex.records import (
     commands_decoder,
     report_decoder,
 )
+from m31a_metrics.sources.shared.calls import CallIds, tool_call
 from m31a_metrics.timestamps import millis, span_ms
 from m31a_metrics.transcript import Call
 
@@ -255,7 +255,7 @@ class Calls:
         self.mode = ""
         self.approval_policy = ""
         self._skip = skip
-        self._ids: set[str] = set()
+        self._ids = CallIds()
         self._open: dict[str, _Open] = {}
         self._background: dict[str, str] = {}
         self._web_searches: list[str] = []
@@ -455,16 +455,11 @@ class Calls:
         if call.id in self._skip:
             return
         self.events.append(
-            ToolCall(
-                id=call.id,
-                t_us=opened.seen_us,
-                name=call.tool,
-                success=success,
-                duration_ms=round(span if ran_ms is None else ran_ms, 3),
+            tool_call(
+                call,
+                round(span if ran_ms is None else ran_ms, 3),
                 wait_ms=wait_ms,
-                error=(kept_line(call.error) or None) if call.error else None,
                 elapsed_only=ran_ms is None and bool(started_us or not opened.no_approvals),
-                subagent=self.subagent or None,
             )
         )
 
@@ -474,13 +469,8 @@ class Calls:
     def _unique(self, call_id: str) -> str:
         """Return an id that no other call has, in this thread or any other but its copies."""
         # OpenAI's ids are random. Other providers may number theirs from 0 in each response.
-        wanted = call_id if len(call_id) >= _RANDOM_CHARS else f"{self.thread_id}:{call_id}"
-        found, again = wanted, 1
-        while found in self._ids:
-            again += 1
-            found = f"{wanted}#{again}"
-        self._ids.add(found)
-        return found
+        is_random = len(call_id) >= _RANDOM_CHARS
+        return self._ids.unique(call_id if is_random else f"{self.thread_id}:{call_id}")
 
 
 def tool_name(payload: Payload) -> str:

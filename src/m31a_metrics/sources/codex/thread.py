@@ -8,7 +8,6 @@ from m31a_metrics.events import (
     Compaction,
     Event,
     Mode,
-    SessionStart,
     Subagent,
     UserTurn,
 )
@@ -135,7 +134,7 @@ class Thread:
         events += self._events + self._tokens.events + self._calls.close()
         events += self._compactions or self._compaction_notes
         events.sort(key=_time)
-        events.insert(0, self._start())
+        events.insert(0, facts.start())
         calls = [call for call in self._calls.calls if call.id not in self._skip]
         parent = self.parent_thread_id if self.subagent else ""
         limits = list(_limits(self._rate_limits, self._limited_us))
@@ -146,17 +145,6 @@ class Thread:
             effects=self._tokens.effects,
             subagent_of=parent,
             rate_limits=limits,
-        )
-
-    def _start(self) -> SessionStart:
-        facts = self.facts
-        return SessionStart(
-            t_us=facts.started_us,
-            agent=NAME,
-            version=facts.version or None,
-            native_id=facts.native_id or None,
-            project=facts.project or None,
-            branch=facts.branch or None,
         )
 
     def _sort_out(self, replay: Replay, told: Iterable[tuple[Record, bool]]) -> None:

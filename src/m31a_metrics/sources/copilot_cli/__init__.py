@@ -17,15 +17,12 @@ from m31a_metrics.events import (
     Event,
     Mode,
     PermissionWait,
-    SessionStart,
     Subagent,
-    ToolCall,
     UserTurn,
 )
 from m31a_metrics.figures import error_text, printed_ends, text
 from m31a_metrics.foreign_files import Folders
 from m31a_metrics.jsonlines import Decode
-from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.sources.copilot_cli.records import (
     COUNTED,
     Arguments,
@@ -39,6 +36,7 @@ from m31a_metrics.sources.copilot_cli.records import (
     type_decoder,
 )
 from m31a_metrics.sources.copilot_cli.responses import Message, Responses, Row, Sums
+from m31a_metrics.sources.shared.calls import CallIds, tool_call
 from m31a_metrics.sources.shared.reading import named, take_records
 from m31a_metrics.timestamps import millis, span_ms, unix_us
 from m31a_metrics.transcript import Call, Damage, Facts, Transcript
@@ -74,7 +72,7 @@ class Calls:
         self.exact = True
         self.mode = ""
         self._skip = skip
-        self._ids: set[str] = set()
+        self._ids = CallIds()
         self._open: dict[str, _Open] = {}
         self._asked: dict[str, tuple[int, str]] = {}
         self._background: dict[str, _Open] = {}
@@ -87,7 +85,7 @@ class Calls:
         if opened is None:
             arguments = _arguments(given)
             call = Call(
-                self._unique(f"{self.session_id}:{call_id}"),
+                self._ids.unique(f"{self.session_id}:{call_id}"),
                 t_us,
                 tool,
                 subagent=subagent,
@@ -180,15 +178,6 @@ class Calls:
             self._finish(opened, True, "", elapsed_only=True)
         return self.events
 
-    def _unique(self, wanted: str) -> str:
-        """Return an id for a call: some providers number theirs from 0 in each response."""
-        found, again = wanted, 1
-        while found in self._ids:
-            again += 1
-            found = f"{wanted}#{again}"
-        self._ids.add(found)
-        return found
-
     def _finish(
         self, opened: _Open, success: bool, error: str, *, elapsed_only: bool | None = None
     ) -> None:
@@ -201,16 +190,11 @@ class Calls:
         if call.id in self._skip:
             return
         self.events.append(
-            ToolCall(
-                id=call.id,
-                t_us=call.end_us,
-                name=call.tool,
-                success=success,
-                duration_ms=round(ran_ms, 3),
+            tool_call(
+                call,
+                round(ran_ms, 3),
                 wait_ms=wait_ms or None,
-                error=(kept_line(call.error) or None) if call.error else None,
                 elapsed_only=not self.exact if elapsed_only is None else elapsed_only,
-                subagent=call.subagent or None,
             )
         )
 
@@ -299,17 +283,9 @@ class Session:
         facts.models = list(dict.fromkeys(model for model in models if model))
         events = self._events + answers + self._calls.close()
         events.sort(key=_time)
-        start = SessionStart(
-            t_us=facts.started_us,
-            agent=NAME,
-            version=facts.version or None,
-            native_id=facts.native_id or None,
-            project=facts.project or None,
-            branch=facts.branch or None,
-        )
         effects = self._responses.effects
         calls = [call for call in self._calls.calls if call.id not in self._skip]
-        return Transcript(facts, [start, *events], calls, effects=effects)
+        return Transcript(facts, [facts.start(), *events], calls, effects=effects)
 
     def _start(self, data: Data, _t_us: int) -> None:
         facts = self.facts

@@ -17,11 +17,10 @@ from msgspec import Struct
 
 from m31a_metrics import shell_report
 from m31a_metrics.errors import NotThisFormat, StorageError
-from m31a_metrics.events import Compaction, Event, LLMInteraction, SessionStart, ToolCall, UserTurn
+from m31a_metrics.events import Compaction, Event, LLMInteraction, UserTurn
 from m31a_metrics.figures import error_text, printed_ends, text
 from m31a_metrics.foreign_files import Folders, read_head, read_whole
 from m31a_metrics.jsonlines import UNREADABLE, Decode
-from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.gemini_cli.records import (
     Arguments,
@@ -36,6 +35,7 @@ from m31a_metrics.sources.gemini_cli.records import (
     line_decoder,
     message_decoder,
 )
+from m31a_metrics.sources.shared.calls import CallIds, tool_call
 from m31a_metrics.sources.shared.reading import named, take_records
 from m31a_metrics.sources.shared.subagents import merge
 from m31a_metrics.timestamps import span_ms, unix_us
@@ -68,7 +68,7 @@ class Session:
         self._skip = skip
         self._seen: dict[str, _Message] = {}
         self._compactions: list[int] = []
-        self._ids: set[str] = set()
+        self._ids = CallIds()
         self._current = 0
         self._now_us = 0
 
@@ -139,13 +139,7 @@ class Session:
                     events += self._tool_event(call)
         events.sort(key=_time)
         facts = self.facts
-        start = SessionStart(
-            t_us=facts.started_us,
-            agent=NAME,
-            native_id=facts.native_id or None,
-            project=facts.project or None,
-        )
-        return Transcript(facts, [start, *events], calls, effects=self.effects)
+        return Transcript(facts, [facts.start(), *events], calls, effects=self.effects)
 
     def _response(self, response: str, message: _Message, tokens: TokenCounts) -> list[Event]:
         usage = _usage(tokens)
@@ -176,7 +170,7 @@ class Session:
         status = record.status or ""
         ended_us = unix_us(record.timestamp) or message.t_us
         call = Call(
-            known.id if known is not None else self._unique(key),
+            known.id if known is not None else self._ids.unique(f"{self.facts.native_id}:{key}"),
             message.t_us,
             record.name,
             command=text(record.args.command) if record.args else "",
@@ -202,29 +196,14 @@ class Session:
         elapsed_ms = span_ms(call.t_us, call.end_us)
         refused = not call.success and _REFUSED in call.error[:1_000]
         return [
-            ToolCall(
-                id=call.id,
-                t_us=call.end_us,
-                name=call.tool or "unknown",
-                success=call.success,
-                duration_ms=0 if refused else elapsed_ms,
+            tool_call(
+                call,
+                0 if refused else elapsed_ms,
                 wait_ms=elapsed_ms if refused else None,
-                error=(kept_line(call.error) or None) if call.error else None,
                 # Nobody writes when a person gave permission.
                 elapsed_only=True,
-                subagent=self.subagent or None,
             )
         ]
-
-    def _unique(self, wanted: str) -> str:
-        """Return an id for a call that no other one has, in this chat or any other."""
-        wanted = f"{self.facts.native_id}:{wanted}"
-        found, again = wanted, 1
-        while found in self._ids:
-            again += 1
-            found = f"{wanted}#{again}"
-        self._ids.add(found)
-        return found
 
     def _time(self, message: Message) -> int:
         """Return a message's time; one without a readable time came no earlier than the last."""

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
-from m31a_metrics.events import SessionStart
 from m31a_metrics.figures import text
 from m31a_metrics.foreign_files import Folders, is_absent
 from m31a_metrics.foreign_sqlite import Changed, connected, is_database
@@ -291,14 +290,7 @@ def _transcript(store: Store, session_id: str, skip: frozenset[str]) -> Transcri
     began = [event.t_us for event in events] + ([created_us] if created_us else [])
     facts.started_us = min(began, default=0)
     facts.ended_us = max([*began, *fold.times], default=0)
-    start = SessionStart(
-        t_us=facts.started_us,
-        agent=NAME,
-        version=facts.version or None,
-        native_id=facts.native_id,
-        project=facts.project or None,
-    )
-    events.insert(0, start)
+    events.insert(0, facts.start())
     return transcript
 
 

@@ -26,7 +26,6 @@ from m31a_metrics.figures import (
     tokens,
 )
 from m31a_metrics.jsonlines import UNREADABLE
-from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.opencode.records import (
     Cache,
@@ -43,6 +42,7 @@ from m31a_metrics.sources.opencode.records import (
     said_decoder,
 )
 from m31a_metrics.sources.opencode.store import Turn
+from m31a_metrics.sources.shared.calls import CallIds, tool_call
 from m31a_metrics.timestamps import span_ms, unix_us
 from m31a_metrics.transcript import Call, Transcript
 from m31a_metrics.units import LARGEST
@@ -225,16 +225,11 @@ def _event(call: Call, *, known: bool) -> Outcome:
     elapsed_ms = span_ms(call.t_us, call.end_us)
     # What was aborted was given one time, when OpenCode cleaned up, for start and end.
     unknown = not known or (not elapsed_ms and call.error.startswith(_ABORTED))
-    event = ToolCall(
-        id=call.id,
-        t_us=call.end_us,
-        name=call.tool,
-        success=bool(call.success),
-        duration_ms=0 if waited else elapsed_ms,
+    event = tool_call(
+        call,
+        0 if waited else elapsed_ms,
         wait_ms=elapsed_ms if waited else None,
-        error=kept_line(call.error) or None,
         elapsed_only=unknown and not waited,
-        subagent=call.subagent or None,
     )
     return Outcome(call, event, refused)
 
@@ -295,7 +290,7 @@ class Fold:
         self.models: dict[str, None] = {}
         self.times: list[int] = []
         self.project = ""
-        self._call_ids: set[str] = set()
+        self.call_ids = CallIds()
         self._tasks: dict[str, Task] = {}
 
     def root(self, info: Info, turns: Iterable[Turn]) -> None:
@@ -328,15 +323,6 @@ class Fold:
             name = (given.subagent_type or given.agent) if isinstance(given, Input) else ""
             if session_id:
                 self._tasks[session_id] = Task(text(name), call.success)
-
-    def call_id(self, wanted: str) -> str:
-        """Return an id that no other call of this session has."""
-        found, again = wanted, 1
-        while found in self._call_ids:
-            again += 1
-            found = f"{wanted}#{again}"
-        self._call_ids.add(found)
-        return found
 
 
 class _Session:
@@ -458,7 +444,7 @@ class _Session:
         return known
 
     def _tool(self, number: int, part: Part, where: Where) -> None:
-        call_id = self._fold.call_id(known_as(part, where))
+        call_id = self._fold.call_ids.unique(known_as(part, where))
         found = outcome(part, call_id, where)
         self._calls.append((number, found.call))
         self._fold.started(part, found.call)

@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct
 from msgspec.json import Decoder
 
 from m31a_metrics.errors import NotThisFormat, StorageError
-from m31a_metrics.events import Compaction, Event, LLMInteraction, SessionStart, ToolCall, UserTurn
+from m31a_metrics.events import Compaction, Event, LLMInteraction, ToolCall, UserTurn
 from m31a_metrics.figures import (
     call_key,
     error_text,
@@ -25,10 +25,10 @@ from m31a_metrics.figures import (
 )
 from m31a_metrics.foreign_files import Folders
 from m31a_metrics.jsonlines import UNREADABLE, batches
-from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.pi import records
 from m31a_metrics.sources.pi.records import DECODE, Arguments, Block, Entry, Message
+from m31a_metrics.sources.shared.calls import CallIds, tool_call
 from m31a_metrics.timestamps import span_ms, unix_us
 from m31a_metrics.transcript import Call, Facts, Transcript
 
@@ -63,7 +63,7 @@ class Calls:
     """The calls of one session by id."""
 
     def __init__(self) -> None:
-        self._ids: set[str] = set()
+        self._ids = CallIds()
         self.at_once = False
         self._open: dict[str, _Open] = {}
 
@@ -77,7 +77,7 @@ class Calls:
             if block.type != "toolCall":
                 continue
             command, paths = _purpose(block)
-            call_id = self._unique(call_key(text(block.id), t_us))
+            call_id = self._ids.unique(call_key(text(block.id), t_us))
             call = Call(call_id, t_us, text(block.name) or "unknown", command, paths)
             call.response = response
             # A provider may number its calls anew: then a result is that of the latest.
@@ -98,23 +98,7 @@ class Calls:
             call.printed = printed_ends(_said(message))
         if not call.success:
             call.error = error_text(_said(message))
-        return ToolCall(
-            id=call.id,
-            t_us=t_us,
-            name=call.tool,
-            success=call.success,
-            duration_ms=span_ms(began_us, t_us),
-            error=kept_line(call.error) or None,
-            elapsed_only=after_another and self.at_once,
-        )
-
-    def _unique(self, wanted: str) -> str:
-        found, again = wanted, 1
-        while found in self._ids:
-            again += 1
-            found = f"{wanted}#{again}"
-        self._ids.add(found)
-        return found
+        return tool_call(call, span_ms(began_us, t_us), elapsed_only=after_another and self.at_once)
 
 
 def _purpose(block: Block) -> tuple[str, tuple[str, ...]]:
@@ -446,14 +430,7 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     if not known:
         raise NotThisFormat(f"{path} is no session of pi: it is empty")
     fold.finish()
-    facts = transcript.facts
-    start = SessionStart(
-        t_us=facts.started_us,
-        agent=NAME,
-        native_id=facts.native_id or None,
-        project=facts.project or None,
-    )
-    transcript.events.insert(0, start)
+    transcript.events.insert(0, transcript.facts.start())
     return transcript
 
 

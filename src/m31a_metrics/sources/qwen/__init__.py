@@ -18,14 +18,11 @@ from m31a_metrics.events import (
     Event,
     LLMInteraction,
     Mode,
-    SessionStart,
-    ToolCall,
     UserTurn,
 )
 from m31a_metrics.figures import error_text, printed_ends, text
 from m31a_metrics.foreign_files import Folders
 from m31a_metrics.jsonlines import Decode
-from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.qwen.records import (
     COUNTED,
@@ -39,6 +36,7 @@ from m31a_metrics.sources.qwen.records import (
     kind_decoder,
     line_decoder,
 )
+from m31a_metrics.sources.shared.calls import CallIds, tool_call
 from m31a_metrics.sources.shared.reading import named, take_records
 from m31a_metrics.timestamps import millis, span_ms, unix_us
 from m31a_metrics.transcript import Call, Damage, Effects, Facts, Transcript
@@ -82,7 +80,7 @@ class Session:
         self._open: dict[str, Call] = {}
         self._answers: deque[_Telemetry] = deque()
         self._runs: list[_Telemetry] = []
-        self._ids: set[str] = set()
+        self._ids = CallIds()
         self._mode = ""
         self._now_us = 0
 
@@ -118,16 +116,8 @@ class Session:
             events += self._interaction(response)
         events.sort(key=_time)
         facts = self.facts
-        start = SessionStart(
-            t_us=facts.started_us,
-            agent=NAME,
-            version=facts.version or None,
-            native_id=facts.native_id or None,
-            project=facts.project or None,
-            branch=facts.branch or None,
-        )
         calls = [call for call in self.calls if call.id not in self._skip]
-        return Transcript(facts, [start, *events], calls, effects=self.effects)
+        return Transcript(facts, [facts.start(), *events], calls, effects=self.effects)
 
     def _note(self, line: Line, t_us: int) -> None:
         facts = self.facts
@@ -160,7 +150,7 @@ class Session:
 
     def _call(self, made: FunctionCall, t_us: int, response: str, subagent: str) -> None:
         call = Call(
-            self._unique(f"{self.facts.native_id}:{made.id or len(self.calls)}"),
+            self._ids.unique(f"{self.facts.native_id}:{made.id or len(self.calls)}"),
             t_us,
             made.name or "unknown",
             command=text(made.args.command) if made.args else "",
@@ -205,16 +195,11 @@ class Session:
         if call.id in self._skip:
             return
         self._events.append(
-            ToolCall(
-                id=call.id,
-                t_us=t_us,
-                name=call.tool,
-                success=call.success,
-                duration_ms=span_ms(call.t_us, t_us) if run_ms is None else run_ms,
-                error=(kept_line(call.error) or None) if call.error else None,
+            tool_call(
+                call,
+                span_ms(call.t_us, t_us) if run_ms is None else run_ms,
                 # What telemetry gives begins before a person is asked.
                 elapsed_only=decided if run_ms is not None else call.mode != _NO_APPROVALS,
-                subagent=call.subagent or None,
             )
         )
 
@@ -294,15 +279,6 @@ class Session:
                 id=response.id,
             )
         ]
-
-    def _unique(self, wanted: str) -> str:
-        """Return an id for a call: some providers number theirs from 0 in each response."""
-        found, again = wanted, 1
-        while found in self._ids:
-            again += 1
-            found = f"{wanted}#{again}"
-        self._ids.add(found)
-        return found
 
 
 def _usage(counts: UsageMetadata | None) -> Usage | None:
