@@ -349,15 +349,6 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def fill(descriptor: int, data: bytes, offset: int) -> None:
-    """Write every byte at a place of its own, wherever the descriptor's position is."""
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, offset)
-        view = view[written:]
-        offset += written
-
-
 def sync(path: str) -> None:
     """Make what a file holds last through a power failure. Raises ForeignFile, StorageError."""
     descriptor = open_file(path, os.O_RDONLY)

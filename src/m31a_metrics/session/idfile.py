@@ -88,18 +88,18 @@ class CountedIds:
 
     def _append(self, block: int, fresh: Ids) -> Run:
         run = Run(block, len(fresh), int.from_bytes(os.urandom(4), "big"))
-        descriptor = store.open_file(self._path, os.O_RDWR | os.O_CREAT)
+        file = store.HeldFile(store.open_file(self._path, os.O_RDWR | os.O_CREAT))
         try:
-            if os.fstat(descriptor).st_size < block * _BLOCK_BYTES:
+            if file.status().st_size < block * _BLOCK_BYTES:
                 raise Unusable
             at = block * _BLOCK_BYTES
             for data in _blocks(fresh.items(), run.key):
-                store.fill(descriptor, data, at)
+                file.fill(data, at)
                 at += len(data)
         except OSError as error:
             raise StorageError(f"cannot write {self._path}: {error.strerror}") from error
         finally:
-            os.close(descriptor)
+            file.close()
         return run
 
     def _rewrite(self, fresh: Ids) -> Run:
