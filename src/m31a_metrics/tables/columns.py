@@ -29,7 +29,7 @@ PARTS = {
     "tool": TOOL,
     "session": SESSION,
 }
-"""The first column of a table by the part that `--by` cuts a question into."""
+"""The first column of a table by the part that `--by` groups a question by."""
 
 
 def part(by: str) -> Column:
@@ -40,6 +40,9 @@ def part(by: str) -> Column:
 
 TIMES = ("day", "week", "month")
 """Parts that come in the order of time; of the others the greatest comes first."""
+
+OWNERS = ("project", "agent", "branch", ANY_LABEL)
+"""Parts that say whose a session is."""
 
 STARTED = Column("started_at", "Started", Unit.TIME)
 UPDATED = Column("updated_at", "Last event", Unit.TIME)

@@ -16,18 +16,7 @@ from m31a_metrics.tables.phrases import Scope, unpriced
 from m31a_metrics.tables.sessions import known_time
 from m31a_metrics.units import usd
 
-PARTS = (
-    "phase",
-    "model",
-    "day",
-    "week",
-    "month",
-    "project",
-    "agent",
-    "branch",
-    columns.ANY_LABEL,
-    "session",
-)
+PARTS = ("phase", "model", *columns.TIMES, *columns.OWNERS, "session")
 """What LLM use can be grouped by."""
 
 TOP_SESSIONS = 5

@@ -11,18 +11,7 @@ from m31a_metrics.tables.arithmetic import ratio
 from m31a_metrics.tables.names import named, shortened
 from m31a_metrics.tables.phrases import Scope, counted
 
-PARTS = (
-    "tool",
-    "phase",
-    "day",
-    "week",
-    "month",
-    "project",
-    "agent",
-    "branch",
-    columns.ANY_LABEL,
-    "session",
-)
+PARTS = ("tool", "phase", *columns.TIMES, *columns.OWNERS, "session")
 """What failures can be grouped by."""
 
 _SHARE = Column("failure_share", "Share of failures", Unit.BAR)

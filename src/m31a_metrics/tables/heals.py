@@ -15,17 +15,7 @@ from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.tables.sessions import known_time
 from m31a_metrics.units import ms
 
-PARTS = (
-    "phase",
-    "project",
-    "agent",
-    "branch",
-    columns.ANY_LABEL,
-    "day",
-    "week",
-    "month",
-    "session",
-)
+PARTS = ("phase", *columns.OWNERS, *columns.TIMES, "session")
 """What heals can be grouped by."""
 
 CHECK = Column("check", "Check")

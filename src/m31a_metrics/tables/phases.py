@@ -13,17 +13,7 @@ from m31a_metrics.tables.names import named
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.units import ms
 
-PARTS = (
-    "phase",
-    "day",
-    "week",
-    "month",
-    "project",
-    "agent",
-    "branch",
-    columns.ANY_LABEL,
-    "session",
-)
+PARTS = ("phase", *columns.TIMES, *columns.OWNERS, "session")
 """What phases can be grouped by."""
 
 _DURATION = Column("duration_ms", "Duration", Unit.MS)

@@ -21,7 +21,7 @@ from m31a_metrics.units import ms
 LATEST = "updated_us"
 """The field of SessionRow by which sessions are listed, latest first."""
 
-PARTS = ("day", "week", "month", "project", "agent", "branch", columns.ANY_LABEL)
+PARTS = (*columns.TIMES, *columns.OWNERS)
 """What sessions can be grouped by."""
 
 _PATH = Column("path", "Path")

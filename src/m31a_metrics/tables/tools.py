@@ -18,18 +18,7 @@ from m31a_metrics.tables.order import known_only
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.units import ms
 
-PARTS = (
-    "tool",
-    "day",
-    "week",
-    "month",
-    "phase",
-    "project",
-    "agent",
-    "branch",
-    columns.ANY_LABEL,
-    "session",
-)
+PARTS = ("tool", *columns.TIMES, "phase", *columns.OWNERS, "session")
 """What calls can be grouped by."""
 
 WAITED = Column("wait_ms", "Waited", Unit.MS)
