@@ -30,7 +30,6 @@ EDGES = {
     "collector/log.py": "the host's log, imported when there is something to say",
     "journal/locks.py": "a lock that the end of the interpreter cannot hold for ever",
     "shell_report.py": "a format of Gemini CLI that its offspring write too",
-    "sources/shared/reading.py": "the loop over records that all sources of lines run",
     "tables/arithmetic.py": "how every table makes a figure of a whole number",
     "units.py": "what one is, for all floors above values",
     "views/web/assets.py": "what is read off the installed plotly",

@@ -29,8 +29,7 @@ from m31a_metrics.sources.codex.records import (
     line_decoder,
 )
 from m31a_metrics.sources.codex.thread import NAME, Thread
-from m31a_metrics.sources.shared.reading import named, take_records
-from m31a_metrics.sources.shared.subagents import merge
+from m31a_metrics.sources.shared import merge, named, take_records
 from m31a_metrics.timestamps import moment, uuid7_us
 from m31a_metrics.transcript import Damage, Transcript
 from m31a_metrics.units import DAY_US

@@ -24,7 +24,7 @@ from m31a_metrics.sources.codex.records import (
     commands_decoder,
     report_decoder,
 )
-from m31a_metrics.sources.shared.calls import CallIds, tool_call
+from m31a_metrics.sources.shared import CallIds, tool_call
 from m31a_metrics.timestamps import millis, span_ms
 from m31a_metrics.transcript import Call
 

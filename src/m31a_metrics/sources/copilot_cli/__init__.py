@@ -36,8 +36,7 @@ from m31a_metrics.sources.copilot_cli.records import (
     type_decoder,
 )
 from m31a_metrics.sources.copilot_cli.responses import Message, Responses, Row, Sums
-from m31a_metrics.sources.shared.calls import CallIds, tool_call
-from m31a_metrics.sources.shared.reading import named, take_records
+from m31a_metrics.sources.shared import CallIds, named, take_records, tool_call
 from m31a_metrics.timestamps import millis, span_ms, unix_us
 from m31a_metrics.transcript import Call, Damage, Facts, Transcript
 

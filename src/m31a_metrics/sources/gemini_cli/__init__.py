@@ -35,9 +35,7 @@ from m31a_metrics.sources.gemini_cli.records import (
     line_decoder,
     message_decoder,
 )
-from m31a_metrics.sources.shared.calls import CallIds, tool_call
-from m31a_metrics.sources.shared.reading import named, take_records
-from m31a_metrics.sources.shared.subagents import merge
+from m31a_metrics.sources.shared import CallIds, merge, named, take_records, tool_call
 from m31a_metrics.timestamps import span_ms, unix_us
 from m31a_metrics.transcript import Call, Damage, Effects, Facts, Transcript
 

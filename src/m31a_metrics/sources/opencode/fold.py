@@ -42,10 +42,9 @@ from m31a_metrics.sources.opencode.records import (
     said_decoder,
 )
 from m31a_metrics.sources.opencode.store import Turn
-from m31a_metrics.sources.shared.calls import CallIds, tool_call
+from m31a_metrics.sources.shared import CallIds, summed, tool_call
 from m31a_metrics.timestamps import span_ms, unix_us
 from m31a_metrics.transcript import Call, Transcript
-from m31a_metrics.units import LARGEST
 
 # The model's responses within a message: what each cost, and the key its copies share.
 
@@ -308,7 +307,7 @@ class Fold:
                 Subagent(
                     t_us=session.last_us,
                     name=name,
-                    usage=_sum(session.used),
+                    usage=summed(session.used) if session.used else None,
                     duration_ms=span_ms(session.first_us, session.last_us),
                     success=task.success,
                 )
@@ -467,16 +466,3 @@ def _trigger(part: Part) -> str | None:
     if isinstance(part.auto, bool):
         return "auto" if part.auto else "manual"
     return None
-
-
-def _sum(used: list[Usage]) -> Usage | None:
-    if not used:
-        return None
-    # Damage may make one huge; the sum must still be one that an event can hold.
-    return Usage(
-        min(LARGEST, sum(one.prompt_tokens for one in used)),
-        min(LARGEST, sum(one.completion_tokens for one in used)),
-        cache_read_tokens=min(LARGEST, sum(one.cache_read_tokens for one in used)),
-        cache_write_5m_tokens=min(LARGEST, sum(one.cache_write_5m_tokens for one in used)),
-        reasoning_tokens=min(LARGEST, sum(one.reasoning_tokens for one in used)),
-    )

@@ -28,7 +28,7 @@ from m31a_metrics.jsonlines import UNREADABLE, batches
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.pi import records
 from m31a_metrics.sources.pi.records import DECODE, Arguments, Block, Entry, Message
-from m31a_metrics.sources.shared.calls import CallIds, tool_call
+from m31a_metrics.sources.shared import CallIds, tool_call
 from m31a_metrics.timestamps import span_ms, unix_us
 from m31a_metrics.transcript import Call, Facts, Transcript
 

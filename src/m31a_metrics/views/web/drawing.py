@@ -15,6 +15,7 @@ from msgspec import Struct, json
 
 from m31a_metrics.panel import Panel, Plot
 from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.tables import columns
 from m31a_metrics.views.names import clean, cut
 from m31a_metrics.views.numbers import head_of, is_number, text_of
 from m31a_metrics.views.web import plots
@@ -24,7 +25,6 @@ TEXT_WIDTH = 160
 """Longer texts are cut on the page; CSV and JSON have them whole."""
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24
 
-_TIME_PARTS = ("day", "week", "month")
 _FAILURES = ("fail_count", "fail_rate")
 _VERDICTS = {"better": "good", "worse": "bad"}
 
@@ -186,7 +186,7 @@ def _leads_to(cell: str, name: str, state: State) -> str:
         return f"/sessions{state.query(project=cell, sort='', page=1)}"
     if name == "model" and "*" not in cell and " " not in cell:
         return f"/sessions{state.query(model=cell, sort='', page=1)}"
-    if name in _TIME_PARTS:
+    if name in columns.TIMES:
         return f"/sessions{state.query(since=cell, until=cell, sort='', page=1)}"
     return ""
 

@@ -1,8 +1,8 @@
-"""Ids and events of tool calls, as all sources make them."""
+"""What several sources do alike: ids and events of tool calls."""
 
 from __future__ import annotations
 
-from m31a_metrics.sources.shared.calls import CallIds, tool_call
+from m31a_metrics.sources.shared import CallIds, tool_call
 from m31a_metrics.transcript import Call, Facts
 
 
