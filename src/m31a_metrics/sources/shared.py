@@ -124,10 +124,13 @@ def merge(
 
 def summed(usages: Sequence[Usage]) -> Usage:
     """Add up tokens; more than any machine ever used is damage."""
+    prompt = _capped(usage.prompt_tokens for usage in usages)
+    completion = _capped(usage.completion_tokens for usage in usages)
+    total = _capped(usage.total for usage in usages)
     return Usage(
-        _capped(usage.prompt_tokens for usage in usages),
-        _capped(usage.completion_tokens for usage in usages),
-        _capped(usage.total for usage in usages),
+        prompt,
+        completion,
+        total if total != prompt + completion else None,
         cache_read_tokens=_capped(usage.cache_read_tokens for usage in usages),
         cache_write_5m_tokens=_capped(usage.cache_write_5m_tokens for usage in usages),
         reasoning_tokens=_capped(usage.reasoning_tokens for usage in usages),
