@@ -646,7 +646,7 @@ def assert_is(home: Path, left: dict[str, SessionRow]) -> None:
         for by in ("day", "month", "project", ""):
             summed = sum(row.total_tokens for row in asking.answers.totals(Slice(), by))
             assert summed == sum(row.total_tokens for row in left.values())
-        assert asking.history.unsettled() == []
+        assert asking.history.unreconciled() == []
         one = kept(asking.history)
     index = config.defaults().index
     os.rename(index, f"{index}.old")

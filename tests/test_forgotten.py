@@ -10,6 +10,7 @@ import pytest
 
 from m31a_metrics.errors import ForeignFile, StorageError
 from m31a_metrics.forgotten import Forgotten, Leaving, remember
+from m31a_metrics.transcript import SessionRef
 from tests import children
 
 NAMES = Leaving("claude-code", "0b7e2f14-session", ["/src/secret/0b7e2f14.jsonl"], [1, -7], 50)
@@ -25,13 +26,13 @@ def path(tmp_path: Path) -> str:
 def test_what_was_remembered_is_known(path: str) -> None:
     """A session by agent and id, a recording by its place and time, events by their agent."""
     assert not Forgotten(path)
-    assert not Forgotten(path).has_session("claude-code", "0b7e2f14-session")
+    assert not Forgotten(path).has_session(SessionRef("claude-code", "0b7e2f14-session"))
     remember(path, [NAMES, RECORDING])
     known = Forgotten(path)
     assert known
-    assert known.has_session("claude-code", "0b7e2f14-session")
-    assert not known.has_session("codex", "0b7e2f14-session")
-    assert not known.has_session("m31a", "")
+    assert known.has_session(SessionRef("claude-code", "0b7e2f14-session"))
+    assert not known.has_session(SessionRef("codex", "0b7e2f14-session"))
+    assert not known.has_session(SessionRef("m31a", ""))
     assert known.has_place("/src/secret/0b7e2f14.jsonl")
     assert known.has_recording("/sessions/nightly", 50)
     assert not known.has_recording("/sessions/nightly", 51)
@@ -52,7 +53,8 @@ def test_no_name_is_in_the_file(path: str) -> None:
         assert word not in data.replace(b'"sessions"', b"")
     other = f"{path}2"
     remember(other, [NAMES])
-    assert Forgotten(path).session("a", "b") != Forgotten(other).session("a", "b")
+    ref = SessionRef("a", "b")
+    assert Forgotten(path).session(ref) != Forgotten(other).session(ref)
     assert Forgotten(path).place("/a") != Forgotten(other).place("/a")
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
@@ -64,7 +66,7 @@ def test_a_list_grows(path: str) -> None:
     remember(path, [RECORDING])
     after = Forgotten(path)
     assert before.stamp != after.stamp
-    assert after.has_session("claude-code", "0b7e2f14-session")
+    assert after.has_session(SessionRef("claude-code", "0b7e2f14-session"))
     assert after.has_recording("/sessions/nightly", 1)
 
 
@@ -77,8 +79,8 @@ def test_a_torn_line_swallows_no_other(path: str, cut: int) -> None:
     Path(path).write_bytes(data[:-cut])
     remember(path, [Leaving("pi", "x", [], [], 9)])
     known = Forgotten(path)
-    assert known.has_session("claude-code", "0b7e2f14-session")
-    assert known.has_session("pi", "x")
+    assert known.has_session(SessionRef("claude-code", "0b7e2f14-session"))
+    assert known.has_session(SessionRef("pi", "x"))
 
 
 def test_a_torn_beginning_is_no_list(path: str) -> None:
@@ -86,9 +88,9 @@ def test_a_torn_beginning_is_no_list(path: str) -> None:
     remember(path, [NAMES])
     data = Path(path).read_bytes()
     Path(path).write_bytes(data[:10])
-    assert not Forgotten(path).has_session("claude-code", "0b7e2f14-session")
+    assert not Forgotten(path).has_session(SessionRef("claude-code", "0b7e2f14-session"))
     remember(path, [NAMES])
-    assert Forgotten(path).has_session("claude-code", "0b7e2f14-session")
+    assert Forgotten(path).has_session(SessionRef("claude-code", "0b7e2f14-session"))
 
 
 @pytest.mark.parametrize("damage", [b"rubbish\n{}\n", b'{"forgotten":9,"salt":""}\n'])
@@ -97,7 +99,7 @@ def test_a_list_that_cannot_be_read_is_an_error(path: str, damage: bytes) -> Non
     remember(path, [NAMES])
     Path(path).write_bytes(damage)
     with pytest.raises(StorageError, match=path):
-        Forgotten(path).has_session("a", "b")
+        Forgotten(path).has_session(SessionRef("a", "b"))
 
 
 def test_a_damaged_line_is_an_error(path: str) -> None:
@@ -108,7 +110,7 @@ def test_a_damaged_line_is_an_error(path: str) -> None:
     data[line] = 0xFF
     Path(path).write_bytes(data)
     with pytest.raises(StorageError, match="line 2"):
-        Forgotten(path).has_session("a", "b")
+        Forgotten(path).has_session(SessionRef("a", "b"))
 
 
 def test_a_link_is_not_followed(path: str, tmp_path: Path) -> None:
@@ -128,9 +130,9 @@ def test_strange_names(path: str) -> None:
     strange = ["\udcff", "\ud800", "a\0b", "a", ""]
     remember(path, [Leaving("pi", name, [name], [], 1) for name in strange])
     known = Forgotten(path)
-    assert all(known.has_session("pi", name) for name in strange if name)
+    assert all(known.has_session(SessionRef("pi", name)) for name in strange if name)
     assert all(known.has_place(name) for name in strange)
-    assert not known.has_session("pi", "")
+    assert not known.has_session(SessionRef("pi", ""))
 
 
 def test_several_processes_remember_at_once(path: str) -> None:
@@ -144,4 +146,6 @@ def test_several_processes_remember_at_once(path: str) -> None:
     assert [children.wait(pid) for pid in pids] == [0] * 4
     known = Forgotten(path)
     assert known.line_count == 80
-    assert all(known.has_session("pi", f"{n}-{one}") for n in range(4) for one in range(20))
+    assert all(
+        known.has_session(SessionRef("pi", f"{n}-{one}")) for n in range(4) for one in range(20)
+    )

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.measures import LLMSums, PhaseTotals, SessionSums, ToolSums
-from m31a_metrics.transcript import Effects
+from m31a_metrics.transcript import Effects, SessionRef
 
 LABEL = "label:"
 """Before the name of a label, where questions are grouped by it: `label:prompt`."""
@@ -83,6 +83,11 @@ class SessionRow(SessionSums, array_like=True):
     unpaired_count: int = 0
     is_gone: bool = False
     """Its source is no longer there: only the index still knows of it."""
+
+    @property
+    def ref(self) -> SessionRef:
+        """What it is known by."""
+        return SessionRef(self.agent, self.native_id)
 
 
 class TotalsRow(SessionSums):

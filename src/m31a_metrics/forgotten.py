@@ -21,6 +21,7 @@ from m31a_metrics import store
 from m31a_metrics.errors import StorageError
 from m31a_metrics.journal.read import is_torn
 from m31a_metrics.session.lock import LOCK_TIMEOUT_S, locked
+from m31a_metrics.transcript import SessionRef
 
 FORMAT = 1
 _SALT_BYTES = 16
@@ -76,9 +77,9 @@ class Forgotten:
     def __bool__(self) -> bool:
         return bool(self.stamp)
 
-    def has_session(self, agent: str, native_id: str) -> bool:
+    def has_session(self, ref: SessionRef) -> bool:
         """Tell whether an agent's session was forgotten, wherever its transcript lies."""
-        return self.session(agent, native_id) in self._sessions
+        return self.session(ref) in self._sessions
 
     def has_recording(self, path: str, started_us: int) -> bool:
         """Tell whether what was recorded in a directory was forgotten, and is not newer."""
@@ -112,9 +113,9 @@ class Forgotten:
         """How many lines there are, each of them a session."""
         return len(self._lines)
 
-    def session(self, agent: str, native_id: str) -> bytes:
+    def session(self, ref: SessionRef) -> bytes:
         """A session's identity as it may be written down."""
-        return self._hash(b"session", _bytes(agent), _bytes(native_id))
+        return self._hash(b"session", _bytes(ref.agent), _bytes(ref.native_id))
 
     def place(self, path: str) -> bytes:
         """A path as it may be written down."""
@@ -199,7 +200,7 @@ def _line(known: Forgotten, one: Leaving) -> _Line:
     return _Line(
         one.at_us,
         one.agent,
-        [known.session(one.agent, one.native_id)] if one.native_id else [],
+        [known.session(SessionRef(one.agent, one.native_id))] if one.native_id else [],
         [known.place(place) for place in one.places],
         array("q", one.ids).tobytes(),
     )

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.measures import LLMSums, PhaseSums, ToolSums, add
-from m31a_metrics.transcript import Damage, Effects, RateLimit
+from m31a_metrics.transcript import Damage, Effects, RateLimit, SessionRef
 
 
 class ToolDay(ToolSums):
@@ -85,7 +85,7 @@ class FailureDay(Struct):
 
 
 class SessionRecord(Struct):
-    """A session. Identity is (agent, native_id); `session_id` is the name it is found by.
+    """A session. `session_id` is the name it is found by.
 
     `agent` is `m31a` for a session that a Collector or M31A recorded itself, unless the
     Collector was told another. Times are Unix microseconds, 0 where unknown. `ids` are those
@@ -122,6 +122,11 @@ class SessionRecord(Struct):
     labels: dict[str, str] = {}
     rate_limits: list[RateLimit] = []
     is_recorded: bool = False
+
+    @property
+    def ref(self) -> SessionRef:
+        """What it is known by."""
+        return SessionRef(self.agent, self.native_id)
 
 
 def joined(records: Sequence[SessionRecord]) -> SessionRecord:

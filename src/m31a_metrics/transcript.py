@@ -7,6 +7,7 @@ from (commands, paths, error texts): they live in memory only and are never writ
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -29,8 +30,15 @@ class RateLimit(Struct):
     seen_us: int = 0
 
 
+class SessionRef(NamedTuple):
+    """What a session is known by, whichever files tell of it."""
+
+    agent: str
+    native_id: str
+
+
 class Facts(Struct):
-    """Who ran, where, when. Identity of a session is (agent, native_id).
+    """Who ran, where, when.
 
     Times are Unix microseconds; 0 where the transcript has none. `parent_id` names the
     session that this one was forked from, if it was.

@@ -77,15 +77,15 @@ def take(history: History, files: Iterable[File]) -> None:
 def settle(history: History, files: dict[str, File]) -> None:
     """Read again what waits, as it looks now; a file that is gone cannot be read."""
     for _ in range(5):
-        waiting = history.unsettled()
+        waiting = history.unreconciled()
         fresh: Fresh = {
             part: files[part.path].record(part.skip)
             for _, parts in waiting
             for part in parts
             if part.path in files
         }
-        history.settle([group for group, _ in waiting], fresh)
-    assert history.unsettled() == []
+        history.reconcile([group for group, _ in waiting], fresh)
+    assert history.unreconciled() == []
 
 
 def rows(history: History) -> list[SessionRow]:
@@ -131,7 +131,7 @@ files = st.builds(
 def kept(history: History) -> dict[str, list[tuple[object, ...]]]:
     """What is in the index, without the numbers that it gives out."""
     found = {}
-    for table in ("sources", "sessions", "session_days", "unsettled"):
+    for table in ("sources", "sessions", "session_days", "unreconciled"):
         columns = [row[1] for row in history.connection.execute(f"PRAGMA table_info({table})")]
         named = ", ".join(one for one in columns if one not in ("source", "session"))
         query = f"SELECT {named} FROM {table} ORDER BY {named}"  # noqa: S608 - names of ours

@@ -34,10 +34,11 @@ from m31a_metrics.errors import (
     StorageError,
 )
 from m31a_metrics.forgotten import Forgotten, Leaving, remember
-from m31a_metrics.history import MEMORY, Group, History, KnownFile
+from m31a_metrics.history import MEMORY, History, KnownFile
 from m31a_metrics.session import Session
 from m31a_metrics.session.removal import is_empty, living_writer, own_files
 from m31a_metrics.tally import micros
+from m31a_metrics.transcript import SessionRef
 from m31a_metrics.units import WITHIN, file_of
 
 _AT_ONCE = 50
@@ -61,9 +62,9 @@ class Target(Struct):
     running: str = ""
 
     @property
-    def group(self) -> Group:
+    def ref(self) -> SessionRef:
         """What it is known by."""
-        return self.row.agent, self.row.native_id
+        return self.row.ref
 
 
 class Found(Struct):
@@ -118,7 +119,7 @@ def find(
             again += [] if named else [name]
         for which in slices:
             rows += history.sessions(which)
-        once = {(row.agent, row.native_id): row for row in rows}
+        once = {row.ref: row for row in rows}
         targets = [_target(history, row) for row in once.values()]
         problems = asking.problems
     found = Found(targets, [], again, problems, int(time() * 1e6), environ)
@@ -180,7 +181,7 @@ def _forget_some(config: Config, targets: Sequence[Target], found_us: int) -> li
 
 
 def _leaving(target: Target, at_us: int) -> Leaving:
-    agent, native_id = target.group
+    agent, native_id = target.ref
     return Leaving(
         agent,
         # Under a name of our own something else may be recorded one day.
@@ -222,8 +223,8 @@ def _job(config: Config, found: Found) -> Job:
         )
     }
     recordings = [path for target in leaving for path in target.recordings]
-    groups = [target.group for target in leaving]
-    return Job(config, found.environ, groups, [*recordings, *found.left_behind], names)
+    refs = [target.ref for target in leaving]
+    return Job(config, found.environ, refs, [*recordings, *found.left_behind], names)
 
 
 def _named(history: History, name: str, config: Config) -> list[SessionRow]:
@@ -247,14 +248,14 @@ def _at_path(history: History, name: str, config: Config) -> list[SessionRow]:
         path = os.path.dirname(path)
     for one in (path, os.path.realpath(path)):
         for file in history.files_at(one):
-            return _rows_of(history, file.group) or [_row_of(file)]
+            return _rows_of(history, file.ref) or [_row_of(file)]
     if os.path.isdir(path) and os.path.dirname(path) == config.sessions_dir:
         rows = _unread(path)
     elif os.path.exists(file_of(path)) and not os.path.isdir(path):
         _, transcript = sources.detect(path)
-        group = (transcript.facts.agent, native_id_of(path, transcript.facts))
-        rows = _rows_of(history, group)
-        if not rows and Forgotten(config.forgotten).has_session(*group):
+        ref = SessionRef(transcript.facts.agent, native_id_of(path, transcript.facts))
+        rows = _rows_of(history, ref)
+        if not rows and Forgotten(config.forgotten).has_session(ref):
             return []
     else:
         rows = []
@@ -263,10 +264,10 @@ def _at_path(history: History, name: str, config: Config) -> list[SessionRow]:
     raise SessionNotFound(f"nothing is kept of {name!r}; list the sessions: `m31 sessions`")
 
 
-def _rows_of(history: History, group: Group) -> list[SessionRow]:
-    agent, native_id = group
-    rows = history.sessions(Slice(agents=(agent,), text=native_id)) if agent else []
-    return [row for row in rows if row.native_id == native_id]
+def _rows_of(history: History, ref: SessionRef) -> list[SessionRow]:
+    asked = Slice(agents=(ref.agent,), text=ref.native_id)
+    rows = history.sessions(asked) if ref.agent else []
+    return [row for row in rows if row.native_id == ref.native_id]
 
 
 def _row_of(file: KnownFile) -> SessionRow:
@@ -290,16 +291,15 @@ def _is_forgotten(config: Config, native_id: str, path: str) -> bool:
     known = Forgotten(config.forgotten)
     return bool(known) and (
         known.has_place(path)
-        or any(known.has_session(agent, native_id) for agent in sources.SOURCES)
+        or any(known.has_session(SessionRef(agent, native_id)) for agent in sources.SOURCES)
     )
 
 
 def _target(history: History, row: SessionRow) -> Target:
-    group = (row.agent, row.native_id)
-    target = Target(row, [], [], [], history.own_ids(group), history.row_count(group))
+    target = Target(row, [], [], [], history.own_ids(row.ref), history.row_count(row.ref))
     files = {file.path: file for file in history.files_at(row.path)}
     if row.native_id:
-        files |= {file.path: file for file in history.files_of(group)}
+        files |= {file.path: file for file in history.files_of(row.ref)}
     for file in files.values():
         if file.kind != RECORDED:
             (target.gone if file.is_gone else target.transcripts).append(file.path)
@@ -315,10 +315,9 @@ def _add_what_the_index_knows(target: Target, whole: History) -> None:
 
     A name of our own means this sessions directory alone: the same one elsewhere is another.
     """
-    agent, _ = target.group
-    if not sources.is_known(agent):
+    if not sources.is_known(target.ref.agent):
         return
-    rows = _rows_of(whole, target.group)
+    rows = _rows_of(whole, target.ref)
     for row in rows:
         known = _target(whole, row)
         target.own_ids |= known.own_ids

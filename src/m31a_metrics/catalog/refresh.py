@@ -29,13 +29,14 @@ from m31a_metrics.errors import (
     SessionNotFound,
     StorageError,
 )
-from m31a_metrics.history import Fresh, Group, History, Part, SourceFile
+from m31a_metrics.history import Fresh, History, Part, SourceFile
 from m31a_metrics.history.ownership import COPY, HOOKS, TRANSCRIPT
 from m31a_metrics.history.source_files import hashed
 from m31a_metrics.pricing import library
 from m31a_metrics.rates import remember
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
+from m31a_metrics.transcript import SessionRef
 from m31a_metrics.units import WITHIN, file_of
 
 Progress = Callable[[int, int], None]
@@ -124,7 +125,7 @@ def refresh(
     changed = reader.unread.without_passed_over(history, changed)
     if changed:
         _take_changed(history, reader, changed, progress, troubles)
-    _settle(history, reader)
+    _reconcile(history, reader)
     reader.close()
 
 
@@ -288,10 +289,10 @@ def _source_file(seen: Seen, told: Told) -> SourceFile:
     )
 
 
-def _settle(history: History, reader: _Reader) -> None:
+def _reconcile(history: History, reader: _Reader) -> None:
     """Read again, without what counts elsewhere, the files of sessions that need it."""
     for _ in range(_ROUNDS):
-        waiting = history.unsettled()
+        waiting = history.unreconciled()
         if not waiting:
             return
         parts = list({part: None for _, own in waiting for part in own})
@@ -300,19 +301,19 @@ def _settle(history: History, reader: _Reader) -> None:
             if isinstance(outcome, Told):
                 fresh[parts[index]] = outcome.record
         whole, torn = _divide(waiting, fresh)
-        history.settle(whole, fresh)
+        history.reconcile(whole, fresh)
         if torn:
             history.give_up(torn)  # their files went away or were damaged meanwhile
 
 
 def _divide(
-    waiting: Iterable[tuple[Group, tuple[Part, ...]]], fresh: Fresh
-) -> tuple[list[Group], list[Group]]:
-    whole: list[Group] = []
-    torn: list[Group] = []
-    for group, parts in waiting:
+    waiting: Iterable[tuple[SessionRef, tuple[Part, ...]]], fresh: Fresh
+) -> tuple[list[SessionRef], list[SessionRef]]:
+    whole: list[SessionRef] = []
+    torn: list[SessionRef] = []
+    for ref, parts in waiting:
         all_read = all(part in fresh for part in parts)
-        (whole if all_read else torn).append(group)
+        (whole if all_read else torn).append(ref)
     return whole, torn
 
 

@@ -20,10 +20,11 @@ from m31a_metrics.catalog.open_index import ask
 from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, StorageError
-from m31a_metrics.history import Group, History
+from m31a_metrics.history import History
 from m31a_metrics.history.erasure import count_rows, holds_rows, is_index
 from m31a_metrics.session import Session
 from m31a_metrics.session.removal import own_files, remove
+from m31a_metrics.transcript import SessionRef
 
 _ASIDE = re.compile(r"(.+)\.bad-\d+(-wal|-shm)?")
 
@@ -46,7 +47,7 @@ class Job(Struct):
 
     config: Config
     environ: Mapping[str, str]
-    groups: list[Group] = field(default_factory=list)
+    refs: list[SessionRef] = field(default_factory=list)
     recordings: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
 
@@ -101,7 +102,7 @@ class _Indexes:
     name = "index"
 
     def find(self, job: Job) -> list[Trace]:
-        counted = {path: count_rows(path, job.groups) for path in indexes(job.config)}
+        counted = {path: count_rows(path, job.refs) for path in indexes(job.config)}
         return [Trace(self.name, path, 0, 0, rows) for path, rows in counted.items() if rows]
 
     def clear(self, job: Job) -> list[str]:

@@ -13,7 +13,7 @@ from m31a_metrics.forgotten import Forgotten
 from m31a_metrics.history import History, SourceFile
 from m31a_metrics.history.source_files import hashed
 from m31a_metrics.record import SessionRecord
-from m31a_metrics.transcript import Transcript
+from m31a_metrics.transcript import SessionRef, Transcript
 
 
 class Unread:
@@ -44,8 +44,8 @@ class Unread:
         if not self._list:
             return transcript
         facts = transcript.facts
-        if self._list.has_session(facts.agent, native_id_of(path, facts)) or (
-            self._list.has_session(facts.agent, transcript.subagent_of)
+        if self._list.has_session(SessionRef(facts.agent, native_id_of(path, facts))) or (
+            self._list.has_session(SessionRef(facts.agent, transcript.subagent_of))
         ):
             raise self._refusal(path)
         ids = self._of_forgotten(facts.agent, transcript.events)
@@ -65,7 +65,7 @@ class Unread:
             return
         record = recording.record
         if (
-            self._list.has_session(record.agent, record.native_id)
+            self._list.has_session(record.ref)
             or self._list.has_recording(record.path, recording.started_us)
             or self._is_copy(record.agent, recording.events)
         ):
@@ -133,12 +133,12 @@ def _is_on(forgotten: Forgotten, file: SourceFile) -> bool:
     A fork is read again, without them.
     """
     return (
-        forgotten.has_session(file.agent, file.native_id)
+        forgotten.has_session(file.ref)
         or (file.kind == RECORDED and forgotten.has_recording(file.path, file.started_us))
         or not forgotten.ids.get(file.agent, set()).isdisjoint(file.ids)
     )
 
 
 def _hide_parent(forgotten: Forgotten, record: SessionRecord) -> None:
-    if forgotten.has_session(record.agent, record.parent_id):
+    if forgotten.has_session(SessionRef(record.agent, record.parent_id)):
         record.parent_id = ""

@@ -31,14 +31,15 @@ from m31a_metrics.history.connection import (
     remember,
     unusable,
 )
-from m31a_metrics.history.ownership import Group, KnownFile, Part
+from m31a_metrics.history.ownership import KnownFile, Part
 from m31a_metrics.history.reading import Reading
 from m31a_metrics.history.reconcile import Fresh
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.source_files import SourceFile
 from m31a_metrics.record import SessionRecord
+from m31a_metrics.transcript import SessionRef
 
-__all__ = ["MEMORY", "Fresh", "Group", "History", "KnownFile", "Part", "SourceFile"]
+__all__ = ["MEMORY", "Fresh", "History", "KnownFile", "Part", "SourceFile"]
 
 
 class History(Reading):
@@ -126,12 +127,12 @@ class History(Reading):
         ).fetchall()
 
     def take(self, read: Iterable[tuple[SourceFile, SessionRecord]]) -> None:
-        """Keep what files tell. Sessions that need another reading become `unsettled`."""
+        """Keep what files tell. Sessions that need another reading become `unreconciled`."""
         with self.batch() as changes:
             told = list(read)
             lone = source_files.note_lone(self.connection, [file for file, _ in told])
             alone: list[tuple[Part, SessionRecord]] = []
-            touched: set[Group] = set()
+            touched: set[SessionRef] = set()
             fresh: Fresh = {}
             for file, record in told:
                 part = Part(file.path, file.kind, file.stamp, frozenset())
@@ -140,8 +141,8 @@ class History(Reading):
                 else:
                     touched |= source_files.note(self.connection, file)
                     fresh[part] = record
-            reconcile.settle_lone(self.connection, alone, changes)
-            reconcile.settle(self.connection, touched, fresh, changes)
+            reconcile.reconcile_lone(self.connection, alone, changes)
+            reconcile.reconcile(self.connection, touched, fresh, changes)
 
     def take_failure(self, path: str, kind: str, stamp: bytes, problem: str) -> None:
         """Keep why a file cannot be read; what was known of it stays."""
@@ -151,12 +152,12 @@ class History(Reading):
     def take_gone(self, paths: Iterable[str], dropped: Iterable[str] = ()) -> None:
         """Keep the sessions of files that are gone; forget files that are no sessions now."""
         with self.batch() as changes:
-            touched: set[Group] = set()
+            touched: set[SessionRef] = set()
             for path in paths:
                 touched |= source_files.note_gone(self.connection, path)
             for path in dropped:
                 touched |= source_files.drop(self.connection, path)
-            reconcile.settle(self.connection, touched, {}, changes)
+            reconcile.reconcile(self.connection, touched, {}, changes)
 
     def remake(self) -> None:
         """Forget all but the sessions that no file tells of any more; the rest is to be read."""
@@ -185,10 +186,10 @@ class History(Reading):
     def prune(self, rows: Iterable[SessionRow]) -> None:
         """Forget sessions whose files are gone; one whose files come back is read again."""
         with self.batch() as changes:
-            touched: set[Group] = set()
+            touched: set[SessionRef] = set()
             for row in rows:
-                touched |= source_files.forget_gone(self.connection, (row.agent, row.native_id))
-            reconcile.settle(self.connection, touched, {}, changes)
+                touched |= source_files.forget_gone(self.connection, row.ref)
+            reconcile.reconcile(self.connection, touched, {}, changes)
 
     def forgotten(self) -> bytes:
         """The state of the list of forgotten sessions that was applied last."""
@@ -223,9 +224,9 @@ class History(Reading):
         """How the files looked that are not to be read, by the hashes of their paths."""
         return erasure.passed_over(self.connection)
 
-    def files_of(self, group: Group) -> list[KnownFile]:
+    def files_of(self, ref: SessionRef) -> list[KnownFile]:
         """All files that tell of a session."""
-        return ownership.sources(self.connection, "agent = ? AND native_id = ?", group)
+        return ownership.sources(self.connection, "agent = ? AND native_id = ?", ref)
 
     def files_called(self, native_id: str) -> list[KnownFile]:
         """All files that tell of a session of this id, whose ever, and if it is none of its own."""
@@ -235,24 +236,24 @@ class History(Reading):
         """The file at a path, if it is known, also if it could never be read."""
         return ownership.sources(self.connection, "path = ?", (path,), unread=True)
 
-    def own_ids(self, group: Group) -> set[int]:
+    def own_ids(self, ref: SessionRef) -> set[int]:
         """The hashed ids of the events that count in a session, and in no other."""
-        return erasure.own_ids(self.connection, group)
+        return erasure.own_ids(self.connection, ref)
 
-    def row_count(self, group: Group) -> int:
+    def row_count(self, ref: SessionRef) -> int:
         """How many rows are a session's own, in all tables."""
-        return erasure.row_count(self.connection, group)
+        return erasure.row_count(self.connection, ref)
 
-    def unsettled(self) -> list[tuple[Group, tuple[Part, ...]]]:
+    def unreconciled(self) -> list[tuple[SessionRef, tuple[Part, ...]]]:
         """Sessions that are to be made of these parts, and are not yet."""
-        return reconcile.unsettled(self.connection)
+        return reconcile.unreconciled(self.connection)
 
-    def settle(self, groups: Iterable[Group], fresh: Fresh) -> None:
+    def reconcile(self, refs: Iterable[SessionRef], fresh: Fresh) -> None:
         """Make sessions of what was read for them, unless they are to be made otherwise now."""
         with self.batch() as changes:
-            reconcile.settle(self.connection, groups, fresh, changes)
+            reconcile.reconcile(self.connection, refs, fresh, changes)
 
-    def give_up(self, groups: Iterable[Group]) -> None:
+    def give_up(self, refs: Iterable[SessionRef]) -> None:
         """Leave sessions as they are, whose files cannot be read again."""
         with self.batch():
-            reconcile.give_up(self.connection, groups)
+            reconcile.give_up(self.connection, refs)

@@ -19,16 +19,16 @@ from m31a_metrics.history.ownership import (
     TRANSCRIPT,
     UNREAD,
     Files,
-    Group,
     KnownFile,
     chunks,
     places,
 )
 from m31a_metrics.history.ownership import sources as sources_where
-from m31a_metrics.history.reconcile import settle
+from m31a_metrics.history.reconcile import reconcile
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.schema import APPLICATION, VERSION
 from m31a_metrics.history.source_files import drop
+from m31a_metrics.transcript import SessionRef
 
 PATIENCE_S = 5.0
 """How long a process that is in the middle of reading is waited for."""
@@ -64,13 +64,13 @@ def clean(
                 leaving[source.path] = source  # a copy under another name
             else:
                 forks.append(source)
-    touched: set[Group] = set()
+    touched: set[SessionRef] = set()
     for source in leaving.values():
         if source.kind != recorded and not source.is_gone:
             pass_over(connection, forgotten, source.path, source.stamp)
     for source in (*leaving.values(), *forks):
         touched |= drop(connection, source.path)
-    settle(connection, touched, {}, changes)
+    reconcile(connection, touched, {}, changes)
     _hide_parents(connection, forgotten)
     connection.execute("DELETE FROM forgotten")
     if forgotten:
@@ -87,7 +87,7 @@ def _named(
     ).fetchall()
     for path, kind, agent, native_id, started_us, rank in known:
         if (
-            (agent and forgotten.has_session(agent, native_id))
+            (agent and forgotten.has_session(SessionRef(agent, native_id)))
             or (kind == recorded and forgotten.has_recording(path, started_us))
             or (rank == UNREAD and kind != recorded and forgotten.has_place(path))
         ):
@@ -113,7 +113,7 @@ def _hide_parents(connection: sqlite3.Connection, forgotten: Forgotten) -> None:
         "SELECT DISTINCT agent, parent_id FROM sessions WHERE parent_id <> ''"
     ).fetchall()
     for agent, parent_id in known:
-        if forgotten.has_session(agent, parent_id):
+        if forgotten.has_session(SessionRef(agent, parent_id)):
             connection.execute(
                 "UPDATE sessions SET parent_id = '' WHERE agent = ? AND parent_id = ?",
                 (agent, parent_id),
@@ -135,35 +135,35 @@ def passed_over(connection: sqlite3.Connection) -> dict[bytes, bytes]:
     return dict(connection.execute("SELECT place, look FROM passed_over"))
 
 
-def own_ids(connection: sqlite3.Connection, group: Group) -> set[int]:
+def own_ids(connection: sqlite3.Connection, ref: SessionRef) -> set[int]:
     """The hashed ids of the events that count in a session, and in no other."""
     files = Files(connection)
-    counting = {part.path: part.skip for part in files.parts(group)}
+    counting = {part.path: part.skip for part in files.parts(ref)}
     own: set[int] = set()
-    for source in sources_where(connection, "agent = ? AND native_id = ?", group):
+    for source in sources_where(connection, "agent = ? AND native_id = ?", ref):
         if source.path in counting:
             own.update(one for one in source.ids if one not in counting[source.path])
         elif source.is_gone:
             own.update(source.ids)  # what counted elsewhere was left out when it went
         else:
             elsewhere = {
-                one for other, ids in files.shared(source) if other.group != group for one in ids
+                one for other, ids in files.shared(source) if other.ref != ref for one in ids
             }
             own.update(one for one in source.ids if one not in elsewhere)
     return own
 
 
-def row_count(connection: sqlite3.Connection, group: Group) -> int:
+def row_count(connection: sqlite3.Connection, ref: SessionRef) -> int:
     """How many rows of an index are a session's own."""
     count = 0
     for table in (*writing.TABLES, "sessions"):
         (some,) = connection.execute(
             f"SELECT COUNT(*) FROM {table} WHERE session = "
             "(SELECT session FROM sessions WHERE agent = ? AND native_id = ?)",
-            group,
+            ref,
         ).fetchone()
         count += some
-    for source in sources_where(connection, "agent = ? AND native_id = ?", group):
+    for source in sources_where(connection, "agent = ? AND native_id = ?", ref):
         count += 1 + len(source.ids)
     return count
 
@@ -199,14 +199,14 @@ def is_index(path: str) -> bool:
     return bool(application == APPLICATION)
 
 
-def count_rows(path: str, groups: Iterable[Group]) -> int:
+def count_rows(path: str, refs: Iterable[SessionRef]) -> int:
     """How many rows of the index at a path are of these sessions; 0 where it cannot be read."""
     try:
         with closing(_read_only(path)) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version != VERSION:
                 return 0
-            return sum(row_count(connection, group) for group in groups)
+            return sum(row_count(connection, ref) for ref in refs)
     except sqlite3.Error:
         return 0  # taking them out will say what is wrong
 

@@ -16,12 +16,10 @@ from typing import TypeVar
 from msgspec import Struct
 
 from m31a_metrics.history.event_ids import may_hold
+from m31a_metrics.transcript import SessionRef
 
 TRANSCRIPT, HOOKS, COPY, UNREAD = 0, 1, 3, 9
 """Ranks: of several files of a session those with the lowest count. (OTLP will be 2.)"""
-
-Group = tuple[str, str]
-"""What a session is known by: agent and native id."""
 
 _AT_ONCE = 500
 _Value = TypeVar("_Value")
@@ -67,9 +65,9 @@ class KnownFile(Struct):
     is_gone: bool
 
     @property
-    def group(self) -> Group:
+    def ref(self) -> SessionRef:
         """The session that it tells of."""
-        return self.agent, self.native_id
+        return SessionRef(self.agent, self.native_id)
 
 
 _COLUMNS = "source, path, kind, agent, native_id, rank, started_us, stamp, ids, is_gone"
@@ -80,33 +78,33 @@ class Files:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._sources: dict[Group, list[KnownFile]] = {}
+        self._sources: dict[SessionRef, list[KnownFile]] = {}
         self._by_number: dict[int, KnownFile] = {}
         self._sharers: dict[int, list[tuple[KnownFile, set[int]]]] = {}
-        self._parts: dict[Group, tuple[Part, ...]] = {}
+        self._parts: dict[SessionRef, tuple[Part, ...]] = {}
         self._own: dict[int, bool] = {}
 
-    def plan(self, group: Group) -> Plan | None:
+    def plan(self, ref: SessionRef) -> Plan | None:
         """Say what a session is to be made of; None: its files are gone, it stays as it is."""
-        known = self._of(group)
+        known = self._of(ref)
         if known and not _present(known):
             return None
-        return plan_of((*self.parts(group), *self._copies(group)))
+        return plan_of((*self.parts(ref), *self._copies(ref)))
 
-    def parts(self, group: Group) -> tuple[Part, ...]:
+    def parts(self, ref: SessionRef) -> tuple[Part, ...]:
         """The files of a session that count, each without what counts elsewhere."""
-        found = self._parts.get(group)
+        found = self._parts.get(ref)
         if found is None:
-            found = self._parts[group] = tuple(self._make_parts(group))
+            found = self._parts[ref] = tuple(self._make_parts(ref))
         return found
 
-    def _make_parts(self, group: Group) -> Iterator[Part]:
-        known = self._of(group)
+    def _make_parts(self, ref: SessionRef) -> Iterator[Part]:
+        known = self._of(ref)
         hooks = sorted(
             (one.path, one.stamp) for one in known if one.rank == HOOKS and not one.is_gone
         )
         has_parts = False
-        for source in sorted(_present(known), key=_within_group):
+        for source in sorted(_present(known), key=_within_session):
             skip: set[int] = set()
             # What was recorded here is read whole or not at all.
             for other, shared in self.shared(source) if source.rank == TRANSCRIPT else ():
@@ -120,27 +118,27 @@ class Files:
             timed_by = tuple(hooks) if source.rank == TRANSCRIPT else ()
             yield Part(source.path, source.kind, source.stamp, frozenset(skip), timed_by=timed_by)
 
-    def _copies(self, group: Group) -> Iterator[Part]:
+    def _copies(self, ref: SessionRef) -> Iterator[Part]:
         """Transcripts with nothing of their own, of which this session is to tell."""
         others = {
             other.path: other
-            for source in _present(self._of(group))
+            for source in _present(self._of(ref))
             for other, shared in self.shared(source)
-            if other.agent == group[0]
-            and other.group != group
+            if other.agent == ref.agent
+            and other.ref != ref
             and not other.is_gone
             and not self._has_own(other, shared)
         }
         for path, other in sorted(others.items()):
             holders = self.shared(other)
-            if any(part.path == path for part in self.parts(other.group)):
+            if any(part.path == path for part in self.parts(other.ref)):
                 continue
             telling = {
-                holder.group
+                holder.ref
                 for holder, _ in holders
-                if any(part.path == holder.path for part in self.parts(holder.group))
+                if any(part.path == holder.path for part in self.parts(holder.ref))
             }
-            if min(telling, key=self._order, default=None) == group:
+            if min(telling, key=self._order, default=None) == ref:
                 yield Part(path, other.kind, other.stamp, frozenset(other.ids), is_copy=True)
 
     def _has_own(self, source: KnownFile, shared: set[int]) -> bool:
@@ -156,17 +154,17 @@ class Files:
         """Tell whether an event that both hold counts in the other."""
         if other.agent != source.agent:
             return False
-        siblings = self._of(other.group)
+        siblings = self._of(other.ref)
         counting = _present(siblings) or siblings
         if all(one.number != other.number for one in counting):
             return False  # better files tell of its session
-        if other.group == source.group:
-            return _within_group(other) < _within_group(source)
-        return self._order(other.group) < self._order(source.group)
+        if other.ref == source.ref:
+            return _within_session(other) < _within_session(source)
+        return self._order(other.ref) < self._order(source.ref)
 
-    def _order(self, group: Group) -> tuple[bool, int, str]:
+    def _order(self, ref: SessionRef) -> tuple[bool, int, str]:
         """Sessions as replayed events count in them: what cannot be read again comes first."""
-        known = self._of(group)
+        known = self._of(ref)
         counting = _present(known)
         began = counting or known
         return (
@@ -175,11 +173,11 @@ class Files:
             min(source.path for source in began),
         )
 
-    def _of(self, group: Group) -> list[KnownFile]:
-        found = self._sources.get(group)
+    def _of(self, ref: SessionRef) -> list[KnownFile]:
+        found = self._sources.get(ref)
         if found is None:
-            found = sources(self._connection, "agent = ? AND native_id = ?", group)
-            self._sources[group] = found
+            found = sources(self._connection, "agent = ? AND native_id = ?", ref)
+            self._sources[ref] = found
         return found
 
     def shared(self, source: KnownFile) -> list[tuple[KnownFile, set[int]]]:
@@ -216,7 +214,7 @@ def plan_of(parts: tuple[Part, ...]) -> Plan:
     return Plan(parts, mark.digest())
 
 
-def _within_group(source: KnownFile) -> tuple[int, str]:
+def _within_session(source: KnownFile) -> tuple[int, str]:
     """Of several files of one session the longest comes first: others may be older states."""
     return -len(source.ids), source.path
 

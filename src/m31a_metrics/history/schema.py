@@ -58,7 +58,7 @@ CREATE TABLE sources (
     "CREATE INDEX sources_problem ON sources (source) WHERE problem <> ''",
     "CREATE TABLE ids (held INTEGER PRIMARY KEY)",
     """
-CREATE TABLE unsettled (
+CREATE TABLE unreconciled (
     agent TEXT, native_id TEXT, PRIMARY KEY (agent, native_id)
 ) WITHOUT ROWID""",
     "CREATE TABLE forgotten (stamp BLOB NOT NULL, line_count INTEGER NOT NULL)",

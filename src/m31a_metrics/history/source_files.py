@@ -27,7 +27,6 @@ from m31a_metrics.history.ownership import (
     TRANSCRIPT,
     UNREAD,
     Files,
-    Group,
     KnownFile,
     chunks,
     places,
@@ -35,6 +34,7 @@ from m31a_metrics.history.ownership import (
 )
 from m31a_metrics.history.rows import blob
 from m31a_metrics.history.writing import insert
+from m31a_metrics.transcript import SessionRef
 
 
 class SourceFile(Struct):
@@ -52,6 +52,11 @@ class SourceFile(Struct):
     started_us: int = 0
     ids: Sequence[int] = ()
     problem: str = ""
+
+    @property
+    def ref(self) -> SessionRef:
+        """The session that it tells of."""
+        return SessionRef(self.agent, self.native_id)
 
 
 def hashed(ids: Iterable[str]) -> list[int]:
@@ -72,14 +77,14 @@ def note_lone(connection: sqlite3.Connection, told: Sequence[SourceFile]) -> set
     Returns their paths; what the other files tell is still to be kept.
     """
     paths = Counter(one.path for one in told)
-    groups = Counter((one.agent, one.native_id) for one in told)
-    known_paths, known_groups = _known(connection, paths, groups)
+    refs = Counter(one.ref for one in told)
+    known_paths, known_refs = _known(connection, paths, refs)
     lone = {
         one.path
         for one in told
-        if paths[one.path] == groups[one.agent, one.native_id] == 1
+        if paths[one.path] == refs[one.ref] == 1
         and one.path not in known_paths
-        and (one.agent, one.native_id) not in known_groups
+        and one.ref not in known_refs
     }
     (latest,) = connection.execute("SELECT COALESCE(MAX(source), 0) FROM sources").fetchone()
     packed, sharing = _packed(told, latest + 1)
@@ -114,8 +119,8 @@ def _unique(ids: Iterable[int]) -> array[int]:
 
 
 def _known(
-    connection: sqlite3.Connection, paths: Iterable[str], groups: Iterable[Group]
-) -> tuple[set[str], set[Group]]:
+    connection: sqlite3.Connection, paths: Iterable[str], refs: Iterable[SessionRef]
+) -> tuple[set[str], set[SessionRef]]:
     """Those paths that are known, and those sessions that anything is known of."""
     known_paths: set[str] = set()
     for some in chunks(list(paths)):
@@ -126,20 +131,19 @@ def _known(
             )
         )
     by_agent: dict[str, list[str]] = {}
-    for agent, native_id in groups:
+    for agent, native_id in refs:
         by_agent.setdefault(agent, []).append(native_id)
-    known_groups: set[Group] = set()
+    known_refs: set[SessionRef] = set()
     for agent, native_ids in by_agent.items():
         for some in chunks(native_ids):
-            for table in ("sources", "sessions", "unsettled"):
-                known_groups.update(
-                    connection.execute(
-                        f"SELECT agent, native_id FROM {table} "
-                        f"WHERE agent = ? AND native_id IN ({places(some)})",
-                        (agent, *some),
-                    )
+            for table in ("sources", "sessions", "unreconciled"):
+                rows = connection.execute(
+                    f"SELECT agent, native_id FROM {table} "
+                    f"WHERE agent = ? AND native_id IN ({places(some)})",
+                    (agent, *some),
                 )
-    return known_paths, known_groups
+                known_refs.update(map(SessionRef._make, rows))
+    return known_paths, known_refs
 
 
 def _told(file: SourceFile, ids: array[int]) -> tuple[object, ...]:
@@ -159,9 +163,8 @@ def _told(file: SourceFile, ids: array[int]) -> tuple[object, ...]:
 _TOLD = ("kind", "agent", "native_id", "rank", "started_us", "stamp", "ids", "problem")
 
 
-def note(connection: sqlite3.Connection, file: SourceFile) -> set[Group]:
+def note(connection: sqlite3.Connection, file: SourceFile) -> set[SessionRef]:
     """Keep what a file tells; return the sessions that may be made of other parts now."""
-    group = (file.agent, file.native_id)
     before = _at(connection, file.path)
     ids = _unique(file.ids)
     values = _told(file, ids)
@@ -172,15 +175,15 @@ def note(connection: sqlite3.Connection, file: SourceFile) -> set[Group]:
             (file.path, *values),
         )
         _hold(connection, cursor.lastrowid or 0, array("q"), ids)
-        return _affected(connection, group, ids)
+        return _affected(connection, file.ref, ids)
     gained, lost = set(ids).difference(before.ids), set(before.ids).difference(ids)
-    touched: set[Group] = set()
+    touched: set[SessionRef] = set()
     # One that stands as it did changes nothing for those who share what it had and has; but of
     # one with nothing of its own another session tells.
     stands = _stands_as_before(before, file)
     stands = stands and has_unshared(connection, before.ids, before.number)
     if lost or not stands:
-        touched = _affected(connection, before.group, lost if stands else before.ids)
+        touched = _affected(connection, before.ref, lost if stands else before.ids)
     connection.execute(
         f"UPDATE sources SET {' = ?, '.join(_TOLD)} = ?, is_gone = 0 WHERE source = ?",
         (*values, before.number),
@@ -188,15 +191,15 @@ def note(connection: sqlite3.Connection, file: SourceFile) -> set[Group]:
     if before.ids != ids:
         _hold(connection, before.number, before.ids, ids)
     stands = stands and (not lost or has_unshared(connection, ids, before.number))
-    return touched | _affected(connection, group, gained if stands else ids)
+    return touched | _affected(connection, file.ref, gained if stands else ids)
 
 
 def _stands_as_before(before: KnownFile, file: SourceFile) -> bool:
     """Tell whether a file is in the same place among those that it shares events with."""
     if before.is_gone or before.rank != file.rank:
         return False
-    return (before.group, before.started_us) == (
-        (file.agent, file.native_id),
+    return (before.ref, before.started_us) == (
+        file.ref,
         file.started_us,
     )
 
@@ -214,18 +217,18 @@ def note_failure(
     )
 
 
-def note_gone(connection: sqlite3.Connection, path: str) -> set[Group]:
+def note_gone(connection: sqlite3.Connection, path: str) -> set[SessionRef]:
     """Keep a session whose file is no longer there, with the events that count in it."""
     source = _at(connection, path)
     if source is None or source.is_gone:
         return set()
     if source.rank == UNREAD:
         return drop(connection, path)
-    mine = [part for part in Files(connection).parts(source.group) if part.path == path]
+    mine = [part for part in Files(connection).parts(source.ref) if part.path == path]
     if not mine:
         return drop(connection, path)  # all that is in it counts elsewhere
     # Without it, the session's other files may stand elsewhere among those they share with.
-    touched = _affected(connection, source.group, ())
+    touched = _affected(connection, source.ref, ())
     skip = {one for part in mine for one in part.skip}
     kept = array("q", [one for one in source.ids if one not in skip])
     _hold(connection, source.number, source.ids, kept)
@@ -236,26 +239,28 @@ def note_gone(connection: sqlite3.Connection, path: str) -> set[Group]:
     return touched
 
 
-def drop(connection: sqlite3.Connection, path: str) -> set[Group]:
+def drop(connection: sqlite3.Connection, path: str) -> set[SessionRef]:
     """Forget a file; return the sessions that may be made of other parts now."""
     source = _at(connection, path)
     if source is None:
         return set()
-    touched = _affected(connection, source.group, source.ids)
+    touched = _affected(connection, source.ref, source.ids)
     _hold(connection, source.number, source.ids, array("q"))
     connection.execute("DELETE FROM sources WHERE source = ?", (source.number,))
     return touched
 
 
-def forget_gone(connection: sqlite3.Connection, group: Group) -> set[Group]:
+def forget_gone(connection: sqlite3.Connection, ref: SessionRef) -> set[SessionRef]:
     """Forget the files of a session that are gone; return the sessions that this touches."""
-    touched: set[Group] = set()
-    for source in sources(connection, "agent = ? AND native_id = ? AND is_gone = 1", group):
+    touched: set[SessionRef] = set()
+    for source in sources(connection, "agent = ? AND native_id = ? AND is_gone = 1", ref):
         touched |= drop(connection, source.path)
     return touched
 
 
-def _affected(connection: sqlite3.Connection, group: Group, ids: Iterable[int]) -> set[Group]:
+def _affected(
+    connection: sqlite3.Connection, ref: SessionRef, ids: Iterable[int]
+) -> set[SessionRef]:
     """The sessions whose plans hang on one session, and on who holds these events of it.
 
     To be asked before what a file had goes, and again once what it has now is kept; a
@@ -264,16 +269,16 @@ def _affected(connection: sqlite3.Connection, group: Group, ids: Iterable[int]) 
     of a file with nothing of its own, any that shares an event with it may be the one to tell.
     """
     reached = set(ids)
-    own = sources(connection, "agent = ? AND native_id = ?", group)
+    own = sources(connection, "agent = ? AND native_id = ?", ref)
     if len(own) > 1:
         reached.update(chain.from_iterable(source.ids for source in own))
-    affected = {group}
+    affected = {ref}
     copied: set[int] = set()
     for holder in _holders(connection, reached):
-        affected.add(holder.group)
+        affected.add(holder.ref)
         if not has_unshared(connection, holder.ids, holder.number):
             copied.update(holder.ids)
-    affected.update(holder.group for holder in _holders(connection, copied - reached))
+    affected.update(holder.ref for holder in _holders(connection, copied - reached))
     return affected
 
 
