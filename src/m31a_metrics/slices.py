@@ -20,7 +20,7 @@ from m31a_metrics.answers import LABEL, Slice, label_of
 from m31a_metrics.timestamps import local, micros
 
 HOW_TIMES = (
-    "7d (the last 7 days with today), 12h, 2026-06-20, 2026-W25, 2026-06 or 2026-06-20T14:30"
+    "7d (the last 7 days, today included), 12h, 2026-06-20, 2026-W25, 2026-06 or 2026-06-20T14:30"
 )
 """How a bound of time is written."""
 

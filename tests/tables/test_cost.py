@@ -96,7 +96,7 @@ def test_no_use_says_what_to_try() -> None:
     assert (by_model.empty, dearest.empty) == ("", "")
 
 
-def test_the_dearest_sessions_are_named() -> None:
+def test_the_most_expensive_sessions_are_named() -> None:
     """Of many sessions the dearest few are shown; of one, that table would say nothing new."""
     many = [record(f"s{number}", use("m", float(number))) for number in range(9)]
     dearest = asked(*many)[2]
@@ -114,7 +114,7 @@ def test_days_are_in_order_and_others_by_cost() -> None:
     assert column(by("day", *many), "day") == ["2026-06-19", "2026-06-20"]
     assert column(by("project", *many), "project") == ["y", "x"]
     nowhere = by("project", record("c", use("m", 1.0)))
-    assert nowhere.notes[-1].startswith("A dash: sessions of which nobody knows where they ran")
+    assert nowhere.notes[-1].startswith("A dash: sessions whose project is not known")
 
 
 uses = st.builds(

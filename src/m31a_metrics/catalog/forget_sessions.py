@@ -104,7 +104,7 @@ def find(
     """
     for folder in staged_in(config.sessions_dir).going_on:
         raise StorageError(
-            f"an import is going on in {folder}, and may bring back what is forgotten; "
+            f"an import is running in {folder}, and may bring back what is forgotten; "
             "wait for its end"
         )
     with ask(config, environ, only_dir=only_dir, progress=progress) as asking:

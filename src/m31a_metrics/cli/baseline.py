@@ -43,11 +43,11 @@ def command(ctx: click.Context, which: str, output: str | None, share: bool) -> 
     """Write the metrics of sessions as JSON, for `m31 gate --baseline`.
 
     SLICE is written as for m31 compare. The file holds figures and the names of tools and
-    phases, and nothing else of any session. With -o it is readable by you alone; --share
-    lets others of this machine read it.
+    phases, and nothing else of any session. With -o only you can read it; --share lets
+    other users of this machine read it, too.
     """
     if share and output is None:
-        raise click.UsageError("--share is about the file of -o: give that, too.")
+        raise click.UsageError("--share goes with -o: give that, too.")
     (side,) = ask_sides(ctx, [(which, slice_named(which))])
     made_at = now().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     written = escaped(write(baseline(side, made_at)).decode())

@@ -41,9 +41,9 @@ def command(ctx: click.Context, a: str, b: str | None, everything: bool) -> None
     """Is A better or worse than B? Each is a session, or a slice.
 
     A slice is a period (7d, 2026-06, 2026-06-01..2026-06-07), all, or branch=, model=,
-    agent=, project=, text=, since=, until=, several with commas between. Without B a period
-    is compared with the one before it. Each metric stands side by side; the verdict tells a
-    difference from noise by a rank test of the sessions.
+    agent=, project=, text=, since=, until=, several joined by commas. Without B a period is
+    compared with the one before it. Metrics are shown side by side; a rank test of the
+    sessions tells a difference from noise.
     """
     first = slice_named(a)
     if b is not None:

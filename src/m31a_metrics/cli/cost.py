@@ -8,8 +8,8 @@ command = question_command(
     cost,
     """What it cost, by phase and by model, in tokens and US dollars.
 
-    The sum is the same however it is grouped. Tokens whose cost nobody gave are counted
-    as unpriced, and never guessed. --csv writes the first table.
+    The sum is the same however it is grouped. Tokens whose cost is not known are counted as
+    unpriced, never guessed. --csv writes the first table.
     """,
     (
         ("m31 cost", "of all sessions, by phase and by model"),

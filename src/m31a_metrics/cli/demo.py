@@ -62,7 +62,7 @@ def command(ctx: click.Context, temporary: bool) -> None:
         try:
             session_id = engine.run(sessions_dir, _talk)
         except engine.WorkflowError as error:
-            raise MetricsError(f"the demo did not come through: {error}") from error
+            raise MetricsError(f"the demo failed: {error}") from error
         if not _is_recorded(sessions_dir, session_id):
             raise StorageError(
                 f"nothing could be recorded in {sessions_dir}: make it writable, "

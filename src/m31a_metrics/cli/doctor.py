@@ -40,7 +40,7 @@ COLUMNS = [
     epilog=examples(
         ("m31 doctor", "look at every session; nothing is changed"),
         ("m31 doctor 3f2a last", "look at two of them"),
-        ("m31 doctor --fix", "repair what can be, and tell what was done"),
+        ("m31 doctor --fix", "repair what can be, and say what was done"),
         ("m31 doctor --json", "the findings, for a program"),
     )
     + "\n\nExit codes: 0 no problem is left, 1 there are problems.",
@@ -51,10 +51,10 @@ COLUMNS = [
 @format_options
 @click.pass_context
 def command(ctx: click.Context, names: tuple[str, ...], fix: bool) -> int:
-    """Look for damage: wrong modes, links, torn files, a METRICS.json that is behind.
+    """Look for damage: wrong modes, links, torn files, an outdated METRICS.json.
 
-    Without SESSION also what other agents keep: folders and files that cannot be read, or
-    not whole. With --fix, damaged files are set aside as FILE.bad-TIME and made anew from
+    Without SESSION it also looks for what other agents keep and cannot be read, or not
+    whole. With --fix, damaged files are set aside as FILE.bad-TIME and made anew from
     the journals, and what killed recorders left behind is cut off. A living recorder's files
     are never touched, nor are other agents' files.
     """

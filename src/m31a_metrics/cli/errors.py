@@ -8,8 +8,8 @@ command = question_command(
     errors,
     """How tools fail: one line for each way, how often, and in which sessions.
 
-    Of a line only what tools themselves say is kept, so that the same failure is one row
-    wherever it happened. Letters behind it tell failures apart of which nothing is known.
+    Only what tools themselves say is kept of a line, so that the same failure is one row
+    wherever it happened. Letters at its end tell apart failures of which nothing is known.
     """,
     (
         ("m31 errors", "the most frequent first"),

@@ -48,9 +48,9 @@ LEAVING, GONE, RUNNING = "to be forgotten", "forgotten", "running"
     "could be removed, or something remains."
 )
 @click.argument("names", nargs=-1, metavar="[SESSION|SLICE]...")
-@click.option("--all", "everything", is_flag=True, help="Every session of this machine.")
+@click.option("--all", "everything", is_flag=True, help="Every session on this machine.")
 @click.option("--yes", "sure", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @slice_options
 @sessions_dir_option
 @format_options
@@ -58,11 +58,11 @@ LEAVING, GONE, RUNNING = "to be forgotten", "forgotten", "running"
 def command(
     ctx: click.Context, names: tuple[str, ...], everything: bool, sure: bool, dry_run: bool
 ) -> int:
-    """Remove what is kept of sessions, for good, and read them no more.
+    """Remove for good what is kept of sessions, and never read them again.
 
     Recordings, metrics and every row of the index go. Other agents' transcripts stay where
-    they are, and so do M31A's other files: by a hash it is remembered not to read them
-    again. Of a session that is running nothing is removed. Reports and baselines that you
+    they are, and so do M31A's other files: a hash is kept so that they are
+    not read again. A session that is running is left alone. Reports and baselines that you
     wrote are yours to delete.
     """
     from m31a_metrics.catalog import forget_sessions

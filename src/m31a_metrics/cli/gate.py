@@ -40,17 +40,17 @@ if TYPE_CHECKING:
         ("m31 gate --list --current 7d", "which metrics there are"),
     )
     + "\n\nExit codes: 0 all limits hold, 1 some broke, 2 wrong usage or an unknown metric, "
-    "3 nothing is there to hold a limit against."
+    "3 there is nothing to check a limit against."
 )
 @click.option("--max", "most", metavar="METRIC=VALUE", multiple=True, help="At most this.")
 @click.option("--min", "least", metavar="METRIC=VALUE", multiple=True, help="At least this.")
 @click.option(
-    "--baseline", "base", metavar="FILE|SLICE", help="What signed values (+10%) are set against."
+    "--baseline", "base", metavar="FILE|SLICE", help="What signed values (+10%) are relative to."
 )
 @click.option(
-    "--current", metavar="SLICE|SESSION", default="all", help="What is held to it.  [default: all]"
+    "--current", metavar="SLICE|SESSION", default="all", help="What is checked.  [default: all]"
 )
-@click.option("--allow-missing", is_flag=True, help="Let limits pass that nothing is known of.")
+@click.option("--allow-missing", is_flag=True, help="Let limits pass for which nothing is known.")
 @click.option("--list", "listed", is_flag=True, help="List the metrics and their units.")
 @slice_options
 @sessions_dir_option
@@ -66,10 +66,10 @@ def command(
     allow_missing: bool,
     listed: bool,
 ) -> int:
-    """Hold sessions to limits, and exit with 1 where one is broken: for CI.
+    """Check sessions against limits, and exit with 1 if one is broken: for CI.
 
-    A value with a sign is set against the baseline: +10% of it, or +0.02. One without stands
-    for itself: 0.50 (US dollars), 30s, 500ms, 2m, 5% or 0.05 (a share). Signs, percent and
+    A value with a sign is relative to the baseline: +10% of it, or +0.02. One without is
+    absolute: 0.50 (US dollars), 30s, 500ms, 2m, 5% or 0.05 (a share). Signs, percent and
     metrics are explained in docs/compare.md.
     """
     if listed:
@@ -78,7 +78,7 @@ def command(
         emit(ctx, [metric_list(names)])
         return 0
     if not most and not least:
-        raise click.UsageError("Hold it to what? Give --max or --min; see metrics: --list.")
+        raise click.UsageError("Check what? Give --max or --min; see metrics: --list.")
     current_side, against = _sides(ctx, current, base)
     try:
         panels, judgements = gate(

@@ -17,7 +17,7 @@ from m31a_metrics.questions.overview import glance
 
 @click.command(
     epilog=examples(
-        ("m31", "the same, for `glance` is what m31 does by itself"),
+        ("m31", "the same: `glance` is what m31 does without a command"),
         ("m31 glance --json", "four tables as one JSON object"),
     )
 )

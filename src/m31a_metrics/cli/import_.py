@@ -68,13 +68,13 @@ def _since(_ctx: click.Context, _: click.Parameter, value: str | None) -> int:
 @click.command(
     epilog=examples(
         ("m31 import", "the sessions of all agents on this machine"),
-        ("m31 import --dry-run", "only tell what would be done"),
+        ("m31 import --dry-run", "only say what would be done"),
         ("m31 import codex --since 7d", "one agent's sessions of the last week"),
         ("m31 import ./session.jsonl", "one transcript"),
     )
 )
 @click.argument("names", nargs=-1, metavar="[AGENT|PATH]...")
-@click.option("--dry-run", is_flag=True, help="Write nothing; tell what would be done.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; say what would be done.")
 @click.option(
     "--since",
     "since_us",
@@ -88,9 +88,9 @@ def _since(_ctx: click.Context, _: click.Parameter, value: str | None) -> int:
 def command(ctx: click.Context, names: tuple[str, ...], dry_run: bool, since_us: int) -> int:
     """Keep other agents' transcripts as sessions here, for every reader of METRICS.json.
 
-    Figures and names are kept, no prompts and no output. Importing again renews what has
-    grown and leaves the rest as it is. A session that was also recorded here is skipped,
-    for it would count twice.
+    Figures and names are kept, no prompts and no output. Importing again updates what has
+    grown and leaves the rest as it is. A session that was also recorded here is skipped, as
+    it would count twice.
     """
     from m31a_metrics.catalog.import_sessions import FAILED, import_transcripts
 

@@ -25,21 +25,21 @@ COLUMNS = [
 
 @click.command(
     epilog=examples(
-        ("m31 index", "read what changed, and tell what the index knows"),
-        ("m31 index --rebuild", "read everything anew"),
+        ("m31 index", "read what changed, and show what the index knows"),
+        ("m31 index --rebuild", "read everything again"),
     )
 )
 @click.option(
-    "--rebuild", is_flag=True, help="Read all files anew. Sessions whose files are gone stay."
+    "--rebuild", is_flag=True, help="Read all files again. Sessions whose files are gone stay."
 )
 @format_options
 @click.pass_context
 def command(ctx: click.Context, rebuild: bool) -> None:
-    """Bring the index of all sessions up to date, and tell what is in it.
+    """Bring the index of all sessions up to date, and show what is in it.
 
-    Every question does so first: this is for having it done beforehand, or making the
-    index anew. Gone are sessions whose files were deleted; the index alone knows them,
-    until `m31 prune`.
+    Every question does so first: this is for having it done beforehand, or for rebuilding the
+    index. Gone are sessions whose files were deleted; only the index knows them, until
+    `m31 prune`.
     """
     from m31a_metrics.catalog import ask
     from m31a_metrics.questions.sessions import counts_by_agent

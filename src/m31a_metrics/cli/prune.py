@@ -31,9 +31,11 @@ from m31a_metrics.tables.forgetting import pruned
     "days",
     type=click.IntRange(min=0),
     metavar="DAYS",
-    help="Those without an event for so long.  [default: metrics.retention_days]",
+    help="Those without an event for this many days.  [default: metrics.retention_days]",
 )
-@click.option("--yes", "sure", is_flag=True, help="Do it. Without, only tell what would be done.")
+@click.option(
+    "--yes", "sure", is_flag=True, help="Do it; without this, only say what would be done."
+)
 @format_options
 @click.pass_context
 def command(ctx: click.Context, days: int | None, sure: bool) -> None:

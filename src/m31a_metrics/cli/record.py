@@ -88,10 +88,10 @@ _TIME = checked(_t_us)
 @click.group(
     "record",
     epilog=examples(
-        ("m31 record tool Bash --duration-ms 120", "a tool call that went well"),
+        ("m31 record tool Bash --duration-ms 120", "a tool call that succeeded"),
         ("m31 record llm plan --prompt-tokens 900 --completion-tokens 80", "a model answered"),
         ("m31 record phase execute --duration-ms 4000", "a phase ended"),
-        ("m31 record start --label prompt=b --branch main", "what sets the session apart"),
+        ("m31 record start --label prompt=b --branch main", "whose session it is, and its labels"),
     ),
 )
 def command() -> None:
@@ -173,7 +173,7 @@ def _start(
 ) -> Event:
     """Record who runs where, and under which labels, so that questions find the session.
 
-    What was said of a session first, it stays; this adds what is missing.
+    What was said of a session first stays; this adds what is missing.
     """
     start = said(**told)
     if start is None:
@@ -201,7 +201,7 @@ def _tool(
     wait_ms: float | None,
     error: str,
 ) -> Event:
-    """Record a call of the tool NAME; it went well, unless --failed or --error is given."""
+    """Record a call of the tool NAME; it succeeded, unless --failed or --error is given."""
     line = kept_line(validation.text(error, "--error")) or None
     success = not failed and line is None
     return events.ToolCall(t_us, name, success, duration_ms or 0, wait_ms, line, id=event_id)
@@ -247,7 +247,7 @@ def _phase(
     if duration_ms is not None:
         return events.PhaseDuration(t_us, phase, duration_ms, not failed, id=event_id)
     if failed:
-        raise click.UsageError("--failed is said of a phase that ended: give --duration-ms, too.")
+        raise click.UsageError("--failed goes with a phase that ended: give --duration-ms, too.")
     return events.PhaseTransition(t_us, phase, id=event_id)
 
 
@@ -273,7 +273,9 @@ def _heal(
     if passed is not None:
         return events.HealOutcome(t_us, phase, passed, duration_ms, id=event_id)
     if duration_ms is not None:
-        raise click.UsageError("--duration-ms is of a self-heal that ended: --passed or --failed?")
+        raise click.UsageError(
+            "--duration-ms goes with a self-heal that ended: --passed or --failed?"
+        )
     return events.HealTrigger(t_us, phase, id=event_id)
 
 
@@ -290,5 +292,5 @@ def _bisect(*, t_us: int, event_id: str | None, phase: str, passed: bool | None)
 @_records("edit")
 @click.argument("strategy", type=_NAME)
 def _edit(*, t_us: int, event_id: str | None, strategy: str) -> Event:
-    """Record in which way an edit was applied: exact_match, cascading, ..."""
+    """Record how an edit was applied: exact_match, cascading, ..."""
     return events.EditStrategy(t_us, strategy, id=event_id)

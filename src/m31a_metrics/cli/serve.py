@@ -46,10 +46,10 @@ _ROUTED = ("192.0.2.1", 9)  # RFC 5737: nobody's address
 @click.command(
     epilog=examples(
         ("m31 serve", f"on port {PORT}, for you alone; prints the link"),
-        ("m31 serve --open", "in the browser; of one that runs already, too"),
+        ("m31 serve --open", "in the browser, also when it runs already"),
         ("m31 serve --port 0", "on a port that is free"),
         ("m31 serve --host 0.0.0.0", "for the network"),
-        ("m31 serve --new-token", "refuse everybody who came in so far"),
+        ("m31 serve --new-token", "lock out everybody who has the old one"),
     )
 )
 @click.option("--host", default=HOST, show_default=True, help="The address to listen on.")
@@ -65,7 +65,7 @@ _ROUTED = ("192.0.2.1", 9)  # RFC 5737: nobody's address
 @click.option(
     "--no-token",
     is_flag=True,
-    help="Ask for no token: every account of this machine can read it. On loopback alone.",
+    help="Ask for no token: every account on this machine can read it. Only on loopback.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print the address without the token.")
 @sessions_dir_option
@@ -84,8 +84,8 @@ def command(
 
     Only you can read it: it asks for a token, which is in the link that it prints on a
     terminal, and which --open hands to the browser. As a service it prints no token.
-    Nothing can be changed through it, and its pages ask nothing of the network. They
-    follow what happens; Ctrl-C ends it.
+    Nothing can be changed through it, and its pages load nothing from the network. They
+    follow what happens; Ctrl-C stops it.
     """
     try:
         from m31a_metrics.views.web.assets import assets
@@ -95,7 +95,7 @@ def command(
     except ImportError as error:
         raise ExtraNotInstalled("the dashboard", "web") from error
     if no_token and not is_loopback(host):
-        raise click.UsageError("--no-token is for loopback alone, where the network cannot reach.")
+        raise click.UsageError("--no-token is only for loopback, which the network cannot reach.")
     assets()  # says now, and not on the first page, that a part is missing
     only_dir(ctx)  # says now that the directory is not there
     folder = os.path.dirname(settings(ctx).index)
@@ -191,7 +191,7 @@ def _tell(site: _Site, *, is_quiet: bool, is_kept: bool) -> None:
         options += f" --port {site.port}" if site.port != PORT else ""
         how = f"`m31 serve --open{options}`" if is_kept else "a start on a terminal, or --open"
         say(f"the token is not printed here; what lets in is {how}")
-    say("Ctrl-C ends it.")
+    say("Ctrl-C stops it.")
 
 
 def _is_service() -> bool:

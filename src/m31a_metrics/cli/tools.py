@@ -8,9 +8,9 @@ command = question_command(
     tools,
     """Which tools are slow or fail: calls, fail rate, p50 to max, time they ran, trend.
 
-    Percentiles are of all calls together, within 2 %, and like the time that a tool ran of
-    its own time: what may hold a person's wait stands apart, as elapsed only. The trend,
-    with --since, is against the period before, just as long.
+    Percentiles are of all calls together, within 2 %. Like the time that a tool ran they leave
+    out what may hold a wait for a person, which is listed apart, as elapsed only. With
+    --since, the trend is against the period before it, of the same length.
     """,
     (
         ("m31 tools", "of all sessions"),

@@ -35,14 +35,14 @@ from m31a_metrics.errors import ExtraNotInstalled, MetricsError
     default=1.0,
     show_default=True,
     metavar="SECONDS",
-    help="How often to look for news.",
+    help="How often to refresh.",
 )
 @sessions_dir_option
 @click.pass_context
 def command(
     ctx: click.Context, name: str | None, everything: bool, light: bool, interval_s: float
 ) -> int:
-    """Watch a session as it goes on: cost, tools, phases, events. `?` shows the keys.
+    """Watch a session as it happens: cost, tools, phases, events. `?` shows the keys.
 
     Sessions that a Collector records are followed through their journals, those of other
     agents through their transcripts. Without ID it is the session that was active last.
@@ -51,8 +51,7 @@ def command(
         raise click.UsageError("--all and ID are two answers to one question: choose one.")
     if not _on_terminal():
         raise MetricsError(
-            "`m31 watch` draws on a terminal, and this is none; "
-            "see the session as it is at this moment: `m31 show last`"
+            "`m31 watch` needs a terminal; see the session as it is now: `m31 show last`"
         )
     try:
         from m31a_metrics.views.screen.app import WatchApp, Watched

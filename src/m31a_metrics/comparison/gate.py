@@ -103,7 +103,7 @@ def _scale(metric: Metric, suffix: str, text: str) -> float:
 def _wrong(metric: Metric, text: str) -> ValueError:
     return ValueError(
         f"{metric.name}={text}: write {_HOW[metric.unit]}; "
-        "with a sign it is set against the baseline, as +10%."
+        "with a sign it is relative to the baseline, as +10%."
     )
 
 
@@ -198,7 +198,7 @@ def gate(
     table = Table(title, shown, [_row(one, shown) for one in ordered])
     table.notes.append(f"Of {current}{f', against {baseline}' if baseline else ''}.")
     if any(one.holds is None for one in judgements):
-        table.notes.append("A dash: nothing is known to hold this limit against.")
+        table.notes.append("A dash: nothing is known to check this limit against.")
     return table
 
 

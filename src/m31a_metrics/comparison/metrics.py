@@ -134,21 +134,21 @@ def _of_sessions() -> dict[str, Metric]:
             "fail_rate",
             Unit.SHARE,
             Good.LOW,
-            "Part of the tool calls that failed",
+            "Share of the tool calls that failed",
             ratio_of_sums(lambda one: _fail_rate(one.session)),
         ),
         Metric(
             "heal_rate",
             Unit.SHARE,
             Good.NEITHER,
-            "Part of the sessions that healed themselves at least once",
+            "Share of the sessions that healed themselves at least once",
             ratio_of_sums(lambda one: (int(one.session.heal_trigger_count > 0), 1)),
         ),
         Metric(
             "heal_success",
             Unit.SHARE,
             Good.HIGH,
-            "Part of the self-heals whose end is known that passed",
+            "Share of the self-heals with a known outcome that passed",
             ratio_of_sums(_heal_success),
         ),
     ]
@@ -159,7 +159,7 @@ OF_SESSIONS = _of_sessions()
 """The metrics that every lot of sessions has, by name."""
 
 OF_A_TOOL = {
-    "fail_rate": "Part of its calls that failed",
+    "fail_rate": "Share of its calls that failed",
     "calls": "Its calls, per session that used it",
     "p50": "p50 of its calls",
     "p95": "p95 of its calls",
@@ -171,9 +171,9 @@ OF_A_PHASE = {
     "time": "Time in it, per session that had it",
     "p50": "p50 of the time that sessions spent in it",
     "p95": "p95 of the time that sessions spent in it",
-    "time_share": "Its part of the time of all phases",
-    "cost": "What it cost, per session that had it and knows",
-    "cost_share": "Its part of the cost of all phases",
+    "time_share": "Its share of the time of all phases",
+    "cost": "What it cost, per session that had it and whose cost is known",
+    "cost_share": "Its share of the cost of all phases",
     "heals": "Self-heals begun in it, per session that had it",
 }
 """What follows `phase.NAME.`, and what it is."""

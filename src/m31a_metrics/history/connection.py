@@ -126,7 +126,7 @@ def begin_anew(path: str, error: Exception) -> str:
     for suffix in ("-wal", "-shm"):
         if os.path.lexists(f"{path}{suffix}"):
             os.replace(f"{path}{suffix}", f"{aside}{suffix}")
-    return f"{path} was no index that can be read: it is now {aside}, and a new one was made"
+    return f"{path} could not be read as an index: it is now {aside}, and a new one was made"
 
 
 def _is_damage(error: sqlite3.Error) -> bool:

@@ -56,7 +56,7 @@ def gate(
     sides = [current, against] if isinstance(against, Side) else [current]
     limits = read_limits(most, least, {*names_of(sides), *kept}, missing=missing)
     if against is None and any(limit.is_relative for limit in limits):
-        raise NoBaseline("A value with a sign is set against --baseline: give one.")
+        raise NoBaseline("A value with a sign is relative to --baseline: give one.")
     values = kept
     if isinstance(against, Side):
         values = values_of(against, [limit.metric.name for limit in limits])

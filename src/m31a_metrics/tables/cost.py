@@ -51,21 +51,21 @@ BY_SESSION = [
 _HOW = "Record one: `m31 record llm --help`."
 _NO_NAME = {
     "model": "A dash: recorded without a model's name, or summed without a journal.",
-    "phase": "A dash: LLM use of no phase that anyone named.",
-    "project": "A dash: sessions of which nobody knows where they ran.",
+    "phase": "A dash: LLM use outside any named phase.",
+    "project": "A dash: sessions whose project is not known.",
 }
 
 
 def cost(
     phases: Sequence[LLMRow],
     models: Sequence[LLMRow],
-    dearest: Sequence[SessionRow],
+    most_expensive: Sequence[SessionRow],
     scope: Scope,
     *,
     caches: bool = True,
     whole: bool = False,
 ) -> list[Table]:
-    """Show what a slice cost. `dearest` are its sessions of the greatest cost, greatest first.
+    """Show what a slice cost. `most_expensive` are sessions of it, the greatest cost first.
 
     `caches` False says that the phases do not know how much of a prompt was cached.
     """
@@ -73,7 +73,7 @@ def cost(
     by_model = cost_by(models, scope, "model", whole=whole)
     by_model.notes = [note for note in by_model.notes if note in _NO_NAME.values()]
     by_model.empty = ""
-    return [by_phase, by_model, _dearest(dearest, phases, scope, whole)]
+    return [by_phase, by_model, _most_expensive(most_expensive, phases, scope, whole)]
 
 
 def cost_by(
@@ -149,10 +149,10 @@ def _row(row: LLMRow, name: str | None, cost_nano: int, caches: bool) -> tuple[C
     )
 
 
-def _dearest(
+def _most_expensive(
     sessions: Sequence[SessionRow], rows: Sequence[LLMRow], scope: Scope, whole: bool
 ) -> Table:
-    table = Table("Dearest sessions", BY_SESSION)
+    table = Table("Most expensive sessions", BY_SESSION)
     if scope.totals.session_count < 2:
         return table  # it would be the whole cost again
     cost_nano = sum(row.cost_nano for row in rows)

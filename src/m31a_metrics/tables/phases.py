@@ -87,7 +87,7 @@ def phases(rows: Sequence[PhaseRow], scope: Scope) -> list[Table]:
     if rows:
         table.notes = [f"Of {scope}."]
         if any(not row.key for row in rows):
-            table.notes.append("A dash: calls and LLM use of no phase that anyone named.")
+            table.notes.append("A dash: calls and LLM use outside any named phase.")
     return [table, healing(rows)]
 
 

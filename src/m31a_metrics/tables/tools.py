@@ -235,8 +235,8 @@ def spread(tools: Sequence[ToolRow]) -> Panel:
             )
             for row in top
         ],
-        "No call of this period has a run time of its own.",
-        ["Calls of which only the elapsed time is known are not among the timed ones."],
+        "No call in this period has a known run time.",
+        ["Calls of which only the elapsed time is known are left out."],
     )
     plot = Plot(
         "How long tools run",
@@ -260,7 +260,7 @@ def distribution(ran: Histogram, of: str) -> Panel:
     table = Table(
         f"How long {of} runs",
         DISTRIBUTION,
-        empty=f"No call of {of} in this period has a run time of its own.",
+        empty=f"No call of {of} in this period has a known run time.",
     )
     quicker = 0
     for bar in range(min(bars, default=0), max(bars, default=-1) + 1):

@@ -46,7 +46,7 @@ def said_options(function: Decorated) -> Decorated:
         metavar="NAME=VALUE",
         type=checked(validation.label),
         multiple=True,
-        help="What sets it apart, as prompt=b; may be repeated.",
+        help="A label of the session, as prompt=b; may be repeated.",
     )(function)
     for name, metavar, line in reversed(_OPTIONS):
         function = click.option(f"--{name}", metavar=metavar, type=_fact(name), help=line)(function)

@@ -68,7 +68,7 @@ def row_options(function: Decorated) -> Decorated:
         is_flag=True,
         expose_value=False,
         callback=_keep,
-        help="Show all rows, on a terminal too, which shows a screenful.",
+        help="Show all rows, not only the screenful that a terminal shows.",
     )(function)
     for name, kind, metavar, line in (
         ("limit", click.IntRange(min=1), "N", "Show the first N rows; of days, the last N."),
@@ -76,7 +76,7 @@ def row_options(function: Decorated) -> Decorated:
             "sort",
             str,
             "COLUMN",
-            "Sort by a column, the greatest first; -COLUMN turns the order around.",
+            "Sort by a column, greatest first; -COLUMN reverses the order.",
         ),
     ):
         function = click.option(

@@ -38,12 +38,12 @@ _SLICE = "m31.slice"
 
 _OPTIONS = (
     ("since", "WHEN", f"From this day on: {slices.HOW_TIMES}."),
-    ("until", "WHEN", "To this day, with it; written like --since."),
+    ("until", "WHEN", "Up to and including this day; written like --since."),
     ("agent", "NAME", "Only this agent; may be repeated."),
     ("project", "TEXT", "Only projects whose path contains TEXT."),
-    ("model", "NAME", "Only this model; * stands for anything, as in 'claude-*'."),
-    ("branch", "NAME", "Only this git branch; * stands for anything."),
-    ("label", "NAME=VALUE", "Only sessions under this label; repeated, under all of them."),
+    ("model", "NAME", "Only this model; * matches anything, as in 'claude-*'."),
+    ("branch", "NAME", "Only this git branch; * matches anything."),
+    ("label", "NAME=VALUE", "Only sessions with this label; repeated: with all of them."),
 )
 _REPEATED = ("agent", "label")
 

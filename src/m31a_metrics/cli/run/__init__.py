@@ -69,7 +69,7 @@ class Recorder:
     epilog=examples(
         ("m31 run -- pytest -q", "a session of its own"),
         ("m31 run --session fix-7 --phase verify -- make test", "one more call of a session"),
-        ("m31 run --label prompt=b -- ./agent.sh", "under a label, to be compared by"),
+        ("m31 run --label prompt=b -- ./agent.sh", "with a label, to compare by"),
         ("m31 run --tool Bash -- sh -c 'ls | wc -l'", "under another name"),
     ),
 )
@@ -78,7 +78,7 @@ class Recorder:
     metavar="ID",
     help=f"The session to record to.  [default: {SESSION}, else a new one]",
 )
-@click.option("--phase", metavar="P", help="Record the run as this phase, too.")
+@click.option("--phase", metavar="P", help="Also record the run as this phase.")
 @click.option("--tool", metavar="NAME", help="Name of the tool.  [default: the command's]")
 @said_options
 @sessions_dir_option

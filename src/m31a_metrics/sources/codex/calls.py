@@ -226,14 +226,14 @@ _GOING_ON = ("in_progress", "searching", "generating")
 
 
 class _Open(Struct, gc=False):
-    """A call that is not over. `asked_leave`: Codex had to ask before it ran.
+    """A call that is not over. `asked_permission`: a person had to permit it.
 
     `has_calls`: it is a script, and the calls it made are counted themselves.
     """
 
     call: Call
     key: str
-    asked_leave: bool = False
+    asked_permission: bool = False
     no_approvals: bool = False
     target: str = ""
     seen_us: int = 0
@@ -293,7 +293,7 @@ class Calls:
         opened = self._open[call_id] = _Open(
             call,
             call_id,
-            asked_leave=arguments.sandbox_permissions == _ESCALATED
+            asked_permission=arguments.sandbox_permissions == _ESCALATED
             or bool(arguments.with_escalated_permissions),
             no_approvals=self.approval_policy == "never" or call.tool in _FREE,
             target=target,
@@ -450,7 +450,7 @@ class Calls:
         wait_ms = None
         if call.tool == _ASKS or (not success and _REJECTED.match(error)):
             wait_ms, span = span, 0.0
-        elif opened.asked_leave and not opened.no_approvals and ran_ms is not None:
+        elif opened.asked_permission and not opened.no_approvals and ran_ms is not None:
             wait_ms = round(max(0.0, span - ran_ms), 3)
         if call.id in self._skip:
             return

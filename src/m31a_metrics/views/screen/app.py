@@ -37,7 +37,7 @@ KEYS: list[Keys] = [
     ("/", "search: only rows that hold a text"),
     ("f", "only sessions that failed somewhere, or all again"),
     ("s", "sort by the next column"),
-    ("r", "turn the order round"),
+    ("r", "reverse the order"),
     ("p  space", "pause, and go on"),
     ("?", "these keys"),
 ]
@@ -143,7 +143,7 @@ class SessionsScreen(Screen[None]):
         self.query_one(LiveTable).sort_next()
 
     def action_reverse(self) -> None:
-        """Turn the order round."""
+        """Reverse the order."""
         table = self.query_one(LiveTable)
         table.ask(descending=not table.descending)
 

@@ -26,7 +26,7 @@ COMMANDS = {
     "Search": ("search", "Show only rows that hold a text"),
     "Failed only": ("failed", "Show only what failed, or all again"),
     "Sort by the next column": ("sort", "From left to right, then the order as it came"),
-    "Turn the order round": ("reverse", "Smallest first, or largest first"),
+    "Reverse the order": ("reverse", "Smallest first, or largest first"),
     "Pause": ("pause", "Stop the screen, or let it go on"),
     "Keys": ("help", "What every key does"),
 }

@@ -196,7 +196,7 @@ KEYS: list[Keys] = [
     ("/", "search: only rows that hold a text"),
     ("f", "only what failed, or all again"),
     ("s", "sort by the next column"),
-    ("r", "turn the order round"),
+    ("r", "reverse the order"),
     ("p  space", "pause, and go on"),
     ("ctrl+p", "command palette"),
     ("?", "these keys"),
@@ -431,7 +431,7 @@ class MetricsView(Widget, can_focus=True):
         self._table.sort_next()
 
     def action_reverse(self) -> None:
-        """Turn the order round."""
+        """Reverse the order."""
         self._table.ask(descending=not self._table.descending)
 
     def action_pause(self) -> None:

@@ -120,9 +120,7 @@ def read(pairs: Iterable[tuple[str, str]]) -> State:
     if values.get("by") not in (None, *GRAINS):
         raise WrongState(f"by must be one of {', '.join(GRAINS)}.")
     if "sort" in values and not _SORT.fullmatch(values["sort"]):
-        raise WrongState(
-            "sort must be the name of a column; a minus before it turns the order around."
-        )
+        raise WrongState("sort must be the name of a column; a minus before it reverses the order.")
     return State(**values)
 
 
