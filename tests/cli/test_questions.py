@@ -46,7 +46,7 @@ def test_cost_of_all_and_of_one(m31: M31) -> None:
     assert models == ["large-1", "small-2", None, "local"]
     own = m31("cost", FULL, "--json")
     assert [row["model"] for row in rows(own, "cost_by_model")] == ["large-1", "small-2"]
-    assert rows(own, "dearest_sessions") == []
+    assert rows(own, "most_expensive_sessions") == []
 
 
 def test_phases_of_all_and_of_one(m31: M31) -> None:

@@ -33,7 +33,7 @@ def by(part: str, *sessions: SessionRecord) -> Table:
 
 
 def test_phases_are_ordered_by_cost() -> None:
-    """The dearest phase comes first, with its share; phases of several sessions are one."""
+    """The most expensive phase comes first, with its share; phases of several sessions are one."""
     by_phase = asked(
         record("a", use("m", 0.25, phase="plan")),
         record("b", use("m", 0.5, phase="ship"), use("n", 0.25, phase="plan")),
@@ -91,22 +91,22 @@ def test_people_see_no_columns_of_dashes() -> None:
 
 def test_no_use_says_what_to_try() -> None:
     """The first table says why there is nothing, the others are silent."""
-    by_phase, by_model, dearest = asked(record("a"))
+    by_phase, by_model, top = asked(record("a"))
     assert "The 1 session has no LLM calls." in by_phase.empty
-    assert (by_model.empty, dearest.empty) == ("", "")
+    assert (by_model.empty, top.empty) == ("", "")
 
 
 def test_the_most_expensive_sessions_are_named() -> None:
-    """Of many sessions the dearest few are shown; of one, that table would say nothing new."""
+    """Of many sessions the most expensive few are shown; of one, that table would say nothing new."""
     many = [record(f"s{number}", use("m", float(number))) for number in range(9)]
-    dearest = asked(*many)[2]
-    assert column(dearest, "session_id") == ["s8", "s7", "s6", "s5", "s4"]
-    assert column(dearest, "cost_share")[0] == pytest.approx(8 / 36)
+    top = asked(*many)[2]
+    assert column(top, "session_id") == ["s8", "s7", "s6", "s5", "s4"]
+    assert column(top, "cost_share")[0] == pytest.approx(8 / 36)
     assert asked(many[3])[2].rows == []
 
 
 def test_days_are_in_order_and_others_by_cost() -> None:
-    """Time goes downward; projects stand with the dearest first."""
+    """Time goes downward; projects stand with the most expensive first."""
     many = [
         record("a", use("m", 1.0), project="/x"),
         record("b", use("m", 3.0, days_ago=1), project="/y", days_ago=1),

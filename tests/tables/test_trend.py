@@ -42,7 +42,7 @@ def test_days_without_a_session_are_there() -> None:
 
 
 def test_models_beyond_the_colours_are_added_up() -> None:
-    """The dearest models stand apart, the others together, and nothing is lost."""
+    """The most expensive models stand apart, the others together, and nothing is lost."""
     rows = [
         LLMRow("2026-06-01", f"model-{number}", total_tokens=10, cost_nano=number * 10**9)
         for number in range(MODELS_MAX + 3)

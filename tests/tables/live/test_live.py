@@ -154,7 +154,7 @@ def test_tools_show_their_latest_calls() -> None:
 
 
 def test_cost_is_by_phase_and_by_model() -> None:
-    """The dearest first, with its share of the whole."""
+    """The most expensive first, with its share of the whole."""
     metrics, detail = work()
     assert column(live.cost_by_phase(metrics), "phase") == ["plan", "execute"]
     models = live.cost_by_model(detail)
