@@ -97,7 +97,7 @@ def test_no_use_says_what_to_try() -> None:
 
 
 def test_the_most_expensive_sessions_are_named() -> None:
-    """Of many sessions the most expensive few are shown; of one, that table would say nothing new."""
+    """Of many sessions the most expensive are shown; of one, that table would say nothing."""
     many = [record(f"s{number}", use("m", float(number))) for number in range(9)]
     top = asked(*many)[2]
     assert column(top, "session_id") == ["s8", "s7", "s6", "s5", "s4"]
