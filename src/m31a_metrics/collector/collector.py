@@ -144,8 +144,7 @@ class Collector:
             t_ns = time_ns()
             if wait_ms is not None or error is not None or self._writer.journal is not journal:
                 raise KeyError
-        except (KeyError, TypeError):
-            # The first call of a tool with an outcome, and every call that is not plain.
+        except (KeyError, TypeError):  # a tool's first call of an outcome, or not a plain one
             self._record_any_tool_call(name, success, duration_ms, wait_ms, error)
             return
         # Since the journal was looked at nothing was called, so no other thread came in between,
