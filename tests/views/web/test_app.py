@@ -11,9 +11,9 @@ from starlette.routing import Route
 
 from m31a_metrics import codec
 from m31a_metrics.errors import StorageError
+from m31a_metrics.views.web.api import described
 from m31a_metrics.views.web.app import Server
 from m31a_metrics.views.web.assets import PLOTLY, assets
-from m31a_metrics.views.web.openapi import described
 from m31a_metrics.views.web.serving import listen
 from tests.views.web.invented import records
 from tests.views.web.served import Invented, connect, credentials, fetch, served

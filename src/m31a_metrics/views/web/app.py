@@ -19,11 +19,11 @@ from m31a_metrics import codec
 from m31a_metrics.errors import MetricsError, SessionNotFound
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.views.web import api
+from m31a_metrics.views.web.api import API, METRICS_NAME, described
 from m31a_metrics.views.web.assets import assets
 from m31a_metrics.views.web.html import LIVE, Html, Place
 from m31a_metrics.views.web.index_thread import IndexThread, Machine, Opened
 from m31a_metrics.views.web.live import STREAMS_MAX, Live
-from m31a_metrics.views.web.openapi import API, METRICS_NAME, described
 from m31a_metrics.views.web.pages import (
     PAGES,
     Asked,
