@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from m31a_metrics import events
 from m31a_metrics.model import PhaseSpan, RecentCalls, Usage
 from m31a_metrics.tally import moment
-from m31a_metrics.tally.course import INTERVALS, RECENT, SPANS, Course
+from m31a_metrics.tally.live import INTERVALS, RECENT, SPANS, Course
 from tests import strategies as some
 
 

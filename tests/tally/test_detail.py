@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from m31a_metrics import events
 from m31a_metrics.model import LatestEvent, ToolDurations, Usage
 from m31a_metrics.tally import moment
-from m31a_metrics.tally.detail import LATEST, DetailTally
+from m31a_metrics.tally.live import LATEST, DetailTally
 from tests import strategies as some
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from m31a_metrics import events
-from m31a_metrics.tally.detail import DetailTally
+from m31a_metrics.tally.live import DetailTally
 from tests.strategies import tool_calls
 
 # Without ids: those of one session mean nothing in another.

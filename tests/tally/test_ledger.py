@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from m31a_metrics import LLMMetric, PhaseMetric, SessionMetrics, Usage, events
 from m31a_metrics.record import FailureDay, PhaseDay
 from m31a_metrics.tally import Tally, hashed, micros
-from m31a_metrics.tally.detail import DetailTally
 from m31a_metrics.tally.ledger import Ledger
+from m31a_metrics.tally.live import DetailTally
 from m31a_metrics.units import DAY_US, NANO_PER_USD
 from tests import strategies as some
 

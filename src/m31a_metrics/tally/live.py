@@ -1,18 +1,251 @@
-"""All that is known of one session, going on as its events come: what a live screen asks."""
+"""All that is known of one session, going on as its events come: what a live screen asks.
+
+What only events can tell (percentiles of durations, the latest events), and how it went over
+time: its phases one after another, its spend, its latest calls. All of it is bounded, however
+long the session: old spans go, intervals of spend widen.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from copy import copy
+from typing import Any
 
 from msgspec.structs import replace
 
+from m31a_metrics import events
 from m31a_metrics.events import Event, LLMInteraction, ToolCall
-from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.tally.course import Course
-from m31a_metrics.tally.detail import DetailTally
+from m31a_metrics.histogram import Histogram
+from m31a_metrics.model import (
+    LatestEvent,
+    PhaseSpan,
+    RecentCalls,
+    SessionDetail,
+    SessionMetrics,
+    Spend,
+    ToolDurations,
+)
+from m31a_metrics.tally.ids import Ids, hashed
 from m31a_metrics.tally.rows import OTHER
 from m31a_metrics.tally.tally import Price, Tally
+from m31a_metrics.timestamps import moment
+from m31a_metrics.units import SECOND_US
+
+RECENT = 12
+"""So many of a tool's latest calls are kept."""
+
+SPANS = 1_000
+"""So many of the latest stays in phases are kept."""
+
+INTERVALS = 240
+"""No more intervals of spend than this: they double when the session outgrows them."""
+
+
+class _Span:
+    __slots__ = ("began_us", "ended_us", "phase", "success")
+
+    def __init__(self, phase: str, began_us: int, ended_us: int | None = None) -> None:
+        self.phase = phase
+        self.began_us = began_us
+        self.ended_us = ended_us
+        self.success: bool | None = None
+
+
+class Course:
+    """The course of one session. Events come about in the order of their times."""
+
+    def __init__(self) -> None:
+        self._recent: dict[str, deque[float]] = {}
+        self._spans: list[_Span] = []
+        self._spend: dict[int, list[float]] = {}  # interval -> [tokens, cost]
+        self._interval_us = SECOND_US
+
+    def add(self, event: events.Event, cost: float | None = None) -> None:
+        """Take one event; `cost` is what an LLM interaction cost, in USD, where known."""
+        if isinstance(event, events.ToolCall):
+            calls = self._recent.get(event.name)
+            if calls is None:
+                calls = self._recent[event.name] = deque(maxlen=RECENT)
+            calls.append(event.duration_ms)
+        elif isinstance(event, events.LLMInteraction):
+            self._add_spend(event.t_us, event.usage.total, cost or 0.0)
+        elif isinstance(event, events.PhaseTransition):
+            self._enter(event)
+        elif isinstance(event, events.PhaseDuration):
+            self._end(event)
+
+    def _enter(self, event: events.PhaseTransition) -> None:
+        if self._spans and self._spans[-1].ended_us is None:
+            self._spans[-1].ended_us = max(event.t_us, self._spans[-1].began_us)
+        self._spans.append(_Span(event.phase, event.t_us))
+        del self._spans[:-SPANS]
+
+    def _end(self, event: events.PhaseDuration) -> None:
+        """End the phase: its open span, or else tell its last one how it went."""
+        for span in reversed(self._spans):
+            if span.phase == event.phase:
+                if span.ended_us is None:
+                    span.ended_us = max(event.t_us, span.began_us)
+                span.success = event.success
+                return
+        began_us = max(event.t_us - round(event.duration_ms * 1000), 0)
+        span = _Span(event.phase, began_us, event.t_us)
+        span.success = event.success
+        self._spans.append(span)
+
+    def _add_spend(self, t_us: int, tokens: int, cost: float) -> None:
+        sums = self._spend.setdefault(t_us // self._interval_us, [0, 0.0])
+        sums[0] += tokens
+        sums[1] += cost
+        while max(self._spend) - min(self._spend) >= INTERVALS:
+            self._interval_us *= 2
+            wider: dict[int, list[float]] = {}
+            for interval, (more_tokens, more_cost) in self._spend.items():
+                into = wider.setdefault(interval // 2, [0, 0.0])
+                into[0] += more_tokens
+                into[1] += more_cost
+            self._spend = wider
+
+    def recent(self) -> list[RecentCalls]:
+        """The latest calls of each tool, in the order in which the tools appeared."""
+        return [RecentCalls(name, list(calls)) for name, calls in self._recent.items()]
+
+    def spans(self) -> list[PhaseSpan]:
+        """The stays in phases, by when they began."""
+        return [
+            PhaseSpan(
+                span.phase,
+                moment(span.began_us),
+                None if span.ended_us is None else moment(span.ended_us),
+                span.success,
+            )
+            for span in sorted(self._spans, key=lambda one: one.began_us)
+        ]
+
+    def spend(self) -> list[Spend]:
+        """The intervals in which tokens were spent, by time."""
+        interval_us = self._interval_us
+        return [
+            Spend(moment(interval * interval_us), interval_us // 1000, int(tokens), cost)
+            for interval, (tokens, cost) in sorted(self._spend.items())
+        ]
+
+
+LATEST = 200
+"""How many of the latest events a SessionDetail carries."""
+
+_ROOM = 1000
+"""So many events are kept before the latest are picked: picking them costs a sort."""
+
+
+class DetailTally:
+    """Durations per tool and the latest events of one session or of many.
+
+    `price` is a Tally's: it is asked for what the latest LLM interactions cost.
+    """
+
+    def __init__(self, price: Price | None = None) -> None:
+        self._price = price
+        self.histograms: dict[str, Histogram] = {}
+        self.ran_ms: dict[str, int] = {}
+        self.waits_ms: dict[str, float] = {}
+        self._latest: list[events.Event] = []
+        self._ids = Ids()
+
+    def add(self, event: events.Event) -> None:
+        """Take one event; an id that was seen before is passed over."""
+        if event.id is not None and not self._ids.take(hashed(event.id), event.t_us):
+            return
+        self._latest.append(event)
+        if len(self._latest) > _ROOM:
+            self._keep_latest()
+        if isinstance(event, events.ToolCall):
+            if not event.elapsed_only:
+                histogram = self.histograms.get(event.name)
+                if histogram is None:
+                    histogram = self.histograms[event.name] = Histogram()
+                histogram.add(event.duration_ms)
+                self.ran_ms[event.name] = self.ran_ms.get(event.name, 0) + round(event.duration_ms)
+            if event.wait_ms is not None:
+                self.waits_ms[event.name] = self.waits_ms.get(event.name, 0.0) + event.wait_ms
+
+    def add_all(self, journals: Iterable[Iterable[events.Event]]) -> None:
+        """Take the journals of a session; of two events with one id the first by time counts."""
+        named: list[events.Event] = []
+        for journal in journals:
+            for event in journal:
+                if event.id is None:
+                    self.add(event)
+                else:
+                    named.append(event)
+        for event in sorted(named, key=_time):
+            self.add(event)
+
+    def merge(self, other: DetailTally) -> None:
+        """Add all that another session's tally holds; it stays as it is."""
+        for name, histogram in other.histograms.items():
+            self.histograms.setdefault(name, Histogram()).merge(histogram)
+        for name, ran_ms in other.ran_ms.items():
+            self.ran_ms[name] = self.ran_ms.get(name, 0) + ran_ms
+        for name, wait_ms in other.waits_ms.items():
+            self.waits_ms[name] = self.waits_ms.get(name, 0.0) + wait_ms
+        self._latest += other._latest
+        self._keep_latest()
+
+    def durations(self) -> list[ToolDurations]:
+        """Percentiles per tool, in the order in which the tools appeared."""
+        return [
+            durations(name, histogram, self.waits_ms.get(name, 0.0), self.ran_ms[name])
+            for name, histogram in self.histograms.items()
+        ]
+
+    def latest(self) -> list[LatestEvent]:
+        """The latest events by time, oldest first."""
+        self._keep_latest()
+        return [self._latest_event(event) for event in self._latest]
+
+    def _latest_event(self, event: Any) -> LatestEvent:
+        name = next((value for key in _NAMES if (value := getattr(event, key, None))), "")
+        usage, cost = getattr(event, "usage", None), getattr(event, "cost", None)
+        if isinstance(event, events.LLMInteraction) and cost is None and self._price is not None:
+            cost = self._price(event) if event.model else None
+        return LatestEvent(
+            moment(event.t_us),
+            event.__struct_config__.tag,
+            name,
+            getattr(event, "success", None),
+            getattr(event, "duration_ms", None),
+            None if usage is None else usage.total,
+            cost,
+            getattr(event, "error", None) or "",
+        )
+
+    def _keep_latest(self) -> None:
+        # A stable sort: what happened in one moment stays in the order in which it came.
+        self._latest.sort(key=_time)
+        del self._latest[:-LATEST]
+
+
+def _time(event: events.Event) -> int:
+    return event.t_us
+
+
+def durations(name: str, histogram: Histogram, wait_ms: float, ran_ms: int) -> ToolDurations:
+    """Percentiles of one tool; the histogram must hold at least one duration."""
+    return ToolDurations(
+        name,
+        histogram.count,
+        histogram.quantile(0.50) or 0.0,
+        histogram.quantile(0.95) or 0.0,
+        histogram.quantile(0.99) or 0.0,
+        histogram.max_ms or 0.0,
+        wait_ms,
+        ran_ms,
+    )
+
+
+_NAMES = ("name", "model", "phase", "strategy", "mode", "trigger", "agent")
 
 
 class LiveTally:
