@@ -1,17 +1,130 @@
-"""The server's socket and its running: one process, until it is interrupted."""
+"""The server's socket, its running, and how long a connection may keep it waiting.
+
+One process, until it is interrupted. uvicorn closes an idle connection after an answer, and no
+other: one that never ends its request's head, sends a body byte by byte, or does not take its
+answer is kept for ever, and a few hundred of them lock everybody out. Here one timer watches
+each connection while it is the client's turn. It stands still while an answer is being made and
+while a stream of events is open. Where connections run out, the one that waited longest gives
+way.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import resource
 import socket
 from collections.abc import Callable
+from struct import pack
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from m31a_metrics.errors import StorageError
-from m31a_metrics.views.web.connections import PatientConnection
+
+HEAD_S = 10.0
+"""A whole head has come so long after the connection was made, or after the last answer."""
+TAKING_S = 5.0
+"""How often it is looked whether a client takes its answer."""
+TAKEN_BYTES_MIN = 1 << 15
+"""A client that takes less of its answer in that time is not waited for."""
+
+_AT_ONCE = pack("ii", 1, 0)
+
+_TOO_SLOW = (
+    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 9\r\n\r\nToo slow\n"
+)
+
+
+class PatientConnection(H11Protocol):
+    """One connection, as uvicorn speaks it, which does not wait for ever.
+
+    `waits_since_s` is when it became the client's turn, None while it is ours.
+    """
+
+    waits_since_s: float | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _untaken_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Wait for a request. If there is no room, the one that waited longest gives way."""
+        super().connection_made(transport)
+        if self.limit_concurrency and len(self.connections) >= self.limit_concurrency:
+            self._make_room()
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came. Only a head that is whole ends the waiting for one."""
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:
+            self._watch()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, and for the client to take this answer."""
+        super().on_response_complete()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        super().connection_lost(exc)
+        self._stop()
+
+    @property
+    def gives_way_first(self) -> tuple[bool, float]:
+        """The order in which connections give way: whoever takes an answer comes last."""
+        return self._untaken_bytes > 0, self.waits_since_s or 0.0
+
+    def give_way(self) -> None:
+        """Close it, for there is no room."""
+        self._stop()  # until it is gone, the next of a burst must find another
+        self._hang_up()
+
+    def _watch(self) -> None:
+        self._stop()
+        self._untaken_bytes = self.transport.get_write_buffer_size()
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if is_answering and not self._untaken_bytes:
+            return
+        self.waits_since_s = self.loop.time()
+        patience_s = TAKING_S if self._untaken_bytes else HEAD_S
+        self._timer = self.loop.call_later(patience_s, self._look)
+
+    def _stop(self) -> None:
+        self.waits_since_s = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        """The time is over: a client that was taking its answer has more of it."""
+        before, left = self._untaken_bytes, self.transport.get_write_buffer_size()
+        if before and (not left or before - left >= TAKEN_BYTES_MIN):
+            self._watch()
+            return
+        if self.conn.our_state is h11.IDLE and not self.transport.is_closing():
+            self.transport.write(_TOO_SLOW)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self.transport.get_write_buffer_size():
+            # Or the system keeps what is not taken, and goes on offering it for minutes.
+            connected = self.transport.get_extra_info("socket")
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.transport.abort()
+
+    def _make_room(self) -> None:
+        waiting = [
+            one
+            for one in self.connections
+            if isinstance(one, PatientConnection) and one.waits_since_s is not None
+        ]
+        if waiting:
+            min(waiting, key=lambda one: one.gives_way_first).give_way()
+
 
 CONNECTIONS_MAX = 600
 """Beyond these whoever keeps the server waiting gives way; each costs a few kilobytes."""

@@ -8,7 +8,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from m31a_metrics.views.web import connections, serving
+from m31a_metrics.views.web import serving, serving
 from m31a_metrics.views.web.assets import PLOTLY, assets
 from tests.views.web.invented import records
 from tests.views.web.served import Invented, connect, credentials, fetch, served
@@ -26,8 +26,8 @@ HEAD_S, TAKING_S = 2.0, 1.0
 def quick() -> Iterator[None]:
     """Let the server's patience end soon."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connections, "HEAD_S", HEAD_S)
-        patch.setattr(connections, "TAKING_S", TAKING_S)
+        patch.setattr(serving, "HEAD_S", HEAD_S)
+        patch.setattr(serving, "TAKING_S", TAKING_S)
         yield
 
 
