@@ -8,7 +8,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from m31a_metrics.views.web import serving, serving
+from m31a_metrics.views.web import serving
 from m31a_metrics.views.web.assets import PLOTLY, assets
 from tests.views.web.invented import records
 from tests.views.web.served import Invented, connect, credentials, fetch, served
