@@ -7,8 +7,7 @@ writer's part of it. `covered` is the note of how much of the journals METRICS.j
 """
 
 from m31a_metrics.session.covered import BASE, COVERED, IDS
-from m31a_metrics.session.public import load, new_session_id, save
-from m31a_metrics.session.session import LOCK, REFRESH_BYTES, Session
+from m31a_metrics.session.session import LOCK, REFRESH_BYTES, Session, load, new_session_id, save
 
 __all__ = [
     "BASE",
