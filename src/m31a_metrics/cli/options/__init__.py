@@ -28,11 +28,14 @@ from m31a_metrics.cli.options.output import (
     write_file,
 )
 from m31a_metrics.cli.options.question import (
+    ask_sides,
     asking,
+    baseline_file,
     is_bounded,
     only_dir,
     read_session,
     reading_progress,
+    slice_named,
     warn,
 )
 from m31a_metrics.cli.options.rows import (
@@ -43,7 +46,6 @@ from m31a_metrics.cli.options.rows import (
     row_options,
     sort_of,
 )
-from m31a_metrics.cli.options.sides import ask_sides, baseline_file, slice_named
 from m31a_metrics.cli.options.slices import (
     AGENTS,
     agents,
