@@ -31,10 +31,10 @@ from m31a_metrics.catalog.agents import places
 from m31a_metrics.catalog.find_session import load_named
 from m31a_metrics.catalog.forget_sessions import Found, find, forget
 from m31a_metrics.catalog.import_sessions import FORGOTTEN, SKIPPED, import_transcripts, staging
+from m31a_metrics.catalog.load import Unread
 from m31a_metrics.catalog.refresh import quiet
 from m31a_metrics.catalog.running import RunningSessions
 from m31a_metrics.catalog.traces import PLACES
-from m31a_metrics.catalog.unread import Unread
 from m31a_metrics.errors import (
     MetricsError,
     SessionForgotten,
