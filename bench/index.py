@@ -23,12 +23,12 @@ from m31a_metrics.answers import Slice
 from m31a_metrics.catalog import ask
 from m31a_metrics.events import ToolCall
 from m31a_metrics.history import History
-from m31a_metrics.panel import Panel
 from m31a_metrics.questions.ask import Ask
 from m31a_metrics.questions.compare import compare, side
 from m31a_metrics.record import ToolDay
 from m31a_metrics.session import Session
 from m31a_metrics.slices import previous
+from m31a_metrics.table import Panel
 
 SIZES = (1_000, 10_000, 100_000)
 _BATCH = 500

@@ -33,8 +33,8 @@ from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.exports import tabular
 from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.panel import Panel
 from m31a_metrics.questions.ask import Ask
+from m31a_metrics.table import Panel
 from m31a_metrics.table import Table as _Table
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from m31a_metrics.comparison.gate import gate as of_gate
 from m31a_metrics.comparison.metrics import names_of
 from m31a_metrics.comparison.sides import SAMPLE_MAX, Side
 from m31a_metrics.comparison.sides import side as of_side
-from m31a_metrics.panel import Panel
 from m31a_metrics.questions.ask import Ask
+from m31a_metrics.table import Panel
 
 
 class NoBaseline(ValueError):

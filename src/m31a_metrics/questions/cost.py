@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from m31a_metrics.panel import Panel
 from m31a_metrics.questions.ask import Ask
+from m31a_metrics.table import Panel
 from m31a_metrics.tables import audit as of_audit
 from m31a_metrics.tables import cost as of_cost
 

@@ -7,10 +7,9 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from m31a_metrics.answers import Slice
-from m31a_metrics.panel import Panel
 from m31a_metrics.questions.ask import Ask, totals_of
 from m31a_metrics.slices import previous
-from m31a_metrics.table import Table
+from m31a_metrics.table import Panel, Table
 from m31a_metrics.tables import glance as of_glance
 from m31a_metrics.tables.overview import cost_by, sums, tools_by_failure, tools_by_time
 from m31a_metrics.tables.sessions import listing

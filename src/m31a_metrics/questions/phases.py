@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from m31a_metrics.panel import Kind, Panel, Plot
 from m31a_metrics.questions.ask import Ask
 from m31a_metrics.questions.tools import FAILURES_MAX, errors
-from m31a_metrics.table import Table
+from m31a_metrics.table import Kind, Panel, Plot, Table
 from m31a_metrics.tables import heals as of_heals
 from m31a_metrics.tables import phases as of_phases
 from m31a_metrics.tables.trend import heal_trend, trend

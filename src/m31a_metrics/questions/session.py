@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.panel import Panel
 from m31a_metrics.record import SessionRecord
+from m31a_metrics.table import Panel
 from m31a_metrics.tables import explain as of_calls
 from m31a_metrics.tables import show as of_session
 from m31a_metrics.tables.explain import Explained

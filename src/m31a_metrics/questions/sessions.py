@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from m31a_metrics.answers import Answers, SessionRow, Slice
 from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.model import SessionMetrics
-from m31a_metrics.panel import Panel
 from m31a_metrics.questions.ask import Ask
 from m31a_metrics.questions.phases import heals, phases
 from m31a_metrics.questions.tools import tools_of
+from m31a_metrics.table import Panel
 from m31a_metrics.tables import sessions as of_sessions
 from m31a_metrics.tables.cost import token_classes
 from m31a_metrics.tables.from_metrics import session_metrics

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from m31a_metrics.answers import ToolRow
 from m31a_metrics.histogram import Histogram
-from m31a_metrics.panel import Panel
 from m31a_metrics.questions.ask import Ask
+from m31a_metrics.table import Panel
 from m31a_metrics.tables import errors as of_errors
 from m31a_metrics.tables import tools as of_tools
 from m31a_metrics.tables.columns import TIMES

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 
 from m31a_metrics.answers import LLMRow, SessionRow
-from m31a_metrics.panel import Kind, Panel, Plot
-from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.table import Cell, Column, Kind, Panel, Plot, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import known_usd, ratio
 from m31a_metrics.tables.names import last_part, named, shortened

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from m31a_metrics.answers import LLMRow, ToolRow, TotalsRow
-from m31a_metrics.panel import CARDS, Kind, Panel, Plot
-from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.table import CARDS, Cell, Column, Kind, Panel, Plot, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import change, heal_rate, known_usd, ratio
 from m31a_metrics.tables.from_metrics import by_time

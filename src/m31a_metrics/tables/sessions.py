@@ -8,8 +8,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from m31a_metrics.answers import SessionRow, TotalsRow
-from m31a_metrics.panel import CARDS, Panel
-from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.table import CARDS, Cell, Column, Panel, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
 from m31a_metrics.tables.names import RECORDED, last_part, named, shortened

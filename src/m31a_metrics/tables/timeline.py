@@ -19,8 +19,7 @@ from m31a_metrics.events import (
     PhaseTransition,
     ToolCall,
 )
-from m31a_metrics.panel import Kind, Panel, Plot
-from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.table import Cell, Column, Kind, Panel, Plot, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.timestamps import moment
 

@@ -8,8 +8,7 @@ from itertools import pairwise
 from m31a_metrics.answers import ToolRow
 from m31a_metrics.histogram import BUCKETS_PER_DOUBLING, Histogram, value_of
 from m31a_metrics.model import ToolDurations
-from m31a_metrics.panel import Kind, Panel, Plot
-from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.table import Cell, Column, Kind, Panel, Plot, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import change, difference, ratio
 from m31a_metrics.tables.from_metrics import by_time

@@ -7,8 +7,7 @@ from datetime import date, timedelta
 
 from m31a_metrics.answers import LLMRow, Slice, ToolRow, TotalsRow
 from m31a_metrics.measures import LLMSums, add
-from m31a_metrics.panel import Kind, Panel, Plot
-from m31a_metrics.table import Cell, Table
+from m31a_metrics.table import Cell, Kind, Panel, Plot, Table
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
 

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import json
 
-from m31a_metrics.panel import Panel
-from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.table import Cell, Column, Panel, Table, Unit
 from m31a_metrics.views.web.drawing import Links, cards, draw, script_json, spark, templates
 from m31a_metrics.views.web.state import State
 

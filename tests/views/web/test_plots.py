@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from msgspec import json
 
-from m31a_metrics.panel import Kind, Plot
-from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.table import Cell, Column, Kind, Plot, Table, Unit
 from m31a_metrics.views.web.plots import figure
 
 DAY = Column("day", "Day")

@@ -16,7 +16,7 @@ from m31a_metrics.cli.options.output import (
 from m31a_metrics.cli.options.question import asking
 from m31a_metrics.cli.options.rows import arranged, by_option, enough, row_options
 from m31a_metrics.cli.options.slices import session_argument, slice_option, slice_options
-from m31a_metrics.panel import Panel
+from m31a_metrics.table import Panel
 
 Question = Callable[..., list[Panel]]
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from m31a_metrics.exports import tabular
-from m31a_metrics.panel import Panel
+from m31a_metrics.table import Panel
 from m31a_metrics.views.web.pages import PAGES, Page
 from m31a_metrics.views.web.state import GRAINS, PAGE_MAX, ROWS_MAX, SINCE, TEXT_MAX
 

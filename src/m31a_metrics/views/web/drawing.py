@@ -13,8 +13,7 @@ import jinja2
 from markupsafe import Markup
 from msgspec import Struct, json
 
-from m31a_metrics.panel import Panel, Plot
-from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.table import Cell, Column, Panel, Plot, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.views.names import clean, cut
 from m31a_metrics.views.numbers import head_of, is_number, text_of

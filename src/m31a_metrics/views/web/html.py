@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from m31a_metrics.panel import CARDS
+from m31a_metrics.table import CARDS
 from m31a_metrics.tables.phrases import NOTHING_YET
 from m31a_metrics.views.names import clean
 from m31a_metrics.views.web.assets import assets

@@ -11,14 +11,13 @@ from msgspec.structs import replace
 from m31a_metrics import slices
 from m31a_metrics.answers import Answers, SessionRow, Slice
 from m31a_metrics.model import SessionMetrics
-from m31a_metrics.panel import Panel
 from m31a_metrics.questions.ask import Ask
 from m31a_metrics.questions.compare import compare, side
 from m31a_metrics.questions.overview import overview
 from m31a_metrics.questions.phases import phases_over_time
 from m31a_metrics.questions.sessions import find, metrics_of, session, sessions_listed
 from m31a_metrics.questions.tools import tools_over_time
-from m31a_metrics.table import Table
+from m31a_metrics.table import Panel, Table
 from m31a_metrics.tables.order import ordered, unknown_column
 from m31a_metrics.tables.sessions import SORTABLE, labelled
 from m31a_metrics.tables.timeline import timeline

@@ -11,8 +11,7 @@ from datetime import date, datetime
 from math import isfinite
 from typing import Any
 
-from m31a_metrics.panel import Kind, Plot
-from m31a_metrics.table import Cell, Column, Table, Unit
+from m31a_metrics.table import Cell, Column, Kind, Plot, Table, Unit
 from m31a_metrics.timestamps import local
 from m31a_metrics.views.names import clean, cut
 from m31a_metrics.views.numbers import text_of

@@ -19,7 +19,7 @@ from msgspec import Struct, json
 from msgspec.structs import replace
 
 from m31a_metrics.exports import tabular
-from m31a_metrics.panel import CARDS, Panel
+from m31a_metrics.table import CARDS, Panel
 from m31a_metrics.views.web.assets import PLOTLY, assets
 from m31a_metrics.views.web.drawing import (
     Card,
