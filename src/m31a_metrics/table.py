@@ -1,7 +1,8 @@
 """The one shape of everything that is shown: a titled table with units in its columns.
 
 `tables` makes Tables, views draw them, exporters write them. A view never computes: a
-share, a sparkline or a difference is already a cell.
+share, a sparkline or a difference is already a cell. A Panel is a Table with plots, which
+name its columns and a way of drawing, and hold no figures of their own.
 """
 
 from __future__ import annotations

@@ -37,7 +37,14 @@ _TRIES = 3
 
 
 class Window(mmap.mmap):
-    """A mapping that ends without closing a file of somebody else's."""
+    """A stretch of the journal in memory, which ends without closing a file of somebody else's.
+
+    Python keeps a duplicate of the descriptor that a mapping is made of, and closes that
+    number with the mapping (before 3.13 it cannot do without). A host that becomes a daemon
+    has closed the number already, and may have a file of its own under it by then, which the
+    end of the mapping would close. So a window knows its number, and where that is another
+    file's by now it stays until the process ends.
+    """
 
     identity = (-1, -1)
     """Device and inode of the file."""

@@ -1,7 +1,7 @@
 """The one fold: events in, SessionMetrics out. No lock, no clock, no disk.
 
 `Tally` holds the sums, `Fold` adds the journals of a session to one. By their own names,
-because a program that records needs neither: `tally.detail` keeps what METRICS.json has no
+because a program that records needs neither: `tally.live` keeps what METRICS.json has no
 room for (percentiles, the latest events), `tally.difference` takes sums apart, `tally.state`
 goes on where METRICS.json stands.
 """
