@@ -5,7 +5,6 @@ share, `read` gives back what either wrote, `trim` cuts what a dead writer left 
 `journal.mend` blanks what nobody can read; only `m31 doctor` asks for it.
 """
 
-from m31a_metrics.journal.locks import ExitLock
 from m31a_metrics.journal.read import (
     SUFFIX,
     Journal,
@@ -19,7 +18,7 @@ from m31a_metrics.journal.read import (
 )
 from m31a_metrics.journal.shared import SHARED, append_shared, hold
 from m31a_metrics.journal.trim import Trimmed, is_alive, trim
-from m31a_metrics.journal.writer import Appender, JournalLost, Writer
+from m31a_metrics.journal.writer import Appender, ExitLock, JournalLost, Writer
 
 __all__ = [
     "SHARED",

@@ -23,6 +23,8 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
+import sys
+from _thread import RLock
 from collections.abc import Callable
 from errno import EBADF, EINVAL, EOPNOTSUPP
 from time import monotonic, sleep
@@ -30,8 +32,33 @@ from typing import NamedTuple
 
 from m31a_metrics.errors import StorageError
 from m31a_metrics.file_systems import keeps_blocks
-from m31a_metrics.journal.locks import ExitLock
 from m31a_metrics.store import HeldFile
+
+
+class ExitLock:
+    """A reentrant lock that a thread which will never run again cannot keep.
+
+    When the interpreter ends, daemon threads stop wherever they are, with all that they hold.
+    Whoever comes then (a host's `__del__`) is alone, and would wait for ever: so it takes a
+    new lock in the place of one that cannot be had at once.
+    """
+
+    __slots__ = ("_lock",)
+    # Not looked up in the module: the end takes that apart, too.
+    _new = RLock
+    _is_ending = staticmethod(sys.is_finalizing)
+
+    def __init__(self, lock: RLock | None = None) -> None:
+        self._lock = self._new() if lock is None else lock
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(not self._is_ending()):
+            self._lock = self._new()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
 
 _TRIES = 3
 
