@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from m31a_metrics.errors import IndexUnusable
 from m31a_metrics.history import MEMORY, History
-from m31a_metrics.history.event_ids import (
+from m31a_metrics.history.ownership import (
     NUMBER_BITS,
     claim,
     held,

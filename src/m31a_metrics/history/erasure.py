@@ -14,13 +14,13 @@ from contextlib import closing
 
 from m31a_metrics.forgotten import Forgotten
 from m31a_metrics.history import writing
-from m31a_metrics.history.event_ids import may_hold
 from m31a_metrics.history.ownership import (
     TRANSCRIPT,
     UNREAD,
     Files,
     KnownFile,
     chunks,
+    may_hold,
     places,
 )
 from m31a_metrics.history.ownership import sources as sources_where

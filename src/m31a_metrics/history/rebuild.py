@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable
 
 from m31a_metrics.history import writing
-from m31a_metrics.history.event_ids import claim, held, listed
+from m31a_metrics.history.ownership import claim, held, listed
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.schema import APPLICATION, VERSION, statements
 from m31a_metrics.kept_lines import kept_again

@@ -6,7 +6,7 @@ session. Rollups are sums over sessions, changed in the transaction that changes
 
 from __future__ import annotations
 
-from m31a_metrics.history.event_ids import NUMBER_BITS
+from m31a_metrics.history.ownership import NUMBER_BITS
 from m31a_metrics.queries.tables import (
     EFFECTS,
     LONGEST,

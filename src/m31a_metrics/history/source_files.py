@@ -14,23 +14,21 @@ from itertools import chain
 
 from msgspec import Struct
 
-from m31a_metrics.history.event_ids import (
-    claim,
-    has_unshared,
-    held,
-    listed,
-    may_be_known,
-    may_hold,
-    unclaim,
-)
 from m31a_metrics.history.ownership import (
     TRANSCRIPT,
     UNREAD,
     Files,
     KnownFile,
     chunks,
+    claim,
+    has_unshared,
+    held,
+    listed,
+    may_be_known,
+    may_hold,
     places,
     sources,
+    unclaim,
 )
 from m31a_metrics.history.rows import blob
 from m31a_metrics.history.writing import insert
