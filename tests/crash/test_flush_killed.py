@@ -2,7 +2,8 @@
 
 The child's calls are counted; at the chosen one it kills itself, a `write` after half of
 its bytes. After every such death METRICS.json is the old one or the new one, whole, and a
-load counts every event that was acknowledged.
+load counts every event that was acknowledged. `make soak` kills at every call; the suite at
+every call of what makes few of them, and at every fifth of the rest.
 """
 
 from __future__ import annotations
@@ -59,11 +60,17 @@ class Countdown:
         return counted
 
 
+SPREAD = pytest.mark.parametrize(
+    "step",
+    [pytest.param(1, marks=pytest.mark.soak, id="every call"), pytest.param(5, id="every fifth")],
+)
+
+
 def deaths(
-    prepare: Callable[[Path], object], act: Callable[[str], object], to: Path
+    prepare: Callable[[Path], object], act: Callable[[str], object], to: Path, step: int = 1
 ) -> Iterator[Path]:
     """Give the directory after each death of `act`, and in the end after its success."""
-    for last in range(1, 500):
+    for last in range(1, 500, step):
         directory = to / str(last)
         prepare(directory)
 
@@ -132,10 +139,11 @@ def flush(directory: str) -> None:
     Session(directory, ID).flush()
 
 
-def test_flush(tmp_path: Path) -> None:
+@SPREAD
+def test_flush(tmp_path: Path, step: int) -> None:
     """Killed anywhere in a flush: METRICS.json is the old or the new one, the sum is right."""
     seen = set()
-    for directory in deaths(flushed_then_killed, flush, tmp_path):
+    for directory in deaths(flushed_then_killed, flush, tmp_path, step):
         seen.add(in_file(directory))
         assert calls(load(directory, ID)) == 15
         # The next flush finds its way, whatever lies there.
@@ -144,10 +152,11 @@ def test_flush(tmp_path: Path) -> None:
     assert seen == {10, 15}
 
 
-def test_open_record_and_stop(tmp_path: Path) -> None:
+@SPREAD
+def test_open_record_and_stop(tmp_path: Path, step: int) -> None:
     """Killed anywhere in a Collector's life on a session of a killed one: nothing is lost."""
     seen = set()
-    for directory in deaths(flushed_then_killed, lambda to: record(to, 5).stop(), tmp_path):
+    for directory in deaths(flushed_then_killed, lambda to: record(to, 5).stop(), tmp_path, step):
         seen.add(in_file(directory))
         loaded = calls(load(directory, ID))
         assert loaded in range(15, 21)
@@ -156,18 +165,20 @@ def test_open_record_and_stop(tmp_path: Path) -> None:
     assert {10, 20} <= seen
 
 
-def test_first_flush(tmp_path: Path) -> None:
+@SPREAD
+def test_first_flush(tmp_path: Path, step: int) -> None:
     """Killed anywhere in the life of a session's first Collector: the session loads."""
     seen = set()
-    for directory in deaths(lambda to: to, lambda to: record(to, 5).stop(), tmp_path):
+    for directory in deaths(lambda to: to, lambda to: record(to, 5).stop(), tmp_path, step):
         seen.add(in_file(directory))
         assert calls(load(directory, ID)) in range(6)
     assert seen == {0, 5}
 
 
-def test_base_is_taken_once(tmp_path: Path) -> None:
+@SPREAD
+def test_base_is_taken_once(tmp_path: Path, step: int) -> None:
     """Killed anywhere while a session of M31A's is continued: its calls count once."""
-    for directory in deaths(written_by_m31a, lambda to: record(to, 5).stop(), tmp_path):
+    for directory in deaths(written_by_m31a, lambda to: record(to, 5).stop(), tmp_path, step):
         loaded = calls(load(directory, ID))
         assert loaded in range(7, 13)
         record(directory, 1).stop()
@@ -198,9 +209,10 @@ def test_save(tmp_path: Path) -> None:
     assert seen == {7, 9}
 
 
-def test_setting_aside(tmp_path: Path) -> None:
+@SPREAD
+def test_setting_aside(tmp_path: Path, step: int) -> None:
     """Killed anywhere while a damaged METRICS.json is replaced: the journals tell all."""
-    for directory in deaths(damaged, flush, tmp_path):
+    for directory in deaths(damaged, flush, tmp_path, step):
         assert calls(load(directory, ID)) == 15
         flush(str(directory))
         assert in_file(directory) == 15
@@ -213,8 +225,9 @@ def test_trimming(tmp_path: Path) -> None:
         assert calls(load(directory, ID)) == 15
 
 
+@SPREAD
 @pytest.mark.parametrize("length", [10, 30_000])
-def test_after_a_full_disk(tmp_path: Path, length: int) -> None:
+def test_after_a_full_disk(tmp_path: Path, length: int, step: int) -> None:
     """Killed anywhere while what was in memory only is written: all of it or none of it.
 
     With the longer names the sums are a line that no window of the journal holds.
@@ -230,7 +243,7 @@ def test_after_a_full_disk(tmp_path: Path, length: int) -> None:
         collector.flush()
 
     seen = set()
-    for directory in deaths(lambda to: to, act, tmp_path):
+    for directory in deaths(lambda to: to, act, tmp_path, step):
         metrics = load(directory, ID)
         seen.add(len(metrics.tools) if metrics else 0)
     assert seen == {0, 10}
