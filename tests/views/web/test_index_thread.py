@@ -32,10 +32,14 @@ WARNING = b'<p class="warning">'
 
 
 class Place(Struct):
-    """A home with four sessions in it, of which a server tells at `base`."""
+    """A home with four sessions in it, of which a server tells at `base`.
+
+    It looks at the files where it has not for `rest_s`.
+    """
 
     home: Path
     base: str
+    rest_s: float = 0.0
 
     @property
     def index(self) -> Path:
@@ -70,13 +74,14 @@ def place(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Place]:
     """A server that looks at the files before each answer, or keeps to the index as it is."""
-    monkeypatch.setattr(index_thread, "FRESH_S", 0.0 if request.param == "at once" else LATER_S)
+    rest_s = 0.0 if request.param == "at once" else LATER_S
+    monkeypatch.setattr(index_thread, "FRESH_S", rest_s)
     monkeypatch.setattr(index_thread, "RESTS", 0)
     monkeypatch.setattr(connection, "_PATIENCE_S", 0.3, raising=False)
     home = tmp_path / "home"
     machine.record(home / "sessions")
     with served(this_machine(home)) as base:
-        made = Place(home, base)
+        made = Place(home, base, rest_s)
         assert WARNING not in made.ask()
         yield made
 
@@ -173,29 +178,41 @@ CHANGES: dict[str, Callable[[Place], None]] = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
+WHILE_IT_RESTS = ("all of it removed", "noise over its pages", "a folder in its place")
+"""What meets a server that keeps to its index, in the suite; the soak has all of them."""
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [("at once", change) for change in CHANGES]
+    + [
+        pytest.param("later", change, marks=() if change in WHILE_IT_RESTS else pytest.mark.soak)
+        for change in CHANGES
+    ],
+    indirect=["place"],
+)
 def test_pages_answer_whatever_becomes_of_the_index(place: Place, change: str) -> None:
     """At once and from then on every page has every session, and what comes new as well."""
     CHANGES[change](place)
-    for _ in range(3):
+    for _ in range(2):
         place.ask()
-        sleep(LATER_S / 2)
+        sleep(place.rest_s / 2)
     with Collector("came-later", str(place.home / "sessions")) as collector:
         collector.record_tool_call("Bash", True, 5)
-    sleep(LATER_S)
+    sleep(place.rest_s)
     assert b"came-later" in place.ask()
 
 
 def test_what_is_wrong_with_the_index_is_said_until_it_is_mended(place: Place) -> None:
     """A page says why another index answers, and stops when the cause is gone."""
     put_a_folder(place)
-    sleep(LATER_S)
+    sleep(place.rest_s)
     body = place.ask()
     assert WARNING in body
     assert b"is not a regular file" in body
     assert b"an index in memory answers" in body
     place.index.rmdir()
-    sleep(LATER_S)
+    sleep(place.rest_s)
     assert WARNING not in place.ask()
 
 
@@ -218,7 +235,7 @@ def test_pages_answer_while_the_index_is_rebuilt(place: Place) -> None:
 
     child = in_a_child(rebuild, ready)
     try:
-        for _ in range(10):
+        for _ in range(4):
             for page in PAGES:
                 status, body = fetch(place.base, page)
                 assert status == 200, body[-600:]
@@ -244,11 +261,11 @@ def test_pages_answer_while_the_index_is_locked(place: Place, how: str) -> None:
         place.ask()
         with Collector("came-later", str(place.home / "sessions")) as collector:
             collector.record_tool_call("Bash", True, 5)
-        sleep(LATER_S)
+        sleep(place.rest_s)
         place.ask()
     finally:
         children.kill(child)
-    sleep(LATER_S)
+    sleep(place.rest_s)
     assert b"came-later" in place.ask()
 
 
@@ -293,14 +310,14 @@ def test_sessions_that_cannot_be_listed_are_told_of(place: Place) -> None:
     """No page is left then, but a sentence and 503; and it is back with the folder."""
     shutil.move(place.home / "sessions", place.home / "away")
     (place.home / "sessions").write_text("a file")
-    sleep(LATER_S)
+    sleep(place.rest_s)
     for page in PAGES:
         status, body = fetch(place.base, page)
         assert status in (200, 503)
         assert b"Traceback" not in body
     (place.home / "sessions").unlink()
     shutil.move(place.home / "away", place.home / "sessions")
-    sleep(LATER_S)
+    sleep(place.rest_s)
     place.ask()
 
 
