@@ -19,16 +19,16 @@ _OURS = ("dashboard.css", "dashboard.js", "theme.js", "unpack.js")
 
 
 class Asset(Struct, frozen=True):
-    """A file that pages load. `address` changes with its contents, so it may be kept for ever."""
+    """A file that pages load.
+
+    `address` is where the server has it. It changes with the contents, so the file may be kept
+    for ever.
+    """
 
     name: str
     data: bytes
     media_type: str
-
-    @property
-    def address(self) -> str:
-        """Where the server has it."""
-        return f"/static/{sha256(self.data).hexdigest()[:12]}/{self.name}"
+    address: str
 
 
 @cache
@@ -44,7 +44,8 @@ def _asset(name: str, path: Path) -> Asset:
         data = path.read_bytes()
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}") from error
-    return Asset(name, data, _TYPES[Path(name).suffix])
+    address = f"/static/{sha256(data).hexdigest()[:12]}/{name}"
+    return Asset(name, data, _TYPES[Path(name).suffix], address)
 
 
 def _plotly() -> Path:

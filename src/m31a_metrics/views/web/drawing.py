@@ -6,6 +6,7 @@ character is left that HTML knows, so that no name ends the element.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -217,8 +218,9 @@ def script_json(value: Any) -> Markup:
     return Markup(text)  # noqa: S704 - no character is left that HTML knows
 
 
+@cache
 def templates() -> jinja2.Environment:
-    """Give the templates, which escape whatever is put into them."""
+    """Give the templates, which escape whatever is put into them; each is compiled once."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("m31a_metrics.views.web"),
         autoescape=True,
