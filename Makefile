@@ -5,7 +5,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test pytest lint format bench soak docs pictures screenshots dist clean .another
+.PHONY: help demo test pytest lint style types format bench soak docs pictures screenshots dist clean .another
 
 # The first of these that runs, is 3.11 or newer and can make a virtual environment: the newest.
 # `make test PYTHON=/path/to/python` chooses another.
@@ -32,14 +32,20 @@ help: ## list the targets
 demo: $(VENV)/.installed-cli ## run the example workflow and show the review of what it recorded
 	@$(BIN)/m31 demo
 
-test: lint pytest ## everything CI checks: style, types, floors, tests
+# The types take one core for half a minute: beside the tests, not before them.
+test: style ## everything CI checks: style, types, floors, tests
+	@$(MAKE) --no-print-directory -j 2 types pytest
 
 pytest: $(VENV)/.installed-dev ## the tests only
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
-lint: $(VENV)/.installed-dev ## style and types only
+lint: style types ## style and types only
+
+style: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
 	$(BIN)/mypy $(CODE)
 
 format: $(VENV)/.installed-dev ## lay the code out and mend what can be mended
