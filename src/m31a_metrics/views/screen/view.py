@@ -398,11 +398,10 @@ class MetricsView(Widget, can_focus=True):
 
     def action_tab(self, tab: str) -> None:
         """Open a tab, and put the cursor into its first table."""
-        # Out of the old tab first: the focus of what is hidden would go to its neighbour
-        # there, and a tab that gets the focus opens.
-        self.screen.set_focus(self)
         self.query_one(TabbedContent).active = tab
-        self.call_after_refresh(self._focus_table)
+        # At once: the focus of what is hidden would go to its neighbour there, and a tab that
+        # gets the focus opens.
+        self._focus_table()
 
     def _focus_table(self) -> None:
         self._active.query(LiveTable).first().focus()
