@@ -12,8 +12,9 @@ from m31a_metrics.tables import live
 from m31a_metrics.tally import moment
 from m31a_metrics.views.screen.app import WatchApp, Watched
 from tests.views.screen import sample
-from tests.views.screen.pilot import NEVER_S, SMALL, Driver, SizeOf, drive, watch, watch_all
+from tests.views.screen.pilot import NEVER_S, SMALL, Driver, SizeOf, drive, watch
 
+TINY = (20, 6)
 NAMES = {
     "markup": "[red]rm[/red] [@click=app.quit]x[/]",
     "unclosed": "[bold",
@@ -53,8 +54,15 @@ def check(driver: Driver, size: SizeOf) -> None:
         assert all(character.isprintable() for character in strip.text)
 
 
-@pytest.mark.parametrize("size", [SMALL, (20, 6)], ids=["80x24", "20x6"])
-@pytest.mark.parametrize("first", ["markup", "wide"])
+@pytest.mark.parametrize(
+    ("first", "size"),
+    [
+        pytest.param("markup", SMALL, id="markup-80x24"),
+        pytest.param("wide", TINY, id="wide-20x6"),
+        pytest.param("markup", TINY, id="markup-20x6", marks=pytest.mark.soak),
+        pytest.param("wide", SMALL, id="wide-80x24", marks=pytest.mark.soak),
+    ],
+)
 def test_any_name_is_shown_as_text(first: str, size: SizeOf) -> None:
     """On every tab and in every row's detail: whole lines of the right width, no control."""
 
@@ -85,22 +93,34 @@ def test_any_name_can_be_opened() -> None:
     assert len(opened) == len(NAMES)
 
 
-@pytest.mark.parametrize("name", ["markup", "closing", "escape", "long"])
-def test_any_session_can_be_listed_and_opened(name: str) -> None:
+def test_any_session_can_be_listed_and_opened() -> None:
     """In the list of sessions, with its project and its problem."""
-    hostile = NAMES[name]
-    session = session_of([hostile])
-    one = live.Running(
-        hostile, hostile, hostile, session.snapshot(), session.detail(), problem=hostile
-    )
+    names = [NAMES[name] for name in ("markup", "closing", "escape", "long")]
+    made = {name: session_of([name]) for name in names}
+    listed = [
+        live.Running(name, name, name, one.snapshot(), one.detail(), problem=name)
+        for name, one in made.items()
+    ]
+    opened: list[str] = []
+
+    def choose(agent: str, session_id: str) -> Watched:
+        assert agent == session_id
+        opened.append(session_id)
+        return Watched(agent, made[session_id].snapshot, made[session_id].detail)
 
     async def script(driver: Driver) -> None:
-        await driver.press("enter")
-        assert "Lasted" in driver.text
-        await driver.press("escape")
-        assert "Running sessions" in driver.text
+        for _ in names:
+            check(driver, SMALL)
+            await driver.press("enter")
+            assert "Lasted" in driver.text
+            check(driver, SMALL)
+            await driver.press("escape", "down")
+            assert "Running sessions" in driver.text
 
-    drive(watch_all(lambda: [one], session), script)
+    clock = made[names[0]].clock
+    app = WatchApp(None, sessions=lambda: listed, choose=choose, interval_s=NEVER_S, clock=clock)
+    drive(app, script)
+    assert sorted(opened) == sorted(names)
 
 
 def test_numbers_that_are_none_are_shown() -> None:

@@ -7,24 +7,25 @@ import re
 import pytest
 
 from m31a_metrics import events
+from m31a_metrics.views.screen.live_table import LiveTable
 from m31a_metrics.views.screen.screen import COMMANDS
 from m31a_metrics.views.screen.view import KEYS, DrillScreen, Facts, MetricsView
 from m31a_metrics.views.screen.widgets import HelpScreen
 from tests.views.screen import sample
 from tests.views.screen.pilot import LARGE, Driver, drive, watch
 
+TABS = ("overview", "tools", "phases", "cost", "events")
 
-@pytest.mark.parametrize(
-    ("key", "tab"),
-    [("1", "overview"), ("2", "tools"), ("3", "phases"), ("4", "cost"), ("5", "events")],
-)
-def test_digits_open_tabs(key: str, tab: str) -> None:
+
+def test_digits_open_tabs() -> None:
     """1 to 5, from whichever tab; the cursor is in the tab's first table."""
 
     async def script(driver: Driver) -> None:
-        await driver.press("3" if key != "3" else "4", key)
-        assert driver.tab == tab
-        assert driver.table in driver.app.screen.query_one(f"#{tab}").query("LiveTable")
+        for key in "311244553":
+            tab = TABS[int(key) - 1]
+            await driver.press(key)
+            assert driver.tab == tab
+            assert driver.table is driver.app.screen.query_one(f"#{tab}").query(LiveTable).first()
 
     drive(watch(), script)
 
@@ -127,22 +128,23 @@ def test_s_sorts_and_r_turns() -> None:
     drive(watch(), script)
 
 
-@pytest.mark.parametrize("key", ["p", "space"])
-def test_p_pauses(key: str) -> None:
-    """Paused, what is shown stays; going on, it is asked at once."""
+def test_p_pauses() -> None:
+    """Paused by p or space, what is shown stays; going on, it is asked at once."""
     session = sample.session()
 
     async def script(driver: Driver) -> None:
         view = driver.app.screen.query_one(MetricsView)
-        await driver.press(key)
-        session.tally.add(events.ToolCall(sample.START_US, "Fresh", True, 1))
-        view.refresh_now()
-        await driver.settle()
-        assert "‖ paused" in driver.lines[0]
-        assert "Fresh" not in driver.text
-        await driver.press(key, "2", "slash", *"fresh")
-        assert "Fresh" in driver.text
-        assert "paused" not in driver.text
+        await driver.press("2", "slash", *"fresh", "enter")
+        for key, name in (("p", "Fresh"), ("space", "Fresher")):
+            await driver.press(key)
+            session.tally.add(events.ToolCall(sample.START_US, name, True, 1))
+            view.refresh_now()
+            await driver.settle()
+            assert "‖ paused" in driver.lines[0]
+            assert name not in driver.names
+            await driver.press(key)
+            assert name in driver.names
+            assert "paused" not in driver.text
 
     drive(watch(session), script)
 
@@ -161,20 +163,19 @@ def test_enter_opens_a_tool() -> None:
     drive(watch(), script)
 
 
-@pytest.mark.parametrize("tab", ["3", "4"])
-def test_enter_opens_a_phase(tab: str) -> None:
+def test_enter_opens_a_phase() -> None:
     """From the phases, and from their costs."""
 
     async def script(driver: Driver) -> None:
-        await driver.press(tab, "enter")
-        title = f"Phase {'explore' if tab == '3' else 'execute'}"
-        assert title in driver.text
-        assert [str(facts.border_title) for facts in driver.app.screen.query(Facts)] == [
-            title,
-            "What it cost",
-        ]
-        await driver.press("q")
-        assert not isinstance(driver.app.screen, DrillScreen)
+        for tab, title in (("3", "Phase explore"), ("4", "Phase execute")):
+            await driver.press(tab, "enter")
+            assert title in driver.text
+            assert [str(facts.border_title) for facts in driver.app.screen.query(Facts)] == [
+                title,
+                "What it cost",
+            ]
+            await driver.press("q")
+            assert not isinstance(driver.app.screen, DrillScreen)
 
     drive(watch(), script, LARGE)
 
