@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 pytest_plugins = ["tests.plugin_environment", "tests.plugin_skips"]
@@ -18,16 +18,32 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
 # A busy machine is slow now and then, which is no failure of what is tested.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
+settings.register_profile("suite", deadline=None, max_examples=40)
+settings.register_profile("soak", deadline=None, max_examples=200)
 if not os.access(ROOT, os.W_OK):
     # Hypothesis warns where it cannot keep the examples that failed, and a warning is an error.
     set_hypothesis_home_dir(Path(tempfile.gettempdir(), f"m31-hypothesis-{os.getuid()}"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the browser's tests: they take longest, and no worker should be left with them."""
+def _is_soak(config: pytest.Config) -> bool:
+    return bool(config.option.markexpr == "soak")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples a property is tried with."""
+    settings.load_profile("soak" if _is_soak(config) else "suite")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the browser's tests: they take longest, and no worker should be left with them.
+
+    The soak tries every property again, with more examples.
+    """
     items.sort(key=lambda item: not item.path.name.startswith("test_browser"))
+    for item in items if _is_soak(config) else ():
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("soak")
 
 
 @pytest.fixture(scope="session")

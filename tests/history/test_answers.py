@@ -93,7 +93,6 @@ def assert_answers(history: History, records: list[SessionRecord], which: Slice)
     assert [row.count for row in failures] == sorted([row.count for row in failures], reverse=True)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.lists(session_records(), max_size=6),
     st.lists(slices, min_size=1, max_size=4),

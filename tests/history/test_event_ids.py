@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics.errors import IndexUnusable
@@ -55,7 +55,6 @@ def _meeting(ids: Iterable[str]) -> list[int]:
     return [ord(one) for one in ids]
 
 
-@settings(max_examples=120, deadline=None)
 @given(
     st.lists(files, min_size=1, max_size=6, unique_by=lambda file: file.path),
     st.integers(1, 3),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -150,7 +150,6 @@ def kept(history: History) -> dict[str, list[tuple[object, ...]]]:
     return found
 
 
-@settings(max_examples=120, deadline=None)
 @given(st.lists(files, min_size=1, max_size=6, unique_by=lambda file: file.path), st.booleans())
 def test_files_that_share_nothing_are_kept_as_if_they_were_planned(
     some: list[File], is_first: bool
@@ -192,7 +191,6 @@ SHRUNK = [
 """A fork loses all that was its own: it is a copy, of which the other session tells."""
 
 
-@settings(max_examples=120, deadline=None)
 @given(
     st.lists(
         st.tuples(st.lists(files, min_size=1, max_size=3), st.booleans()), min_size=1, max_size=6
@@ -244,7 +242,6 @@ def test_a_session_that_loses_a_file_gives_up_what_it_shares() -> None:
         assert rows(history)[1].call_count == 2
 
 
-@settings(max_examples=120, deadline=None)
 @given(
     st.lists(files, min_size=1, max_size=4, unique_by=lambda file: file.path),
     st.permutations(["/1", "/2", "/3", "/4"]),

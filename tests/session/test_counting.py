@@ -85,7 +85,7 @@ def in_file(session: Session) -> SessionMetrics:
     return decode(Path(session.metrics_path).read_bytes())
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.none() | some.counted, steps)
 def test_going_on_is_reading_everything(
     tmp_path_factory: pytest.TempPathFactory, base: SessionMetrics | None, done: list[Step]
