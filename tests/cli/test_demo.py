@@ -9,6 +9,8 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from m31a_metrics import load
 from tests.children import PATIENCE_S, until
 from tests.commands import M31, environment, m31
@@ -20,26 +22,36 @@ def only_session(sessions_dir: Path) -> str:
     return directory.name
 
 
-def test_the_session_stays_for_the_next_command(clean_home: Path) -> None:
+Shown = tuple[Path, subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """A home in which `m31 demo` has run, and what it said."""
+    home = tmp_path_factory.mktemp("shown")
+    return home, m31("demo", HOME=str(home))
+
+
+def test_the_session_stays_for_the_next_command(shown: Shown) -> None:
     """The demo records where sessions are kept, and shows what `show last` then shows again."""
-    done = m31("demo")
+    home, done = shown
     assert done.returncode == 0, done.stderr
-    session_id = only_session(clean_home / ".m31a" / "sessions")
+    session_id = only_session(home / ".m31a" / "sessions")
     assert session_id in done.stdout
     for word in ("verify", "unittest", "git bisect", "scripted-large"):
         assert word in done.stdout
-    assert m31("show", "last").stdout == done.stdout
+    assert m31("show", "last", HOME=str(home)).stdout == done.stdout
 
 
-def test_it_says_what_is_real_and_what_to_do_next(clean_home: Path) -> None:
+def test_it_says_what_is_real_and_what_to_do_next(shown: Shown) -> None:
     """Talk goes to stderr: what is scripted, what happens, what to try, how to be rid of it."""
-    done = m31("demo")
+    home, done = shown
     assert "Scripted:  the language model." in done.stderr
     assert "Simplify totals" in done.stderr
     assert "m31 show last " in done.stderr
-    session_id = only_session(clean_home / ".m31a" / "sessions")
+    session_id = only_session(home / ".m31a" / "sessions")
     remove = done.stderr.splitlines()[-1].split()
-    assert remove == ["rm", "-r", str(clean_home / ".m31a" / "sessions" / session_id)]
+    assert remove == ["rm", "-r", str(home / ".m31a" / "sessions" / session_id)]
     assert "m31 show" not in done.stdout
 
 

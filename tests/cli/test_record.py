@@ -288,9 +288,10 @@ def test_a_session_that_m31a_wrote_goes_on(record: Record, clean_home: Path) -> 
     assert len(recorded(clean_home, ID)) == 1
 
 
-def test_many_at_once_beside_a_collector_lose_nothing(tmp_path: Path) -> None:
-    """Forty processes and a living Collector on one session add up, whoever flushes."""
-    processes, calls = 40, 2_000
+@pytest.mark.parametrize("processes", [12, pytest.param(40, marks=pytest.mark.soak)])
+def test_many_at_once_beside_a_collector_lose_nothing(tmp_path: Path, processes: int) -> None:
+    """Many processes and a living Collector on one session add up, whoever flushes."""
+    calls = 50 * processes
     collector = Collector(ID, tmp_path)
     options = ["--sessions-dir", str(tmp_path), "--session", ID]
     kinds = [

@@ -176,7 +176,9 @@ def look_at_pages(home: Path, names: list[str]) -> None:
             assert answer.status in (200, 404), page
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize(
+    "number", [0, 2, *(pytest.param(number, marks=pytest.mark.soak) for number in (1, 3))]
+)
 def test_no_time_ends_a_question(
     number: int, clean_home: Path, run: Callable[..., str], zone: Callable[[str], None]
 ) -> None:
