@@ -55,7 +55,7 @@ format: $(VENV)/.installed-dev ## lay the code out and mend what can be mended
 bench: $(VENV)/.installed-bench ## measure what recording costs, beside other libraries
 	$(BIN)/python -m bench
 
-soak: $(VENV)/.installed-dev ## the full repetition counts of crashes and mutations: minutes
+soak: $(VENV)/.installed-dev ## the full counts of crashes, mutations and examples: minutes
 	$(BIN)/python -m pytest -m soak -s $(PYTEST_ARGS)
 
 docs: $(VENV)/.installed-docs ## build the documentation into site/; a dead link fails
