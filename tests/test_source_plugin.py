@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics.sources import installed, source
-from tests.commands import SRC, m31
+from tests.commands import SRC, m31_anew
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "source_plugin"
@@ -45,16 +45,16 @@ def test_the_example_is_found_and_asked(site: Path, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE / "sample", home)
     where = {"HOME": str(home), "PYTHONPATH": f"{SRC}:{site}"}
     for agent in ([], ["--agent", "parrot"]):
-        told = m31("sessions", *agent, "--json", **where)
+        told = m31_anew("sessions", *agent, "--json", **where)
         assert told.returncode == 0, told.stderr
         assert told.stderr == ""
         assert '"parrot"' in told.stdout
         assert "p-1" in told.stdout
-    tools = json.loads(m31("tools", "p-1", "--json", **where).stdout)
+    tools = json.loads(m31_anew("tools", "p-1", "--json", **where).stdout)
     assert "bash" in json.dumps(tools)
-    assert "ModuleNotFoundError" in m31("errors", "--agent", "parrot", **where).stdout
-    assert "parrot]" in m31("sessions", "--help", **where).stdout
-    without = m31("sessions", "--agent", "parrot", HOME=str(home))
+    assert "ModuleNotFoundError" in m31_anew("errors", "--agent", "parrot", **where).stdout
+    assert "parrot]" in m31_anew("sessions", "--help", **where).stdout
+    without = m31_anew("sessions", "--agent", "parrot", HOME=str(home))
     assert without.returncode == 2
     assert "'parrot' is not one of" in without.stderr
 

@@ -6,11 +6,10 @@ import fcntl
 import os
 import pty
 import struct
-import subprocess
 import termios
 
-from tests.children import PATIENCE_S
-from tests.commands import M31, environment
+from tests import children
+from tests.commands import environment, fork
 
 
 def on_terminal(
@@ -23,13 +22,9 @@ def on_terminal(
     child_environment = environment(TERM="xterm-256color", **more)
     for name in ("COLUMNS", "LINES"):
         child_environment.pop(name, None)
-    child = subprocess.Popen(
-        [*M31, *arguments],
-        env=child_environment,
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs if stderr_too else subprocess.DEVNULL,
-    )
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    child = fork(arguments, child_environment, theirs, theirs if stderr_too else nowhere)
+    os.close(nowhere)
     os.close(theirs)
     written = b""
     try:
@@ -39,5 +34,5 @@ def on_terminal(
         pass  # Linux's way to say that nobody has the other end any more
     finally:
         os.close(ours)
-        child.wait(PATIENCE_S)
+        children.wait(child)
     return written.decode().replace("\r\n", "\n")
