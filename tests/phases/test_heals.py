@@ -87,6 +87,8 @@ def test_a_commit_that_its_hook_stopped_is_a_failed_check() -> None:
     assert (one.phase, one.rerun, one.passed) == ("ship", "c2", True)
     empty = bash("git commit -m x", ok=False, printed="nothing to commit, working tree clean")
     assert heals(empty, edit(), bash("git commit -m x")) == []
+    told = bash("gh pr comment 3 --body 'the commit is in'", ok=False, printed="HTTP 502")
+    assert heals(told, edit(), bash("git commit -m x")) == []
 
 
 @pytest.mark.parametrize(
@@ -153,6 +155,7 @@ def test_bisects() -> None:
         bash("git bisect run pytest", printed="abc1234 is the first bad commit"),
         bash("git bisect reset"),
         bash("git log --grep bisect"),
+        bash("git commit -m 'found by git bisect run'"),
     )
     (one,) = found.bisects
     assert one.calls == ["c0", "c1", "c2"]

@@ -52,6 +52,35 @@ def test_here_documents_belong_to_their_command() -> None:
     assert second.words == ["python", "a.py"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cat > notes.md <<\\END\n$(rm -rf /) && push\nEND\nmake",
+        "cat > notes.md <<'END OF NOTES'\nrun it; push\nEND OF NOTES\nmake",
+        "cat > notes.md <<-END\n\tit's (open\n\tEND\nmake",
+        "cat > notes.md <<END\n" + "a line of a long body\n" * 1_000 + "END\nmake",
+    ],
+)
+def test_no_word_of_a_body_is_a_command(text: str) -> None:
+    """However its end is written, and however long it is, a body is passed over."""
+    assert words(text) == [["cat"], ["make"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ("say $'It\\'s --done; push' && make", "It\\'s --done; push"),
+        ("say @'\nIt's --done; push\n'@ && make", "\nIt's --done; push"),
+        ('say @"\nSay "x"; push\n"@ && make', '\nSay "x"; push'),
+        (f"say '{'x; ' * 9_000}' && make", "x; " * 9_000),
+        (f'say "{"x; " * 9_000}" && make', "x; " * 9_000),
+    ],
+)
+def test_a_quoted_text_is_one_word(text: str, given: str) -> None:
+    """Quotes of C and here-strings of PowerShell are texts, of whatever length."""
+    assert words(text) == [["say", given], ["make"]]
+
+
 def test_only_output_is_written() -> None:
     """Errors, copies of descriptors and input are no files that a command writes."""
     command = parse("a <in 2>err 2>&1 >out >>more &>all")[0]

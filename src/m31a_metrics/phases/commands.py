@@ -14,7 +14,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from m31a_metrics.phases.files import is_plan, is_scratch
-from m31a_metrics.phases.programs import INTERPRETERS, RUNNERS, Part, part
+from m31a_metrics.phases.programs import INTERPRETERS, RUNNERS, Part, options_of, part
 from m31a_metrics.phases.shell import Command, is_assignment, parse, program, unwrap
 from m31a_metrics.phases.uses import Use
 
@@ -22,6 +22,7 @@ _FILTERED = frozenset((Use.EXPLORE, Use.SEARCH, Use.DIFF, Use.NEUTRAL))
 _PRINT = frozenset((Use.RUN, Use.ASK))
 _CHANGE = frozenset((Use.SHIP, Use.EXECUTE))
 _TELLS = frozenset(("echo", "printf", "test", "[", "[[", "export", "local"))
+_PATH_CHARS = 1_000
 _INTO_LAST = frozenset(("cp", "mv", "rsync", "ln", "install", "copy-item", "git clone"))
 
 
@@ -78,7 +79,11 @@ class _Places:
         if one.name in _INTO_LAST:
             paths = given[-1:]
         else:
-            paths = [word for word in given if "/" in word or "\\" in word or "$" in word]
+            paths = [
+                word
+                for word in given
+                if len(word) < _PATH_CHARS and ("/" in word or "\\" in word or "$" in word)
+            ]
         if not paths:
             return self._in_scratch
         return all(
@@ -126,6 +131,8 @@ _LOOKS_MAX = 500
 _STAGES = frozenset(("git add", "git stage"))
 _PREPARES = _STAGES | {"git rebase", "git merge"}
 _DRY = re.compile(r"dry[_-]?run", re.IGNORECASE)
+_DRY_VARIABLE = re.compile(r"(?i:\w{0,40}dry_?run\w{0,20}=(?!0$|false$|no$|$))")
+_NAMES_MAX = 4
 _LONG_WAIT_S = 5
 _CACHED = 4096
 _CACHED_CHARS = 1_000
@@ -157,7 +164,8 @@ class Purpose(Struct, frozen=True):
     changes files too; `ships_behind`: it was to ship if its checks passed. `hides`: a pipe or a
     list hides the exit code of the check. `plans`: what it changes is a plan. `looks` is the
     command where it makes sense to look twice, `writes` are files that its output goes to,
-    `words` its arguments, `scripts` the files that it runs.
+    `words` its arguments, `scripts` the files that it runs. `commits`: one of its parts is a
+    commit.
     """
 
     use: Use
@@ -172,6 +180,7 @@ class Purpose(Struct, frozen=True):
     words: tuple[str, ...] = ()
     plans: bool = False
     scripts: tuple[str, ...] = ()
+    commits: bool = False
 
 
 class Purposes:
@@ -196,7 +205,7 @@ def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
     use = _strongest(uses, parts)
     if Use.WAIT in uses and use not in _NO_WAIT and _waits(use, commands, parts):
         use = Use.WAIT
-    if use is Use.SHIP and _tries(text, commands, parts):
+    if use is Use.SHIP and _tries(commands, parts):
         use = Use.VERIFY
         parts = [Part(use, one.name, one.words) if one.use is Use.SHIP else one for one in parts]
     if use in _ONLY_LOOKS and _expects(commands):
@@ -217,6 +226,7 @@ def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
         writes=tuple([path for path in writes if not path.startswith("/dev/")]),
         words=decides.words,
         scripts=tuple([path for command in commands for path in _scripts(command)]),
+        commits=any(one.name == "git commit" for one in parts),
     )
 
 
@@ -298,15 +308,28 @@ def _in_background(text: str, commands: list[Command]) -> bool:
     )
 
 
-def _tries(text: str, commands: list[Command], parts: list[Part]) -> bool:
+def _tries(commands: list[Command], parts: list[Part]) -> bool:
     """Whether a script of shipping is run to see what it would do, or how it ends."""
     shipping = [one.name.partition(" ")[0] for one in parts if one.use is Use.SHIP]
     if "git" in shipping:
         return False
     asks = any("$?" in word for command in commands for word in command.words)
-    return _DRY.search(text) is not None or (
+    return any(map(_is_dry, commands, parts)) or (
         asks and all(name in RUNNERS or name in INTERPRETERS for name in shipping)
     )
+
+
+def _is_dry(command: Command, one: Part) -> bool:
+    """Whether a variable, an option, or the name of a script says that nothing is shipped."""
+    if any(_DRY_VARIABLE.match(word) for word in (*command.variables, *command.words)):
+        return True
+    if one.use is not Use.SHIP or not command.words:
+        return False
+    name = program(command.words[0])
+    given = options_of(name, command.words)
+    if name in RUNNERS or name in INTERPRETERS or "/" in command.words[0]:
+        given.update(word for word in command.words[:_NAMES_MAX] if " " not in word)
+    return any(_DRY.search(word) is not None for word in given)
 
 
 def _ships_behind(commands: list[Command], parts: list[Part], checked: list[int]) -> bool:

@@ -19,6 +19,7 @@ from m31a_metrics.phases.agent import ClassifiedCall
 from m31a_metrics.phases.commands import Check
 from m31a_metrics.phases.failing import plain
 from m31a_metrics.phases.files import is_test
+from m31a_metrics.phases.shell import parse, program, unwrap
 from m31a_metrics.phases.uses import Use
 
 LOOP = 3
@@ -279,7 +280,7 @@ def _is_check(classified: ClassifiedCall) -> bool:
         return bool(purpose.checks)
     return (
         classified.phase == "ship"
-        and "commit" in classified.call.command
+        and purpose.commits
         and not (classified.failed and _NOT_THE_WORK.search(classified.call.error) is not None)
     )
 
@@ -343,8 +344,8 @@ def _end(classified: ClassifiedCall) -> int:
     return classified.call.end_us or classified.call.t_us
 
 
-_USES = re.compile(
-    r"\bgit\s[^|;&\n]{0,60}?\bbisect\s+(start|run|good|bad|new|old|skip|reset|replay|log|visualize)\b"
+_VERBS = frozenset(
+    ("start", "run", "good", "bad", "new", "old", "skip", "reset", "replay", "log", "visualize")
 )
 _FOUND = re.compile(r"\b[0-9a-f]{7,40} is the first (?:bad|new) commit\b")
 
@@ -365,9 +366,7 @@ def bisects(calls: Sequence[ClassifiedCall]) -> list[Bisect]:
     current: Bisect | None = None
     for classified in calls:
         call = classified.call
-        if "bisect" not in call.command:
-            continue
-        verbs = _USES.findall(call.command)
+        verbs = _bisecting(call.command) if "bisect" in call.command else []
         if not verbs:
             continue
         if current is None and verbs == ["reset"]:
@@ -381,3 +380,15 @@ def bisects(calls: Sequence[ClassifiedCall]) -> list[Bisect]:
         if verbs[-1] == "reset":
             current = None
     return done
+
+
+def _bisecting(text: str) -> list[str]:
+    """Return what a command does to a bisect, step by step."""
+    verbs: list[str] = []
+    for command in parse(text):
+        for inner in unwrap(command):
+            words = inner.words
+            if words and program(words[0]) == "git" and "bisect" in words:
+                at = words.index("bisect") + 1
+                verbs += [word for word in words[at : at + 1] if word in _VERBS]
+    return verbs

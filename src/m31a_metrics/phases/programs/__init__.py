@@ -1,6 +1,7 @@
 """What programs are for: a table, and what arguments and names say beyond it."""
 
 from m31a_metrics.phases.programs.lookup import Part, part
+from m31a_metrics.phases.programs.options import options_of
 from m31a_metrics.phases.programs.table import INTERPRETERS, RUNNERS, TERMINALS
 
-__all__ = ["INTERPRETERS", "RUNNERS", "TERMINALS", "Part", "part"]
+__all__ = ["INTERPRETERS", "RUNNERS", "TERMINALS", "Part", "options_of", "part"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from m31a_metrics.phases.files import is_scratch
 from m31a_metrics.phases.programs.interpreters import interpreter, shell, sql
+from m31a_metrics.phases.programs.options import without_texts
 from m31a_metrics.phases.programs.table import INTERPRETERS, USES
 from m31a_metrics.phases.shell import SHELLS, Command, program
 from m31a_metrics.phases.uses import Use, names
@@ -51,8 +52,9 @@ def git(words: list[str], arguments: list[str], _command: Command) -> Use | None
     """Say what a git command is for; None: what the table says of its subcommand."""
     if not arguments:
         return Use.EXPLORE
-    verb, options = arguments[0], {word.partition("=")[0] for word in words[1:]}
-    rest = words[words.index(verb) + 1 :]
+    given = without_texts("git", words)
+    verb, options = arguments[0], {word.partition("=")[0] for word in given}
+    rest = given[given.index(verb) + 1 :]
     if verb == "diff":
         return _diff(options, rest)
     if verb == "push":

@@ -7,6 +7,23 @@ from m31a_metrics.phases.programs.table import INTERPRETERS, USES
 from m31a_metrics.phases.shell import SHELLS
 from m31a_metrics.phases.uses import Use, names
 
+# What stands behind these is a text for people: it may begin with a dash or name an option.
+_TEXTS = names(
+    """
+    --message --body --title --notes --description --subject --reason --comment --text --msg
+    --prompt --summary --commit-message --append-notes --acceptance --design
+    """
+)
+_SHORT_TEXTS = {
+    "git": names("-m -am -sm -asm -qm -Sm"),
+    "hg": frozenset(("-m",)),
+    "jj": frozenset(("-m",)),
+    "svn": frozenset(("-m",)),
+    "gh": names("-t -b -n -c -m"),
+    "glab": names("-t -d -m -N"),
+    "bd": names("-t -d -r"),
+}
+
 _HELP = names("--help --version -help -version help version -V /? --info")
 _OF_ITSELF = names("--help --version -h -V")
 _SHORT_HELP = frozenset(("-h", "-v"))
@@ -14,6 +31,7 @@ _LAST_OF_HELP = _HELP | _SHORT_HELP
 # A last word of these is what they look for or print.
 _NO_HELP = frozenset(("git", "npm", "echo", "printf", "grep", "rg"))
 
+_NONE: frozenset[str] = frozenset()
 _OPTIONS_COUNT = frozenset((Use.EXECUTE, Use.VERIFY, Use.SHIP, Use.RUN))
 _DRY = names(
     """
@@ -28,14 +46,34 @@ _FORMATTERS = frozenset(("black", "gofmt", "goimports", "isort", "prettier", "pi
 _FIXES = names("--fix --write --apply --fix-all --autocorrect --autocorrect-all")
 
 
+def without_texts(name: str, words: list[str]) -> list[str]:
+    """Return what a program is given, without the texts for people: they are no options."""
+    short = _SHORT_TEXTS.get(name, _NONE)
+    found: list[str] = []
+    is_text = False
+    for word in words[1:]:
+        if is_text:
+            is_text = False
+        else:
+            found.append(word)
+            is_text = word[:1] == "-" and (word in _TEXTS or word in short)
+    return found
+
+
+def options_of(name: str, words: list[str]) -> set[str]:
+    """Return the options that a program is given, without their values."""
+    return {word.partition("=")[0] for word in without_texts(name, words) if word[:1] == "-"}
+
+
 def asks_help(words: list[str], name: str) -> bool:
     """Whether a program is only asked how it is used, or which version it is."""
     rest = words[1:]
     if not rest or (rest[-1] not in _LAST_OF_HELP and "--help" not in rest):
         return False
+    rest = without_texts(name, words)
     # Of what was built here, how it presents itself is looked at like all it does.
     own = is_path(words[0]) and name not in USES and name not in INTERPRETERS
-    if name in SHELLS or own or FILES_RUN.search(rest[0]):
+    if not rest or name in SHELLS or own or FILES_RUN.search(rest[0]):
         return False
     last = rest[-1]
     if "--help" in rest or (len(rest) <= 3 and last in _HELP and name not in _NO_HELP):
@@ -59,7 +97,7 @@ def with_options(use: Use, name: str, words: list[str]) -> Use:
     """Let options turn a change into a check, and a check into a change."""
     if use not in _OPTIONS_COUNT:
         return use
-    options = {word.partition("=")[0] for word in words[1:] if word.startswith("-")}
+    options = options_of(name, words)
     if use is Use.EXECUTE:
         if "--list" in options:
             return Use.EXPLORE

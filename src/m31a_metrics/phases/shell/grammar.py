@@ -2,8 +2,9 @@
 
 Not a shell: nothing is expanded, and what is not understood is passed over. It knows what
 decides which programs run: quotes, here-documents, redirections, pipes, lists, loops, and
-commands inside of `$(...)`. Each character is looked at once, the length is bounded, and
-nesting too, so that no command is expensive.
+commands inside of `$(...)`. Each character is looked at once, the length is bounded (what is
+quoted or stands in a here-document is passed over, and counts for nothing), and nesting too,
+so that no command is expensive.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import re
 from msgspec import Struct
 
 BOUND = 6_000
-"""Characters of a command that are looked at."""
+"""Characters of a command that are looked at, texts in it apart."""
+
+_BOUND_IN_ALL = 200_000
 
 _DEPTH_MAX = 6
 _ESCAPED = frozenset(("$", "`", '"', "\\", "\n", ""))
 # Whole words, and what may be the beginning of one more, up to what is more than a word.
 _PLAIN = re.compile(r"((?:[^\s'\"\\$`;&|<>()#]+[ \t]+)*)([^\s'\"\\$`;&|<>()#]*)")
 _QUOTED = re.compile(r"[^\"\\$`]+")
-_HEREDOC = re.compile(r"-?[ \t]*(['\"]?)([\w.-]+)\1")
+_HEREDOC = re.compile(r"-?[ \t]*(?:(['\"])([\w.-]+(?: [\w.-]+)*)\1|\\?([\w.-]+))")
+_ESCAPES = re.compile(r"(?:[^'\\]+|\\.)*", re.DOTALL)
 _DUPLICATE = re.compile(r"&?[ \t]*(?:\d+|-)(?=[\s;|&)]|$)")
 
 _SKIPPED = frozenset(("if", "then", "else", "elif", "do", "!", "{", "}", "time", "fi", "esac"))
@@ -33,7 +37,7 @@ class Command(Struct, gc=False):
 
     `operator` joins it to the one before (`|`, `&&`, `||`, `;`, `&`), `writes` are the
     files that its output goes to, `body` is its here-document. `nested`: inside of
-    `$(...)`. `loop`: inside of a loop.
+    `$(...)`. `loop`: inside of a loop. `variables` are those given in front of the program.
     """
 
     words: list[str]
@@ -42,11 +46,12 @@ class Command(Struct, gc=False):
     body: str = ""
     nested: bool = False
     loop: bool = False
+    variables: tuple[str, ...] = ()
 
 
 def parse(text: str) -> list[Command]:
     """Take a command apart."""
-    scanner = _Scanner(text[:BOUND])
+    scanner = _Scanner(text[:_BOUND_IN_ALL])
     scanner.scan()
     return scanner.commands
 
@@ -55,7 +60,7 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self.commands: list[Command] = []
         self._text = text
-        self._end = len(text)
+        self._end = min(len(text), BOUND)
         self._at = 0
         self._depth = 0
         self._loops = 0
@@ -69,15 +74,15 @@ class _Scanner:
 
     def scan(self, closing: str = "") -> None:
         """Read commands, up to an unpaired `closing`."""
-        text, end = self._text, self._end
+        text = self._text
         plain = _PLAIN.match
         open_parens = 0
-        while self._at < end:
-            found = plain(text, self._at)
+        while self._at < self._end:
+            found = plain(text, self._at, self._end)
             if found is not None and found.end() > self._at:
                 self._at = found.end()
                 self._plain(found[1], found[2])
-                if self._at == end:
+                if self._at == self._end:
                     break
             char = text[self._at]
             if char == ")":
@@ -137,12 +142,33 @@ class _Scanner:
             self._quoted()
 
     def _quoted(self) -> None:
+        if self._is_here_string():
+            self._here_string("'@")
+            return
         closing = self._text.find("'", self._at)
-        closing = self._end if closing < 0 else closing
-        self._word.append(self._text[self._at : closing])
+        self._pass_over(len(self._text) if closing < 0 else closing)
+
+    def _pass_over(self, closing: int) -> None:
+        """Take a text up to its closing quote as a part of a word."""
+        text = self._text[self._at : closing]
+        self._word.append(text)
         self._at = closing + 1
+        self._end = min(len(self._text), self._end + len(text))
+
+    def _is_here_string(self) -> bool:
+        """Whether a quote begins a here-string of PowerShell: `@'` at the end of a line."""
+        return self._word[-1:] == ["@"] and self._text.startswith(("\n", "\r\n"), self._at)
+
+    def _here_string(self, closes: str) -> None:
+        closing = self._text.find("\n" + closes, self._at)
+        self._word = []
+        self._pass_over(len(self._text) if closing < 0 else closing)
+        self._at += len(closes)
 
     def _double_quoted(self) -> None:
+        if self._is_here_string():
+            self._here_string('"@')
+            return
         text = self._text
         self._word.append("")
         while self._at < self._end:
@@ -150,6 +176,9 @@ class _Scanner:
             if piece is not None:
                 self._word.append(piece[0])
                 self._at = piece.end()
+                self._end = min(len(text), self._end + len(piece[0]))
+                if self._at == self._end:
+                    return
                 continue
             char = text[self._at]
             self._at += 1
@@ -172,6 +201,10 @@ class _Scanner:
         elif self._text.startswith("(", self._at):
             self._at += 1
             self._nested(")")
+        elif self._text.startswith("'", self._at):
+            self._at += 1
+            escapes = _ESCAPES.match(self._text, self._at)
+            self._pass_over(len(self._text) if escapes is None else escapes.end())
         else:
             self._word.append("$")
 
@@ -222,7 +255,7 @@ class _Scanner:
         self._at += 1
         if found is not None:
             self._at = found.end()
-            self._heredocs.append((found[2], self._command))
+            self._heredocs.append((found[2] or found[3], self._command))
 
     def _bodies(self) -> None:
         """Take the here-documents that begin on this line."""
@@ -233,15 +266,16 @@ class _Scanner:
             while found >= 0:
                 begin = max(text.rfind("\n", start, found) + 1, start)
                 newline = text.find("\n", found)
-                newline = self._end if newline < 0 else newline
+                newline = len(text) if newline < 0 else newline
                 if text[begin:newline].strip() == delimiter:
                     command.body = text[start:begin]
                     self._at = newline + 1
+                    self._end = min(len(text), self._end + newline - start)
                     break
                 found = text.find(delimiter, newline)
             else:
                 command.body = text[start:]
-                self._at = self._end
+                self._at = self._end = len(text)
         self._heredocs = []
 
     def _comment(self) -> None:

@@ -106,7 +106,10 @@ def unwrap(command: Command, depth: int = 0) -> list[Command]:
         start += 1
     if start == len(words):
         return [command]
-    words = words[start:]
+    if start:
+        command = _with(command, words[start:])
+        command.variables += tuple(words[:start])
+        words = command.words
     if depth < _DEPTH_MAX and words:
         script = _script(words)
         if script is not None:
@@ -115,13 +118,16 @@ def unwrap(command: Command, depth: int = 0) -> list[Command]:
         if behind is not None:
             if len(behind) == 1 and " " in behind[0]:
                 return _inner(command, behind[0], depth)
-            return unwrap(_with(command, behind), depth + 1)
+            within = _with(command, behind)
+            passed = words[1 : len(words) - len(behind)]
+            within.variables += tuple(word for word in passed if is_assignment(word))
+            return unwrap(within, depth + 1)
         if len(words) > 1 and program(words[0]) in SHELLS and not words[1].startswith("-"):
             # A shell with a script's name runs it as if it were called itself.
             return [_with(command, words[1:])]
         if command.body and program(words[0]) in SHELLS:
             return _inner(command, command.body, depth)
-    return [_with(command, words) if start else command]
+    return [command]
 
 
 @lru_cache(maxsize=4096)
@@ -141,12 +147,19 @@ def _inner(command: Command, script: str, depth: int) -> list[Command]:
         found[-1].writes += command.writes
         for inner in found:
             inner.loop = inner.loop or command.loop
+            inner.variables += command.variables
     return found
 
 
 def _with(command: Command, words: list[str]) -> Command:
     return Command(
-        words, command.operator, command.writes, command.body, command.nested, command.loop
+        words,
+        command.operator,
+        command.writes,
+        command.body,
+        command.nested,
+        command.loop,
+        command.variables,
     )
 
 
