@@ -461,11 +461,25 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
     "rake": {
         Use.EXECUTE: "db:migrate",
     },
+    "rtk": {
+        Use.EXPLORE: "gain discover session read smart json deps log diff config cc-economics",
+        Use.EXECUTE: "init",
+        Use.VERIFY: "verify",
+    },
     "rustup": {
         Use.EXECUTE: "install component target update toolchain",
     },
     "rye": {
         Use.EXECUTE: "sync",
+    },
+    "sail": {
+        Use.EXPLORE: "ps logs",
+        Use.EXECUTE: "up down stop start restart build",
+        Use.VERIFY: "test",
+    },
+    "lando": {
+        Use.EXPLORE: "info list logs",
+        Use.EXECUTE: "start stop restart rebuild poweroff init destroy",
     },
     "sl": {
         Use.EXPLORE: "log status",

@@ -93,7 +93,7 @@ _PROGRAMS: dict[Use, str] = {
         electron expo react-native tauri chromium google-chrome chrome firefox emulator xdotool
         expect osascript open xdg-open start screencapture scrot import websocat grpcurl nc telnet
         socat zsh fish dash ash ksh invoke-expression start-process act asciinema
-        script faketime strace ltrace gdb lldb valgrind perf dlv
+        script strace ltrace gdb lldb valgrind perf dlv
     """,
     Use.ASK: """
         goose sqlite3 psql mysql mariadb mongosh mongo duckdb cqlsh clickhouse-client claude codex

@@ -24,8 +24,16 @@ _WRAPPERS: dict[str, int] = {
         dotenv, dotenvx run, cross-env, env-cmd, doppler run, op run, aws-vault exec,
         infisical run, docker exec, docker compose exec, docker compose run, docker-compose exec,
         docker-compose run, docker run, podman run, podman exec, kubectl exec, xcrun, wsl,
-        wsl.exe, ssh, su, script, rtk, heroku run, fly ssh, vagrant ssh, firejail, arch,
-        flatpak-spawn
+        wsl.exe, ssh, su, script, heroku run, railway run, fly ssh, vagrant ssh, firejail, arch,
+        flatpak-spawn, rtk, rtk proxy, rtk err, rtk test, rtk summary, rtk run, tokf run, snip,
+        lean-ctx, proxychains, proxychains4, torsocks, torify, tsocks, flock, chroot, faketime,
+        gtime, fakeroot, rlwrap, numactl, prlimit, unshare, setarch, catchsegv, noglob, nocorrect,
+        dumb-init, tini, grc, retry, entr, watchexec, systemd-run, systemd-inhibit, runuser, gosu,
+        su-exec, pkexec, srun, mpirun, mpiexec, ddtrace-run, opentelemetry-instrument, ddev exec,
+        sail, lando, devcontainer exec, distrobox enter, toolbox run, limactl shell, lima,
+        multipass exec, lxc exec, incus exec, singularity exec, apptainer exec, colima ssh,
+        nvm exec, fnm exec, volta run, nodenv exec, goenv exec, jenv exec, rustup run, mamba run,
+        chamber exec, envchain, varlock run, teller run, sops exec-env, flox activate, guix shell
         """
     )
 }
@@ -38,6 +46,7 @@ _VALUED = names(
     -u -g -n -k -s -p -w -e -P -L -I -d -c -x -f -C -i -o --package --with --python --extra
     --group --env --user --workdir --signal --kill-after --project --directory --env-file
     --namespace --container --command --index-url --no-group --prefix --name --from --spec
+    --using --node --workspace-folder -np
     """
 )
 # Options that take a value elsewhere and none in these.
@@ -55,12 +64,18 @@ _FLAGS = {
     "env": frozenset(("-i",)),
     "poetry run": frozenset(),
     "timeout": frozenset(("-p", "-f")),
+    "flock": names("-n -x -s -e -o -u"),
+    "entr": names("-c -d -n -p -s -r"),
+    "systemd-run": names("--user -P -d"),
+    "retry": frozenset(("-x",)),
 }
 _PLACES = phrases(
     """
     docker exec, docker compose exec, docker compose run, docker-compose exec, docker-compose
     run, docker run, podman run, podman exec, kubectl exec, ssh, aws-vault exec, timeout,
-    gtimeout, direnv exec, script
+    gtimeout, direnv exec, script, flock, chroot, faketime, setarch, gosu, su-exec,
+    distrobox enter, limactl shell, multipass exec, lxc exec, incus exec, singularity exec,
+    apptainer exec, nvm exec, rustup run, chamber exec, envchain, sops exec-env
     """
 )
 """The first word behind these is no program: a container, a host, a time."""
@@ -72,8 +87,22 @@ _MARKED = {
     "nix-shell": ("--run", "--command"),
     "mise exec": ("--",),
     "mise x": ("--",),
+    "flox activate": ("--", "-c"),
+    "guix shell": ("--",),
 }
-_ONLY_MARKED = frozenset(("nix develop", "nix shell", "nix-shell"))
+_ONLY_MARKED = frozenset(("nix develop", "nix shell", "nix-shell", "flox activate", "guix shell"))
+# What some wrappers do themselves.
+_OWN = {
+    "rtk": names(
+        """
+        gain discover session read smart json deps log diff config cc-economics learn init
+        rewrite verify telemetry hook-audit
+        """
+    ),
+    "lando": names("start stop restart rebuild info list logs poweroff init destroy"),
+    "sail": names("up down stop start restart build ps logs share test"),
+    "lean-ctx": names("read grep ls tree init gain stats doctor config"),
+}
 # Options with a value between a program and its subcommand.
 _VALUED_BEFORE = names(
     """
@@ -86,6 +115,7 @@ _WORDS_MAX = 3
 _IMAGES = frozenset(("docker run", "podman run"))
 
 _POWERSHELLS = frozenset(("powershell", "pwsh", "powershell.exe", "pwsh.exe"))
+_GIVE_A_LINE = {"cmd": ("/c", "/k"), "lean-ctx": ("-c",)}
 _LOOKS_UP = frozenset(("-v", "-V"))
 _DEPTH_MAX = 4
 
@@ -176,7 +206,7 @@ def _script(words: list[str]) -> str | None:
         for at, word in enumerate(words[1:], 2):
             if word.lower() in ("-command", "-c"):
                 return " ".join(words[at:])
-    elif name == "cmd" and len(words) > 2 and words[1].lower() in ("/c", "/k"):
+    elif len(words) > 2 and words[1].lower() in _GIVE_A_LINE.get(name, ()):
         return " ".join(words[2:])
     elif name == "eval":
         return " ".join(words[1:])
@@ -186,7 +216,7 @@ def _script(words: list[str]) -> str | None:
 def _behind(words: list[str]) -> list[str] | None:
     """Return the command behind a wrapper; None where there is none."""
     key, at = _wrapper(words)
-    if not key:
+    if not key or (key in _OWN and _first_given(words) in _OWN[key]):
         return None
     if key in _MARKED:
         marks = (words.index(mark, at) + 1 for mark in _MARKED[key] if mark in words[at:])
@@ -197,16 +227,27 @@ def _behind(words: list[str]) -> list[str] | None:
     if behind is None:
         return None
     if key in _PLACES:
-        behind += 1
-        if words[behind : behind + 1] == ["--"]:
-            behind += 1
-        elif words[behind : behind + 1] and words[behind].startswith("-") and key in _IMAGES:
-            return None  # given to the program that the image runs
+        behind = _behind_place(words, behind, key)
     if key == "su" and "-c" in words:
         return words[-1:] if len(words) > 1 else None
     if words[behind : behind + 1] == ["."]:
         return None  # the package of this folder
     return words[behind:] or None
+
+
+def _first_given(words: list[str]) -> str:
+    """Return the first word behind a program's name that is no option."""
+    return next((word for word in words[1:] if not word.startswith("-")), "")
+
+
+def _behind_place(words: list[str], at: int, key: str) -> int:
+    """Return where the command behind a place begins; the end of the words if there is none."""
+    given = words[at + 1 : at + 2]
+    if given == ["--"] or (given == ["-c"] and key not in _IMAGES):
+        return at + 2
+    if given and given[0].startswith("-") and key in _IMAGES:
+        return len(words)  # given to the program that the image runs
+    return at + 1
 
 
 def _wrapper(words: list[str]) -> tuple[str, int]:
