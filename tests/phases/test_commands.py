@@ -148,6 +148,7 @@ USES = {
         npm view pkg version
         fly logs
         gh api repos/a/b/actions/runs
+        gh api repos/a/b/runs/5 --jq .conclusion
     """,
     Use.LOG: "gh run view 5 --log-failed; gh api repos/a/b/actions/jobs/1/logs",
     Use.SHIP: """

@@ -48,6 +48,12 @@ _ABORTS = frozenset(("--abort", "--quit", "--skip"))
 _GH_WRITES = frozenset(["-X", "--method", "-f", "-F", "--field", "--raw-field", "--input"])
 
 
+_MUTATES = re.compile(r"(?:query=)?\s*mutation\b")
+_FILTER = re.compile(r"--jq|-q|--template|-t")
+_RUNS = re.compile(r"check-(?:runs|suites)|/status(?:es)?\b|/actions/runs|/deployments")
+_CONCLUDES = re.compile(r"\bconclusion\b|\bworkflow_runs\b|\bcheck_(?:runs|suites)\b")
+
+
 def git(words: list[str], arguments: list[str], _command: Command) -> Use | None:
     """Say what a git command is for; None: what the table says of its subcommand."""
     if not arguments:
@@ -103,9 +109,8 @@ def gh(words: list[str], arguments: list[str], _command: Command) -> Use | None:
 
 
 def _gh_api(words: list[str], arguments: list[str]) -> Use:
-    text = " ".join(words[2:])
     if arguments[1:2] == ["graphql"]:
-        return Use.SHIP if "mutation" in text else Use.EXPLORE
+        return Use.SHIP if any(map(_MUTATES.match, words[2:])) else Use.EXPLORE
     methods = [
         words[at + 1].upper() for at, word in enumerate(words[:-1]) if word in ("-X", "--method")
     ]
@@ -113,13 +118,12 @@ def _gh_api(words: list[str], arguments: list[str]) -> Use:
         return Use.EXPLORE if methods[0] == "GET" else Use.SHIP
     if _GH_WRITES & set(words):
         return Use.SHIP
-    if "/logs" in text or "/jobs/" in text:
+    asked = arguments[1] if arguments[1:] else ""
+    if "/logs" in asked or "/jobs/" in asked:
         return Use.LOG
-    return (
-        Use.STATE
-        if "check-runs" in text or "/status" in text or "/actions/runs" in text
-        else Use.EXPLORE
-    )
+    shown = _value(words, _FILTER)
+    of_runs = _RUNS.search(asked) is not None or _CONCLUDES.search(shown) is not None
+    return Use.STATE if of_runs else Use.EXPLORE
 
 
 _LOCAL = re.compile(r"localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|\$\{?(?:BASE_?)?URL|:\$\{?PORT")
