@@ -66,14 +66,18 @@ class Facts(Struct):
         )
 
 
+PROMPT_CHARS = 600
+"""So much of a prompt that was handed to another agent says what it is for."""
+
+
 class Call(Struct, gc=False):
     """One tool call as inference sees it. `success` None: the result was never seen.
 
     `response` is the id of the LLM response that made the call, `subagent` the agent
     that did if it was not the session's own, `mode` the permission mode at the time.
-    `description` is what the agent said that a command is for, `polls` the id of the
-    background command that a call asks about, and `printed` how what a command printed
-    begins and ends.
+    `description` is what the agent said that a command is for, or how the work begins that
+    it handed to another, `polls` the id of the background command that a call asks about,
+    and `printed` how what a command printed begins and ends.
     """
 
     id: str

@@ -67,23 +67,6 @@ def test_what_a_subagent_changed_is_reviewed() -> None:
     assert phases(handed, bash("git diff")) == ["execute", "verify"]
 
 
-@pytest.mark.parametrize(
-    ("handed", "phase"),
-    [
-        ("Explore: find the config", "explore"),
-        ("Plan: the migration", "plan"),
-        ("code-reviewer: look at it", "verify"),
-        ("general-purpose: Fix lint, then run tests", "execute"),
-        ("general-purpose: Research the API", "explore"),
-        ("worker: something", "execute"),
-        (": Review the diff for bugs", "verify"),
-    ],
-)
-def test_handed_over_work_takes_its_phase(handed: str, phase: str) -> None:
-    """The kind of a subagent goes before the words of its description."""
-    assert phases(tool("Task", handed)) == [phase]
-
-
 def test_silent_descriptions_are_told_by_what_was_done() -> None:
     """A subagent that edited changed the work; one that only read explored."""
     task = tool("Task", "general-purpose: onwards")

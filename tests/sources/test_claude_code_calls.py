@@ -118,10 +118,9 @@ def test_what_a_call_is_for(tmp_path: Path) -> None:
         {**use("5", "Odd"), "input": "text"},
         use("6", "Odd", command=["a"], file_path={"b": 1}, path=3),
     ]
-    known = [
-        (call.command, call.paths) for call in read(tmp_path, answer(1, "a", 1, *blocks)).calls
-    ]
-    assert known == [
+    made = read(tmp_path, answer(1, "a", 1, *blocks)).calls
+    assert [call.description for call in made if call.description] == ["secret"]
+    assert [(call.command, call.paths) for call in made] == [
         ("make test", ()),
         ("", ("/a",)),
         ("Explore: look", ()),

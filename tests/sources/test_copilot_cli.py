@@ -257,6 +257,16 @@ def test_a_call_goes_as_its_exit_code_says(
     assert told == [(success, None if success else "killed")]
 
 
+def test_work_that_is_handed_over_says_what_for(tmp_path: Path) -> None:
+    """Kind, name and prompt of a task are known to inference."""
+    task = {"agent_type": "reviewer", "description": "the diff", "prompt": "Look for bugs."}
+    handed = record(
+        "10:00:01", "tool.execution_start", toolCallId="1", toolName="task", arguments=task
+    )
+    (call,) = read(tmp_path / "events.jsonl", start(), handed).calls
+    assert (call.command, call.description) == ("reviewer: the diff", "Look for bugs.")
+
+
 def test_a_background_command_goes_as_it_ends(tmp_path: Path) -> None:
     """A notification, or a later read, tells how it ended; one that runs on has not failed."""
     running = "...\n<command with shellId: {} is still running after 30 seconds>"

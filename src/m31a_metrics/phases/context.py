@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from m31a_metrics.phases import tools
-from m31a_metrics.phases.agent import Agent, ClassifiedCall, delegated_use
+from m31a_metrics.phases.agent import Agent, ClassifiedCall
 from m31a_metrics.phases.commands import Purpose, Purposes
+from m31a_metrics.phases.delegation import delegated_use
 from m31a_metrics.phases.failing import denied, failed
 from m31a_metrics.phases.files import (
     background_task,
@@ -346,7 +347,7 @@ class Classifier:
         return ClassifiedCall(call, polled.phase, "polls a background command", polled.purpose)
 
     def _handed(self, call: Call) -> ClassifiedCall:
-        use = delegated_use(call.command)
+        use = delegated_use(call.command, call.description)
         rule = "handed over, by its words"
         if use is None:
             use, rule = self._done_meanwhile(call), "handed over, by what was done"

@@ -14,7 +14,7 @@ from m31a_metrics.kept_lines import kept_line
 from m31a_metrics.sources.claude_code.durations import may_ask, may_queue, said_ms, spent
 from m31a_metrics.sources.claude_code.records import Block, Input, Result, ToolUseResult
 from m31a_metrics.timestamps import millis, span_ms
-from m31a_metrics.transcript import Call
+from m31a_metrics.transcript import PROMPT_CHARS, Call
 
 AGENTS = frozenset(("Agent", "Task"))
 """Tools that start a subagent, new name and old."""
@@ -79,6 +79,8 @@ class Calls:
         if type(given) is Input:
             if tool in _SHELLS:
                 call.description = text(given.description)
+            elif tool in AGENTS:
+                call.description = text(given.prompt)[:PROMPT_CHARS]
             elif polled := given.bash_id or given.task_id or given.shell_id:
                 call.polls = text(polled)
         self.all.append(call)

@@ -62,6 +62,7 @@ class Input(_Record, gc=False):
     skill: Any = None
     subagent_type: Any = None
     description: Any = None
+    prompt: Any = None
     bash_id: Any = None
     shell_id: Any = None
     task_id: Any = None

@@ -26,7 +26,7 @@ from m31a_metrics.sources.codex.records import (
 )
 from m31a_metrics.sources.shared import CallIds, tool_call
 from m31a_metrics.timestamps import millis, span_ms
-from m31a_metrics.transcript import Call
+from m31a_metrics.transcript import PROMPT_CHARS, Call
 
 # What a tool gave back to the model -> how the call went.
 #
@@ -284,6 +284,8 @@ class Calls:
             mode=self.mode,
         )
         call.paths = _paths(arguments, call.command or _text(payload))
+        if arguments.message:
+            call.description = arguments.message[:PROMPT_CHARS]
         polled = self._open.get(self._background.get(target, ""))
         if polled is not None and not call.command:
             call.command = polled.call.command

@@ -38,7 +38,7 @@ from m31a_metrics.sources.copilot_cli.records import (
 from m31a_metrics.sources.copilot_cli.responses import Message, Responses, Row, Sums
 from m31a_metrics.sources.shared import CallIds, named, take_records, tool_call
 from m31a_metrics.timestamps import millis, span_ms, unix_us
-from m31a_metrics.transcript import Call, Damage, Facts, Transcript
+from m31a_metrics.transcript import PROMPT_CHARS, Call, Damage, Facts, Transcript
 
 # One session of Copilot CLI: its records, one after the other -> facts, events and calls.
 
@@ -91,6 +91,9 @@ class Calls:
                 mode=self.mode,
             )
             call.command = text(arguments.command)
+            if arguments.agent_type:
+                call.command = f"{text(arguments.agent_type)}: {text(arguments.description)}"
+                call.description = text(arguments.prompt)[:PROMPT_CHARS]
             call.paths = _paths(arguments, given)
             opened = self._open[call_id] = _Open(call, str(arguments.shellId or ""))
             background = self._background.get(opened.target)

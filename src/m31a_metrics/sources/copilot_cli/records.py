@@ -32,6 +32,9 @@ class Arguments(Struct, gc=False):
     patch: Any = None
     input: Any = None
     shellId: Any = None
+    agent_type: Any = None
+    description: Any = None
+    prompt: Any = None
 
 
 class ToolRequest(Struct, gc=False):

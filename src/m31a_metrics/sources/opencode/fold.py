@@ -44,7 +44,7 @@ from m31a_metrics.sources.opencode.records import (
 from m31a_metrics.sources.opencode.store import Turn
 from m31a_metrics.sources.shared import CallIds, summed, tool_call
 from m31a_metrics.timestamps import span_ms, unix_us
-from m31a_metrics.transcript import Call, Transcript
+from m31a_metrics.transcript import PROMPT_CHARS, Call, Transcript
 
 # The model's responses within a message: what each cost, and the key its copies share.
 
@@ -206,6 +206,9 @@ def outcome(part: Part, call_id: str, where: Where) -> Outcome:
         response=where.response,
         subagent=where.subagent,
         mode=where.mode,
+        description=text(state.input.prompt)[:PROMPT_CHARS]
+        if isinstance(state.input, Input)
+        else "",
     )
     if state.status not in _SUCCEEDED and state.status != "error":
         return Outcome(call)

@@ -90,6 +90,7 @@ class Input(_Record, gc=False):
     subagent_type: Any = None
     agent: Any = None
     description: Any = None
+    prompt: Any = None
 
 
 class Metadata(_Record, gc=False):
