@@ -169,7 +169,16 @@ USES = {
         git rebase --continue
     """,
     Use.PLAN: "bd create --title x; bd close x-1",
-    Use.OTHER: "pkill -f vite; tmux capture-pane -p -t w; workmux status; gh issue create -t x",
+    Use.OTHER: "pkill -f vite; tmux kill-session -t w; gh issue create -t x",
+    Use.POLL: """
+        tmux capture-pane -p -t w
+        tmux list-windows -a
+        workmux status
+        workmux capture a -n 80
+        wezterm cli get-text --pane-id 3
+        zellij action dump-screen /tmp/screen.txt
+        screen -ls
+    """,
     Use.WAIT: """
         sleep 60
         sleep 30; tail -5 /tmp/x.log

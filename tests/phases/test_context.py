@@ -223,6 +223,26 @@ def test_terminals_have_the_phase_of_what_runs_in_them() -> None:
     assert phases(handed, bash("tmux capture-pane -p -t w")) == ["execute", "other"]
 
 
+def test_other_agents_are_waited_for_or_looked_at() -> None:
+    """Right after giving them work, and while waiting for it, a look at them only waits."""
+    give, wait = bash("workmux add parser -P p.md"), bash("workmux wait parser --timeout 60")
+    made = phases(
+        bash("workmux status"),
+        give,
+        bash("workmux status parser"),
+        wait,
+        bash("workmux capture parser"),
+        bash("workmux capture parser -n 200"),
+        bash("git status"),
+        bash("workmux status"),
+    )
+    assert made == ["explore", "execute", *["other"] * 3, *["explore"] * 3]
+    assert phases(wait, "go on", bash("workmux status"))[1] == "explore"
+    polled = tool("write_stdin", "", polls="c0")
+    polled.command = give.command
+    assert phases(bash("workmux add a && workmux wait a"), polled)[1] == "other"
+
+
 def test_scripts_that_call_tools_are_for_what_they_call() -> None:
     """A script of calls has the phase of the tool that it calls."""
     assert phases(tool("exec", "text(await tools.update_plan({plan}))")) == ["plan"]

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from m31a_metrics.phases.commands import Check, Purpose
 from m31a_metrics.phases.files import file_name
+from m31a_metrics.phases.programs import WORKERS
 from m31a_metrics.phases.uses import Use, phrases
 from m31a_metrics.transcript import Call
 
@@ -33,7 +34,7 @@ _LATELY = 30
 
 _NEVER_US = maxsize
 _BOOKKEEPING = frozenset(("plan", "other"))
-_STAGES = frozenset(("git add", "git stage"))
+_STAGES = frozenset(("git add", "git stage", "git apply"))
 
 _SOON = 3
 """Within so many calls after a change, asking how things are is a check of it."""
@@ -61,12 +62,20 @@ def _only_prepares(purpose: Purpose | None) -> bool:
     return len(given) < 2 or not purpose.name.startswith(_NAME_PACKAGES)
 
 
+def _waits_for_others(purpose: Purpose, phase: str) -> bool:
+    """Whether a call hands work to other agents, or asks whether they are done."""
+    if phase == "other":
+        return purpose.use is Use.WAIT or purpose.use is Use.POLL
+    return purpose.hands_over and purpose.name in WORKERS
+
+
 class Agent:
     """Follows the calls of one agent.
 
     `count` numbers its calls; `looked` says when it looked at what, `changed_files` which
     files it has changed since it last shipped, by name. `has_changed`: it changed the work,
-    and nobody has moved on since. `unchecked`: no check has passed since then.
+    and nobody has moved on since. `unchecked`: no check has passed since then. `polls`: it
+    has just given work to others, or waits for them.
     """
 
     def __init__(self, turns_us: Sequence[int] = ()) -> None:
@@ -83,6 +92,7 @@ class Agent:
         self.after_handing = False
         self.shipped = False
         self.shipped_in_turn = False
+        self.polls = False
         self.effect_at = -1
         self._changed_at = -1
         self._tried_shipping_at = -1
@@ -111,7 +121,7 @@ class Agent:
             self._turn += 1
         more = self._turn < len(self._turns_us)
         self.next_turn_us = self._turns_us[self._turn] if more else _NEVER_US
-        self.shipped_in_turn = False
+        self.shipped_in_turn = self.polls = False
         if self._committed:
             self.has_changed = self.unchecked = self._committed = False
 
@@ -123,6 +133,7 @@ class Agent:
             self.after_handing = True
         elif self.after_handing:
             self.after_handing = phase in _BOOKKEEPING
+        self.polls = purpose is not None and _waits_for_others(purpose, phase)
         if purpose is not None and purpose.looks:
             self.looked[purpose.looks] = self.count
         if classified.changed and not _only_prepares(purpose):

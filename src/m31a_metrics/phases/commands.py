@@ -13,15 +13,34 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from m31a_metrics.phases.delegation import delegated_use
 from m31a_metrics.phases.files import is_plan, is_scratch
-from m31a_metrics.phases.programs import INTERPRETERS, RUNNERS, Part, options_of, part
+from m31a_metrics.phases.programs import (
+    AGENTS,
+    INTERPRETERS,
+    RUNNERS,
+    WORKERS,
+    Part,
+    options_of,
+    part,
+)
 from m31a_metrics.phases.shell import Command, is_assignment, parse, program, unwrap
-from m31a_metrics.phases.uses import Use
+from m31a_metrics.phases.uses import Use, phrases
+from m31a_metrics.transcript import PROMPT_CHARS
 
 _FILTERED = frozenset((Use.EXPLORE, Use.SEARCH, Use.DIFF, Use.NEUTRAL))
 _PRINT = frozenset((Use.RUN, Use.ASK))
+_HANDED = frozenset((Use.EXECUTE, Use.ASK))
+_PROMPT_MIN_CHARS = 30
 _CHANGE = frozenset((Use.SHIP, Use.EXECUTE))
 _TELLS = frozenset(("echo", "printf", "test", "[", "[[", "export", "local"))
+# What they are given is read, and what they change is somewhere else.
+_TAKES = phrases(
+    """
+    git apply, git am, patch, pip install, npm install, uv pip install, psql, mysql, crontab,
+    docker load
+    """
+)
 _PATH_CHARS = 1_000
 _INTO_LAST = frozenset(("cp", "mv", "rsync", "ln", "install", "copy-item", "git clone"))
 
@@ -59,7 +78,7 @@ class _Places:
             return
         if is_assignment(words[-1]):
             name, _, value = words[-1].partition("=")
-            made = value == "$()" and before is not None and before.words[:1] == ["mktemp"]
+            made = value.startswith("$()") and before is not None and before.words[:1] == ["mktemp"]
             if made or is_scratch(value):
                 self._variables += (f"${name}", f"${{{name}")
         elif program(words[0]) in ("cd", "pushd") and words[1:]:
@@ -76,6 +95,8 @@ class _Places:
             in_folder = words[1:2] == ["-C"] and self._is_scratch("".join(words[2:3]))
             return self._in_scratch or in_folder
         given = [word for word in (*one.words, *command.writes) if not word.startswith("-")]
+        if one.name in _TAKES or one.name in WORKERS:
+            return self._in_scratch
         if one.name in _INTO_LAST:
             paths = given[-1:]
         else:
@@ -115,6 +136,7 @@ _ORDER = (
     Use.ASK,
     Use.DIFF,
     Use.OTHER,
+    Use.POLL,
     Use.SEARCH,
     Use.EXPLORE,
     Use.WAIT,
@@ -128,7 +150,7 @@ _LOOKS = frozenset((Use.SEARCH, Use.EXPLORE, Use.ASK))
 _ONLY_LOOKS = _LOOKS | {Use.DIFF, Use.NEUTRAL}
 _PATTERN_CHARS = 8
 _LOOKS_MAX = 500
-_STAGES = frozenset(("git add", "git stage"))
+_STAGES = frozenset(("git add", "git stage", "git apply"))
 _PREPARES = _STAGES | {"git rebase", "git merge"}
 _DRY = re.compile(r"dry[_-]?run", re.IGNORECASE)
 _DRY_VARIABLE = re.compile(r"(?i:\w{0,40}dry_?run\w{0,20}=(?!0$|false$|no$|$))")
@@ -165,7 +187,7 @@ class Purpose(Struct, frozen=True):
     list hides the exit code of the check. `plans`: what it changes is a plan. `looks` is the
     command where it makes sense to look twice, `writes` are files that its output goes to,
     `words` its arguments, `scripts` the files that it runs. `commits`: one of its parts is a
-    commit.
+    commit. `hands_over`: other agents are given work.
     """
 
     use: Use
@@ -181,6 +203,7 @@ class Purpose(Struct, frozen=True):
     plans: bool = False
     scripts: tuple[str, ...] = ()
     commits: bool = False
+    hands_over: bool = False
 
 
 class Purposes:
@@ -211,13 +234,17 @@ def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
     if use in _ONLY_LOOKS and _expects(commands):
         use = Use.RUN
     decides = _decisive(use, parts)
+    hands_over = use in _HANDED and (decides.name in WORKERS or decides.name in AGENTS)
+    if hands_over:
+        use = _handed_over(use, decides, commands)
+        hands_over = use is not Use.ASK
     checked = [at for at, one in enumerate(parts) if one.use in _CAN_FAIL]
     writes = [path for command in commands for path in command.writes]
     return Purpose(
         use,
         decides.name,
         checks=_checks([parts[at] for at in checked]) if checked else (),
-        changes=Use.EXECUTE in uses,
+        changes=Use.EXECUTE in uses and not hands_over,
         ships_behind=use is Use.SHIP and _ships_behind(commands, parts, checked),
         hides=bool(checked) and _hides(commands, checked[-1]),
         in_background=_in_background(text, commands),
@@ -227,7 +254,18 @@ def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
         words=decides.words,
         scripts=tuple([path for command in commands for path in _scripts(command)]),
         commits=any(one.name == "git commit" for one in parts),
+        hands_over=hands_over,
     )
+
+
+def _handed_over(use: Use, decides: Part, commands: list[Command]) -> Use:
+    """Say what other agents are given to do, where the command holds the prompt."""
+    given = [word for word in decides.words if len(word) >= _PROMPT_MIN_CHARS and " " in word]
+    texts = given or [command.body for command in commands if command.body]
+    if not texts:
+        return use
+    begins = texts[0].lstrip().partition("\n\n")[0]
+    return delegated_use("", begins[:PROMPT_CHARS]) or use
 
 
 def _looks(text: str, use: Use, decides: Part) -> str:

@@ -44,6 +44,7 @@ _SEEN_OFTEN = names(
 )
 _RUNS = frozenset((Use.RUN, Use.SHIP, Use.EXECUTE))
 _NEED_A_BUILD = frozenset(("test", "run"))
+_MANY_LINES = names("-n --lines --tail --full --all --since")
 _ASKED_AGAIN = frozenset(("git ls-remote", "git check-ignore"))
 
 _ALWAYS: dict[Use, Decision] = {
@@ -157,6 +158,14 @@ def _look(purpose: Purpose, agent: Agent) -> Decision | None:
     return ("verify", "looks for conflicts that are left") if for_conflicts else None
 
 
+def _poll(purpose: Purpose, agent: Agent) -> Decision:
+    """Say it of a look at other agents: their work is read, or they are waited for."""
+    reads = purpose.name not in TERMINALS and not _MANY_LINES.isdisjoint(purpose.words)
+    if agent.polls and not reads:
+        return "other", "polls other agents"
+    return "explore", "looks at other agents"
+
+
 _BY_USE: dict[Use, Callable[[Purpose, Agent], Decision | None]] = {
     Use.RUN: _run,
     Use.VERIFY: _rebuild,
@@ -164,11 +173,13 @@ _BY_USE: dict[Use, Callable[[Purpose, Agent], Decision | None]] = {
     Use.SEARCH: _look,
     Use.EXPLORE: _look,
     Use.ASK: _look,
+    Use.POLL: _poll,
 }
 
 
 _LOOKS = frozenset((Use.WAIT, Use.EXPLORE, Use.SEARCH))
-_IN_TERMINAL = frozenset(("capture-pane", "capturep", "send-keys", "send"))
+_SHOWN = frozenset((Use.OTHER, Use.POLL))
+_IN_TERMINAL = names("capture-pane capturep send-keys send get-text dump-screen send-text")
 _TRIED = frozenset((Use.RUN, Use.VERIFY, Use.MAKE))
 _SAYS = "in background"
 _SAYS_WITHIN = 200
@@ -192,7 +203,7 @@ class Background:
 
     def ran(self, classified: ClassifiedCall, purpose: Purpose) -> None:
         """Remember a command that may go on in the background or in a terminal."""
-        if purpose.name in TERMINALS and purpose.use is not Use.OTHER:
+        if purpose.name in TERMINALS and purpose.use not in _SHOWN:
             self._typed = classified if purpose.use in _TRIED else None
         if purpose.in_background or classified.call.printed.find(_SAYS, 0, _SAYS_WITHIN) >= 0:
             self._running.append(classified)
@@ -227,7 +238,7 @@ class Background:
         if found is None and self._logs and purpose.use in _LOOKS:
             found = next((one for path, one in self._logs.items() if path in command), None)
         if found is None and self._typed is not None and purpose.name in TERMINALS:
-            shows = purpose.use is Use.OTHER and not _IN_TERMINAL.isdisjoint(purpose.words)
+            shows = purpose.use in _SHOWN and not _IN_TERMINAL.isdisjoint(purpose.words)
             return self._typed if shows else None
         return found
 
@@ -342,7 +353,7 @@ class Classifier:
             polled = background.of_command(call.command)
         if polled is None and not call.polls:
             polled = background.latest()
-        if polled is None or known_tool(polled.call.tool).hands_over:
+        if polled is None or _is_of_others(polled):
             return ClassifiedCall(call, "other", "waits")
         return ClassifiedCall(call, polled.phase, "polls a background command", polled.purpose)
 
@@ -365,6 +376,13 @@ class Classifier:
         if any(not denied(child) for child in edits):
             return Use.EXECUTE
         return Use.EXPLORE if during else Use.EXECUTE
+
+
+def _is_of_others(classified: ClassifiedCall) -> bool:
+    """Whether a call gave work to other agents, which are waited for."""
+    purpose = classified.purpose
+    gave = purpose is not None and purpose.hands_over
+    return gave or known_tool(classified.call.tool).hands_over
 
 
 def _by_name(call: Call, agent: Agent) -> ClassifiedCall:

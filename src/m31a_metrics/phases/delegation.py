@@ -116,6 +116,8 @@ _PARTS: dict[str, Use] = {
 }
 _SENTENCES = re.compile(r"[.!?:;\n#*>-]+\s*")
 _POLITE = names("please then now first next also carefully thoroughly independently your the")
+_WRITES = names("write create draft make prepare add produce update extend revise")
+_PLANS = names("plan plans proposal spec specification rfc roadmap adr prd")
 # Words that name a look as often as a test.
 _WEAK = frozenset(("check", "run", "debug"))
 _REVIEW = re.compile(
@@ -144,11 +146,20 @@ def delegated_use(handed: str, prompt: str = "") -> Use | None:
     if use is not None:
         return use
     words = _WORD.findall(description or kind)[:_WORDS_MAX]
-    said = [word for word in words if word in _VERBS]
-    if said and not (prompt and said[0] in _WEAK):
-        return _VERBS[said[0]]
-    use = _of_prompt(prompt) if prompt else None
-    return use or (_VERBS[said[0]] if said else None)
+    said = _of_verb(words)
+    if said is not None and not (prompt and not _WEAK.isdisjoint(words)):
+        return said
+    return (_of_prompt(prompt) if prompt else None) or said
+
+
+def _of_verb(words: list[str]) -> Use | None:
+    """Say it by the first verb; to write a plan is to plan."""
+    at = next((at for at, word in enumerate(words) if word in _VERBS), None)
+    if at is None:
+        return None
+    use = _VERBS[words[at]]
+    writes_plan = use is Use.EXECUTE and not _PLANS.isdisjoint(words[at + 1 : at + 4])
+    return Use.PLAN if writes_plan and words[at] in _WRITES else use
 
 
 def _of_kind(kind: str) -> Use | None:
@@ -167,8 +178,9 @@ def _of_prompt(prompt: str) -> Use | None:
     """Say it by the first sentence of a prompt that begins with what is to be done."""
     use = None
     for sentence in _SENTENCES.split(prompt[:PROMPT_CHARS].lower())[:_SENTENCES_MAX]:
-        words = [word for word in _WORD.findall(sentence)[:4] if word not in _POLITE]
-        use = (_VERBS.get(words[0]) or _PARTS.get(words[0])) if words else None
+        words = [word for word in _WORD.findall(sentence)[:8] if word not in _POLITE]
+        if words:
+            use = _of_verb(words[:4]) if words[0] in _VERBS else _PARTS.get(words[0])
         if use is not None:
             break
     if use in (None, Use.EXPLORE) and _REVIEW.search(prompt, 0, PROMPT_CHARS):

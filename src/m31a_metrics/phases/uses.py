@@ -50,6 +50,8 @@ class Use(StrEnum):
     """Looks for a pattern: verify where it looks for what a change should have left or taken."""
     SCRATCH = "scratch"
     """Changes only what is thrown away: execute where nothing else is done."""
+    POLL = "poll"
+    """Looks at what other agents do: other while they are waited for, else explore."""
     WAIT = "wait"
     """Waits: other, unless for a check."""
 

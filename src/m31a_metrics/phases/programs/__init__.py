@@ -2,6 +2,15 @@
 
 from m31a_metrics.phases.programs.lookup import Part, part
 from m31a_metrics.phases.programs.options import options_of
-from m31a_metrics.phases.programs.table import INTERPRETERS, RUNNERS, TERMINALS
+from m31a_metrics.phases.programs.table import AGENTS, INTERPRETERS, RUNNERS, TERMINALS, WORKERS
 
-__all__ = ["INTERPRETERS", "RUNNERS", "TERMINALS", "Part", "options_of", "part"]
+__all__ = [
+    "AGENTS",
+    "INTERPRETERS",
+    "RUNNERS",
+    "TERMINALS",
+    "WORKERS",
+    "Part",
+    "options_of",
+    "part",
+]

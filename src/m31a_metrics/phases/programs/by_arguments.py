@@ -56,9 +56,9 @@ _CONCLUDES = re.compile(r"\bconclusion\b|\bworkflow_runs\b|\bcheck_(?:runs|suite
 
 def git(words: list[str], arguments: list[str], _command: Command) -> Use | None:
     """Say what a git command is for; None: what the table says of its subcommand."""
-    if not arguments:
-        return Use.EXPLORE
     given = without_texts("git", words)
+    if not arguments or arguments[0] not in given:
+        return Use.EXPLORE
     verb, options = arguments[0], {word.partition("=")[0] for word in given}
     rest = given[given.index(verb) + 1 :]
     if verb == "diff":
@@ -255,6 +255,8 @@ def _find(words: list[str], _arguments: list[str], _command: Command) -> Use | N
 def _git(words: list[str], arguments: list[str], command: Command) -> Use | None:
     if arguments[:1] == ["apply"] and not _SUMMARIES.isdisjoint(words):
         return Use.EXPLORE
+    if arguments[:1] == ["apply"] and "--cached" in words:
+        return Use.SHIP  # stages a part of a change
     return git(words, arguments, command)
 
 

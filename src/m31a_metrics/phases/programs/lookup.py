@@ -22,14 +22,30 @@ _CLOUD_LOOKS = ("ls", "list", "get", "describe", "show", "read", "tail", "logs",
 _HANDS_OVER = names(
     """
     add run send new spawn start dispatch sling prompt handoff open create exec send-keys
-    new-session new-window assign delegate resume tell say
+    new-session new-window assign delegate resume tell say send-text paste-buffer load-buffer
+    write write-chars message
     """
 )
+_LOOKS_AT_WORK = names(
+    """
+    status list ls ps show info capture capture-pane capturep read peek logs log tail view diff
+    history output inspect get get-text dump-screen display display-message list-sessions
+    list-windows list-panes list-clients lsw lsp has-session has sessions agents whoami path
+    dump-layout query-tab-names activity
+    """
+)
+_SCREENS = frozenset(("-ls", "-list", "hardcopy"))
+_SETS_UP = names("init setup remove rm delete clean cleanup prune config install update rename")
 _BROWSERS = names("agent-browser playwright-cli browser-use chrome-devtools browse adb simctl")
 
 _LEADERS = _BROWSERS | TERMINALS | WORKERS | CLOUDS
 
-_TYPES = names("send-keys send new-session new new-window neww split-window splitw respawn-pane")
+_TYPES = names(
+    """
+    send-keys send new-session new new-window neww split-window splitw respawn-pane send-text
+    write-chars
+    """
+)
 _KEYS = names("Enter C-m C-c C-d Escape Tab Space Up Down Left Right")
 _KEY_CHARS = 2
 _VALUED = names("-t -s -n -c -x -y -e -F -l -p")
@@ -50,7 +66,7 @@ def leading(
     if typed is not None:
         return typed
     if name in WORKERS:
-        return _of_workers(arguments)
+        return Use.POLL if _SCREENS & set(words) else _of_workers(arguments)
     return _of_clouds(arguments) if name in CLOUDS else None
 
 
@@ -96,10 +112,14 @@ def _of_clouds(arguments: list[str]) -> Use:
 def _of_workers(arguments: list[str]) -> Use:
     """Say what a program is for that other agents are led with."""
     for word in arguments[:2]:
-        if word in _HANDS_OVER:
+        if word in _HANDS_OVER or word in _SETS_UP:
             return Use.EXECUTE
         if word == "merge":
             return Use.SHIP
+        if word in _LOOKS_AT_WORK:
+            return Use.POLL
+        if word in ("wait", "watch"):
+            return Use.WAIT
     return Use.OTHER
 
 

@@ -300,6 +300,15 @@ SUBCOMMANDS: dict[str, dict[Use, str]] = {
     "changeset": {
         Use.SHIP: "publish version",
     },
+    "claude": {
+        Use.EXPLORE: "mcp_list mcp_get config_list config_get doctor agents plugin_list",
+        Use.EXECUTE: "mcp_add mcp_remove config_set plugin install update",
+    },
+    "codex": {
+        Use.EXPLORE: "login_status mcp_list features",
+        Use.EXECUTE: "mcp_add mcp_remove",
+        Use.VERIFY: "review",
+    },
     "composer": {
         Use.EXPLORE: "show",
         Use.EXECUTE: "install require update remove dump-autoload",

@@ -72,7 +72,7 @@ _PROGRAMS: dict[Use, str] = {
         sqlfluff eslint oxlint tslint standard xo biome stylelint htmlhint tsc vue-tsc
         svelte-check tsd markdownlint markdownlint-cli2 markdownlint-cli remark vale textlint
         cspell alex write-good lychee linkinator markdown-link-check knip depcheck madge jscpd
-        ls-lint publint attw commitlint golangci-lint staticcheck govulncheck revive errcheck
+        ls-lint coderabbit roborev publint attw commitlint golangci-lint staticcheck govulncheck revive errcheck
         gosec nilaway rustc clippy-driver shellcheck hadolint actionlint checkov tflint tfsec
         trivy semgrep snyk gitleaks trufflehog ansible-lint kubeval kubeconform protolint rubocop
         standardrb brakeman sorbet srb reek phpstan psalm phpcs swiftlint ktlint detekt
@@ -134,12 +134,20 @@ WORKERS = names(
     """
     tmux zellij screen workmux wm claude-squad cs uzi ntm dmux ccmanager container-use cu
     aoe agent-deck crystal vibe-kanban gastown conductor overmind claude-flow swarm
-    agent-mail overstory
+    agent-mail overstory byobu tmuxinator dtach abduco zmx wezterm kitty herdr amux multiclaude
+    agentapi mux par
     """
 )
 """Programs that other agents are led with, or the terminals that they work in."""
 
-TERMINALS = frozenset(("tmux", "screen", "zellij"))
+AGENTS = names(
+    """
+    claude codex gemini opencode aider copilot amp cursor-agent qwen crush llm goose droid auggie
+    """
+)
+"""Agents that are given work in a prompt."""
+
+TERMINALS = frozenset(("tmux", "screen", "zellij", "byobu", "wezterm", "kitty"))
 """Programs that others run in; they may be agents, or what is tried."""
 
 RUNNERS = names(
