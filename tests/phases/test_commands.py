@@ -127,7 +127,6 @@ USES = {
     """,
     Use.RUN: """
         python app.py
-        node dist/cli.js --help
         ./bin/tool sync
         npm run dev
         cargo run -- --x
@@ -140,6 +139,7 @@ USES = {
         scripts/demo.sh
         python -m mypackage
     """,
+    Use.HELP: "node dist/cli.js --help; ./bin/tool sync -h; python app.py --version",
     Use.ASK: "entire status; claude -p hello; sqlite3 a.db 'select 1'; frobnicate config list",
     Use.MAKE: "go build -o bin/x .; docker build -t x .",
     Use.STATE: """

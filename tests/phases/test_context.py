@@ -223,6 +223,16 @@ def test_terminals_have_the_phase_of_what_runs_in_them() -> None:
     assert phases(handed, bash("tmux capture-pane -p -t w")) == ["execute", "other"]
 
 
+def test_a_programs_help_is_looked_at_long_after_a_change() -> None:
+    """How a program of the project is used is a check soon after a change or its check."""
+    shows = bash("./dist/app export --help")
+    reads = [tool("Read", "", "a.md"), tool("Read", "", "b.md"), tool("Read", "", "c.md")]
+    assert phases(edit(), shows)[-1] == "verify"
+    assert phases(edit(), *reads, shows)[-1] == "explore"
+    built = bash("go build -o dist/app . && ./dist/app --help")
+    assert phases(edit(), *reads, built, shows)[-2:] == ["verify", "verify"]
+
+
 def test_other_agents_are_waited_for_or_looked_at() -> None:
     """Right after giving them work, and while waiting for it, a look at them only waits."""
     give, wait = bash("workmux add parser -P p.md"), bash("workmux wait parser --timeout 60")

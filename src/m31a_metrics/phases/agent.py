@@ -95,6 +95,7 @@ class Agent:
         self.polls = False
         self.effect_at = -1
         self._changed_at = -1
+        self._checked_at = -_SOON
         self._tried_shipping_at = -1
         self._committed = False
 
@@ -114,6 +115,11 @@ class Agent:
         """Whether the work was changed a moment ago, and not checked yet."""
         soon = self.count - self._changed_at < _SOON
         return self.has_changed and self.unchecked and soon
+
+    @property
+    def just_checked(self) -> bool:
+        """Whether what was changed was checked a moment ago."""
+        return self.has_changed and self.count - self._checked_at < _SOON
 
     def begin_turns(self, now_us: int) -> None:
         """A person has spoken, once or more often: what was committed is classified."""
@@ -143,6 +149,7 @@ class Agent:
             self.has_changed = self.ever_changed = True
             self._committed = False
         if phase == "verify":
+            self._checked_at = self.count
             self._checked(classified)
         elif phase == "ship":
             self._tried_shipping_at = self.count

@@ -29,7 +29,7 @@ from m31a_metrics.phases.uses import Use, phrases
 from m31a_metrics.transcript import PROMPT_CHARS
 
 _FILTERED = frozenset((Use.EXPLORE, Use.SEARCH, Use.DIFF, Use.NEUTRAL))
-_PRINT = frozenset((Use.RUN, Use.ASK))
+_PRINT = frozenset((Use.RUN, Use.HELP, Use.ASK))
 _HANDED = frozenset((Use.EXECUTE, Use.ASK))
 _PROMPT_MIN_CHARS = 30
 _CHANGE = frozenset((Use.SHIP, Use.EXECUTE))
@@ -129,6 +129,7 @@ _ORDER = (
     Use.VERIFY,
     Use.RUN,
     Use.MAKE,
+    Use.HELP,
     Use.EXECUTE,
     Use.PLAN,
     Use.STATE,
@@ -145,7 +146,7 @@ _ORDER = (
 )
 _RANK = {use: rank for rank, use in enumerate(_ORDER)}
 _NO_WAIT = frozenset((Use.SHIP, Use.VERIFY, Use.STATE, Use.EXECUTE, Use.PLAN))
-_CAN_FAIL = frozenset((Use.VERIFY, Use.RUN, Use.MAKE))
+_CAN_FAIL = frozenset((Use.VERIFY, Use.RUN, Use.MAKE, Use.HELP))
 _LOOKS = frozenset((Use.SEARCH, Use.EXPLORE, Use.ASK))
 _ONLY_LOOKS = _LOOKS | {Use.DIFF, Use.NEUTRAL}
 _PATTERN_CHARS = 8
@@ -389,7 +390,7 @@ def _checks(parts: list[Part]) -> tuple[Check, ...]:
 
 def _check(one: Part) -> Check:
     kind = _kind(one.name)
-    return Check(one.name, kind or ("run" if one.use is Use.RUN else ""))
+    return Check(one.name, kind or ("run" if one.use in _PRINT else ""))
 
 
 @lru_cache(maxsize=1024)

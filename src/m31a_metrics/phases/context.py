@@ -126,6 +126,12 @@ def _run(purpose: Purpose, agent: Agent) -> Decision | None:
     return None
 
 
+def _help(purpose: Purpose, agent: Agent) -> Decision:
+    if purpose.changes or agent.just_changed or agent.just_checked:
+        return "verify", "looks how a change presents itself"
+    return "explore", "asks how it is used"
+
+
 def _rebuild(purpose: Purpose, agent: Agent) -> Decision | None:
     """Say it of a build that only serves what failed when it was run."""
     if not agent.check_failed or {check.kind for check in purpose.checks} != {"build"}:
@@ -168,6 +174,7 @@ def _poll(purpose: Purpose, agent: Agent) -> Decision:
 
 _BY_USE: dict[Use, Callable[[Purpose, Agent], Decision | None]] = {
     Use.RUN: _run,
+    Use.HELP: _help,
     Use.VERIFY: _rebuild,
     Use.DIFF: _diff,
     Use.SEARCH: _look,

@@ -36,6 +36,8 @@ class Use(StrEnum):
     """Decides nothing: `cd`, `echo`, `export`."""
     RUN = "run"
     """Runs a program or a script of the project: verify after a change, else explore."""
+    HELP = "help"
+    """Asks a program of the project how it is used: verify soon after it was changed or run."""
     ASK = "ask"
     """Asks an unknown program how things are: verify right after a change, else explore."""
     MAKE = "make"

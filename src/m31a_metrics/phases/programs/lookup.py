@@ -216,7 +216,7 @@ def _configured(name: str, arguments: list[str], table: Mapping[str, Use]) -> st
 def _unknown(name: str, words: list[str], arguments: list[str]) -> tuple[Use, str]:
     """Say what a program is for that the table does not have: the project's own, mostly."""
     if FILES_RUN.search(name) or is_path(words[0]):
-        return Use.RUN if shows_itself(words) else script_use(words[0]), name
+        return Use.HELP if shows_itself(words) else script_use(words[0]), name
     if name.startswith("create-"):
         return Use.EXECUTE, name
     if _CHECKS.search(name):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from m31a_metrics.phases.programs.known import FILES_RUN, is_path
 from m31a_metrics.phases.programs.table import INTERPRETERS, USES
 from m31a_metrics.phases.shell import SHELLS
@@ -24,7 +26,15 @@ _SHORT_TEXTS = {
     "bd": names("-t -d -r"),
 }
 
-_HELP = names("--help --version -help -version help version -V /? --info")
+_HELP = names(
+    "--help --version -help -version help version -V /? -? --info --usage --help-all --helpfull"
+)
+# Where programs of others lie.
+_INSTALLED = re.compile(
+    r"/(?:usr|opt|bin|sbin|nix|snap)/|(?:~|\$\{?HOME\}?|/home/[^/]+|/Users/[^/]+|/root)/"
+    r"(?:\.local|\.cargo|\.bun|\.deno|\.npm|\.nvm|\.volta|\.asdf|\.pyenv|\.rbenv|go|bin)/"
+    r"|(?:\./)?node_modules/"
+)
 _OF_ITSELF = names("--help --version -h -V")
 _SHORT_HELP = frozenset(("-h", "-v"))
 _LAST_OF_HELP = _HELP | _SHORT_HELP
@@ -68,19 +78,26 @@ def options_of(name: str, words: list[str]) -> set[str]:
 def asks_help(words: list[str], name: str) -> bool:
     """Whether a program is only asked how it is used, or which version it is."""
     rest = words[1:]
-    if not rest or (rest[-1] not in _LAST_OF_HELP and "--help" not in rest):
+    if not rest or (rest[0] != "help" and rest[-1] not in _LAST_OF_HELP and "--help" not in rest):
         return False
     rest = without_texts(name, words)
     # Of what was built here, how it presents itself is looked at like all it does.
     own = is_path(words[0]) and name not in USES and name not in INTERPRETERS
+    own = own and _INSTALLED.match(words[0]) is None
     if not rest or name in SHELLS or own or FILES_RUN.search(rest[0]):
         return False
     last = rest[-1]
-    if "--help" in rest or (len(rest) <= 3 and last in _HELP and name not in _NO_HELP):
+    if (
+        "--help" in rest
+        or rest[0] == "help"
+        or (len(rest) <= 3 and last in _HELP and name not in _NO_HELP)
+    ):
         return True
     if last not in _SHORT_HELP or name in _NO_HELP:
         return False
-    return len(rest) == 1 if name in INTERPRETERS else len(rest) <= 2 and name not in USES
+    if name in INTERPRETERS:
+        return len(rest) == 1
+    return len(rest) <= (4 if last == "-h" else 2) and name not in USES
 
 
 def _is_dry(options: set[str]) -> bool:
@@ -89,7 +106,7 @@ def _is_dry(options: set[str]) -> bool:
 
 
 def shows_itself(words: list[str]) -> bool:
-    """Whether a program of the project is run to see how it presents itself."""
+    """Whether a program of the project is run to see how it is used, or its version."""
     return words[-1] in _OF_ITSELF or "--help" in words
 
 
@@ -108,6 +125,8 @@ def with_options(use: Use, name: str, words: list[str]) -> Use:
         return Use.EXECUTE if fixes else use
     if use is Use.SHIP:
         return Use.VERIFY if _is_dry(options) or "--syntax-check" in options else use
+    if shows_itself(words):
+        return Use.HELP
     if options & _PROVES:
         return Use.VERIFY
     return Use.EXECUTE if options & _FIXES else use

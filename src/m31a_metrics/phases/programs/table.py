@@ -72,7 +72,8 @@ _PROGRAMS: dict[Use, str] = {
         sqlfluff eslint oxlint tslint standard xo biome stylelint htmlhint tsc vue-tsc
         svelte-check tsd markdownlint markdownlint-cli2 markdownlint-cli remark vale textlint
         cspell alex write-good lychee linkinator markdown-link-check knip depcheck madge jscpd
-        ls-lint coderabbit roborev publint attw commitlint golangci-lint staticcheck govulncheck revive errcheck
+        ls-lint coderabbit roborev publint attw commitlint golangci-lint staticcheck govulncheck
+        revive errcheck
         gosec nilaway rustc clippy-driver shellcheck hadolint actionlint checkov tflint tfsec
         trivy semgrep snyk gitleaks trufflehog ansible-lint kubeval kubeconform protolint rubocop
         standardrb brakeman sorbet srb reek phpstan psalm phpcs swiftlint ktlint detekt
