@@ -36,6 +36,7 @@ _NEVER_US = maxsize
 _BOOKKEEPING = frozenset(("plan", "other"))
 _STAGES = frozenset(("git add", "git stage", "git apply"))
 
+_LATELY_CHANGED = 6
 _SOON = 3
 """Within so many calls after a change, asking how things are is a check of it."""
 
@@ -74,8 +75,8 @@ class Agent:
 
     `count` numbers its calls; `looked` says when it looked at what, `changed_files` which
     files it has changed since it last shipped, by name. `has_changed`: it changed the work,
-    and nobody has moved on since. `unchecked`: no check has passed since then. `polls`: it
-    has just given work to others, or waits for them.
+    and nobody has moved on since; `changed_in_turn`: since a person spoke. `unchecked`: no
+    check has passed since then. `polls`: it has just given work to others, or waits for them.
     """
 
     def __init__(self, turns_us: Sequence[int] = ()) -> None:
@@ -86,7 +87,7 @@ class Agent:
         self.looked: dict[str, int] = {}
         self.changed_files: set[str] = set()
         self.open: dict[Check, int] = {}
-        self.has_changed = False
+        self.has_changed = self.changed_in_turn = False
         self.ever_changed = False
         self.unchecked = False
         self.after_handing = False
@@ -117,6 +118,11 @@ class Agent:
         return self.has_changed and self.unchecked and soon
 
     @property
+    def lately_changed(self) -> bool:
+        """Whether the work was changed a few calls ago."""
+        return self.has_changed and self.count - self._changed_at < _LATELY_CHANGED
+
+    @property
     def just_checked(self) -> bool:
         """Whether what was changed was checked a moment ago."""
         return self.has_changed and self.count - self._checked_at < _SOON
@@ -127,7 +133,7 @@ class Agent:
             self._turn += 1
         more = self._turn < len(self._turns_us)
         self.next_turn_us = self._turns_us[self._turn] if more else _NEVER_US
-        self.shipped_in_turn = self.polls = False
+        self.shipped_in_turn = self.polls = self.changed_in_turn = False
         if self._committed:
             self.has_changed = self.unchecked = self._committed = False
 
@@ -146,7 +152,7 @@ class Agent:
             self.changed_files.update(map(file_name, classified.call.paths))
             self._changed_at = self.effect_at = self.count
             self.unchecked = not handed_over
-            self.has_changed = self.ever_changed = True
+            self.has_changed = self.ever_changed = self.changed_in_turn = True
             self._committed = False
         if phase == "verify":
             self._checked_at = self.count
@@ -183,7 +189,7 @@ class Agent:
         if name in _STAGES:
             return
         self._committed = True
+        self.open.clear()
         if name != "git commit":
             self.shipped = self.shipped_in_turn = True
             self.changed_files.clear()
-            self.open.clear()

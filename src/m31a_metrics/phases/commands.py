@@ -187,8 +187,8 @@ class Purpose(Struct, frozen=True):
     changes files too; `ships_behind`: it was to ship if its checks passed. `hides`: a pipe or a
     list hides the exit code of the check. `plans`: what it changes is a plan. `looks` is the
     command where it makes sense to look twice, `writes` are files that its output goes to,
-    `words` its arguments, `scripts` the files that it runs. `commits`: one of its parts is a
-    commit. `hands_over`: other agents are given work.
+    `words` its arguments, `scripts` the files that it runs. `ships` are those of its
+    parts that ship, by name. `hands_over`: other agents are given work.
     """
 
     use: Use
@@ -203,7 +203,7 @@ class Purpose(Struct, frozen=True):
     words: tuple[str, ...] = ()
     plans: bool = False
     scripts: tuple[str, ...] = ()
-    commits: bool = False
+    ships: tuple[str, ...] = ()
     hands_over: bool = False
 
 
@@ -254,7 +254,7 @@ def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
         writes=tuple([path for path in writes if not path.startswith("/dev/")]),
         words=decides.words,
         scripts=tuple([path for command in commands for path in _scripts(command)]),
-        commits=any(one.name == "git commit" for one in parts),
+        ships=tuple([one.name for one in parts if one.use is Use.SHIP and one.name]),
         hands_over=hands_over,
     )
 

@@ -20,8 +20,10 @@ from m31a_metrics.phases.files import (
     is_memory,
     is_picture,
     is_plan,
+    is_release_file,
     is_scratch,
 )
+from m31a_metrics.phases.lookahead import Open, Question, looks_for_remains
 from m31a_metrics.phases.programs import TERMINALS
 from m31a_metrics.phases.tools import Tool
 from m31a_metrics.phases.tools import tool as known_tool
@@ -146,7 +148,7 @@ def _diff(purpose: Purpose, agent: Agent) -> Decision | None:
     if agent.after_handing:
         return "verify", "reviews what a subagent changed"
     named = any(not word.startswith("-") for word in purpose.words[1:])
-    finished = agent.has_changed and not agent.check_failed
+    finished = agent.changed_in_turn and not agent.check_failed
     if finished and named and "--cached" not in purpose.words:
         return "verify", "reviews a finished change"
     return None
@@ -277,6 +279,7 @@ class Classifier:
         self._agents: dict[str, Agent] = {}
         self._done: list[ClassifiedCall] = []
         self._background = Background(self._done)
+        self._open = Open(self._done)
         self._of_subagents: list[Call] = []
 
     def classify(self, calls: Sequence[Call]) -> list[ClassifiedCall]:
@@ -299,6 +302,7 @@ class Classifier:
                 agent.take(classified, handed_over=classified.phase == "execute")
                 continue
             agent.take(classified)
+        self._open.decide()
         return done
 
     def _classified(self, call: Call, tool: Tool, agent: Agent) -> ClassifiedCall:
@@ -313,6 +317,8 @@ class Classifier:
         if tool.reads and call.paths:
             return self._read(call, agent)
         if tool.edits:
+            if call.paths and is_release_file(call.paths[0]):
+                self._open.leave(Question.RELEASE, agent.next_turn_us)
             return _edit(call)
         if tool.polls:
             return self._poll(call)
@@ -341,8 +347,18 @@ class Classifier:
             classified.failed = bool(purpose.checks) and failed(call, hides=purpose.hides)
         elif phase == "ship":
             classified.failed = failed(call, hides=False)
+        self._leave_open(classified, purpose, agent)
         classified.changed = call.success is not False and _changes_work(phase, purpose)
         return classified
+
+    def _leave_open(self, classified: ClassifiedCall, purpose: Purpose, agent: Agent) -> None:
+        """Leave a look open that is for one thing or another by what comes after it."""
+        use, phase = purpose.use, classified.phase
+        if use is Use.DIFF and phase == "verify" and not agent.after_handing:
+            self._open.leave(Question.REVIEW, agent.next_turn_us)
+        searches = use is Use.SEARCH and phase == "explore" and agent.lately_changed
+        if searches and looks_for_remains(purpose, success=classified.call.success):
+            self._open.leave(Question.REMAINS, agent.next_turn_us)
 
     def _read(self, call: Call, agent: Agent) -> ClassifiedCall:
         path = call.paths[0]

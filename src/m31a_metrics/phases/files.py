@@ -26,6 +26,13 @@ _PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|bmp)$", re.IGNORECASE)
 _OUTPUT = re.compile(r"[/\\]tasks[/\\]([\w-]{4,64})\.output\b")
 _INSTRUCTIONS = re.compile(r"(?:^|[/\\])(?:SKILL|AGENTS|CLAUDE|GEMINI)\.md$")
 
+_RELEASE = re.compile(
+    r"(?i:(?:^|[/\\])(?:(?:changelog|changes|history|release[-_]?notes|news|version)(?:\.\w{1,5})?"
+    r"|package(?:-lock)?\.json|pyproject\.toml|setup\.(?:py|cfg)|cargo\.(?:toml|lock)|uv\.lock"
+    r"|_?_?version_?_?\.\w{1,5}|pubspec\.yaml|plugin\.json|manifest\.json|gradle\.properties"
+    r"|[^/\\]+\.(?:gemspec|podspec|csproj))$)"
+)
+
 _PATH_MAX = 1_000
 
 
@@ -51,6 +58,12 @@ def is_plan(path: str) -> bool:
 def is_test(path: str) -> bool:
     """Whether it is a test, or what only tests use."""
     return _TEST.search(path[:_PATH_MAX]) is not None
+
+
+@lru_cache(maxsize=4096)
+def is_release_file(path: str) -> bool:
+    """Whether it says what a release is, or which: a changelog, a manifest with the version."""
+    return _RELEASE.search(path[:_PATH_MAX]) is not None
 
 
 def file_name(path: str) -> str:

@@ -280,7 +280,7 @@ def _is_check(classified: ClassifiedCall) -> bool:
         return bool(purpose.checks)
     return (
         classified.phase == "ship"
-        and purpose.commits
+        and "git commit" in purpose.ships
         and not (classified.failed and _NOT_THE_WORK.search(classified.call.error) is not None)
     )
 
