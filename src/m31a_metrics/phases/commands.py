@@ -30,6 +30,7 @@ from m31a_metrics.transcript import PROMPT_CHARS
 
 _FILTERED = frozenset((Use.EXPLORE, Use.SEARCH, Use.DIFF, Use.NEUTRAL))
 _PRINT = frozenset((Use.RUN, Use.HELP, Use.ASK))
+_WRITES = frozenset((Use.EXECUTE, Use.SCRATCH))
 _HANDED = frozenset((Use.EXECUTE, Use.ASK))
 _PROMPT_MIN_CHARS = 30
 _CHANGE = frozenset((Use.SHIP, Use.EXECUTE))
@@ -249,7 +250,7 @@ def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
         ships_behind=use is Use.SHIP and _ships_behind(commands, parts, checked),
         hides=bool(checked) and _hides(commands, checked[-1]),
         in_background=_in_background(text, commands),
-        plans=bool(writes) and use is Use.EXECUTE and any(map(is_plan, writes)),
+        plans=bool(writes) and use in _WRITES and any(map(is_plan, writes)),
         looks=_looks(text, use, decides) if len(text) < _LOOKS_MAX else "",
         writes=tuple([path for path in writes if not path.startswith("/dev/")]),
         words=decides.words,

@@ -24,7 +24,7 @@ from m31a_metrics.phases.files import (
     is_scratch,
 )
 from m31a_metrics.phases.lookahead import Open, Question, looks_for_remains
-from m31a_metrics.phases.programs import TERMINALS
+from m31a_metrics.phases.programs import INTERPRETERS, TERMINALS
 from m31a_metrics.phases.tools import Tool
 from m31a_metrics.phases.tools import tool as known_tool
 from m31a_metrics.phases.uses import Use, names, phrases
@@ -109,7 +109,7 @@ def of_command(purpose: Purpose, agent: Agent, success: bool | None) -> Decision
     decision = decide(purpose, agent) if decide is not None else None
     if success is False and purpose.ships_behind and use is Use.SHIP:
         decision = "verify", "a check stopped the shipping"
-    elif purpose.plans and use is Use.EXECUTE:
+    elif purpose.plans:
         decision = "plan", "writes a plan"
     return by_context(use, agent) if decision is None else decision
 
@@ -155,6 +155,8 @@ def _diff(purpose: Purpose, agent: Agent) -> Decision | None:
 
 
 def _look(purpose: Purpose, agent: Agent) -> Decision | None:
+    if purpose.name in INTERPRETERS and agent.just_checked:
+        return "verify", "reads what a check has made"
     looked_at = agent.looked.get(purpose.looks) if purpose.looks else None
     if looked_at is not None and looked_at < agent.effect_at:
         often = purpose.name.partition(" ")[0] in _SEEN_OFTEN
@@ -357,7 +359,7 @@ class Classifier:
         if use is Use.DIFF and phase == "verify" and not agent.after_handing:
             self._open.leave(Question.REVIEW, agent.next_turn_us)
         searches = use is Use.SEARCH and phase == "explore" and agent.lately_changed
-        if searches and looks_for_remains(purpose, success=classified.call.success):
+        if searches and looks_for_remains(purpose, classified.call):
             self._open.leave(Question.REMAINS, agent.next_turn_us)
 
     def _read(self, call: Call, agent: Agent) -> ClassifiedCall:

@@ -13,7 +13,7 @@ _SCRATCH = re.compile(
 _MEMORY = re.compile(r"(?:^|[/\\])(?:memory|memories)[/\\][^/\\]+\.mdc?$|(?:^|[/\\])MEMORY\.md$")
 _PLAN = re.compile(
     r"(?i:(?:^|[/\\])(?:\.?plans?|planning|proposals?|rfcs?|adrs?|prds?|tasks?-?plans?)[/\\][^\n]*\.mdx?$"
-    r"|(?:^|[/\\])[^/\\]*(?:\b|[_-])(?:plan|design|prd|rfc|roadmap|todos?|tasks|proposal|requirements)"
+    r"|(?:^|[/\\])[^/\\]*(?:\b|[_-])(?:plan|design|prd|rfc|roadmap|todos?|tasks|proposal|requirements|specs?|specification)"
     r"(?:[_-]?v?\d+)?\.(?:md|txt|mdx)$)"
     r"|[/\\](?:specs?|openspec|\.kiro|\.specify|\.beads|\.taskmaster)[/\\][^\n]*\.md$"
 )

@@ -16,7 +16,8 @@ from enum import Enum, auto
 from m31a_metrics.phases.agent import ClassifiedCall
 from m31a_metrics.phases.commands import Purpose
 from m31a_metrics.phases.files import is_release_file
-from m31a_metrics.phases.uses import Use, phrases
+from m31a_metrics.phases.uses import Use, names, phrases
+from m31a_metrics.transcript import Call
 
 _AHEAD_MAX = 60
 """Calls after which what comes next has nothing to do with a call any more."""
@@ -36,6 +37,8 @@ _RELEASES = phrases(
     """
 )
 _ALTERNATIVES = re.compile(r"\\?\|")
+_AROUND = names("-A -B -C -o -oh -c --context --after-context --before-context --count --files")
+_SHORTENED = re.compile(r"\|\s*(?:head|tail|wc|sed|awk|cut|sort|xargs)\b|\|\||;")
 _DEFINES = re.compile(
     r"\b(?:func|function|fn|def|class|type|struct|interface|enum|const|let|var|import|export|"
     r"impl|trait|module|package|describe|test)\b|\^"
@@ -112,13 +115,18 @@ class Open:
                 return
 
 
-def looks_for_remains(purpose: Purpose, *, success: bool | None) -> bool:
-    """Whether a search may be for what is left: for several texts, or for one that is gone."""
+def looks_for_remains(purpose: Purpose, call: Call) -> bool:
+    """Whether a search may be for what is left: for several texts, or for one that is gone.
+
+    Whoever wants some lines with what stands around them reads.
+    """
+    if not _AROUND.isdisjoint(purpose.words) or _SHORTENED.search(call.command) is not None:
+        return False
     patterns = [word for word in purpose.words if not word.startswith("-")][:1]
     if not patterns or _DEFINES.search(patterns[0]) is not None:
         return False
     several = _ALTERNATIVES.search(patterns[0]) is not None or purpose.words.count("-e") > 1
-    return several or success is False
+    return several or call.success is False
 
 
 def _shows_changes(classified: ClassifiedCall) -> bool:
