@@ -163,7 +163,8 @@ _CACHED_CHARS = 1_000
 _KINDS = {
     "test": "test tests spec e2e unit integration pytest jest vitest unittest mocha rspec phpunit "
     "nextest ctest playwright cypress tox nox behave bats tap gotestsum t",
-    "types": "typecheck types tsc mypy pyright basedpyright check-types type-check vue-tsc",
+    "types": "typecheck types tsc tsgo mypy pyright basedpyright pyrefly check-types type-check "
+    "vue-tsc",
     "build": "build compile bundle assemble",
     "lint": "lint lints clippy vet check eslint biome ruff golangci-lint flake8 pylint stylelint "
     "oxlint rubocop staticcheck xo standard tslint revive detekt swiftlint ktlint phpstan credo",

@@ -9,6 +9,7 @@ from m31a_metrics.phases.files import is_scratch
 from m31a_metrics.phases.programs.interpreters import interpreter, shell, sql
 from m31a_metrics.phases.programs.options import without_texts
 from m31a_metrics.phases.programs.table import INTERPRETERS, USES
+from m31a_metrics.phases.programs.targets import by_words
 from m31a_metrics.phases.shell import SHELLS, Command, program
 from m31a_metrics.phases.uses import Use, names
 
@@ -189,6 +190,8 @@ _Special = Callable[[list[str], list[str], Command], Use | None]
 _SUMMARIES = frozenset(("--stat", "--numstat", "--summary"))
 _TO_OUTPUT = re.compile(r"-[a-z]{0,4}[cltv][a-z]{0,4}|--stdout|--list|--test")
 _MAKE_SHOWS = re.compile(r"-[a-zA-Z]{0,4}[np][a-zA-Z]{0,4}")
+_METHODS = names("POST PUT PATCH DELETE")
+_REDIS_CHANGES = names("set del flushall flushdb hset lpush rpush sadd zadd expire config")
 _DETACHED = frozenset(("-d", "--detach", "-dit", "-itd"))
 _QUIET = frozenset(("-q", "--quiet"))
 _REMOTE = re.compile(r"[\w.@$-]{2,100}:(?!\\)")
@@ -201,6 +204,9 @@ _INTO_FILES = {
     "sg": names("-U --update-all"),
     "openssl": frozenset(("-out",)),
     "pandoc": names("-o --output"),
+    "ncu": names("-u --upgrade"),
+    "npm-check-updates": names("-u --upgrade"),
+    "license-checker": names("--out --json-out"),
 }
 _ONLY_LISTS = {
     "make": names("--dry-run --just-print --recon --print-data-base"),
@@ -216,6 +222,10 @@ _ONLY_LISTS = {
     "gradle": names("tasks projects properties dependencies --status"),
     "gradlew": names("tasks projects properties dependencies --status"),
     "crontab": frozenset(("-l",)),
+    "xcodebuild": names("-list -showBuildSettings -showsdks -version -showdestinations"),
+    "gpg": names("--list-keys --list-secret-keys -k -K --fingerprint --list-packets"),
+    "sops": names("-d --decrypt"),
+    "code": frozenset(("--list-extensions",)),
     "dotnet": names("--info --list-sdks --list-runtimes"),
     "mise": frozenset(("--list",)),
 }
@@ -333,6 +343,25 @@ def _copy(words: list[str], _arguments: list[str], _command: Command) -> Use | N
     return Use.SHIP if _REMOTE.match(words[-1]) else None
 
 
+def _httpie(words: list[str], _arguments: list[str], _command: Command) -> Use | None:
+    local = any(_LOCAL.search(word) or word.startswith(":") for word in words[1:])
+    return Use.RUN if local or not _METHODS.isdisjoint(words) else Use.EXPLORE
+
+
+def _clojure(words: list[str], _arguments: list[str], _command: Command) -> Use | None:
+    aliases = [word for word in words[1:] if word.startswith(("-M:", "-X:", "-T:"))]
+    return by_words(aliases[0]) if aliases else None
+
+
+def _r(words: list[str], arguments: list[str], command: Command) -> Use | None:
+    return interpreter(words, arguments, command) if "-e" in words else None
+
+
+def _redis(words: list[str], _arguments: list[str], _command: Command) -> Use | None:
+    changes = any(word.lower() in _REDIS_CHANGES for word in words[1:4])
+    return Use.EXECUTE if changes else Use.EXPLORE
+
+
 def _checks_where(option: str, otherwise: Use | None) -> _Special:
     """Return a rule for a program that one option makes a check of."""
 
@@ -367,6 +396,10 @@ SPECIAL: dict[str, _Special] = {
     "mvnw": _maven,
     "go": _go,
     **dict.fromkeys(("rsync", "scp"), _copy),
+    **dict.fromkeys(("http", "https", "xh", "curlie"), _httpie),
+    **dict.fromkeys(("clj", "clojure"), _clojure),
+    "r": _r,
+    "redis-cli": _redis,
     "docker": _docker,
     "podman": _docker,
     "xmllint": _checks_where("--noout", Use.EXPLORE),

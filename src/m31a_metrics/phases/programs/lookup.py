@@ -19,6 +19,7 @@ from m31a_metrics.phases.shell import Command, is_assignment, parse, program, un
 from m31a_metrics.phases.uses import Use, names
 
 _CLOUD_LOOKS = ("ls", "list", "get", "describe", "show", "read", "tail", "logs", "head", "whoami")
+_CLOUD_SETS_UP = names("configure login config init components")
 _HANDS_OVER = names(
     """
     add run send new spawn start dispatch sling prompt handoff open create exec send-keys
@@ -106,6 +107,10 @@ def _of_clouds(arguments: list[str]) -> Use:
     for word in arguments[1:4]:
         if word.startswith(_CLOUD_LOOKS):
             return Use.EXPLORE
+        if word in ("invoke", "test"):
+            return Use.RUN
+    if arguments[:1] and arguments[0] in _CLOUD_SETS_UP:
+        return Use.EXECUTE
     return Use.SHIP if len(arguments) > 1 else Use.EXPLORE
 
 
@@ -135,6 +140,8 @@ _LOG = re.compile(r"\.(?:log|out|err)$|^\$")
 _SUBCOMMAND = re.compile(r"[A-Za-z][\w:-]{0,30}")
 _CHECKS = re.compile(r"lint(?:er)?\b|(?:\b|-)(?:test|tester|check|checker|validator|verify)$")
 _OPTION = frozenset("-+")
+# Scripts of frameworks that run something by its name.
+_CONSOLES = frozenset(("console", "cake", "spark", "craft", "mage"))
 # What stands behind such an option is neither a subcommand nor a target, and nobody's to keep.
 _SECRET = re.compile(r"(?i:pass|pwd|token|secret|api-?key|auth|credential|otp)[\w-]*$")
 _PROGRAM = re.compile(r"(?!\.\w)[a-z_.\[:][\w.+\[:-]{0,39}")
@@ -173,7 +180,9 @@ def part(command: Command, table: Mapping[str, Use]) -> Part:
     if not table and words[0] in _PLAIN:
         return Part(_redirected(USES[words[0]], command), words[0], tuple(words[1:]))
     name = program(words[0])
-    if not _PROGRAM.fullmatch(name) or words[0].startswith("$"):
+    # A value, a list of values or an assignment, as PowerShell has them.
+    is_value = words[0][:1] == "$" or "," in words[0] or words[1:2] == ["="]
+    if is_value or not _PROGRAM.fullmatch(name):
         return Part(_redirected(Use.NEUTRAL, command), "")
     arguments = _arguments(name, words[1:])
     use, shown = _use(name, words, arguments, command, table)
@@ -216,6 +225,8 @@ def _configured(name: str, arguments: list[str], table: Mapping[str, Use]) -> st
 def _unknown(name: str, words: list[str], arguments: list[str]) -> tuple[Use, str]:
     """Say what a program is for that the table does not have: the project's own, mostly."""
     if FILES_RUN.search(name) or is_path(words[0]):
+        if name in _CONSOLES and arguments:
+            return by_words(arguments[0]) or Use.RUN, name
         return Use.HELP if shows_itself(words) else script_use(words[0]), name
     if name.startswith("create-"):
         return Use.EXECUTE, name

@@ -51,8 +51,20 @@ _DRY = names(
 )
 # A script with one of these looks whether something is as it should be.
 _PROVES = names("--check --check-only --validate --verify --self-test --selftest --lint --test")
-_DRY_OF_FORMATTERS = names("--diff --test -d -l")
-_FORMATTERS = frozenset(("black", "gofmt", "goimports", "isort", "prettier", "pint"))
+_DRY_OF_FORMATTERS = names("--diff --test -d -l --lint --validate --set-exit-if-changed")
+_FORMATTERS = names(
+    """
+    black gofmt goimports isort prettier pint swiftformat shfmt ormolu fourmolu elm-format dart
+    dprint
+    """
+)
+# Which tests or rules there are, and no run of them.
+_ONLY_LISTS = names(
+    """
+    --collect-only --co --listTests --list-tests --list-files --show-only --showConfig
+    --print-config --show-files --show-settings --showInfo
+    """
+)
 _FIXES = names("--fix --write --apply --fix-all --autocorrect --autocorrect-all")
 
 
@@ -87,11 +99,9 @@ def asks_help(words: list[str], name: str) -> bool:
     if not rest or name in SHELLS or own or FILES_RUN.search(rest[0]):
         return False
     last = rest[-1]
-    if (
-        "--help" in rest
-        or rest[0] == "help"
-        or (len(rest) <= 3 and last in _HELP and name not in _NO_HELP)
-    ):
+    if "--help" in rest or rest[0] == "help":
+        return True
+    if last in _HELP and len(rest) <= 3 and name not in _NO_HELP and f"{name} {last}" not in USES:
         return True
     if last not in _SHORT_HELP or name in _NO_HELP:
         return False
@@ -119,14 +129,15 @@ def with_options(use: Use, name: str, words: list[str]) -> Use:
         if "--list" in options:
             return Use.EXPLORE
         formats = name in _FORMATTERS and not options.isdisjoint(_DRY_OF_FORMATTERS)
+        formats = formats or (name in _FORMATTERS and "check" in words)
         return Use.VERIFY if formats or _is_dry(options) else use
     if use is Use.VERIFY:
+        lists = options & _ONLY_LISTS
         fixes = options & _FIXES or (name == "rubocop" and options & {"-a", "-A"})
-        return Use.EXECUTE if fixes else use
+        return Use.EXPLORE if lists else Use.EXECUTE if fixes else use
     if use is Use.SHIP:
         return Use.VERIFY if _is_dry(options) or "--syntax-check" in options else use
     if shows_itself(words):
         return Use.HELP
-    if options & _PROVES:
-        return Use.VERIFY
-    return Use.EXECUTE if options & _FIXES else use
+    proves, fixes = options & _PROVES, options & _FIXES
+    return Use.VERIFY if proves else Use.EXECUTE if fixes else use

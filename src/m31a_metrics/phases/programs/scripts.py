@@ -24,7 +24,7 @@ _READS = re.compile(
 )
 _TESTS = re.compile(
     r"^\s*assert\b|;\s*assert\b|console\.assert\(|\bassert\.(?:equal|ok|deep|strict)|pytest\.main\("
-    r"|unittest\.main\(|doctest\.testmod\(|testthat::|\bPkg\.test\(",
+    r"|unittest\.main\(|doctest\.testmod\(|testthat::|\bdevtools::(?:test|check)\(|\brcmdcheck|\blintr::|\bPkg\.test\(",
     re.MULTILINE,
 )
 _PRINTS = re.compile(

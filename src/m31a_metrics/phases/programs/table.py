@@ -60,7 +60,10 @@ _PROGRAMS: dict[Use, str] = {
         swagger-codegen sqlc wire mockgen
         mockery stringer genqlient orval kubebuilder controller-gen yo django-admin cookiecutter
         copier degit shadcn shadcn-ui husky changeset lefthook ffmpeg convert magick sips svgo
-        pngquant inkscape huggingface-cli
+        pngquant inkscape huggingface-cli rector ormolu fourmolu ocamlformat stylish-haskell
+        elm-format nixfmt alejandra treefmt oxfmt dprint sqlfmt mdformat docformatter ktfmt
+        google-java-format scalafmt csharpier buildifier perltidy cmake-format nixos-rebuild
+        darwin-rebuild home-manager
     """,
     Use.VERIFY: """
         pytest py.test unittest nose2 tox nox jest vitest mocha ava tap tape jasmine karma cypress
@@ -76,7 +79,7 @@ _PROGRAMS: dict[Use, str] = {
         revive errcheck
         gosec nilaway rustc clippy-driver shellcheck hadolint actionlint checkov tflint tfsec
         trivy semgrep snyk gitleaks trufflehog ansible-lint kubeval kubeconform protolint rubocop
-        standardrb brakeman sorbet srb reek phpstan psalm phpcs swiftlint ktlint detekt
+        standardrb brakeman sorbet srb reek phpstan phpcs swiftlint ktlint detekt
         checkstyle spotbugs pmd clang-tidy cppcheck iwyu credo dialyzer mvn gradle gradlew mvnw
         ant sbt buck2 ninja cmake meson javac kotlinc gcc g++ clang clang++ ghc msbuild compileall
         pre-commit prek lint-staged coverage codecov pytest-cov rollup webpack esbuild tsup parcel
@@ -84,6 +87,10 @@ _PROGRAMS: dict[Use, str] = {
         ajv check-jsonschema taplo check-manifest validate-pyproject hypothesis mutmut cosmic-ray
         sphinx-build hugo typos-cli typos reuse zizmor
         solhint pg_prove invoke-pester latexmk pdflatex xelatex lualatex quarto verilator iverilog
+        tsgo size-limit ts-prune unimported eslint_d flow osv-scanner grype codeql sonar-scanner
+        luacheck act great_expectations bru pyrefly zuban interrogate refurb djlint erb_lint
+        haml-lint deptrac infection ecs psalm phan kube-linter kube-score conftest terrascan
+        statix deadnix weeder bundle-audit
         nimble slither platformio pio idf.py arduino-cli
     """,
     Use.RUN: """
@@ -107,7 +114,7 @@ _PROGRAMS: dict[Use, str] = {
     """,
     Use.OTHER: """
         kill pkill killall taskkill stop-process fkill caffeinate notify-send say afplay
-        terminal-notifier logger remember
+        terminal-notifier logger remember code subl zed idea pycharm webstorm
     """,
     Use.WAIT: "wait sleep start-sleep wait-process wait-job usleep",
 }
@@ -157,7 +164,8 @@ RUNNERS = names(
     composer gulp grunt nx turbo lerna moon earthly deno mage pants bazel wireit vp vlt
     ./x.py x.py gradle gradlew mvn mvnw ant sbt mix lein cargo go dotnet swift zig ng
     artisan rails cmake ninja pixi hatch taskfile devbox lefthook npm-run-all concurrently
-    run-s run-p script script/ makefile doit fab waf scons meson buck2 tilt skaffold
+    run-s run-p script script/ makefile doit fab waf scons meson buck2 tilt skaffold fastlane
+    mill melos rebar3
     """
 )
 """Programs that run something by its name, which tells what it is for."""

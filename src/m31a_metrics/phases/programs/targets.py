@@ -25,21 +25,26 @@ _WORDS: tuple[tuple[Use, frozenset[str]], ...] = tuple(
             """
             testing spec specs lints linter typecheck types tsc validation e2e unit integration
             audit ci coverage cov bench benchmark regression clippy vet dup duplicates assert
-            selftest precommit unittest acceptance conformance snapshot examples
+            selftest precommit unittest acceptance conformance snapshot examples eunit dialyzer
             analyze analyse qa quality eval evals pytest jest vitest mypy eslint
             """,
         ),
         (
             Use.EXECUTE,
             """
-            fmt format formatter migration migrations makemigrations collectstatic loaddata
+            fmt format formatter scalafmt migration migrations makemigrations collectstatic loaddata
             install setup bootstrap init clean sync update upgrade configure config db
             reset create add remove delete enable disable set edit apply new scaffold bump
             prepare download import export convert rename up down restart patch link unlink
             merge login
             """,
         ),
-        (Use.VERIFY, "build compile bundle dist package assemble debug doc docs site all default"),
+        (
+            Use.VERIFY,
+            """
+            build compile precompile bundle dist package assemble debug doc docs site all default
+            """,
+        ),
         (Use.WAIT, "wait poll monitor"),
         (
             Use.RUN,
@@ -56,11 +61,15 @@ _WORDS: tuple[tuple[Use, frozenset[str]], ...] = tuple(
     )
 )
 
+_LEVELS = frozenset(("major", "minor", "patch", "bump", "prerelease", "prepatch"))
+
 
 @lru_cache(maxsize=2048)
 def by_words(name: str) -> Use | None:
     """Return what the words of a name say; None if they say nothing."""
     parts = {part.lower() for part in _PARTS.findall(name)}
+    if "version" in parts and not parts.isdisjoint(_LEVELS):
+        return Use.SHIP
     for use, words in _WORDS:
         if not words.isdisjoint(parts):
             return use

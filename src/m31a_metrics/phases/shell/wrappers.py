@@ -33,7 +33,8 @@ _WRAPPERS: dict[str, int] = {
         sail, lando, devcontainer exec, distrobox enter, toolbox run, limactl shell, lima,
         multipass exec, lxc exec, incus exec, singularity exec, apptainer exec, colima ssh,
         nvm exec, fnm exec, volta run, nodenv exec, goenv exec, jenv exec, rustup run, mamba run,
-        chamber exec, envchain, varlock run, teller run, sops exec-env, flox activate, guix shell
+        chamber exec, envchain, varlock run, teller run, sops exec-env, flox activate, guix shell,
+        bear
         """
     )
 }
@@ -117,6 +118,7 @@ _IMAGES = frozenset(("docker run", "podman run"))
 _POWERSHELLS = frozenset(("powershell", "pwsh", "powershell.exe", "pwsh.exe"))
 _GIVE_A_LINE = {"cmd": ("/c", "/k"), "lean-ctx": ("-c",)}
 _LOOKS_UP = frozenset(("-v", "-V"))
+_BLOCKS = frozenset(("measure-command", "invoke-command", "start-job", "foreach-object", "%", "&"))
 _DEPTH_MAX = 4
 
 
@@ -130,7 +132,9 @@ def is_assignment(word: str) -> bool:
 
 def unwrap(command: Command, depth: int = 0) -> list[Command]:
     """Return what a command runs: itself, or the commands that it wraps."""
-    words = command.words
+    words = _without_result(command.words)
+    if words is not command.words:
+        command = _with(command, words)
     start = 0
     while start < len(words) and is_assignment(words[start]):
         start += 1
@@ -158,6 +162,15 @@ def unwrap(command: Command, depth: int = 0) -> list[Command]:
         if command.body and program(words[0]) in SHELLS:
             return _inner(command, command.body, depth)
     return [command]
+
+
+def _without_result(words: list[str]) -> list[str]:
+    """Return what a line of PowerShell runs: `$x = npm test`, `Measure-Command { npm test }`."""
+    if len(words) > 2 and words[0][:1] == "$" and words[1] == "=":
+        words = words[2:]
+    if len(words) > 2 and words[1] == "{" and words[0].lower() in _BLOCKS:
+        words = [word for word in words[2:] if word != "}"] or words
+    return words
 
 
 @lru_cache(maxsize=4096)
