@@ -132,19 +132,9 @@ def is_assignment(word: str) -> bool:
 
 def unwrap(command: Command, depth: int = 0) -> list[Command]:
     """Return what a command runs: itself, or the commands that it wraps."""
-    words = _without_result(command.words)
-    if words is not command.words:
-        command = _with(command, words)
-    start = 0
-    while start < len(words) and is_assignment(words[start]):
-        start += 1
-    if start == len(words):
-        return [command]
-    if start:
-        command = _with(command, words[start:])
-        command.variables += tuple(words[:start])
-        words = command.words
-    if depth < _DEPTH_MAX and words:
+    command = _bare(command)
+    words = command.words
+    if depth < _DEPTH_MAX and words and not is_assignment(words[0]):
         script = _script(words)
         if script is not None:
             return _inner(command, script, depth)
@@ -164,13 +154,26 @@ def unwrap(command: Command, depth: int = 0) -> list[Command]:
     return [command]
 
 
-def _without_result(words: list[str]) -> list[str]:
-    """Return what a line of PowerShell runs: `$x = npm test`, `Measure-Command { npm test }`."""
+def _bare(command: Command) -> Command:
+    """Return a command without what stands before its program.
+
+    Variables, and in PowerShell a name for the result, or what measures a block:
+    `$x = npm test`, `Measure-Command { npm test }`.
+    """
+    words = command.words
+    start = 0
+    while start < len(words) and is_assignment(words[start]):
+        start += 1
+    if 0 < start < len(words):
+        variables = tuple(words[:start])
+        command = _with(command, words[start:])
+        command.variables += variables
+        return command
     if len(words) > 2 and words[0][:1] == "$" and words[1] == "=":
         words = words[2:]
     if len(words) > 2 and words[1] == "{" and words[0].lower() in _BLOCKS:
         words = [word for word in words[2:] if word != "}"] or words
-    return words
+    return command if words is command.words else _with(command, words)
 
 
 @lru_cache(maxsize=4096)
