@@ -74,6 +74,77 @@ def test_hidden_exit_codes_are_read_from_the_output() -> None:
     assert heals(passed, edit(), bash("npm test")) == []
 
 
+@pytest.mark.parametrize(
+    ("command", "printed"),
+    [
+        ("pytest -q | tail -3; mypy src | tail -3", "5 passed in 1s\nFound 2 errors in 1 file"),
+        ("npm test; npm run lint && echo done", "\u2716 3 problems\n> lint\ndone"),
+        ("npx mdlint docs 2>&1 | grep -c error; echo linted", "4\nlinted"),
+        ("tsc --noEmit | grep 'error TS' | wc -l", "      11\n"),
+        ("gofmt -l . | wc -l", "2"),
+        ('make test; echo "exit: $?"', "...\nexit: 2"),
+        ("cargo test 2>&1 | tail -2; echo rc=${PIPESTATUS[0]}", "running\nrc=101"),
+        ("ctest > /tmp/out; echo $?", "8"),
+    ],
+)
+def test_failures_that_stand_only_in_the_output(command: str, printed: str) -> None:
+    """A later command, a count or a printed code tells of a failed check that exits with 0."""
+    (one,) = heals(bash(command, printed=printed), edit(), bash(command))
+    assert (one.failed, one.rerun, one.passed) == ("c0", "c2", True)
+
+
+@pytest.mark.parametrize(
+    ("command", "printed"),
+    [
+        ("npx mdlint docs 2>&1 | grep -c error; echo linted", "0\nlinted"),
+        ("tsc --noEmit | wc -l", "12"),
+        ("npm test | grep -v ok; echo EXIT $?", "EXIT 1"),
+        ('make test; echo "exit: $?"', "12 tests\nexit: 0"),
+        ("set -e; npm test; npm run lint", "\u2716 0 problems"),
+        ("pytest -q | grep -c passed", "1"),
+    ],
+)
+def test_numbers_that_tell_of_no_failure(command: str, printed: str) -> None:
+    """A count of something else, the code of a filter, and 0 are none."""
+    assert heals(bash(command, printed=printed), edit(), bash(command)) == []
+
+
+def test_a_run_that_was_not_right_is_changed_and_run_again() -> None:
+    """What was changed is run, changed further, and run the same way: it was not as wanted."""
+    run = "./dist/app render a.json | head -5"
+    (one,) = heals(edit(), bash(run, printed="<a>"), edit(), bash(run, printed="<b>"))
+    assert (one.failed, one.edits, one.rerun, one.passed) == ("c1", ["c2"], "c3", True)
+    first, second = heals(edit(), bash(run), edit(), bash(run), edit(), bash(run))
+    assert (first.passed, second.passed) == (False, True)
+    assert first.chain == second.chain
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [edit(), bash("./app a"), edit(), bash("./app b")],
+        [edit(), bash("./app a"), edit(), bash("make test"), bash("./app a")],
+        [edit(), bash("./app a"), edit(), "now sort them", bash("./app a")],
+        [edit(), "why?", bash("./app a"), edit(), bash("./app a")],
+        [edit(), bash("./app a"), bash("./app a")],
+        [edit(), bash("./app a"), bash("sed -i s/a/b/ x.c && ./app a")],
+        [edit(), bash("./app a"), edit(), bash("git commit -m x"), edit(), bash("./app a")],
+    ],
+)
+def test_other_runs_were_right(calls: list[Call | str]) -> None:
+    """Other arguments, another check first, a person or a commit between, or nothing changed."""
+    assert heals(*calls) == []
+
+
+def test_a_check_inside_of_a_commit_is_a_rerun() -> None:
+    """What failed before and passes in the command that commits is healed by it."""
+    lint = "npx mdlint docs"
+    (one,) = heals(
+        red(lint, "docs/a.md:3:1: error MD013"), edit(), bash(f"{lint} && git commit -am x")
+    )
+    assert (one.rerun, one.passed) == ("c2", True)
+
+
 def test_one_command_may_change_and_check() -> None:
     """`sed -i ... && pytest` is both the change and the rerun."""
     (one,) = heals(red(), bash("sed -i s/a/b/ src/a.py && pytest"))
@@ -115,6 +186,20 @@ def test_a_commit_that_its_hook_stopped_is_a_failed_check() -> None:
 def test_what_is_no_heal(calls: list[Call]) -> None:
     """No failed edit, no failed look, no denied call, no lucky rerun, no red test written first."""
     assert heals(*calls) == []
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "Exit code 1\n  File \"<string>\", line 2\n    if a\n        ^\nSyntaxError: expected ':'",
+        "bash: -c: line 3: syntax error near unexpected token `then'",
+        "Exit code 2\nerror: unknown option '--colour'",
+        "flag provided but not defined: -coverall",
+    ],
+)
+def test_a_check_that_was_itself_wrong_is_no_failure(printed: str) -> None:
+    """A script or an option that nobody can run says nothing about the work."""
+    assert heals(red(printed=printed), edit(), bash("pytest")) == []
 
 
 def test_a_test_that_was_broken_itself_is_healed() -> None:

@@ -18,7 +18,8 @@ class ClassifiedCall(Struct, gc=False):
     """A call, its phase, and the rule that decided it.
 
     `purpose` is what its command was for, `failed` whether it was a check that failed,
-    `changed` whether it changed the work.
+    `changed` whether it changed the work. `turn` is the turn in which it ran what was changed
+    in that turn, -1 for any other call.
     """
 
     call: Call
@@ -27,6 +28,7 @@ class ClassifiedCall(Struct, gc=False):
     purpose: Purpose | None = None
     failed: bool = False
     changed: bool = False
+    turn: int = -1
 
 
 _LATELY = 30
@@ -82,7 +84,7 @@ class Agent:
     def __init__(self, turns_us: Sequence[int] = ()) -> None:
         self.count = 0
         self._turns_us = turns_us
-        self._turn = 0
+        self.turn = 0
         self.next_turn_us = turns_us[0] if turns_us else _NEVER_US
         self.looked: dict[str, int] = {}
         self.changed_files: set[str] = set()
@@ -129,10 +131,10 @@ class Agent:
 
     def begin_turns(self, now_us: int) -> None:
         """A person has spoken, once or more often: what was committed is classified."""
-        while self._turn < len(self._turns_us) and self._turns_us[self._turn] <= now_us:
-            self._turn += 1
-        more = self._turn < len(self._turns_us)
-        self.next_turn_us = self._turns_us[self._turn] if more else _NEVER_US
+        while self.turn < len(self._turns_us) and self._turns_us[self.turn] <= now_us:
+            self.turn += 1
+        more = self.turn < len(self._turns_us)
+        self.next_turn_us = self._turns_us[self.turn] if more else _NEVER_US
         self.shipped_in_turn = self.polls = self.changed_in_turn = False
         if self._committed:
             self.has_changed = self.unchecked = self._committed = False

@@ -158,6 +158,11 @@ _DRY = re.compile(r"dry[_-]?run", re.IGNORECASE)
 _DRY_VARIABLE = re.compile(r"(?i:\w{0,40}dry_?run\w{0,20}=(?!0$|false$|no$|$))")
 _NAMES_MAX = 4
 _LONG_WAIT_S = 5
+_ECHOES = frozenset(("echo", "printf", "print"))
+_GREPS = frozenset(("grep", "egrep", "rg", "ugrep"))
+_CODE = re.compile(r"([^$\n]{0,40}?)\$(?:\?|\{\?\}|LASTEXITCODE|\{PIPESTATUS\[0\]\})")
+_FAILS = re.compile(r"(?i:error|fail|fatal|panic|warn|not ok|problem)")
+_RUN_CHARS = 300
 _CACHED = 4096
 _CACHED_CHARS = 1_000
 _KINDS = {
@@ -187,10 +192,12 @@ class Purpose(Struct, frozen=True):
 
     `name` is the program that decides it. `checks` are what can fail in it. `changes`: it
     changes files too; `ships_behind`: it was to ship if its checks passed. `hides`: a pipe or a
-    list hides the exit code of the check. `plans`: what it changes is a plan. `looks` is the
-    command where it makes sense to look twice, `writes` are files that its output goes to,
-    `words` its arguments, `scripts` the files that it runs. `ships` are those of its
-    parts that ship, by name. `hands_over`: other agents are given work.
+    list hides the exit code of a check, `told` is what stands in front of a code or a count of
+    failures that it prints, `runs` are programs of the project with their arguments. `plans`:
+    what it changes is a plan. `looks` is the command where it makes sense to look twice,
+    `writes` are files that its output goes to, `words` its arguments, `scripts` the files that
+    it runs. `ships` are those of its parts that ship, by name. `hands_over`: other agents are
+    given work.
     """
 
     use: Use
@@ -199,6 +206,8 @@ class Purpose(Struct, frozen=True):
     changes: bool = False
     ships_behind: bool = False
     hides: bool = False
+    told: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
     in_background: bool = False
     looks: str = ""
     writes: tuple[str, ...] = ()
@@ -249,7 +258,9 @@ def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
         checks=_checks([parts[at] for at in checked]) if checked else (),
         changes=Use.EXECUTE in uses and not hands_over,
         ships_behind=use is Use.SHIP and _ships_behind(commands, parts, checked),
-        hides=bool(checked) and _hides(commands, checked[-1]),
+        hides=bool(checked) and _hides(commands, _first_known(parts, checked)),
+        told=_told(commands, parts, checked) if checked else (),
+        runs=tuple([_run(commands[at]) for at in checked if parts[at].use is Use.RUN]),
         in_background=_in_background(text, commands),
         plans=bool(writes) and use in _WRITES and any(map(is_plan, writes)),
         looks=_looks(text, use, decides) if len(text) < _LOOKS_MAX else "",
@@ -378,12 +389,68 @@ def _ships_behind(commands: list[Command], parts: list[Part], checked: list[int]
     return any(at < first for at in checked) and commands[first].operator == "&&"
 
 
-def _hides(commands: list[Command], last: int) -> bool:
-    """Whether the exit code is not that of the last check in it."""
-    behind = commands[last + 1 :]
+def _hides(commands: list[Command], first: int) -> bool:
+    """Whether the exit code does not tell of each check in it, the first of which is given."""
+    behind = commands[first + 1 :]
     if behind and behind[-1].words[:1] and behind[-1].words[0] in ("test", "[", "[["):
         return False  # the command says itself what it expects
-    return any(command.operator in ("|", "||", ";") for command in behind)
+    stops = any(command.words[:1] == ["set"] and _stops(command.words) for command in commands)
+    hiding = ("|", "||") if stops else ("|", "||", ";")
+    return any(command.operator in hiding for command in behind)
+
+
+def _first_known(parts: list[Part], checked: list[int]) -> int:
+    """Return the first check whose output tells how it went; else the last check."""
+    return next((at for at in checked if _kind(parts[at].name)), checked[-1])
+
+
+def _stops(words: list[str]) -> bool:
+    """Whether a shell is told to stop at the first command that fails."""
+    return any(word.startswith("-") and "e" in word for word in words[1:3])
+
+
+def _told(commands: list[Command], parts: list[Part], checked: list[int]) -> tuple[str, ...]:
+    """Return what is printed before a number that is not 0 where a check failed.
+
+    `npm test; echo "exit $?"` prints the code itself, and `make 2>&1 | grep -c error` a count.
+    """
+    found: list[str] = []
+    piped = False
+    use = parts[checked[0]].use
+    for at, command in enumerate(commands[checked[0] + 1 :], checked[0] + 1):
+        piped = command.operator == "|" or (piped and at not in checked)
+        words = command.words
+        use = parts[at].use if at in checked else use
+        if not words:
+            continue
+        if words[0] in _ECHOES:
+            codes = (_CODE.search(word) for word in words[1:] if not piped or "PIPE" in word)
+            found += [f"{code[1]}" for code in codes if code is not None]
+        elif (
+            use is Use.VERIFY and command.operator == "|" and _counts(words, commands[at - 1].words)
+        ):
+            found.append("")
+    return tuple(found)
+
+
+def _counts(words: list[str], before: list[str]) -> bool:
+    """Whether a filter prints how many lines tell of a failure."""
+    if words[:2] == ["wc", "-l"]:
+        return _names_failure(before) or before[:2] == ["gofmt", "-l"]
+    counting = any(word[:1] == "-" and word[1:2] != "-" and "c" in word for word in words[1:3])
+    return words[0] in _GREPS and counting and _names_failure(words)
+
+
+def _names_failure(words: list[str]) -> bool:
+    """Whether a filter lets lines through that tell of a failure."""
+    drops = any(word[:1] == "-" and word[1:2] != "-" and "v" in word for word in words[1:3])
+    given = [word for word in words[1:] if word[:1] != "-"][:1]
+    return not drops and bool(given) and _FAILS.search(given[0]) is not None
+
+
+def _run(command: Command) -> str:
+    """Return what a command runs, with its arguments, up to some length."""
+    return " ".join(command.words)[:_RUN_CHARS]
 
 
 def _checks(parts: list[Part]) -> tuple[Check, ...]:

@@ -346,7 +346,10 @@ class Classifier:
             call, phase, f"{purpose.name}: {rule}" if purpose.name else rule, purpose
         )
         if phase == "verify":
-            classified.failed = bool(purpose.checks) and failed(call, hides=purpose.hides)
+            classified.turn = agent.turn if purpose.runs and agent.changed_in_turn else -1
+            classified.failed = bool(purpose.checks) and failed(
+                call, hides=purpose.hides, told=purpose.told, several=len(purpose.checks) > 1
+            )
         elif phase == "ship":
             classified.failed = failed(call, hides=False)
         self._leave_open(classified, purpose, agent)

@@ -93,6 +93,12 @@ _FINE = tuple(
         ("0 error", r"\W0 errors?\b(?!.*[1-9]\d* errors?)"),
     )
 )
+# What no check prints that is content, whatever others print beside it.
+_SURELY = re.compile(
+    r"\bFound [1-9]\d{0,5} errors?\b|\berror TS\d|\nerror\[E\d|\nFAILED |\n--- FAIL"
+    r"|\n[1-9]\d{0,5} issues?:|\u2716 [1-9]\d{0,5} problems?|\nTraceback \(most recent call last\)"
+)
+_NUMBER = re.compile(r"[ \t]*[1-9]\d{0,5}[ \t\r]*(?:\n|$)")
 _COLOUR = re.compile(r"(?:\x1b|\\?\\u001b)\[[\d;?]{0,12}[a-zA-Z]")
 _DENIED = re.compile(
     r"The user doesn't want|User rejected|Permission (?:for|to|denied)|"
@@ -104,6 +110,7 @@ _DENIED = re.compile(
 _UNRUN = re.compile(
     r"<tool_use_error>|Command timed out|timed out after|Sibling tool call errored|Cancelled:"
 )
+_ABORTED = "Command aborted"
 
 
 def denied(call: Call) -> bool:
@@ -111,14 +118,34 @@ def denied(call: Call) -> bool:
     return call.success is False and _DENIED.match(call.error) is not None
 
 
-def failed(call: Call, *, hides: bool) -> bool:
-    """Whether a check failed. `hides`: its exit code is not that of the check."""
+def failed(call: Call, *, hides: bool, told: tuple[str, ...] = (), several: bool = False) -> bool:
+    """Whether a check failed. `hides`: its exit code is not that of the check.
+
+    `told` stands in front of a code or a count in what it printed that is 0 where all is well;
+    `several`: it is more than one check, and what one says of itself is not true for others.
+    """
     if call.success is False:
-        return not denied(call) and _UNRUN.match(call.error) is None
-    return bool(call.success and hides and shows_failure(call.printed))
+        was_run = _UNRUN.match(call.error) is None and not call.error.endswith(_ABORTED)
+        return was_run and not denied(call)
+    if not call.success:
+        return False
+    if told and any(_tells(call.printed, before) for before in told):
+        return True
+    return hides and shows_failure(call.printed, several=several)
 
 
-def shows_failure(printed: str) -> bool:
+def _tells(printed: str, before: str) -> bool:
+    """Whether a number that is not 0 stands on a line, behind a text that may be empty."""
+    start = printed.find(before)
+    while start >= 0:
+        found = _NUMBER.match(printed, start + len(before))
+        if found is not None and (before.strip() or printed[start - 1 : start] in ("", "\n")):
+            return True
+        start = printed.find(before, start + 1) if before else printed.find("\n", start) + 1 or -1
+    return False
+
+
+def shows_failure(printed: str, *, several: bool = False) -> bool:
     """Whether what a check printed says that it failed."""
     if not printed:
         return False
@@ -129,6 +156,8 @@ def shows_failure(printed: str) -> bool:
     if " fail" in said and _COUNTED.search(said) is not None:
         return True
     if _PLACE.search(said) is not None and _FINDING.search(said) is not None:
+        return True
+    if several and _SURELY.search(said) is not None:
         return True
     return _finds(_SHOWS, said, said) and not _finds(_FINE, said, caseless(said))
 

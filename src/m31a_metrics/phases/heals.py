@@ -41,6 +41,15 @@ _NOT_THE_WORK = re.compile(
 )
 _MEANT = re.compile(r"(?i:\b(?:fails?|failing|red)\b)")
 _EXPECTS = re.compile(r"(?i:verify|confirm|expect|should|ensure|see|watch|red|tdd|before)")
+_WRONG = re.compile(
+    r"File \"<(?:string|stdin)>\", line \d+\r?\n(?:[^\n]*\n){0,3}[^\n]*"
+    r"\b(?:Syntax|Indentation)Error"
+    r"|\[eval\]:\d+\n(?:[^\n]*\n){0,6}SyntaxError"
+    r"|(?:bash|sh|zsh|eval): (?:-c: )?(?:line \d+: )?(?:syntax error|unexpected EOF|parse error)"
+    r"|\A(?:Exit code \d+\s)?(?:[\w./-]{1,40}: )?(?:[Ee]rror: )?"
+    r"(?:[Uu]nknown (?:option|flag|shorthand flag)|[Uu]nrecognized (?:option|argument)|No such option|flag provided but not defined"
+    r"|unexpected argument ')"
+)
 _BASE = re.compile(r"[/\\]")
 _DIGITS = re.compile(r"\d+")
 _TELLING = re.compile(
@@ -116,6 +125,7 @@ class _Healer:
         self._open: list[_Failure] = []
         self._since_pass: list[bool] = []
         self._told: dict[int, set[str]] = {}
+        self._ran: _Failure | None = None
 
     def see(self, at: int, classified: ClassifiedCall) -> None:
         """Take the next call that checks, changes or ships."""
@@ -126,6 +136,7 @@ class _Healer:
         elif classified.changed:
             self._change(classified)
         if classified.phase == "ship" and classified.call.success is not False:
+            self._ran = None
             for failure in self._open:
                 self._give_up(failure)
             self._open = []
@@ -136,6 +147,8 @@ class _Healer:
             self._give_up(failure)
 
     def _change(self, classified: ClassifiedCall) -> None:
+        if self._ran is not None:
+            self._ran.edits.append(classified)
         tests = bool(classified.call.paths) and all(map(is_test, classified.call.paths))
         self._since_pass.append(tests)
         for failure in self._open:
@@ -143,7 +156,7 @@ class _Healer:
             failure.only_work = failure.only_work and not tests
 
     def _check(self, at: int, classified: ClassifiedCall) -> None:
-        chain = 0
+        chain = self._run(at, classified)
         kept: list[_Failure] = []
         waiting = False
         for failure in self._open:
@@ -159,7 +172,7 @@ class _Healer:
         self._open = kept
         if not classified.failed:
             self._since_pass = []
-        elif not waiting and not _was_meant(classified):
+        elif not waiting and not _was_meant(classified) and not _was_wrong(classified):
             if not chain:
                 self.chains += 1
                 chain = self.chains
@@ -167,6 +180,34 @@ class _Healer:
                 bool(self._since_pass) and all(self._since_pass) and _is_of_tests(classified)
             )
             self._open.append(_Failure(classified, at, chain, tests_first))
+
+    def _run(self, at: int, classified: ClassifiedCall) -> int:
+        """Take a run of what was changed; return its chain if the one before was not right.
+
+        Nothing but what the agent did next tells that: it changed the work, and ran the same
+        once more.
+        """
+        ran, self._ran = self._ran, None
+        chain = 0
+        if ran is not None and ran.edits and _runs_again(ran.first, classified):
+            chain = self._was_not_right(ran, classified)
+        if classified.turn >= 0 and not classified.failed:
+            self._ran = _Failure(classified, at, chain, tests_first=False)
+        return chain if classified.failed else 0
+
+    def _was_not_right(self, ran: _Failure, classified: ClassifiedCall) -> int:
+        """Add the episode of a run that printed what was not wanted; return its chain."""
+        ran.first.failed = True
+        if ran.chain:
+            self.episodes[-1].passed = False  # this was its rerun
+        else:
+            self.chains += 1
+            ran.chain = self.chains
+        passed = not classified.failed
+        self._add(
+            ran, ran.edits, rerun=classified.call.id, passed=passed, ended_us=_end(classified)
+        )
+        return ran.chain
 
     def _rerun(
         self, failure: _Failure, edits: list[ClassifiedCall], at: int, classified: ClassifiedCall
@@ -286,9 +327,8 @@ def _is_check(classified: ClassifiedCall) -> bool:
 
 
 def _checks(classified: ClassifiedCall) -> tuple[Check, ...]:
-    if classified.phase == "ship":
-        return (_COMMIT,)
-    return classified.purpose.checks if classified.purpose is not None else ()
+    checks = classified.purpose.checks if classified.purpose is not None else ()
+    return (_COMMIT, *checks) if classified.phase == "ship" else checks
 
 
 _COMMIT = Check("git commit")
@@ -301,6 +341,8 @@ def _includes(classified: ClassifiedCall, failed: tuple[Check, ...]) -> bool:
         for other in failed:
             if check.name == other.name or other is _COMMIT:
                 return True
+            if check is _COMMIT:
+                continue
             if check.kind and check.kind == other.kind:
                 if check.kind in _SAME_KIND:
                     return True
@@ -311,6 +353,13 @@ def _includes(classified: ClassifiedCall, failed: tuple[Check, ...]) -> bool:
     return False
 
 
+def _runs_again(ran: ClassifiedCall, classified: ClassifiedCall) -> bool:
+    """Whether the same program is run with the same arguments, in the same turn."""
+    if classified.turn != ran.turn or ran.purpose is None or classified.purpose is None:
+        return False
+    return not set(ran.purpose.runs).isdisjoint(classified.purpose.runs)
+
+
 def _is_of_tests(classified: ClassifiedCall) -> bool:
     return any(check.kind == "test" for check in _checks(classified))
 
@@ -319,6 +368,12 @@ def _was_meant(classified: ClassifiedCall) -> bool:
     """Whether the agent said before that it was to fail."""
     said = classified.call.description
     return bool(said) and _MEANT.search(said) is not None and _EXPECTS.search(said) is not None
+
+
+def _was_wrong(classified: ClassifiedCall) -> bool:
+    """Whether the check itself was wrong: it was written or called as nobody can run it."""
+    said = plain(classified.call.error or classified.call.printed)[:_LINE_CHARS]
+    return _WRONG.search(said) is not None
 
 
 def _telling(classified: ClassifiedCall) -> set[str]:
