@@ -147,9 +147,12 @@ class Agent:
             self.after_handing = True
         elif self.after_handing:
             self.after_handing = phase in _BOOKKEEPING
-        self.polls = purpose is not None and _waits_for_others(purpose, phase)
-        if purpose is not None and purpose.looks:
-            self.looked[purpose.looks] = self.count
+        self.polls = False
+        if purpose is not None:
+            if purpose.hands_over or phase == "other":
+                self.polls = _waits_for_others(purpose, phase)
+            if purpose.looks:
+                self.looked[purpose.looks] = self.count
         if classified.changed and not _only_prepares(purpose):
             self.changed_files.update(map(file_name, classified.call.paths))
             self._changed_at = self.effect_at = self.count

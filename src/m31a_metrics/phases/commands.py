@@ -260,14 +260,14 @@ def _combined(text: str, commands: list[Command], parts: list[Part]) -> Purpose:
         ships_behind=use is Use.SHIP and _ships_behind(commands, parts, checked),
         hides=bool(checked) and _hides(commands, _first_known(parts, checked)),
         told=_told(commands, parts, checked) if checked else (),
-        runs=tuple([_run(commands[at]) for at in checked if parts[at].use is Use.RUN]),
+        runs=_runs(commands, parts) if Use.RUN in uses else (),
         in_background=_in_background(text, commands),
         plans=bool(writes) and use in _WRITES and any(map(is_plan, writes)),
         looks=_looks(text, use, decides) if len(text) < _LOOKS_MAX else "",
         writes=tuple([path for path in writes if not path.startswith("/dev/")]),
         words=decides.words,
         scripts=tuple([path for command in commands for path in _scripts(command)]),
-        ships=tuple([one.name for one in parts if one.use is Use.SHIP and one.name]),
+        ships=_ships(parts) if Use.SHIP in uses else (),
         hands_over=hands_over,
     )
 
@@ -448,9 +448,19 @@ def _names_failure(words: list[str]) -> bool:
     return not drops and bool(given) and _FAILS.search(given[0]) is not None
 
 
-def _run(command: Command) -> str:
-    """Return what a command runs, with its arguments, up to some length."""
-    return " ".join(command.words)[:_RUN_CHARS]
+def _runs(commands: list[Command], parts: list[Part]) -> tuple[str, ...]:
+    """Return what of the project is run, with its arguments, up to some length."""
+    return tuple(
+        [
+            " ".join(command.words)[:_RUN_CHARS]
+            for command, one in zip(commands, parts, strict=True)
+            if one.use is Use.RUN
+        ]
+    )
+
+
+def _ships(parts: list[Part]) -> tuple[str, ...]:
+    return tuple([one.name for one in parts if one.use is Use.SHIP and one.name])
 
 
 def _checks(parts: list[Part]) -> tuple[Check, ...]:

@@ -44,6 +44,7 @@ _SEEN_OFTEN = names(
     get-content get-childitem which command type ps
     """
 )
+_OPEN = frozenset((Use.DIFF, Use.SEARCH))
 _RUNS = frozenset((Use.RUN, Use.SHIP, Use.EXECUTE))
 _NEED_A_BUILD = frozenset(("test", "run"))
 _MANY_LINES = names("-n --lines --tail --full --all --since")
@@ -352,7 +353,8 @@ class Classifier:
             )
         elif phase == "ship":
             classified.failed = failed(call, hides=False)
-        self._leave_open(classified, purpose, agent)
+        if purpose.use in _OPEN:
+            self._leave_open(classified, purpose, agent)
         classified.changed = call.success is not False and _changes_work(phase, purpose)
         return classified
 

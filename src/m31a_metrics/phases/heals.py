@@ -47,8 +47,8 @@ _WRONG = re.compile(
     r"|\[eval\]:\d+\n(?:[^\n]*\n){0,6}SyntaxError"
     r"|(?:bash|sh|zsh|eval): (?:-c: )?(?:line \d+: )?(?:syntax error|unexpected EOF|parse error)"
     r"|\A(?:Exit code \d+\s)?(?:[\w./-]{1,40}: )?(?:[Ee]rror: )?"
-    r"(?:[Uu]nknown (?:option|flag|shorthand flag)|[Uu]nrecognized (?:option|argument)|No such option|flag provided but not defined"
-    r"|unexpected argument ')"
+    r"(?:[Uu]nknown (?:option|flag|shorthand flag)|[Uu]nrecognized (?:option|argument)"
+    r"|No such option|flag provided but not defined|unexpected argument ')"
 )
 _BASE = re.compile(r"[/\\]")
 _DIGITS = re.compile(r"\d+")

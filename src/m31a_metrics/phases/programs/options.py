@@ -71,6 +71,8 @@ _FIXES = names("--fix --write --apply --fix-all --autocorrect --autocorrect-all"
 def without_texts(name: str, words: list[str]) -> list[str]:
     """Return what a program is given, without the texts for people: they are no options."""
     short = _SHORT_TEXTS.get(name, _NONE)
+    if _TEXTS.isdisjoint(words) and short.isdisjoint(words):
+        return words[1:]
     found: list[str] = []
     is_text = False
     for word in words[1:]:

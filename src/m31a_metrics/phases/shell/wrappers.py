@@ -132,8 +132,10 @@ def is_assignment(word: str) -> bool:
 
 def unwrap(command: Command, depth: int = 0) -> list[Command]:
     """Return what a command runs: itself, or the commands that it wraps."""
-    command = _bare(command)
     words = command.words
+    if words and ("=" in words[0] or words[0][:1] == "$" or words[1:2] == ["{"]):
+        command = _bare(command)
+        words = command.words
     if depth < _DEPTH_MAX and words and not is_assignment(words[0]):
         script = _script(words)
         if script is not None:
