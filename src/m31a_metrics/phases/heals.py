@@ -50,6 +50,18 @@ _WRONG = re.compile(
     r"(?:[Uu]nknown (?:option|flag|shorthand flag)|[Uu]nrecognized (?:option|argument)"
     r"|No such option|flag provided but not defined|unexpected argument ')"
 )
+# One of these is in whatever that finds.
+_SAYS_WRONG = (
+    'File "<',
+    "[eval]:",
+    "syntax error",
+    "parse error",
+    "unexpected ",
+    "nknown ",
+    "nrecognized ",
+    "No such option",
+    "not defined",
+)
 _BASE = re.compile(r"[/\\]")
 _DIGITS = re.compile(r"\d+")
 _TELLING = re.compile(
@@ -204,9 +216,8 @@ class _Healer:
             self.chains += 1
             ran.chain = self.chains
         passed = not classified.failed
-        self._add(
-            ran, ran.edits, rerun=classified.call.id, passed=passed, ended_us=_end(classified)
-        )
+        rerun, ended_us = classified.call.id, _end(classified)
+        self._add(ran, ran.edits, rerun=rerun, passed=passed, ended_us=ended_us, said=False)
         return ran.chain
 
     def _rerun(
@@ -243,10 +254,12 @@ class _Healer:
         ended_us: int,
         rerun: str = "",
         passed: bool | None = None,
+        said: bool = True,
     ) -> None:
+        """Add an episode. `said`: what the check printed tells that it failed."""
         classified = failure.first
         checks = failure.checks
-        printed = plain(classified.call.error or classified.call.printed)
+        printed = plain(classified.call.error or classified.call.printed) if said else ""
         episode = Episode(
             failed=classified.call.id,
             edits=[edit.call.id for edit in edits],
@@ -256,7 +269,7 @@ class _Healer:
             phase=classified.phase,
             tool=classified.call.tool,
             check=checks[0].name if checks else "",
-            line=self._line_of(printed, printed=True),
+            line=self._line_of(printed, printed=True) if printed else "",
             subagent=classified.call.subagent,
             began_us=_end(classified),
             ended_us=max(ended_us, _end(classified)),
@@ -372,8 +385,8 @@ def _was_meant(classified: ClassifiedCall) -> bool:
 
 def _was_wrong(classified: ClassifiedCall) -> bool:
     """Whether the check itself was wrong: it was written or called as nobody can run it."""
-    said = plain(classified.call.error or classified.call.printed)[:_LINE_CHARS]
-    return _WRONG.search(said) is not None
+    said = (classified.call.error or classified.call.printed)[:_LINE_CHARS]
+    return any(map(said.__contains__, _SAYS_WRONG)) and _WRONG.search(plain(said)) is not None
 
 
 def _telling(classified: ClassifiedCall) -> set[str]:

@@ -142,11 +142,17 @@ class _Scanner:
             self._quoted()
 
     def _quoted(self) -> None:
-        if self._is_here_string():
+        if self._word and self._is_here_string():
             self._here_string("'@")
             return
-        closing = self._text.find("'", self._at)
-        self._pass_over(len(self._text) if closing < 0 else closing)
+        at = self._at
+        closing = self._text.find("'", at)
+        if closing < 0:
+            closing = len(self._text)
+        self._word.append(self._text[at:closing])
+        self._at = closing + 1
+        if self._end < len(self._text):
+            self._end = min(len(self._text), self._end + closing - at)
 
     def _pass_over(self, closing: int) -> None:
         """Take a text up to its closing quote as a part of a word."""
@@ -166,7 +172,7 @@ class _Scanner:
         self._at += len(closes)
 
     def _double_quoted(self) -> None:
-        if self._is_here_string():
+        if self._word and self._is_here_string():
             self._here_string('"@')
             return
         text = self._text
@@ -176,8 +182,9 @@ class _Scanner:
             if piece is not None:
                 self._word.append(piece[0])
                 self._at = piece.end()
-                self._end = min(len(text), self._end + len(piece[0]))
-                if self._at == self._end:
+                if self._end < len(text):
+                    self._end = min(len(text), self._end + len(piece[0]))
+                elif self._at == self._end:
                     return
                 continue
             char = text[self._at]
