@@ -37,6 +37,7 @@ def test_a_transcript_is_explained_by_its_path(m31: M31) -> None:
         "explore",
     )
     assert first["rule"] == "tool: looks"
+    assert first["sure"] is True
     assert first["duration_ms"] == 4_000
     heal = found["heals"][0]
     assert heal["failed"] == "toolu_parser_00000007"

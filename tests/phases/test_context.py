@@ -267,6 +267,14 @@ def test_scripts_that_fail_by_themselves_are_checks() -> None:
     assert phases(edit(), bash("cd app || exit 1; cat a.txt"))[1] == "explore"
 
 
+def test_rules_that_guess_are_not_sure() -> None:
+    """What a call ran says it, or what came around it: only the first is sure."""
+    calls = inferred(
+        edit(), bash("pytest"), bash("./app"), bash("git diff a.py"), bash("git commit -m x")
+    ).calls
+    assert [call.sure for call in calls] == [True, True, False, False, True]
+
+
 def test_configured_tools_go_first() -> None:
     """A tool is what the configuration says, by its whole name."""
     configured = {"mcp__tickets__search": "plan"}

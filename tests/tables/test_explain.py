@@ -37,6 +37,17 @@ def test_a_program_gets_ids() -> None:
     assert column(bisects, "calls") == [["toolu_3"]]
 
 
+def test_an_unsure_phase_is_shown_as_such() -> None:
+    """A person sees which phases may be read otherwise, a program gets it of each call."""
+    found = explained()
+    assert "sure" not in [one.name for one in explain(found, whole=False)[0].columns]
+    found.calls[0].sure = False
+    calls = explain(found, whole=False)[0]
+    assert column(calls, "sure") == ["no", None, None]
+    assert any("1 (Sure: no)" in note for note in calls.notes)
+    assert column(explain(found, whole=True)[0], "sure") == [False, True, True]
+
+
 def test_a_person_gets_numbers() -> None:
     """On a screen calls are numbered, columns that are empty are left out, and a note says so."""
     calls, heals, bisects = explain(explained(), whole=False)

@@ -52,6 +52,7 @@ def _inferred(session: LoadedSession, inference: Inference) -> Explained:
                 None if event is None else event.duration_ms,
                 None if event is None else event.wait_ms,
                 call.subagent,
+                found.sure,
             )
         )
     explained.heals = [_heal(one, session.events, session.price) for one in inference.heals]

@@ -273,6 +273,27 @@ _NO_WORK = phrases(
 )
 
 
+# Rules that go by what came before or after, or by a guess: readers disagree about these.
+_UNSURE = phrases(
+    """
+    runs after a change, runs after a failed check, runs what was changed,
+    asks right after a change,
+    builds after a change, builds to use it, builds anew after a failed check,
+    looks at changes, looks at a change that goes on, reviews a finished change,
+    reviews what a subagent changed, looks again after a change,
+    looks for what a change should have taken, looks how a change presents itself,
+    reads what a check has made, state of what was shipped, log of CI, polls other agents,
+    looks at other agents, unknown tool, writes what is thrown away, edits for a release
+    """
+) | {"changes, then runs", "handed over, by what was done"}
+
+
+@lru_cache(maxsize=2048)
+def is_sure(rule: str) -> bool:
+    """Whether a rule says what a call was for whatever came before it, and is no guess."""
+    return rule.rpartition(": ")[2] not in _UNSURE
+
+
 class Classifier:
     """Decides the phases of a session's calls. `turns_us`: when a person spoke."""
 

@@ -25,7 +25,7 @@ from m31a_metrics.events import (
 from m31a_metrics.failures import failure_line
 from m31a_metrics.phases.agent import ClassifiedCall
 from m31a_metrics.phases.commands import Purposes
-from m31a_metrics.phases.context import Classifier
+from m31a_metrics.phases.context import Classifier, is_sure
 from m31a_metrics.phases.heals import Bisect, Episode, LineOf, bisects, heals
 from m31a_metrics.transcript import Call, Transcript
 from m31a_metrics.units import QUARTER_HOUR_US
@@ -230,7 +230,7 @@ class CallPhase(Struct, gc=False):
     """What one tool call was for, and the rule that decided it.
 
     `rule` names a program or a tool and why, never what anybody wrote. `failed`: it was a
-    check that failed.
+    check that failed. `sure`: what it ran says it, and no guess by what came around it.
     """
 
     id: str
@@ -238,6 +238,7 @@ class CallPhase(Struct, gc=False):
     phase: str
     rule: str
     failed: bool = False
+    sure: bool = True
 
 
 class Inference(Struct):
@@ -277,7 +278,9 @@ def infer(
     events += phase_events(events, classified) + heal_events(episodes) + bisect_events(found)
     return Inference(
         [
-            CallPhase(one.call.id, one.call.tool, one.phase, one.rule, one.failed)
+            CallPhase(
+                one.call.id, one.call.tool, one.phase, one.rule, one.failed, is_sure(one.rule)
+            )
             for one in classified
         ],
         episodes,

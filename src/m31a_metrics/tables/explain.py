@@ -17,7 +17,10 @@ _Names = Callable[[Sequence[str]], Cell]
 
 
 class CallRow(Struct):
-    """One tool call. `id` is empty where it has none; durations are None where nobody knows."""
+    """One tool call. `id` is empty where it has none; durations are None where nobody knows.
+
+    `sure`: the phase was recorded, or what the call ran says it.
+    """
 
     tool: str
     phase: str
@@ -28,6 +31,7 @@ class CallRow(Struct):
     duration_ms: float | None = None
     wait_ms: float | None = None
     subagent: str = ""
+    sure: bool = True
 
 
 class HealRow(Struct):
@@ -68,6 +72,7 @@ CALLS = [
     Column("number", "#", Unit.COUNT),
     Column("tool", "Tool"),
     columns.PHASE,
+    Column("sure", "Sure"),
     Column("rule", "Rule"),
     Column("duration_ms", "Ran", Unit.MS),
     Column("wait_ms", "Waited", Unit.MS),
@@ -117,7 +122,7 @@ def explain(explained: Explained, *, whole: bool) -> list[Table]:
     calls = Table(
         "Calls",
         CALLS,
-        [_call(number, call) for number, call in enumerate(explained.calls, 1)],
+        [_call(number, call, whole=whole) for number, call in enumerate(explained.calls, 1)],
         "It called no tool, or nothing but sums is left of its calls.",
         [] if whole else _notes(explained),
     )
@@ -133,11 +138,12 @@ def explain(explained: Explained, *, whole: bool) -> list[Table]:
     return [calls, heals, bisects]
 
 
-def _call(number: int, call: CallRow) -> tuple[Cell, ...]:
+def _call(number: int, call: CallRow, *, whole: bool) -> tuple[Cell, ...]:
     return (
         number,
         call.tool,
         call.phase,
+        call.sure if whole else (None if call.sure else "no"),
         call.rule,
         call.duration_ms,
         call.wait_ms,
@@ -166,6 +172,9 @@ def _heal(row: HealRow, named: _Names, one: _Name) -> tuple[Cell, ...]:
 
 def _notes(explained: Explained) -> list[str]:
     notes = [f"These are the calls of {explained.session_id}; `--json` gives their ids."]
+    unsure = sum(not call.sure for call in explained.calls)
+    if unsure:
+        notes.append(f"Phases that a careful reader may see otherwise: {unsure} (Sure: no).")
     loops = {row.chain for row in explained.heals if row.loop}
     if loops:
         notes.append(f"Heal loops: {len(loops)}, where a failure was tried three times or more.")
@@ -176,7 +185,9 @@ def _unused(explained: Explained) -> tuple[str, ...]:
     """Name the columns that no call has anything in."""
     has_subagent = any(call.subagent for call in explained.calls)
     has_wait = any(call.wait_ms for call in explained.calls)
-    return (*(() if has_subagent else ("subagent",)), *(() if has_wait else ("wait_ms",)))
+    is_sure = all(call.sure for call in explained.calls)
+    unused = {"subagent": not has_subagent, "wait_ms": not has_wait, "sure": is_sure}
+    return tuple(name for name, is_unused in unused.items() if is_unused)
 
 
 def _leave_out(table: Table, names: Sequence[str]) -> None:
