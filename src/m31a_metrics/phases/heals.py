@@ -434,7 +434,9 @@ def bisects(calls: Sequence[ClassifiedCall]) -> list[Bisect]:
     current: Bisect | None = None
     for classified in calls:
         call = classified.call
-        verbs = _bisecting(call.command) if "bisect" in call.command else []
+        if "bisect" not in call.command:
+            continue
+        verbs = _bisecting(call.command)
         if not verbs:
             continue
         if current is None and verbs == ["reset"]:

@@ -31,7 +31,7 @@ _HELP = names(
 )
 # Where programs of others lie.
 _INSTALLED = re.compile(
-    r"/(?:usr|opt|bin|sbin|nix|snap)/|(?:~|\$\{?HOME\}?|/home/[^/]+|/Users/[^/]+|/root)/"
+    r"/(?:usr|opt|bin|sbin|nix|snap)/|(?:~|\$\{?HOME\}?|/home/[^/]+|/Users/[^/]+)/"
     r"(?:\.local|\.cargo|\.bun|\.deno|\.npm|\.nvm|\.volta|\.asdf|\.pyenv|\.rbenv|go|bin)/"
     r"|(?:\./)?node_modules/"
 )
@@ -86,7 +86,8 @@ def without_texts(name: str, words: list[str]) -> list[str]:
 
 def options_of(name: str, words: list[str]) -> set[str]:
     """Return the options that a program is given, without their values."""
-    return {word.partition("=")[0] for word in without_texts(name, words) if word[:1] == "-"}
+    given = without_texts(name, words)
+    return {word.partition("=")[0] for word in given if word.startswith("-")}
 
 
 def asks_help(words: list[str], name: str) -> bool:

@@ -224,7 +224,7 @@ def _script(words: list[str]) -> str | None:
         for at, word in enumerate(words[1:], 2):
             if word.lower() in ("-command", "-c"):
                 return " ".join(words[at:])
-    elif len(words) > 2 and words[1].lower() in _GIVE_A_LINE.get(name, ()):
+    elif name in _GIVE_A_LINE and len(words) > 2 and words[1].lower() in _GIVE_A_LINE[name]:
         return " ".join(words[2:])
     elif name == "eval":
         return " ".join(words[1:])
