@@ -59,6 +59,8 @@ def test_every_file_below_the_home_is_named(clean_home: Path) -> None:
         "prune --older-than 1 --yes",
     ):
         assert m31(*line.split()).returncode in (0, 1), line
+    for zone in ("UTC", "Asia/Tokyo"):  # one of them is not the machine's own
+        assert m31("index", TZ=zone).returncode == 0
     for fill in FILLED.values():
         fill(clean_home)
     with sqlite3.connect(home / "metrics.db") as reader:
@@ -78,6 +80,7 @@ def test_every_file_below_the_home_is_named(clean_home: Path) -> None:
         and not any(one.fullmatch(path) or one.fullmatch(os.path.basename(path)) for one in known)
     ]
     assert unnamed == []
+    assert any(name.startswith("metrics-") for name in there)
     for name in ("forgotten", "metrics.db-wal", "metrics.db-shm", "cache/rates.json"):
         assert name in there
 

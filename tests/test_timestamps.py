@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics.timestamps import millis, span_ms, unix_us, uuid7_us
+from m31a_metrics.timestamps import zone as zone_of
 from m31a_metrics.units import EPOCH
 
 MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30))  # noqa: DTZ001 - UTC below
@@ -75,3 +77,25 @@ def test_ids_of_version_7_hold_their_time() -> None:
     assert uuid7_us("019ed50c-a0fa-7fc3-960f-b274cd3ba498") == 1_781_690_835_194_000
     for other in ("", "019ed50c-a0fa-4fc3-960f-b274cd3ba498", "x" * 14 + "7" + "x" * 21, "7" * 36):
         assert uuid7_us(other) is None
+
+
+ALIKE = (("UTC", "Etc/UTC", "UTC0"), ("Asia/Tokyo", "JST-9"), ("Europe/Berlin", "Europe/Paris"))
+
+
+def test_zones_are_told_apart_by_what_they_do(zone: Callable[[str], None]) -> None:
+    """Several names of one zone are one; two days or an hour a year are a difference."""
+    others = ("Asia/Jerusalem", "Europe/Athens", "Australia/Lord_Howe", "Africa/Casablanca")
+    known: dict[str, str] = {}
+    for names in (*ALIKE, *((name,) for name in others)):
+        for name in names:
+            zone(name)
+            found = zone_of({"TZ": name})
+            assert found.name == name
+            assert known.setdefault(found.rules, names[0]) == names[0]
+    assert len(known) == len(ALIKE) + len(others)
+
+
+def test_a_zone_without_a_name_has_one(zone: Callable[[str], None]) -> None:
+    """Where nobody says TZ, the machine's own zone is named."""
+    zone("UTC")
+    assert zone_of({}).name

@@ -83,6 +83,8 @@ class SessionRow(SessionSums, array_like=True):
     unpaired_count: int = 0
     is_gone: bool = False
     """Its source is no longer there: only the index still knows of it."""
+    zone: str = ""
+    """The time zone that its days are of, where that is another: they cannot be told anew."""
 
     @property
     def ref(self) -> SessionRef:

@@ -94,6 +94,8 @@ class SessionRecord(Struct):
     of an imported copy of one.
     `rate_limits` are the last that its provider told.
     `is_to_be_priced`: models were named and the price library was not there to be asked.
+    `ahead_us` is the first event that was later than the clock when it was read; 0: none was.
+    Such events have the day that they say, and a day after that on which they were read.
     """
 
     agent: str
@@ -122,6 +124,7 @@ class SessionRecord(Struct):
     labels: dict[str, str] = {}
     rate_limits: list[RateLimit] = []
     is_recorded: bool = False
+    ahead_us: int = 0
 
     @property
     def ref(self) -> SessionRef:
@@ -143,6 +146,7 @@ def joined(records: Sequence[SessionRecord]) -> SessionRecord:
     whole.models = list(dict.fromkeys(model for record in records for model in record.models))
     whole.started_us = min((one.started_us for one in records if one.started_us), default=0)
     whole.updated_us = max(record.updated_us for record in records)
+    whole.ahead_us = min((one.ahead_us for one in records if one.ahead_us), default=0)
     whole.is_to_be_priced = any(record.is_to_be_priced for record in records)
     for record in records[1:]:
         add(whole, record, _COUNTS)

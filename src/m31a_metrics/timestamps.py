@@ -6,7 +6,13 @@ none: the year 10000 east of it. Everything here gives the nearest time that the
 
 from __future__ import annotations
 
+import os
+import time
+from array import array
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
+
+from msgspec import Struct
 
 from m31a_metrics.units import EPOCH, LARGEST, SECOND_US, YEAR_10000_US
 
@@ -109,3 +115,55 @@ def uuid7_us(text: str) -> int | None:
         return int(text[:8] + text[9:13], 16) * 1_000
     except ValueError:
         return None
+
+
+class Zone(Struct, frozen=True):
+    """The time zone in which somebody asks: what it is called, and what tells it from others.
+
+    `rules` is made of all that the zone does from 2000 to 2037, so that `Etc/UTC`, `UTC` and a
+    machine without a zone are one; a zone whose rules were changed is another.
+    """
+
+    name: str
+    rules: str
+
+
+def zone(environ: Mapping[str, str]) -> Zone:
+    """The zone of this process, by the name that `environ` (TZ) or the machine gives it."""
+    from hashlib import blake2b  # not where sessions are recorded
+
+    name = environ.get("TZ", "").removeprefix(":")
+    if not name:
+        place = os.path.realpath("/etc/localtime")
+        _, found, name = place.partition("/zoneinfo/")
+        name = name if found else "/".join(dict.fromkeys(time.tzname))
+    return Zone(name, blake2b(_changes().tobytes(), digest_size=4).hexdigest())
+
+
+_FROM_S, _TO_S = 946_684_800, 2_145_916_800  # 2000 and 2038
+_STEP_S = 14 * 86_400
+"""No zone changes its offset and takes it back within a fortnight."""
+_QUARTER_S = 900
+
+
+def _changes() -> array[int]:
+    """The offset from UTC at first, then each change of it: when, and what it is from there on."""
+    offset = _offset_s(_FROM_S)
+    changes = array("q", [offset])
+    for end in range(_FROM_S + _STEP_S, _TO_S, _STEP_S):
+        if _offset_s(end) == offset:
+            continue
+        before, after = end - _STEP_S, end
+        while after - before > _QUARTER_S:
+            middle = (before + after) // 2 // _QUARTER_S * _QUARTER_S
+            if _offset_s(middle) == offset:
+                before = middle
+            else:
+                after = middle
+        offset = _offset_s(end)
+        changes.extend((after, offset))
+    return changes
+
+
+def _offset_s(at_s: int) -> int:
+    return time.localtime(at_s).tm_gmtoff

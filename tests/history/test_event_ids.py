@@ -84,7 +84,7 @@ def test_more_files_than_there_are_numbers_are_refused() -> None:
     """The first file beyond the last number is an error in words of ours, not a wrong sum."""
     history = History(MEMORY)
     history.connection.execute(
-        "INSERT INTO sources VALUES (?, '/0', 'pi', 'pi', 'n0', 0, 0, x'', x'', '', 0)",
+        "INSERT INTO sources VALUES (?, '/0', 'pi', 'pi', 'n0', 0, 0, x'', x'', '', 0, '')",
         (2**NUMBER_BITS - 1,),
     )
     with pytest.raises(IndexUnusable, match="cannot use the index"):

@@ -36,7 +36,7 @@ def index(path: Path, *, version: int = schema.VERSION) -> None:
         history.put(session("n"))
         history.connection.execute(
             "INSERT INTO sources (path, kind, agent, native_id, rank, started_us, stamp, ids, "
-            "problem, is_gone) VALUES ('/n', 'pi', 'pi', 'n', 0, 1, x'', x'', '', 1)"
+            "problem, is_gone, folder) VALUES ('/n', 'pi', 'pi', 'n', 0, 1, x'', x'', '', 1, '')"
         )
         history.connection.execute(f"PRAGMA user_version = {version}")
 

@@ -34,7 +34,7 @@ from m31a_metrics.errors import (
     StorageError,
 )
 from m31a_metrics.forgotten import Forgotten, Leaving, remember
-from m31a_metrics.history import MEMORY, History, KnownFile
+from m31a_metrics.history import MEMORY, History, KnownFile, zones
 from m31a_metrics.session import Session
 from m31a_metrics.session.removal import is_empty, living_writer, own_files
 from m31a_metrics.tally import micros
@@ -123,8 +123,8 @@ def find(
         targets = [_target(history, row) for row in once.values()]
         problems = asking.problems
     found = Found(targets, [], again, problems, int(time() * 1e6), environ)
-    if only_dir and os.path.exists(config.index):
-        with History(config.index) as whole:
+    for path in zones.paths(config.index) if only_dir else ():
+        with History(path) as whole:
             for target in targets:
                 _add_what_the_index_knows(target, whole)
     taken = {path for target in targets for path in target.recordings}
@@ -390,7 +390,7 @@ def _check_writable(config: Config, found: Found) -> None:
     paths = [os.path.dirname(config.forgotten), config.forgotten]
     for directory in (path for target in found.leaving for path in target.recordings):
         paths += [os.path.dirname(directory), directory, f"{directory}/{store.EVENTS}"]
-    paths += [os.path.dirname(config.index), config.index]
+    paths += [os.path.dirname(config.index), *zones.paths(config.index)]
     for path in dict.fromkeys(paths):
         way = os.W_OK | os.X_OK if os.path.isdir(path) else os.W_OK
         if os.path.exists(path) and not os.access(path, way):
@@ -413,16 +413,37 @@ def prune(
 ) -> tuple[list[SessionRow], list[str], list[str]]:
     """Find the sessions that are gone and have no event since `before`, the oldest first.
 
-    `sure` forgets them; else nothing is changed. Also returns what was wrong on the way: with
-    the index, and with files.
+    `sure` forgets them, in the indexes of all time zones; else nothing is changed. Also returns
+    what was wrong on the way: with the index, and with files.
     The index is brought up to date first, so that a session whose files came back is kept.
     Raises IndexUnusable where the index cannot be written, if `sure`.
     """
     with ask(config, environ, progress=progress) as asking:
-        rows = asking.history.gone_before(micros(before))
+        history, notes = asking.history, list(asking.notes)
+        rows = history.gone_before(micros(before))
         if sure and rows:
             if asking.is_in_memory:
                 raise IndexUnusable(f"nothing can be forgotten: {asking.notes[0]}")
-            asking.history.prune(rows)
-            asking.history.purge()
-        return rows, asking.notes, [one.sentence for one in asking.troubles()]
+            # First, or the index that is asked would take them over from there again.
+            others = [path for path in zones.paths(config.index) if path != history.path]
+            notes += [one for path in others for one in _pruned(path, rows)]
+            history.prune(rows)
+            history.purge()
+        return rows, notes, [one.sentence for one in asking.troubles()]
+
+
+def _pruned(path: str, rows: Sequence[SessionRow]) -> list[str]:
+    """Forget sessions in another zone's index, unless it knows of files that are there."""
+    try:
+        with History(path) as history:
+            files = [file for row in rows for file in history.files_of(row.ref)]
+            history.take_gone(
+                file.path
+                for file in files
+                if not file.is_gone and not os.path.lexists(file_of(file.path))
+            )
+            history.prune(rows)
+            history.purge()
+            return history.notes
+    except MetricsError as error:
+        return [f"{error}; so sessions that are forgotten now may come back from there"]

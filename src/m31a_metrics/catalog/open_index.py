@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,10 +19,11 @@ from m31a_metrics.errors import (
     ForeignFile,
     IndexLocked,
     IndexUnusable,
+    MetricsError,
     SessionNotFound,
     StorageError,
 )
-from m31a_metrics.history import MEMORY, History
+from m31a_metrics.history import MEMORY, History, zones
 from m31a_metrics.history.connection import (
     begin_anew,
     identity,
@@ -29,6 +31,8 @@ from m31a_metrics.history.connection import (
     note_looked,
     unusable,
 )
+from m31a_metrics.timestamps import Zone
+from m31a_metrics.timestamps import zone as zone_of
 
 PATIENCE_S = 2.0
 """So long a question waits for another process that writes the index."""
@@ -88,29 +92,41 @@ def ask(
     `only_agent` has nothing.
     """
     agents = [] if only_dir else [only_agent] if only_agent else sources.present(environ)
+    is_bounded = only_dir or bool(only_agent)
+    zone = zone_of(environ)
     notes: list[str] = []
     passing: list[Trouble] = []
 
     def look(history: History) -> None:
         passing.clear()  # what was told of an index that turned out to be damaged
+        others = [] if is_bounded or in_memory else zones.paths(config.index)
         refresh(
-            history, config, environ, progress, passing, agents=agents, and_recorded=not only_agent
+            history,
+            config,
+            environ,
+            progress,
+            passing,
+            agents=agents,
+            zone=zone,
+            and_recorded=not only_agent,
+            beside=[path for path in others if path != history.path],
         )
-        if not only_dir and not only_agent:
+        if not is_bounded:
             passing.extend(refused())
+        if others and history.path != MEMORY:
+            zones.retire(config.index, history.path)
 
-    if in_memory or only_dir or only_agent:
-        path, history = MEMORY, _brought_up_to_date(History(MEMORY), look)
+    if in_memory or is_bounded:
+        history = _brought_up_to_date(History(MEMORY), look)
     else:
-        path = config.index
-        history = _anywhere(path, look, notes, rebuild=rebuild)
+        history = _of_zone(config.index, zone, look, notes, rebuild=rebuild)
     with history:
         try:
             if (passing or only_agent) and not history.sources():
                 _check(passing, config, environ, only_agent)
             yield OpenIndex(history, notes, passing)
         except sqlite3.Error as error:
-            raise unusable(path, error) from error
+            raise unusable(history.path, error) from error
 
 
 def _check(
@@ -136,15 +152,63 @@ def _brought_up_to_date(history: History, look: _Look) -> History:
     return history
 
 
-def _anywhere(path: str, look: _Look, notes: list[str], *, rebuild: bool) -> History:
-    """Open the index at a path and look; in memory where it cannot be used."""
+class _OtherZone(Exception):
+    """The index at a path has the days of another zone."""
+
+
+def _of_zone(index: str, zone: Zone, look: _Look, notes: list[str], *, rebuild: bool) -> History:
+    """Open the index of a zone and look: the configured one, or that beside it."""
+
+    def look_in_zone(history: History) -> None:
+        if not history.is_of(zone):
+            raise _OtherZone
+        if rebuild:
+            history.remake()
+            _remake_others(index, history.path, notes)
+        look(history)
+
+    def copied(path: str) -> History:
+        """In memory, with what the index at a path knows."""
+        history = History(MEMORY, patience_s=PATIENCE_S, copy_of=path)
+        history.adopt(zone)
+        return _brought_up_to_date(history, look)
+
+    try:
+        return _anywhere(index, look_in_zone, copied, notes, rebuild=rebuild)
+    except _OtherZone:
+        notes.clear()
+    path = zones.beside_of(index, zone)
+    return _anywhere(
+        path,
+        look_in_zone,
+        lambda path: copied(path if os.path.exists(path) else index),
+        notes,
+        rebuild=rebuild,
+    )
+
+
+def _remake_others(index: str, own: str, notes: list[str]) -> None:
+    """Let the indexes of other zones be made anew, each by the next question in its zone."""
+    for path in zones.paths(index):
+        if path != own:
+            try:
+                with History(path, patience_s=PATIENCE_S) as other:
+                    other.remake()
+            except MetricsError as error:
+                notes.append(f"{error}; it stays as it is")
+
+
+def _anywhere(
+    path: str, look: _Look, copied: Callable[[str], History], notes: list[str], *, rebuild: bool
+) -> History:
+    """Open the index at a path and look; a copy of it in memory where it cannot be used."""
     try:
         return _on_disk(path, look, notes, rebuild=rebuild)
     except (ForeignFile, StorageError) as error:
         if rebuild and isinstance(error, IndexLocked):
             raise
         notes[:] = [f"{error}; an index in memory answers, this time"]
-    return _brought_up_to_date(History(MEMORY, patience_s=PATIENCE_S, copy_of=path), look)
+    return copied(path)
 
 
 def _on_disk(path: str, look: _Look, notes: list[str], *, rebuild: bool) -> History:
@@ -164,8 +228,6 @@ def _as_far_as_possible(path: str, look: _Look, notes: list[str], *, rebuild: bo
     history = History(path, patience_s=PATIENCE_S)
     try:
         notes += history.notes
-        if rebuild:
-            history.remake()
         look(history)
         note_looked(path)
     except IndexLocked:

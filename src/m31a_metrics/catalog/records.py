@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -51,11 +52,18 @@ def derived_name(agent: str, identity: str) -> str:
 class Days(dict[int, str]):
     """Tells the local day of a time, asking for the zone's rules once per quarter of an hour.
 
-    No zone changes its offset within one. `of(t_us)` is cheap enough for every event.
+    No zone changes its offset within one. `of(t_us)` is cheap enough for every event. Where
+    the process goes to another zone, what was known is forgotten.
     """
+
+    _zone: object = None
 
     def of(self, t_us: int) -> str:
         """The date of a time (Unix microseconds) as YYYY-MM-DD."""
+        zone = time.timezone, time.tzname
+        if zone != self._zone:
+            self.clear()
+            self._zone = zone
         return self[t_us // QUARTER_HOUR_US]
 
     def __missing__(self, quarter: int) -> str:

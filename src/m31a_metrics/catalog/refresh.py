@@ -32,10 +32,12 @@ from m31a_metrics.errors import (
 from m31a_metrics.history import Fresh, History, Part, SourceFile
 from m31a_metrics.history.ownership import COPY, HOOKS, TRANSCRIPT
 from m31a_metrics.history.source_files import hashed
+from m31a_metrics.history.zones import PATIENCE_S
 from m31a_metrics.pricing import library
 from m31a_metrics.rates import remember
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
+from m31a_metrics.timestamps import Zone
 from m31a_metrics.transcript import SessionRef
 from m31a_metrics.units import WITHIN, file_of
 
@@ -95,19 +97,24 @@ def refresh(
     troubles: list[Trouble],
     *,
     agents: Iterable[str],
+    zone: Zone,
     and_recorded: bool = True,
+    beside: Sequence[str] = (),
 ) -> None:
     """Read what changed among these agents' transcripts, and in the sessions directory.
 
-    Tells in `troubles` which places could not be looked at or read this time; what is known
+    Days are those of `zone`; what only the indexes `beside` know, of other zones, is carried
+    over. Tells in `troubles` which places could not be looked at or read this time; what is known
     of them stays. Raises IndexUnusable where the index cannot be written.
     """
     history.clean(config.forgotten, RECORDED)
     reader = _Reader(config)
     known = history.sources()
-    looker = Looker(_rules(config), known, sources.plugins())
+    looker = Looker(_rules(config, zone), known, sources.plugins())
     if not config.failure_lines and not looker.knows_all():
         history.drop_lines()
+        for path in beside:
+            _drop_lines(path)
     seen = {one.path: one for one in _look(environ, agents, looker, troubles)}
     if and_recorded:
         seen |= {one.path: one for one in _look_at_recorded(config, looker, troubles)}
@@ -125,13 +132,26 @@ def refresh(
     changed = reader.unread.without_passed_over(history, changed)
     if changed:
         _take_changed(history, reader, changed, progress, troubles)
+    for path in beside:
+        if history.carry_over(path, config.forgotten, RECORDED) and not config.failure_lines:
+            history.drop_lines()
     _reconcile(history, reader)
     reader.close()
 
 
-def _rules(config: Config) -> bytes:
+def _drop_lines(path: str) -> None:
+    """Forget the failure lines of another zone's index."""
+    try:
+        with History(path, patience_s=PATIENCE_S) as other:
+            other.drop_lines()
+    except MetricsError:
+        pass  # whoever asks in its zone has them dropped, or is told why not
+
+
+def _rules(config: Config, zone: Zone) -> bytes:
     """Stand for all but the files that what is read of them depends on."""
-    return encode((_READING, config.prices, config.phases, config.failure_lines), order="sorted")
+    settings = (config.prices, config.phases, config.failure_lines)
+    return encode((_READING, *settings, zone.rules), order="sorted")
 
 
 def _look(

@@ -20,7 +20,7 @@ from m31a_metrics.catalog.open_index import ask
 from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, StorageError
-from m31a_metrics.history import History
+from m31a_metrics.history import History, zones
 from m31a_metrics.history.erasure import count_rows, holds_rows, is_index
 from m31a_metrics.session import Session
 from m31a_metrics.session.removal import own_files, remove
@@ -97,7 +97,7 @@ class _Recordings:
 
 
 class _Indexes:
-    """The index, and every other one beside it."""
+    """The indexes of all time zones, and every other one beside them."""
 
     name = "index"
 
@@ -106,29 +106,34 @@ class _Indexes:
         return [Trace(self.name, path, 0, 0, rows) for path, rows in counted.items() if rows]
 
     def clear(self, job: Job) -> list[str]:
-        remaining = []
-        for path in indexes(job.config):
-            try:
-                remaining += self._cleaned(path, job)
-            except MetricsError as error:
-                remaining.append(str(error))
+        remaining: list[str] = []
+        there = indexes(job.config)
+        asked = ""
+        try:
+            if not set(there).isdisjoint(zones.paths(job.config.index)):
+                # Forks that it shared events with are read again, without those.
+                with ask(job.config, job.environ) as asking:
+                    asked = asking.history.path
+                    remaining += asking.notes + _emptied(asking.history)
+        except MetricsError as error:
+            remaining.append(str(error))
+        for path in there:
+            if path != asked:
+                try:
+                    with History(path) as history:
+                        history.clean(job.config.forgotten, RECORDED)
+                        remaining += history.notes + _emptied(history)
+                except MetricsError as error:
+                    remaining.append(str(error))
         return remaining
 
-    def _cleaned(self, path: str, job: Job) -> list[str]:
-        if path == job.config.index:
-            # Forks that it shared events with are read again, without those.
-            with ask(job.config, job.environ) as asking:
-                notes, emptied = asking.notes, asking.history.purge()
-        else:
-            with History(path) as history:
-                history.clean(job.config.forgotten, RECORDED)
-                notes, emptied = history.notes, history.purge()
-        if not emptied:
-            notes.append(
-                f"{path}-wal still holds what was forgotten, because another process is reading "
-                "the index; end it, then run the same command again"
-            )
-        return notes
+
+def _emptied(history: History) -> list[str]:
+    """Leave nothing in the file of what was taken out; say so where that cannot be."""
+    if history.purge():
+        return []
+    why = "another process is reading the index; end it, then run the same command again"
+    return [f"{history.path}-wal still holds what was forgotten, because {why}"]
 
 
 class _SetAside:

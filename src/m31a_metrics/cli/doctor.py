@@ -24,6 +24,7 @@ from m31a_metrics.cli.options import (
 )
 from m31a_metrics.config import environment
 from m31a_metrics.errors import MetricsError, StorageError
+from m31a_metrics.history import zones
 from m31a_metrics.session import Session
 from m31a_metrics.table import Cell, Column, Table
 
@@ -106,13 +107,19 @@ def _elsewhere(ctx: click.Context, told: Collection[str]) -> list[Finding]:
             for note in asking.notes:
                 say(note)
             troubles = asking.troubles()
+            unread = [path for path, zone in zones.zones(config.index).items() if zone is None]
     except MetricsError as error:  # the index is of a later version, or nothing can be read
         return [Finding("", config.index, str(error), "see to it, then run doctor again")]
     looked_at = {f"{config.sessions_dir}/{name}" for name in told}
-    return [
+    found = [
         Finding(one.kind, one.path, _problem(one.path, one.sentence), _remedy(one.sentence))
         for one in troubles
         if one.path not in looked_at
+    ]
+    remedy = "remove it: the next question in its zone makes it anew"
+    return found + [
+        Finding("", path, "the index of another time zone cannot be read", remedy)
+        for path in unread
     ]
 
 

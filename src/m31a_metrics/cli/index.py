@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from m31a_metrics.cli.options import (
     warn,
 )
 from m31a_metrics.table import Cell, Column, Table, Unit
+
+if TYPE_CHECKING:
+    from m31a_metrics.timestamps import Zone
 
 COLUMNS = [
     Column("agent", "Agent"),
@@ -39,22 +43,39 @@ def command(ctx: click.Context, rebuild: bool) -> None:
 
     Every question does so first: this is for having it done beforehand, or for rebuilding the
     index. Gone are sessions whose files were deleted; only the index knows them, until
-    `m31 prune`.
+    `m31 prune`. Days are those of the time zone in which somebody asks: each has an index of
+    its own, of which one is brought up to date here, and --rebuild rebuilds all.
     """
     from m31a_metrics.catalog import ask
-    from m31a_metrics.questions.sessions import counts_by_agent
+    from m31a_metrics.questions.sessions import counts_by_agent, days_of_other_zones
 
     config = settings(ctx)
     progress = reading_progress()
     with ask(config, dict(os.environ), progress=progress, rebuild=rebuild) as asking:
         warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
-        counts = counts_by_agent(asking.answers)
-        where = "" if asking.is_in_memory else config.index
-    emit(ctx, [_table(counts, where)])
+        counts = counts_by_agent(asking.history)
+        foreign = days_of_other_zones(asking.history)
+        notes = [] if asking.is_in_memory else _places(config.index, asking.history.path)
+    for zone, count in foreign:
+        notes.append(f"Gone before they could be read here, with the days of {zone}: {count:,}.")
+    emit(ctx, [_table(counts, notes)])
 
 
-def _table(counts: list[tuple[str, int, int]], path: str) -> Table:
-    notes = [f"The index is {path}."] if path else []
+def _places(index: str, path: str) -> list[str]:
+    """Say where the index is, and those of other time zones."""
+    from m31a_metrics.history import zones
+
+    there = zones.zones(index)
+    notes = [f"The index of {_named(there.pop(path, None))} is {path}."]
+    notes += [f"That of {_named(zone)} is {other}." for other, zone in there.items()]
+    return notes
+
+
+def _named(zone: Zone | None) -> str:
+    return "an unknown time zone" if zone is None else zone.name
+
+
+def _table(counts: list[tuple[str, int, int]], notes: list[str]) -> Table:
     if any(gone for _, _, gone in counts):
         notes.append("Gone: their files were deleted. Forget those of long ago: `m31 prune`")
     empty = "No session is on this machine yet. Record a command: `m31 run -- COMMAND`"

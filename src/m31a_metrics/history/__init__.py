@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Self
 
 from m31a_metrics.answers import SessionRow, Slice
+from m31a_metrics.errors import MetricsError
 from m31a_metrics.forgotten import Forgotten
 from m31a_metrics.history import (
     erasure,
@@ -21,6 +22,7 @@ from m31a_metrics.history import (
     reconcile,
     source_files,
     writing,
+    zones,
 )
 from m31a_metrics.history.connection import (
     MEMORY,
@@ -37,6 +39,7 @@ from m31a_metrics.history.reconcile import Fresh
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.source_files import SourceFile
 from m31a_metrics.record import SessionRecord
+from m31a_metrics.timestamps import Zone
 from m31a_metrics.transcript import SessionRef
 
 __all__ = ["MEMORY", "Fresh", "History", "KnownFile", "Part", "SourceFile"]
@@ -86,6 +89,50 @@ class History(Reading):
             raise unusable(self.path, error) from error
         finally:
             self._changes = None
+
+    def is_of(self, zone: Zone) -> bool:
+        """Tell whether this is the index of a zone; one that is nobody's becomes it."""
+        mine = zones.zone_of(self.connection)
+        if mine is None:
+            with self.batch():
+                mine = zones.zone_of(self.connection)
+                if mine is None:  # else another process was quicker
+                    zones.adopt(self.connection, zone)
+                    return True
+        return mine.rules == zone.rules
+
+    def adopt(self, zone: Zone) -> None:
+        """Make this copy of another zone's index that of a zone; files are to be read again."""
+        if not self.is_of(zone):
+            with self.batch():
+                zones.adopt(self.connection, zone)
+
+    def carry_over(self, path: str, list_path: str, recorded: str) -> bool:
+        """Take over the sessions that are gone and that only another zone's index knows.
+
+        False: there was none.
+        `list_path` is the list of forgotten ones, `recorded` the kind of a directory of
+        recordings. An index that is of no use now has nothing to give: whoever asks in its
+        zone is told what is wrong with it.
+        """
+        forgotten = Forgotten(list_path)
+        before = zones.carried(self.connection, path)
+        try:
+            with History(path, patience_s=zones.PATIENCE_S) as other:
+                if zones.state(other.connection, forgotten) == before:
+                    return False
+                gone = [*zones.unnoticed(self.connection, other.connection, before.latest)]
+                if gone:
+                    other.take_gone(gone)
+                state = zones.state(other.connection, forgotten)
+                found = zones.lone(self.connection, other.connection, forgotten, recorded)
+        except (MetricsError, sqlite3.Error):
+            return False
+        with self.batch() as changes:
+            touched = zones.carry_over(self.connection, found, changes)
+            zones.note_carried(self.connection, path, state)
+            reconcile.reconcile(self.connection, touched, {}, changes)
+        return bool(found)
 
     def put(self, record: SessionRecord) -> None:
         """Write a session in place of what is known of it."""

@@ -50,6 +50,8 @@ def remake(connection: sqlite3.Connection) -> None:
         )
     make(connection)
     old = {name for _, name in _names(connection) if name.startswith(_OLD)}
+    if f"{_OLD}zone" in old:
+        _copy(connection, "zone", "1 = 1")
     if {f"{_OLD}sources", f"{_OLD}sessions"} <= old:
         _copy(connection, "sources", "is_gone = 1")
         kept = (

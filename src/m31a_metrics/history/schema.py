@@ -1,7 +1,9 @@
 """The tables of the index as SQLite makes them.
 
 `sources` are files, `sessions` what they tell; everything else hangs on the number of a
-session. Rollups are sums over sessions, changed in the transaction that changes these.
+session. Rollups are sums over sessions, changed in the transaction that changes these. Days
+are those of the one row of `zone`; a session's own `zone` is empty but where its days are of
+another, and its `ahead_us` is its first event that was later than the clock when it was read.
 """
 
 from __future__ import annotations
@@ -52,10 +54,12 @@ CREATE TABLE sources (
     stamp BLOB NOT NULL,
     ids BLOB NOT NULL,
     problem TEXT NOT NULL,
-    is_gone INTEGER NOT NULL
+    is_gone INTEGER NOT NULL,
+    folder TEXT NOT NULL
 )""",
     "CREATE INDEX sources_session ON sources (agent, native_id)",
     "CREATE INDEX sources_problem ON sources (source) WHERE problem <> ''",
+    "CREATE INDEX sources_folder ON sources (kind, folder)",
     "CREATE TABLE ids (held INTEGER PRIMARY KEY)",
     """
 CREATE TABLE unreconciled (
@@ -63,6 +67,11 @@ CREATE TABLE unreconciled (
 ) WITHOUT ROWID""",
     "CREATE TABLE forgotten (stamp BLOB NOT NULL, line_count INTEGER NOT NULL)",
     "CREATE TABLE passed_over (place BLOB PRIMARY KEY, look BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE zone (name TEXT NOT NULL, rules TEXT NOT NULL)",
+    """
+CREATE TABLE carried (
+    path TEXT PRIMARY KEY, mark BLOB NOT NULL, latest INTEGER NOT NULL
+) WITHOUT ROWID""",
 )
 
 _SESSIONS = (
@@ -90,6 +99,8 @@ CREATE TABLE sessions (
     is_recorded INTEGER NOT NULL,
     is_gone INTEGER NOT NULL,
     is_to_be_priced INTEGER NOT NULL,
+    zone TEXT NOT NULL,
+    ahead_us INTEGER NOT NULL,
     made_of BLOB NOT NULL,
     lot INTEGER NOT NULL,
     damage_count INTEGER NOT NULL,
@@ -107,6 +118,8 @@ CREATE TABLE session_labels (
     "CREATE INDEX sessions_days ON sessions (first_day, last_day)",
     "CREATE INDEX sessions_id ON sessions (session_id)",
     "CREATE INDEX sessions_to_be_priced ON sessions (agent, native_id) WHERE is_to_be_priced = 1",
+    "CREATE INDEX sessions_gone ON sessions (session) WHERE is_gone = 1",
+    "CREATE INDEX sessions_ahead ON sessions (ahead_us) WHERE ahead_us > 0",
     f"""
 CREATE TABLE session_days (
     session INTEGER, day TEXT, {_SUMS}, {_USES}, PRIMARY KEY (session, day)

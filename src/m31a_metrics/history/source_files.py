@@ -8,9 +8,10 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2s
 from itertools import chain
+from typing import cast
 
 from msgspec import Struct
 
@@ -38,7 +39,8 @@ from m31a_metrics.transcript import SessionRef
 class SourceFile(Struct):
     """A file that was read: whose session it tells of, and the ids (hashed) of its events.
 
-    `stamp` is how the file looked before it was read, `kind` who reads it.
+    `stamp` is how the file looked before it was read, `kind` who reads it, `folder` the one
+    below which it was looked for.
     """
 
     path: str
@@ -50,6 +52,7 @@ class SourceFile(Struct):
     started_us: int = 0
     ids: Sequence[int] = ()
     problem: str = ""
+    folder: str = ""
 
     @property
     def ref(self) -> SessionRef:
@@ -155,10 +158,11 @@ def _told(file: SourceFile, ids: array[int]) -> tuple[object, ...]:
         blob(file.stamp),
         blob(ids),
         file.problem,
+        file.folder,
     )
 
 
-_TOLD = ("kind", "agent", "native_id", "rank", "started_us", "stamp", "ids", "problem")
+_TOLD = ("kind", "agent", "native_id", "rank", "started_us", "stamp", "ids", "problem", "folder")
 
 
 def note(connection: sqlite3.Connection, file: SourceFile) -> set[SessionRef]:
@@ -208,11 +212,23 @@ def note_failure(
     """Keep why a file cannot be read; what is known of it from before stays."""
     connection.execute(
         "INSERT INTO sources (path, kind, agent, native_id, rank, started_us, stamp, ids, problem, "
-        f"is_gone) VALUES (?, ?, '', '', {UNREAD}, 0, ?, x'', ?, 0) "
+        f"is_gone, folder) VALUES (?, ?, '', '', {UNREAD}, 0, ?, x'', ?, 0, '') "
         "ON CONFLICT (path) DO UPDATE SET stamp = excluded.stamp, problem = excluded.problem, "
         "is_gone = 0",
         (path, kind, stamp, problem),
     )
+
+
+def take_over(connection: sqlite3.Connection, row: Mapping[str, object]) -> set[SessionRef]:
+    """Keep a file that is gone as another index has it; return the sessions that this touches."""
+    own = {name: value for name, value in row.items() if name != "source"}
+    cursor = connection.execute(
+        f"INSERT INTO sources ({', '.join(own)}) VALUES ({places([*own])})", [*own.values()]
+    )
+    ids = array("q")
+    ids.frombytes(cast("bytes", row["ids"]))
+    _hold(connection, cursor.lastrowid or 0, array("q"), ids)
+    return _affected(connection, SessionRef(str(row["agent"]), str(row["native_id"])), ids)
 
 
 def note_gone(connection: sqlite3.Connection, path: str) -> set[SessionRef]:

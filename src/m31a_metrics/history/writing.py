@@ -32,6 +32,7 @@ _TOLD = (
     "unpaired_count",
     "is_to_be_priced",
     "is_recorded",
+    "ahead_us",
 )
 """Columns that a record has as they are."""
 
@@ -44,6 +45,7 @@ _FACTS = (
     "first_day",
     "last_day",
     "is_gone",
+    "zone",
     "made_of",
     "lot",
     "damage_count",
@@ -171,6 +173,7 @@ def _facts(record: SessionRecord, days: Iterable[str], made_of: bytes) -> tuple[
         dates[0],
         dates[-1],
         0,
+        "",
         blob(made_of),
         crc32(known.encode("utf-8", "surrogateescape")),
         record.damage.count,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from m31a_metrics.answers import Answers, SessionRow, Slice
@@ -115,6 +116,12 @@ def counts_by_agent(answers: Answers) -> list[tuple[str, int, int]]:
         count[0] += 1
         count[1] += row.is_gone
     return [(agent, known, gone) for agent, (known, gone) in sorted(counts.items())]
+
+
+def days_of_other_zones(answers: Answers) -> list[tuple[str, int]]:
+    """How many sessions have the days of another time zone, by its name."""
+    counts = Counter(row.zone for row in answers.sessions(Slice()) if row.zone)
+    return sorted(counts.items())
 
 
 def state_of(answers: Answers) -> tuple[object, ...]:
