@@ -118,12 +118,14 @@ class Machine:
         *,
         only_dir: bool,
         agents: Sequence[str],
+        all_folders: bool,
         progress: Progress,
     ) -> None:
         self.settings = settings
         self._environ = environ
         self._only_dir = only_dir
         self._agents = tuple(agents) or None
+        self._all_folders = all_folders
         self._progress = progress
         self._opened = ExitStack()
         self._asking: catalog.OpenIndex | None = None
@@ -150,7 +152,11 @@ class Machine:
         self.close()
         self._asking = self._opened.enter_context(
             catalog.ask(
-                self.settings, self._environ, only_dir=self._only_dir, progress=self._progress
+                self.settings,
+                self._environ,
+                only_dir=self._only_dir,
+                all_folders=self._all_folders,
+                progress=self._progress,
             )
         )
 
@@ -401,13 +407,16 @@ def open(  # noqa: A001 - `query.open()` reads as what it does
     path: str | os.PathLike[str] | None = None,
     *,
     agents: Sequence[str] = (),
+    all_folders: bool = False,
     progress: Progress = catalog.quiet,
 ) -> Machine:
     """Open this machine's sessions for questions, in a `with` statement.
 
     `path` names a sessions directory, which is then asked alone; `agents` those whose
-    sessions count; `progress(done, total)` is told how reading goes. Raises ConfigError,
-    StorageError, and SessionNotFound where `path` is not there.
+    sessions count; `all_folders` also asks about sessions of folders that the environment
+    (CLAUDE_CONFIG_DIR, CODEX_HOME, ...) does not name now;
+    `progress(done, total)` is told how reading goes. Raises ConfigError, StorageError, and
+    SessionNotFound where `path` is not there.
     """
     settings = config.read()
     if path is not None:
@@ -420,6 +429,7 @@ def open(  # noqa: A001 - `query.open()` reads as what it does
         config.environment(),
         only_dir=path is not None,
         agents=agents,
+        all_folders=all_folders,
         progress=progress,
     )
 

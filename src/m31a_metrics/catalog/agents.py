@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from m31a_metrics import sources
 from m31a_metrics.catalog.guard import Trouble, bug
+from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.foreign_files import Folders, in_the_way, is_absent
 from m31a_metrics.units import WITHIN
@@ -45,6 +46,43 @@ def paths(agent: str, environ: Mapping[str, str], troubles: list[Trouble]) -> It
         troubles.append(Trouble(agent, "", bug(f"finding the sessions of {agent}", error)))
     for place, reason in folders.troubles.items():
         troubles.append(Trouble(agent, place, f"cannot read {place}: {reason}"))
+
+
+class Roots:
+    """The folders that a question is about: those that the environment names now, by agent."""
+
+    def __init__(self, environ: Mapping[str, str], sessions_dir: str) -> None:
+        self._environ = environ
+        self._known: dict[str, Sequence[tuple[str, str]] | None] = {
+            RECORDED: [(sessions_dir, os.path.realpath(sessions_dir))]
+        }
+
+    def containing(self, kind: str, path: str) -> str:
+        """The folder, without links, below which a file is looked for; "" if it is in none."""
+        for root, real in self._of(kind) or ():
+            if _is_below(path, root) or _is_below(path, real):
+                return real
+        return ""
+
+    def has(self, kind: str, folder: str) -> bool:
+        """Tell whether a folder (or one above it) is among those that the question is about."""
+        roots = self._of(kind)
+        return roots is None or any(_is_below(folder, real) for _, real in roots)
+
+    def _of(self, kind: str) -> Sequence[tuple[str, str]] | None:
+        if kind not in self._known:
+            try:
+                roots = sources.roots(kind, self._environ)
+            except MetricsError:
+                roots = None  # finding its sessions says what is wrong
+            self._known[kind] = (
+                None if roots is None else [(root, os.path.realpath(root)) for root in roots]
+            )
+        return self._known[kind]
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path == root or path.startswith((f"{root}/", f"{root}{WITHIN}"))
 
 
 def refused() -> list[Trouble]:

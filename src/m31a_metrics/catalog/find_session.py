@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from msgspec import Struct
 
 from m31a_metrics import sources, store
 from m31a_metrics.answers import Answers, SessionRow, Slice
 from m31a_metrics.catalog.agents import places
-from m31a_metrics.catalog.load import LoadedSession, Loader
-from m31a_metrics.catalog.open_index import ask
+from m31a_metrics.catalog.load import LoadedSession, Loader, load_row
+from m31a_metrics.catalog.open_index import OpenIndex, ask
 from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.catalog.refresh import Progress, quiet
 from m31a_metrics.config import Config
@@ -129,11 +129,19 @@ def load_named(
     """
     if is_path(name):
         return _at_path(name, config)
-    with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
+    with _asking(config, name, environ, only_dir=only_dir, progress=progress) as asking:
         row = named(asking.answers, name, config)
     one = _of_row(row, name, config, environ, only_dir=only_dir)
     one.notes = asking.notes
     return one
+
+
+def _asking(
+    config: Config, name: str, environ: Mapping[str, str], *, only_dir: bool, progress: Progress
+) -> AbstractContextManager[OpenIndex]:
+    """Open the index for what is asked of one session: whoever names it means no folder."""
+    is_named = name != LAST
+    return ask(config, environ, only_dir=only_dir, progress=progress, all_folders=is_named)
 
 
 def _of_row(
@@ -152,6 +160,10 @@ def _of_row(
             one.record.labels = row.labels  # which stand beside the transcript
             return one
     if not os.path.isdir(row.path):
+        elsewhere = load_row(row, config)  # in a folder that is not among those that are named
+        if elsewhere is not None:
+            elsewhere.record.labels = row.labels
+            return elsewhere
         # The transcript is gone, and a recording of the same session is there.
         return _at_path(f"{config.sessions_dir}/{row.session_id}", config)
     return Loader(config).load(RECORDED, row.path)
@@ -172,7 +184,7 @@ def ask_named(
     path is read, and asked of an index in memory. Raises what `load_named` raises.
     """
     if not is_path(name):
-        with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
+        with _asking(config, name, environ, only_dir=only_dir, progress=progress) as asking:
             row = named(asking.answers, name, config)
             if isinstance(row, str):
                 name = row

@@ -20,7 +20,7 @@ from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.catalog.find_session import LAST, is_path, last, no_such, rows_named
 from m31a_metrics.catalog.follow import stamps_of
 from m31a_metrics.catalog.import_sessions import staged_in
-from m31a_metrics.catalog.open_index import ask
+from m31a_metrics.catalog.open_index import ask, left_out
 from m31a_metrics.catalog.records import RECORDED, native_id_of, read_recording
 from m31a_metrics.catalog.refresh import Progress, quiet
 from m31a_metrics.catalog.running import ACTIVE_S
@@ -95,9 +95,13 @@ def find(
     slices: Iterable[Slice],
     *,
     only_dir: bool = False,
+    all_folders: bool = True,
     progress: Progress = quiet,
 ) -> Found:
     """Find the sessions of these names and slices, each once; nothing is removed.
+
+    `all_folders` False: slices mean the sessions of the folders that `environ` names, as in
+    every question. A name means its session wherever it is.
 
     Raises SessionNotFound for a name that nothing is kept of and nothing was, IndexUnusable
     where the index cannot be changed, and what asking raises.
@@ -107,7 +111,7 @@ def find(
             f"an import is running in {folder}, and may bring back what is forgotten; "
             "wait for its end"
         )
-    with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
+    with ask(config, environ, only_dir=only_dir, progress=progress, all_folders=True) as asking:
         history = asking.history
         if history.path == MEMORY and not only_dir:
             raise IndexUnusable(f"{asking.notes[0]}; so nothing can be forgotten")
@@ -117,11 +121,14 @@ def find(
             named = _named(history, name, config)
             rows += named
             again += [] if named else [name]
+        problems = asking.problems
+        if not all_folders:
+            problems += left_out(history.leave_out(asking.other_folders), asking.other_folders)
         for which in slices:
             rows += history.sessions(which)
+        history.leave_out(())
         once = {row.ref: row for row in rows}
         targets = [_target(history, row) for row in once.values()]
-        problems = asking.problems
     found = Found(targets, [], again, problems, int(time() * 1e6), environ)
     for path in zones.paths(config.index) if only_dir else ():
         with History(path) as whole:
@@ -418,7 +425,7 @@ def prune(
     The index is brought up to date first, so that a session whose files came back is kept.
     Raises IndexUnusable where the index cannot be written, if `sure`.
     """
-    with ask(config, environ, progress=progress) as asking:
+    with ask(config, environ, progress=progress, all_folders=True) as asking:
         history, notes = asking.history, list(asking.notes)
         rows = history.gone_before(micros(before))
         if sure and rows:

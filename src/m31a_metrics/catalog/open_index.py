@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from msgspec import Struct
@@ -23,7 +23,7 @@ from m31a_metrics.errors import (
     SessionNotFound,
     StorageError,
 )
-from m31a_metrics.history import MEMORY, History, zones
+from m31a_metrics.history import MEMORY, Folder, History, zones
 from m31a_metrics.history.connection import (
     begin_anew,
     identity,
@@ -37,6 +37,7 @@ from m31a_metrics.timestamps import zone as zone_of
 PATIENCE_S = 2.0
 """So long a question waits for another process that writes the index."""
 
+_FOLDERS_SHOWN = 3
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -46,6 +47,8 @@ class OpenIndex(Struct):
     history: History
     notes: list[str]
     passing: list[Trouble]
+    other_folders: list[Folder] = []
+    """Of which the index knows sessions, and which are not among those that are asked about."""
 
     @property
     def problems(self) -> list[str]:
@@ -81,52 +84,89 @@ def ask(
     in_memory: bool = False,
     progress: Progress = quiet,
     rebuild: bool = False,
+    all_folders: bool = False,
 ) -> Iterator[OpenIndex]:
     """Bring the index up to date and hand it out for questions.
 
     `only_dir`: of the sessions directory alone, in memory. `only_agent`: so, of what an agent
     keeps that is asked by name. `in_memory`: of all, but the file of the index is left alone.
-    `rebuild`: everything is read anew; what only the index knows is kept. Raises IndexTooNew,
-    StorageError where the sessions directory cannot be listed and nothing else is known,
-    IndexLocked where `rebuild` has to wait for too long, and SessionNotFound where
-    `only_agent` has nothing.
+    `rebuild`: everything is read anew; what only the index knows is kept. What it knows of
+    folders that `environ` and the configuration do not name is left out, and said, unless
+    `all_folders` are asked about. Raises IndexTooNew, StorageError where the sessions
+    directory cannot be listed and nothing else is known, IndexLocked where `rebuild` has to
+    wait for too long, and SessionNotFound where `only_agent` has nothing.
     """
-    agents = [] if only_dir else [only_agent] if only_agent else sources.present(environ)
     is_bounded = only_dir or bool(only_agent)
-    zone = zone_of(environ)
+    looking = _Looking(config, environ, progress, zone_of(environ))
+    looking.agents = [only_agent] if only_agent else [] if only_dir else sources.present(environ)
+    looking.and_recorded = not only_agent
+    looking.is_whole = not is_bounded
+    looking.index = "" if in_memory or is_bounded else config.index
     notes: list[str] = []
-    passing: list[Trouble] = []
-
-    def look(history: History) -> None:
-        passing.clear()  # what was told of an index that turned out to be damaged
-        others = [] if is_bounded or in_memory else zones.paths(config.index)
-        refresh(
-            history,
-            config,
-            environ,
-            progress,
-            passing,
-            agents=agents,
-            zone=zone,
-            and_recorded=not only_agent,
-            beside=[path for path in others if path != history.path],
-        )
-        if not is_bounded:
-            passing.extend(refused())
-        if others and history.path != MEMORY:
-            zones.retire(config.index, history.path)
-
     if in_memory or is_bounded:
-        history = _brought_up_to_date(History(MEMORY), look)
+        history = _brought_up_to_date(History(MEMORY), looking.at)
     else:
-        history = _of_zone(config.index, zone, look, notes, rebuild=rebuild)
+        history = _of_zone(looking, notes, rebuild=rebuild)
+    passing, others = looking.passing, looking.other_folders
     with history:
         try:
             if (passing or only_agent) and not history.sources():
                 _check(passing, config, environ, only_agent)
-            yield OpenIndex(history, notes, passing)
+            if others and not is_bounded and not all_folders:
+                notes += left_out(history.leave_out(others), others)
+            yield OpenIndex(history, notes, passing, others)
         except sqlite3.Error as error:
             raise unusable(history.path, error) from error
+
+
+class _Looking(Struct):
+    """How the index is brought up to date, and what came of it last.
+
+    `is_whole`: with all sources there are. `index` is that of the first time zone, beside which
+    the others are; "" where none of them is to be touched. `passing` are the places that
+    could not be read, `other_folders` those that are known and were not asked about.
+    """
+
+    config: Config
+    environ: Mapping[str, str]
+    progress: Progress
+    zone: Zone
+    agents: list[str] = []
+    and_recorded: bool = True
+    is_whole: bool = True
+    index: str = ""
+    passing: list[Trouble] = []
+    other_folders: list[Folder] = []
+
+    def at(self, history: History) -> None:
+        """Look at all files, and take what changed into an index."""
+        self.passing.clear()  # what was told of an index that turned out to be damaged
+        beside = zones.paths(self.index) if self.index else []
+        self.other_folders = refresh(
+            history,
+            self.config,
+            self.environ,
+            self.progress,
+            self.passing,
+            agents=self.agents,
+            zone=self.zone,
+            and_recorded=self.and_recorded,
+            beside=[path for path in beside if path != history.path],
+        )
+        if self.is_whole:
+            self.passing.extend(refused())
+        if beside and history.path != MEMORY:
+            zones.retire(self.index, history.path)
+
+
+def left_out(count: int, folders: Sequence[Folder]) -> list[str]:
+    """Say which sessions are not counted, because nobody named their folders."""
+    if not count:
+        return []
+    named = [path for _, path in folders]
+    where = ", ".join(named[:_FOLDERS_SHOWN]) + ", ..." * (len(named) > _FOLDERS_SHOWN)
+    sessions = "1 session" if count == 1 else f"{count:,} sessions"
+    return [f"{sessions} of other folders not counted ({where}); with them: --all-folders"]
 
 
 def _check(
@@ -156,31 +196,31 @@ class _OtherZone(Exception):
     """The index at a path has the days of another zone."""
 
 
-def _of_zone(index: str, zone: Zone, look: _Look, notes: list[str], *, rebuild: bool) -> History:
+def _of_zone(looking: _Looking, notes: list[str], *, rebuild: bool) -> History:
     """Open the index of a zone and look: the configured one, or that beside it."""
+    index, zone = looking.index, looking.zone
 
-    def look_in_zone(history: History) -> None:
+    def look(history: History) -> None:
         if not history.is_of(zone):
             raise _OtherZone
         if rebuild:
             history.remake()
             _remake_others(index, history.path, notes)
-        look(history)
+        looking.at(history)
 
     def copied(path: str) -> History:
         """In memory, with what the index at a path knows."""
         history = History(MEMORY, patience_s=PATIENCE_S, copy_of=path)
         history.adopt(zone)
-        return _brought_up_to_date(history, look)
+        return _brought_up_to_date(history, looking.at)
 
     try:
-        return _anywhere(index, look_in_zone, copied, notes, rebuild=rebuild)
+        return _anywhere(index, look, copied, notes, rebuild=rebuild)
     except _OtherZone:
         notes.clear()
-    path = zones.beside_of(index, zone)
     return _anywhere(
-        path,
-        look_in_zone,
+        zones.beside_of(index, zone),
+        look,
         lambda path: copied(path if os.path.exists(path) else index),
         notes,
         rebuild=rebuild,

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.msgpack import encode
 
 from m31a_metrics import sources, store
-from m31a_metrics.catalog.agents import cannot_look, paths, process_count
+from m31a_metrics.catalog.agents import Roots, cannot_look, paths, process_count
 from m31a_metrics.catalog.fingerprints import Looker, Seen
 from m31a_metrics.catalog.guard import Failure, Trouble, bug, failure, guarded
 from m31a_metrics.catalog.load import LoadedSession, Loader
@@ -29,7 +29,7 @@ from m31a_metrics.errors import (
     SessionNotFound,
     StorageError,
 )
-from m31a_metrics.history import Fresh, History, Part, SourceFile
+from m31a_metrics.history import Folder, Fresh, History, Part, SourceFile
 from m31a_metrics.history.ownership import COPY, HOOKS, TRANSCRIPT
 from m31a_metrics.history.source_files import hashed
 from m31a_metrics.history.zones import PATIENCE_S
@@ -100,15 +100,16 @@ def refresh(
     zone: Zone,
     and_recorded: bool = True,
     beside: Sequence[str] = (),
-) -> None:
+) -> list[Folder]:
     """Read what changed among these agents' transcripts, and in the sessions directory.
 
     Days are those of `zone`; what only the indexes `beside` know, of other zones, is carried
     over. Tells in `troubles` which places could not be looked at or read this time; what is known
-    of them stays. Raises IndexUnusable where the index cannot be written.
+    of them stays. Returns the folders of which the index knows sessions, and which `environ`
+    and the configuration do not name. Raises IndexUnusable where the index cannot be written.
     """
     history.clean(config.forgotten, RECORDED)
-    reader = _Reader(config)
+    reader = _Reader(config, Roots(environ, config.sessions_dir))
     known = history.sources()
     looker = Looker(_rules(config, zone), known, sources.plugins())
     if not config.failure_lines and not looker.knows_all():
@@ -137,6 +138,17 @@ def refresh(
             history.drop_lines()
     _reconcile(history, reader)
     reader.close()
+    return _unnamed(history, reader.roots)
+
+
+def _unnamed(history: History, roots: Roots) -> list[Folder]:
+    """The folders of which the index knows files, and which the question is not about."""
+    unnamed = [one for one in history.folders() if not roots.has(*one)]
+    for folder in unnamed:
+        # One that is named now may lie within one that was.
+        within = {path: roots.containing(folder[0], path) for path in history.paths_in(folder)}
+        history.put_into({path: root for path, root in within.items() if root})
+    return unnamed
 
 
 def _drop_lines(path: str) -> None:
@@ -266,7 +278,8 @@ def _take_changed(
         elif isinstance(outcome, Failure):
             history.take_failure(one.path, one.kind, one.stamp, outcome.reason)
         elif isinstance(outcome, Told):
-            batch.append((_source_file(one, outcome), outcome.record))
+            folder = reader.roots.containing(one.kind, one.path)
+            batch.append((_source_file(one, outcome, folder), outcome.record))
         if len(batch) == _BATCH:
             _take(history, reader, batch)
             batch = []
@@ -294,7 +307,7 @@ def _take(
         history.take_failure(file.path, file.kind, file.stamp, problem)
 
 
-def _source_file(seen: Seen, told: Told) -> SourceFile:
+def _source_file(seen: Seen, told: Told, folder: str) -> SourceFile:
     record = told.record
     return SourceFile(
         seen.path,
@@ -306,6 +319,7 @@ def _source_file(seen: Seen, told: Told) -> SourceFile:
         record.started_us,
         told.ids,
         "".join(damage(record)),
+        folder,
     )
 
 
@@ -347,7 +361,8 @@ def _size(path: str) -> int:
 class _Reader:
     """Reads files, in several processes where that is worth it, at this machine's prices."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, roots: Roots) -> None:
+        self.roots = roots
         self._config = config
         self._loader = Loader(config)
         self.unread = self._loader.unread

@@ -112,7 +112,7 @@ class _Indexes:
         try:
             if not set(there).isdisjoint(zones.paths(job.config.index)):
                 # Forks that it shared events with are read again, without those.
-                with ask(job.config, job.environ) as asking:
+                with ask(job.config, job.environ, all_folders=True) as asking:
                     asked = asking.history.path
                     remaining += asking.notes + _emptied(asking.history)
         except MetricsError as error:

@@ -11,6 +11,7 @@ from msgspec.structs import astuple
 
 from m31a_metrics.cli import FOUND_PROBLEMS, UNUSABLE
 from m31a_metrics.cli.options import (
+    all_folders,
     asked_for,
     emit,
     examples,
@@ -75,6 +76,7 @@ def command(
         sessions,
         slices,
         only_dir=only_dir(ctx),
+        all_folders=everything or not slices or all_folders(ctx),
         progress=reading_progress(),
     )
     warn(ctx, found.problems)

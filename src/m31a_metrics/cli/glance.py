@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from m31a_metrics.cli.options import (
+    all_folders_option,
     asking,
     emit,
     examples,
@@ -21,6 +22,7 @@ from m31a_metrics.questions.overview import glance
         ("m31 glance --json", "four tables as one JSON object"),
     )
 )
+@all_folders_option
 @sessions_dir_option
 @format_options
 @click.pass_context

@@ -51,11 +51,16 @@ def command(ctx: click.Context, rebuild: bool) -> None:
 
     config = settings(ctx)
     progress = reading_progress()
-    with ask(config, dict(os.environ), progress=progress, rebuild=rebuild) as asking:
+    environ = dict(os.environ)
+    with ask(config, environ, progress=progress, rebuild=rebuild, all_folders=True) as asking:
         warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
         counts = counts_by_agent(asking.history)
         foreign = days_of_other_zones(asking.history)
+        elsewhere = asking.history.leave_out(asking.other_folders)
         notes = [] if asking.is_in_memory else _places(config.index, asking.history.path)
+    if elsewhere:
+        where = ", ".join(path for _, path in asking.other_folders)
+        notes.append(f"{elsewhere:,} of them are of folders that are not named now: {where}.")
     for zone, count in foreign:
         notes.append(f"Gone before they could be read here, with the days of {zone}: {count:,}.")
     emit(ctx, [_table(counts, notes)])

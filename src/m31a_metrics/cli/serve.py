@@ -18,6 +18,8 @@ from m31a_metrics import catalog
 from m31a_metrics.cli import State
 from m31a_metrics.cli.options import (
     agents,
+    all_folders,
+    all_folders_option,
     examples,
     now,
     only_dir,
@@ -68,6 +70,7 @@ _ROUTED = ("192.0.2.1", 9)  # RFC 5737: nobody's address
     help="Ask for no token: every account on this machine can read it. Only on loopback.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print the address without the token.")
+@all_folders_option
 @sessions_dir_option
 @click.pass_context
 def command(
@@ -154,9 +157,12 @@ def _dashboard(ctx: click.Context, doors: Doors) -> ASGIApp:
     from m31a_metrics.views.web.index_thread import ThisMachine
 
     config, alone, environ = settings(ctx), only_dir(ctx), dict(os.environ)
-    with catalog.ask(config, environ, only_dir=alone, progress=reading_progress()) as asking:
+    everywhere = all_folders(ctx)
+    with catalog.ask(
+        config, environ, only_dir=alone, all_folders=everywhere, progress=reading_progress()
+    ) as asking:
         warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
-    machine = ThisMachine(config, environ, only_dir=alone)
+    machine = ThisMachine(config, environ, only_dir=alone, all_folders=everywhere)
     return dashboard(machine, now, agents(), doors, _on_bug(ctx))
 
 

@@ -8,7 +8,7 @@ the answers, `ownership` which files make a session, and which events count in i
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Self
 
@@ -37,12 +37,12 @@ from m31a_metrics.history.ownership import KnownFile, Part
 from m31a_metrics.history.reading import Reading
 from m31a_metrics.history.reconcile import Fresh
 from m31a_metrics.history.rollups import Changes
-from m31a_metrics.history.source_files import SourceFile
+from m31a_metrics.history.source_files import Folder, SourceFile
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.timestamps import Zone
 from m31a_metrics.transcript import SessionRef
 
-__all__ = ["MEMORY", "Fresh", "History", "KnownFile", "Part", "SourceFile"]
+__all__ = ["MEMORY", "Folder", "Fresh", "History", "KnownFile", "Part", "SourceFile"]
 
 
 class History(Reading):
@@ -152,6 +152,24 @@ class History(Reading):
                 "SELECT path, kind, stamp FROM sources WHERE is_gone = 0"
             )
         }
+
+    def folders(self) -> list[Folder]:
+        """The folders below which its files were looked for."""
+        return list(source_files.folders(self.connection))
+
+    def paths_in(self, folder: Folder) -> list[str]:
+        """The files that were looked for below a folder."""
+        found = self.connection.execute(
+            "SELECT path FROM sources WHERE kind = ? AND folder = ?", folder
+        )
+        return [path for (path,) in found]
+
+    def put_into(self, folders: Mapping[str, str]) -> None:
+        """Keep that files, by their paths, are looked for below other folders than they were."""
+        if folders:
+            with self.batch():
+                for path, folder in folders.items():
+                    source_files.put_into(self.connection, path, folder)
 
     def to_be_priced(self) -> set[str]:
         """The files of sessions that were summed while there was no price library to be asked."""

@@ -66,6 +66,31 @@ class Reading:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self._left_out = ""
+
+    def leave_out(self, folders: Sequence[tuple[str, str]]) -> int:
+        """Answer from now on without the sessions of these folders; how many these are.
+
+        Each is given by who reads its sessions and its path. Where several files tell of a
+        session, those decide that are there and that it is made of.
+        """
+        self.connection.execute("CREATE TEMP TABLE IF NOT EXISTS elsewhere (session PRIMARY KEY)")
+        self.connection.execute("DELETE FROM elsewhere")
+        self._left_out = ""
+        if not folders:
+            return 0
+        among = " OR ".join(["(kind = ? AND folder = ?)"] * len(folders))
+        best = "is_gone * 10 + rank"
+        own = "FROM sources AS f WHERE f.agent = s.agent AND f.native_id = s.native_id"
+        count = self.connection.execute(
+            "INSERT INTO elsewhere SELECT session FROM sessions AS s WHERE (agent, native_id) IN "
+            f"(SELECT agent, native_id FROM sources WHERE {among}) AND NOT EXISTS "
+            f"(SELECT 1 {own} AND NOT ({among}) AND {best} = (SELECT MIN({best}) {own}))",
+            [value for folder in folders for value in folder] * 2,
+        ).rowcount
+        if count:
+            self._left_out = "session NOT IN (SELECT session FROM elsewhere)"
+        return count
 
     @in_read_transaction
     def sessions(
@@ -210,7 +235,8 @@ class Reading:
         return self.connection.execute(query.text, query.parameters)
 
     def _choose(self, which: Slice, by: Iterable[str] = ()) -> Chosen:
-        return grouped(choose(which, self._names, "instr({}, {}) > 0"), by)
+        chosen = choose(which, self._names, "instr({}, {}) > 0", self._left_out)
+        return grouped(chosen, by)
 
     def _names(self, column: str) -> list[str]:
         if column == "model":

@@ -35,6 +35,9 @@ from m31a_metrics.history.rows import blob
 from m31a_metrics.history.writing import insert
 from m31a_metrics.transcript import SessionRef
 
+Folder = tuple[str, str]
+"""Who reads the sessions below it, and its path without links."""
+
 
 class SourceFile(Struct):
     """A file that was read: whose session it tells of, and the ids (hashed) of its events.
@@ -96,8 +99,11 @@ def note_lone(connection: sqlite3.Connection, told: Sequence[SourceFile]) -> set
         for number, one in enumerate(told, latest + 1)
         if number not in sharing and one.path in lone
     }
-    rows = [(number, one.path, *_told(one, packed[number]), 0) for number, one in kept.items()]
-    insert(connection, "sources", rows, ("source", "path", *_TOLD, "is_gone"))
+    rows = [
+        (number, one.path, *_told(one, packed[number]), 0, one.folder)
+        for number, one in kept.items()
+    ]
+    insert(connection, "sources", rows, ("source", "path", *_TOLD, "is_gone", "folder"))
     if len(kept) < len(told):
         every = listed(sorted(chain.from_iterable(held(packed[number], number) for number in kept)))
     claim(connection, every)
@@ -158,11 +164,10 @@ def _told(file: SourceFile, ids: array[int]) -> tuple[object, ...]:
         blob(file.stamp),
         blob(ids),
         file.problem,
-        file.folder,
     )
 
 
-_TOLD = ("kind", "agent", "native_id", "rank", "started_us", "stamp", "ids", "problem", "folder")
+_TOLD = ("kind", "agent", "native_id", "rank", "started_us", "stamp", "ids", "problem")
 
 
 def note(connection: sqlite3.Connection, file: SourceFile) -> set[SessionRef]:
@@ -172,9 +177,9 @@ def note(connection: sqlite3.Connection, file: SourceFile) -> set[SessionRef]:
     values = _told(file, ids)
     if before is None:
         cursor = connection.execute(
-            f"INSERT INTO sources (path, {', '.join(_TOLD)}, is_gone) "
-            f"VALUES (?, {places(_TOLD)}, 0)",
-            (file.path, *values),
+            f"INSERT INTO sources (path, {', '.join(_TOLD)}, is_gone, folder) "
+            f"VALUES (?, {places(_TOLD)}, 0, ?)",
+            (file.path, *values, file.folder),
         )
         _hold(connection, cursor.lastrowid or 0, array("q"), ids)
         return _affected(connection, file.ref, ids)
@@ -190,6 +195,8 @@ def note(connection: sqlite3.Connection, file: SourceFile) -> set[SessionRef]:
         f"UPDATE sources SET {' = ?, '.join(_TOLD)} = ?, is_gone = 0 WHERE source = ?",
         (*values, before.number),
     )
+    if file.folder:  # else it is where nobody looked this time, and where it was
+        put_into(connection, file.path, file.folder)
     if before.ids != ids:
         _hold(connection, before.number, before.ids, ids)
     stands = stands and (not lost or has_unshared(connection, ids, before.number))
@@ -217,6 +224,25 @@ def note_failure(
         "is_gone = 0",
         (path, kind, stamp, problem),
     )
+
+
+def folders(connection: sqlite3.Connection) -> Iterator[Folder]:
+    """The folders below which files were looked for, each with who reads them."""
+    # Step by step, for there are few, and going through the index would meet every file.
+    step = (
+        "SELECT kind, folder FROM sources WHERE (kind, folder) > (?, ?) "
+        "ORDER BY kind, folder LIMIT 1"
+    )
+    found = connection.execute(step, ("", "")).fetchone()
+    while found:
+        if found[1]:
+            yield found
+        found = connection.execute(step, found).fetchone()
+
+
+def put_into(connection: sqlite3.Connection, path: str, folder: str) -> None:
+    """Keep that a file is looked for below another folder than it was."""
+    connection.execute("UPDATE sources SET folder = ? WHERE path = ?", (folder, path))
 
 
 def take_over(connection: sqlite3.Connection, row: Mapping[str, object]) -> set[SessionRef]:

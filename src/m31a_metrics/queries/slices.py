@@ -39,15 +39,16 @@ class Chosen(Struct, frozen=True):
     has_label: bool = False
 
 
-def choose(which: Slice, names: Names, contains: str) -> Chosen:
+def choose(which: Slice, names: Names, contains: str, always: str = "") -> Chosen:
     """Say in SQL what a Slice means; `names` is asked where it gives parts of names.
 
     `contains` is the engine's own way to ask whether a text holds another, as
-    "position({}, {}) > 0": LIKE has wildcards, and takes other letters for the same.
+    "position({}, {}) > 0": LIKE has wildcards, and takes other letters for the same. `always`
+    is a condition that every session must meet.
     """
     parameters: dict[str, Value] = {}
     projects = models = None
-    sessions: list[str] = []
+    sessions = [always] if always else []
     if which.agents is not None:
         sessions.append(among("agent", which.agents, parameters))
     if which.project:
@@ -84,7 +85,7 @@ def choose(which: Slice, names: Names, contains: str) -> Chosen:
         of_text = all_of(has_text, at_times)
         sessions.append(f"session IN (SELECT session FROM session_texts{of_text})")
         parameters["text"] = which.text.lower()
-    is_simple = which.since_us is None and which.until_us is None
+    is_simple = which.since_us is None and which.until_us is None and not always
     is_simple &= not (which.branch or which.model or which.text or which.session or which.labels)
     if on_days:
         sessions.append(on_days)

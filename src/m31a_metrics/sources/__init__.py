@@ -7,7 +7,7 @@ agents alike. Nothing here ever writes where an agent keeps its data.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -48,6 +48,17 @@ class Source(Protocol):
         of a tool call is also the `id` of its Call. Records that are damaged are counted in
         `damage`, and cost no other. Raises NotThisFormat for a file of another format, told
         from its first records, StorageError for one that cannot be read.
+        """
+        ...
+
+
+class Rooted(Source, Protocol):
+    """What a source offers besides where the environment says in which folders its agent is."""
+
+    def roots(self, environ: Mapping[str, str]) -> Sequence[str] | None:
+        """Name the folders (or databases) below which `find` looks; None: wherever it may be.
+
+        A question is about the sessions below these; others that are known are not counted.
         """
         ...
 
@@ -168,6 +179,14 @@ def is_by_name_only(name: str) -> bool:
 def why_none(name: str, environ: Mapping[str, str]) -> str:
     """Say why there is no session of an agent that is asked by name, and what would help."""
     return cast("ByName", import_module(SOURCES[name].module)).why_none(environ)
+
+
+def roots(name: str, environ: Mapping[str, str]) -> Sequence[str] | None:
+    """Name the folders of an agent's sessions that `environ` means; None: any."""
+    if not is_known(name):
+        return None
+    look = getattr(source(name), "roots", None)
+    return None if look is None else cast("Sequence[str] | None", look(environ))
 
 
 def detect(path: str) -> tuple[str, Transcript]:

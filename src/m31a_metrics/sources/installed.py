@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
 from traceback import extract_tb
@@ -146,6 +146,16 @@ class PlugIn:
             raise
         except (Exception, SystemExit) as error:
             raise self._failed("finding sessions", error) from error
+
+    def roots(self, environ: Mapping[str, str]) -> Sequence[str] | None:
+        """What the source says, if it does. Raises SourceUnusable, as for `find`."""
+        look = getattr(self._load(), "roots", None)
+        if look is None:
+            return None
+        try:
+            return [str(root) for root in look(dict(environ))]
+        except (Exception, SystemExit) as error:
+            raise self._failed("naming its folders", error) from error
 
     def read(self, path: str, skip: frozenset[str] = frozenset()) -> Transcript:
         """Read a session by the source. Raises SourceUnusable, and what the source may raise."""

@@ -1,8 +1,8 @@
 """All that is known of one session, going on as its events come: what a live screen asks.
 
 What only events can tell (percentiles of durations, the latest events), and how it went over
-time: its phases one after another, its spend, its latest calls. All of it is bounded, however
-long the session: old spans go, intervals of spend widen.
+time: when it was active in which phase, its spend, its latest calls. All of it is bounded,
+however long the session: of old spans their sum is kept, intervals of spend widen.
 """
 
 from __future__ import annotations

@@ -49,6 +49,8 @@ from m31a_metrics.cli.options.rows import (
 from m31a_metrics.cli.options.slices import (
     AGENTS,
     agents,
+    all_folders,
+    all_folders_option,
     asked_for,
     now,
     session_argument,
@@ -60,6 +62,8 @@ from m31a_metrics.cli.options.slices import (
 __all__ = [
     "AGENTS",
     "agents",
+    "all_folders",
+    "all_folders_option",
     "arranged",
     "ask_sides",
     "asked_for",

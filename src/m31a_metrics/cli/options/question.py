@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from m31a_metrics import config
 from m31a_metrics.answers import Slice
 from m31a_metrics.cli.options.output import NONE, SESSIONS_DIR, say, settings
-from m31a_metrics.cli.options.slices import asked_for, now, unknown_agent, which
+from m31a_metrics.cli.options.slices import all_folders, asked_for, now, unknown_agent, which
 from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.questions.ask import Ask, recorded_agents, why_none
 
@@ -52,7 +52,12 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
     about = which(ctx)
     keeper = _keeper(ctx, about)
     with catalog.ask(
-        configured, environ, only_dir=bounded, only_agent=keeper, progress=reading_progress()
+        configured,
+        environ,
+        only_dir=bounded,
+        only_agent=keeper,
+        all_folders=all_folders(ctx),
+        progress=reading_progress(),
     ) as asking:
         troubles = asking.troubles(None if keeper else about.agents)
         problems = [one.sentence for one in troubles]

@@ -35,6 +35,7 @@ What other packages bring is looked for where somebody names none of these, or a
 """
 
 _SLICE = "m31.slice"
+_FOLDERS = "m31.all_folders"
 
 _OPTIONS = (
     ("since", "WHEN", f"From this day on: {slices.HOW_TIMES}."),
@@ -57,9 +58,31 @@ def session_argument(function: Decorated) -> Decorated:
 
 def slice_options(function: Decorated) -> Decorated:
     """Add the options that choose among many sessions; `which` reads them."""
+    function = all_folders_option(function)
     for name, metavar, line in reversed(_OPTIONS):
         function = slice_option(name, metavar, line)(function)
     return function
+
+
+def all_folders_option(function: Decorated) -> Decorated:
+    """Add `--all-folders`, which `all_folders` tells of."""
+    return click.option(
+        "--all-folders",
+        is_flag=True,
+        expose_value=False,
+        callback=_keep_folders,
+        help="Also sessions of folders that CLAUDE_CONFIG_DIR, CODEX_HOME, ... do not name now.",
+    )(function)
+
+
+def all_folders(ctx: click.Context) -> bool:
+    """Tell whether sessions are asked about whose folders the environment does not name."""
+    return _FOLDERS in ctx.meta
+
+
+def _keep_folders(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta[_FOLDERS] = True
 
 
 def slice_option(name: str, metavar: str, line: str) -> Callable[[Decorated], Decorated]:

@@ -162,6 +162,14 @@ def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator
                 yield f"{path}{WITHIN}{session.key}"
 
 
+def roots(environ: Mapping[str, str]) -> list[str] | None:
+    """Return the logs that are named here, if AIDER_ANALYTICS_LOG is; else they are all meant.
+
+    Settings are those of the folder in which somebody is, which is no choice of logs.
+    """
+    return list(_logs(environ, Folders())) if environ.get("AIDER_ANALYTICS_LOG") else None
+
+
 def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     """Read a session, or a whole log as one.
 

@@ -17,7 +17,14 @@ from m31a_metrics.events import Event
 from m31a_metrics.figures import text
 from m31a_metrics.foreign_files import Folders
 from m31a_metrics.jsonlines import UNREADABLE, Decode, batches
-from m31a_metrics.sources.claude_code.files import SUFFIX, agent_id, agent_type, find, subagents
+from m31a_metrics.sources.claude_code.files import (
+    SUFFIX,
+    agent_id,
+    agent_type,
+    find,
+    roots,
+    subagents,
+)
 from m31a_metrics.sources.claude_code.reading import Reading
 from m31a_metrics.sources.claude_code.records import (
     COUNTED,
@@ -170,7 +177,7 @@ def _fork(lines: Iterable[Line]) -> str:
     return ""
 
 
-__all__ = ["NAME", "find", "read"]
+__all__ = ["NAME", "find", "read", "roots"]
 
 _time: Callable[[Event | Call], int] = attrgetter("t_us")
 

@@ -43,12 +43,19 @@ def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator
     """
     folders = folders or Folders()
     seen: set[str] = set()
-    for config in _configs(environ):
-        projects = config if os.path.basename(config) == "projects" else f"{config}/projects"
+    for projects in roots(environ):
         real = os.path.realpath(projects)
         if real not in seen:
             seen.add(real)
             yield from _sessions(projects, folders)
+
+
+def roots(environ: Mapping[str, str]) -> list[str]:
+    """Return the folders of projects that `environ` names."""
+    return [
+        config if os.path.basename(config) == "projects" else f"{config}/projects"
+        for config in _configs(environ)
+    ]
 
 
 def _configs(environ: Mapping[str, str]) -> list[str]:

@@ -62,13 +62,10 @@ def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator
 
     The thread of a subagent is part of its parent's session, unless that is gone.
     """
-    home = environ.get("CODEX_HOME") or os.path.join(environ.get("HOME", ""), ".codex")
-    if not os.path.isabs(home):
-        return
     folders = folders or Folders()
     paths: dict[str, str] = {}
-    for folder in ("sessions", "archived_sessions"):
-        for directory, found in folders.walk(os.path.join(home, folder)):
+    for root in roots(environ):
+        for directory, found in folders.walk(root):
             for name in found.files:
                 if name.endswith(_SUFFIXES):
                     plain = name.removesuffix(COMPRESSED)
@@ -78,6 +75,14 @@ def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator
         parent = parent_id(path)
         if not parent or parent not in threads or parent == thread_id(path):
             yield path
+
+
+def roots(environ: Mapping[str, str]) -> list[str]:
+    """Return the folders of threads that `environ` names: in use, archived."""
+    home = environ.get("CODEX_HOME") or os.path.join(environ.get("HOME", ""), ".codex")
+    if not os.path.isabs(home):
+        return []
+    return [os.path.join(home, name) for name in ("sessions", "archived_sessions")]
 
 
 def children(path: str, parent: str, start_us: int, end_us: int) -> list[str]:
@@ -168,7 +173,7 @@ def _listed(directory: str) -> tuple[str, ...]:
     return tuple(name for name in names if name.endswith(_SUFFIXES) and len(name) > _ID_CHARS)
 
 
-__all__ = ["NAME", "find", "read"]
+__all__ = ["NAME", "find", "read", "roots"]
 
 _ENVELOPES = ("session_meta", "turn_context", "response_item", "event_msg")
 

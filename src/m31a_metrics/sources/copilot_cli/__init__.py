@@ -392,7 +392,7 @@ def _time(event: Event) -> int:
     return event.t_us
 
 
-__all__ = ["NAME", "find", "read"]
+__all__ = ["NAME", "find", "read", "roots"]
 
 _STATE = "session-state"
 _STORE = "session-store.db"
@@ -402,21 +402,24 @@ _TYPES = ("session.", "user.", "assistant.", "tool.", "hook.", "system.", "permi
 
 def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session's path; in older versions sessions had no folders."""
-    home = environ.get("COPILOT_HOME", "").strip()
-    if not home:
-        if not environ.get("HOME"):
-            return
-        home = os.path.join(environ["HOME"], ".copilot")
     folders = folders or Folders()
-    root = os.path.join(home, _STATE)
-    found = folders.listing(root)
-    for name in found.files:
-        if name.endswith(".jsonl") and name.removesuffix(".jsonl") not in found.folders:
-            yield os.path.join(root, name)
-    for name in found.folders:
-        path = os.path.join(root, name, _EVENTS)
-        if folders.holds(path):
-            yield path
+    for root in roots(environ):
+        found = folders.listing(root)
+        for name in found.files:
+            if name.endswith(".jsonl") and name.removesuffix(".jsonl") not in found.folders:
+                yield os.path.join(root, name)
+        for name in found.folders:
+            path = os.path.join(root, name, _EVENTS)
+            if folders.holds(path):
+                yield path
+
+
+def roots(environ: Mapping[str, str]) -> list[str]:
+    """Return the folder of sessions that `environ` names."""
+    home = environ.get("COPILOT_HOME", "").strip()
+    if not home and environ.get("HOME"):
+        home = os.path.join(environ["HOME"], ".copilot")
+    return [os.path.join(home, _STATE)] if home else []
 
 
 def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:

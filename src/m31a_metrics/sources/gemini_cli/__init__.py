@@ -348,7 +348,7 @@ def _objects(text: str, at: int) -> Iterator[str]:
             at = end
 
 
-__all__ = ["NAME", "find", "read"]
+__all__ = ["NAME", "find", "read", "roots"]
 
 _HEX = frozenset("0123456789abcdef")
 _HASH_CHARS = 64
@@ -361,13 +361,16 @@ def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator
     A session that was resumed by a newer version lies in both formats; the newer is whole.
     The chat of a subagent is part of its parent's session, unless that is gone.
     """
-    home = environ.get("GEMINI_CLI_HOME") or environ.get("HOME", "")
-    if not home:
-        return
     folders = folders or Folders()
-    root = os.path.join(home, ".gemini", "tmp")
-    for project in folders.listing(root).folders:
-        yield from _chats(os.path.join(root, project, "chats"), folders)
+    for root in roots(environ):
+        for project in folders.listing(root).folders:
+            yield from _chats(os.path.join(root, project, "chats"), folders)
+
+
+def roots(environ: Mapping[str, str]) -> list[str]:
+    """Return the folder of projects that `environ` names."""
+    home = environ.get("GEMINI_CLI_HOME") or environ.get("HOME", "")
+    return [os.path.join(home, ".gemini", "tmp")] if home else []
 
 
 def _chats(directory: str, folders: Folders) -> Iterator[str]:

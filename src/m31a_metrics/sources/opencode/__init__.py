@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -206,11 +206,10 @@ def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator
 
     They lie in `$XDG_DATA_HOME/opencode`; OPENCODE_DB may name another database.
     """
-    data = environ.get("XDG_DATA_HOME") or f"{environ.get('HOME', '')}/.local/share"
-    data = f"{data}/opencode"
+    data, *named = roots(environ)
     folders = folders or Folders()
     seen: set[str] = set()
-    for path in _databases(data, environ.get("OPENCODE_DB", ""), folders):
+    for path in _databases(data, named, folders):
         for session_id in _roots(path, folders):
             if session_id not in seen:
                 seen.add(session_id)
@@ -218,6 +217,14 @@ def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator
     for path in _files(data, folders):
         if os.path.basename(path).removesuffix(SUFFIX) not in seen:
             yield path
+
+
+def roots(environ: Mapping[str, str]) -> list[str]:
+    """Return the folder that `environ` names, and the database, if it names another one."""
+    data = environ.get("XDG_DATA_HOME") or f"{environ.get('HOME', '')}/.local/share"
+    data = f"{data}/opencode"
+    named = environ.get("OPENCODE_DB", "")
+    return [data, os.path.join(data, named)] if named and named != ":memory:" else [data]
 
 
 def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
@@ -294,10 +301,8 @@ def _transcript(store: Store, session_id: str, skip: frozenset[str]) -> Transcri
     return transcript
 
 
-def _databases(data: str, named: str, folders: Folders) -> Iterator[str]:
-    paths = []
-    if named and named != ":memory:":
-        paths.append(os.path.join(data, named))
+def _databases(data: str, named: Sequence[str], folders: Folders) -> Iterator[str]:
+    paths = [*named]
     names = folders.listing(data).files
     paths += [f"{data}/{name}" for name in names if name.startswith(NAME) and name.endswith(".db")]
     yield from dict.fromkeys(paths)

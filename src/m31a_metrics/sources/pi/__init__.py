@@ -403,13 +403,18 @@ _OPENCLAW = "openclaw"
 def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session's file, below the folders that `environ` names."""
     folders = folders or Folders()
-    agent = environ.get("PI_CODING_AGENT_DIR") or f"{environ.get('HOME', '')}/.pi/agent"
-    named = environ.get("PI_CODING_AGENT_SESSION_DIR")
-    roots = [named] if named else []
-    roots.append(f"{agent}/sessions")
-    for root in dict.fromkeys(os.path.expanduser(root) for root in roots):
+    for root in roots(environ):
         for directory, found in folders.walk(root):
             yield from (f"{directory}/{name}" for name in found.files if name.endswith(SUFFIX))
+
+
+def roots(environ: Mapping[str, str]) -> list[str]:
+    """Return the folders of sessions that `environ` names."""
+    agent = environ.get("PI_CODING_AGENT_DIR") or f"{environ.get('HOME', '')}/.pi/agent"
+    named = environ.get("PI_CODING_AGENT_SESSION_DIR")
+    given = [named] if named else []
+    given.append(f"{agent}/sessions")
+    return list(dict.fromkeys(os.path.expanduser(root) for root in given))
 
 
 def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:

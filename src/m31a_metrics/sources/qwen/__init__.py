@@ -332,27 +332,30 @@ def _time(event: Event) -> int:
     return event.t_us
 
 
-__all__ = ["NAME", "find", "read"]
+__all__ = ["NAME", "find", "read", "roots"]
 
 _TYPES = ("user", "assistant", "tool_result", "system")
 
 
 def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session's path."""
+    folders = folders or Folders()
+    for projects in roots(environ):
+        for project in folders.listing(projects).folders:
+            chats = os.path.join(projects, project, "chats")
+            for name in folders.listing(chats).files:
+                if name.endswith(".jsonl"):
+                    yield os.path.join(chats, name)
+
+
+def roots(environ: Mapping[str, str]) -> list[str]:
+    """Return the folder of projects that `environ` names."""
     home = environ.get("HOME", "")
     given = environ.get("QWEN_RUNTIME_DIR") or environ.get("QWEN_HOME") or ""
     if given == "~" or given.startswith("~/"):
         given = home + given[1:]
     root = given or (os.path.join(home, ".qwen") if home else "")
-    if not root:
-        return
-    folders = folders or Folders()
-    projects = os.path.join(root, "projects")
-    for project in folders.listing(projects).folders:
-        chats = os.path.join(projects, project, "chats")
-        for name in folders.listing(chats).files:
-            if name.endswith(".jsonl"):
-                yield os.path.join(chats, name)
+    return [os.path.join(root, "projects")] if root else []
 
 
 def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:

@@ -182,17 +182,32 @@ def _seen(opened: Opened) -> Hashable:
 
 
 class ThisMachine:
-    """The sessions that a configuration names. `only_dir`: those of its directory alone."""
+    """The sessions that a configuration names. `only_dir`: those of its directory alone.
 
-    def __init__(self, config: Config, environ: Mapping[str, str], *, only_dir: bool) -> None:
+    `all_folders`: also those of folders that `environ` does not name.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        *,
+        only_dir: bool,
+        all_folders: bool = False,
+    ) -> None:
         self._config = config
         self._environ = environ
         self._only_dir = only_dir
+        self._all_folders = all_folders
 
     def ask(self, *, in_memory: bool = False) -> AbstractContextManager[OpenIndex]:
         """Bring the index up to date, or one in memory, and give who answers."""
         return catalog.ask(
-            self._config, self._environ, only_dir=self._only_dir, in_memory=in_memory
+            self._config,
+            self._environ,
+            only_dir=self._only_dir,
+            in_memory=in_memory,
+            all_folders=self._all_folders,
         )
 
     def read(self, row: SessionRow) -> LoadedSession | None:
