@@ -29,20 +29,31 @@ def label_of(part: str) -> str:
 def part_of(part: str, day: str) -> str:
     """Name the `day`, `week` or `month` that a day lies in; "" for a day that nobody knows.
 
+    An hour (`time_order`) is a part of a day, and stands for itself where days are asked for.
     Weeks are those of ISO 8601, which begin on Monday, as 2026-W26; months are 2026-06.
     """
     if part == "week" and day:
-        year, week, _ = date.fromisoformat(day).isocalendar()
+        year, week, _ = date.fromisoformat(day[:10]).isocalendar()
         return f"{year:04d}-W{week:02d}"
     return day[:7] if part == "month" else day
+
+
+def time_order(key: str) -> tuple[str, int]:
+    """Sort parts of time as they came: an hour that came twice by its offset from UTC, too."""
+    hour, offset = key[:16], key[16:]
+    if not offset:
+        return key, 0
+    minutes = int(offset[1:3]) * 60 + int(offset[4:6])
+    return hour, minutes if offset[0] == "-" else -minutes
 
 
 class Slice(Struct, frozen=True):
     """Which sessions, and which of their days. None and "" stand for all.
 
     Days are local, as YYYY-MM-DD, both included: what happened on other days is left out
-    of every sum. `since_us` and `until_us` (Unix microseconds) are for bounds within a day:
-    a session without an event between them is left out whole. `agents` None: all.
+    of every sum. `since_us` and `until_us` (Unix microseconds) are bounds within a day, the
+    latter not included: an index, which knows days, leaves out a session that has no event
+    between them, and whoever reads events what is outside of them. `agents` None: all.
     `project` is a part of the project's path; `model` and `branch` are whole names, or
     patterns with `*`; `model` also leaves out the LLM use of other models. `text` is a part
     of the id, project, branch, agent or a model, in any case. `session` is one session's id.
@@ -202,7 +213,8 @@ class Answers(Protocol):
     """Whoever can answer: the index of this machine, one in memory, a fleet's database.
 
     `by` names what the rows are the parts of: `day`, `week`, `month`, `agent`, `project`,
-    `branch`, `label:NAME`, `model`, `phase`, `tool`, `session`, or "" for the slice as one.
+    `branch`, `label:NAME`, `model`, `phase`, `tool`, `session`, or "" for the slice as one;
+    of whoever reads events (`Exact` in `catalog`) also `hour`.
     ValueError for a part that a question cannot be grouped by. Parts come in no certain order;
     those of time have the names that `part_of` gives, and what has no value of a part (a
     session without that label) is of the part "". Wholes of sessions, to which each belongs

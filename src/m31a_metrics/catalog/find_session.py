@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
+from time import time_ns
 
 from msgspec import Struct
 
 from m31a_metrics import sources, store
 from m31a_metrics.answers import Answers, SessionRow, Slice
 from m31a_metrics.catalog.agents import places
+from m31a_metrics.catalog.hours import Exact
 from m31a_metrics.catalog.load import LoadedSession, Loader, load_row
 from m31a_metrics.catalog.open_index import OpenIndex, ask
 from m31a_metrics.catalog.records import RECORDED
@@ -25,6 +27,8 @@ LAST = "last"
 """Names the session with the latest event. One whose id is `last` is found by its path."""
 
 _CANDIDATES_SHOWN = 5
+_AHEAD_MAX = 50
+"""So many sessions with an event later than now may be passed over."""
 
 
 def resolve(sessions_dir: str, name: str, *, progress: Progress = quiet) -> Session | str:
@@ -204,7 +208,12 @@ def in_memory(one: LoadedSession) -> Iterator[Answers]:
 
     with History(MEMORY) as history:
         history.put(one.record)
-        yield history
+        with closing(Exact(history, lambda _, within: [one.divided(within)], _now_us())) as exact:
+            yield exact
+
+
+def _now_us() -> int:
+    return time_ns() // 1000
 
 
 def is_path(name: str) -> bool:
@@ -233,13 +242,15 @@ def named(answers: Answers, name: str, config: Config) -> SessionRow | str:
 
 def last(answers: Answers, config: Config) -> SessionRow:
     """Give the session with the latest event. Raises SessionNotFound."""
-    rows = answers.sessions(Slice(), limit=1)
+    rows = answers.sessions(Slice(), limit=_AHEAD_MAX)
     if not rows:
         raise SessionNotFound(
             f"nothing is recorded in {config.sessions_dir} yet, and no agent's sessions are "
             "here; record a command: `m31 run -- COMMAND`"
         )
-    return rows[0]
+    now_us = _now_us()
+    # What says that it is of tomorrow would be the last for as long.
+    return next((row for row in rows if row.updated_us <= now_us), rows[0])
 
 
 def rows_named(answers: Answers, name: str) -> list[SessionRow]:

@@ -19,6 +19,7 @@ from m31a_metrics import sources, store
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.catalog.find_session import LAST, is_path, last, no_such, rows_named
 from m31a_metrics.catalog.follow import stamps_of
+from m31a_metrics.catalog.hours import to_now
 from m31a_metrics.catalog.import_sessions import staged_in
 from m31a_metrics.catalog.open_index import ask, left_out
 from m31a_metrics.catalog.records import RECORDED, native_id_of, read_recording
@@ -125,7 +126,7 @@ def find(
         if not all_folders:
             problems += left_out(history.leave_out(asking.other_folders), asking.other_folders)
         for which in slices:
-            rows += history.sessions(which)
+            rows += history.sessions(to_now(which, int(time() * 1e6)))
         history.leave_out(())
         once = {row.ref: row for row in rows}
         targets = [_target(history, row) for row in once.values()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from time import time_ns
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
@@ -18,7 +19,7 @@ from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog import records
 from m31a_metrics.catalog.fingerprints import Seen
 from m31a_metrics.catalog.guard import guarded
-from m31a_metrics.catalog.records import RECORDED, Recording, native_id_of
+from m31a_metrics.catalog.records import RECORDED, DayOf, Recording, native_id_of
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, SessionForgotten, SessionNotFound
 from m31a_metrics.events import Event, LLMInteraction, PhaseDuration, PhaseTransition, ToolCall
@@ -68,9 +69,16 @@ class LoadedSession:
 
     @cached_property
     def record(self) -> SessionRecord:
-        """Its sums by day, tool, model and phase, as the index keeps them."""
+        """Its sums by day, tool, model and phase, as the index keeps them.
+
+        By the clock of this moment, when all of it was read: what is later is not of today.
+        """
+        return self.divided(DayOf(time_ns() // 1000))
+
+    def divided(self, day_of: DayOf) -> SessionRecord:
+        """Its sums, divided otherwise than by day; `record` stays what it is."""
         with guarded(self.path):
-            return self._told.record()
+            return self._told.record(day_of)
 
     @cached_property
     def _counted(self) -> tuple[SessionMetrics, SessionDetail]:
@@ -212,7 +220,7 @@ class _Told(Protocol):
 
     def events(self) -> list[Event]: ...
 
-    def record(self) -> SessionRecord: ...
+    def record(self, day_of: DayOf) -> SessionRecord: ...
 
     def counted(self) -> tuple[SessionMetrics, SessionDetail]: ...
 
@@ -240,8 +248,8 @@ class _OfTranscript:
     def events(self) -> list[Event]:
         return self._events
 
-    def record(self) -> SessionRecord:
-        return records.record_of(self._path, self._transcript, self.inference, self._price)
+    def record(self, day_of: DayOf) -> SessionRecord:
+        return records.record_of(self._path, self._transcript, self.inference, self._price, day_of)
 
     def counted(self) -> tuple[SessionMetrics, SessionDetail]:
         live = LiveTally(self._price)
@@ -271,8 +279,8 @@ class _OfRecording:
     def events(self) -> list[Event]:
         return _each_id_once(self._recording.events)
 
-    def record(self) -> SessionRecord:
-        return self._recording.summed(self._price)
+    def record(self, day_of: DayOf) -> SessionRecord:
+        return self._recording.summed(self._price, day_of)
 
     def counted(self) -> tuple[SessionMetrics, SessionDetail]:
         following = self._session.follow(lines=self._lines)
@@ -295,8 +303,8 @@ class _OfMetrics:
     def events(self) -> list[Event]:
         return []
 
-    def record(self) -> SessionRecord:
-        return records.lone(self._path, self._metrics)
+    def record(self, day_of: DayOf) -> SessionRecord:
+        return records.lone(self._path, self._metrics, day_of)
 
     def counted(self) -> tuple[SessionMetrics, SessionDetail]:
         return self._metrics, SessionDetail()

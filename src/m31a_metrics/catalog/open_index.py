@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from time import time_ns
 
 from msgspec import Struct
 
@@ -13,6 +14,7 @@ from m31a_metrics import sources
 from m31a_metrics.answers import Answers
 from m31a_metrics.catalog.agents import refused
 from m31a_metrics.catalog.guard import Trouble
+from m31a_metrics.catalog.hours import Exact, from_files
 from m31a_metrics.catalog.refresh import Progress, quiet, refresh
 from m31a_metrics.config import Config
 from m31a_metrics.errors import (
@@ -47,8 +49,16 @@ class OpenIndex(Struct):
     history: History
     notes: list[str]
     passing: list[Trouble]
-    other_folders: list[Folder] = []
+    other_folders: list[Folder]
     """Of which the index knows sessions, and which are not among those that are asked about."""
+    index: str
+    """That of the first time zone, beside which the others are."""
+    answers: Answers
+    """Whom to ask: exact within a day too, and without what is later than now."""
+
+    def zones(self) -> dict[str, Zone | None]:
+        """The indexes of all time zones that are there, by path; None: its zone is not known."""
+        return zones.zones(self.index)
 
     @property
     def problems(self) -> list[str]:
@@ -67,11 +77,6 @@ class OpenIndex(Struct):
     def is_in_memory(self) -> bool:
         """Tell whether what is found is forgotten when the question is answered."""
         return self.history.path == MEMORY
-
-    @property
-    def answers(self) -> Answers:
-        """Whom to ask."""
-        return self.history
 
 
 @contextmanager
@@ -114,7 +119,10 @@ def ask(
                 _check(passing, config, environ, only_agent)
             if others and not is_bounded and not all_folders:
                 notes += left_out(history.leave_out(others), others)
-            yield OpenIndex(history, notes, passing, others)
+            divided = from_files(history, config, environ, notes, progress)
+            exact = Exact(history, divided, time_ns() // 1000)
+            with closing(exact):
+                yield OpenIndex(history, notes, passing, others, config.index, exact)
         except sqlite3.Error as error:
             raise unusable(history.path, error) from error
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from m31a_metrics import store
 from m31a_metrics.errors import InvalidSessionId, MetricsError
@@ -21,9 +23,9 @@ from m31a_metrics.session import Session
 from m31a_metrics.tally import Price, micros
 from m31a_metrics.tally.heals import recorded_heals, use_between
 from m31a_metrics.tally.ledger import Ledger
-from m31a_metrics.timestamps import local_day
+from m31a_metrics.timestamps import LATEST_US, local_day, local_hour
 from m31a_metrics.transcript import Damage, Facts, Transcript
-from m31a_metrics.units import QUARTER_HOUR_US, file_of
+from m31a_metrics.units import QUARTER_HOUR_US, YEAR_10000_US, file_of
 from m31a_metrics.validation import LABELS_MAX, is_label
 
 if TYPE_CHECKING:
@@ -71,6 +73,77 @@ class Days(dict[int, str]):
         return day
 
 
+class DayOf:
+    """Which day an event counts on: its own, where the person is.
+
+    What is later than `now_us` is not of today: of a later day, or of tomorrow until its time
+    has come.
+    """
+
+    def __init__(self, now_us: int = LATEST_US) -> None:
+        self.now_us = now_us
+        self.edges: Sequence[int] = (now_us + 1,)
+        """Times at which the day may change within a quarter of an hour (Unix microseconds)."""
+
+    def __call__(self, t_us: int) -> str:
+        """The day of a time (Unix microseconds), as YYYY-MM-DD."""
+        day = _days.of(t_us)
+        if t_us > self.now_us:
+            today = date.fromisoformat(_days.of(self.now_us))
+            return max(day, (today + timedelta(days=1)).isoformat())
+        return day
+
+
+class PartOf(DayOf):
+    """Which part of a stretch of time an event counts in; "" for what is outside of it.
+
+    From `first_day` to `last_day` ("" is no bound) and from `since_us` to before `until_us`.
+    The parts are days, or with `by_hour` the hours where the person is, each with its offset
+    from UTC, for one may come twice: 2026-10-25T02:00+02:00.
+    """
+
+    def __init__(
+        self,
+        first_day: str = "",
+        last_day: str = "",
+        since_us: int | None = None,
+        until_us: int | None = None,
+        *,
+        by_hour: bool = False,
+    ) -> None:
+        super().__init__()
+        self._days = first_day, last_day or "9999-12-31"
+        self._from_us = 0 if since_us is None else since_us
+        self._to_us = YEAR_10000_US if until_us is None else until_us
+        self._by_hour = by_hour
+        self.edges = (self._from_us, self._to_us)
+
+    def __call__(self, t_us: int) -> str:
+        """The day or the hour of a time (Unix microseconds); "" outside."""
+        if not self._from_us <= t_us < self._to_us:
+            return ""
+        day = _days.of(t_us)
+        if not self._days[0] <= day <= self._days[1]:
+            return ""
+        return local_hour(t_us) if self._by_hour else day
+
+
+def only_within(record: SessionRecord) -> bool:
+    """Leave out of a record what is outside of its stretch of time; tell whether any is within.
+
+    Its times stay those of the whole session.
+    """
+    record.tools = [row for row in record.tools if row.day]
+    record.llms = [row for row in record.llms if row.day]
+    record.phases = [row for row in record.phases if row.day]
+    record.heals = [row for row in record.heals if row.day]
+    record.failures = [row for row in record.failures if row.day]
+    return any((record.tools, record.llms, record.phases, record.heals))
+
+
+EACH_DAY = DayOf()
+"""The day of a time, whatever time it is now."""
+
 RECORDED = "m31a"
 """The agent of a session that a Collector or M31A recorded itself."""
 
@@ -87,7 +160,11 @@ def native_id_of(path: str, facts: Facts) -> str:
 
 
 def record_of(
-    path: str, transcript: Transcript, inference: Inference | None, price: Price
+    path: str,
+    transcript: Transcript,
+    inference: Inference | None,
+    price: Price,
+    day_of: DayOf = EACH_DAY,
 ) -> SessionRecord:
     """Sum a transcript; `price` is asked for the cost of what came without one.
 
@@ -96,7 +173,7 @@ def record_of(
     was read: a worker process hands on nothing but the record. Its `started_us` is the
     time that decides which of two sessions that hold one event began first.
     """
-    ledger = Ledger(price, _days.of)
+    ledger = Ledger(price, day_of, day_of.edges)
     recorded = transcript.events if inference is None else inference.events
     phases = {} if inference is None else {call.id: call.phase for call in inference.calls}
     ledger.add_all(recorded, phases)
@@ -118,6 +195,7 @@ def record_of(
         rate_limits=transcript.rate_limits,
     )
     _fill(record, ledger)
+    record.ahead_us = _ahead_us(ledger.updated_us, recorded, day_of)
     record.started_us = facts.started_us or record.started_us
     if inference is not None:
         record.heals = [_heal(episode, recorded, ledger) for episode in inference.heals]
@@ -143,16 +221,17 @@ class Recording(Struct):
             begun.append(max(0, micros(self.base.started_at)))
         return min(begun, default=0)
 
-    def summed(self, price: Price) -> SessionRecord:
+    def summed(self, price: Price, day_of: DayOf = EACH_DAY) -> SessionRecord:
         """Sum it; `price` is asked for the cost of what came without one."""
-        ledger = Ledger(price, _days.of)
+        ledger = Ledger(price, day_of, day_of.edges)
         if self.base is not None:
             ledger.add_metrics(self.base)
         counted = ledger.add_all(self.events)
-        self.record.models = ledger.models
-        self.record.heals = recorded_heals(counted, _days.of, ledger.cost)
-        _fill(self.record, ledger)
-        return self.record
+        record = replace(self.record, models=ledger.models)
+        record.heals = recorded_heals(counted, day_of, ledger.cost)
+        _fill(record, ledger)
+        record.ahead_us = _ahead_us(ledger.updated_us, counted, day_of)
+        return record
 
 
 def read_recording(session: Session, *, lines: bool = True) -> Recording | None:
@@ -207,9 +286,9 @@ def damage(record: SessionRecord) -> list[str]:
     return [f"{record.path}: {record.damage.not_counted} ({first})"]
 
 
-def lone(path: str, metrics: SessionMetrics) -> SessionRecord:
+def lone(path: str, metrics: SessionMetrics, day_of: DayOf = EACH_DAY) -> SessionRecord:
     """Sum a METRICS.json that stands alone, wherever it is."""
-    ledger = Ledger(lambda _: None, _days.of)
+    ledger = Ledger(lambda _: None, day_of)
     ledger.add_metrics(metrics)
     name = metrics.session_id or path
     record = SessionRecord(RECORDED, name, name, path, is_recorded=True)
@@ -236,7 +315,7 @@ def _fill(record: SessionRecord, ledger: Ledger) -> None:
 def _heal(episode: Episode, recorded: Sequence[Event], ledger: Ledger) -> HealEpisode:
     tokens, nano = use_between(recorded, episode.began_us, episode.ended_us, ledger.cost)
     return HealEpisode(
-        _days.of(episode.began_us),
+        ledger.day_of(episode.began_us),
         episode.chain,
         episode.phase,
         episode.tool,
@@ -251,6 +330,14 @@ def _heal(episode: Episode, recorded: Sequence[Event], ledger: Ledger) -> HealEp
         tokens,
         nano,
     )
+
+
+def _ahead_us(updated_us: int, counted: Iterable[Event], day_of: DayOf) -> int:
+    """The first time that is later than now; 0 where none is."""
+    if updated_us <= day_of.now_us:
+        return 0
+    # Of a METRICS.json there is no event, and its one time is ahead.
+    return min((one.t_us for one in counted if one.t_us > day_of.now_us), default=updated_us)
 
 
 def _in_time_order(journals: Iterable[Journal]) -> list[Event]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from time import time_ns
 
 from msgspec import Struct
 from msgspec.msgpack import encode
@@ -19,7 +20,7 @@ from m31a_metrics.catalog.agents import Roots, cannot_look, paths, process_count
 from m31a_metrics.catalog.fingerprints import Looker, Seen
 from m31a_metrics.catalog.guard import Failure, Trouble, bug, failure, guarded
 from m31a_metrics.catalog.load import LoadedSession, Loader
-from m31a_metrics.catalog.records import RECORDED, damage, labels_of
+from m31a_metrics.catalog.records import RECORDED, DayOf, damage, labels_of
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
 from m31a_metrics.errors import (
@@ -109,7 +110,7 @@ def refresh(
     and the configuration do not name. Raises IndexUnusable where the index cannot be written.
     """
     history.clean(config.forgotten, RECORDED)
-    reader = _Reader(config, Roots(environ, config.sessions_dir))
+    reader = Reader(config, Roots(environ, config.sessions_dir))
     known = history.sources()
     looker = Looker(_rules(config, zone), known, sources.plugins())
     if not config.failure_lines and not looker.knows_all():
@@ -122,13 +123,12 @@ def refresh(
     gone, dropped = _missing(known, seen, looker, troubles)
     if gone or dropped:
         history.take_gone(gone, dropped)
-    unpriced = history.to_be_priced()
-    if unpriced and not library.edition():
-        unpriced = set()  # the next reader who has the price library reads them again
+    stale = history.to_be_priced() if library.edition() else set()  # who has it reads them again
+    stale |= history.come_about(time_ns() // 1000)
     changed: Sequence[Seen] = [
         one
         for one in seen.values()
-        if one.path in unpriced or known.get(one.path) != (one.kind, one.stamp)
+        if one.path in stale or known.get(one.path) != (one.kind, one.stamp)
     ]
     changed = reader.unread.without_passed_over(history, changed)
     if changed:
@@ -258,7 +258,7 @@ def _folder(path: str) -> str:
 
 def _take_changed(
     history: History,
-    reader: _Reader,
+    reader: Reader,
     changed: Sequence[Seen],
     progress: Progress,
     troubles: list[Trouble],
@@ -289,7 +289,7 @@ def _take_changed(
 
 
 def _take(
-    history: History, reader: _Reader, batch: Sequence[tuple[SourceFile, SessionRecord]]
+    history: History, reader: Reader, batch: Sequence[tuple[SourceFile, SessionRecord]]
 ) -> None:
     """Keep what files told; one whose figures the index cannot hold costs no other."""
     try:
@@ -323,7 +323,7 @@ def _source_file(seen: Seen, told: Told, folder: str) -> SourceFile:
     )
 
 
-def _reconcile(history: History, reader: _Reader) -> None:
+def _reconcile(history: History, reader: Reader) -> None:
     """Read again, without what counts elsewhere, the files of sessions that need it."""
     for _ in range(_ROUNDS):
         waiting = history.unreconciled()
@@ -331,7 +331,7 @@ def _reconcile(history: History, reader: _Reader) -> None:
             return
         parts = list({part: None for _, own in waiting for part in own})
         fresh: Fresh = {}
-        for index, outcome in reader.read_all(parts, [_size(part.path) for part in parts]):
+        for index, outcome in reader.read_all(parts, [size_of(part.path) for part in parts]):
             if isinstance(outcome, Told):
                 fresh[parts[index]] = outcome.record
         whole, torn = _divide(waiting, fresh)
@@ -351,19 +351,24 @@ def _divide(
     return whole, torn
 
 
-def _size(path: str) -> int:
+def size_of(path: str) -> int:
+    """How many bytes there are to read of the session at a path; 0 where nobody can tell."""
     try:
         return os.path.getsize(file_of(path))
     except OSError:
         return 0
 
 
-class _Reader:
-    """Reads files, in several processes where that is worth it, at this machine's prices."""
+class Reader:
+    """Reads files, in several processes where that is worth it, at this machine's prices.
 
-    def __init__(self, config: Config, roots: Roots) -> None:
+    `day_of` tells what the records are divided by, if not by day.
+    """
+
+    def __init__(self, config: Config, roots: Roots, day_of: DayOf | None = None) -> None:
         self.roots = roots
         self._config = config
+        self._day_of = day_of
         self._loader = Loader(config)
         self.unread = self._loader.unread
 
@@ -395,7 +400,7 @@ class _Reader:
             loaded = self._loader.load(RECORDED, part.path)
         except SessionNotFound:
             return Absent()
-        record = loaded.record
+        record = self._record(loaded)
         rank = HOOKS if record.is_recorded else COPY
         if record.agent == RECORDED:
             rank = TRANSCRIPT
@@ -405,17 +410,20 @@ class _Reader:
         return Told(record, rank, ids)
 
     def _transcript(self, part: Part) -> Outcome:
-        record = self._load(part).record
+        record = self._record(self._load(part))
         ids = hashed(record.ids)
         if part.skip:
             left_out = frozenset(
                 one for one, number in zip(record.ids, ids, strict=True) if number in part.skip
             )
-            record = self._load(part, left_out).record
+            record = self._record(self._load(part, left_out))
         record.labels = labels_of(Session(*os.path.split(path)) for path, _ in part.timed_by)
         self.unread.hide_parent(record)
         record.ids = []
         return Told(record, TRANSCRIPT, ids)
+
+    def _record(self, loaded: LoadedSession) -> SessionRecord:
+        return loaded.record if self._day_of is None else loaded.divided(self._day_of)
 
     def _load(self, part: Part, skip: frozenset[str] = frozenset()) -> LoadedSession:
         timed_by = [directory for directory, _ in part.timed_by]

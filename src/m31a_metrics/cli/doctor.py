@@ -24,7 +24,6 @@ from m31a_metrics.cli.options import (
 )
 from m31a_metrics.config import environment
 from m31a_metrics.errors import MetricsError, StorageError
-from m31a_metrics.history import zones
 from m31a_metrics.session import Session
 from m31a_metrics.table import Cell, Column, Table
 
@@ -107,7 +106,7 @@ def _elsewhere(ctx: click.Context, told: Collection[str]) -> list[Finding]:
             for note in asking.notes:
                 say(note)
             troubles = asking.troubles()
-            unread = [path for path, zone in zones.zones(config.index).items() if zone is None]
+            unread = [path for path, zone in asking.zones().items() if zone is None]
     except MetricsError as error:  # the index is of a later version, or nothing can be read
         return [Finding("", config.index, str(error), "see to it, then run doctor again")]
     looked_at = {f"{config.sessions_dir}/{name}" for name in told}

@@ -57,7 +57,7 @@ def command(ctx: click.Context, rebuild: bool) -> None:
         counts = counts_by_agent(asking.history)
         foreign = days_of_other_zones(asking.history)
         elsewhere = asking.history.leave_out(asking.other_folders)
-        notes = [] if asking.is_in_memory else _places(config.index, asking.history.path)
+        notes = [] if asking.is_in_memory else _places(asking.zones(), asking.history.path)
     if elsewhere:
         where = ", ".join(path for _, path in asking.other_folders)
         notes.append(f"{elsewhere:,} of them are of folders that are not named now: {where}.")
@@ -66,11 +66,8 @@ def command(ctx: click.Context, rebuild: bool) -> None:
     emit(ctx, [_table(counts, notes)])
 
 
-def _places(index: str, path: str) -> list[str]:
+def _places(there: dict[str, Zone | None], path: str) -> list[str]:
     """Say where the index is, and those of other time zones."""
-    from m31a_metrics.history import zones
-
-    there = zones.zones(index)
     notes = [f"The index of {_named(there.pop(path, None))} is {path}."]
     notes += [f"That of {_named(zone)} is {other}." for other, zone in there.items()]
     return notes

@@ -181,6 +181,22 @@ class History(Reading):
             )
         }
 
+    def come_about(self, now_us: int) -> set[str]:
+        """The files of sessions with an event that was later than the clock, and is no more."""
+        return {
+            path
+            for (path,) in self.connection.execute(
+                "SELECT f.path FROM sessions AS s INNER JOIN sources AS f USING (agent, native_id) "
+                "WHERE s.ahead_us > 0 AND s.ahead_us <= ? AND f.is_gone = 0",
+                (now_us,),
+            )
+        }
+
+    def parts_of(self, ref: SessionRef) -> tuple[Part, ...] | None:
+        """The files that a session is made of; None: they are gone."""
+        plan = ownership.Files(self.connection).plan(ref)
+        return None if plan is None else tuple(part for part in plan.parts if not part.is_copy)
+
     def problems(self) -> list[tuple[str, str, str]]:
         """What is wrong with files that are there: whose, where, and what, by their places.
 

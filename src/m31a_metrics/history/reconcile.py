@@ -103,9 +103,9 @@ def give_up(connection: sqlite3.Connection, refs: Iterable[SessionRef]) -> None:
 
 
 def _made_of(connection: sqlite3.Connection, ref: SessionRef) -> bytes | None:
-    # One that is to be priced is made anew, though it is to be made of the same as before.
+    # One that is to be priced, or was ahead of the clock, is made anew of the same as before.
     found = connection.execute(
-        f"SELECT made_of FROM sessions WHERE {_OF} AND is_to_be_priced = 0", ref
+        f"SELECT made_of FROM sessions WHERE {_OF} AND is_to_be_priced = 0 AND ahead_us = 0", ref
     ).fetchone()
     return None if found is None else bytes(found[0])
 

@@ -59,7 +59,10 @@ class Ask(Struct):
 
     def grain(self, over: str = "") -> str:
         """How finely to show the slice over time: as asked, or what suits its length."""
-        return over or grain(self.which.first_day, self.which.last_day)
+        which = self.which
+        if not over and which.since_us is not None and which.last_day == which.first_day:
+            return "hour"
+        return over or grain(which.first_day, which.last_day)
 
     def narrowed(self, **fields: object) -> Ask:
         """The same question of a part of the slice, by fields of Slice."""

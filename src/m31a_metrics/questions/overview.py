@@ -64,7 +64,7 @@ def running(ask: Ask) -> Panel:
     """The sessions in which something happened a moment ago."""
     since_us = micros(ask.now - timedelta(minutes=RUNNING_MINUTES))
     rows = ask.answers.sessions(ask.which, limit=RUNNING_MAX)
-    latest = [row for row in rows if row.updated_us >= since_us]
+    latest = [row for row in rows if since_us <= row.updated_us <= micros(ask.now)]
     empty = f"No session of the last {RUNNING_MINUTES} minutes."
     return Panel("running", listing("Running now", latest, empty), is_wide=True, is_optional=True)
 

@@ -17,6 +17,7 @@ ANY_LABEL = f"{LABEL}NAME"
 """How a label is written among the parts of a question."""
 
 PARTS = {
+    "hour": Column("hour", "Hour"),
     "day": DAY,
     "week": Column("week", "Week"),
     "month": Column("month", "Month"),
@@ -38,7 +39,7 @@ def part(by: str) -> Column:
     return Column("label", label) if label else PARTS[by]
 
 
-TIMES = ("day", "week", "month")
+TIMES = ("day", "week", "month", "hour")
 """Parts that come in the order of time; of the others the greatest comes first."""
 
 OWNERS = ("project", "agent", "branch", ANY_LABEL)

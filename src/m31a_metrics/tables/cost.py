@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite
 
-from m31a_metrics.answers import LLMRow, SessionRow
+from m31a_metrics.answers import LLMRow, SessionRow, time_order
 from m31a_metrics.table import Cell, Column, Kind, Panel, Plot, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import known_usd, ratio
@@ -90,7 +90,7 @@ def cost_by(
     `whole` keeps columns of which no row knows anything.
     """
     if by in columns.TIMES:
-        rows = sorted(rows, key=lambda row: row.key)
+        rows = sorted(rows, key=lambda row: time_order(row.key))
     else:
         rows = sorted(rows, key=_by_cost)
     cost_nano = sum(row.cost_nano for row in rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from m31a_metrics.answers import FailureRow, ToolRow
+from m31a_metrics.answers import FailureRow, ToolRow, time_order
 from m31a_metrics.table import Column, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import ratio
@@ -72,7 +72,7 @@ def errors(rows: Sequence[FailureRow], scope: Scope, *, whole: bool = False) -> 
 def errors_by(rows: Sequence[ToolRow], scope: Scope, by: str, *, whole: bool = False) -> Table:
     """Show failed calls by part: days in their order, others the most failures first."""
     if by in columns.TIMES:
-        rows = sorted(rows, key=lambda row: row.key)
+        rows = sorted(rows, key=lambda row: time_order(row.key))
     else:
         rows = sorted(rows, key=lambda row: (-row.fail_count, row.call_count, row.key))
         rows = [row for row in rows if row.fail_count]

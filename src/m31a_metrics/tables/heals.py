@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from m31a_metrics.answers import HealRow, PhaseRow, label_of, part_of
+from m31a_metrics.answers import HealRow, PhaseRow, label_of, part_of, time_order
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
 from m31a_metrics.tables.names import last_part, named, shortened
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.tables.sessions import known_time
+from m31a_metrics.timestamps import local_hour
 from m31a_metrics.units import ms
 
 PARTS = ("phase", *columns.OWNERS, *columns.TIMES, "session")
@@ -96,7 +97,7 @@ def heals_by(
     """
     rows = [row for row in rows if row.heal_trigger_count or row.heal_success_count]
     if by in columns.TIMES:
-        rows = sorted(rows, key=lambda row: row.key)
+        rows = sorted(rows, key=lambda row: time_order(row.key))
     else:
         rows = sorted(rows, key=lambda row: (-row.heal_trigger_count, row.key))
     prices, names = _prices(episodes, by), named(by, rows, whole=whole)
@@ -142,6 +143,8 @@ def _prices(episodes: Sequence[HealRow], by: str) -> dict[str, _Price]:
 
 
 def _key(row: HealRow, by: str) -> str:
+    if by == "hour":
+        return local_hour(row.began_us)
     if by in columns.TIMES:
         return part_of(by, row.day)
     keys = {

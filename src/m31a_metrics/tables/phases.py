@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from m31a_metrics.answers import PhaseRow
+from m31a_metrics.answers import PhaseRow, time_order
 from m31a_metrics.model import WorkflowPhase
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
@@ -94,7 +94,7 @@ def phases(rows: Sequence[PhaseRow], scope: Scope) -> list[Table]:
 def phases_by(rows: Sequence[PhaseRow], scope: Scope, by: str, *, whole: bool = False) -> Table:
     """Show all phases together by another part: days in their order, others by time."""
     if by in columns.TIMES:
-        rows = sorted(rows, key=lambda row: row.key)
+        rows = sorted(rows, key=lambda row: time_order(row.key))
     else:
         rows = sorted(rows, key=lambda row: (-row.duration_us, -row.cost_nano, row.key))
     table = phase_table(rows, OF_MANY, scope, by, whole=whole)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from m31a_metrics.answers import SessionRow, TotalsRow
+from m31a_metrics.answers import SessionRow, TotalsRow, time_order
 from m31a_metrics.table import CARDS, Cell, Column, Panel, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
@@ -166,7 +166,7 @@ SORTABLE = frozenset(column.name for column in LISTED if sorted_by(column.name)[
 def sessions_by(rows: Sequence[TotalsRow], scope: Scope, by: str, *, whole: bool = False) -> Table:
     """Add sessions up by part: days in their order, others by cost."""
     if by in columns.TIMES:
-        rows = sorted(rows, key=lambda row: row.key)
+        rows = sorted(rows, key=lambda row: time_order(row.key))
     else:
         rows = sorted(rows, key=lambda row: (-row.cost_nano, -row.session_count, row.key))
     cost_nano = sum(row.cost_nano for row in rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from m31a_metrics.answers import ToolRow
+from m31a_metrics.answers import ToolRow, time_order
 from m31a_metrics.histogram import BUCKETS_PER_DOUBLING, Histogram, value_of
 from m31a_metrics.model import ToolDurations
 from m31a_metrics.table import Cell, Column, Kind, Panel, Plot, Table, Unit
@@ -81,7 +81,7 @@ def tools(
     """
     ran = {row.key: one for row in rows if (one := durations(row)) is not None}
     if by in columns.TIMES:
-        rows = sorted(rows, key=lambda row: row.key)
+        rows = sorted(rows, key=lambda row: time_order(row.key))
         earlier = {row.key: one for one, row in pairwise(rows)}
     else:
         rows = sorted(rows, key=by_time)

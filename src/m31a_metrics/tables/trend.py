@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
-from m31a_metrics.answers import LLMRow, Slice, ToolRow, TotalsRow
+from m31a_metrics.answers import LLMRow, Slice, ToolRow, TotalsRow, time_order
 from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.table import Cell, Kind, Panel, Plot, Table
 from m31a_metrics.tables import columns
@@ -63,7 +63,7 @@ def parts(known: Iterable[str], by: str, which: Slice) -> list[str]:
 
     But not those of centuries: one session with an odd date must not make a million rows.
     """
-    keys = sorted(key for key in known if key)
+    keys = sorted((key for key in known if key), key=time_order)
     if by != "day" or not keys:
         return keys
     first = date.fromisoformat(which.first_day or keys[0])

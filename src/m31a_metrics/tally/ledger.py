@@ -193,12 +193,13 @@ class Ledger:
 
     `price` is asked for the cost (USD, or None) of an interaction that came without one.
     Events are to be added in the order of their times: then a phase ends as it does in
-    METRICS.json.
+    METRICS.json. `edges` are times at which the day may change besides.
     """
 
-    def __init__(self, price: Price, day_of: DayOf) -> None:
+    def __init__(self, price: Price, day_of: DayOf, edges: Sequence[int] = ()) -> None:
         self._price = price
         self.day_of = day_of
+        self._edges = edges
         self.started_us = NEVER_STARTED_US
         self.updated_us = NEVER_UPDATED_US
         self.user_turn_count = 0
@@ -265,7 +266,7 @@ class Ledger:
                 self.started_us = min(self.started_us, t_us)
                 self.updated_us = max(self.updated_us, latest_us)
                 day = self.day_of(t_us)
-                quarter_ends_us = t_us - t_us % QUARTER_HOUR_US + QUARTER_HOUR_US
+                quarter_ends_us = self._same_day_until_us(t_us)
             latest_us = t_us
             if type(event) is ToolCall:
                 phase = in_force if phases is None else phases.get(event.id or "", "")
@@ -285,6 +286,11 @@ class Ledger:
                 add(self, event, day)
         self.updated_us = max(self.updated_us, latest_us)
         return counted
+
+    def _same_day_until_us(self, t_us: int) -> int:
+        """Tell until when what `day_of` says of a time is certain to hold."""
+        quarter_ends_us = t_us - t_us % QUARTER_HOUR_US + QUARTER_HOUR_US
+        return min((quarter_ends_us, *(edge for edge in self._edges if edge > t_us)))
 
     def _not_yet_counted(self, recorded: Sequence[events.Event]) -> Sequence[events.Event]:
         """Return the events whose ids were not met before, and keep these ids."""

@@ -61,7 +61,7 @@ def test_a_state_is_a_slice() -> None:
         [("page", "9" * 40)],
         [("page", "٣")],
         [("rows", "501")],
-        [("by", "hour")],
+        [("by", "minute")],
         [("sort", "cost_usd; DROP TABLE sessions")],
         [("q", "x" * 501)],
     ],

@@ -63,6 +63,7 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
         problems = [one.sentence for one in troubles]
         remedy = f"m31 import {keeper} --dry-run --json" if keeper else ""
         warn(ctx, problems, asking.notes, remedy)
+        known_count = len(asking.notes)
         which_ones = replace(about, agents=None) if keeper else about
         found = Ask(asking.answers, which_ones, now())
         unknown = unknown_agent(about.agents, lambda: recorded_agents(asking.answers))
@@ -73,6 +74,8 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
             )
         ctx.meta[NONE] = why_none(found, asked_for(ctx), problems)
         yield found
+        for note in asking.notes[known_count:]:
+            say(note)  # what came up while files were read for the answer
 
 
 def _keeper(ctx: click.Context, about: Slice) -> str:

@@ -18,7 +18,7 @@ ALWAYS = "all"
 """Written as `since`: no first day."""
 SINCE = "30d"
 
-GRAINS = ("day", "week", "month")
+GRAINS = ("hour", "day", "week", "month")
 TEXT_MAX = 500
 PAGE_MAX = 1_000_000
 ROWS_MAX = 500
