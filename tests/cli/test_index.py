@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,41 @@ def test_a_later_index_is_one_sentence(home: Path, m31: M31) -> None:
     said = m31("index")
     assert said.code == UNUSABLE
     assert "update m31a-metrics" in said.err
+
+
+def test_the_indexes_of_other_zones_are_named(
+    home: Path, m31: M31, zone: Callable[[str], None]
+) -> None:
+    """Where they are and whose, what has the days of another zone, and what doctor finds."""
+    for name in ("UTC", "Asia/Tokyo"):
+        zone(name)
+        m31("index")
+    delete(home, ONE)
+    m31("index")
+    said = m31("index").out
+    beside = next(home.glob(".m31a/metrics-*.db"))
+    assert f"The index of Asia/Tokyo is {beside}." in said
+    assert f"That of UTC is {home}/.m31a/metrics.db." in said
+    zone("Europe/Berlin")
+    m31("index")
+    assert "with the days of" not in said
+    (home / ".m31a" / "metrics.db").unlink()
+    beside.write_bytes(b"no index")
+    (finding,) = (
+        rows(m31, "doctor") if m31("doctor").code == 0 else json.loads(m31("doctor", "--json").out)
+    )
+    assert finding["file"] == str(beside)
+    assert "time zone" in finding["problem"]
+
+
+def test_other_folders_are_told(home: Path, m31: M31, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of sessions that no question counts now, the index tells how many it has, and where."""
+    m31("index")
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(home / "other"))
+    said = m31("index").out
+    assert f"2 of them are of folders that are not named now: {home}/.claude/projects." in said
+    left_out = m31("sessions", "--csv")
+    assert len(left_out.out.splitlines()) == 1
+    assert "--all-folders" in left_out.err
+    assert len(m31("sessions", "--csv", "--all-folders").out.splitlines()) == 3
+    assert "--all-folders" in m31("doctor").err

@@ -199,3 +199,18 @@ def test_what_makes_no_sense_is_wrong_usage(arguments: list[str], words: str, m3
     said = m31(*arguments)
     assert said.code == 2
     assert words in " ".join(said.err.split())
+
+
+def test_hours_and_minutes(m31: M31) -> None:
+    """By hour the sum is that of the whole, for all sessions and for one; a bound cuts sums."""
+    whole = rows(m31("cost", "--by", "agent", "--json"))
+    hours = rows(m31("cost", "--by", "hour", "--json"))
+    for name in ("total_tokens", "interaction_count"):
+        assert sum(row[name] for row in hours) == sum(row[name] for row in whole)
+    assert {row["hour"] for row in hours} >= {"2026-06-20T13:00+00:00"}
+    (row,) = rows(m31("tools", SHELL, "--by", "hour", "--json"))
+    assert (row["hour"], row["call_count"]) == ("2026-06-19T15:00+00:00", 3)
+    bounds = ("--since", "2026-06-20T13:30", "--until", "2026-06-20T13:30:00.000051")
+    (row,) = rows(m31("tools", *bounds, "--json"))
+    assert (row["tool"], row["call_count"]) == ("Read", 50)
+    assert m31("tools", "--since", "90m", "--json").out == "[]\n"

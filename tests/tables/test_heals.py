@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from m31a_metrics.answers import HealRow, PhaseRow, TotalsRow
 from m31a_metrics.record import HealEpisode, PhaseDay, SessionRecord
 from m31a_metrics.table import Table
 from m31a_metrics.tables.heals import LIST, PARTS, heals, heals_by
+from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.units import NANO_PER_USD
 from tests.tables.builders import ALL, NOW, column, day, indexed, record, records, scope
 
@@ -132,3 +134,12 @@ def test_no_heals_say_what_one_is() -> None:
     listed, by_phase = asked(record("a"))
     assert "A failed check, a change and the check again make one" in listed.empty
     assert (by_phase.rows, by_phase.empty) == ([], "")
+
+
+def test_what_a_heal_cost_is_in_some_hour() -> None:
+    """Where a failure began in an hour in which no heal was triggered, it has a row of its own."""
+    episode = HealRow("codex", "a", began_us=3_600_000_000, total_tokens=7, cost_nano=10**9)
+    counted = PhaseRow("1970-01-01T02:00+00:00", 1, heal_trigger_count=1)
+    table = heals_by([counted], [episode], Scope(TotalsRow("", 1)), "hour")
+    assert 1.0 in column(table, "cost_usd")
+    assert column(table, "heal_trigger_count") == [0, 1]

@@ -96,11 +96,14 @@ def heals_by(
     `rows` count them; what they cost is added up from all `episodes` of the same slice.
     """
     rows = [row for row in rows if row.heal_trigger_count or row.heal_success_count]
+    prices = _prices(episodes, by)
+    # A heal is triggered in one hour, and what it set out to heal may have failed in another.
+    rows += [PhaseRow(key) for key in prices.keys() - {row.key for row in rows}]
     if by in columns.TIMES:
         rows = sorted(rows, key=lambda row: time_order(row.key))
     else:
         rows = sorted(rows, key=lambda row: (-row.heal_trigger_count, row.key))
-    prices, names = _prices(episodes, by), named(by, rows, whole=whole)
+    names = named(by, rows, whole=whole)
     table = Table(
         f"Self-heals by {by}",
         [columns.part(by), *BY_PART],
