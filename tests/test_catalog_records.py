@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics import Collector, SessionMetrics, Usage, config, events, save, sources
+from m31a_metrics.active_time import Stretch
 from m31a_metrics.catalog.agents import places
 from m31a_metrics.catalog.import_sessions import import_transcripts
 from m31a_metrics.catalog.records import Days, read_recording, record_of
@@ -77,10 +78,11 @@ def test_inference_gives_phases_and_heals(clean_home: Path) -> None:
         [heal],
         [],
         [*transcript.events, events.PhaseTransition(transcript.events[-1].t_us, "verify")],
+        [Stretch(1_000, 3_000, "verify")],
     )
     record = record_of(str(path), transcript, inferred, price)
     assert {(row.tool, row.phase) for row in record.tools} == {("Edit", "verify"), ("Edit", "")}
-    assert [phase.transition_count for phase in record.phases] == [1]
+    assert [(one.transition_count, one.active_us) for one in record.phases] == [(1, 0), (0, 2_000)]
     (row,) = record.heals
     assert (row.check, row.line, row.failed_id) == ("pytest", "1 failed", "toolu_b")
     assert (row.total_tokens, row.cost_nano) == (2 * TOTAL, 2 * NANO_PER_USD // 100)

@@ -57,9 +57,13 @@ class LLMSums(TokenSums, kw_only=True):
 
 
 class PhaseSums(Struct, kw_only=True):
-    """What phases took, and the self-heals and bisects in them."""
+    """Active time of phases, and the self-heals and bisects in them.
 
-    duration_us: int = 0
+    Of `active_us`, `last_stay_us` is what METRICS.json alone says: how long the last stay was.
+    """
+
+    active_us: int = 0
+    last_stay_us: int = 0
     transition_count: int = 0
     heal_trigger_count: int = 0
     heal_success_count: int = 0
@@ -74,8 +78,7 @@ class PhaseSums(Struct, kw_only=True):
 class PhaseTotals(PhaseSums, kw_only=True):
     """Phases of sessions, with what tools and models did in them.
 
-    `ended_count` sessions know how long the phase took or how it ended, `success_count`
-    of them that it ended well.
+    `ended_count` sessions know how the phase ended, `success_count` of them that it ended well.
     """
 
     ended_count: int = 0
@@ -90,7 +93,8 @@ class PhaseTotals(PhaseSums, kw_only=True):
 class SessionSums(Struct, kw_only=True):
     """What is told of sessions as a whole: some of the measures of their tools, LLM use, phases.
 
-    `duration_us` is what their tool calls took.
+    `duration_us` is what their tool calls took, `active_us` the time in which they were active,
+    of which `last_stay_us` is no more than METRICS.json says.
     """
 
     call_count: int = 0
@@ -103,6 +107,8 @@ class SessionSums(Struct, kw_only=True):
     subagent_tokens: int = 0
     unpriced_tokens: int = 0
     cost_nano: int = 0
+    active_us: int = 0
+    last_stay_us: int = 0
     heal_trigger_count: int = 0
     heal_success_count: int = 0
     heal_fail_count: int = 0

@@ -226,12 +226,22 @@ class RecentCalls(Struct, frozen=True):
 
 
 class PhaseSpan(Struct, frozen=True):
-    """One stay in a phase. `ended_at` None: it is still in it; `success` None: nobody said."""
+    """Active time without a gap in one phase ("": of no name). `ended_at` None: it goes on."""
 
     phase: str
     began_at: datetime
     ended_at: datetime | None = None
-    success: bool | None = None
+
+
+class PhaseTime(Struct, frozen=True):
+    """How long a session was active in a phase (microseconds); "" stands for none.
+
+    Of that `last_stay_us` is what METRICS.json alone says: how long the last stay was.
+    """
+
+    phase: str
+    active_us: int = 0
+    last_stay_us: int = 0
 
 
 class Spend(Struct, frozen=True):
@@ -246,7 +256,8 @@ class Spend(Struct, frozen=True):
 class SessionDetail(Struct):
     """What only events know: percentiles, models, the latest events (oldest first), the course.
 
-    `recent`, `spans` and `spend` tell how the session went over time.
+    `recent`, `spans` (the latest ones) and `spend` tell how the session went over time;
+    `times` add up to the time in which it was active.
     """
 
     durations: list[ToolDurations] = []
@@ -255,6 +266,7 @@ class SessionDetail(Struct):
     recent: list[RecentCalls] = []
     spans: list[PhaseSpan] = []
     spend: list[Spend] = []
+    times: list[PhaseTime] = []
 
     def __repr__(self) -> str:
         """Say how many of each there are; the rows themselves fill screens."""

@@ -40,9 +40,9 @@ class LLMDay(LLMSums):
 
 
 class PhaseDay(PhaseSums):
-    """One phase of the session, on the day on which it ended or was last touched.
+    """One phase of the session on one day; `phase` is empty for active time of none.
 
-    `success` is None while it has not ended.
+    `success` tells how it ended, on the day on which it ended last; None on the others.
     """
 
     day: str

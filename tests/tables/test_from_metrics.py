@@ -34,7 +34,7 @@ def test_a_session_is_the_sum_of_its_rows(metrics: SessionMetrics) -> None:
     assert row.duration_us == sum(tool.duration_us for tool in tools)
     assert row.total_tokens == sum(llm.total_tokens for llm in llms)
     assert row.cost_nano == sum(llm.cost_nano for llm in llms)
-    heals = sum(phase.heal_trigger_count for phase in phase_rows(metrics))
+    heals = sum(phase.heal_trigger_count for phase in phase_rows(metrics, ()))
     assert row.heal_trigger_count == heals
 
 

@@ -11,13 +11,13 @@ from tests.tables.builders import ALL, calls, column, day, indexed, record, reco
 
 def stay(phase: str, ms: int = 0, success: bool | None = None, **more: int) -> PhaseDay:
     """A phase of a session, on the day of the clock."""
-    return PhaseDay(day(), phase, duration_us=ms * 1000, success=success, **more)
+    return PhaseDay(day(), phase, active_us=ms * 1000, success=success, **more)
 
 
 def asked(*sessions: SessionRecord, session_id: str = "") -> list[Table]:
     """The tables of these sessions."""
     answers = indexed(sessions)
-    return phases(answers.phases(ALL), scope(answers, session_id=session_id))
+    return phases(answers.phases(ALL), scope(answers, session_id=session_id), whole=True)
 
 
 def test_one_session_shows_outcomes() -> None:
@@ -73,7 +73,7 @@ def test_parts_of_time_are_in_order() -> None:
     answers = indexed(
         [
             record("a", stay("plan", 10, success=True, heal_trigger_count=1)),
-            record("b", PhaseDay(day(7), "plan", duration_us=30_000, success=True), days_ago=7),
+            record("b", PhaseDay(day(7), "plan", active_us=30_000, success=True), days_ago=7),
         ]
     )
     table = phases_by(answers.phases(ALL, "week"), scope(answers), "week")

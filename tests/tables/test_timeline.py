@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from m31a_metrics.active_time import stretches_of
 from m31a_metrics.events import (
     Event,
     HealOutcome,
@@ -18,7 +19,8 @@ SECOND = 1_000_000
 
 
 def tables(events: list[Event]) -> dict[str, Table]:
-    return {panel.name: panel.table for panel in timeline(events, lambda _: 0.25)}
+    active = stretches_of(events, inferred=False)
+    return {panel.name: panel.table for panel in timeline(events, lambda _: 0.25, active)}
 
 
 def spans(events: list[Event], lane: str) -> list[dict[str, Cell]]:
@@ -40,7 +42,7 @@ def test_a_call_began_before_it_was_recorded() -> None:
 
 
 def test_a_phase_lasts_until_the_next_one() -> None:
-    """Transitions cut the time, and the last phase lasts to the last event."""
+    """Transitions divide the time; between what a phase took and the next call nothing is drawn."""
     events: list[Event] = [
         PhaseTransition(t_us=0, phase="plan"),
         PhaseTransition(t_us=3 * SECOND, phase="execute"),
@@ -50,6 +52,7 @@ def test_a_phase_lasts_until_the_next_one() -> None:
     assert [(row["what"], row["duration_ms"]) for row in spans(events, "phases")] == [
         ("plan", 3_000),
         ("execute", 2_000),
+        ("", 1),
     ]
 
 

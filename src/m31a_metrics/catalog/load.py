@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from m31a_metrics import codec, sources, store
+from m31a_metrics.active_time import Stretch, stretches_of
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog import records
 from m31a_metrics.catalog.fingerprints import Seen
@@ -21,7 +22,7 @@ from m31a_metrics.catalog.guard import guarded
 from m31a_metrics.catalog.records import RECORDED, Recording, native_id_of
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, SessionForgotten, SessionNotFound
-from m31a_metrics.events import Event, LLMInteraction, PhaseDuration, PhaseTransition, ToolCall
+from m31a_metrics.events import Event, LLMInteraction, ToolCall
 from m31a_metrics.forgotten import Forgotten
 from m31a_metrics.history import History, SourceFile
 from m31a_metrics.history.source_files import hashed
@@ -98,6 +99,13 @@ class LoadedSession:
     def is_transcript(self) -> bool:
         """Tell whether another agent's file tells of it, and nobody recorded it here."""
         return self.inference is not None
+
+    @cached_property
+    def active(self) -> list[Stretch]:
+        """The time in which it was active, by phase."""
+        if self.inference is not None:
+            return self.inference.active
+        return stretches_of(self.events, inferred=not self.record.is_recorded)
 
     @property
     def phases(self) -> Mapping[str, str]:
@@ -244,9 +252,12 @@ class _OfTranscript:
         return records.record_of(self._path, self._transcript, self.inference, self._price)
 
     def counted(self) -> tuple[SessionMetrics, SessionDetail]:
-        live = LiveTally(self._price)
-        events = _without_last_end(self._events) if self._goes_on else self._events
-        live.add_all(enumerate(events))
+        # A call without a result is one that goes on, in a session that does.
+        is_calling = bool(self.calls) and self.calls[-1].success is None
+        live = LiveTally(
+            self._price, inferred=True, is_over=not self._goes_on, is_calling=is_calling
+        )
+        live.add_all(enumerate(self._events))
         name = records.native_id_of(self._path, self.facts)
         return live.metrics(name), live.detail()
 
@@ -312,17 +323,6 @@ def _each_id_once(events: Iterable[Event]) -> list[Event]:
             ids.add(event.id)
         once.append(event)
     return once
-
-
-def _without_last_end(events: Sequence[Event]) -> list[Event]:
-    """Leave out that the phase entered last has ended."""
-    entered = (event.phase for event in reversed(events) if isinstance(event, PhaseTransition))
-    current = next(entered, None)
-    return [
-        event
-        for event in events
-        if not (isinstance(event, PhaseDuration) and event.phase == current)
-    ]
 
 
 def _inferred(transcript: Transcript, config: Config) -> Inference:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from m31a_metrics import store
+from m31a_metrics.active_time import stretches_of
 from m31a_metrics.errors import InvalidSessionId, MetricsError
 from m31a_metrics.events import Event, SessionStart
-from m31a_metrics.journal import Journal
+from m31a_metrics.journal import Journal, is_copy
 from m31a_metrics.kept_lines import with_lines
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.pricing import library
@@ -66,9 +67,6 @@ class Days(dict[int, str]):
 RECORDED = "m31a"
 """The agent of a session that a Collector or M31A recorded itself."""
 
-IMPORT_PREFIX = "import-"
-"""How the names of journals begin that hold what was imported of a transcript."""
-
 _days = Days()
 _time = attrgetter("t_us")
 
@@ -109,6 +107,8 @@ def record_of(
         effects=transcript.effects,
         rate_limits=transcript.rate_limits,
     )
+    active = stretches_of(recorded, inferred=True) if inference is None else inference.active
+    ledger.spend(active)
     _fill(record, ledger)
     record.started_us = facts.started_us or record.started_us
     if inference is not None:
@@ -141,6 +141,7 @@ class Recording(Struct):
         if self.base is not None:
             ledger.add_metrics(self.base)
         counted = ledger.add_all(self.events)
+        ledger.spend(stretches_of(counted, inferred=not self.record.is_recorded))
         self.record.models = ledger.models
         self.record.heals = recorded_heals(counted, _days.of, ledger.cost)
         _fill(self.record, ledger)
@@ -166,8 +167,7 @@ def read_recording(session: Session, *, lines: bool = True) -> Recording | None:
             _take_start(record, event)
     record.agent = record.agent or RECORDED
     record.native_id = record.native_id or name
-    is_copy = bool(journals) and all(one.name.startswith(IMPORT_PREFIX) for one in journals)
-    record.is_recorded = not is_copy
+    record.is_recorded = not is_copy([one.name for one in journals])
     record.damage = _damage(session, journals, losses)
     return Recording(record, base, events)
 

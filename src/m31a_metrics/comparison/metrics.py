@@ -56,6 +56,10 @@ def _tokens(one: SessionParts) -> Part | None:
     return (row.total_tokens, 1) if row.interaction_count or row.total_tokens else None
 
 
+def _active_time(one: SessionParts) -> Part | None:
+    return (one.session.active_us / _US_IN_MS, 1) if one.session.active_us else None
+
+
 def _session_time(one: SessionParts) -> Part | None:
     row = one.session
     known = 0 < row.started_us <= row.updated_us
@@ -74,6 +78,7 @@ def _heal_success(one: SessionParts) -> Part | None:
 _AMOUNTS: list[tuple[str, Unit, Good, str, Measure]] = [
     ("cost", Unit.USD, Good.LOW, "Cost", lambda one: _cost(one.session)),
     ("tokens", Unit.TOKENS, Good.LOW, "Tokens", _tokens),
+    ("active_time", Unit.MS, Good.LOW, "Active time", _active_time),
     ("session_time", Unit.MS, Good.LOW, "Time from the first event to the last", _session_time),
     (
         "calls",
@@ -109,6 +114,7 @@ _AMOUNTS: list[tuple[str, Unit, Good, str, Measure]] = [
 _SUMMED = {
     "cost": ("cost_nano", NANO_PER_USD),
     "tokens": ("total_tokens", 1),
+    "active_time": ("active_us", _US_IN_MS),
     "calls": ("call_count", 1),
     "llm_calls": ("interaction_count", 1),
     "heals": ("heal_trigger_count", 1),
@@ -168,10 +174,10 @@ OF_A_TOOL = {
 """What follows `tool.NAME.`, and what it is."""
 
 OF_A_PHASE = {
-    "time": "Time in it, per session that had it",
+    "time": "Active time in it, per session that had it",
     "p50": "p50 of the time that sessions spent in it",
     "p95": "p95 of the time that sessions spent in it",
-    "time_share": "Its share of the time of all phases",
+    "time_share": "Its share of the active time",
     "cost": "What it cost, per session that had it and whose cost is known",
     "cost_share": "Its share of the cost of all phases",
     "heals": "Self-heals begun in it, per session that had it",
@@ -251,7 +257,7 @@ def _of_phase(phase: str, suffix: str) -> Metric:
         return Metric(name, Unit.MS, Good.LOW, words, of)
     unit, good, measure = {
         "time": (Unit.MS, Good.LOW, own(_phase_time)),
-        "time_share": (Unit.SHARE, Good.NEITHER, share("duration_us")),
+        "time_share": (Unit.SHARE, Good.NEITHER, share("active_us")),
         "cost": (Unit.USD, Good.LOW, own(_cost)),
         "cost_share": (Unit.SHARE, Good.NEITHER, share("cost_nano")),
         "heals": (Unit.COUNT, Good.NEITHER, own(lambda row: (row.heal_trigger_count, 1))),
@@ -260,4 +266,4 @@ def _of_phase(phase: str, suffix: str) -> Metric:
 
 
 def _phase_time(row: PhaseRow) -> Part | None:
-    return (row.duration_us / _US_IN_MS, 1) if row.duration_us or row.ended_count else None
+    return (row.active_us / _US_IN_MS, 1) if row.active_us or row.ended_count else None

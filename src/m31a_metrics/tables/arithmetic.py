@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from m31a_metrics.units import usd
+from m31a_metrics.units import HOUR_US, MINUTE_US, usd
 
 
 def known_cost_usd(cost_usd: float, unpriced_tokens: int) -> float | None:
@@ -18,6 +18,18 @@ def known_usd(cost_nano: int | None, unpriced_tokens: int = 0) -> float | None:
 def ratio(part: float, whole: float) -> float | None:
     """Divide; None where there is nothing to divide by."""
     return part / whole if whole else None
+
+
+def per_hour(figure: float | None, active_us: int) -> float | None:
+    """Give a rate per active hour; None for less than a minute, of which it would say nothing."""
+    if figure is None or active_us < MINUTE_US:
+        return None
+    return figure * HOUR_US / active_us
+
+
+def per_minute(figure: float, active_us: int) -> float | None:
+    """Give a rate per active minute, in the same way."""
+    return None if active_us < MINUTE_US else figure * MINUTE_US / active_us
 
 
 def change(now: float | None, before: float | None) -> float | None:

@@ -46,7 +46,12 @@ OWNERS = ("project", "agent", "branch", ANY_LABEL)
 
 STARTED = Column("started_at", "Started", Unit.TIME)
 UPDATED = Column("updated_at", "Last event", Unit.TIME)
+ACTIVE = Column("active_ms", "Active", Unit.MS)
 LASTED = Column("duration_ms", "Lasted", Unit.MS)
+PHASE_TIME = Column("duration_ms", "Active time", Unit.MS)
+LAST_STAY = Column("last_stay_ms", "Of that last stays", Unit.MS)
+COST_PER_HOUR = Column("cost_per_hour_usd", "Cost/h", Unit.USD)
+TOKENS_PER_HOUR = Column("tokens_per_hour", "Tokens/h", Unit.TOKENS)
 
 SESSIONS = Column("session_count", "Sessions", Unit.COUNT)
 CALLS = Column("call_count", "Calls", Unit.COUNT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from m31a_metrics.answers import LLMRow, PhaseRow, SessionRow, ToolRow
@@ -21,16 +21,24 @@ from m31a_metrics.model import (
     LLMMetric,
     ModelMetric,
     PhaseMetric,
+    PhaseTime,
     SessionDetail,
     SessionMetrics,
     ToolMetric,
 )
+from m31a_metrics.record import SessionRecord
 from m31a_metrics.timestamps import micros, moment
 from m31a_metrics.units import nano_usd, usd
 
 
-def session_row(metrics: SessionMetrics, agent: str = "", project: str = "") -> SessionRow:
-    """Add a session up."""
+def session_row(
+    metrics: SessionMetrics,
+    agent: str = "",
+    project: str = "",
+    *,
+    times: Iterable[PhaseTime] = (),
+) -> SessionRow:
+    """Add a session up; `times` are those in which it was active."""
     row = SessionRow(
         agent,
         metrics.session_id,
@@ -46,6 +54,9 @@ def session_row(metrics: SessionMetrics, agent: str = "", project: str = "") -> 
         row.cost_nano += nano_usd(llm.cost)
     for phase in metrics.phases:
         add(row, phase, _OF_SESSION_PHASES)
+    for time in times:
+        row.active_us += time.active_us
+        row.last_stay_us += time.last_stay_us
     return row
 
 
@@ -98,10 +109,22 @@ def model_rows(metrics: SessionMetrics, detail: SessionDetail) -> list[LLMRow]:
     return list(rows.values())
 
 
-def phase_rows(metrics: SessionMetrics) -> list[PhaseRow]:
-    """Give its phases in their order. How often tools were called in each, nobody summed."""
+def phase_rows(metrics: SessionMetrics, times: Iterable[PhaseTime]) -> list[PhaseRow]:
+    """Give its phases in their order, with their active `times`, those that it names alone too.
+
+    What is active in no phase is a row without a name. How often tools were called in each,
+    nobody summed.
+    """
     costs = {row.key: row for row in llm_rows(metrics)}
-    return [_phase_row(phase, costs.get(phase.phase)) for phase in metrics.phases]
+    rows = {phase.phase: _phase_row(phase, costs.get(phase.phase)) for phase in metrics.phases}
+    for time in sorted(times, key=lambda time: not time.phase):
+        if time.active_us and (time.phase or rows):
+            row = rows.get(time.phase)
+            if row is None:
+                row = rows[time.phase] = _phase_row(PhaseMetric(time.phase), costs.get(time.phase))
+            row.active_us += time.active_us
+            row.last_stay_us += time.last_stay_us
+    return list(rows.values())
 
 
 # What a row of METRICS.json and a measure call by one name is one thing in one unit.
@@ -132,13 +155,21 @@ def _phase_row(phase: PhaseMetric, llm: LLMRow | None) -> PhaseRow:
         session_count=1,
         ended_count=int(ended),
         success_count=int(phase.success),
-        duration_us=phase.duration_ms * 1000,
         heal_duration_us=phase.heal_duration_ms * 1000,
     )
     add(row, phase, _OF_PHASES)
     if llm is not None:
         add(row, llm, _OF_PHASE_LLMS)
     return row
+
+
+def times_of(record: SessionRecord) -> list[PhaseTime]:
+    """Give the times in which a session was active, of all its days."""
+    sums: dict[str, tuple[int, int]] = {}
+    for row in record.phases:
+        active_us, last_stay_us = sums.get(row.phase, (0, 0))
+        sums[row.phase] = active_us + row.active_us, last_stay_us + row.last_stay_us
+    return [PhaseTime(phase, *both) for phase, both in sums.items()]
 
 
 def _micros(at: datetime) -> int:
@@ -194,7 +225,7 @@ def _llm_metric(row: LLMRow) -> LLMMetric:
 def _phase_metric(row: PhaseRow) -> PhaseMetric:
     metric = PhaseMetric(
         row.key,
-        round(row.duration_us / 1000),
+        round(row.active_us / 1000),
         success=bool(row.success_count),
         heal_duration_ms=round(row.heal_duration_us / 1000),
     )

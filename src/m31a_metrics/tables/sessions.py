@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from m31a_metrics.answers import SessionRow, TotalsRow
 from m31a_metrics.table import CARDS, Cell, Column, Panel, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
+from m31a_metrics.tables.arithmetic import heal_rate, known_usd, per_hour, ratio
 from m31a_metrics.tables.names import RECORDED, last_part, named, shortened
 from m31a_metrics.tables.order import column_of
 from m31a_metrics.tables.phrases import NOTHING_YET, Scope, unpriced
@@ -29,14 +29,15 @@ _GONE = Column("is_gone", "Gone")
 FOR_PEOPLE = [
     columns.SESSION,
     columns.UPDATED,
-    columns.LASTED,
+    columns.ACTIVE,
     columns.CALLS,
     columns.FAILED,
     columns.TOKENS,
     columns.COST,
     columns.HEALS,
+    columns.LASTED,
 ]
-"""What fits a terminal of 80 cells."""
+"""What fits a terminal of 80 cells; the last one needs more room."""
 
 OF_AGENTS = [
     columns.SESSION,
@@ -47,6 +48,7 @@ OF_AGENTS = [
     columns.TOKENS,
     columns.COST,
     columns.FAILED,
+    columns.ACTIVE,
     columns.LASTED,
     columns.HEALS,
 ]
@@ -69,6 +71,9 @@ FOR_PROGRAMS = [
     columns.COMPACTIONS,
     columns.SUBAGENTS,
     columns.UNPAIRED,
+    columns.COST_PER_HOUR,
+    columns.TOKENS_PER_HOUR,
+    columns.LAST_STAY,
     _PATH,
     _GONE,
 ]
@@ -81,7 +86,10 @@ BY_PART = [
     columns.COST_SHARE,
     columns.HEALS,
     columns.HEAL_RATE,
+    columns.ACTIVE,
     columns.LASTED,
+    columns.COST_PER_HOUR,
+    columns.TOKENS_PER_HOUR,
     columns.FAILED,
     columns.LLM_CALLS,
     columns.UNPRICED,
@@ -94,6 +102,7 @@ LISTED = [
     columns.BRANCH,
     columns.MODELS,
     columns.UPDATED,
+    columns.ACTIVE,
     columns.LASTED,
     columns.CALLS,
     columns.FAILED,
@@ -105,6 +114,7 @@ LISTED = [
 HEAD = [
     columns.COST,
     columns.TOKENS,
+    columns.ACTIVE,
     columns.LASTED,
     columns.CALLS,
     columns.FAILED,
@@ -115,11 +125,22 @@ HEAD = [
 """The sums of one session on its page."""
 
 _FIELDS = {
-    column: {"updated_at": LATEST, "started_at": "started_us", "cost_usd": "cost_nano"}.get(
-        column.name, column.name
-    )
+    column: {
+        "updated_at": LATEST,
+        "started_at": "started_us",
+        "cost_usd": "cost_nano",
+        "active_ms": "active_us",
+        "last_stay_ms": "last_stay_us",
+    }.get(column.name, column.name)
     for column in FOR_PROGRAMS
-    if column not in (columns.LASTED, columns.MODELS, _GONE)
+    if column
+    not in (
+        columns.LASTED,
+        columns.MODELS,
+        columns.COST_PER_HOUR,
+        columns.TOKENS_PER_HOUR,
+        _GONE,
+    )
 }
 
 
@@ -195,7 +216,10 @@ def _part_row(row: TotalsRow, name: str | None, cost_nano: int) -> tuple[Cell, .
         ratio(row.cost_nano, cost_nano),
         row.heal_trigger_count,
         heal_rate(row.heal_success_count, row.heal_fail_count),
+        active_ms(row),
         ms(row.lasted_us),
+        per_hour(cost_of(row), row.active_us),
+        tokens_per_hour(row),
         row.fail_count,
         row.interaction_count,
         row.unpriced_tokens,
@@ -227,6 +251,7 @@ def _row(row: SessionRow, wanted: Sequence[Column]) -> tuple[Cell, ...]:
         columns.AGENT: row.agent,
         columns.PROJECT: row.project or None,
         columns.UPDATED: known_time(row.updated_us),
+        columns.ACTIVE: active_ms(row),
         columns.LASTED: lasted_ms(row),
         columns.CALLS: row.call_count,
         columns.FAILED: row.fail_count,
@@ -249,6 +274,9 @@ def _row(row: SessionRow, wanted: Sequence[Column]) -> tuple[Cell, ...]:
             columns.COMPACTIONS: row.compaction_count,
             columns.SUBAGENTS: row.subagent_tokens,
             columns.UNPAIRED: row.unpaired_count,
+            columns.COST_PER_HOUR: per_hour(cost_of(row), row.active_us),
+            columns.TOKENS_PER_HOUR: tokens_per_hour(row),
+            columns.LAST_STAY: ms(row.last_stay_us),
             _PATH: row.path,
             _GONE: row.is_gone,
         }
@@ -283,6 +311,17 @@ def known_time(at_us: int) -> datetime | None:
     return moment(at_us) if 0 < at_us <= LATEST_US else None
 
 
+def active_ms(row: SessionRow | TotalsRow) -> float | None:
+    """Give the active time; None where nobody knows of any."""
+    return ms(row.active_us) if row.active_us else None
+
+
+def tokens_per_hour(row: SessionRow | TotalsRow) -> int | None:
+    """Give the tokens per active hour, as a whole number; None where nothing can be said."""
+    rate = per_hour(known_tokens(row), row.active_us)
+    return None if rate is None else round(rate)
+
+
 def lasted_ms(row: SessionRow) -> int | None:
     """Give the time from the first event to the last; None if not known."""
     if row.started_us <= 0 or row.updated_us < row.started_us:
@@ -306,6 +345,7 @@ def _listed(row: SessionRow) -> tuple[Cell, ...]:
         row.branch or None,
         ", ".join(row.models) or None,
         known_time(row.updated_us),
+        active_ms(row),
         lasted_ms(row),
         row.call_count,
         row.fail_count,

@@ -14,6 +14,7 @@ from m31a_metrics.tables.from_metrics import (
     model_rows,
     phase_rows,
     session_row,
+    times_of,
     tool_rows,
 )
 from m31a_metrics.tables.names import RECORDED
@@ -70,15 +71,16 @@ def show(
     """
     facts = told or said
     agent, project = (facts.agent, facts.project) if facts else (RECORDED, "")
-    row = session_row(metrics, agent, project)
+    times = detail.times if facts is None else times_of(facts)
+    row = session_row(metrics, agent, project, times=times)
     if facts is not None:
         row.branch, row.labels = facts.branch, facts.labels
-    lasted_us = max(row.updated_us - row.started_us, 0) if row.started_us else 0
-    scope = Scope(TotalsRow(session_count=1, lasted_us=lasted_us), metrics.session_id)
+    totals = TotalsRow(session_count=1, active_us=row.active_us, last_stay_us=row.last_stay_us)
+    scope = Scope(totals, metrics.session_id)
     head = session_table("Session", [row], whole=whole)
     if told is None:
         head.notes += _said(row)
-    of_phases = phase_rows(metrics)
+    of_phases = phase_rows(metrics, times)
     rows = tool_rows(metrics, detail)
     ran = {one.name: one for one in detail.durations}
     of_tools = tool_table(rows, ran, scope)
@@ -87,7 +89,7 @@ def show(
         llm_rows(metrics), model_rows(metrics, detail), (), scope, caches=False, whole=whole
     )
     tables = [
-        phase_table(of_phases, SHOWN, scope),
+        phase_table(of_phases, SHOWN, scope, whole=whole),
         healing(of_phases),
         of_tools if whole else known_only(of_tools, OPTIONAL),
         by_phase,

@@ -21,7 +21,7 @@ PARTS = ("tool", *columns.TIMES, "phase", *columns.OWNERS, "session")
 """What calls can be grouped by."""
 
 WAITED = Column("wait_ms", "Waited", Unit.MS)
-SESSION_SHARE = Column("session_share", "Share of sessions' time", Unit.SHARE)
+SESSION_SHARE = Column("session_share", "Share of active time", Unit.SHARE)
 CHANGES = [
     Column("p95_change", "p95 trend", Unit.CHANGE),
     Column("fail_rate_change", "Fail rate trend", Unit.CHANGE),
@@ -107,7 +107,7 @@ def tool_table(
     whole: bool = False,
 ) -> Table:
     """Make the table of these rows in their order; `ran` are the percentiles by key."""
-    sums = sum(row.ran_us for row in rows), scope.totals.lasted_us
+    sums = sum(row.ran_us for row in rows), scope.totals.active_us
     names = named(by, rows, whole=whole)
     earlier = earlier or {}
     return Table(
@@ -144,8 +144,8 @@ def _cells(
     before: ToolRow | None,
     sums: tuple[int, int],
 ) -> tuple[Cell, ...]:
-    """Make the cells of FIGURES; `sums` are the own time of all rows, and the sessions' time."""
-    whole_us, lasted_us = sums
+    """Make the cells of FIGURES; `sums` are the own time of all rows, and the active time."""
+    whole_us, active_us = sums
     fail_rate = ratio(row.fail_count, row.call_count)
     changes: tuple[Cell, ...] = (None, None, None)
     if before is not None:
@@ -160,7 +160,7 @@ def _cells(
         p50_ms, p95_ms, max_ms, p99_ms = ran.p50_ms, ran.p95_ms, ran.max_ms, ran.p99_ms
     if count := row.ran_count or (ran.count if ran is not None else 0):
         ran_ms, share = ms(row.ran_us), ratio(row.ran_us, whole_us)
-        session_share, avg_ran_ms = ratio(row.ran_us, lasted_us), ratio(ms(row.ran_us), count)
+        session_share, avg_ran_ms = ratio(row.ran_us, active_us), ratio(ms(row.ran_us), count)
     return (
         row.call_count,
         fail_rate,

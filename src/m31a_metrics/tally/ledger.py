@@ -8,11 +8,12 @@ interaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 from m31a_metrics import events
+from m31a_metrics.active_time import Stretch, time_by
 from m31a_metrics.events import LLMInteraction, PhaseTransition, ToolCall
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.measures import LLMSums, PhaseSums, add, shared
@@ -207,9 +208,9 @@ class Ledger:
         self.impossible: list[str] = []
         self._tools = ToolRows()
         self._llms = LLMRows()
-        self._phases: dict[str, PhaseDay] = {}
+        self._phases: dict[tuple[str, str], PhaseDay] = {}
         self._phase_names = Names()
-        self._ended_us: dict[str, int] = {}
+        self._ended: dict[str, tuple[int, PhaseDay]] = {}
         self._failures: dict[tuple[str, str, str], FailureDay] = {}
 
     @property
@@ -233,7 +234,7 @@ class Ledger:
 
     @property
     def phases(self) -> list[PhaseDay]:
-        """The phases in the order in which they appeared."""
+        """The phases by day, in the order in which they appeared."""
         return list(self._phases.values())
 
     @property
@@ -343,9 +344,11 @@ class Ledger:
             sums = self.phase(phase.phase, day)
             add(sums, phase, _OF_PHASES)
             sums.heal_duration_us += phase.heal_duration_ms * 1000
+            sums.active_us += phase.duration_ms * 1000
+            sums.last_stay_us += phase.duration_ms * 1000
             # A row that only counts (no duration, no success) never ended its phase.
             if phase.duration_ms or phase.success:
-                self.end(phase.phase, at_us, day, phase.duration_ms, phase.success)
+                self.end(phase.phase, at_us, day, phase.success)
 
     def failure(self, day: str, tool: str, line: str) -> FailureDay:
         """Find or make the row of a tool's failures of one kind; OTHER where there are too many."""
@@ -357,25 +360,29 @@ class Ledger:
         return row
 
     def phase(self, phase: str, day: str) -> PhaseDay:
-        """Find or make the row of a phase, which something touches on this day."""
-        row = self._phases.get(phase)
+        """Find or make the row of a phase on a day; OTHER where there are too many."""
+        row = self._phases.get((day, phase))
         if row is None:
-            if self._phase_names[phase] != phase:
+            known = self._phase_names[phase]
+            if known != phase:
                 return self.phase(OTHER, day)
-            row = self._phases[phase] = PhaseDay(day, phase)
-        elif row.success is None and row.day < day:
-            row.day = day
+            row = self._phases[day, phase] = PhaseDay(day, phase)
         return row
 
-    def end(self, phase: str, t_us: int, day: str, duration_ms: float, success: bool) -> None:
-        """Take a phase's end, unless a later one is already there."""
+    def end(self, phase: str, t_us: int, day: str, success: bool) -> None:
+        """Take how a phase ended, unless a later end is already there."""
         row = self.phase(phase, day)
-        if t_us < self._ended_us.get(row.phase, _NEVER_ENDED_US):
+        ended_us, before = self._ended.get(row.phase, (_NEVER_ENDED_US, row))
+        if t_us < ended_us:
             return  # it ended again later
-        self._ended_us[row.phase] = t_us
-        row.day = day
-        row.duration_us = round(duration_ms) * 1000
+        before.success = None
+        self._ended[row.phase] = t_us, row
         row.success = success
+
+    def spend(self, stretches: Iterable[Stretch]) -> None:
+        """Count active time: each stretch in its phase, and on the days that it lies on."""
+        for day, phase, active_us in time_by(stretches, self.day_of):
+            self.phase(phase, day).active_us += active_us
 
     def _rate_1h(self, model: str, tier: str | None) -> float:
         """Tell what a token costs more, in USD, for being written for an hour and not 5 minutes.
@@ -402,7 +409,7 @@ def _unix_us(at: Any) -> int:
 
 
 def _add_duration(ledger: Ledger, event: events.PhaseDuration, day: str) -> None:
-    ledger.end(event.phase, event.t_us, day, event.duration_ms, event.success)
+    ledger.end(event.phase, event.t_us, day, event.success)
 
 
 def _add_heal_trigger(ledger: Ledger, event: events.HealTrigger, day: str) -> None:
