@@ -21,6 +21,7 @@ from m31a_metrics.active_time import (
     until_now_us,
 )
 from m31a_metrics.model import Usage
+from tests.active_sessions import invented
 
 _S = 1_000_000
 _USE = Usage(10, 1)
@@ -229,41 +230,11 @@ def test_what_goes_on_counts_while_the_session_is_running() -> None:
     assert until_now_us(at(30), at(0)) == 0
 
 
-_threads = st.sampled_from([None, None, "a", "b", "c"])
-_phases = st.sampled_from(["plan", "execute", "verify", "ship"])
-_took_s = st.floats(0, 2_000)
-
-
-@st.composite
-def sessions(draw: st.DrawFn) -> list[events.Event]:
-    """Sessions with phases, gaps, subagents side by side, waits, stays and refused calls."""
-    made: list[events.Event] = []
-    now_s = 0.0
-    for _ in range(draw(st.integers(0, 12))):
-        now_s += draw(st.sampled_from([0, 0.001, 1, 60, 5_000])) + draw(st.floats(0, 10))
-        took_ms = draw(_took_s) * 1000
-        phase, thread = draw(_phases), draw(_threads)
-        kind = draw(st.integers(0, 7))
-        t_us = at(now_s)
-        one: list[events.Event] = [
-            events.ToolCall(t_us, "Bash", True, took_ms, subagent=thread),
-            events.ToolCall(t_us, "Task", True, took_ms),
-            events.ToolCall(t_us, "Edit", False, 0, took_ms, elapsed_only=bool(thread)),
-            events.LLMInteraction(t_us, phase, _USE, subagent=thread),
-            events.LLMInteraction(t_us, phase, _USE, duration_ms=took_ms, subagent=thread),
-            events.PhaseTransition(t_us, phase),
-            events.PhaseDuration(t_us, phase, took_ms, True),
-            events.UserTurn(t_us),
-        ]
-        made.append(one[kind])
-    return made
-
-
 def part_of(length_s: int) -> Callable[[int], str]:
     return lambda t_us: str(t_us // (length_s * _S))
 
 
-@given(sessions(), st.booleans())
+@given(invented(), st.booleans())
 def test_each_active_instant_is_counted_once(made: list[events.Event], inferred: bool) -> None:
     """Stretches are in order and do not overlap; phases, hours and days add up to the whole."""
     stretches = stretches_of(made, inferred=inferred)
@@ -278,7 +249,7 @@ def test_each_active_instant_is_counted_once(made: list[events.Event], inferred:
         assert all(0 < us <= length_s * _S for _, _, us in parts)
 
 
-@given(sessions(), st.booleans())
+@given(invented(), st.booleans())
 def test_calls_of_a_transcript_are_active_while_they_ran(
     made: list[events.Event], inferred: bool
 ) -> None:
@@ -296,7 +267,7 @@ def test_calls_of_a_transcript_are_active_while_they_ran(
             assert lasted_us == event.t_us - began_us
 
 
-@given(sessions(), st.booleans())
+@given(invented(), st.booleans())
 def test_a_session_of_which_the_latest_is_kept_adds_up_the_same(
     made: list[events.Event], inferred: bool
 ) -> None:

@@ -259,7 +259,15 @@ class ActiveTime:
     def stretches(self) -> list[Stretch]:
         """The active time up to the last event, in order: no two overlap."""
         if self._stretches is None:
-            self._stretches = _overlaid(self._pieces(), self._settled_us)
+            pieces, since_us = self._pieces(), self._settled_us
+            if self._inferred and not self._subagents:  # nearly always: no two overlap
+                self._stretches = [
+                    Stretch(max(began_us, since_us), ended_us, phase)
+                    for began_us, ended_us, _, phase in pieces
+                    if ended_us > since_us
+                ]
+            else:
+                self._stretches = _overlaid(pieces, since_us)
         return self._stretches
 
     def by_phase(self) -> dict[str, int]:
@@ -370,7 +378,7 @@ def until_now_us(updated_us: int, now_us: int) -> int:
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
-    """Join times that overlap or touch, in order, none of them before 1970."""
+    """Join times that overlap or touch, in order."""
     joined: list[Span] = []
     for began_us, ended_us in sorted(spans):
         if ended_us <= began_us:
