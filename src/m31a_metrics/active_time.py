@@ -127,27 +127,27 @@ class ActiveTime:
 
     def add_all(self, events: Iterable[Event]) -> None:
         """Take events."""
+        add_call, add_use, add_other = self._add_call, self._add_use, self._add_other
+        updated_us = self._updated_us
         for event in events:
-            self.add(event)
+            if event.t_us > updated_us:
+                updated_us = event.t_us
+            if type(event) is ToolCall:
+                add_call(event)
+            elif type(event) is LLMInteraction:
+                add_use(event)
+            else:
+                add_other(event)
+        self._updated_us = updated_us
+        self._stretches = None
+        main, keep = self._main, self._keep
+        held_count = len(main.spans) + len(main.marks) + len(self._stays) + len(self._uses)
+        if keep and held_count > _KEPT_MOST * keep:
+            self._settle()
 
     def add(self, event: Event) -> None:
         """Take one event."""
-        t_us = event.t_us
-        self._stretches = None
-        if t_us > self._updated_us:
-            self._updated_us = t_us
-        if type(event) is ToolCall:
-            self._add_call(event)
-        elif type(event) is LLMInteraction:
-            self._add_use(event)
-        elif type(event) is PhaseTransition or type(event) is PhaseDuration:
-            self._add_phase(event)
-        else:
-            self._add_other(event)
-        if self._keep and len(self._main.spans) + len(self._stays) + len(self._uses) > (
-            _KEPT_MOST * self._keep
-        ):
-            self._settle()
+        self.add_all((event,))
 
     def _add_call(self, event: ToolCall) -> None:
         t_us = event.t_us
@@ -223,6 +223,9 @@ class ActiveTime:
 
     def _add_other(self, event: Event) -> None:
         main, t_us = self._main, event.t_us
+        if type(event) is PhaseTransition or type(event) is PhaseDuration:
+            self._add_phase(event)
+            return
         if type(event) is UserTurn:
             self._waits_for_model = True
         elif type(event) is Compaction:
@@ -286,7 +289,7 @@ class ActiveTime:
         self._settled_us = since_us = stretches[-self._keep].began_us
         for thread in (self._main, *self._subagents.values()):
             thread.spans = _after(merged(thread.spans), since_us)
-            marks = sorted(thread.marks, key=_first)
+            marks = _in_order(thread.marks)
             thread.marks = marks[max(bisect_right(marks, since_us, key=_first) - 1, 0) :]
         self._delegations = _after(self._delegations, since_us)
         self._uses = [use for use in self._uses if use.ended_us > since_us]
@@ -301,16 +304,16 @@ class ActiveTime:
 
     def _pieces(self) -> list[_Piece]:
         pieces: list[_Piece] = []
-        main_marks = sorted(self._main.marks, key=_first)
+        main_marks = _in_order(self._main.marks)
         busy: list[Span] = []
         for rank, thread in enumerate(self._subagents.values()):
             spans = merged(thread.spans)
-            marks = sorted(thread.marks, key=_first) or main_marks
+            marks = _in_order(thread.marks) or main_marks
             pieces += _split(spans, marks, rank)
             busy += spans
         own = self._main.spans + _alone(self._delegations, merged(busy))
         pieces += _split(merged(own), main_marks, _MAIN)
-        pieces += [_Piece(*stretch[:2], _USE, stretch.phase) for stretch in self._uses]
+        pieces += [(began_us, ended_us, _USE, phase) for began_us, ended_us, phase in self._uses]
         if not self._inferred:
             pieces += self._stayed()
         return pieces
@@ -318,13 +321,13 @@ class ActiveTime:
     def _stayed(self) -> Iterator[_Piece]:
         for stay in self._stays:
             ended_us = self._updated_us if stay.ended_us is None else stay.ended_us
-            yield _Piece(stay.began_us, ended_us, _STAY + stay.began_us, stay.phase)
+            yield (stay.began_us, ended_us, _STAY + stay.began_us, stay.phase)
         # Told together at the end, they came one after another all the same.
         before_us = self._updated_us
         for t_us, took_us, phase in sorted(self._told_later, key=_first)[::-1]:
             ended_us = min(t_us, before_us)
             before_us = ended_us - took_us
-            yield _Piece(before_us, ended_us, _STAY + max(before_us, 0), phase)
+            yield (before_us, ended_us, _STAY + max(before_us, 0), phase)
 
 
 def stretches_of(events: Iterable[Event], *, inferred: bool) -> list[Stretch]:
@@ -391,14 +394,8 @@ def merged(spans: Iterable[Span]) -> list[Span]:
     return joined
 
 
-class _Piece(NamedTuple):
-    """A time that an agent, or a stay, claims; where several do, the highest rank has it."""
-
-    began_us: int
-    ended_us: int
-    rank: int
-    phase: str
-
+_Piece = tuple[int, int, int, str]
+"""From, to, rank, phase: a time that an agent, or a stay, claims; the highest rank has it."""
 
 _KEPT_MOST = 4
 """As many times more than the stretches that are to be kept are, before they are summed up."""
@@ -415,24 +412,34 @@ def _first(of: tuple[int, *tuple[object, ...]]) -> int:
     return of[0]
 
 
+def _in_order(marks: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Sort marks by their time; of several at one time the last counts."""
+    return list(dict(sorted(marks, key=_first)).items())
+
+
 def _room(since_us: int) -> int:
     """Give the longest stay that fits a time, though two clocks measured them."""
     return since_us + since_us // 10 + 50_000
 
 
 def _split(spans: Iterable[Span], marks: Sequence[tuple[int, str]], rank: int) -> Iterator[_Piece]:
-    """Divide times where an agent's phase changed; before the first mark it was in that, too."""
+    """Divide times, which are in order, where an agent's phase changed.
+
+    Before the first mark it was in that phase, too.
+    """
+    phase = marks[0][1] if marks else ""
+    at, count = 0, len(marks)
     for began_us, ended_us in spans:
-        at = max(bisect_right(marks, began_us, key=_first) - 1, 0)
-        phase = marks[at][1] if marks else ""
-        for next_at in range(at + 1, len(marks)):
-            t_us, entered = marks[next_at]
-            if t_us >= ended_us:
-                break
-            if entered != phase:
-                yield _Piece(began_us, t_us, rank, phase)
-                began_us, phase = t_us, entered
-        yield _Piece(began_us, ended_us, rank, phase)
+        while at < count and marks[at][0] < ended_us:
+            t_us, entered = marks[at]
+            at += 1
+            if entered == phase:
+                continue
+            if t_us > began_us:
+                yield (began_us, t_us, rank, phase)
+                began_us = t_us
+            phase = entered
+        yield (began_us, ended_us, rank, phase)
 
 
 def _alone(delegations: Iterable[Span], busy: Sequence[Span]) -> list[Span]:
@@ -453,17 +460,17 @@ def _after(spans: Iterable[Span], since_us: int) -> list[Span]:
 def _overlaid(pieces: Iterable[_Piece], since_us: int = 0) -> list[Stretch]:
     """Give each instant since then to the piece of the highest rank that covers it."""
     ordered = sorted(
-        piece if piece.began_us >= since_us else piece._replace(began_us=since_us)
-        for piece in pieces
-        if piece.ended_us > max(piece.began_us, since_us)
+        (max(began_us, since_us), ended_us, rank, phase)
+        for began_us, ended_us, rank, phase in pieces
+        if ended_us > max(began_us, since_us)
     )
     found: list[Stretch] = []
     open_pieces: list[tuple[int, int, int, str]] = []
     at, now_us = 0, 0
     while at < len(ordered) or open_pieces:
         if not open_pieces:
-            now_us = max(now_us, ordered[at].began_us)
-        while at < len(ordered) and ordered[at].began_us <= now_us:
+            now_us = max(now_us, ordered[at][0])
+        while at < len(ordered) and ordered[at][0] <= now_us:
             began_us, ended_us, rank, phase = ordered[at]
             heappush(open_pieces, (-rank, -began_us, ended_us, phase))
             at += 1
@@ -473,7 +480,7 @@ def _overlaid(pieces: Iterable[_Piece], since_us: int = 0) -> list[Stretch]:
             continue
         _, _, until_us, phase = open_pieces[0]
         if at < len(ordered):
-            until_us = min(until_us, ordered[at].began_us)
+            until_us = min(until_us, ordered[at][0])
         if found and found[-1].ended_us == now_us and found[-1].phase == phase:
             found[-1] = Stretch(found[-1].began_us, until_us, phase)
         else:
