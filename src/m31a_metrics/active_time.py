@@ -150,11 +150,7 @@ class ActiveTime:
         self.add_all((event,))
 
     def _add_call(self, event: ToolCall) -> None:
-        t_us = event.t_us
-        took_us = round(event.duration_ms * 1000)
-        # What only elapsed may hold a person's wait, which came before the tool ran.
-        longest_us = MODEL_WAIT_US if event.elapsed_only else LONGEST_US
-        began_us = t_us - min(took_us, longest_us)
+        began_us, t_us = ran(event)
         if event.subagent:
             thread = self._subagent(event.subagent)
             thread.work(began_us, t_us)
@@ -328,6 +324,13 @@ class ActiveTime:
             ended_us = min(t_us, before_us)
             before_us = ended_us - took_us
             yield (before_us, ended_us, _STAY + max(before_us, 0), phase)
+
+
+def ran(call: ToolCall) -> Span:
+    """Tell when a call ran; of what only elapsed, no more than counts."""
+    # What only elapsed may hold a person's wait, which came before the tool ran.
+    longest_us = MODEL_WAIT_US if call.elapsed_only else LONGEST_US
+    return call.t_us - min(round(call.duration_ms * 1000), longest_us), call.t_us
 
 
 def stretches_of(events: Iterable[Event], *, inferred: bool) -> list[Stretch]:

@@ -65,6 +65,22 @@ def test_a_phase_is_known_by_its_duration_alone() -> None:
     assert row["began_at"].timestamp() == 3  # type: ignore[union-attr]  # it is a time
 
 
+def test_what_only_elapsed_is_drawn_as_it_counts() -> None:
+    """A call that may have waited for a person all night is a bar of ten minutes."""
+    events: list[Event] = [
+        ToolCall(
+            t_us=30_000 * SECOND,
+            name="Bash",
+            success=True,
+            duration_ms=27_000_000,
+            elapsed_only=True,
+        )
+    ]
+    (row,) = spans(events, "Bash")
+    (active,) = spans(events, "phases")
+    assert row["duration_ms"] == active["duration_ms"] == 600_000
+
+
 def test_heals_are_marked_with_their_outcome() -> None:
     """From the trigger to the outcome; one without an outcome stays open."""
     events: list[Event] = [

@@ -89,7 +89,7 @@ HEALS = [
     Column("passed", "Outcome", Unit.OUTCOME),
     Column("check", "Check"),
     Column("phase", "Phase"),
-    Column("duration_ms", "Lasted", Unit.MS),
+    Column("duration_ms", "Took", Unit.MS),
     columns.TOKENS,
     Column("cost", "Cost", Unit.USD),
     Column("chain", "Failure", Unit.COUNT),
@@ -99,7 +99,7 @@ HEALS = [
 FOUND = [
     Column("calls", "Calls"),
     columns.PHASE,
-    Column("duration_ms", "Lasted", Unit.MS),
+    Column("duration_ms", "Took", Unit.MS),
     Column("found", "Outcome", Unit.OUTCOME),
 ]
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from m31a_metrics.active_time import Stretch
+from m31a_metrics.active_time import Stretch, ran
 from m31a_metrics.events import (
     BisectOutcome,
     BisectTrigger,
@@ -117,7 +117,7 @@ def _spans(events: Sequence[Event], phases: list[_Span], phase_of: _PhaseOf) -> 
     spans = [*phases, *_episodes(events)]
     spans += [
         _Span(
-            max(0, call.t_us - round(call.duration_ms * 1000)),
+            max(0, ran(call)[0]),
             call.t_us,
             call.name if call.name in lanes else OTHER_TOOLS,
             "ok" if call.success else "failed",

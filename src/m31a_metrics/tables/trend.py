@@ -10,11 +10,13 @@ from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.table import Cell, Kind, Panel, Plot, Table
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
+from m31a_metrics.units import ms
 
 OVER_TIME = [
     columns.SESSIONS,
     columns.COST,
     columns.TOKENS,
+    columns.ACTIVE,
     columns.CALLS,
     columns.FAILED,
     columns.FAIL_RATE,
@@ -80,6 +82,7 @@ def _row(row: TotalsRow) -> tuple[Cell, ...]:
         row.session_count,
         known_usd(row.cost_nano, row.unpriced_tokens),
         row.total_tokens,
+        ms(row.active_us),
         row.call_count,
         row.fail_count,
         ratio(row.fail_count, row.call_count),
