@@ -131,15 +131,25 @@ def load_named(
         return _at_path(name, config)
     with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
         row = named(asking.answers, name, config)
-    one = _of_row(row, name, config, environ, only_dir=only_dir)
+        hooks = [] if isinstance(row, str) else asking.history.hooks_of((row.agent, row.native_id))
+    one = _of_row(row, name, config, environ, hooks, only_dir=only_dir)
     one.notes = asking.notes
     return one
 
 
 def _of_row(
-    row: SessionRow | str, name: str, config: Config, environ: Mapping[str, str], *, only_dir: bool
+    row: SessionRow | str,
+    name: str,
+    config: Config,
+    environ: Mapping[str, str],
+    hooks: Sequence[str],
+    *,
+    only_dir: bool,
 ) -> LoadedSession:
-    """Read the session of a row of the index, or that of a path which the index does not have."""
+    """Read the session of a row of the index, or that of a path which the index does not have.
+
+    `hooks` are recordings of it that know how long its calls ran.
+    """
     if isinstance(row, str):
         return _at_path(row, config)
     if row.is_gone:
@@ -148,7 +158,7 @@ def _of_row(
         )
     for place in places([] if only_dir else sources.present(environ), environ):
         if place.path == row.path:
-            one = Loader(config).load(place.agent, place.path)
+            one = Loader(config).load(place.agent, place.path, timed_by=hooks)
             one.record.labels = row.labels  # which stand beside the transcript
             return one
     if not os.path.isdir(row.path):
