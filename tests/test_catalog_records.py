@@ -18,6 +18,7 @@ from m31a_metrics.model import LLMMetric, ToolMetric
 from m31a_metrics.phases import CallPhase, Episode, Inference, infer
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
+from m31a_metrics.tables.from_metrics import times_of
 from m31a_metrics.timestamps import local_day
 from m31a_metrics.units import NANO_PER_USD
 from tests import transcripts
@@ -111,6 +112,11 @@ def test_an_imported_copy_is_known_as_what_it_copies(clean_home: Path, settings:
     assert copy.llms == original.llms
     assert copy.tools == original.tools
     assert copy.models == original.models
+    assert sum(row.active_us for row in original.phases) > 0
+    assert times_of(copy) == times_of(original)
+    following = Session(settings.sessions_dir, ONE).follow()
+    following.look()
+    assert sorted(map(repr, following.detail().times)) == sorted(map(repr, times_of(original)))
     assert sorted(copy.ids) == sorted(original.ids)
     assert (copy.started_us, copy.updated_us) == (original.started_us, original.updated_us)
 

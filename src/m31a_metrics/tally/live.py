@@ -273,7 +273,7 @@ class LiveTally:
     def _add_last_stays(self, metrics: SessionMetrics) -> None:
         """Take how long phases were, where METRICS.json says it and no event does."""
         for phase in metrics.phases:
-            if phase.duration_ms:
+            if phase.duration_ms > 0:
                 self._base[phase.phase] = self._base.get(phase.phase, 0) + phase.duration_ms
 
     def _spans(self) -> list[PhaseSpan]:
