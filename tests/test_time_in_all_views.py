@@ -22,7 +22,7 @@ from m31a_metrics.questions.phases import phases
 from m31a_metrics.questions.session import show
 from m31a_metrics.questions.sessions import session, sessions
 from m31a_metrics.record import SessionRecord
-from m31a_metrics.table import Table
+from m31a_metrics.table import CARDS, Table
 from m31a_metrics.tables import live
 from m31a_metrics.tables.timeline import PHASES_LANE, timeline
 from m31a_metrics.tally.live import LiveTally

@@ -131,7 +131,7 @@ def load_named(
         return _at_path(name, config)
     with ask(config, environ, only_dir=only_dir, progress=progress) as asking:
         row = named(asking.answers, name, config)
-        hooks = [] if isinstance(row, str) else asking.history.hooks_of((row.agent, row.native_id))
+        hooks = [] if isinstance(row, str) else asking.history.hooks_of(row.ref)
     one = _of_row(row, name, config, environ, hooks, only_dir=only_dir)
     one.notes = asking.notes
     return one
