@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from m31a_metrics.panel import CARDS
 
 from m31a_metrics import events
 from m31a_metrics.active_time import Stretch, stretches_of, time_by, time_by_phase
