@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from msgspec import MsgspecError, Struct
+from msgspec import Struct
 
 from m31a_metrics.events import Event
 from m31a_metrics.figures import error_text, printed_ends
+from m31a_metrics.jsonlines import UNREADABLE, decode_json
 from m31a_metrics.sources.codex.records import (
     Arguments,
     Duration,
@@ -146,8 +147,8 @@ def _failed_inside(body: str) -> str:
         if '"exit_code"' not in shown:
             continue
         try:
-            read = commands_decoder().decode(shown)
-        except (MsgspecError, ValueError, RecursionError):
+            read = decode_json(commands_decoder(), shown)
+        except UNREADABLE:
             continue
         for report in read if isinstance(read, list) else [read]:
             if report.wall_time_seconds is not None and report.exit_code:
@@ -163,8 +164,8 @@ def _of_sentence(text: str) -> Outcome:
 
 def _of_json(text: str) -> Outcome | None:
     try:
-        read = report_decoder().decode(text)
-    except (MsgspecError, ValueError, RecursionError):
+        read = decode_json(report_decoder(), text)
+    except UNREADABLE:
         return None
     said = read.output or _joined(read.content) or _joined(read.error)
     code = read.metadata.exit_code if read.metadata else None
@@ -497,8 +498,8 @@ def _arguments(payload: Payload) -> Arguments:
             return given
         if given and given.startswith("{"):
             try:
-                return arguments_decoder().decode(given)
-            except (MsgspecError, ValueError, RecursionError):
+                return decode_json(arguments_decoder(), given)
+            except UNREADABLE:
                 continue
     return Arguments()
 

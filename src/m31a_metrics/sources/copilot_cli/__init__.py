@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from msgspec import MsgspecError, Struct, ValidationError
+from msgspec import Struct, ValidationError
 
 from m31a_metrics.errors import NotThisFormat
 from m31a_metrics.events import (
@@ -22,7 +22,7 @@ from m31a_metrics.events import (
 )
 from m31a_metrics.figures import error_text, printed_ends, text
 from m31a_metrics.foreign_files import Folders
-from m31a_metrics.jsonlines import Decode
+from m31a_metrics.jsonlines import UNREADABLE, Decode, decode_json
 from m31a_metrics.sources.copilot_cli.records import (
     COUNTED,
     Arguments,
@@ -206,8 +206,8 @@ def _arguments(given: Arguments | str | None) -> Arguments:
         return given
     if given and given.startswith("{"):
         try:
-            return arguments_decoder().decode(given)
-        except (MsgspecError, ValueError, RecursionError):
+            return decode_json(arguments_decoder(), given)
+        except UNREADABLE:
             pass
     return Arguments()
 

@@ -20,7 +20,7 @@ from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.events import Compaction, Event, LLMInteraction, UserTurn
 from m31a_metrics.figures import error_text, printed_ends, text
 from m31a_metrics.foreign_files import Folders, read_head, read_whole
-from m31a_metrics.jsonlines import UNREADABLE, Decode
+from m31a_metrics.jsonlines import UNREADABLE, Decode, decode_json, without_half_pairs
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.gemini_cli.records import (
     Arguments,
@@ -281,7 +281,7 @@ def read_document(path: str, session: Session, damage: Damage) -> bool:
         return False
     data = read_whole(path, _BYTES_MAX)
     try:
-        chat = chat_decoder().decode(data)
+        chat = decode_json(chat_decoder(), data)
     except UNREADABLE as error:
         return _take_whole_ones(path, data, error, session, damage)
     if chat.sessionId is None or chat.messages is None:
@@ -292,7 +292,7 @@ def read_document(path: str, session: Session, damage: Damage) -> bool:
     decoder = message_decoder()
     for number, raw in enumerate(chat.messages, 1):
         try:
-            session.take(decoder.decode(raw))
+            session.take(decode_json(decoder, raw))
         except UNREADABLE as error:
             damage.add(f"{path}, message {number}", error)
     return True
@@ -308,7 +308,7 @@ def _take_header(session: Session, chat: Chat) -> None:
 def _take_whole_ones(
     path: str, data: bytes, error: Exception, session: Session, damage: Damage
 ) -> bool:
-    text = data.decode("utf-8", "replace")
+    text = without_half_pairs(data).decode("utf-8", "replace")
     found, begin = _SESSION_ID.search(text), _MESSAGES.search(text)
     if begin is None or not (found or _PROJECT_HASH.search(text)):
         return False

@@ -25,7 +25,7 @@ from m31a_metrics.figures import (
     text,
     tokens,
 )
-from m31a_metrics.jsonlines import UNREADABLE
+from m31a_metrics.jsonlines import UNREADABLE, decode_json
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.opencode.records import (
     Cache,
@@ -256,7 +256,7 @@ def _error(state: State) -> str:
 def _said(state: State) -> str:
     raw = state.output or state.content
     try:
-        said = said_decoder().decode(raw) if raw else ""
+        said = decode_json(said_decoder(), raw) if raw else ""
     except UNREADABLE:
         return ""
     return said if isinstance(said, str) else "\n".join(text(piece.text) for piece in said)
