@@ -77,8 +77,10 @@ def line_middle(name: str, success: bool) -> bytes:
 class LLMInteraction(_Event, frozen=True, tag="llm_interaction", omit_defaults=True, gc=False):
     """A model answered. `cost` in USD; None means nobody said, so it is priced later.
 
-    `tier` is how the provider served it where that changes the price (`fast`, `batch`);
-    `subagent` names who asked, if it was not the session's own agent.
+    `tier` is how the provider served it where that changes the price (`fast`, `batch`, `us`
+    for inference in the US only, `fast-us`); `subagent` names who asked, if it was not the
+    session's own agent. `web_search_count`: searches of the provider's own tool, which it
+    bills by the piece.
     """
 
     t_us: Micros
@@ -89,6 +91,7 @@ class LLMInteraction(_Event, frozen=True, tag="llm_interaction", omit_defaults=T
     duration_ms: Millis | None = None
     tier: str | None = None
     subagent: str | None = None
+    web_search_count: Tokens = 0
 
 
 class PhaseTransition(_Event, frozen=True, tag="phase_transition", omit_defaults=True, gc=False):
