@@ -151,6 +151,7 @@ class Effects(Struct, omit_defaults=True):
     versionless_responses: int = 0
     versionless_tokens: int = 0
     unsplit_tokens: int = 0
+    uncounted_tokens: int = 0
     unnamed_tokens: int = 0
     greater_tokens: int = 0
     progress_other_tokens: int = 0

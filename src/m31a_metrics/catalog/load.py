@@ -45,8 +45,9 @@ class LoadedSession:
 
     `reader` is who read it: a source, or `m31a` for what was recorded here. `calls` and
     `inference` are those of a transcript; what was recorded says its phases itself. `notes`
-    are what was wrong with the index that it was found in. Sums are made when they are first
-    asked for; whatever goes wrong then is a MetricsError that names the file.
+    are what was wrong with the index that it was found in, and `row` is what that has of it.
+    Sums are made when they are first asked for; whatever goes wrong then is a MetricsError
+    that names the file.
     """
 
     def __init__(self, path: str, reader: str, config: Config, price: Pricer, told: _Told) -> None:
@@ -58,6 +59,7 @@ class LoadedSession:
         self.inference = told.inference
         self.damage = told.damage
         self.notes: list[str] = []
+        self.row: SessionRow | None = None
         self._config = config
         self._told = told
 

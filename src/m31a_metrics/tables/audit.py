@@ -59,15 +59,27 @@ class _Line(Struct):
     cost_usd: float | None = None
 
 
+LIKE_CCUSAGE = ("claude-code", "codex")
+"""The agents of whose transcripts it was tried what ccusage makes of every line."""
+
+CCUSAGE_VERSION = "20.0.24"
+"""With which it was tried; others may have other rules."""
+
+
 def audit(
-    rows: Sequence[LLMRow], reading: ReadingRow, scope: Scope, *, whole: bool = False
+    rows: Sequence[LLMRow],
+    reading: ReadingRow,
+    scope: Scope,
+    *,
+    alike: ReadingRow | None = None,
+    whole: bool = False,
 ) -> list[Table]:
     """Show tokens and cost by day, model and class, and the effect of each counting rule.
 
-    `rows` are LLM use by day and model. `whole` puts what each rule means into a column;
-    for people it stands below.
+    `rows` are LLM use by day and model; `alike` is what of `reading` is LIKE_CCUSAGE's.
+    `whole` puts what each rule means into a column; for people it stands below.
     """
-    return [_by_day(rows, scope), _rules(rows, reading, scope, whole)]
+    return [_by_day(rows, scope), _rules(rows, reading, alike or ReadingRow(), scope, whole)]
 
 
 def _by_day(rows: Sequence[LLMRow], scope: Scope) -> Table:
@@ -124,12 +136,14 @@ def _row(row: LLMRow) -> tuple[Cell, ...]:
     )
 
 
-def _rules(rows: Sequence[LLMRow], reading: ReadingRow, scope: Scope, whole: bool) -> Table:
+def _rules(
+    rows: Sequence[LLMRow], reading: ReadingRow, alike: ReadingRow, scope: Scope, whole: bool
+) -> Table:
     lines: list[_Line] = []
     if reading.transcript_count:
         lines = [
             *_count_lines(reading),
-            *_strict_lines(reading),
+            *(_strict_lines(alike) if alike.transcript_count else ()),
             *_price_lines(rows),
             *_loss_lines(reading, scope),
         ]
@@ -190,14 +204,17 @@ def _count_lines(reading: ReadingRow) -> list[_Line]:
 
 
 def _strict_lines(reading: ReadingRow) -> list[_Line]:
-    """Make the lines that lead from our total to ccusage's, and that total."""
+    """Make the lines that lead from our total of LIKE_CCUSAGE to ccusage's, and that total."""
     fewer, more = _fewer_lines(reading.effects), _more_lines(reading.effects)
     total = (
         reading.transcript_tokens
         - sum(line.tokens or 0 for line in fewer)
         + sum(line.tokens or 0 for line in more)
     )
-    means = "our total less the first five of the lines above, and with the next three."
+    means = (
+        "our total of Claude Code and Codex less the first six of the lines above, and with "
+        f"the next three: what ccusage {CCUSAGE_VERSION} shows. For other agents nothing is said."
+    )
     return [*fewer, *more, _Line("by ccusage's rules", means, None, total)]
 
 
@@ -226,7 +243,7 @@ def _fewer_lines(effects: Effects) -> list[_Line]:
         ),
         _Line(
             "cache writes not split",
-            "taken for five minutes; ccusage takes them for none and shows so many tokens fewer.",
+            "taken for five minutes; ccusage believes the split and shows so many tokens fewer.",
             None,
             effects.unsplit_tokens,
         ),
@@ -237,6 +254,13 @@ def _fewer_lines(effects: Effects) -> list[_Line]:
             "and shows so many tokens fewer.",
             effects.unlisted_responses,
             effects.unlisted_tokens,
+        ),
+        _Line(
+            "samplings beside",
+            "compactions and the like, which the sums of a response leave out; ccusage counts of "
+            "these an advisor's alone, and shows so many tokens fewer.",
+            None,
+            effects.uncounted_tokens,
         ),
     ]
 

@@ -58,21 +58,17 @@ def show(
     detail: SessionDetail,
     told: SessionRecord | None = None,
     *,
-    said: SessionRecord | None = None,
+    row: SessionRow | None = None,
     whole: bool = False,
 ) -> list[Table]:
     """Show one session: head, transcript, phases, heals, tools, cost, edit strategies, limits.
 
     `detail` is what its journals know, empty where it has none; `told` what its transcript
-    tells, if it is another agent's; `said` what its recorder said of it. `whole` adds the
-    columns that a terminal has no room for. The titles are the same for every session,
-    because they are the keys of the JSON.
+    tells, if it is another agent's; `row` the session as a list of sessions has it, else it
+    is added up of METRICS.json alone. `whole` adds the columns that a terminal has no room
+    for. The titles are the same for every session, because they are the keys of the JSON.
     """
-    facts = told or said
-    agent, project = (facts.agent, facts.project) if facts else (RECORDED, "")
-    row = session_row(metrics, agent, project)
-    if facts is not None:
-        row.branch, row.labels = facts.branch, facts.labels
+    row = row or session_row(metrics, RECORDED)
     lasted_us = max(row.updated_us - row.started_us, 0) if row.started_us else 0
     scope = Scope(TotalsRow(session_count=1, lasted_us=lasted_us), metrics.session_id)
     head = session_table("Session", [row], whole=whole)
