@@ -96,6 +96,20 @@ class Call(Struct, gc=False):
     printed: str = ""
 
 
+_DRIVE = re.compile(r"[A-Za-z]:(?=[/\\\\]|$)")
+
+
+def plain_folder(path: str) -> str:
+    r"""Return a folder's path as it is written here: no separator at its end.
+
+    On Windows a drive's letter has no case, and both slashes separate: `c:/src/` is `C:\src`.
+    """
+    if _DRIVE.match(path):
+        path = path[0].upper() + path[1:].replace("/", "\\")
+        return path.rstrip("\\") if len(path.rstrip("\\")) > len("C:") else path[:2] + "\\"
+    return path.rstrip("/") or path[:1]
+
+
 def without_values(reason: object) -> str:
     """Return why a record cannot be read, without what stands in it: decoders quote that."""
     return re.sub(r"(?<!\w)'.*'(?!\w)", "<text>", str(reason), flags=re.DOTALL)

@@ -141,6 +141,7 @@ def test_a_transcript_is_shown(m31: M31, clean_home: Path) -> None:
             "native_id": ONE,
             "project": "/src/app",
             "branch": "main",
+            "worktree": None,
             "models": MODEL,
             "parent_id": None,
             "user_turn_count": 1,

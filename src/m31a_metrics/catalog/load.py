@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from m31a_metrics import codec, sources, store
 from m31a_metrics.answers import SessionRow
-from m31a_metrics.catalog import records
+from m31a_metrics.catalog import projects, records
 from m31a_metrics.catalog.fingerprints import Seen
 from m31a_metrics.catalog.guard import guarded
 from m31a_metrics.catalog.records import RECORDED, Recording, native_id_of
@@ -72,7 +72,7 @@ class LoadedSession:
     def record(self) -> SessionRecord:
         """Its sums by day, tool, model and phase, as the index keeps them."""
         with guarded(self.path):
-            return self._told.record()
+            return projects.place(self._told.record())
 
     @cached_property
     def _counted(self) -> tuple[SessionMetrics, SessionDetail]:
