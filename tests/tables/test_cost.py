@@ -42,7 +42,18 @@ def test_phases_are_ordered_by_cost() -> None:
     assert column(by_phase, "cost_usd") == [0.5, 0.5]
     assert column(by_phase, "cost_share") == [0.5, 0.5]
     assert column(by_phase, "interaction_count") == [2, 1]
-    assert by_phase.notes == ["In all $1.0000 for 300 tokens of 2 sessions."]
+    assert by_phase.notes == [
+        "In all $1.0000 for 300 tokens of 2 sessions.",
+        "It is what the tokens cost at list prices, also for who pays a subscription.",
+    ]
+
+
+def test_what_the_agent_was_charged_is_no_list_price() -> None:
+    """Nothing is said of list prices where the cost was given, or none is known."""
+    given = use("m", 0.5, 300)
+    given.given_tokens = 300
+    for row in (given, use("m", 0.0, 300, unpriced=300)):
+        assert not any("list price" in note for note in asked(record("a", row))[0].notes)
 
 
 def test_unpriced_tokens_are_counted_and_not_guessed() -> None:

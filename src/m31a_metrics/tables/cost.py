@@ -107,6 +107,7 @@ def cost_by(
     if rows:
         tokens = _unpriced_tokens(rows)
         table.notes = [_in_all(rows, scope), *unpriced(tokens, models)]
+        table.notes += _at_list(rows) if caches else ()
         if by in _NO_NAME and any(not row.key for row in rows):
             table.notes.append(_NO_NAME[by])
     return table if whole else known_only(table, CACHES)
@@ -114,6 +115,13 @@ def cost_by(
 
 def _unpriced_tokens(rows: Sequence[LLMRow]) -> int:
     return sum(row.unpriced_tokens for row in rows)
+
+
+def _at_list(rows: Sequence[LLMRow]) -> list[str]:
+    """Say what the cost is, where not all of it was said by those who were paid."""
+    if all(row.total_tokens <= row.given_tokens + row.unpriced_tokens for row in rows):
+        return []
+    return ["It is what the tokens cost at list prices, also for who pays a subscription."]
 
 
 def _in_all(rows: Sequence[LLMRow], scope: Scope) -> str:
