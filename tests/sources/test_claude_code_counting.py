@@ -88,6 +88,7 @@ FINAL = {"stop_reason": "tool_use"}
         ([unnamed(0, "x", used(9, 5), **FINAL), unnamed(1, "x", used(9, 6), **FINAL)], [14, 15]),
         ([unnamed(0, "x", used(9, 5)), said(1), unnamed(2, "x", used(9, 5))], [14, 14]),
         ([unnamed(0, "x", used(9, 5)), result(1, "1"), unnamed(2, "x", used(12, 5))], [14, 17]),
+        ([unnamed(0, "x", used(9, 50)), result(1, "1"), unnamed(2, "x", used(9, 61))], [59, 70]),
         ([unnamed(0, "x", used(9, 5)), unnamed(60, "x", used(9, 8))], [14, 17]),
         ([unnamed(0, "x", used(9, 5), **FINAL), unnamed(60, "x", used(9, 5), **FINAL)], [14, 14]),
         ([unnamed(0, "x", used(9, 5)), unnamed(700, "x", used(9, 5))], [14, 14]),

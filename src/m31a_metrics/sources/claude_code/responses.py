@@ -51,6 +51,9 @@ class _Response(Struct, gc=False):
     """Tokens of all its samplings, those that the sums of its usage leave out among them."""
 
     first_total: int
+    is_apart: bool = False
+    """Whether some of its samplings are not in the sums of its usage."""
+
     uncounted: int = 0
     """Tokens of samplings that a stricter reader leaves out: all but advice."""
 
@@ -66,7 +69,7 @@ class _Response(Struct, gc=False):
         """Be as a line gives it that is better than the best one so far."""
         self.event, self.request, self.counts = better.event, better.request, better.counts
         self.rank, self.passed_over, self.total = better.rank, better.passed_over, better.total
-        self.uncounted = better.uncounted
+        self.is_apart, self.uncounted = better.is_apart, better.uncounted
 
 
 class Turns(Struct, frozen=True, gc=False):
@@ -82,6 +85,9 @@ _SIDE_QUESTION = "aside_question"
 _PAUSE_S, _PAUSE_LONGEST_S = 30.0, 600.0
 _SLOWEST = 2.0
 """Tokens a second: no model takes longer for what it says within one response."""
+
+_BEGINNING = 10
+"""Tokens: a line that was written while its response went on has one or two (seen: 3 of 3)."""
 
 
 class _Unnamed(Struct):
@@ -109,7 +115,7 @@ class _Unnamed(Struct):
         output, before = counts.output_tokens or 0, self.counts.output_tokens or 0
         if counts == self.counts:
             return not self.is_final or pause_s <= _PAUSE_S or output >= _SLOWEST * pause_s
-        if self.is_final:
+        if self.is_final or (turns != self.turns and before > _BEGINNING):
             return False
         if output < before or 0 < _prompt(self.counts) != _prompt(counts):
             return at_once
@@ -274,7 +280,7 @@ class Responses:
         models: dict[str | None, None] = {}
         for response in self._all:
             models[response.event.model] = None
-            if type(response.counts.iterations) is list:
+            if response.is_apart:
                 models |= {event.model: None for event in _apart(response)}
         return [model for model in models if model]
 
@@ -291,7 +297,7 @@ class Responses:
                 effects.replayed_tokens += response.total
                 continue
             events.append(response.event)
-            if type(response.counts.iterations) is list:
+            if response.is_apart:
                 events += _apart(response)
             if response.strict is not None:
                 self._tell(response, response.strict)
@@ -342,9 +348,10 @@ def _seen(
     total = event.usage.prompt_tokens + event.usage.completion_tokens
     reason = passed_over(line, message, counts)
     seen = _Response(event, line.request_id or "", counts, origin.rank, reason, total, total)
-    if type(counts.iterations) is list:
+    if counts.iterations:
         for one, usage in _beside(counts, total):
             seen.total += usage.total
+            seen.is_apart = True
             if one.type != _ADVICE:
                 seen.uncounted += usage.total
         seen.first_total = seen.total
@@ -410,7 +417,9 @@ def _beside(counts: TokenCounts, total: int) -> list[tuple[Iteration, Usage]]:
     build-with-claude/compaction). What was refused before another model answered is a
     `message` that is not in the sums; it is not billed.
     """
-    if type(counts.iterations) is not list:
+    if type(counts.iterations) is not list or all(
+        type(one) is not Iteration or one.type in _IN_SUMS for one in counts.iterations
+    ):
         return []
     samplings = [(one, _sampled(one)) for one in counts.iterations if type(one) is Iteration]
     apart = [(one, usage) for one, usage in samplings if one.type not in _IN_SUMS and usage.total]
