@@ -47,7 +47,9 @@ class ToolCall(_Event, frozen=True, tag="tool_call", omit_defaults=True, gc=Fals
 
     `elapsed_only` marks a duration that may hold a wait which could not be told apart:
     it counts in sums and stays out of percentiles. `subagent` names who called, if it
-    was not the session's own agent.
+    was not the session's own agent. `denied`: a hook, a rule or a person refused the call,
+    so it never ran: it is no call, its `success` and `duration_ms` count nowhere, and only
+    its wait is time that passed.
     """
 
     t_us: Micros
@@ -58,6 +60,7 @@ class ToolCall(_Event, frozen=True, tag="tool_call", omit_defaults=True, gc=Fals
     error: str | None = None
     elapsed_only: bool = False
     subagent: str | None = None
+    denied: bool = False
 
 
 LINE_START = b'{"event":"tool_call","t_us":'

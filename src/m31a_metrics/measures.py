@@ -17,11 +17,13 @@ class ToolSums(Struct, kw_only=True):
     """Calls of tools.
 
     Of `duration_us`, `ran_us` is known to be the tools' own time, without a person's wait;
-    of `summed_count` of the calls no more is known of it than its sum.
+    of `summed_count` of the calls no more is known of it than its sum. `denied_count` counts
+    those that a hook, a rule or a person refused: they never ran, and are not among the calls.
     """
 
     call_count: int = 0
     fail_count: int = 0
+    denied_count: int = 0
     duration_us: int = 0
     ran_us: int = 0
     wait_us: int = 0
@@ -82,6 +84,7 @@ class PhaseTotals(PhaseSums, kw_only=True):
     success_count: int = 0
     call_count: int = 0
     fail_count: int = 0
+    denied_count: int = 0
     total_tokens: int = 0
     unpriced_tokens: int = 0
     cost_nano: int = 0
@@ -95,6 +98,7 @@ class SessionSums(Struct, kw_only=True):
 
     call_count: int = 0
     fail_count: int = 0
+    denied_count: int = 0
     duration_us: int = 0
     interaction_count: int = 0
     prompt_tokens: int = 0

@@ -77,7 +77,8 @@ class Call(Struct, gc=False):
     that did if it was not the session's own, `mode` the permission mode at the time.
     `description` is what the agent said that a command is for, or how the work begins that
     it handed to another, `polls` the id of the background command that a call asks about,
-    and `printed` how what a command printed begins and ends.
+    and `printed` how what a command printed begins and ends. `denied`: a hook, a rule or a
+    person refused it, so it never ran, and its `success` is False.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Call(Struct, gc=False):
     description: str = ""
     polls: str = ""
     printed: str = ""
+    denied: bool = False
 
 
 _DRIVE = re.compile(r"[A-Za-z]:(?=[/\\\\]|$)")

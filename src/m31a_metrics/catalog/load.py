@@ -368,6 +368,7 @@ def _take_durations(transcript: Transcript, recordings: Iterable[Session]) -> No
                 duration_ms=told.duration_ms,
                 wait_ms=told.wait_ms if told.wait_ms is not None else event.wait_ms,
                 elapsed_only=told.elapsed_only,
+                denied=event.denied or told.denied,
             )
 
 

@@ -104,6 +104,10 @@ class _Clock:
         self._success: dict[str, bool] = {}
         for event in events:
             if type(event) is ToolCall:
+                if event.denied:
+                    if event.wait_ms:  # a person took the time
+                        self._moments.append((event.t_us, "", None))
+                    continue
                 if event.wait_ms and event.id:
                     self._waits_us[event.id] = round(event.wait_ms * 1_000)
                 if event.elapsed_only:
@@ -272,10 +276,11 @@ def infer(
     ordered = in_time_order(transcript.events)
     turns_us = [event.t_us for event in ordered if type(event) is UserTurn]
     classified = Classifier(purposes, turns_us).classify(transcript.calls)
-    episodes = heals(classified, line_of)
-    found = bisects(classified)
-    events = with_phases(ordered, classified)
-    events += phase_events(events, classified) + heal_events(episodes) + bisect_events(found)
+    done = [one for one in classified if not one.call.denied]
+    episodes = heals(done, line_of)
+    found = bisects(done)
+    events = with_phases(ordered, done)
+    events += phase_events(events, done) + heal_events(episodes) + bisect_events(found)
     return Inference(
         [
             CallPhase(

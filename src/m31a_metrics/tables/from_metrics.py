@@ -182,6 +182,7 @@ def _tool_metric(row: ToolRow) -> ToolMetric:
         row.fail_count,
         duration_ms,
         duration_ms / row.call_count if row.call_count else 0.0,
+        row.denied_count,
     )
 
 

@@ -40,6 +40,7 @@ OF_MANY = [
     _WELL,
     columns.BISECTS,
     columns.FAILED,
+    columns.DENIED,
     columns.UNPRICED,
 ]
 OF_ONE = [
@@ -56,6 +57,7 @@ OF_ONE = [
     _ENTERED,
     columns.BISECTS,
     columns.FAILED,
+    columns.DENIED,
     columns.UNPRICED,
 ]
 SHOWN = [_DURATION, columns.TIME_SHARE, _ENTERED, columns.HEALS, columns.BISECTS, _OUTCOME]
@@ -145,6 +147,7 @@ def _cells(row: PhaseRow, whole_us: int, cost_nano: int) -> dict[Column, Cell]:
         _WELL: row.success_count,
         columns.BISECTS: row.bisect_trigger_count,
         columns.FAILED: row.fail_count,
+        columns.DENIED: row.denied_count,
         columns.UNPRICED: row.unpriced_tokens,
     }
 

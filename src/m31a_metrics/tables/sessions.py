@@ -12,7 +12,7 @@ from m31a_metrics.table import CARDS, Cell, Column, Panel, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
 from m31a_metrics.tables.names import RECORDED, last_part, named, shortened
-from m31a_metrics.tables.order import column_of
+from m31a_metrics.tables.order import column_of, counted_only
 from m31a_metrics.tables.phrases import NOTHING_YET, Scope, unpriced
 from m31a_metrics.timestamps import LATEST_US, moment
 from m31a_metrics.units import ms
@@ -32,6 +32,7 @@ FOR_PEOPLE = [
     columns.LASTED,
     columns.CALLS,
     columns.FAILED,
+    columns.DENIED,
     columns.TOKENS,
     columns.COST,
     columns.HEALS,
@@ -47,6 +48,7 @@ OF_AGENTS = [
     columns.TOKENS,
     columns.COST,
     columns.FAILED,
+    columns.DENIED,
     columns.LASTED,
     columns.HEALS,
 ]
@@ -84,6 +86,7 @@ BY_PART = [
     columns.HEAL_RATE,
     columns.LASTED,
     columns.FAILED,
+    columns.DENIED,
     columns.LLM_CALLS,
     columns.UNPRICED,
 ]
@@ -98,6 +101,7 @@ LISTED = [
     columns.LASTED,
     columns.CALLS,
     columns.FAILED,
+    columns.DENIED,
     columns.TOKENS,
     columns.COST,
     columns.HEALS,
@@ -109,6 +113,7 @@ HEAD = [
     columns.LASTED,
     columns.CALLS,
     columns.FAILED,
+    columns.DENIED,
     columns.HEALS,
     columns.TURNS,
     columns.COMPACTIONS,
@@ -182,7 +187,7 @@ def sessions_by(rows: Sequence[TotalsRow], scope: Scope, by: str, *, whole: bool
         table.notes = [f"Of {scope}.", *unpriced(sum(row.unpriced_tokens for row in rows))]
         if by in columns.TIMES:
             table.notes.insert(0, f"A session of several {by}s is counted in each.")
-    return table
+    return table if whole else counted_only(table, columns.RARE)
 
 
 def _part_row(row: TotalsRow, name: str | None, cost_nano: int) -> tuple[Cell, ...]:
@@ -198,6 +203,7 @@ def _part_row(row: TotalsRow, name: str | None, cost_nano: int) -> tuple[Cell, .
         heal_rate(row.heal_success_count, row.heal_fail_count),
         ms(row.lasted_us),
         row.fail_count,
+        row.denied_count,
         row.interaction_count,
         row.unpriced_tokens,
     )
@@ -212,14 +218,15 @@ def session_table(title: str, rows: Sequence[SessionRow], *, whole: bool) -> Tab
         table = Table(title, FOR_PROGRAMS, [_row(row, FOR_PROGRAMS) for row in rows])
         return with_labels(table, [row.labels for row in rows])
     if all(row.agent == RECORDED for row in rows):
-        return Table(title, FOR_PEOPLE, [_row(row, FOR_PEOPLE) for row in rows])
+        table = Table(title, FOR_PEOPLE, [_row(row, FOR_PEOPLE) for row in rows])
+        return counted_only(table, columns.RARE)
     shorter = shortened((row.agent, row.session_id) for row in rows)
     table = Table(title, OF_AGENTS)
     for row in rows:
         _, agent, _, *rest = _row(row, OF_AGENTS)
         project = last_part(row.project) or None
         table.rows.append((shorter[row.session_id], agent, project, *rest))
-    return table
+    return counted_only(table, columns.RARE)
 
 
 def _row(row: SessionRow, wanted: Sequence[Column]) -> tuple[Cell, ...]:
@@ -231,6 +238,7 @@ def _row(row: SessionRow, wanted: Sequence[Column]) -> tuple[Cell, ...]:
         columns.LASTED: lasted_ms(row),
         columns.CALLS: row.call_count,
         columns.FAILED: row.fail_count,
+        columns.DENIED: row.denied_count,
         columns.TOKENS: known_tokens(row),
         columns.COST: cost_of(row),
         columns.HEALS: row.heal_trigger_count,
@@ -297,7 +305,7 @@ def listing(title: str, rows: Sequence[SessionRow], empty: str) -> Table:
     table = Table(title, LISTED, [_listed(row) for row in rows], empty)
     if any(row.is_gone for row in rows):
         table.notes.append("Some of these are known from the index alone: their files are gone.")
-    return table
+    return counted_only(table, columns.RARE)
 
 
 def _listed(row: SessionRow) -> tuple[Cell, ...]:
@@ -311,6 +319,7 @@ def _listed(row: SessionRow) -> tuple[Cell, ...]:
         lasted_ms(row),
         row.call_count,
         row.fail_count,
+        row.denied_count,
         known_tokens(row),
         cost_of(row),
         row.heal_trigger_count,
@@ -325,6 +334,6 @@ def head(row: SessionRow) -> Panel:
         row.user_turn_count,
         row.compaction_count,
     )
-    table = Table("Sums", HEAD, [cells])
+    table = counted_only(Table("Sums", HEAD, [cells]), columns.RARE)
     table.notes = unpriced(row.unpriced_tokens)
     return Panel(CARDS, table)

@@ -17,11 +17,10 @@ from m31a_metrics.tables.from_metrics import (
     tool_rows,
 )
 from m31a_metrics.tables.names import RECORDED
-from m31a_metrics.tables.order import known_only
 from m31a_metrics.tables.phases import SHOWN, healing, phase_table
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.tables.sessions import known_time, labelled, session_table, with_labels
-from m31a_metrics.tables.tools import OPTIONAL, timed_notes, tool_table
+from m31a_metrics.tables.tools import for_people, timed_notes, tool_table
 
 TRANSCRIPT = [
     columns.AGENT,
@@ -86,7 +85,7 @@ def show(
     tables = [
         phase_table(of_phases, SHOWN, scope),
         healing(of_phases),
-        of_tools if whole else known_only(of_tools, OPTIONAL),
+        of_tools if whole else for_people(of_tools),
         by_phase,
         by_model,
         _strategies(metrics),

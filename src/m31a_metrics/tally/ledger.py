@@ -46,10 +46,12 @@ class ToolCalls:
     """Calls of one tool in one phase on one day.
 
     A call's duration is in `ran_ms`, which the ToolDay's `ran` holds, or in `elapsed_ms`;
-    `summed_ms` is that of the `summed_count` calls of which only sums are known.
+    `summed_ms` is that of the `summed_count` calls of which only sums are known. Calls that
+    were denied are in none of these.
     """
 
     __slots__ = (
+        "denied_count",
         "elapsed_ms",
         "fail_count",
         "key",
@@ -62,6 +64,7 @@ class ToolCalls:
     def __init__(self, key: Key) -> None:
         self.key = key
         self.fail_count = 0
+        self.denied_count = 0
         self.wait_us = 0
         self.ran_ms: list[float] = []
         self.elapsed_ms: list[float] = []
@@ -79,6 +82,7 @@ class ToolCalls:
             ran,
             call_count=len(self.ran_ms) + len(self.elapsed_ms) + self.summed_count,
             fail_count=self.fail_count,
+            denied_count=self.denied_count,
             duration_us=(ran_ms + sum(map(round, self.elapsed_ms))) * 1000,
             ran_us=ran_ms * 1000,
             wait_us=self.wait_us,
@@ -270,9 +274,12 @@ class Ledger:
             if type(event) is ToolCall:
                 phase = in_force if phases is None else phases.get(event.id or "", "")
                 calls = tools[day, event.name, phase]
-                (calls.elapsed_ms if event.elapsed_only else calls.ran_ms).append(event.duration_ms)
                 if event.wait_ms is not None:
                     calls.wait_us += round(event.wait_ms * 1000)
+                if event.denied:
+                    calls.denied_count += 1
+                    continue
+                (calls.elapsed_ms if event.elapsed_only else calls.ran_ms).append(event.duration_ms)
                 if not event.success:
                     calls.fail_count += 1
                     self.failure(day, calls.key[1], event.error or "").count += 1
@@ -329,6 +336,7 @@ class Ledger:
         for tool in metrics.tools:
             row = self._tools[day, tool.name, ""]
             row.fail_count += tool.fail_count
+            row.denied_count += tool.denied_count
             row.summed_ms += tool.total_duration_ms
             row.summed_count += tool.call_count
             if tool.fail_count:

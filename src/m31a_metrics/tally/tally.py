@@ -385,6 +385,9 @@ def _by_first(row: ToolRow | LLMRow | PhaseRow | StrategyRow) -> Order:
 
 def _add_tool_call(tally: Tally, event: events.ToolCall, order: Order) -> None:
     row = tally.tool(event.name, order)
+    if event.denied:
+        row.denied_count += 1
+        return
     count = row.succeeded if event.success else row.failed
     # Computed before a sum is read: during a call a signal handler may count, too.
     whole_ms = round(event.duration_ms)

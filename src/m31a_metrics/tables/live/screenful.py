@@ -68,7 +68,7 @@ def _event_row(event: LatestEvent) -> tuple[Cell, ...]:
     tokens: Cell = "" if event.total_tokens is None else event.total_tokens
     cost = "" if event.cost is None and not event.total_tokens else event.cost
     clock = f"{local(event.at):%H:%M:%S}"
-    word = _WORDS.get(event.event, event.event)
+    word = "tool denied" if event.denied else _WORDS.get(event.event, event.event)
     return (clock, word, name, outcome, took, tokens, cost, event.error)
 
 
@@ -146,6 +146,7 @@ COLUMNS = [
     TOTAL_MS,
     Column("duration_share", "Share", Unit.BAR),
     Column("fail_count", "Failures", Unit.COUNT),
+    columns.DENIED,
     Column("max_ms", "Max", Unit.MS),
     Column("wait_ms", "Waited", Unit.MS),
 ]
@@ -183,6 +184,7 @@ def _row(
         tool.total_duration_ms,
         ratio(tool.total_duration_ms, whole_ms),
         tool.fail_count,
+        tool.denied_count,
         None if ran is None else ran.max_ms,
         None if ran is None else ran.wait_ms or None,
     )
@@ -285,6 +287,7 @@ COST_PER_HOUR = Column("cost_per_hour_usd", "/h", Unit.USD)
 LLM_CALLS = Column("interaction_count", "LLM", Unit.COUNT)
 CALLS_PER_MINUTE = Column("calls_per_minute", "/min", Unit.COUNT)
 FAIL_RATE = Column("fail_rate", "rate", Unit.SHARE)
+DENIED = Column("denied_count", "denied", Unit.COUNT)
 HEALED = Column("heal_success_count", "passed", Unit.COUNT)
 
 _HOUR_MS = 3_600_000
@@ -293,8 +296,8 @@ _HOUR_MS = 3_600_000
 def cards(metrics: SessionMetrics, now: datetime) -> Table:
     """Show one session in one row: columns in pairs, a figure and then a word about it.
 
-    The word about cost is how much of the tokens has none, where some have none; `now`
-    tells how long nothing happened.
+    The word about cost is how much of the tokens has none, where some have none, that about
+    failures how many calls were denied, where some were; `now` tells how long nothing happened.
     """
     sums = session_row(metrics)
     lasted, cost_usd = lasted_ms(sums), cost_of(sums)
@@ -305,6 +308,9 @@ def cards(metrics: SessionMetrics, now: datetime) -> Table:
     )
     if sums.unpriced_tokens:
         about_cost = (UNPRICED, sums.unpriced_tokens)
+    about_failed: tuple[Column, Cell] = (FAIL_RATE, ratio(sums.fail_count, sums.call_count))
+    if sums.denied_count:
+        about_failed = (DENIED, sums.denied_count)
     pairs: list[tuple[Column, Cell]] = [
         (columns.LASTED, lasted),
         (IDLE, _idle_ms(sums, now)),
@@ -315,7 +321,7 @@ def cards(metrics: SessionMetrics, now: datetime) -> Table:
         (columns.CALLS, sums.call_count),
         (CALLS_PER_MINUTE, _per(sums.call_count, lasted, 60_000)),
         (columns.FAILED, sums.fail_count),
-        (FAIL_RATE, ratio(sums.fail_count, sums.call_count)),
+        about_failed,
         (columns.HEALS, sums.heal_trigger_count),
         (HEALED, passed if passed or failed or not sums.heal_trigger_count else None),
     ]
@@ -405,6 +411,7 @@ SESSIONS = [
     columns.TOKENS,
     columns.LASTED,
     columns.HEALS,
+    columns.DENIED,
 ]
 
 
@@ -436,4 +443,5 @@ def _session_row(one: Running, now: datetime) -> tuple[Cell, ...]:
         known_tokens(sums),
         lasted_ms(sums),
         sums.heal_trigger_count,
+        sums.denied_count,
     )
