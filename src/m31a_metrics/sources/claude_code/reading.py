@@ -309,7 +309,7 @@ class Reading:
             if block.type == "tool_result":
                 found = True
                 said = line.tool_use_result
-                done = self.calls.result(block, t_us, said, line.tool_denial_kind is not None)
+                done = self.calls.result(block, t_us, said, line.tool_denial_kind)
                 if done is not None:
                     call, event = done
                     self.events.append(event)

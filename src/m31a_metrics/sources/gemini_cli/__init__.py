@@ -44,7 +44,14 @@ from m31a_metrics.transcript import Call, Damage, Effects, Facts, Transcript
 NAME = "gemini-cli"
 
 _OVER = ("success", "error", "cancelled")
-_REFUSED = "User did not allow"
+_BY_PERSON = re.compile(
+    r"(?:Error: )?(?:\[Operation Cancelled\] Reason: )?"
+    r"(?:User did not allow|User denied execution|The user (?:rejected|denied))"
+)
+_REFUSED = re.compile(
+    r"Tool execution (?:blocked: |denied by policy)|Agent execution stopped(?: by hook)?: "
+)
+"""How the error of a call begins that a person, and that a hook or a rule, did not let run."""
 
 
 class _Message(Struct, gc=False):
@@ -185,6 +192,7 @@ class Session:
                 call.success = shell_report.exit_code(output) in (None, 0)
             if not call.success:
                 call.error = error_text(error or shell_report.printed(output) or status)
+                call.denied = bool(_BY_PERSON.match(error) or _REFUSED.match(error))
         message.tools[key] = call
 
     def _tool_event(self, call: Call) -> list[Event]:
@@ -192,14 +200,14 @@ class Session:
             return []
         self._see(call.end_us)
         elapsed_ms = span_ms(call.t_us, call.end_us)
-        refused = not call.success and _REFUSED in call.error[:1_000]
+        asked = call.denied and _BY_PERSON.match(call.error) is not None
         return [
             tool_call(
                 call,
-                0 if refused else elapsed_ms,
-                wait_ms=elapsed_ms if refused else None,
+                0 if call.denied else elapsed_ms,
+                wait_ms=elapsed_ms if asked else None,
                 # Nobody writes when a person gave permission.
-                elapsed_only=True,
+                elapsed_only=not call.denied,
             )
         ]
 
