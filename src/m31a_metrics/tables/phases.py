@@ -10,6 +10,7 @@ from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
 from m31a_metrics.tables.names import named
+from m31a_metrics.tables.order import counted_only
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.units import ms
 
@@ -79,8 +80,11 @@ HEALING = [
 _WORKFLOW = {phase.value: place for place, phase in enumerate(WorkflowPhase)}
 
 
-def phases(rows: Sequence[PhaseRow], scope: Scope) -> list[Table]:
-    """Show the phases of a slice, and where it healed itself or bisected."""
+def phases(rows: Sequence[PhaseRow], scope: Scope, *, whole: bool = False) -> list[Table]:
+    """Show the phases of a slice, and where it healed itself or bisected.
+
+    `whole` keeps columns in which no row counts anything.
+    """
     # In the order of work; phases of other names behind it, what has none at the end.
     rows = sorted(rows, key=lambda row: (not row.key, _WORKFLOW.get(row.key, len(_WORKFLOW))))
     if rows and not rows[0].key:
@@ -90,7 +94,7 @@ def phases(rows: Sequence[PhaseRow], scope: Scope) -> list[Table]:
         table.notes = [f"Of {scope}."]
         if any(not row.key for row in rows):
             table.notes.append("A dash: calls and LLM use outside any named phase.")
-    return [table, healing(rows)]
+    return [table if whole else counted_only(table, columns.RARE), healing(rows)]
 
 
 def phases_by(rows: Sequence[PhaseRow], scope: Scope, by: str, *, whole: bool = False) -> Table:
@@ -102,7 +106,7 @@ def phases_by(rows: Sequence[PhaseRow], scope: Scope, by: str, *, whole: bool = 
     table = phase_table(rows, OF_MANY, scope, by, whole=whole)
     table.title = f"Phases by {by}"
     table.notes = [f"Of {scope}."] if rows else []
-    return table
+    return table if whole else counted_only(table, columns.RARE)
 
 
 def phase_table(
