@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from m31a_metrics.answers import LLMRow
 from m31a_metrics.record import LLMDay, SessionRecord
 from m31a_metrics.table import Table
+from m31a_metrics.tables import columns
 from m31a_metrics.tables.cost import CACHES, PARTS, TOP_SESSIONS, cost, cost_by
 from m31a_metrics.units import NANO_PER_USD
-from tests.tables.builders import ALL, column, indexed, record, scope, use
+from tests.tables.builders import ALL, column, indexed, record, records, scope, use
 
 
 def asked(*sessions: SessionRecord, whole: bool = False) -> list[Table]:
@@ -24,6 +25,13 @@ def asked(*sessions: SessionRecord, whole: bool = False) -> list[Table]:
         scope(answers),
         whole=whole,
     )
+
+
+def summed(cost_usd: float, tokens: int) -> LLMDay:
+    """LLM use as METRICS.json has it."""
+    day = use("", cost_usd, tokens)
+    day.unsplit_prompt_tokens = day.prompt_tokens
+    return day
 
 
 def by(part: str, *sessions: SessionRecord) -> Table:
@@ -82,10 +90,10 @@ def test_a_sum_that_nobody_knows_is_not_told_as_zero() -> None:
 
 
 def test_what_no_model_accounts_for_has_its_own_row() -> None:
-    """Use without a model's name is a row with a dash, whose caches nobody knows."""
+    """Sums without a model's name are a row with a dash, whose caches nobody knows."""
     big = use("big", 0.5, 600)
     big.cache_read_tokens = 400
-    by_model = asked(record("a", big, use("", 0.25, 400)))[1]
+    by_model = asked(record("a", big, summed(0.25, 400)))[1]
     assert column(by_model, "model") == ["big", None]
     assert column(by_model, "total_tokens") == [600, 400]
     assert column(by_model, "cost_usd") == [0.5, 0.25]
@@ -94,10 +102,12 @@ def test_what_no_model_accounts_for_has_its_own_row() -> None:
 
 
 def test_people_see_no_columns_of_dashes() -> None:
-    """Where no model is named nothing is known of caches, and people need no column for it."""
-    one = record("a", use("", 0.25, 400))
+    """Of a METRICS.json alone nothing is known of caches, and people need no column for it."""
+    one = record("a", summed(0.25, 400))
     assert not set(asked(one)[1].columns) & set(CACHES)
-    assert set(CACHES) <= set(asked(one, whole=True)[1].columns)
+    row = records(asked(one)[1])[0]
+    assert (row["output_tokens"], row["unsplit_tokens"], row["total_tokens"]) == (40, 360, 400)
+    assert set(columns.TOKEN_CLASSES) <= set(asked(one, whole=True)[1].columns)
 
 
 def test_no_use_says_what_to_try() -> None:

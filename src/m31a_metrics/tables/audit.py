@@ -14,7 +14,7 @@ from m31a_metrics.answers import LLMRow, ReadingRow
 from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import known_usd
+from m31a_metrics.tables.arithmetic import class_cells, known_usd, knows_caches
 from m31a_metrics.tables.phrases import Scope, unpriced
 from m31a_metrics.transcript import Effects
 from m31a_metrics.units import usd
@@ -22,16 +22,14 @@ from m31a_metrics.units import usd
 BY_DAY = [
     columns.DAY,
     columns.MODEL,
-    Column("input_tokens", "Input", Unit.TOKENS),
-    Column("output_tokens", "Output", Unit.TOKENS),
-    columns.CACHE_READ,
-    columns.CACHE_WRITE_5M,
-    columns.CACHE_WRITE_1H,
+    *columns.TOKEN_CLASSES,
     columns.COST,
     columns.TOKENS,
     Column("given_tokens", "Cost given", Unit.TOKENS),
     Column("priced_tokens", "Priced", Unit.TOKENS),
     columns.UNPRICED,
+    columns.UNSPLIT,
+    columns.REASONING,
 ]
 RULES = [
     Column("rule", "Rule"),
@@ -116,23 +114,18 @@ def by_model(rows: Iterable[LLMRow]) -> list[LLMRow]:
 
 
 def _row(row: LLMRow) -> tuple[Cell, ...]:
-    cached = row.cache_read_tokens + row.cache_write_5m_tokens + row.cache_write_1h_tokens
-    # Of sums without a model nobody knows how much of the prompt was cached.
-    known = bool(row.model or cached)
+    *classes, unsplit = class_cells(row)
     return (
         row.key or None,
         row.model or None,
-        # A recording may have been told of more cached tokens than it had in all.
-        max(0, row.prompt_tokens - cached) if known else None,
-        row.completion_tokens,
-        row.cache_read_tokens if known else None,
-        row.cache_write_5m_tokens if known else None,
-        row.cache_write_1h_tokens if known else None,
+        *classes,
         known_usd(row.cost_nano, row.unpriced_tokens),
         row.total_tokens,
         row.given_tokens,
         row.total_tokens - row.given_tokens - row.unpriced_tokens,
         row.unpriced_tokens,
+        unsplit,
+        row.reasoning_tokens if knows_caches(row) else None,
     )
 
 

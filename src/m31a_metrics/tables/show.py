@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from m31a_metrics.answers import SessionRow, TotalsRow
+from collections.abc import Sequence
+
+from m31a_metrics.answers import LLMRow, SessionRow, TotalsRow
 from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.record import SessionRecord
+from m31a_metrics.record import LLMDay, SessionRecord
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import ratio
@@ -14,6 +16,7 @@ from m31a_metrics.tables.from_metrics import (
     model_rows,
     phase_rows,
     session_row,
+    split_off,
     tool_rows,
 )
 from m31a_metrics.tables.names import RECORDED
@@ -79,9 +82,8 @@ def show(
     ran = {one.name: one for one in detail.durations}
     of_tools = tool_table(rows, ran, scope)
     of_tools.notes = timed_notes(rows, ran)
-    by_phase, by_model, _ = cost(
-        llm_rows(metrics), model_rows(metrics, detail), (), scope, caches=False, whole=whole
-    )
+    phases = _by_class(llm_rows(metrics), facts.llms if facts else [])
+    by_phase, by_model, _ = cost(phases, model_rows(metrics, detail), (), scope, whole=whole)
     tables = [
         phase_table(of_phases, SHOWN, scope),
         healing(of_phases),
@@ -92,6 +94,15 @@ def show(
         _rate_limits(told),
     ]
     return [head, _transcript(told, whole), *tables]
+
+
+def _by_class(rows: list[LLMRow], days: Sequence[LLMDay]) -> list[LLMRow]:
+    """Tell by class what of rows by phase events knew, and METRICS.json does not."""
+    phases = {row.key: row for row in rows}
+    for day in days:
+        if day.phase in phases:
+            split_off(phases[day.phase], day)
+    return rows
 
 
 def _transcript(told: SessionRecord | None, whole: bool) -> Table:

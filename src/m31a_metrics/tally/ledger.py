@@ -15,7 +15,7 @@ from typing import Any
 from m31a_metrics import events
 from m31a_metrics.events import LLMInteraction, PhaseTransition, ToolCall
 from m31a_metrics.histogram import Histogram
-from m31a_metrics.measures import LLMSums, PhaseSums, add, shared
+from m31a_metrics.measures import LLMSums, PhaseSums, add, shared, within_prompt
 from m31a_metrics.model import (
     ZERO_TIME,
     LLMMetric,
@@ -130,10 +130,14 @@ class LLMUses:
             if (total := usage.total_tokens) is None:
                 total = prompt + completion
             totals += total
-            reads += usage.cache_read_tokens
-            writes_5m += usage.cache_write_5m_tokens
-            writes_1h += (written_1h := usage.cache_write_1h_tokens)
-            reasonings += usage.reasoning_tokens
+            read, written_5m = usage.cache_read_tokens, usage.cache_write_5m_tokens
+            written_1h = usage.cache_write_1h_tokens
+            if read + written_5m + written_1h > prompt:
+                read, written_5m, written_1h = within_prompt(prompt, read, written_5m, written_1h)
+            reads += read
+            writes_5m += written_5m
+            writes_1h += written_1h
+            reasonings += min(usage.reasoning_tokens, completion)
             if event.subagent:
                 of_subagents += total
             if (cost := event.cost) is not None:
@@ -345,6 +349,7 @@ class Ledger:
             use = self._llms[day, "", llm.phase]
             use.sums = use.sums or LLMSums()
             add(use.sums, llm, _OF_LLMS)
+            use.sums.unsplit_prompt_tokens += llm.prompt_tokens
             use.sums.given_tokens += llm.total_tokens - llm.unpriced_tokens
             use.sums.cost_nano += nano_usd(llm.cost)
         for phase in metrics.phases:

@@ -20,7 +20,7 @@ from m31a_metrics.model import (
 )
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import known_cost_usd, ratio
+from m31a_metrics.tables.arithmetic import class_cells, known_cost_usd, ratio
 from m31a_metrics.tables.from_metrics import session_row
 from m31a_metrics.tables.live.course import by_phase, current_phase, spend, timeline
 from m31a_metrics.tables.names import last_part
@@ -79,15 +79,15 @@ _FIGURES = [
     Column("cost_share", "Share", Unit.BAR),
     columns.TOKENS,
     Column("interaction_count", "Calls", Unit.COUNT),
-    columns.PROMPT,
-    columns.COMPLETION,
 ]
-BY_PHASE = [columns.PHASE, *_FIGURES, columns.UNPRICED]
+BY_PHASE = [columns.PHASE, *_FIGURES, columns.OUTPUT, columns.UNPRICED]
+"""What METRICS.json has: of a prompt it does not tell what caches had a part in."""
 BY_MODEL = [
     columns.MODEL,
     *_FIGURES,
-    Column("cache_read_tokens", "Cache read", Unit.TOKENS),
-    Column("reasoning_tokens", "Reasoning", Unit.TOKENS),
+    *columns.TOKEN_CLASSES,
+    columns.UNSPLIT,
+    columns.REASONING,
     columns.UNPRICED,
 ]
 
@@ -96,7 +96,8 @@ def cost_by_phase(metrics: SessionMetrics) -> Table:
     """Show LLM use by phase, the most expensive first; a dash for what belongs to no phase."""
     whole = sum(llm.cost for llm in metrics.llms)
     rows = [
-        (llm.phase or None, *_figures(llm, whole)) for llm in _most_expensive_first(metrics.llms)
+        (llm.phase or None, *_figures(llm, whole), llm.completion_tokens, llm.unpriced_tokens)
+        for llm in _most_expensive_first(metrics.llms)
     ]
     unpriced = sum(llm.unpriced_tokens for llm in metrics.llms)
     notes = [f"{unpriced:,} tokens are unpriced, so cost leaves them out."] if unpriced else []
@@ -108,9 +109,8 @@ def cost_by_model(detail: SessionDetail) -> Table:
     whole = sum(model.cost for model in detail.models)
     rows: list[tuple[Cell, ...]] = []
     for model in _most_expensive_first(detail.models):
-        *figures, unpriced = _figures(model, whole)
-        cached = (model.cache_read_tokens, model.reasoning_tokens)
-        rows.append((model.model or None, *figures, *cached, unpriced))
+        apart = (*class_cells(model), model.reasoning_tokens, model.unpriced_tokens)
+        rows.append((model.model or None, *_figures(model, whole), *apart))
     return Table("Cost by model", BY_MODEL, rows, "No LLM call yet.")
 
 
@@ -120,9 +120,6 @@ def _figures(use: LLMMetric | ModelMetric, whole: float) -> tuple[Cell, ...]:
         ratio(use.cost, whole),
         use.total_tokens,
         use.interaction_count,
-        use.prompt_tokens,
-        use.completion_tokens,
-        use.unpriced_tokens,
     )
 
 
