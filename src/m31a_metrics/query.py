@@ -340,7 +340,8 @@ class Session:
         one = self._read()
         told = one.record if one.is_transcript else None
         row = catalog.listed(one)
-        return _table(show(one.metrics, one.detail, told, row=row, whole=True))
+        llms = one.record.llms
+        return _table(show(one.metrics, one.detail, told, row=row, llms=llms, whole=True))
 
     def explain(self) -> Table:
         """Call by call; as `m31 explain`."""

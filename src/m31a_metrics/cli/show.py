@@ -41,5 +41,6 @@ def command(ctx: click.Context, name: str | None) -> None:
     one = read_session(ctx, name or "last")
     told = one.record if one.is_transcript else None
     row = catalog.listed(one)
-    panels = show(one.metrics, one.detail, told, row=row, whole=not wants_text(ctx))
+    whole = not wants_text(ctx)
+    panels = show(one.metrics, one.detail, told, row=row, llms=one.record.llms, whole=whole)
     emit(ctx, [panel.table for panel in panels])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.record import SessionRecord
+from m31a_metrics.record import LLMDay, SessionRecord
 from m31a_metrics.table import Panel
 from m31a_metrics.tables import explain as of_calls
 from m31a_metrics.tables import show as of_session
@@ -17,18 +19,19 @@ def show(
     told: SessionRecord | None = None,
     *,
     row: SessionRow | None = None,
+    llms: Sequence[LLMDay] = (),
     whole: bool = False,
 ) -> list[Panel]:
     """Its head, transcript, phases, heals, tools, cost, edit strategies and rate limits.
 
     `detail` is what its journals know, `told` what its transcript tells, if it is another
-    agent's, `row` the session as a list of sessions has it.
+    agent's, `row` the session as a list of sessions has it, `llms` its LLM use by class.
     """
     names = (
         *("session", "transcript", "phases", "healing", "tools"),
         *("cost_by_phase", "cost_by_model", "edit_strategies", "rate_limits"),
     )
-    tables = of_session.show(metrics, detail, told, row=row, whole=whole)
+    tables = of_session.show(metrics, detail, told, row=row, llms=llms, whole=whole)
     return [Panel(name, table) for name, table in zip(names, tables, strict=True)]
 
 

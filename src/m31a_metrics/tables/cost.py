@@ -81,10 +81,14 @@ def cost(
     most_expensive: Sequence[SessionRow],
     scope: Scope,
     *,
+    at_list: bool = True,
     whole: bool = False,
 ) -> list[Table]:
-    """Show what a slice cost. `most_expensive` are sessions of it, the greatest cost first."""
-    by_phase = cost_by(phases, scope, "phase", models, whole=whole)
+    """Show what a slice cost. `most_expensive` are sessions of it, the greatest cost first.
+
+    `at_list` False says that nobody knows which of the costs an agent was charged.
+    """
+    by_phase = cost_by(phases, scope, "phase", models, at_list=at_list, whole=whole)
     by_model = cost_by(models, scope, "model", whole=whole)
     by_model.notes = [note for note in by_model.notes if note in _NO_NAME.values()]
     by_model.empty = ""
@@ -97,6 +101,7 @@ def cost_by(
     by: str,
     models: Sequence[LLMRow] = (),
     *,
+    at_list: bool = True,
     whole: bool = False,
 ) -> Table:
     """Show LLM use by one part: days in their order, others by cost.
@@ -122,7 +127,7 @@ def cost_by(
     if rows:
         tokens = _unpriced_tokens(rows)
         table.notes = [_in_all(rows, scope), *unpriced(tokens, models)]
-        table.notes += _at_list(rows) if caches else ()
+        table.notes += _at_list(rows) if at_list else ()
         if by in _NO_NAME and any(not row.key for row in rows):
             table.notes.append(_NO_NAME[by])
     if whole:

@@ -62,13 +62,15 @@ def show(
     told: SessionRecord | None = None,
     *,
     row: SessionRow | None = None,
+    llms: Sequence[LLMDay] = (),
     whole: bool = False,
 ) -> list[Table]:
     """Show one session: head, transcript, phases, heals, tools, cost, edit strategies, limits.
 
     `detail` is what its journals know, empty where it has none; `told` what its transcript
     tells, if it is another agent's; `row` the session as a list of sessions has it, else it
-    is added up of METRICS.json alone. `whole` adds the columns that a terminal has no room
+    is added up of METRICS.json alone; `llms` its LLM use by phase as events tell it, by class.
+    `whole` adds the columns that a terminal has no room
     for. The titles are the same for every session, because they are the keys of the JSON.
     """
     row = row or session_row(metrics, RECORDED)
@@ -82,8 +84,10 @@ def show(
     ran = {one.name: one for one in detail.durations}
     of_tools = tool_table(rows, ran, scope)
     of_tools.notes = timed_notes(rows, ran)
-    phases = _by_class(llm_rows(metrics), facts.llms if facts else [])
-    by_phase, by_model, _ = cost(phases, model_rows(metrics, detail), (), scope, whole=whole)
+    phases = _by_class(llm_rows(metrics), llms)
+    by_phase, by_model, _ = cost(
+        phases, model_rows(metrics, detail), (), scope, at_list=False, whole=whole
+    )
     tables = [
         phase_table(of_phases, SHOWN, scope),
         healing(of_phases),
