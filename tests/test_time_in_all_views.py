@@ -62,7 +62,7 @@ def agree(
         (listed,) = records(sessions(ask, whole=True)[0].table)
         (in_all,) = records(sessions(ask, by="agent", whole=True)[0].table)
         (shown_head, _, shown, *_) = (
-            panel.table for panel in show(metrics, detail, said=record, whole=True)
+            panel.table for panel in show(metrics, detail, record=record, whole=True)
         )
         (head,) = records(shown_head)
         (card,) = records(live.cards(metrics, detail, metrics.updated_at))

@@ -327,7 +327,9 @@ class ActiveTime:
 
 
 def ran(call: ToolCall) -> Span:
-    """Tell when a call ran; of what only elapsed, no more than counts."""
+    """Tell when a call ran, a denied one never; of what only elapsed, no more than counts."""
+    if call.denied:
+        return call.t_us, call.t_us
     # What only elapsed may hold a person's wait, which came before the tool ran.
     longest_us = MODEL_WAIT_US if call.elapsed_only else LONGEST_US
     return call.t_us - min(round(call.duration_ms * 1000), longest_us), call.t_us

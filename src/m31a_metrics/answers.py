@@ -84,6 +84,9 @@ class SessionRow(SessionSums, array_like=True):
     is_gone: bool = False
     """Its source is no longer there: only the index still knows of it."""
 
+    worktree: str = ""
+    """The worktree of the project's repository that it ran in, by its folder's name."""
+
     @property
     def ref(self) -> SessionRef:
         """What it is known by."""

@@ -17,11 +17,13 @@ class ToolSums(Struct, kw_only=True):
     """Calls of tools.
 
     Of `duration_us`, `ran_us` is known to be the tools' own time, without a person's wait;
-    of `summed_count` of the calls no more is known of it than its sum.
+    of `summed_count` of the calls no more is known of it than its sum. `denied_count` counts
+    those that a hook, a rule or a person refused: they never ran, and are not among the calls.
     """
 
     call_count: int = 0
     fail_count: int = 0
+    denied_count: int = 0
     duration_us: int = 0
     ran_us: int = 0
     wait_us: int = 0
@@ -29,7 +31,11 @@ class ToolSums(Struct, kw_only=True):
 
 
 class TokenSums(Struct, kw_only=True):
-    """LLM use in tokens; `unpriced_tokens` are those of which nobody knows the cost."""
+    """LLM use in tokens; `unpriced_tokens` are those of which nobody knows the cost.
+
+    Of `unsplit_prompt_tokens` of the prompt nobody knows what caches had a part in: those of a
+    METRICS.json, which has sums.
+    """
 
     interaction_count: int = 0
     prompt_tokens: int = 0
@@ -39,7 +45,55 @@ class TokenSums(Struct, kw_only=True):
     cache_write_5m_tokens: int = 0
     cache_write_1h_tokens: int = 0
     reasoning_tokens: int = 0
+    unsplit_prompt_tokens: int = 0
     unpriced_tokens: int = 0
+
+
+class TokenClasses(Struct, frozen=True):
+    """Tokens by the five classes that exclude each other.
+
+    `unsplit_tokens` are of none: of these only a sum is known. With them the classes add up to
+    the total, unless a total was given that is less than its parts. Reasoning is output.
+    """
+
+    input_tokens: int
+    cache_read_tokens: int
+    cache_write_5m_tokens: int
+    cache_write_1h_tokens: int
+    output_tokens: int
+    unsplit_tokens: int
+
+
+def token_classes(sums: TokenSums) -> TokenClasses:
+    """Tell sums of tokens apart by class: a prompt includes what caches read and wrote of it."""
+    prompt = sums.prompt_tokens - sums.unsplit_prompt_tokens
+    read, write_5m, write_1h = within_prompt(
+        prompt,
+        sums.cache_read_tokens,
+        sums.cache_write_5m_tokens,
+        sums.cache_write_1h_tokens,
+    )
+    return TokenClasses(
+        prompt - read - write_5m - write_1h,
+        read,
+        write_5m,
+        write_1h,
+        sums.completion_tokens,
+        max(sums.total_tokens - sums.prompt_tokens - sums.completion_tokens, 0)
+        + sums.unsplit_prompt_tokens,
+    )
+
+
+def within_prompt(prompt: int, read: int, write_5m: int, write_1h: int) -> tuple[int, int, int]:
+    """Keep so much of cached tokens as the prompt has room for, reads first.
+
+    Whoever counts more of them than tokens in the prompt counted these beside the prompt.
+    """
+    if read + write_5m + write_1h <= prompt:
+        return read, write_5m, write_1h
+    read = min(read, prompt)
+    write_5m = min(write_5m, prompt - read)
+    return read, write_5m, min(write_1h, prompt - read - write_5m)
 
 
 class LLMSums(TokenSums, kw_only=True):
@@ -85,6 +139,7 @@ class PhaseTotals(PhaseSums, kw_only=True):
     success_count: int = 0
     call_count: int = 0
     fail_count: int = 0
+    denied_count: int = 0
     total_tokens: int = 0
     unpriced_tokens: int = 0
     cost_nano: int = 0
@@ -99,6 +154,7 @@ class SessionSums(Struct, kw_only=True):
 
     call_count: int = 0
     fail_count: int = 0
+    denied_count: int = 0
     duration_us: int = 0
     interaction_count: int = 0
     prompt_tokens: int = 0

@@ -71,7 +71,11 @@ class Usage(_Tokens, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class ToolMetric(Struct):
-    """One tool: how often it ran, how often it failed, how long it took (whole ms)."""
+    """One tool: how often it ran, how often it failed, how long it took (whole ms).
+
+    `denied_count` calls were refused by a hook, a rule or a person. They never ran, so they
+    are not among `call_count`.
+    """
 
     name: str = ""
     call_count: int = 0
@@ -79,6 +83,7 @@ class ToolMetric(Struct):
     fail_count: int = 0
     total_duration_ms: int = 0
     avg_duration_ms: float = 0.0
+    denied_count: int = 0
     unknown: dict[str, Any] = {}
 
 
@@ -206,7 +211,10 @@ class ModelMetric(TokenSums):
 
 
 class LatestEvent(Struct, frozen=True):
-    """One event as a person reads it in a list of the latest. `error` is a failure line."""
+    """One event as a person reads it in a list of the latest. `error` is a failure line.
+
+    `denied`: a tool call that was refused, so `success` and `duration_ms` are None.
+    """
 
     at: datetime
     event: str
@@ -216,6 +224,7 @@ class LatestEvent(Struct, frozen=True):
     total_tokens: int | None = None
     cost: float | None = None
     error: str = ""
+    denied: bool = False
 
 
 class RecentCalls(Struct, frozen=True):

@@ -93,6 +93,7 @@ class SessionRecord(Struct):
     `is_recorded` tells a recorder's own words from what was read of an agent's transcript, or
     of an imported copy of one.
     `rate_limits` are the last that its provider told.
+    `worktree` names the worktree of the project's repository that it ran in, if it was one.
     `is_to_be_priced`: models were named and the price library was not there to be asked.
     """
 
@@ -122,6 +123,7 @@ class SessionRecord(Struct):
     labels: dict[str, str] = {}
     rate_limits: list[RateLimit] = []
     is_recorded: bool = False
+    worktree: str = ""
 
     @property
     def ref(self) -> SessionRef:

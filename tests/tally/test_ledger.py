@@ -56,6 +56,7 @@ def test_rows_add_up_to_the_tally(
         calls = [row for row in ledger.tools if row.tool == tool.name]
         assert sum(row.call_count for row in calls) == tool.call_count
         assert sum(row.fail_count for row in calls) == tool.fail_count
+        assert sum(row.denied_count for row in calls) == tool.denied_count
         assert sum(row.duration_us for row in calls) == tool.total_duration_ms * 1000
         failures = [row for row in ledger.failures if row.tool == tool.name]
         assert sum(row.count for row in failures) == tool.fail_count

@@ -160,11 +160,14 @@ def _of_row(
         if place.path == row.path:
             one = Loader(config).load(place.agent, place.path, timed_by=hooks)
             one.record.labels = row.labels  # which stand beside the transcript
+            one.row = row
             return one
     if not os.path.isdir(row.path):
         # The transcript is gone, and a recording of the same session is there.
         return _at_path(f"{config.sessions_dir}/{row.session_id}", config)
-    return Loader(config).load(RECORDED, row.path)
+    one = Loader(config).load(RECORDED, row.path)
+    one.row = row
+    return one
 
 
 @contextmanager
@@ -203,6 +206,14 @@ def in_memory(one: LoadedSession) -> Iterator[Answers]:
     with History(MEMORY) as history:
         history.put(one.record)
         yield history
+
+
+def listed(one: LoadedSession) -> SessionRow:
+    """Give a session as a list of sessions has it: of the index, if it was found there."""
+    if one.row is None:
+        with in_memory(one) as answers:
+            (one.row,) = answers.sessions(Slice())
+    return one.row
 
 
 def is_path(name: str) -> bool:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from m31a_metrics import codec, sources, store
 from m31a_metrics.active_time import Stretch, stretches_of
 from m31a_metrics.answers import SessionRow
-from m31a_metrics.catalog import records
+from m31a_metrics.catalog import projects, records
 from m31a_metrics.catalog.fingerprints import Seen
 from m31a_metrics.catalog.guard import guarded
 from m31a_metrics.catalog.records import RECORDED, Recording, native_id_of
@@ -46,8 +46,9 @@ class LoadedSession:
 
     `reader` is who read it: a source, or `m31a` for what was recorded here. `calls` and
     `inference` are those of a transcript; what was recorded says its phases itself. `notes`
-    are what was wrong with the index that it was found in. Sums are made when they are first
-    asked for; whatever goes wrong then is a MetricsError that names the file.
+    are what was wrong with the index that it was found in, and `row` is what that has of it.
+    Sums are made when they are first asked for; whatever goes wrong then is a MetricsError
+    that names the file.
     """
 
     def __init__(self, path: str, reader: str, config: Config, price: Pricer, told: _Told) -> None:
@@ -59,6 +60,7 @@ class LoadedSession:
         self.inference = told.inference
         self.damage = told.damage
         self.notes: list[str] = []
+        self.row: SessionRow | None = None
         self._config = config
         self._told = told
 
@@ -71,7 +73,7 @@ class LoadedSession:
     def record(self) -> SessionRecord:
         """Its sums by day, tool, model and phase, as the index keeps them."""
         with guarded(self.path):
-            return self._told.record()
+            return projects.place(self._told.record())
 
     @cached_property
     def _counted(self) -> tuple[SessionMetrics, SessionDetail]:
@@ -366,6 +368,7 @@ def _take_durations(transcript: Transcript, recordings: Iterable[Session]) -> No
                 duration_ms=told.duration_ms,
                 wait_ms=told.wait_ms if told.wait_ms is not None else event.wait_ms,
                 elapsed_only=told.elapsed_only,
+                denied=event.denied or told.denied,
             )
 
 

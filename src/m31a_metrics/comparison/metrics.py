@@ -88,6 +88,13 @@ _AMOUNTS: list[tuple[str, Unit, Good, str, Measure]] = [
         lambda one: (one.session.call_count, 1),
     ),
     (
+        "denied",
+        Unit.COUNT,
+        Good.NEITHER,
+        "Calls that were denied, and never ran",
+        lambda one: (one.session.denied_count, 1),
+    ),
+    (
         "llm_calls",
         Unit.COUNT,
         Good.NEITHER,
@@ -116,6 +123,7 @@ _SUMMED = {
     "tokens": ("total_tokens", 1),
     "active_time": ("active_us", _US_IN_MS),
     "calls": ("call_count", 1),
+    "denied": ("denied_count", 1),
     "llm_calls": ("interaction_count", 1),
     "heals": ("heal_trigger_count", 1),
 }
@@ -167,6 +175,7 @@ OF_SESSIONS = _of_sessions()
 OF_A_TOOL = {
     "fail_rate": "Share of its calls that failed",
     "calls": "Its calls, per session that used it",
+    "denied": "Its calls that were denied, per session that asked for it",
     "p50": "p50 of its calls",
     "p95": "p95 of its calls",
     "p99": "p99 of its calls",
@@ -220,10 +229,9 @@ def _of_tool(tool: str, suffix: str) -> Metric:
 
     if suffix == "fail_rate":
         return Metric(name, Unit.SHARE, Good.LOW, words, measured(_fail_rate))
-    if suffix == "calls":
-        return Metric(
-            name, Unit.COUNT, Good.NEITHER, words, measured(lambda row: (row.call_count, 1))
-        )
+    if suffix in ("calls", "denied"):
+        measure = _calls if suffix == "calls" else _denied
+        return Metric(name, Unit.COUNT, Good.NEITHER, words, measured(measure))
     q = int(suffix.removeprefix("p")) / 100
     return Metric(
         name,
@@ -232,6 +240,15 @@ def _of_tool(tool: str, suffix: str) -> Metric:
         words,
         lambda side: quantile_of_calls(side, tool, q),
     )
+
+
+def _calls(row: ToolRow) -> Part | None:
+    # Where all of its calls were denied, a session did not use it.
+    return (row.call_count, 1) if row.call_count else None
+
+
+def _denied(row: ToolRow) -> Part | None:
+    return (row.denied_count, 1)
 
 
 def _of_phase(phase: str, suffix: str) -> Metric:

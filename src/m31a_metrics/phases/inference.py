@@ -199,11 +199,12 @@ def infer(
     ordered = in_time_order(transcript.events)
     turns_us = [event.t_us for event in ordered if type(event) is UserTurn]
     classified = Classifier(purposes, turns_us).classify(transcript.calls)
-    episodes = heals(classified, line_of)
-    found = bisects(classified)
-    events = with_phases(ordered, classified) + transitions(classified)
+    done = [one for one in classified if not one.call.denied]
+    episodes = heals(done, line_of)
+    found = bisects(done)
+    events = with_phases(ordered, done) + transitions(done)
     active = stretches_of(in_time_order(events), inferred=True)
-    events += durations(active, classified) + heal_events(episodes) + bisect_events(found)
+    events += durations(active, done) + heal_events(episodes) + bisect_events(found)
     return Inference(
         [
             CallPhase(

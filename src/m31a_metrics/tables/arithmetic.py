@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from msgspec.structs import astuple
+
+from m31a_metrics.measures import TokenSums, token_classes
 from m31a_metrics.units import HOUR_US, MINUTE_US, usd
 
 
@@ -13,6 +16,18 @@ def known_cost_usd(cost_usd: float, unpriced_tokens: int) -> float | None:
 def known_usd(cost_nano: int | None, unpriced_tokens: int = 0) -> float | None:
     """Give nano-USD as a cost in US dollars; None where nobody knows it, or it is unpriced."""
     return None if cost_nano is None else known_cost_usd(usd(cost_nano), unpriced_tokens)
+
+
+def class_cells(sums: TokenSums) -> tuple[int | None, ...]:
+    """Make the cells of TOKEN_CLASSES, and of UNSPLIT; dashes where no prompt is split."""
+    classes = astuple(token_classes(sums))
+    return classes if knows_caches(sums) else (None, None, None, None, *classes[4:])
+
+
+def knows_caches(sums: TokenSums) -> bool:
+    """Tell whether of any of the prompts it is known what caches had a part in."""
+    unsplit = sums.unsplit_prompt_tokens
+    return not unsplit or unsplit < sums.prompt_tokens
 
 
 def ratio(part: float, whole: float) -> float | None:

@@ -98,10 +98,12 @@ def model_rows(metrics: SessionMetrics, detail: SessionDetail) -> list[LLMRow]:
         add(whole, _llm_row("", llm), _OF_REST)
     # METRICS.json knows no caches: of what no model is named, only the events may tell these.
     rest = rows.pop("", None) or LLMRow("", session_count=1)
+    split = rest.prompt_tokens
     for row in rows.values():
         add(named, row, _OF_REST)
     for name in _OF_REST:
         setattr(rest, name, max(0, getattr(whole, name) - getattr(named, name)))
+    rest.unsplit_prompt_tokens = max(0, rest.prompt_tokens - split)
     # What is left of a sum of rounded costs is no money.
     rest.cost_nano = rest.cost_nano if rest.cost_nano > len(metrics.llms) else 0
     if rest.interaction_count > 0 or rest.total_tokens > 0:
@@ -144,7 +146,20 @@ def _llm_row(key: str, metric: LLMMetric | ModelMetric) -> LLMRow:
         add(row, metric, TokenSums.__struct_fields__)
     else:
         add(row, metric, _OF_LLMS)
+        row.unsplit_prompt_tokens = row.prompt_tokens
     return row
+
+
+def split_off(row: LLMRow, known: LLMSums) -> None:
+    """Tell by class what is `known` of a row of METRICS.json, which has sums.
+
+    What caches and reasoning had a part in comes in addition, and so much of the prompt is no
+    longer unsplit.
+    """
+    add(row, known, ("cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"))
+    add(row, known, ("reasoning_tokens",))
+    split = known.prompt_tokens - known.unsplit_prompt_tokens
+    row.unsplit_prompt_tokens = max(row.unsplit_prompt_tokens - split, 0)
 
 
 def _phase_row(phase: PhaseMetric, llm: LLMRow | None) -> PhaseRow:
@@ -213,6 +228,7 @@ def _tool_metric(row: ToolRow) -> ToolMetric:
         row.fail_count,
         duration_ms,
         duration_ms / row.call_count if row.call_count else 0.0,
+        row.denied_count,
     )
 
 

@@ -22,6 +22,7 @@ SUMS = [
     columns.ACTIVE,
     columns.CALLS,
     columns.FAIL_RATE,
+    columns.DENIED,
     columns.HEALS,
     columns.HEAL_RATE,
 ]
@@ -46,6 +47,8 @@ def sums(now: TotalsRow, before: TotalsRow | None, over_time: Table, period: str
     all_columns: list[Column] = []
     cells: list[Cell] = []
     for column, figure, was in zip(SUMS, figures, earlier, strict=True):
+        if column in columns.RARE and not figure and not was:
+            continue
         at = names.index(column.name)
         points = [row[at] for row in over_time.rows[-TREND_POINTS_MAX:]]
         all_columns += [
@@ -73,6 +76,7 @@ def _figures(row: TotalsRow) -> tuple[float | None, ...]:
         ms(row.active_us) if row.active_us else None,
         row.call_count,
         ratio(row.fail_count, row.call_count),
+        row.denied_count,
         row.heal_trigger_count,
         heal_rate(row.heal_success_count, row.heal_fail_count),
     )

@@ -10,6 +10,7 @@ from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
 from m31a_metrics.tables.names import named
+from m31a_metrics.tables.order import counted_only
 from m31a_metrics.tables.phrases import Scope, last_stays
 from m31a_metrics.units import ms
 
@@ -39,6 +40,7 @@ OF_MANY = [
     _WELL,
     columns.BISECTS,
     columns.FAILED,
+    columns.DENIED,
     columns.UNPRICED,
     columns.LAST_STAY,
 ]
@@ -56,6 +58,7 @@ OF_ONE = [
     _ENTERED,
     columns.BISECTS,
     columns.FAILED,
+    columns.DENIED,
     columns.UNPRICED,
     columns.LAST_STAY,
 ]
@@ -89,7 +92,7 @@ _WORKFLOW = {phase.value: place for place, phase in enumerate(WorkflowPhase)}
 def phases(rows: Sequence[PhaseRow], scope: Scope, *, whole: bool = False) -> list[Table]:
     """Show the phases of a slice, and where it healed itself or bisected.
 
-    `whole` adds what people read in a note.
+    `whole` adds what people read in a note, and keeps columns in which no row counts anything.
     """
     # In the order of work; phases of other names behind it, what has none at the end.
     rows = sorted(rows, key=lambda row: (not row.key, _WORKFLOW.get(row.key, len(_WORKFLOW))))
@@ -100,7 +103,7 @@ def phases(rows: Sequence[PhaseRow], scope: Scope, *, whole: bool = False) -> li
         table.notes.insert(0, f"Of {scope}.")
         if any(not row.key for row in rows):
             table.notes.append("A dash: time, calls and LLM use outside any named phase.")
-    return [table, healing(rows)]
+    return [table if whole else counted_only(table, columns.RARE), healing(rows)]
 
 
 def phases_by(rows: Sequence[PhaseRow], scope: Scope, by: str, *, whole: bool = False) -> Table:
@@ -113,7 +116,7 @@ def phases_by(rows: Sequence[PhaseRow], scope: Scope, by: str, *, whole: bool = 
     table.title = f"Phases by {by}"
     if rows:
         table.notes.insert(0, f"Of {scope}.")
-    return table
+    return table if whole else counted_only(table, columns.RARE)
 
 
 def phase_table(
@@ -161,6 +164,7 @@ def _cells(row: PhaseRow, whole_us: int, cost_nano: int) -> dict[Column, Cell]:
         _WELL: row.success_count,
         columns.BISECTS: row.bisect_trigger_count,
         columns.FAILED: row.fail_count,
+        columns.DENIED: row.denied_count,
         columns.UNPRICED: row.unpriced_tokens,
         columns.LAST_STAY: ms(row.last_stay_us) if row.last_stay_us else None,
     }

@@ -12,7 +12,7 @@ from m31a_metrics.table import CARDS, Cell, Column, Panel, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, per_hour, ratio
 from m31a_metrics.tables.names import RECORDED, last_part, named, shortened
-from m31a_metrics.tables.order import column_of
+from m31a_metrics.tables.order import column_of, counted_only
 from m31a_metrics.tables.phrases import NOTHING_YET, Scope, unpriced
 from m31a_metrics.timestamps import LATEST_US, moment
 from m31a_metrics.units import ms
@@ -32,6 +32,7 @@ FOR_PEOPLE = [
     columns.ACTIVE,
     columns.CALLS,
     columns.FAILED,
+    columns.DENIED,
     columns.TOKENS,
     columns.COST,
     columns.HEALS,
@@ -48,6 +49,7 @@ OF_AGENTS = [
     columns.TOKENS,
     columns.COST,
     columns.FAILED,
+    columns.DENIED,
     columns.ACTIVE,
     columns.LASTED,
     columns.HEALS,
@@ -66,6 +68,7 @@ FOR_PROGRAMS = [
     columns.VERSION,
     columns.PROJECT,
     columns.BRANCH,
+    columns.WORKTREE,
     columns.MODELS,
     columns.TURNS,
     columns.COMPACTIONS,
@@ -91,6 +94,7 @@ BY_PART = [
     columns.COST_PER_HOUR,
     columns.TOKENS_PER_HOUR,
     columns.FAILED,
+    columns.DENIED,
     columns.LLM_CALLS,
     columns.UNPRICED,
 ]
@@ -106,6 +110,7 @@ LISTED = [
     columns.LASTED,
     columns.CALLS,
     columns.FAILED,
+    columns.DENIED,
     columns.TOKENS,
     columns.COST,
     columns.HEALS,
@@ -118,6 +123,7 @@ HEAD = [
     columns.LASTED,
     columns.CALLS,
     columns.FAILED,
+    columns.DENIED,
     columns.HEALS,
     columns.TURNS,
     columns.COMPACTIONS,
@@ -202,7 +208,7 @@ def sessions_by(rows: Sequence[TotalsRow], scope: Scope, by: str, *, whole: bool
         table.notes = [f"Of {scope}.", *unpriced(sum(row.unpriced_tokens for row in rows))]
         if by in columns.TIMES:
             table.notes.insert(0, f"A session of several {by}s is counted in each.")
-    return table
+    return table if whole else counted_only(table, columns.RARE)
 
 
 def _part_row(row: TotalsRow, name: str | None, cost_nano: int) -> tuple[Cell, ...]:
@@ -221,6 +227,7 @@ def _part_row(row: TotalsRow, name: str | None, cost_nano: int) -> tuple[Cell, .
         per_hour(cost_of(row), row.active_us),
         tokens_per_hour(row),
         row.fail_count,
+        row.denied_count,
         row.interaction_count,
         row.unpriced_tokens,
     )
@@ -235,14 +242,15 @@ def session_table(title: str, rows: Sequence[SessionRow], *, whole: bool) -> Tab
         table = Table(title, FOR_PROGRAMS, [_row(row, FOR_PROGRAMS) for row in rows])
         return with_labels(table, [row.labels for row in rows])
     if all(row.agent == RECORDED for row in rows):
-        return Table(title, FOR_PEOPLE, [_row(row, FOR_PEOPLE) for row in rows])
+        table = Table(title, FOR_PEOPLE, [_row(row, FOR_PEOPLE) for row in rows])
+        return counted_only(table, columns.RARE)
     shorter = shortened((row.agent, row.session_id) for row in rows)
     table = Table(title, OF_AGENTS)
     for row in rows:
         _, agent, _, *rest = _row(row, OF_AGENTS)
         project = last_part(row.project) or None
         table.rows.append((shorter[row.session_id], agent, project, *rest))
-    return table
+    return counted_only(table, columns.RARE)
 
 
 def _row(row: SessionRow, wanted: Sequence[Column]) -> tuple[Cell, ...]:
@@ -255,6 +263,7 @@ def _row(row: SessionRow, wanted: Sequence[Column]) -> tuple[Cell, ...]:
         columns.LASTED: lasted_ms(row),
         columns.CALLS: row.call_count,
         columns.FAILED: row.fail_count,
+        columns.DENIED: row.denied_count,
         columns.TOKENS: known_tokens(row),
         columns.COST: cost_of(row),
         columns.HEALS: row.heal_trigger_count,
@@ -269,6 +278,7 @@ def _row(row: SessionRow, wanted: Sequence[Column]) -> tuple[Cell, ...]:
             columns.STARTED: known_time(row.started_us),
             columns.VERSION: row.version or None,
             columns.BRANCH: row.branch or None,
+            columns.WORKTREE: row.worktree or None,
             columns.MODELS: ", ".join(row.models) or None,
             columns.TURNS: row.user_turn_count,
             columns.COMPACTIONS: row.compaction_count,
@@ -334,7 +344,7 @@ def listing(title: str, rows: Sequence[SessionRow], empty: str) -> Table:
     table = Table(title, LISTED, [_listed(row) for row in rows], empty)
     if any(row.is_gone for row in rows):
         table.notes.append("Some of these are known from the index alone: their files are gone.")
-    return table
+    return counted_only(table, columns.RARE)
 
 
 def _listed(row: SessionRow) -> tuple[Cell, ...]:
@@ -349,6 +359,7 @@ def _listed(row: SessionRow) -> tuple[Cell, ...]:
         lasted_ms(row),
         row.call_count,
         row.fail_count,
+        row.denied_count,
         known_tokens(row),
         cost_of(row),
         row.heal_trigger_count,
@@ -363,6 +374,6 @@ def head(row: SessionRow) -> Panel:
         row.user_turn_count,
         row.compaction_count,
     )
-    table = Table("Sums", HEAD, [cells])
+    table = counted_only(Table("Sums", HEAD, [cells]), columns.RARE)
     table.notes = unpriced(row.unpriced_tokens)
     return Panel(CARDS, table)

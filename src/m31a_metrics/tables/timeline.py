@@ -120,7 +120,7 @@ def _spans(events: Sequence[Event], phases: list[_Span], phase_of: _PhaseOf) -> 
             max(0, ran(call)[0]),
             call.t_us,
             call.name if call.name in lanes else OTHER_TOOLS,
-            "ok" if call.success else "failed",
+            _kind(call),
             call.name,
             phase_of(call),
             call.error or "",
@@ -145,6 +145,10 @@ def _spans(events: Sequence[Event], phases: list[_Span], phase_of: _PhaseOf) -> 
         label=("what", "phase", "error"),
     )
     return Panel("timeline", table, (plot,), is_wide=True)
+
+
+def _kind(call: ToolCall) -> str:
+    return "denied" if call.denied else "ok" if call.success else "failed"
 
 
 def _lanes(calls: Iterable[ToolCall]) -> set[str]:
@@ -206,7 +210,8 @@ def _cost(events: Iterable[Event], price: Price) -> Panel:
 
 
 def _errors(events: Iterable[Event], phase_of: _PhaseOf) -> Panel:
-    failed = [event for event in events if isinstance(event, ToolCall) and not event.success]
+    calls = (event for event in events if isinstance(event, ToolCall))
+    failed = [call for call in calls if not (call.success or call.denied)]
     table = Table(
         "Failed calls",
         ERRORS,

@@ -13,7 +13,7 @@ from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import change, difference, ratio
 from m31a_metrics.tables.from_metrics import by_time
 from m31a_metrics.tables.names import named
-from m31a_metrics.tables.order import known_only
+from m31a_metrics.tables.order import counted_only, known_only
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.units import ms
 
@@ -31,6 +31,7 @@ _TIMES = (Unit.MS, Unit.BAR)
 FIGURES = [
     columns.CALLS,
     columns.FAIL_RATE,
+    columns.DENIED,
     Column("p50_ms", "p50", Unit.MS),
     columns.P95,
     CHANGES[0],
@@ -94,7 +95,12 @@ def tools(
         table.notes.insert(0, f"Of {scope}.")
     if not rows:
         table.title = what
-    return table if whole else known_only(table, OPTIONAL)
+    return table if whole else for_people(table)
+
+
+def for_people(table: Table) -> Table:
+    """Leave out the columns of which no row knows, or counts, anything."""
+    return counted_only(known_only(table, OPTIONAL), columns.RARE)
 
 
 def tool_table(
@@ -164,6 +170,7 @@ def _cells(
     return (
         row.call_count,
         fail_rate,
+        row.denied_count,
         p50_ms,
         p95_ms,
         changes[0],

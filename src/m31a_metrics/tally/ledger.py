@@ -16,7 +16,7 @@ from m31a_metrics import events
 from m31a_metrics.active_time import Stretch, time_by
 from m31a_metrics.events import LLMInteraction, PhaseTransition, ToolCall
 from m31a_metrics.histogram import Histogram
-from m31a_metrics.measures import LLMSums, PhaseSums, add, shared
+from m31a_metrics.measures import LLMSums, PhaseSums, add, shared, within_prompt
 from m31a_metrics.model import (
     ZERO_TIME,
     LLMMetric,
@@ -47,10 +47,12 @@ class ToolCalls:
     """Calls of one tool in one phase on one day.
 
     A call's duration is in `ran_ms`, which the ToolDay's `ran` holds, or in `elapsed_ms`;
-    `summed_ms` is that of the `summed_count` calls of which only sums are known.
+    `summed_ms` is that of the `summed_count` calls of which only sums are known. Calls that
+    were denied are in none of these.
     """
 
     __slots__ = (
+        "denied_count",
         "elapsed_ms",
         "fail_count",
         "key",
@@ -63,6 +65,7 @@ class ToolCalls:
     def __init__(self, key: Key) -> None:
         self.key = key
         self.fail_count = 0
+        self.denied_count = 0
         self.wait_us = 0
         self.ran_ms: list[float] = []
         self.elapsed_ms: list[float] = []
@@ -80,6 +83,7 @@ class ToolCalls:
             ran,
             call_count=len(self.ran_ms) + len(self.elapsed_ms) + self.summed_count,
             fail_count=self.fail_count,
+            denied_count=self.denied_count,
             duration_us=(ran_ms + sum(map(round, self.elapsed_ms))) * 1000,
             ran_us=ran_ms * 1000,
             wait_us=self.wait_us,
@@ -127,10 +131,14 @@ class LLMUses:
             if (total := usage.total_tokens) is None:
                 total = prompt + completion
             totals += total
-            reads += usage.cache_read_tokens
-            writes_5m += usage.cache_write_5m_tokens
-            writes_1h += (written_1h := usage.cache_write_1h_tokens)
-            reasonings += usage.reasoning_tokens
+            read, written_5m = usage.cache_read_tokens, usage.cache_write_5m_tokens
+            written_1h = usage.cache_write_1h_tokens
+            if read + written_5m + written_1h > prompt:
+                read, written_5m, written_1h = within_prompt(prompt, read, written_5m, written_1h)
+            reads += read
+            writes_5m += written_5m
+            writes_1h += written_1h
+            reasonings += min(usage.reasoning_tokens, completion)
             if event.subagent:
                 of_subagents += total
             if (cost := event.cost) is not None:
@@ -271,9 +279,12 @@ class Ledger:
             if type(event) is ToolCall:
                 phase = in_force if phases is None else phases.get(event.id or "", "")
                 calls = tools[day, event.name, phase]
-                (calls.elapsed_ms if event.elapsed_only else calls.ran_ms).append(event.duration_ms)
                 if event.wait_ms is not None:
                     calls.wait_us += round(event.wait_ms * 1000)
+                if event.denied:
+                    calls.denied_count += 1
+                    continue
+                (calls.elapsed_ms if event.elapsed_only else calls.ran_ms).append(event.duration_ms)
                 if not event.success:
                     calls.fail_count += 1
                     self.failure(day, calls.key[1], event.error or "").count += 1
@@ -330,6 +341,7 @@ class Ledger:
         for tool in metrics.tools:
             row = self._tools[day, tool.name, ""]
             row.fail_count += tool.fail_count
+            row.denied_count += tool.denied_count
             row.summed_ms += tool.total_duration_ms
             row.summed_count += tool.call_count
             if tool.fail_count:
@@ -338,6 +350,7 @@ class Ledger:
             use = self._llms[day, "", llm.phase]
             use.sums = use.sums or LLMSums()
             add(use.sums, llm, _OF_LLMS)
+            use.sums.unsplit_prompt_tokens += llm.prompt_tokens
             use.sums.given_tokens += llm.total_tokens - llm.unpriced_tokens
             use.sums.cost_nano += nano_usd(llm.cost)
         for phase in metrics.phases:

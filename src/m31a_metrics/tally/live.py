@@ -55,6 +55,8 @@ class Course:
     def add(self, event: events.Event, cost: float | None = None) -> None:
         """Take one event; `cost` is what an LLM interaction cost, in USD, where known."""
         if isinstance(event, events.ToolCall):
+            if event.denied:
+                return
             calls = self._recent.get(event.name)
             if calls is None:
                 calls = self._recent[event.name] = deque(maxlen=RECENT)
@@ -117,7 +119,7 @@ class DetailTally:
         if len(self._latest) > _ROOM:
             self._keep_latest()
         if isinstance(event, events.ToolCall):
-            if not event.elapsed_only:
+            if not event.elapsed_only and not event.denied:
                 histogram = self.histograms.get(event.name)
                 if histogram is None:
                     histogram = self.histograms[event.name] = Histogram()
@@ -164,17 +166,19 @@ class DetailTally:
     def _latest_event(self, event: Any) -> LatestEvent:
         name = next((value for key in _NAMES if (value := getattr(event, key, None))), "")
         usage, cost = getattr(event, "usage", None), getattr(event, "cost", None)
+        denied = getattr(event, "denied", False)
         if isinstance(event, events.LLMInteraction) and cost is None and self._price is not None:
             cost = self._price(event) if event.model else None
         return LatestEvent(
             moment(event.t_us),
             event.__struct_config__.tag,
             name,
-            getattr(event, "success", None),
-            getattr(event, "duration_ms", None),
+            None if denied else getattr(event, "success", None),
+            None if denied else getattr(event, "duration_ms", None),
             None if usage is None else usage.total,
             cost,
             getattr(event, "error", None) or "",
+            denied,
         )
 
     def _keep_latest(self) -> None:

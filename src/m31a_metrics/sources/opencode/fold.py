@@ -25,7 +25,7 @@ from m31a_metrics.figures import (
     text,
     tokens,
 )
-from m31a_metrics.jsonlines import UNREADABLE
+from m31a_metrics.jsonlines import UNREADABLE, decode_json
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.opencode.records import (
     Cache,
@@ -179,6 +179,7 @@ _SUCCEEDED = frozenset(("completed", "success"))
 # These do nothing but wait for a person's answer.
 _WAIT = frozenset(("plan_enter", "plan_exit", "question"))
 _REFUSALS = ("The user rejected permission", "The user dismissed this question")
+_RULE = "The user has specified a rule which prevents you from using this"
 _SHELL = "bash"
 _KILLED = -1  # OpenCode writes null
 _ABORTED = "Tool execution aborted"
@@ -240,13 +241,14 @@ def outcome(part: Part, call_id: str, where: Where) -> Outcome:
 
 def _event(call: Call, *, known: bool) -> Outcome:
     refused = call.error.startswith(_REFUSALS)
+    call.denied = refused or call.error.startswith(_RULE)
     waited = refused or call.tool in _WAIT
     elapsed_ms = span_ms(call.t_us, call.end_us)
     # What was aborted was given one time, when OpenCode cleaned up, for start and end.
     unknown = not known or (not elapsed_ms and call.error.startswith(_ABORTED))
     event = tool_call(
         call,
-        0 if waited else elapsed_ms,
+        0 if waited or call.denied else elapsed_ms,
         wait_ms=elapsed_ms if waited else None,
         elapsed_only=unknown and not waited,
     )
@@ -273,7 +275,7 @@ def _error(state: State) -> str:
 def _said(state: State) -> str:
     raw = state.output or state.content
     try:
-        said = said_decoder().decode(raw) if raw else ""
+        said = decode_json(said_decoder(), raw) if raw else ""
     except UNREADABLE:
         return ""
     return said if isinstance(said, str) else "\n".join(text(piece.text) for piece in said)

@@ -20,7 +20,13 @@ from m31a_metrics.model import (
 )
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import known_cost_usd, per_hour, per_minute, ratio
+from m31a_metrics.tables.arithmetic import (
+    class_cells,
+    known_cost_usd,
+    per_hour,
+    per_minute,
+    ratio,
+)
 from m31a_metrics.tables.from_metrics import session_row
 from m31a_metrics.tables.live.course import by_phase, current_phase, spend, timeline, times
 from m31a_metrics.tables.names import last_part
@@ -68,7 +74,7 @@ def _event_row(event: LatestEvent) -> tuple[Cell, ...]:
     tokens: Cell = "" if event.total_tokens is None else event.total_tokens
     cost = "" if event.cost is None and not event.total_tokens else event.cost
     clock = f"{local(event.at):%H:%M:%S}"
-    word = _WORDS.get(event.event, event.event)
+    word = "tool denied" if event.denied else _WORDS.get(event.event, event.event)
     return (clock, word, name, outcome, took, tokens, cost, event.error)
 
 
@@ -79,15 +85,15 @@ _FIGURES = [
     Column("cost_share", "Share", Unit.BAR),
     columns.TOKENS,
     Column("interaction_count", "Calls", Unit.COUNT),
-    columns.PROMPT,
-    columns.COMPLETION,
 ]
-BY_PHASE = [columns.PHASE, *_FIGURES, columns.UNPRICED]
+BY_PHASE = [columns.PHASE, *_FIGURES, columns.OUTPUT, columns.UNPRICED]
+"""What METRICS.json has: of a prompt it does not tell what caches had a part in."""
 BY_MODEL = [
     columns.MODEL,
     *_FIGURES,
-    Column("cache_read_tokens", "Cache read", Unit.TOKENS),
-    Column("reasoning_tokens", "Reasoning", Unit.TOKENS),
+    *columns.TOKEN_CLASSES,
+    columns.UNSPLIT,
+    columns.REASONING,
     columns.UNPRICED,
 ]
 
@@ -96,7 +102,8 @@ def cost_by_phase(metrics: SessionMetrics) -> Table:
     """Show LLM use by phase, the most expensive first; a dash for what belongs to no phase."""
     whole = sum(llm.cost for llm in metrics.llms)
     rows = [
-        (llm.phase or None, *_figures(llm, whole)) for llm in _most_expensive_first(metrics.llms)
+        (llm.phase or None, *_figures(llm, whole), llm.completion_tokens, llm.unpriced_tokens)
+        for llm in _most_expensive_first(metrics.llms)
     ]
     unpriced = sum(llm.unpriced_tokens for llm in metrics.llms)
     notes = [f"{unpriced:,} tokens are unpriced, so cost leaves them out."] if unpriced else []
@@ -108,9 +115,8 @@ def cost_by_model(detail: SessionDetail) -> Table:
     whole = sum(model.cost for model in detail.models)
     rows: list[tuple[Cell, ...]] = []
     for model in _most_expensive_first(detail.models):
-        *figures, unpriced = _figures(model, whole)
-        cached = (model.cache_read_tokens, model.reasoning_tokens)
-        rows.append((model.model or None, *figures, *cached, unpriced))
+        apart = (*class_cells(model), model.reasoning_tokens, model.unpriced_tokens)
+        rows.append((model.model or None, *_figures(model, whole), *apart))
     return Table("Cost by model", BY_MODEL, rows, "No LLM call yet.")
 
 
@@ -120,9 +126,6 @@ def _figures(use: LLMMetric | ModelMetric, whole: float) -> tuple[Cell, ...]:
         ratio(use.cost, whole),
         use.total_tokens,
         use.interaction_count,
-        use.prompt_tokens,
-        use.completion_tokens,
-        use.unpriced_tokens,
     )
 
 
@@ -146,6 +149,7 @@ COLUMNS = [
     TOTAL_MS,
     Column("duration_share", "Share", Unit.BAR),
     Column("fail_count", "Failures", Unit.COUNT),
+    columns.DENIED,
     Column("max_ms", "Max", Unit.MS),
     Column("wait_ms", "Waited", Unit.MS),
 ]
@@ -183,6 +187,7 @@ def _row(
         tool.total_duration_ms,
         ratio(tool.total_duration_ms, whole_ms),
         tool.fail_count,
+        tool.denied_count,
         None if ran is None else ran.max_ms,
         None if ran is None else ran.wait_ms or None,
     )
@@ -287,14 +292,16 @@ COST_PER_HOUR = Column("cost_per_hour_usd", "/h", Unit.USD)
 LLM_CALLS = Column("interaction_count", "LLM", Unit.COUNT)
 CALLS_PER_MINUTE = Column("calls_per_minute", "/min", Unit.COUNT)
 FAIL_RATE = Column("fail_rate", "rate", Unit.SHARE)
+DENIED = Column("denied_count", "denied", Unit.COUNT)
 HEALED = Column("heal_success_count", "passed", Unit.COUNT)
 
 
 def cards(metrics: SessionMetrics, detail: SessionDetail, now: datetime) -> Table:
     """Show one session in one row: columns in pairs, a figure and then a word about it.
 
-    The word about cost is how much of the tokens has none, where some have none. Rates are
-    of the time in which it was active, up to `now` where something goes on.
+    The word about cost is how much of the tokens has none, where some have none, that about
+    failures how many calls were denied, where some were. Rates are of the time in which it
+    was active, up to `now` where something goes on.
     """
     sums = session_row(metrics, times=times(metrics, detail, now))
     cost_usd = cost_of(sums)
@@ -305,6 +312,9 @@ def cards(metrics: SessionMetrics, detail: SessionDetail, now: datetime) -> Tabl
     )
     if sums.unpriced_tokens:
         about_cost = (UNPRICED, sums.unpriced_tokens)
+    about_failed: tuple[Column, Cell] = (FAIL_RATE, ratio(sums.fail_count, sums.call_count))
+    if sums.denied_count:
+        about_failed = (DENIED, sums.denied_count)
     pairs: list[tuple[Column, Cell]] = [
         (columns.ACTIVE, active_ms(sums)),
         (LASTED, lasted_ms(sums)),
@@ -315,7 +325,7 @@ def cards(metrics: SessionMetrics, detail: SessionDetail, now: datetime) -> Tabl
         (columns.CALLS, sums.call_count),
         (CALLS_PER_MINUTE, per_minute(sums.call_count, sums.active_us)),
         (columns.FAILED, sums.fail_count),
-        (FAIL_RATE, ratio(sums.fail_count, sums.call_count)),
+        about_failed,
         (columns.HEALS, sums.heal_trigger_count),
         (HEALED, passed if passed or failed or not sums.heal_trigger_count else None),
     ]
@@ -401,6 +411,7 @@ SESSIONS = [
     columns.ACTIVE,
     columns.LASTED,
     columns.HEALS,
+    columns.DENIED,
 ]
 
 
@@ -431,4 +442,5 @@ def _session_row(one: Running, now: datetime) -> tuple[Cell, ...]:
         active_ms(sums),
         lasted_ms(sums),
         sums.heal_trigger_count,
+        sums.denied_count,
     )
