@@ -97,7 +97,7 @@ def _kind(chance: random.Random) -> SessionRecord:
         PhaseDay(
             "",
             phase,
-            duration_us=chance.randint(0, 10**9),
+            active_us=chance.randint(0, 10**9),
             success=chance.random() < 0.9,
             transition_count=3,
             heal_trigger_count=1,

@@ -57,10 +57,12 @@ def _by(field: str, recorded: list[E]) -> list[tuple[str, list[E]]]:
 
 
 def _tool(name: str, calls: list[events.ToolCall]) -> ToolMetric:
-    succeeded = len([call for call in calls if call.success])
-    total_ms = sum(round(call.duration_ms) for call in calls)
-    failed = len(calls) - succeeded
-    return ToolMetric(name, len(calls), succeeded, failed, total_ms, total_ms / len(calls))
+    ran = [call for call in calls if not call.denied]
+    succeeded = len([call for call in ran if call.success])
+    total_ms = sum(round(call.duration_ms) for call in ran)
+    average = total_ms / len(ran) if ran else 0.0
+    failed, denied = len(ran) - succeeded, len(calls) - len(ran)
+    return ToolMetric(name, len(ran), succeeded, failed, total_ms, average, denied)
 
 
 def _llm(phase: str, uses: list[events.LLMInteraction]) -> LLMMetric:

@@ -64,7 +64,8 @@ phase_sums = st.builds(
     _days,
     _phases,
     st.none() | st.booleans(),
-    **dict.fromkeys(PhaseSums.__struct_fields__, _counts) | {"duration_us": _figures},
+    **dict.fromkeys(PhaseSums.__struct_fields__, _counts)
+    | dict.fromkeys(("active_us", "last_stay_us"), _figures),
 )
 heal_episodes = st.builds(
     HealEpisode,

@@ -103,6 +103,7 @@ tool_calls = st.builds(
     errors,
     flags,
     optional_words,
+    denied=st.sampled_from([False, False, False, True]),
     id=ids,
 )
 llm_interactions = st.builds(

@@ -35,7 +35,7 @@ NAMES = {
     "Collector", "load", "save", "new_session_id",
     "Usage", "WorkflowPhase", "SessionMetrics", "SessionDetail",
     "ToolMetric", "LLMMetric", "PhaseMetric", "EditStrategyMetric",
-    "ToolDurations", "ModelMetric", "LatestEvent", "RecentCalls", "PhaseSpan", "Spend",
+    "ToolDurations", "ModelMetric", "LatestEvent", "RecentCalls", "PhaseSpan", "PhaseTime", "Spend",
     "MetricsError", "InvalidSessionId", "DamagedMetrics", "ForeignFile", "SessionHasJournals",
     "StorageError", "ConfigError", "SessionNotFound", "BudgetExceeded",
 }  # fmt: skip
@@ -100,7 +100,8 @@ def test_everything_in_a_detail_is_public() -> None:
     for field in msgspec.inspect.type_info(SessionDetail).fields:  # type: ignore[attr-defined]
         named.add(field.type.item_type.cls.__name__)
     assert named == {
-        "ToolDurations", "ModelMetric", "LatestEvent", "RecentCalls", "PhaseSpan", "Spend",
+        "ToolDurations", "ModelMetric", "LatestEvent", "RecentCalls", "PhaseSpan", "PhaseTime",
+        "Spend",
     }  # fmt: skip
     assert named <= NAMES
 
@@ -247,7 +248,7 @@ def test_sessions_and_details_say_what_they_are(tmp_path: Path) -> None:
         collector.record_tool_call("Bash", True, 5)
         detail = collector.detail()
     assert repr(detail) == (
-        "<SessionDetail: durations=1, models=0, latest=2, recent=1, spans=0, spend=0>"
+        "<SessionDetail: durations=1, models=0, latest=2, recent=1, spans=1, spend=0, times=1>"
     )
 
 

@@ -216,7 +216,7 @@ def recorded(times: list[int]) -> list[events.Event]:
 
 
 def figures(answers: Answers, about: Slice, by: str = "") -> tuple[int, ...]:
-    """The sums of all parts: calls, failures, time, tokens, cost; and the same by other tables."""
+    """The sums of all parts: calls, failures, times, tokens, cost; and the same by other tables."""
     totals = answers.totals(about, by)
     tools = answers.tools(about, by)
     llms = answers.llms(about, (by,))
@@ -226,6 +226,8 @@ def figures(answers: Answers, about: Slice, by: str = "") -> tuple[int, ...]:
         sum(row.duration_us for row in totals),
         sum(row.total_tokens for row in totals),
         sum(row.cost_nano for row in totals),
+        sum(row.active_us for row in totals),
+        sum(row.active_us for row in answers.phases(about, by)),
         sum(row.call_count for row in tools),
         sum(row.ran.count for row in tools),
         sum(row.total_tokens for row in llms),

@@ -16,6 +16,7 @@ from m31a_metrics import Collector, Usage, compressed_files, config, events
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.catalog import ask
 from m31a_metrics.catalog.agents import places
+from m31a_metrics.catalog.find_session import load_named
 from m31a_metrics.catalog.import_sessions import import_transcripts
 from m31a_metrics.catalog.refresh import quiet
 from m31a_metrics.config import Config
@@ -328,6 +329,12 @@ def test_durations_come_from_hooks_first(home: Path, settings: Config) -> None:
         assert (before.duration_us, before.ran_us, before.ran.count) == (1_000_000, 0, 0)
         assert after.ran_us == after.duration_us
         assert (after.duration_us, after.ran.count, after.ran.max_ms) == (8_000, 1, 7.5)
+    # And so has whoever looks at that session alone.
+    with ask(settings, environ(home)) as asking:
+        (row,) = asking.answers.sessions(Slice(session=ONE))
+    record = load_named(settings, ONE, environ(home)).record
+    assert sum(tool.duration_us for tool in record.tools) == row.duration_us == 8_000
+    assert sum(phase.active_us for phase in record.phases) == row.active_us > 0
     shutil.rmtree(hooked.directory)
     with ask(settings, environ(home)) as asking:
         assert asking.answers.tools(Slice(session=ONE)) == [before]

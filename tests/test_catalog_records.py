@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics import Collector, SessionMetrics, Usage, config, events, save, sources
+from m31a_metrics.active_time import Stretch
 from m31a_metrics.catalog.agents import places
 from m31a_metrics.catalog.import_sessions import import_transcripts
 from m31a_metrics.catalog.records import Days, read_recording, record_of
@@ -17,6 +18,7 @@ from m31a_metrics.model import LLMMetric, ToolMetric
 from m31a_metrics.phases import CallPhase, Episode, Inference, infer
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
+from m31a_metrics.tables.from_metrics import times_of
 from m31a_metrics.timestamps import local_day
 from m31a_metrics.units import NANO_PER_USD
 from tests import transcripts
@@ -77,10 +79,11 @@ def test_inference_gives_phases_and_heals(clean_home: Path) -> None:
         [heal],
         [],
         [*transcript.events, events.PhaseTransition(transcript.events[-1].t_us, "verify")],
+        [Stretch(1_000, 3_000, "verify")],
     )
     record = record_of(str(path), transcript, inferred, price)
     assert {(row.tool, row.phase) for row in record.tools} == {("Edit", "verify"), ("Edit", "")}
-    assert [phase.transition_count for phase in record.phases] == [1]
+    assert [(one.transition_count, one.active_us) for one in record.phases] == [(1, 0), (0, 2_000)]
     (row,) = record.heals
     assert (row.check, row.line, row.failed_id) == ("pytest", "1 failed", "toolu_b")
     assert (row.total_tokens, row.cost_nano) == (2 * TOTAL, 2 * NANO_PER_USD // 100)
@@ -109,6 +112,11 @@ def test_an_imported_copy_is_known_as_what_it_copies(clean_home: Path, settings:
     assert copy.llms == original.llms
     assert copy.tools == original.tools
     assert copy.models == original.models
+    assert sum(row.active_us for row in original.phases) > 0
+    assert times_of(copy) == times_of(original)
+    following = Session(settings.sessions_dir, ONE).follow()
+    following.look()
+    assert sorted(map(repr, following.detail().times)) == sorted(map(repr, times_of(original)))
     assert sorted(copy.ids) == sorted(original.ids)
     assert (copy.started_us, copy.updated_us) == (original.started_us, original.updated_us)
 

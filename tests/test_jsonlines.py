@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,15 @@ from msgspec import Struct
 from msgspec.json import Decoder, encode
 
 from m31a_metrics import jsonlines
-from m31a_metrics.jsonlines import CHUNK_BYTES, LINE_BYTES_MAX, Decode, batches, first_line
+from m31a_metrics.jsonlines import (
+    CHUNK_BYTES,
+    LINE_BYTES_MAX,
+    Decode,
+    batches,
+    decode_json,
+    first_line,
+    without_half_pairs,
+)
 from m31a_metrics.transcript import Damage
 
 
@@ -93,7 +102,8 @@ def test_a_last_line_may_be_being_written(tmp_path: Path, tail: bytes, found: li
         (b'{"n":1}{"n":2}x', [1, 2], 1),
         (b'{"n":1}{"n":', [1], 1),
         (b'{"n":1}{"n":"}{"}', [1], 1),
-        (b'x{"n":1}{"n":2}', [], 1),
+        (b'x{"n":1}{"n":2}', [1, 2], 1),
+        (b'{"n":1,"rest":x,"more":{"n":2}}', [], 1),
     ],
 )
 def test_records_that_lost_their_newline_are_told_apart(
@@ -102,6 +112,83 @@ def test_records_that_lost_their_newline_are_told_apart(
     """Whole records glued together are all taken; what is damaged behind them is counted."""
     numbers, damage = read(tmp_path / "a", line + b"\n")
     assert (numbers, damage.count) == (found, damaged)
+
+
+WHOLE = (
+    rb'{"n":1,"rest":"\ud83d\ude00 {\"n\":5}, \n","more":'
+    rb'{"a":[{"b":-1.5e3},true],"n":{"c":9}}}'
+)
+GLUED = (b'{"n":2}', b'{"n":2}{"n":3}', WHOLE, WHOLE + b'{"n":4,"rest":"' + WHOLE)
+
+
+@pytest.mark.parametrize("glued", GLUED)
+@pytest.mark.parametrize("newline", [b"\n", b""])
+def test_records_behind_a_torn_one_are_told_apart(
+    tmp_path: Path, glued: bytes, newline: bytes
+) -> None:
+    """A record cut off at any byte costs none of those behind it, and is one damage."""
+    expected = [0, *([1] if glued.startswith(WHOLE) else [2, 3][: glued.count(b"}")])]
+    expected += [1] if glued.startswith(WHOLE + b"{") else []
+    for cut in range(1, len(WHOLE)):
+        numbers, damage = read(tmp_path / "a", b'{"n":0}\n' + WHOLE[:cut] + glued + newline)
+        assert (numbers, damage.count) == (expected, 1), WHOLE[:cut]
+
+
+def test_a_torn_record_alone_gives_nothing(tmp_path: Path) -> None:
+    """Objects within a record that was cut off at any byte are not taken for records."""
+    for cut in range(1, len(WHOLE)):
+        numbers, damage = read(tmp_path / "a", WHOLE[:cut] + b'\n{"n":2}\n')
+        assert (numbers, damage.count) == ([2], 1), WHOLE[:cut]
+
+
+def test_much_of_a_damaged_line_is_given_up(tmp_path: Path) -> None:
+    """Of objects without end, none of them whole, only the first hundred are looked at."""
+    parses = 0
+
+    class Counting(json.JSONDecoder):
+        def raw_decode(self, s: str, idx: int = 0) -> tuple[object, int]:
+            nonlocal parses
+            parses += 1
+            return super().raw_decode(s, idx)
+
+    line = b'{"n":' + b'{"n":x,' * 2_000 + rb"\"" * 20_000 + b"}"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(json, "JSONDecoder", Counting)
+        assert read(tmp_path / "a", line + b"\n")[1].count == 1
+    assert parses == 100
+    deep = b'{"n":1}{"n":' + b'{"n":' * 100_000 + b'\n{"n":2}\n'
+    assert read(tmp_path / "a", deep)[0] == [1, 2]
+
+
+HALVES = [
+    (rb"\ud83d", "\ufffd"),
+    (rb"\uDCB2 x", "\ufffd x"),
+    (rb"\ud83d\u0041", "\ufffdA"),
+    (rb"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+    (rb"\ude00\ud83d", "\ufffd\ufffd"),
+    (rb"\\ud83d \\\ud83d", "\\ud83d \\\ufffd"),
+    (b"\xed\xa0\xbd", "\ufffd"),
+]
+
+
+@pytest.mark.parametrize(("written", "text"), HALVES)
+def test_half_a_surrogate_pair_is_text(tmp_path: Path, written: bytes, text: str) -> None:
+    """JSON may hold a half: it is read as U+FFFD, alone, among damaged lines and in a value."""
+    line = b'{"n":1,"rest":"%b"}\n' % written
+    path = tmp_path / "a"
+    for data in (line, line + b"x\n", b'{"n":1,"\\ud83d":{"\\udc00":2}}\n'):
+        numbers, damage = read(path, data)
+        assert (numbers, damage.count) == ([1], data.count(b"x\n"))
+    assert decode_json(DECODER, line).rest == text
+    assert decode_json(Decoder(str), b'"%b"' % written) == text
+
+
+@given(data=st.binary() | st.text(st.sampled_from(r"\\uudD8cC00e1 ")).map(str.encode))
+def test_replacing_halves_keeps_lengths(data: bytes) -> None:
+    """Offsets stay true, and what was replaced once holds no half any more."""
+    mended = without_half_pairs(data)
+    assert len(mended) == len(data)
+    assert without_half_pairs(mended) == mended
 
 
 @pytest.mark.parametrize("newline", [True, False])

@@ -95,6 +95,7 @@ def test_figures_of_metrics_are_those_that_are_sums() -> None:
         "success_count",
         "fail_count",
         "total_duration_ms",
+        "denied_count",
     )
     assert shared(LLMMetric, LLMSums) == (
         "prompt_tokens",

@@ -97,6 +97,9 @@ class SessionRow(SessionSums, array_like=True):
     zone: str = ""
     """The time zone that its days are of, where that is another: they cannot be told anew."""
 
+    worktree: str = ""
+    """The worktree of the project's repository that it ran in, by its folder's name."""
+
     @property
     def ref(self) -> SessionRef:
         """What it is known by."""

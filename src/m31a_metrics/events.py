@@ -47,7 +47,9 @@ class ToolCall(_Event, frozen=True, tag="tool_call", omit_defaults=True, gc=Fals
 
     `elapsed_only` marks a duration that may hold a wait which could not be told apart:
     it counts in sums and stays out of percentiles. `subagent` names who called, if it
-    was not the session's own agent.
+    was not the session's own agent. `denied`: a hook, a rule or a person refused the call,
+    so it never ran: it is no call, its `success` and `duration_ms` count nowhere, and only
+    its wait is time that passed.
     """
 
     t_us: Micros
@@ -58,6 +60,7 @@ class ToolCall(_Event, frozen=True, tag="tool_call", omit_defaults=True, gc=Fals
     error: str | None = None
     elapsed_only: bool = False
     subagent: str | None = None
+    denied: bool = False
 
 
 LINE_START = b'{"event":"tool_call","t_us":'
@@ -77,8 +80,10 @@ def line_middle(name: str, success: bool) -> bytes:
 class LLMInteraction(_Event, frozen=True, tag="llm_interaction", omit_defaults=True, gc=False):
     """A model answered. `cost` in USD; None means nobody said, so it is priced later.
 
-    `tier` is how the provider served it where that changes the price (`fast`, `batch`);
-    `subagent` names who asked, if it was not the session's own agent.
+    `tier` is how the provider served it where that changes the price (`fast`, `batch`, `us`
+    for inference in the US only, `fast-us`); `subagent` names who asked, if it was not the
+    session's own agent. `web_search_count`: searches of the provider's own tool, which it
+    bills by the piece.
     """
 
     t_us: Micros
@@ -89,6 +94,7 @@ class LLMInteraction(_Event, frozen=True, tag="llm_interaction", omit_defaults=T
     duration_ms: Millis | None = None
     tier: str | None = None
     subagent: str | None = None
+    web_search_count: Tokens = 0
 
 
 class PhaseTransition(_Event, frozen=True, tag="phase_transition", omit_defaults=True, gc=False):

@@ -8,11 +8,13 @@ kills the process.)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from io import FileIO
 from typing import Generic, TypeVar
 
-from msgspec import MsgspecError, Struct
+from msgspec import MsgspecError, Raw, Struct
+from msgspec.json import Decoder
 
 from m31a_metrics.compressed_files import Torn, Unpacked, open_bytes
 from m31a_metrics.foreign_files import pass_hole
@@ -72,10 +74,46 @@ def batches(path: str, decode: Decode[Record], damage: Damage) -> Iterator[list[
             try:
                 records = decode.many(chunk.data)
             except UNREADABLE:
-                records = _one_by_one(path, chunk, decode, damage)
+                records = _carefully(path, chunk, decode, damage)
             yield records
     except Torn as error:
         damage.add(path, error.strerror)
+
+
+# Surrogates: a whole pair, and a half, escaped or as the bytes of UTF-8 that it would have.
+# A backslash that is escaped itself begins no escape.
+_SURROGATES = re.compile(
+    rb"\\\\"
+    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    rb"|(\xed[\xa0-\xbf][\x80-\xbf])"
+)
+
+
+def without_half_pairs(data: bytes) -> bytes:
+    r"""Replace each half of a surrogate pair in JSON by U+FFFD; the length stays the same.
+
+    JavaScript cuts texts in the middle of a pair and writes `\ud83d` alone. RFC 8259 (8.2)
+    allows that, and leaves open what a reader makes of it; msgspec refuses it. As no half
+    gets past here, nothing behind needs to know of them: no hash, database, file or screen.
+    """
+    return _SURROGATES.sub(_without_half, data)
+
+
+def _without_half(found: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if found[1] else b"\xef\xbf\xbd" if found[2] else found[0]
+
+
+def decode_json(decoder: Decoder[Record], data: bytes | Raw | str) -> Record:
+    """Decode one JSON value, halves of surrogate pairs replaced. Raises one of UNREADABLE."""
+    try:
+        return decoder.decode(data)
+    except UNREADABLE:
+        given = data.encode() if isinstance(data, str) else bytes(data)
+        mended = without_half_pairs(given)
+        if mended == given:
+            raise
+        return decoder.decode(mended)
 
 
 def chunks(path: str) -> Iterator[Chunk]:
@@ -132,15 +170,29 @@ def _behind_newline(file: FileIO | Unpacked, buffer: bytearray, at: int) -> tupl
     return at, 0
 
 
+def _carefully(path: str, chunk: Chunk, decode: Decode[Record], damage: Damage) -> list[Record]:
+    """Decode a chunk that does not decode as it is."""
+    given = bytes(chunk.data)
+    data = without_half_pairs(given)
+    if data != given:
+        try:
+            return decode.many(memoryview(data))
+        except UNREADABLE:
+            pass
+    return _one_by_one(path, Chunk(chunk.at, memoryview(data), chunk.tail), decode, damage)
+
+
 def _one_by_one(path: str, chunk: Chunk, decode: Decode[Record], damage: Damage) -> list[Record]:
     records: list[Record] = []
     first_number = 0
-    for index, line in enumerate(bytes(chunk.data).split(b"\n")):
+    lines = bytes(chunk.data).split(b"\n")
+    begins = {found[1] for line in lines if (found := _FIRST_KEY.match(line))}
+    for index, line in enumerate(lines):
         line = line.strip(_AROUND)
         if not line:
             continue
-        error = _take(line, decode, records)
-        if error is None or (chunk.tail and "truncated" in str(error)):
+        error = _take(line, decode, records, begins, is_last=chunk.tail)
+        if error is None:
             continue
         # Counting lines means reading the file again: once, and only while they are named.
         if not first_number and damage.count == len(damage.reasons):
@@ -149,19 +201,29 @@ def _one_by_one(path: str, chunk: Chunk, decode: Decode[Record], damage: Damage)
     return records
 
 
-def _take(line: bytes, decode: Decode[Record], records: list[Record]) -> Exception | None:
-    """Decode a line into `records`; return what failed, if anything did.
+def _take(
+    line: bytes,
+    decode: Decode[Record],
+    records: list[Record],
+    begins: set[bytes],
+    *,
+    is_last: bool,
+) -> Exception | None:
+    """Decode a line into `records`; return what is damaged of it, if anything is.
 
-    Records that lost the newlines between them are taken one by one.
+    Records that lost the newlines between them are taken one by one, those behind the
+    beginning of one that a kill cut off too. `begins`: how records of the file begin.
+    `is_last`: the end of the line may not be written yet.
     """
-    failed = _take_one(line, decode, records)
-    if failed is None or b"}{" not in line:
-        return failed
-    parts = _whole_values(line)
-    if len(parts) < 2:
-        return failed
-    failures = [_take_one(part, decode, records) for part in parts]
-    return next((failure for failure in failures if failure is not None), None)
+    error = _take_one(line, decode, records)
+    if error is not None and line.find(_OBJECT, 1) > 0:
+        parts = _parts(line, begins)
+        if len(parts) > 1:
+            errors = [_take_one(part, decode, records) for part in parts]
+            error = errors.pop()
+            if damaged := next(filter(None, errors), None):
+                return damaged
+    return None if is_last and "truncated" in str(error) else error
 
 
 def _take_one(line: bytes, decode: Decode[Record], records: list[Record]) -> Exception | None:
@@ -174,23 +236,86 @@ def _take_one(line: bytes, decode: Decode[Record], records: list[Record]) -> Exc
     return None
 
 
-def _whole_values(line: bytes) -> list[bytes]:
-    """Split a line behind each whole JSON value; what is behind the last one is a part too."""
-    from json import JSONDecoder
+_OBJECT = b'{"'
+_FIRST_KEY = re.compile(rb'\s*(\{"[^"\\]{1,64}":)')
+_FOLLOWS = re.compile(r"[\0\s]*(?:\{|\Z)")
+_STRING_OR_BRACE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)|[{}]', re.DOTALL)
+
+_ATTEMPTS = 100
+"""So often a line is looked at again: each look costs time that grows with its length."""
+
+_CUT_CHARS = 2
+"""The quote behind a record's brace ends a text that was cut off: so far back it began."""
+
+
+def _parts(line: bytes, begins: set[bytes]) -> list[bytes]:
+    """Split a line into whole JSON values and what is damaged between them.
+
+    Where a value cannot go on, the next record may begin. It is one if it is whole and the
+    line ends behind it, or another one begins: an object within a damaged one is followed
+    by something else.
+    """
+    from json import JSONDecodeError, JSONDecoder
 
     decoder = JSONDecoder()
+    text = line.decode("utf-8", "surrogateescape")
+    at = attempts = 0
+    torn: list[str] = []
     parts: list[bytes] = []
-    try:
-        text = line.decode("utf-8")
-        at = 0
-        while at < len(text):
+    while at < len(text) and attempts < _ATTEMPTS:
+        try:
             _, end = decoder.raw_decode(text, at)
-            parts.append(text[at:end].encode())
-            at = end
-    except (ValueError, RecursionError):
-        if parts:
-            parts.append(text[at:].encode())
-    return parts
+        except JSONDecodeError as error:
+            end = text.find('{"', max(at + 1, error.pos - _CUT_CHARS)) % (len(text) + 1)
+            torn.append(text[at:end])
+            attempts += 1
+        except RecursionError:
+            end, attempts = at, _ATTEMPTS
+        else:
+            if not torn or _FOLLOWS.match(text, end):
+                parts += _torn(torn, begins)
+                parts.append(_encoded(text[at:end]))
+                torn = []
+            else:
+                torn.append(text[at:end])
+        at = end
+    return parts + _torn([*torn, text[at:]], begins)
+
+
+def _torn(torn: list[str], begins: set[bytes]) -> list[bytes]:
+    """Join what is damaged into as few parts as the whole records in it allow."""
+    parts: list[bytes] = []
+    rest: list[bytes] = []
+    for text in torn:
+        before, whole = _behind_colon(_encoded(text), begins)
+        rest.append(before)
+        if whole:
+            parts += (b"".join(rest), whole)
+            rest = []
+    last = b"".join(rest)
+    return [*parts, last] if last.strip(_AROUND) else parts
+
+
+def _behind_colon(data: bytes, begins: set[bytes]) -> tuple[bytes, bytes]:
+    """Split what is damaged before a whole record that stands in the place of a value in it.
+
+    A record that was cut off behind a colon goes on with the next one, as far as JSON can
+    tell; but then the two begin alike.
+    """
+    opened: list[int] = []
+    begun = closed = 0
+    for found in _STRING_OR_BRACE.finditer(data):
+        if found[0] == b"{":
+            opened.append(found.start())
+        elif found[0] == b"}" and opened:
+            begun, closed = opened.pop(), found.end()
+    if begun and closed == len(data) and any(data.startswith(one, begun) for one in begins):
+        return data[:begun], data[begun:]
+    return data, b""
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _number(path: str, at: int) -> int:

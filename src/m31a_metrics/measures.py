@@ -17,11 +17,13 @@ class ToolSums(Struct, kw_only=True):
     """Calls of tools.
 
     Of `duration_us`, `ran_us` is known to be the tools' own time, without a person's wait;
-    of `summed_count` of the calls no more is known of it than its sum.
+    of `summed_count` of the calls no more is known of it than its sum. `denied_count` counts
+    those that a hook, a rule or a person refused: they never ran, and are not among the calls.
     """
 
     call_count: int = 0
     fail_count: int = 0
+    denied_count: int = 0
     duration_us: int = 0
     ran_us: int = 0
     wait_us: int = 0
@@ -29,7 +31,11 @@ class ToolSums(Struct, kw_only=True):
 
 
 class TokenSums(Struct, kw_only=True):
-    """LLM use in tokens; `unpriced_tokens` are those of which nobody knows the cost."""
+    """LLM use in tokens; `unpriced_tokens` are those of which nobody knows the cost.
+
+    Of `unsplit_prompt_tokens` of the prompt nobody knows what caches had a part in: those of a
+    METRICS.json, which has sums.
+    """
 
     interaction_count: int = 0
     prompt_tokens: int = 0
@@ -39,7 +45,55 @@ class TokenSums(Struct, kw_only=True):
     cache_write_5m_tokens: int = 0
     cache_write_1h_tokens: int = 0
     reasoning_tokens: int = 0
+    unsplit_prompt_tokens: int = 0
     unpriced_tokens: int = 0
+
+
+class TokenClasses(Struct, frozen=True):
+    """Tokens by the five classes that exclude each other.
+
+    `unsplit_tokens` are of none: of these only a sum is known. With them the classes add up to
+    the total, unless a total was given that is less than its parts. Reasoning is output.
+    """
+
+    input_tokens: int
+    cache_read_tokens: int
+    cache_write_5m_tokens: int
+    cache_write_1h_tokens: int
+    output_tokens: int
+    unsplit_tokens: int
+
+
+def token_classes(sums: TokenSums) -> TokenClasses:
+    """Tell sums of tokens apart by class: a prompt includes what caches read and wrote of it."""
+    prompt = sums.prompt_tokens - sums.unsplit_prompt_tokens
+    read, write_5m, write_1h = within_prompt(
+        prompt,
+        sums.cache_read_tokens,
+        sums.cache_write_5m_tokens,
+        sums.cache_write_1h_tokens,
+    )
+    return TokenClasses(
+        prompt - read - write_5m - write_1h,
+        read,
+        write_5m,
+        write_1h,
+        sums.completion_tokens,
+        max(sums.total_tokens - sums.prompt_tokens - sums.completion_tokens, 0)
+        + sums.unsplit_prompt_tokens,
+    )
+
+
+def within_prompt(prompt: int, read: int, write_5m: int, write_1h: int) -> tuple[int, int, int]:
+    """Keep so much of cached tokens as the prompt has room for, reads first.
+
+    Whoever counts more of them than tokens in the prompt counted these beside the prompt.
+    """
+    if read + write_5m + write_1h <= prompt:
+        return read, write_5m, write_1h
+    read = min(read, prompt)
+    write_5m = min(write_5m, prompt - read)
+    return read, write_5m, min(write_1h, prompt - read - write_5m)
 
 
 class LLMSums(TokenSums, kw_only=True):
@@ -57,9 +111,13 @@ class LLMSums(TokenSums, kw_only=True):
 
 
 class PhaseSums(Struct, kw_only=True):
-    """What phases took, and the self-heals and bisects in them."""
+    """Active time of phases, and the self-heals and bisects in them.
 
-    duration_us: int = 0
+    Of `active_us`, `last_stay_us` is what METRICS.json alone says: how long the last stay was.
+    """
+
+    active_us: int = 0
+    last_stay_us: int = 0
     transition_count: int = 0
     heal_trigger_count: int = 0
     heal_success_count: int = 0
@@ -74,14 +132,14 @@ class PhaseSums(Struct, kw_only=True):
 class PhaseTotals(PhaseSums, kw_only=True):
     """Phases of sessions, with what tools and models did in them.
 
-    `ended_count` sessions know how long the phase took or how it ended, `success_count`
-    of them that it ended well.
+    `ended_count` sessions know how the phase ended, `success_count` of them that it ended well.
     """
 
     ended_count: int = 0
     success_count: int = 0
     call_count: int = 0
     fail_count: int = 0
+    denied_count: int = 0
     total_tokens: int = 0
     unpriced_tokens: int = 0
     cost_nano: int = 0
@@ -90,11 +148,13 @@ class PhaseTotals(PhaseSums, kw_only=True):
 class SessionSums(Struct, kw_only=True):
     """What is told of sessions as a whole: some of the measures of their tools, LLM use, phases.
 
-    `duration_us` is what their tool calls took.
+    `duration_us` is what their tool calls took, `active_us` the time in which they were active,
+    of which `last_stay_us` is no more than METRICS.json says.
     """
 
     call_count: int = 0
     fail_count: int = 0
+    denied_count: int = 0
     duration_us: int = 0
     interaction_count: int = 0
     prompt_tokens: int = 0
@@ -103,6 +163,8 @@ class SessionSums(Struct, kw_only=True):
     subagent_tokens: int = 0
     unpriced_tokens: int = 0
     cost_nano: int = 0
+    active_us: int = 0
+    last_stay_us: int = 0
     heal_trigger_count: int = 0
     heal_success_count: int = 0
     heal_fail_count: int = 0

@@ -71,7 +71,11 @@ class Usage(_Tokens, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class ToolMetric(Struct):
-    """One tool: how often it ran, how often it failed, how long it took (whole ms)."""
+    """One tool: how often it ran, how often it failed, how long it took (whole ms).
+
+    `denied_count` calls were refused by a hook, a rule or a person. They never ran, so they
+    are not among `call_count`.
+    """
 
     name: str = ""
     call_count: int = 0
@@ -79,6 +83,7 @@ class ToolMetric(Struct):
     fail_count: int = 0
     total_duration_ms: int = 0
     avg_duration_ms: float = 0.0
+    denied_count: int = 0
     unknown: dict[str, Any] = {}
 
 
@@ -206,7 +211,10 @@ class ModelMetric(TokenSums):
 
 
 class LatestEvent(Struct, frozen=True):
-    """One event as a person reads it in a list of the latest. `error` is a failure line."""
+    """One event as a person reads it in a list of the latest. `error` is a failure line.
+
+    `denied`: a tool call that was refused, so `success` and `duration_ms` are None.
+    """
 
     at: datetime
     event: str
@@ -216,6 +224,7 @@ class LatestEvent(Struct, frozen=True):
     total_tokens: int | None = None
     cost: float | None = None
     error: str = ""
+    denied: bool = False
 
 
 class RecentCalls(Struct, frozen=True):
@@ -226,12 +235,22 @@ class RecentCalls(Struct, frozen=True):
 
 
 class PhaseSpan(Struct, frozen=True):
-    """One stay in a phase. `ended_at` None: it is still in it; `success` None: nobody said."""
+    """Active time without a gap in one phase ("": of no name). `ended_at` None: it goes on."""
 
     phase: str
     began_at: datetime
     ended_at: datetime | None = None
-    success: bool | None = None
+
+
+class PhaseTime(Struct, frozen=True):
+    """How long a session was active in a phase (microseconds); "" stands for none.
+
+    Of that `last_stay_us` is what METRICS.json alone says: how long the last stay was.
+    """
+
+    phase: str
+    active_us: int = 0
+    last_stay_us: int = 0
 
 
 class Spend(Struct, frozen=True):
@@ -246,7 +265,8 @@ class Spend(Struct, frozen=True):
 class SessionDetail(Struct):
     """What only events know: percentiles, models, the latest events (oldest first), the course.
 
-    `recent`, `spans` and `spend` tell how the session went over time.
+    `recent`, `spans` (the latest ones) and `spend` tell how the session went over time;
+    `times` add up to the time in which it was active.
     """
 
     durations: list[ToolDurations] = []
@@ -255,6 +275,7 @@ class SessionDetail(Struct):
     recent: list[RecentCalls] = []
     spans: list[PhaseSpan] = []
     spend: list[Spend] = []
+    times: list[PhaseTime] = []
 
     def __repr__(self) -> str:
         """Say how many of each there are; the rows themselves fill screens."""

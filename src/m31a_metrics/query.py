@@ -345,7 +345,9 @@ class Session:
 
         one = self._read()
         told = one.record if one.is_transcript else None
-        return _table(show(one.metrics, one.detail, told, said=one.record, whole=True))
+        row = catalog.listed(one)
+        panels = show(one.metrics, one.detail, told, row=row, record=one.record, whole=True)
+        return _table(panels)
 
     def explain(self) -> Table:
         """Call by call; as `m31 explain`."""

@@ -40,9 +40,9 @@ class LLMDay(LLMSums):
 
 
 class PhaseDay(PhaseSums):
-    """One phase of the session, on the day on which it ended or was last touched.
+    """One phase of the session on one day; `phase` is empty for active time of none.
 
-    `success` is None while it has not ended.
+    `success` tells how it ended, on the day on which it ended last; None on the others.
     """
 
     day: str
@@ -93,6 +93,7 @@ class SessionRecord(Struct):
     `is_recorded` tells a recorder's own words from what was read of an agent's transcript, or
     of an imported copy of one.
     `rate_limits` are the last that its provider told.
+    `worktree` names the worktree of the project's repository that it ran in, if it was one.
     `is_to_be_priced`: models were named and the price library was not there to be asked.
     `ahead_us` is the first event that was later than the clock when it was read; 0: none was.
     Such events have the day that they say, and a day after that on which they were read.
@@ -125,6 +126,7 @@ class SessionRecord(Struct):
     rate_limits: list[RateLimit] = []
     is_recorded: bool = False
     ahead_us: int = 0
+    worktree: str = ""
 
     @property
     def ref(self) -> SessionRef:

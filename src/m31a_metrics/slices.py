@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from m31a_metrics import validation
 from m31a_metrics.answers import LABEL, Slice, label_of
 from m31a_metrics.timestamps import local, micros
+from m31a_metrics.transcript import plain_folder
 
 HOW_TIMES = (
     "7d (the last 7 days, today included), 12h, 2026-06-20, 2026-W25, 2026-06 or 2026-06-20T14:30"
@@ -174,6 +175,8 @@ def narrow(
     `names` are project, model, branch, text, tool. Raises ValueError for a time or a label
     that is none, TypeError for a name that a slice does not have.
     """
+    if names.get("project"):
+        names["project"] = plain_folder(names["project"])
     first = _bound(since, now, last=False) if since else None
     last = _bound(until, now, last=True) if until else None
     return Slice(

@@ -77,7 +77,8 @@ class Call(Struct, gc=False):
     that did if it was not the session's own, `mode` the permission mode at the time.
     `description` is what the agent said that a command is for, or how the work begins that
     it handed to another, `polls` the id of the background command that a call asks about,
-    and `printed` how what a command printed begins and ends.
+    and `printed` how what a command printed begins and ends. `denied`: a hook, a rule or a
+    person refused it, so it never ran, and its `success` is False.
     """
 
     id: str
@@ -94,6 +95,21 @@ class Call(Struct, gc=False):
     description: str = ""
     polls: str = ""
     printed: str = ""
+    denied: bool = False
+
+
+_DRIVE = re.compile(r"[A-Za-z]:(?=[/\\\\]|$)")
+
+
+def plain_folder(path: str) -> str:
+    r"""Return a folder's path as it is written here: no separator at its end.
+
+    On Windows a drive's letter has no case, and both slashes separate: `c:/src/` is `C:\src`.
+    """
+    if _DRIVE.match(path):
+        path = path[0].upper() + path[1:].replace("/", "\\")
+        return path.rstrip("\\") if len(path.rstrip("\\")) > len("C:") else path[:2] + "\\"
+    return path.rstrip("/") or path[:1]
 
 
 def without_values(reason: object) -> str:
@@ -151,6 +167,7 @@ class Effects(Struct, omit_defaults=True):
     versionless_responses: int = 0
     versionless_tokens: int = 0
     unsplit_tokens: int = 0
+    uncounted_tokens: int = 0
     unnamed_tokens: int = 0
     greater_tokens: int = 0
     progress_other_tokens: int = 0

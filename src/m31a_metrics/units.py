@@ -18,6 +18,8 @@ YEAR_10000_US = 253_402_300_800_000_000
 """The first microsecond (Unix time) that no datetime holds: after every event."""
 
 SECOND_US = 1_000_000
+MINUTE_US = 60_000_000
+HOUR_US = 3_600_000_000
 QUARTER_HOUR_US = 900_000_000
 """No time zone changes its offset within a quarter of an hour of Unix time."""
 DAY_US = 86_400_000_000

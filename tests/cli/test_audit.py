@@ -117,6 +117,14 @@ def test_sessions_of_agents_stand_among_the_others(m31: M31) -> None:
     assert "claude-code  lib" in m31().out
 
 
+def test_a_session_is_shown_as_it_is_listed(m31: M31) -> None:
+    """The row of `show --json` is that of `sessions --json`, by id and by path."""
+    listed = {row["session_id"]: row for row in json.loads(m31("sessions", "--json").out)}
+    assert listed[ONE]["user_turn_count"] == 1
+    for name, row in (*listed.items(), (listed[ONE]["path"], listed[ONE])):
+        assert json.loads(m31("show", name, "--json").out)["session"] == [row], name
+
+
 def test_a_transcript_is_shown(m31: M31, clean_home: Path) -> None:
     """By id, beginning or path: who ran where, a dash where a transcript cannot know."""
     said = m31("show", ONE[:8])
@@ -133,6 +141,7 @@ def test_a_transcript_is_shown(m31: M31, clean_home: Path) -> None:
             "native_id": ONE,
             "project": "/src/app",
             "branch": "main",
+            "worktree": None,
             "models": MODEL,
             "parent_id": None,
             "user_turn_count": 1,

@@ -60,6 +60,7 @@ LLM = ("llm", "plan", "--prompt-tokens", "90", "--completion-tokens", "10")
         ("tool Bash --duration-ms 12", events.ToolCall(T, "Bash", True, 12)),
         ("tool Bash --duration-ms 1.5 --failed", events.ToolCall(T, "Bash", False, 1.5)),
         ("tool Bash --wait-ms 9", events.ToolCall(T, "Bash", True, 0, 9)),
+        ("tool Bash --denied", events.ToolCall(T, "Bash", False, 0, denied=True)),
         ("tool -- -x", events.ToolCall(T, "-x", True, 0)),
         ("tool Bash --id a", events.ToolCall(T, "Bash", True, 0, id="a")),
         ("phase plan", events.PhaseTransition(T, "plan")),

@@ -24,7 +24,7 @@ BASE = SessionMetrics(
     "session",
     moment(1_000),
     moment(2_000),
-    [ToolMetric("Bash", 1, 1, 0, 5, 5.0, {"t": [1]})],
+    [ToolMetric("Bash", 1, 1, 0, 5, 5.0, unknown={"t": [1]})],
     [LLMMetric("plan", 1, 2, 3, 0.5, 1, unknown={"l": [1]})],
     [PhaseMetric("plan", 1, 1, unknown={"p": [1]})],
     [EditStrategyMetric("exact_match", 1, {"s": [1]})],

@@ -43,6 +43,7 @@ def one(
         heal_success_count=heals[1],
         heal_fail_count=heals[2],
     )
+    row.active_us = sum(phase.active_us for phase in phases)
     return SessionParts(row, of_tools, list(phases))
 
 
@@ -71,7 +72,7 @@ def phase(name: str, time_s: float, cost_usd: float = 0.0, tokens: int = 10) -> 
         1,
         ended_count=1,
         success_count=1,
-        duration_us=int(time_s * SECOND_US),
+        active_us=int(time_s * SECOND_US),
         total_tokens=tokens,
         cost_nano=nano,
     )

@@ -93,7 +93,7 @@ def one_of_each() -> list[Event]:
         ID,
         datetime(2026, 7, 1, tzinfo=UTC),
         datetime(2026, 7, 2, 3, 4, 5, 678, tzinfo=UTC),
-        [ToolMetric("Bash", 3, 2, 1, 30, 10.0, {"mine": [1, {"a": 2}]})],
+        [ToolMetric("Bash", 3, 2, 1, 30, 10.0, unknown={"mine": [1, {"a": 2}]})],
         [LLMMetric("plan", 10, 20, 30, 0.25, 1, "ab12", True, 7)],
         [PhaseMetric("plan", 5, 1, 1, 1, True, 1, 1, 5, 1, 1, 1)],
         plan_outcomes=[{"outcome": "done", "at": "2026-07-01T00:00:00Z"}],

@@ -193,7 +193,7 @@ class Naive:
         yield from self._kept(which, record.tools)
         yield from self._kept(which, record.llms)
         for phase in self._kept(which, record.phases):
-            yield _Heals(phase)
+            yield _OfSession(phase)
 
     def _chosen(self, which: Slice) -> list[SessionRecord]:
         return [record for record in self._records if self._belongs(record, which)]
@@ -234,12 +234,14 @@ class Naive:
         return part(day, by) if by in ("day", "week", "month") else getattr(record, by or "_", "")
 
 
-class _Heals:
-    """Of a phase, what a session adds up."""
+class _OfSession:
+    """Of a phase, what a session adds up: its time, heals and bisects."""
 
     def __init__(self, phase: Any) -> None:
         self.__struct_fields__ = [
-            name for name in phase.__struct_fields__ if name.startswith(("heal_", "bisect_"))
+            name
+            for name in phase.__struct_fields__
+            if name.startswith(("heal_", "bisect_", "active_", "last_stay_"))
         ]
         self.day = phase.day
         for name in self.__struct_fields__:
@@ -286,9 +288,7 @@ def _add(row: Any, one: Any) -> None:
         if name == "ran" and hasattr(row, "ran"):
             row.ran.merge(one.ran)
         elif name.endswith(("_us", "_count", "_tokens", "_nano")) and hasattr(row, name):
-            if name == "duration_us" and isinstance(row, PhaseRow) and not hasattr(one, "success"):
-                continue  # a phase's duration is its own, not that of its calls
             setattr(row, name, getattr(row, name) + getattr(one, name))
     if isinstance(row, PhaseRow) and hasattr(one, "success"):
-        row.ended_count += one.duration_us > 0 or one.success is not None
+        row.ended_count += one.success is not None
         row.success_count += one.success is True

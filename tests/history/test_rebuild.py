@@ -7,6 +7,7 @@ from pathlib import Path
 
 from m31a_metrics.answers import Slice
 from m31a_metrics.history import History, schema
+from m31a_metrics.record import PhaseDay
 from tests.history.test_source_files import File, rows, settle, take
 
 FILES = {
@@ -59,6 +60,32 @@ def test_an_older_index_is_made_anew(tmp_path: Path) -> None:
         take(history, [FILES["/c"]])
         settle(history, {"/c": FILES["/c"]})
         assert rows(history) == before
+
+
+def test_gone_sessions_of_an_index_without_active_time_have_their_last_stays(
+    tmp_path: Path,
+) -> None:
+    """What older tables knew of a phase was how long it was last, which is marked as that."""
+    path = tmp_path / "metrics.db"
+    told = FILES["/a"].record()
+    told.phases = [PhaseDay("2026-01-01", "plan", active_us=7_000)]
+    with History(str(path)) as history:
+        history.take([(FILES["/a"].source_file(), told)])
+        history.take_gone(["/a"])
+    with sqlite3.connect(path) as connection:
+        for table in ("sessions", "session_days"):
+            for name in ("active_us", "last_stay_us"):
+                connection.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
+        connection.execute("ALTER TABLE phase_days DROP COLUMN last_stay_us")
+        connection.execute("ALTER TABLE phase_days RENAME COLUMN active_us TO duration_us")
+        connection.execute("PRAGMA user_version = 7")
+    connection.close()
+    with History(str(path)) as history:
+        (row,) = history.sessions(Slice())
+        assert (row.active_us, row.last_stay_us) == (7_000, 7_000)
+        phases = {one.key: (one.active_us, one.last_stay_us) for one in history.phases(Slice())}
+        assert phases == {"plan": (7_000, 7_000), "": (0, 0)}
+        assert history.totals(Slice())[0].active_us == 7_000
 
 
 def test_an_index_without_labels_is_made_anew(tmp_path: Path) -> None:

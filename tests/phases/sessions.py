@@ -38,6 +38,12 @@ def tool(name: str, command: str = "", *paths: str, polls: str = "", agent: str 
     return Call("", 0, name, command, paths, success=True, polls=polls, subagent=agent)
 
 
+def denied(call: Call) -> Call:
+    """The same call, which somebody did not let run."""
+    call.success, call.denied = False, True
+    return call
+
+
 def session(*calls: Call | str) -> Transcript:
     """Calls `c0`, `c1`, ... of 2 seconds, each made by a response 3 seconds before it.
 
@@ -71,8 +77,10 @@ def session(*calls: Call | str) -> Transcript:
                     t_us=now_us,
                     name=call.tool,
                     success=call.success,
-                    duration_ms=2_000,
+                    duration_ms=0 if call.denied else 2_000,
+                    wait_ms=2_000 if call.denied else None,
                     subagent=call.subagent or None,
+                    denied=call.denied,
                 )
             )
         made.append(call)

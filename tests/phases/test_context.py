@@ -4,7 +4,7 @@ import pytest
 
 from m31a_metrics.phases import PHASES, infer
 from m31a_metrics.transcript import Call
-from tests.phases.sessions import bash, edit, inferred, phases, session, tool
+from tests.phases.sessions import bash, denied, edit, inferred, phases, session, tool
 
 
 def test_running_the_program_looks_before_a_change_and_checks_after_it() -> None:
@@ -19,6 +19,15 @@ def test_running_the_program_looks_before_a_change_and_checks_after_it() -> None
 def test_a_failed_edit_changes_nothing() -> None:
     """What was not found in the file was tried to be changed, and there is nothing to check."""
     assert phases(edit(ok=False), bash("python app.py")) == ["execute", "explore"]
+
+
+def test_a_denied_call_has_no_part_in_what_comes_after_it() -> None:
+    """It is named by what was asked for: no file was changed, nothing was shipped or polled."""
+    assert phases(denied(edit()), bash("python app.py")) == ["execute", "explore"]
+    ships, state = bash("git add -A && pytest && git push"), bash("gh run list")
+    assert phases(denied(ships), state) == ["ship", "explore"]
+    polls = tool("BashOutput", "", polls="c0")
+    assert phases(denied(bash("pytest &")), polls) == ["verify", "other"]
 
 
 def test_looking_again_after_a_change_is_a_check() -> None:

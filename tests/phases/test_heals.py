@@ -4,7 +4,7 @@ import pytest
 
 from m31a_metrics.phases import Episode
 from m31a_metrics.transcript import Call
-from tests.phases.sessions import bash, edit, inferred, tool
+from tests.phases.sessions import bash, denied, edit, inferred, tool
 
 FAILED = "FAILED tests/test_a.py::test_x - AssertionError: 1 != 2\n1 failed"
 OTHER = "FAILED tests/test_b.py::test_y - KeyError: 'k'\n1 failed"
@@ -168,7 +168,7 @@ def test_a_commit_that_its_hook_stopped_is_a_failed_check() -> None:
         [edit(ok=False), edit(), bash("pytest")],
         [bash("ls nothing", ok=False, printed="No such file"), edit(), bash("ls nothing")],
         [
-            bash("pytest", ok=False, printed="The user doesn't want to proceed"),
+            denied(bash("pytest", printed="FAILED tests/test_app.py::test_a")),
             edit(),
             bash("pytest"),
         ],

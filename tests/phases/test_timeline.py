@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from m31a_metrics.events import LLMInteraction, PhaseDuration, PhaseTransition, ToolCall
 from m31a_metrics.model import Usage
 from m31a_metrics.phases import PHASES, infer
 from m31a_metrics.tally import Tally
 from m31a_metrics.transcript import Call, Transcript
-from tests.phases.sessions import SECOND_US, START_US, bash, edit, inferred, session, tool
+from tests.phases.sessions import SECOND_US, START_US, bash, denied, edit, inferred, session, tool
 
 
 def durations(*calls: Call | str) -> dict[str, float]:
@@ -46,14 +47,18 @@ def test_waits_for_a_person_are_nobodys() -> None:
 
 
 def test_sleeping_machines_do_not_work() -> None:
-    """A gap of hours between two calls is not counted."""
+    """Of a gap of hours between two calls no more than ten minutes are counted."""
     transcript = session(edit(), bash("pytest"))
     later = transcript.calls[1]
     later.t_us += 3 * 3_600 * SECOND_US
     later.end_us += 3 * 3_600 * SECOND_US
-    transcript.events = [one for one in transcript.events if one.t_us <= transcript.calls[0].end_us]
+    first_us = transcript.calls[0].end_us
+    transcript.events = [
+        one if one.t_us <= first_us else replace(one, t_us=one.t_us + 3 * 3_600 * SECOND_US)
+        for one in transcript.events
+    ]
     made = [one for one in infer(transcript).events if isinstance(one, PhaseDuration)]
-    assert {one.phase: one.duration_ms for one in made} == {"execute": 5_000, "verify": 2_000}
+    assert {one.phase: one.duration_ms for one in made} == {"execute": 5_000, "verify": 602_000}
 
 
 def test_phases_are_entered_once_for_each_change() -> None:
@@ -61,6 +66,18 @@ def test_phases_are_entered_once_for_each_change() -> None:
     events = inferred(edit(), edit(), bash("pytest", agent="a1"), bash("pytest"), edit()).events
     entered = [event.phase for event in events if isinstance(event, PhaseTransition)]
     assert entered == ["execute", "verify", "execute"]
+
+
+def test_a_denied_call_decides_no_phase() -> None:
+    """Its response served what was done instead; no phase is entered, or takes the wait, for it."""
+    asked = session(bash("pytest"), denied(edit()), bash("pytest -x"))
+    events = infer(asked).events
+    served = {event.id: event.phase for event in events if isinstance(event, LLMInteraction)}
+    assert served == {"r0": "verify", "r1": "verify", "r2": "verify"}
+    assert [one.phase for one in events if isinstance(one, PhaseTransition)] == ["verify"]
+    (verify,) = [one for one in events if isinstance(one, PhaseDuration)]
+    # Three responses of 3 s and two calls of 2 s; the 2 s until somebody refused are nobody's.
+    assert verify.duration_ms == 13_000
 
 
 def test_answers_without_calls_belong_to_the_phase_around_them() -> None:

@@ -4,12 +4,13 @@ from itertools import combinations
 
 import pytest
 
+from m31a_metrics.active_time import AGENT_TOOLS
 from m31a_metrics.phases import tools
 
 
 def test_a_tool_is_of_one_kind() -> None:
     """No name stands in two of the lists, so that it does not matter which is asked first."""
-    kinds = (tools.SHELLS, tools.POLLS, tools.AGENTS, tools.EDITS, tools.READS)
+    kinds = (tools.SHELLS, tools.POLLS, AGENT_TOOLS, tools.EDITS, tools.READS)
     assert all(one.isdisjoint(other) for one, other in combinations(kinds, 2))
 
 

@@ -34,6 +34,19 @@ KNOWN = {
     "arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-opus-4-5-20251101-v1:0": (
         *("aws regional.anthropic.claude-opus-4-5-v1:0", 5.5, 27.5),
     ),
+    "claude-4.5-sonnet-20250929": ("anthropic claude-sonnet-4-5", 3.0, 15.0),
+    "claude-20251101-opus-4-5": ("anthropic claude-opus-4-5", 5.0, 25.0),
+    "claude-4-5-20251101-opus": ("anthropic claude-opus-4-5", 5.0, 25.0),
+    "claude-2025-11-01-opus-4-5": ("anthropic claude-opus-4-5", 5.0, 25.0),
+    "anthropic/claude-4-opus": ("anthropic claude-opus-4-0", 15.0, 75.0),
+    "claude-haiku-3-5": ("anthropic claude-3-5-haiku-latest", 0.8, 4.0),
+    "anthropic:claude-opus-4-5": ("anthropic claude-opus-4-5", 5.0, 25.0),
+    "openai:gpt-5": ("openai gpt-5", 1.25, 10.0),
+    "zai-org/GLM-4.7": ("zai GLM-4.7", 0.6, 2.2),
+    "grok-code-fast-1": ("x-ai grok-code-fast-1", 0.2, 1.5),
+    "claude-opus-4-8-20260601-fast": ("anthropic claude-opus-4-8", 10.0, 50.0),
+    "claude-opus-4-8-fast-20260601": ("anthropic claude-opus-4-8", 10.0, 50.0),
+    "gpt-5.6-sol-fast": ("openai gpt-5.6-sol", 8.0, 40.0),
     "claude-opus-4.8-fast": ("anthropic claude-opus-4-8", 10.0, 50.0),
     "anthropic/claude-opus-4.5:batch": ("anthropic claude-opus-4-5", 2.5, 12.5),
     "openrouter/anthropic/claude-sonnet-4.6": ("openrouter anthropic/claude-sonnet-4.6", 3.0, 15.0),
@@ -57,7 +70,9 @@ UNKNOWN = [
     # Somebody's own price: what stands before the slash is not a provider of the library.
     *("ollama/gpt-oss-20b", "my-proxy/claude-opus-4-5", "openai-compatible/gpt-5"),
     # A fast mode that no one sells.
-    "claude-haiku-4-5-fast",
+    *("claude-haiku-4-5-fast", "us.anthropic.claude-opus-4-8-fast"),
+    # No model, though the library would take it for Claude 2.
+    "claude-20251101",
 ]
 
 

@@ -69,6 +69,39 @@ def test_an_interaction_is_priced_by_its_model_usage_time_and_tier() -> None:
     assert pricer(event(None)) is None
 
 
+@pytest.mark.parametrize(
+    ("model", "served", "factor"),
+    [
+        ("claude-opus-4-8", "", 1.1),
+        ("claude-sonnet-4-6", "batch", 1.1),
+        ("claude-opus-5", "fast", 1.1),
+        ("claude-opus-4-5", "", 1.0),
+        ("us.anthropic.claude-opus-4-6-v1", "", 1.0),
+    ],
+)
+def test_inference_in_the_us_only_costs_more(model: str, served: str, factor: float) -> None:
+    """Every token of a Claude model since 4.6 costs a tenth more, however it was served."""
+    pytest.importorskip("genai_prices", reason="needs genai-prices: m31a-metrics[cli]")
+    pricer, usage = Pricer(), Usage(900, 50, cache_read_tokens=300, cache_write_1h_tokens=200)
+    listed = pricer.price(model, usage, 1_795_000_000_000_000, served or None)
+    tier = f"{served}-us" if served else "us"
+    assert listed is not None
+    assert pricer.price(model, usage, 1_795_000_000_000_000, tier) == pytest.approx(listed * factor)
+    own = Pricer(overrides({model: {"input": 1.0, "output": 2.0}}, "config.toml"))
+    assert own.price(model, Usage(1_000_000, 0), T_US, "us") == 1.0
+
+
+def test_web_searches_cost_by_the_piece() -> None:
+    """Ten USD for a thousand of Anthropic's, whatever the tier; none where tokens are unpriced."""
+    pytest.importorskip("genai_prices", reason="needs genai-prices: m31a-metrics[cli]")
+    pricer = Pricer()
+    for model, tier in (("claude-opus-4-8", None), ("claude-opus-4-8", "fast-us")):
+        plain = LLMInteraction(T_US, "", USAGE, model=model, tier=tier)
+        searched = LLMInteraction(T_US, "", USAGE, model=model, tier=tier, web_search_count=3)
+        assert pricer(searched) == pytest.approx((pricer(plain) or 0) + 0.03)
+    assert pricer(LLMInteraction(T_US, "", USAGE, model="nobody", web_search_count=3)) is None
+
+
 def test_a_price_cut_counts_from_its_day() -> None:
     """The same tokens before and after a cut cost what they cost then."""
     pytest.importorskip("genai_prices", reason="needs genai-prices: m31a-metrics[cli]")

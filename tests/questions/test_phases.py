@@ -15,7 +15,7 @@ WEEK = Slice(first_day="2026-06-14", last_day="2026-06-20")
 def answers() -> Invented:
     """A phase with a heal that passed."""
     phase = PhaseRow(
-        "verify", 1, ended_count=1, duration_us=5_000, heal_trigger_count=1, heal_success_count=1
+        "verify", 1, ended_count=1, active_us=5_000, heal_trigger_count=1, heal_success_count=1
     )
     return Invented(
         totals=[TotalsRow("2026-06-20", 1, heal_trigger_count=1, heal_success_count=1)],

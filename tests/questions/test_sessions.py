@@ -18,7 +18,7 @@ from m31a_metrics.questions.sessions import (
     sessions_listed,
     state_of,
 )
-from m31a_metrics.record import LLMDay, SessionRecord
+from m31a_metrics.record import LLMDay, SessionRecord, ToolDay
 from m31a_metrics.tables.sessions import SORTABLE, head
 from tests.questions.invented import Invented
 from tests.tables.builders import column, records
@@ -36,6 +36,7 @@ def history() -> Iterator[History]:
             record = SessionRecord("codex", name, name, f"/home/ada/{name}")
             record.started_us, record.updated_us = at_us - 90_000_000, at_us
             day = NOW.date().isoformat()
+            record.tools = [ToolDay(day, "Bash", call_count=1, denied_count=number)]
             record.llms = [
                 LLMDay(
                     day,

@@ -15,6 +15,9 @@ import msgspec
 from m31a_metrics import events
 from m31a_metrics.sources import Source
 
+NOT_DENIED = b',"denied":false'
+"""What is said only of the calls of which it is true."""
+
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
 
@@ -45,5 +48,7 @@ def as_lines(source: Source, environ: Mapping[str, str]) -> str:
         session = {"facts": read.facts, "effects": read.effects, "damage": read.damage}
         lines.append(msgspec.json.encode({"session": session}))
         lines += [events.encode(event) for event in read.events]
-        lines += [msgspec.json.encode({"call": call}) for call in read.calls]
+        lines += [
+            msgspec.json.encode({"call": call}).replace(NOT_DENIED, b"") for call in read.calls
+        ]
     return b"\n".join(lines).decode() + "\n"

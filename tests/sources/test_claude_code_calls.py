@@ -130,6 +130,70 @@ def test_what_a_call_is_for(tmp_path: Path) -> None:
     ]
 
 
+# -- denials ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "wait_ms"),
+    [
+        ("The user doesn't want to proceed with this tool use. No.", "user-rejected", 1_000),
+        ("The user doesn't want to take this action right now. STOP", None, 1_000),
+        ("Whatever a newer version says", "user-rejected", 1_000),
+        ("Whatever a newer version says", "permission-rule", None),
+        ("PreToolUse:Bash hook error: [guard.sh]: not on a Friday", "permission-rule", None),
+        ("PreToolUse:Bash hook error: [guard.sh]: not on a Friday", None, None),
+        ("Hook PreToolUse:Bash denied this tool", None, None),
+        ("Permission to use Bash with command make has been denied.", None, None),
+        ("Permission to read /etc/my secrets has been denied.", None, None),
+        ("Permission for this action was denied by the auto mode classifier.", None, None),
+        ("m-1 is temporarily unavailable, so auto mode cannot determine the safety of Bash", None,
+         None),
+        ("cd to '/' was blocked. For security, Claude Code may only change to", None, None),
+        ("This command requires approval", None, None),
+        ("<tool_use_error>File is in a directory that is denied by your permission settings.",
+         None, None),
+    ],
+)  # fmt: skip
+def test_what_was_not_let_run_is_denied(
+    tmp_path: Path, content: str, kind: str | None, wait_ms: float | None
+) -> None:
+    """A person, a rule, a hook or auto mode refused: no call, and only a person takes time."""
+    more = {} if kind is None else {"toolDenialKind": kind}
+    transcript = read(
+        tmp_path,
+        said(0),
+        answer(1, "a", 1, use("1", "Bash", command="make")),
+        result(2, "1", content, is_error=True, **more),
+    )
+    (event,) = calls(transcript)
+    assert (event.denied, event.success, event.duration_ms) == (True, False, 0)
+    assert event.wait_ms == wait_ms
+    assert [(call.denied, call.success) for call in transcript.calls] == [(True, False)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[Request interrupted by user for tool use]",
+        "Exit code 1\nPermission to use the printer has been denied.",
+        "Exit code 126\nPermission denied",
+        "PostToolUse:Bash hook error: lint failed",
+        "<tool_use_error>String to replace not found in file.",
+    ],
+)
+def test_what_ran_is_not_denied(tmp_path: Path, content: str) -> None:
+    """A call that was interrupted, or that failed at what it was to do, is a failure."""
+    (event,) = calls(
+        read(
+            tmp_path,
+            said(0),
+            answer(1, "a", 1, use("1", "Bash")),
+            result(2, "1", content, is_error=True),
+        )
+    )
+    assert (event.denied, event.success) == (False, False)
+
+
 # -- durations --------------------------------------------------------------------------
 
 

@@ -58,10 +58,150 @@ def test_lines_of_one_response_count_once(tmp_path: Path) -> None:
     assert effects.first_snapshot_tokens == 89
 
 
-def test_a_response_without_request_is_known_by_its_message(tmp_path: Path) -> None:
-    """Endpoints that send no request id still have a response once."""
-    lines = [answer(n, "a", n, requestId=None) for n in (1, 2)]
-    assert answers(read(tmp_path, *lines)) == {"a": 2}
+def unnamed(second: float, message_id: str, usage: dict[str, Any], **more: Any) -> str:
+    """A line of a response as a gateway's without request ids is written."""
+    message = {"id": message_id, "model": "m", "usage": usage, "content": []}
+    return line("assistant", second, message=message | more, requestId=None)
+
+
+def counted(transcript: Transcript) -> list[int]:
+    """The tokens of each response."""
+    return [event.usage.total for event in of(transcript.events, LLMInteraction)]
+
+
+def used(prompt: int, output: int) -> dict[str, int]:
+    """A usage without caches."""
+    return {"input_tokens": prompt, "output_tokens": output}
+
+
+FINAL = {"stop_reason": "tool_use"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([unnamed(0, "x", used(9, 1)), unnamed(1, "x", used(9, 5))], [14]),
+        ([unnamed(0, "x", used(9, 5), **FINAL), unnamed(20, "x", used(9, 5), **FINAL)], [14]),
+        ([unnamed(0, "x", used(0, 0)), unnamed(1, "x", used(9, 5), **FINAL)], [14]),
+        ([unnamed(0, "x", used(9, 1)), result(1, "1"), unnamed(2, "x", used(9, 5))], [14]),
+        ([unnamed(0, "x", used(9, 1)), unnamed(300, "x", used(9, 5_000))], [5_009]),
+        ([unnamed(0, "x", used(9, 5), **FINAL), unnamed(1, "x", used(9, 6), **FINAL)], [14, 15]),
+        ([unnamed(0, "x", used(9, 5)), said(1), unnamed(2, "x", used(9, 5))], [14, 14]),
+        ([unnamed(0, "x", used(9, 5)), result(1, "1"), unnamed(2, "x", used(12, 5))], [14, 17]),
+        ([unnamed(0, "x", used(9, 50)), result(1, "1"), unnamed(2, "x", used(9, 61))], [59, 70]),
+        ([unnamed(0, "x", used(9, 5)), unnamed(60, "x", used(9, 8))], [14, 17]),
+        ([unnamed(0, "x", used(9, 5), **FINAL), unnamed(60, "x", used(9, 5), **FINAL)], [14, 14]),
+        ([unnamed(0, "x", used(9, 5)), unnamed(700, "x", used(9, 5))], [14, 14]),
+        ([unnamed(0, "x", used(9, 5)), unnamed(0, "x", used(9, 5)), said(1),
+          unnamed(0, "x", used(9, 5))], [14]),
+    ],
+)  # fmt: skip
+def test_responses_without_request_are_told_apart(
+    tmp_path: Path, lines: list[str], expected: list[int]
+) -> None:
+    """One id for all: time, usage, and who spoke in between tell where a response ends."""
+    transcript = read(tmp_path, said(0), *lines)
+    assert counted(transcript) == expected
+    ids = [event.id for event in of(transcript.events, LLMInteraction)]
+    assert len(set(ids)) == len(expected)
+
+
+def test_a_bare_message_id_means_nothing_elsewhere(tmp_path: Path) -> None:
+    """Ids numbered anew in each session are others; a copied history keeps its ids."""
+    own = [said(0), unnamed(1, "msg_1", used(9, 5)), unnamed(90, "msg_2", used(14, 5))]
+    first = read(tmp_path, *own)
+    ids = frozenset(event.id for event in of(first.events, LLMInteraction))
+    other = [said(500), unnamed(501, "msg_1", used(9, 5)), unnamed(590, "msg_2", used(14, 5))]
+    path = write(tmp_path / f"{TWO}.jsonl", *other)
+    assert counted(claude_code.read(path, ids)) == [14, 19]
+    copied = write(tmp_path / f"{TWO}.jsonl", *own, said(500), unnamed(501, "msg_1", used(30, 5)))
+    assert counted(claude_code.read(copied, ids)) == [35]
+
+
+def test_subagents_without_requests_have_their_own_responses(tmp_path: Path) -> None:
+    """An id that the session and its subagents share is another response in each."""
+    inner = json.loads(unnamed(5, "x", used(7, 1)))
+    path = write(
+        tmp_path / f"{ONE}.jsonl",
+        said(0),
+        unnamed(1, "x", used(9, 5)),
+        progress(5, "a0123456", inner),
+    )
+    for n, agent in enumerate(("a0123456", "a1123456")):
+        lines = (unnamed(5 + n, "x", used(7, 1)), unnamed(90 + n, "x", used(8, 3), **FINAL))
+        write(tmp_path / ONE / "subagents" / f"agent-{agent}.jsonl", *lines)
+    both = claude_code.read(path)
+    assert sorted(counted(both)) == [8, 8, 11, 11, 14]
+    side = tmp_path / ONE / "subagents" / "agent-aside_question-0123456789abcdef.jsonl"
+    write(side, unnamed(200, "x", used(9, 5)), unnamed(201, "x", used(20, 2)))
+    assert sorted(counted(claude_code.read(path))) == [8, 8, 11, 11, 14, 22]
+
+
+def sampled(kind: str, prompt: int, output: int, **more: Any) -> dict[str, Any]:
+    """One entry of `usage.iterations`."""
+    return {"type": kind, **used(prompt, output), **more}
+
+
+@pytest.mark.parametrize(
+    ("usage", "samplings", "expected"),
+    [
+        (used(9, 5), [sampled("message", 9, 5)], {"m": 14}),
+        (
+            used(9, 5),
+            [sampled("message", 4, 2), sampled("advisor_message", 70, 7, model="advisor"),
+             sampled("message", 5, 3)],
+            {"m": 14, "advisor": 77},
+        ),
+        (used(9, 5), [sampled("compaction", 80, 8), sampled("message", 9, 5)], {"m": 102}),
+        (used(89, 13), [sampled("compaction", 80, 8), sampled("message", 9, 5)], {"m": 102}),
+        (
+            used(9, 5),
+            [sampled("message", 60, 6, model="refused"), sampled("fallback_message", 9, 5)],
+            {"m": 14},
+        ),
+        (used(9, 5), ["odd", None, {"type": 5}, sampled("advisor_message", -1, 0)], {"m": 14}),
+        (used(9, 5), "odd", {"m": 14}),
+    ],
+)  # fmt: skip
+def test_samplings_beside_the_sums_count(
+    tmp_path: Path, usage: dict[str, Any], samplings: object, expected: dict[str, int]
+) -> None:
+    """An advisor's and a compaction's tokens are no part of the sums, and count once."""
+    early = {**usage, "output_tokens": 1, "iterations": []}
+    message = {"id": "a", "model": "m", "content": []}
+    lines = [
+        line("assistant", n, message={**message, "usage": each}, requestId="r")
+        for n, each in enumerate((early, {**usage, "iterations": samplings}), 1)
+    ]
+    transcript = read(tmp_path, said(0), *lines, lines[-1])
+    found: Counter[str] = Counter()
+    for event in of(transcript.events, LLMInteraction):
+        found[event.model] += event.usage.total
+    assert found == expected
+    assert set(transcript.facts.models) == set(expected)
+    assert transcript.effects.responses == 1
+
+
+def test_what_a_response_says_of_its_price(tmp_path: Path) -> None:
+    """Where it was served, how, and how often it searched; odd values say nothing."""
+    usages: list[dict[str, Any]] = [
+        {"inference_geo": "us", "server_tool_use": {"web_search_requests": 3}},
+        {"inference_geo": "us", "speed": "fast", "server_tool_use": "odd"},
+        {"inference_geo": "global", "service_tier": "batch", "server_tool_use": [1]},
+        {"inference_geo": None, "server_tool_use": {"web_search_requests": -1}},
+    ]
+    message = {"model": "m", "content": []}
+    lines = [
+        line("assistant", n, message={**message, "id": f"a{n}", "usage": {**used(9, 5), **usage}})
+        for n, usage in enumerate(usages)
+    ]
+    found = of(read(tmp_path, *lines).events, LLMInteraction)
+    assert [(event.tier, event.web_search_count) for event in found] == [
+        ("us", 3),
+        ("fast-us", 0),
+        ("batch", 0),
+        (None, 0),
+    ]
 
 
 def test_a_response_without_any_id_counts_each_time(tmp_path: Path) -> None:
@@ -144,6 +284,13 @@ def test_made_up_messages_cost_nothing(tmp_path: Path) -> None:
             (20, 3, 2, 5),
         ),
         ({"cache_creation_input_tokens": 7, "cache_creation": {}}, (17, 0, 7, 0)),
+        (
+            {
+                "cache_creation_input_tokens": 9,
+                "cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 5},
+            },
+            (19, 0, 4, 5),
+        ),
         ({"cache_creation_input_tokens": None, "cache_creation": None}, (10, 0, 0, 0)),
     ],
 )

@@ -72,7 +72,7 @@ def strictly(effects: Effects, counted: int) -> int:
     """What a stricter reader shows, if the effects tell all of the difference."""
     passed_over = effects.spaced_tokens + effects.null_tokens + effects.versionless_tokens
     more = effects.unnamed_tokens + effects.greater_tokens + effects.progress_other_tokens
-    return counted - passed_over - effects.unsplit_tokens + more
+    return counted - passed_over - effects.unsplit_tokens - effects.uncounted_tokens + more
 
 
 NULLS = (
@@ -170,6 +170,24 @@ def test_a_split_that_says_nothing_is_believed(tmp_path: Path) -> None:
     split = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
     transcript = read(tmp_path, line("message.usage.cache_creation", split))
     assert (total(transcript), transcript.effects.unsplit_tokens) == (TOTAL, 700)
+
+
+def test_a_split_that_says_less_is_believed(tmp_path: Path) -> None:
+    """Then what it leaves out was not written."""
+    split = {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 500}
+    transcript = read(tmp_path, line("message.usage.cache_creation", split))
+    assert (total(transcript), transcript.effects.unsplit_tokens) == (TOTAL, 100)
+
+
+def test_compactions_within_a_response_are_left_out(tmp_path: Path) -> None:
+    """An advisor's tokens are taken by both."""
+    samplings = [
+        {"type": "message", "input_tokens": 1_710, "output_tokens": 100},
+        {"type": "compaction", "input_tokens": 50, "output_tokens": 5},
+        {"type": "advisor_message", "input_tokens": 7, "output_tokens": 1, "model": "other"},
+    ]
+    effects = read(tmp_path, line("message.usage", {**USAGE, "iterations": samplings})).effects
+    assert effects == Effects(lines=1, responses=1, uncounted_tokens=55)
 
 
 def test_without_a_request_each_time_counts(tmp_path: Path) -> None:

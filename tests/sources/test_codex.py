@@ -667,6 +667,74 @@ def test_results_tell_how_a_call_went(
     assert (read_as.success, read_as.run_ms) == (success, run_ms)
 
 
+WRAPPED = 'exec_command failed for `{}`: CreateProcess {{ message: "Rejected(\\"{}\\")" }}'
+
+
+@pytest.mark.parametrize(
+    ("output", "denied"),
+    [
+        ("exec command rejected by user", True),
+        ("patch rejected by user", True),
+        ("Command blocked by PreToolUse hook: not today. Command: make", True),
+        ("Tool call blocked by PreToolUse hook: not today. Tool: mcp__x__y", True),
+        ("`rm -rf /tmp/x` rejected: blocked by policy", True),
+        ("`a\nb` rejected: policy forbids commands starting with `a`", True),
+        ("approval required by policy, but AskForApproval is set to Never", True),
+        ("This action was rejected due to unacceptable risk.\nReason: it sends keys", True),
+        ("err: user rejected MCP tool call", True),
+        (
+            "patch rejected: writing outside of the project; rejected by user approval settings",
+            True,
+        ),
+        (WRAPPED.format("make all", "This action was rejected due to unacceptable risk."), True),
+        (WRAPPED.format("x", "approval required by policy, but AskForApproval is set"), True),
+        (WRAPPED.format("x", "Failed to create unified exec process: 1326"), False),
+        (WRAPPED.format("grep 'rejected by user' a", "No such file"), False),
+        ("aborted by user after 2.5s", False),
+        ("Exit code: 1\nOutput:\nexec command rejected by user", False),
+        ("remote: rejected by the server", False),
+        (Item(content="rejected by user", success=True), False),
+    ],
+)
+def test_what_was_not_let_run_is_denied(output: Any, denied: bool) -> None:
+    """Codex's own sentence tells that a person, a rule, a hook or a judge of risks refused."""
+    assert outcome(output).denied is denied
+
+
+def test_a_denied_call_is_no_run(tmp_path: Path) -> None:
+    """It takes no time but a person's, where a person was asked; end events tell it, too."""
+
+    def made(at: str, key: str) -> bytes:
+        return line(at, "response_item", type="function_call", name="exec_command", call_id=key)
+
+    def back(at: str, key: str, text: str) -> bytes:
+        return line(at, "response_item", type="function_call_output", call_id=key, output=text)
+
+    ended = {"exit_code": -1, "status": "declined", "duration": {"secs": 0, "nanos": 0}}
+    transcript = read(
+        tmp_path / "a.jsonl",
+        line("09:00:00", "session_meta", **META),
+        made("09:00:01", "person"),
+        back("09:00:31", "person", "exec command rejected by user"),
+        made("09:00:32", "hook"),
+        back("09:00:33", "hook", "Command blocked by PreToolUse hook: no. Command: make"),
+        made("09:00:34", "ended"),
+        line("09:00:35", "event_msg", type="exec_command_end", call_id="ended", **ended),
+        back("09:00:36", "ended", "not run"),
+    )
+    told = [
+        (event.denied, event.success, event.duration_ms, event.wait_ms)
+        for event in transcript.events
+        if isinstance(event, ToolCall)
+    ]
+    assert told == [
+        (True, False, 0, 30_000),
+        (True, False, 0, None),
+        (True, False, 0, None),
+    ]
+    assert all(call.denied for call in transcript.calls)
+
+
 def test_a_background_command_goes_as_it_ends(tmp_path: Path) -> None:
     """The poll that sees the end tells how the command went; the poll itself succeeded."""
 

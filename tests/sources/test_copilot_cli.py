@@ -230,6 +230,37 @@ def test_a_persons_wait_is_told_from_the_run(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "error", "denied"),
+    [
+        ("denied-interactively-by-user", {"message": "no"}, True),
+        ("denied-by-rules", {"message": "no"}, True),
+        ("approved", {"message": "No such file"}, False),
+        ("", {"code": "denied", "message": "Denied by preToolUse hook: not today"}, True),
+        ("", {"code": "rejected", "message": "whatever it says"}, True),
+        ("", {"message": "The user rejected this tool call."}, True),
+        ("", "Permission denied and could not request permission from user", True),
+        ("", {"code": "failure", "message": "cat: a: Permission denied"}, False),
+    ],
+)
+def test_what_was_not_let_run_is_denied(
+    tmp_path: Path, kind: str, error: object, denied: bool
+) -> None:
+    """The answer to the question, the error's code or its words tell it; a run that failed, not."""
+    question = {"toolCallId": "t1"}
+    asked = [
+        record("01:00:02", "permission.requested", requestId="p", permissionRequest=question),
+        record("01:00:12", "permission.completed", requestId="p", result={"kind": kind}),
+    ]
+    ended = done("01:00:15", "t1", success=False, result=None, error=error)
+    lines = [start(), begun("01:00:01", "t1"), *(asked if kind else []), ended]
+    transcript = read(tmp_path / "a.jsonl", *lines)
+    (event,) = calls(transcript)
+    assert (event.denied, event.success, event.duration_ms == 0) == (denied, False, denied)
+    assert event.wait_ms == (10_000 if kind else None)
+    assert [call.denied for call in transcript.calls] == [denied]
+
+
 def test_version_0_did_not_tell_when_it_asked(tmp_path: Path) -> None:
     """Its intervals may hold a person's answer."""
     path = tmp_path / "a.jsonl"

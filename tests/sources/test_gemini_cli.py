@@ -158,11 +158,34 @@ def test_a_call_goes_as_its_status_and_exit_code_say(
     assert told == [(success, error, 2_000.0, True)]
 
 
-def test_a_refusal_is_a_wait(tmp_path: Path) -> None:
-    """What a person did not allow never ran: its time is the person's."""
-    refused = shell("cancelled", "[Operation Cancelled] Reason: User did not allow tool call")
-    event = calls(read(tmp_path / "a.jsonl", HEAD, answer(1, toolCalls=[refused])))[0]
-    assert (event.success, event.duration_ms, event.wait_ms) == (False, 0, 2_000.0)
+@pytest.mark.parametrize(
+    ("status", "error", "wait_ms"),
+    [
+        ("cancelled", "[Operation Cancelled] Reason: User did not allow tool call", 2_000.0),
+        ("cancelled", "User denied execution.", 2_000.0),
+        ("error", "Tool execution blocked: not today", None),
+        ("error", "Tool execution denied by policy. You are in Plan Mode.", None),
+        ("error", "Agent execution stopped by hook: not today", None),
+    ],
+)
+def test_what_was_not_let_run_is_denied(
+    tmp_path: Path, status: str, error: str, wait_ms: float | None
+) -> None:
+    """It never ran: what a person took to refuse is a wait, a hook or a rule takes no time."""
+    said = [{"functionResponse": {"response": {"error": error}}}]
+    refused = {**shell(status, ""), "result": said}
+    transcript = read(tmp_path / "a.jsonl", HEAD, answer(1, toolCalls=[refused]))
+    (event,) = calls(transcript)
+    assert (event.denied, event.success, event.duration_ms) == (True, False, 0)
+    assert event.wait_ms == wait_ms
+    assert [call.denied for call in transcript.calls] == [True]
+
+
+def test_what_was_cancelled_as_it_ran_is_not_denied(tmp_path: Path) -> None:
+    """A person who stops a run has let it run before."""
+    stopped = shell("cancelled", "[Operation Cancelled] Reason: User cancelled tool execution.")
+    (event,) = calls(read(tmp_path / "a.jsonl", HEAD, answer(1, toolCalls=[stopped])))
+    assert (event.denied, event.success, event.duration_ms) == (False, False, 2_000.0)
 
 
 def test_a_call_that_still_runs_is_no_event(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from m31a_metrics.events import LLMInteraction, ToolCall, UserTurn
 from m31a_metrics.foreign_files import Folders
 from m31a_metrics.sources import opencode
 from m31a_metrics.sources.opencode import Database
+from m31a_metrics.sources.opencode.fold import Where, outcome
+from m31a_metrics.sources.opencode.records import Part, State, Time
 from m31a_metrics.sources.opencode.store import Turn
 from m31a_metrics.transcript import Damage, Transcript
 from tests.conftest import Sample
@@ -193,6 +195,27 @@ def test_a_database_without_wal_is_read(tmp_path: Path) -> None:
         connection.execute("PRAGMA journal_mode = DELETE")
     assert responses(f"{path}::{ROOT}") == 3
     assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("error", "wait_ms", "denied"),
+    [
+        ("The user rejected permission to use this specific tool call.", 9_000.0, True),
+        ("The user dismissed this question", 9_000.0, True),
+        ("The user has specified a rule which prevents you from using this", None, True),
+        ("Tool execution aborted", None, False),
+        ("File not found: a.ts", None, False),
+    ],
+)
+def test_what_was_not_let_run_is_denied(error: str, wait_ms: float | None, denied: bool) -> None:
+    """A person's refusal took the time that passed, a rule's none; what was aborted had begun."""
+    took = Time(start=1_780_000_000_000, end=1_780_000_009_000)
+    part = Part(type="tool", tool="edit", state=State(status="error", error=error, time=took))
+    found = outcome(part, "c", Where(0, "r", "", ""))
+    assert found.event is not None
+    assert found.call.denied is found.event.denied is denied
+    assert found.event.wait_ms == wait_ms
+    assert found.event.duration_ms == (0 if denied else 9_000.0)
 
 
 def test_a_fork_counts_only_what_is_its_own(tmp_path: Path) -> None:

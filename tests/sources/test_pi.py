@@ -61,6 +61,20 @@ def test_a_lost_parent_does_not_end_the_conversation(tmp_path: Path) -> None:
     assert len(turns) == 3
 
 
+def test_what_an_extension_blocked_is_denied(tmp_path: Path) -> None:
+    """Where it gives no reason of its own, pi's sentence tells that the call never ran."""
+    path = tmp_path / "s.jsonl"
+    made = '{"type":"toolCall","id":"t1","name":"bash","arguments":{"command":"make"}}'
+    used = '"api":"x","stopReason":"toolUse","usage":{"input":1,"output":1}'
+    said = f'{{"role":"assistant",{used},"content":[{made}]}}'
+    text = '{"type":"text","text":"Tool execution was blocked"}'
+    back = f'{{"role":"toolResult","toolCallId":"t1","isError":true,"content":[{text}]}}'
+    entry = '{"type":"message","id":"%s","timestamp":"2026-05-04T09:00:0%sZ","message":%s}\n'
+    path.write_text(HEADER + entry % ("a", 1, said) + entry % ("b", 9, back))
+    (event,) = [one for one in pi.read(str(path)).events if isinstance(one, ToolCall)]
+    assert (event.denied, event.success, event.duration_ms) == (True, False, 0)
+
+
 def test_a_cycle_of_parents_ends(tmp_path: Path) -> None:
     """Entries that are each other's parents are read, once each."""
     path = tmp_path / "s.jsonl"

@@ -34,10 +34,10 @@ def call(key: str, name: str = "run_shell_command", **args: object) -> object:
     return {"functionCall": {"id": key, "name": name, "args": args}}
 
 
-def result(at: str, key: str, response: object, status: str = "success") -> object:
+def result(at: str, key: str, response: object, status: str = "success", **more: object) -> object:
     """What came of a call."""
     part = {"functionResponse": {"id": key, "name": "run_shell_command", "response": response}}
-    done = {"callId": key, "status": status}
+    done = {"callId": key, "status": status, **more}
     return record(at, "tool_result", f"r-{key}", message={"parts": [part]}, toolCallResult=done)
 
 
@@ -117,6 +117,43 @@ def test_telemetry_gives_durations_and_side_calls(tmp_path: Path) -> None:
     )
     counted = [(event.usage.prompt_tokens, event.duration_ms) for event in answers(transcript)]
     assert sorted(counted) == [(30, 800), (100, 800)]
+
+
+@pytest.mark.parametrize(
+    ("response", "more", "decision", "denied"),
+    [
+        ({"error": "no"}, {"status": "error", "errorType": "execution_denied"}, None, True),
+        (
+            {"error": "Qwen Code requires permission to use x, but that permission was declined."},
+            {"status": "error"},
+            None,
+            True,
+        ),
+        ({"error": "whatever"}, {"status": "cancelled"}, "reject", True),
+        ({"error": "[Operation Cancelled] Reason: User did not allow tool call"}, {}, None, True),
+        ({"error": "Path must be absolute"}, {"errorType": "invalid_tool_params"}, None, False),
+        ({"error": "[Operation Cancelled] Reason: User cancelled"}, {}, "accept", False),
+    ],
+)
+def test_what_was_not_let_run_is_denied(
+    tmp_path: Path, response: object, more: dict[str, str], decision: str | None, denied: bool
+) -> None:
+    """The error's type, its words, or what telemetry says that a person decided."""
+    run = {"function_name": "run_shell_command", "duration_ms": 7500, "decision": decision}
+    transcript = read(
+        tmp_path / "a.jsonl",
+        USER,
+        said("14:00:01", "a", 100, 20, call("c1", command="make")),
+        told("14:00:09", "t", **run),
+        result("14:00:09", "c1", response, **more),
+    )
+    (event,) = calls(transcript)
+    assert (event.denied, event.success, event.duration_ms) == (
+        denied,
+        False,
+        0 if denied else 7500,
+    )
+    assert [one.denied for one in transcript.calls] == [denied]
 
 
 @pytest.mark.parametrize(("decision", "elapsed_only"), [("accept", True), ("auto_accept", False)])

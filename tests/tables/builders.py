@@ -77,6 +77,7 @@ def calls(
     phase: str = "",
     elapsed_ms: float = 0.0,
     wait_ms: float = 0.0,
+    denied: int = 0,
 ) -> ToolDay:
     """Calls that ran so long; with `elapsed_ms` one more, whose own time nobody knows."""
     row = ToolDay(
@@ -85,6 +86,7 @@ def calls(
     row.duration_us = round((sum(ran_ms) + elapsed_ms) * 1000)
     row.ran_us = round(sum(ran_ms) * 1000)
     row.wait_us = round(wait_ms * 1000)
+    row.denied_count = denied
     for one in ran_ms:
         row.ran.add(one)
     return row

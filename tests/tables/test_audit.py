@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from m31a_metrics.record import LLMDay, SessionRecord
 from m31a_metrics.table import Table
@@ -42,8 +43,9 @@ def transcript(name: str, *answers: LLMDay) -> SessionRecord:
 def audited(*sessions: SessionRecord, whole: bool = True) -> tuple[Table, Table]:
     """The tables of these sessions."""
     answers = indexed(sessions)
+    reading = answers.reading(ALL)
     by_day, rules = audit(
-        answers.llms(ALL, ("day", "model")), answers.reading(ALL), scope(answers), whole=whole
+        answers.llms(ALL, ("day", "model")), reading, scope(answers), alike=reading, whole=whole
     )
     return by_day, rules
 
@@ -52,7 +54,7 @@ def test_the_classes_exclude_each_other() -> None:
     """Input is what of the prompt no cache had a part in, and the five make the total."""
     by_day = audited(transcript("a", answer()))[0]
     row = records(by_day)[0]
-    assert [row[name] for name in list(row)[2:7]] == [10, 100, 50, 30, 10]
+    assert [row[name] for name in list(row)[2:7]] == [10, 50, 30, 10, 100]
     assert row["total_tokens"] == 200
     assert by_day.columns == BY_DAY
 
@@ -84,7 +86,7 @@ def test_each_rule_tells_what_it_did() -> None:
     """The effects of all transcripts are summed, and every line says what its absence shows."""
     first, second = (transcript(name, answer()) for name in "ab")
     first.effects = second.effects = Effects(
-        9, 4, 5, 1_000, 7, 2, 30, 1, 200, 3, 1, 10, 2, 20, 3, 30, 40, 5, 6, -7, 8, 9
+        9, 4, 5, 1_000, 7, 2, 30, 1, 200, 3, 1, 10, 2, 20, 3, 30, 40, 8, 5, 6, -7, 8, 9
     )
     second.damage, second.unpaired_count = Damage(4, ["x"]), 6
     second.tools = [calls("Bash", 1.0, 2.0)]
@@ -102,10 +104,11 @@ def test_each_rule_tells_what_it_did() -> None:
         ("odd version", 6, 60),
         ("cache writes not split", None, 80),
         ("beside token_count", 16, 18),
+        ("samplings beside", None, 16),
         ("no request id", None, 10),
         ("greatest output", None, 12),
         ("own file first", None, -14),
-        ("by ccusage's rules", None, 400 - 20 - 40 - 60 - 80 - 18 + 10 + 12 - 14),
+        ("by ccusage's rules", None, 400 - 20 - 40 - 60 - 80 - 18 - 16 + 10 + 12 - 14),
         ("cache writes 5m", None, 60),
         ("cache writes 1h", None, 20),
         ("cost given", None, 0),
@@ -143,12 +146,28 @@ def test_people_read_what_a_rule_means_below() -> None:
 
 def test_sums_without_a_model_have_no_classes() -> None:
     """METRICS.json alone tells neither the model nor what of the prompt was cached."""
-    by_day = audited(transcript("a", answer()), record("own", use("", 0.5, 70, days_ago=1)))[0]
+    summed = use("", 0.5, 70, days_ago=1)
+    summed.unsplit_prompt_tokens = summed.prompt_tokens
+    by_day = audited(transcript("a", answer()), record("own", summed))[0]
     assert column(by_day, "day") == [day(1), day()]
     assert column(by_day, "model") == [None, "priced"]
     assert column(by_day, "input_tokens") == [None, 10]
     assert column(by_day, "total_tokens") == [70, 200]
     assert by_day.notes[-1].startswith("A dash:")
+
+
+def test_only_of_claude_code_it_says_what_ccusage_shows() -> None:
+    """The line is of that agent's transcripts alone, and of other agents there is none."""
+    other = record("other", answer(), agent="qwen")
+    answers = indexed([transcript("a", answer(tokens=70)), other])
+    own = answers.reading(replace(ALL, agents=("claude-code",)))
+    both = audit([], answers.reading(ALL), scope(answers), alike=own)[1]
+    (line,) = (row for row in both.rows if row[0] == "by ccusage's rules")
+    assert line[2] == 140
+    only = indexed([other])
+    rules = audit([], only.reading(ALL), scope(only), whole=True)[1]
+    assert "lines with usage" in column(rules, "rule")
+    assert not any("ccusage" in str(cell) for row in rules.rows for cell in row)
 
 
 def test_without_transcripts_there_are_no_rules() -> None:

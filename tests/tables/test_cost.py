@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from m31a_metrics.answers import LLMRow
 from m31a_metrics.record import LLMDay, SessionRecord
 from m31a_metrics.table import Table
+from m31a_metrics.tables import columns
 from m31a_metrics.tables.cost import CACHES, PARTS, TOP_SESSIONS, cost, cost_by
 from m31a_metrics.units import NANO_PER_USD
-from tests.tables.builders import ALL, column, indexed, record, scope, use
+from tests.tables.builders import ALL, column, indexed, record, records, scope, use
 
 
 def asked(*sessions: SessionRecord, whole: bool = False) -> list[Table]:
@@ -24,6 +25,13 @@ def asked(*sessions: SessionRecord, whole: bool = False) -> list[Table]:
         scope(answers),
         whole=whole,
     )
+
+
+def summed(cost_usd: float, tokens: int) -> LLMDay:
+    """LLM use as METRICS.json has it."""
+    day = use("", cost_usd, tokens)
+    day.unsplit_prompt_tokens = day.prompt_tokens
+    return day
 
 
 def by(part: str, *sessions: SessionRecord) -> Table:
@@ -42,7 +50,18 @@ def test_phases_are_ordered_by_cost() -> None:
     assert column(by_phase, "cost_usd") == [0.5, 0.5]
     assert column(by_phase, "cost_share") == [0.5, 0.5]
     assert column(by_phase, "interaction_count") == [2, 1]
-    assert by_phase.notes == ["In all $1.0000 for 300 tokens of 2 sessions."]
+    assert by_phase.notes == [
+        "In all $1.0000 for 300 tokens of 2 sessions.",
+        "It is what the tokens cost at list prices, also for who pays a subscription.",
+    ]
+
+
+def test_what_the_agent_was_charged_is_no_list_price() -> None:
+    """Nothing is said of list prices where the cost was given, or none is known."""
+    given = use("m", 0.5, 300)
+    given.given_tokens = 300
+    for row in (given, use("m", 0.0, 300, unpriced=300)):
+        assert not any("list price" in note for note in asked(record("a", row))[0].notes)
 
 
 def test_unpriced_tokens_are_counted_and_not_guessed() -> None:
@@ -71,10 +90,10 @@ def test_a_sum_that_nobody_knows_is_not_told_as_zero() -> None:
 
 
 def test_what_no_model_accounts_for_has_its_own_row() -> None:
-    """Use without a model's name is a row with a dash, whose caches nobody knows."""
+    """Sums without a model's name are a row with a dash, whose caches nobody knows."""
     big = use("big", 0.5, 600)
     big.cache_read_tokens = 400
-    by_model = asked(record("a", big, use("", 0.25, 400)))[1]
+    by_model = asked(record("a", big, summed(0.25, 400)))[1]
     assert column(by_model, "model") == ["big", None]
     assert column(by_model, "total_tokens") == [600, 400]
     assert column(by_model, "cost_usd") == [0.5, 0.25]
@@ -83,10 +102,12 @@ def test_what_no_model_accounts_for_has_its_own_row() -> None:
 
 
 def test_people_see_no_columns_of_dashes() -> None:
-    """Where no model is named nothing is known of caches, and people need no column for it."""
-    one = record("a", use("", 0.25, 400))
+    """Of a METRICS.json alone nothing is known of caches, and people need no column for it."""
+    one = record("a", summed(0.25, 400))
     assert not set(asked(one)[1].columns) & set(CACHES)
-    assert set(CACHES) <= set(asked(one, whole=True)[1].columns)
+    row = records(asked(one)[1])[0]
+    assert (row["output_tokens"], row["unsplit_tokens"], row["total_tokens"]) == (40, 360, 400)
+    assert set(columns.TOKEN_CLASSES) <= set(asked(one, whole=True)[1].columns)
 
 
 def test_no_use_says_what_to_try() -> None:

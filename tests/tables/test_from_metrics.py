@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from m31a_metrics import codec, events
 from m31a_metrics.answers import Slice
 from m31a_metrics.history import MEMORY, History
-from m31a_metrics.model import ModelMetric, SessionDetail, SessionMetrics, ToolDurations
+from m31a_metrics.measures import TokenClasses, token_classes
+from m31a_metrics.model import LLMMetric, ModelMetric, SessionDetail, SessionMetrics, ToolDurations
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.tables.from_metrics import (
     llm_rows,
@@ -34,7 +35,7 @@ def test_a_session_is_the_sum_of_its_rows(metrics: SessionMetrics) -> None:
     assert row.duration_us == sum(tool.duration_us for tool in tools)
     assert row.total_tokens == sum(llm.total_tokens for llm in llms)
     assert row.cost_nano == sum(llm.cost_nano for llm in llms)
-    heals = sum(phase.heal_trigger_count for phase in phase_rows(metrics))
+    heals = sum(phase.heal_trigger_count for phase in phase_rows(metrics, ()))
     assert row.heal_trigger_count == heals
 
 
@@ -105,3 +106,18 @@ def test_sums_survive_the_file(record: SessionRecord) -> None:
     assert sum(llm.total_tokens for llm in again.llms) == row.total_tokens
     assert sum(phase.bisect_trigger_count for phase in again.phases) <= row.bisect_trigger_count
     assert again.session_id == row.session_id
+
+
+def test_what_no_model_accounts_for_has_caches_of_its_own() -> None:
+    """METRICS.json tells of no caches: those of named models are not taken out of the rest."""
+    metrics = SessionMetrics(llms=[LLMMetric("plan", 340, 30, 370, 0.0, 3)])
+    named = ModelMetric(
+        "big", interaction_count=1, prompt_tokens=200, total_tokens=200, cache_read_tokens=150
+    )
+    unnamed = ModelMetric(
+        "", interaction_count=1, prompt_tokens=100, completion_tokens=30, total_tokens=130,
+        cache_write_1h_tokens=40,
+    )  # fmt: skip
+    rows = {row.key: row for row in model_rows(metrics, SessionDetail(models=[named, unnamed]))}
+    assert token_classes(rows["big"]) == TokenClasses(50, 150, 0, 0, 0, 0)
+    assert token_classes(rows[""]) == TokenClasses(60, 0, 0, 40, 30, 40)

@@ -5,30 +5,40 @@ from __future__ import annotations
 from m31a_metrics.answers import PhaseRow
 from m31a_metrics.record import PhaseDay, SessionRecord
 from m31a_metrics.table import Table
+from m31a_metrics.tables import columns
 from m31a_metrics.tables.phases import HEALING, OF_MANY, OF_ONE, healing, phases, phases_by
+from m31a_metrics.tables.phrases import Scope
 from tests.tables.builders import ALL, calls, column, day, indexed, record, records, scope, use
 
 
 def stay(phase: str, ms: int = 0, success: bool | None = None, **more: int) -> PhaseDay:
     """A phase of a session, on the day of the clock."""
-    return PhaseDay(day(), phase, duration_us=ms * 1000, success=success, **more)
+    return PhaseDay(day(), phase, active_us=ms * 1000, success=success, **more)
 
 
 def asked(*sessions: SessionRecord, session_id: str = "") -> list[Table]:
     """The tables of these sessions."""
     answers = indexed(sessions)
-    return phases(answers.phases(ALL), scope(answers, session_id=session_id))
+    return phases(answers.phases(ALL), scope(answers, session_id=session_id), whole=True)
 
 
 def test_one_session_shows_outcomes() -> None:
     """Of one session each phase has its share of the time and how it ended."""
     one = record("a", stay("ship", 300, success=True), stay("plan", 100, success=False))
     table, healed = asked(one, session_id="a")
-    assert table.columns[1:] == OF_ONE
+    assert table.columns[1:] == [one for one in OF_ONE if one not in columns.RARE]
     assert column(table, "phase") == ["plan", "ship"]
     assert column(table, "duration_share") == [0.25, 0.75]
     assert column(table, "success") == [False, True]
     assert (healed.rows, healed.empty) == ([], "")
+
+
+def test_denied_calls_belong_to_the_phase_in_which_they_were_asked_for() -> None:
+    """They are no calls of it; a program gets the column in any case."""
+    one = record("a", stay("ship", 300, success=True), calls("Bash", 1.0, phase="ship", denied=3))
+    (row,) = records(asked(one, session_id="a")[0])
+    assert (row["call_count"], row["fail_rate"], row["denied_count"]) == (1, 0, 3)
+    assert columns.DENIED in phases([], Scope(), whole=True)[0].columns
 
 
 def test_a_phase_that_never_ended_did_not_fail() -> None:
@@ -55,7 +65,7 @@ def test_many_sessions_are_counted_by_phase() -> None:
             use("m", 0.25, 100),
         ),
     )[0]
-    assert table.columns[1:] == OF_MANY
+    assert table.columns[1:] == [one for one in OF_MANY if one not in columns.RARE]
     assert column(table, "phase") == ["plan", "verify", "ship", "own", None]
     ship = records(table)[2]
     assert ship["duration_ms"] == 150
@@ -73,7 +83,7 @@ def test_parts_of_time_are_in_order() -> None:
     answers = indexed(
         [
             record("a", stay("plan", 10, success=True, heal_trigger_count=1)),
-            record("b", PhaseDay(day(7), "plan", duration_us=30_000, success=True), days_ago=7),
+            record("b", PhaseDay(day(7), "plan", active_us=30_000, success=True), days_ago=7),
         ]
     )
     table = phases_by(answers.phases(ALL, "week"), scope(answers), "week")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.record import PhaseDay
+from m31a_metrics.tables import columns
 from m31a_metrics.tables.sessions import (
     FOR_PEOPLE,
     FOR_PROGRAMS,
@@ -93,13 +94,28 @@ def test_people_see_agents_where_there_are_some() -> None:
     """Among other agents' sessions ids are short and projects names; else there is no room used."""
     own, other = record("own"), record("0b7e2f14-1111", agent="codex", project="/src/some/lib")
     alone, both = indexed([own]), indexed([own, other])
-    assert sessions(alone.sessions(ALL), scope(alone)).columns == FOR_PEOPLE
+    for_people = [column for column in FOR_PEOPLE if column not in columns.RARE]
+    assert sessions(alone.sessions(ALL), scope(alone)).columns == for_people
     table = sessions(both.sessions(ALL), scope(both))
-    assert table.columns == OF_AGENTS
+    assert table.columns == [column for column in OF_AGENTS if column not in columns.RARE]
     assert [row[:3] for row in table.rows] == [
         ("0b7e2f14", "codex", "lib"),
         ("own", "m31a", None),
     ]
+
+
+def test_denied_calls_are_shown_where_there_are_some() -> None:
+    """To people only then, and after what failed; programs always get the column."""
+    answers = indexed([record("a", calls("Bash", 1.0, denied=2)), record("b", calls("Bash", 1.0))])
+    table = sessions(answers.sessions(ALL), scope(answers))
+    assert sorted(map(str, column(table, "denied_count"))) == ["0", "2"]
+    assert column(
+        sessions_by(answers.totals(ALL, "agent"), scope(answers), "agent"), "denied_count"
+    ) == [2]
+    assert column(table, "call_count") == [1, 1]
+    none = indexed([record("c", calls("Bash", 1.0))])
+    assert columns.DENIED not in sessions(none.sessions(ALL), scope(none)).columns
+    assert column(sessions(none.sessions(ALL), scope(none), whole=True), "denied_count") == [0]
 
 
 def test_nothing_recorded_says_what_to_try() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from m31a_metrics.active_time import stretches_of
 from m31a_metrics.events import (
     Event,
     HealOutcome,
@@ -18,7 +19,8 @@ SECOND = 1_000_000
 
 
 def tables(events: list[Event]) -> dict[str, Table]:
-    return {panel.name: panel.table for panel in timeline(events, lambda _: 0.25)}
+    active = stretches_of(events, inferred=False)
+    return {panel.name: panel.table for panel in timeline(events, lambda _: 0.25, active)}
 
 
 def spans(events: list[Event], lane: str) -> list[dict[str, Cell]]:
@@ -40,7 +42,7 @@ def test_a_call_began_before_it_was_recorded() -> None:
 
 
 def test_a_phase_lasts_until_the_next_one() -> None:
-    """Transitions cut the time, and the last phase lasts to the last event."""
+    """Transitions divide the time; between what a phase took and the next call nothing is drawn."""
     events: list[Event] = [
         PhaseTransition(t_us=0, phase="plan"),
         PhaseTransition(t_us=3 * SECOND, phase="execute"),
@@ -50,6 +52,7 @@ def test_a_phase_lasts_until_the_next_one() -> None:
     assert [(row["what"], row["duration_ms"]) for row in spans(events, "phases")] == [
         ("plan", 3_000),
         ("execute", 2_000),
+        ("", 1),
     ]
 
 
@@ -60,6 +63,22 @@ def test_a_phase_is_known_by_its_duration_alone() -> None:
     ]
     (row,) = spans(events, "phases")
     assert row["began_at"].timestamp() == 3  # type: ignore[union-attr]  # it is a time
+
+
+def test_what_only_elapsed_is_drawn_as_it_counts() -> None:
+    """A call that may have waited for a person all night is a bar of ten minutes."""
+    events: list[Event] = [
+        ToolCall(
+            t_us=30_000 * SECOND,
+            name="Bash",
+            success=True,
+            duration_ms=27_000_000,
+            elapsed_only=True,
+        )
+    ]
+    (row,) = spans(events, "Bash")
+    (active,) = spans(events, "phases")
+    assert row["duration_ms"] == active["duration_ms"] == 600_000
 
 
 def test_heals_are_marked_with_their_outcome() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from m31a_metrics.answers import Slice
+from m31a_metrics.record import PhaseDay
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.tools import CHANGES, FIGURES, WAITED, tools
 from tests.tables.builders import ALL, calls, column, day, indexed, record, records, scope
@@ -18,6 +19,7 @@ def test_a_row_holds_sums_and_percentiles() -> None:
                 "abc123",
                 calls("Bash", *range(1, 101), failed=25, wait_ms=12),
                 calls("Edit", 100.0),
+                PhaseDay(day(), "execute", active_us=45_000_000),
             )
         ]
     )
@@ -32,7 +34,7 @@ def test_a_row_holds_sums_and_percentiles() -> None:
     assert row["max_ms"] == 100
     assert row["avg_ran_ms"] == 50.5
     assert row["wait_ms"] == 12
-    assert row["session_share"] == pytest.approx(5.05 / 90)
+    assert row["session_share"] == pytest.approx(5.05 / 45)
     assert (row["fail_count"], row["session_count"]) == (25, 1)
     assert table.title == "Tools of session abc123"
     assert table.notes == []

@@ -42,6 +42,16 @@ def test_percentiles_are_within_two_percent() -> None:
     assert read == ToolDurations("Read", 1, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
+def test_a_denied_call_has_no_duration() -> None:
+    """It is in no percentile, and in the list it neither went well nor failed nor took time."""
+    detail = detail_of(
+        [call(1, "Bash", 40), events.ToolCall(2, "Bash", False, 0, 7, denied=True)],
+    )
+    (bash,) = detail.durations()
+    assert (bash.count, bash.max_ms, bash.wait_ms) == (1, 40, 7)
+    assert detail.latest()[-1] == LatestEvent(moment(2), "tool_call", "Bash", denied=True)
+
+
 def test_nothing_happened() -> None:
     """No journal: no percentiles and no events, rather than zeros."""
     assert detail_of().durations() == []

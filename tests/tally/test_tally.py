@@ -167,6 +167,19 @@ def test_tools_are_counted_by_outcome() -> None:
     ]
 
 
+def test_a_denied_call_is_no_call() -> None:
+    """It is counted apart, whatever else is said of it; a tool that never ran has a row, too."""
+    metrics = metrics_of(
+        events.ToolCall(1, "Bash", True, 4),
+        events.ToolCall(2, "Bash", False, 900, 70, "Permission denied by a rule", denied=True),
+        events.ToolCall(3, "Write", True, 5, denied=True),
+    )
+    assert metrics.tools == [
+        ToolMetric("Bash", 1, 1, 0, 4, 4.0, denied_count=1),
+        ToolMetric("Write", denied_count=1),
+    ]
+
+
 def test_totals_are_kept_as_given() -> None:
     """A given total counts as it is, 0 too; a missing one is prompt + completion."""
     metrics = metrics_of(
@@ -290,7 +303,7 @@ BASE = SessionMetrics(
     "base",
     AT,
     datetime(2026, 6, 20, 11, 0, tzinfo=UTC),
-    tools=[ToolMetric("z", 7, 3, 2, 100, 20.0, {"t": 1}), ToolMetric("a", 1, 1, 0, 5, 5.0)],
+    tools=[ToolMetric("z", 7, 3, 2, 100, 20.0, unknown={"t": 1}), ToolMetric("a", 1, 1, 0, 5, 5.0)],
     llms=[LLMMetric("plan", 1, 2, 3, 0.5, 1, "hash", True, 9, {"l": 1})],
     phases=[PhaseMetric("plan", 40, 1, 2, 3, True, 4, 5, 6, 7, 8, 9, {"p": 1}), PhaseMetric("x")],
     edit_strategies=[EditStrategyMetric("exact_match", 2, {"s": 1})],

@@ -53,6 +53,7 @@ def _inferred(session: LoadedSession, inference: Inference) -> Explained:
                 None if event is None else event.wait_ms,
                 call.subagent,
                 found.sure,
+                call.denied,
             )
         )
     explained.heals = [_heal(one, session.events, session.price) for one in inference.heals]
@@ -101,6 +102,7 @@ def _recorded(session: LoadedSession) -> Explained:
                     duration_ms=event.duration_ms,
                     wait_ms=event.wait_ms,
                     subagent=event.subagent or "",
+                    denied=event.denied,
                 )
             )
 

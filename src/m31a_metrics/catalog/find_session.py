@@ -135,7 +135,8 @@ def load_named(
         return _at_path(name, config)
     with _asking(config, name, environ, only_dir=only_dir, progress=progress) as asking:
         row = named(asking.answers, name, config)
-    one = _of_row(row, name, config, environ, only_dir=only_dir)
+        hooks = [] if isinstance(row, str) else asking.history.hooks_of(row.ref)
+    one = _of_row(row, name, config, environ, hooks, only_dir=only_dir)
     one.notes = asking.notes
     return one
 
@@ -149,9 +150,18 @@ def _asking(
 
 
 def _of_row(
-    row: SessionRow | str, name: str, config: Config, environ: Mapping[str, str], *, only_dir: bool
+    row: SessionRow | str,
+    name: str,
+    config: Config,
+    environ: Mapping[str, str],
+    hooks: Sequence[str],
+    *,
+    only_dir: bool,
 ) -> LoadedSession:
-    """Read the session of a row of the index, or that of a path which the index does not have."""
+    """Read the session of a row of the index, or that of a path which the index does not have.
+
+    `hooks` are recordings of it that know how long its calls ran.
+    """
     if isinstance(row, str):
         return _at_path(row, config)
     if row.is_gone:
@@ -160,8 +170,9 @@ def _of_row(
         )
     for place in places([] if only_dir else sources.present(environ), environ):
         if place.path == row.path:
-            one = Loader(config).load(place.agent, place.path)
+            one = Loader(config).load(place.agent, place.path, timed_by=hooks)
             one.record.labels = row.labels  # which stand beside the transcript
+            one.row = row
             return one
     if not os.path.isdir(row.path):
         elsewhere = load_row(row, config)  # in a folder that is not among those that are named
@@ -170,7 +181,9 @@ def _of_row(
             return elsewhere
         # The transcript is gone, and a recording of the same session is there.
         return _at_path(f"{config.sessions_dir}/{row.session_id}", config)
-    return Loader(config).load(RECORDED, row.path)
+    one = Loader(config).load(RECORDED, row.path)
+    one.row = row
+    return one
 
 
 @contextmanager
@@ -214,6 +227,14 @@ def in_memory(one: LoadedSession) -> Iterator[Answers]:
 
 def _now_us() -> int:
     return time_ns() // 1000
+
+
+def listed(one: LoadedSession) -> SessionRow:
+    """Give a session as a list of sessions has it: of the index, if it was found there."""
+    if one.row is None:
+        with in_memory(one) as answers:
+            (one.row,) = answers.sessions(Slice())
+    return one.row
 
 
 def is_path(name: str) -> bool:

@@ -23,7 +23,7 @@ from m31a_metrics import codec, journal, store
 from m31a_metrics.catalog.agents import Place, process_count
 from m31a_metrics.catalog.guard import Failure, failure, guarded
 from m31a_metrics.catalog.load import LoadedSession, Loader
-from m31a_metrics.catalog.records import IMPORT_PREFIX, derived_name, session_name
+from m31a_metrics.catalog.records import derived_name, session_name
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, NotThisFormat, SessionForgotten, StorageError
@@ -132,7 +132,7 @@ def copy_names(agent: str, native_id: str, path: str) -> set[str]:
 
 def journal_name(agent: str) -> str:
     """The journal that an import of an agent's transcript is."""
-    return f"{IMPORT_PREFIX}{agent}{journal.SUFFIX}"
+    return f"{journal.IMPORT_PREFIX}{agent}{journal.SUFFIX}"
 
 
 class _Reader:

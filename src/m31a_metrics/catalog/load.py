@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from m31a_metrics import codec, sources, store
+from m31a_metrics.active_time import Stretch, stretches_of
 from m31a_metrics.answers import SessionRow
-from m31a_metrics.catalog import records
+from m31a_metrics.catalog import projects, records
 from m31a_metrics.catalog.fingerprints import Seen
 from m31a_metrics.catalog.guard import guarded
 from m31a_metrics.catalog.records import RECORDED, DayOf, Recording, native_id_of
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, SessionForgotten, SessionNotFound
-from m31a_metrics.events import Event, LLMInteraction, PhaseDuration, PhaseTransition, ToolCall
+from m31a_metrics.events import Event, LLMInteraction, ToolCall
 from m31a_metrics.forgotten import Forgotten
 from m31a_metrics.history import History, SourceFile
 from m31a_metrics.history.source_files import hashed
@@ -46,8 +47,9 @@ class LoadedSession:
 
     `reader` is who read it: a source, or `m31a` for what was recorded here. `calls` and
     `inference` are those of a transcript; what was recorded says its phases itself. `notes`
-    are what was wrong with the index that it was found in. Sums are made when they are first
-    asked for; whatever goes wrong then is a MetricsError that names the file.
+    are what was wrong with the index that it was found in, and `row` is what that has of it.
+    Sums are made when they are first asked for; whatever goes wrong then is a MetricsError
+    that names the file.
     """
 
     def __init__(self, path: str, reader: str, config: Config, price: Pricer, told: _Told) -> None:
@@ -59,6 +61,7 @@ class LoadedSession:
         self.inference = told.inference
         self.damage = told.damage
         self.notes: list[str] = []
+        self.row: SessionRow | None = None
         self._config = config
         self._told = told
 
@@ -78,7 +81,7 @@ class LoadedSession:
     def divided(self, day_of: DayOf) -> SessionRecord:
         """Its sums, divided otherwise than by day; `record` stays what it is."""
         with guarded(self.path):
-            return self._told.record(day_of)
+            return projects.place(self._told.record(day_of))
 
     @cached_property
     def _counted(self) -> tuple[SessionMetrics, SessionDetail]:
@@ -106,6 +109,13 @@ class LoadedSession:
     def is_transcript(self) -> bool:
         """Tell whether another agent's file tells of it, and nobody recorded it here."""
         return self.inference is not None
+
+    @cached_property
+    def active(self) -> list[Stretch]:
+        """The time in which it was active, by phase."""
+        if self.inference is not None:
+            return self.inference.active
+        return stretches_of(self.events, inferred=not self.record.is_recorded)
 
     @property
     def phases(self) -> Mapping[str, str]:
@@ -252,9 +262,12 @@ class _OfTranscript:
         return records.record_of(self._path, self._transcript, self.inference, self._price, day_of)
 
     def counted(self) -> tuple[SessionMetrics, SessionDetail]:
-        live = LiveTally(self._price)
-        events = _without_last_end(self._events) if self._goes_on else self._events
-        live.add_all(enumerate(events))
+        # A call without a result is one that goes on, in a session that does.
+        is_calling = bool(self.calls) and self.calls[-1].success is None
+        live = LiveTally(
+            self._price, inferred=True, is_over=not self._goes_on, is_calling=is_calling
+        )
+        live.add_all(enumerate(self._events))
         name = records.native_id_of(self._path, self.facts)
         return live.metrics(name), live.detail()
 
@@ -322,17 +335,6 @@ def _each_id_once(events: Iterable[Event]) -> list[Event]:
     return once
 
 
-def _without_last_end(events: Sequence[Event]) -> list[Event]:
-    """Leave out that the phase entered last has ended."""
-    entered = (event.phase for event in reversed(events) if isinstance(event, PhaseTransition))
-    current = next(entered, None)
-    return [
-        event
-        for event in events
-        if not (isinstance(event, PhaseDuration) and event.phase == current)
-    ]
-
-
 def _inferred(transcript: Transcript, config: Config) -> Inference:
     """Infer phases, self-heals and bisects; `config.phases` names programs of this machine.
 
@@ -374,6 +376,7 @@ def _take_durations(transcript: Transcript, recordings: Iterable[Session]) -> No
                 duration_ms=told.duration_ms,
                 wait_ms=told.wait_ms if told.wait_ms is not None else event.wait_ms,
                 elapsed_only=told.elapsed_only,
+                denied=event.denied or told.denied,
             )
 
 

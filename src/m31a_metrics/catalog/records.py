@@ -12,9 +12,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from m31a_metrics import store
+from m31a_metrics.active_time import stretches_of
 from m31a_metrics.errors import InvalidSessionId, MetricsError
 from m31a_metrics.events import Event, SessionStart
-from m31a_metrics.journal import Journal
+from m31a_metrics.journal import Journal, is_copy
 from m31a_metrics.kept_lines import with_lines
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.pricing import library
@@ -147,9 +148,6 @@ EACH_DAY = DayOf()
 RECORDED = "m31a"
 """The agent of a session that a Collector or M31A recorded itself."""
 
-IMPORT_PREFIX = "import-"
-"""How the names of journals begin that hold what was imported of a transcript."""
-
 _days = Days()
 _time = attrgetter("t_us")
 
@@ -194,6 +192,8 @@ def record_of(
         effects=transcript.effects,
         rate_limits=transcript.rate_limits,
     )
+    active = stretches_of(recorded, inferred=True) if inference is None else inference.active
+    ledger.spend(active)
     _fill(record, ledger)
     record.ahead_us = _ahead_us(ledger.updated_us, recorded, day_of)
     record.started_us = facts.started_us or record.started_us
@@ -227,6 +227,7 @@ class Recording(Struct):
         if self.base is not None:
             ledger.add_metrics(self.base)
         counted = ledger.add_all(self.events)
+        ledger.spend(stretches_of(counted, inferred=not self.record.is_recorded))
         record = replace(self.record, models=ledger.models)
         record.heals = recorded_heals(counted, day_of, ledger.cost)
         _fill(record, ledger)
@@ -253,8 +254,7 @@ def read_recording(session: Session, *, lines: bool = True) -> Recording | None:
             _take_start(record, event)
     record.agent = record.agent or RECORDED
     record.native_id = record.native_id or name
-    is_copy = bool(journals) and all(one.name.startswith(IMPORT_PREFIX) for one in journals)
-    record.is_recorded = not is_copy
+    record.is_recorded = not is_copy([one.name for one in journals])
     record.damage = _damage(session, journals, losses)
     return Recording(record, base, events)
 

@@ -8,6 +8,9 @@ command = question_command(
     cost,
     """What it cost, by phase and by model, in tokens and US dollars.
 
+    Cost is what the agent says that it was charged, else what the tokens cost at list
+    prices, also for people with a subscription, who pay less or more.
+
     The sum is the same however it is grouped. Tokens whose cost is not known are counted as
     unpriced, never guessed. --csv writes the first table.
     """,

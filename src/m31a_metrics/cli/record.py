@@ -186,6 +186,9 @@ def _start(
 @_duration_option
 @click.option("--failed", is_flag=True, help="The call failed.")
 @click.option(
+    "--denied", is_flag=True, help="A hook, a rule or a person refused it, so it never ran."
+)
+@click.option(
     "--wait-ms", metavar="N", type=_DURATION, help="How long it waited for a person's permission."
 )
 @click.option(
@@ -198,13 +201,16 @@ def _tool(
     name: str,
     duration_ms: float | None,
     failed: bool,
+    denied: bool,
     wait_ms: float | None,
     error: str,
 ) -> Event:
     """Record a call of the tool NAME; it succeeded, unless --failed or --error is given."""
     line = kept_line(validation.text(error, "--error")) or None
-    success = not failed and line is None
-    return events.ToolCall(t_us, name, success, duration_ms or 0, wait_ms, line, id=event_id)
+    success = not (failed or denied) and line is None
+    return events.ToolCall(
+        t_us, name, success, duration_ms or 0, wait_ms, line, denied=denied, id=event_id
+    )
 
 
 @_records("llm")

@@ -36,7 +36,11 @@ def command(ctx: click.Context, name: str | None) -> None:
     Percentiles and models come from journals and transcripts; a session that M31A wrote
     has none and shows a dash there. Without ID it is the session with the latest event.
     """
+    from m31a_metrics import catalog
+
     one = read_session(ctx, name or "last")
     told = one.record if one.is_transcript else None
-    panels = show(one.metrics, one.detail, told, said=one.record, whole=not wants_text(ctx))
+    row = catalog.listed(one)
+    whole = not wants_text(ctx)
+    panels = show(one.metrics, one.detail, told, row=row, record=one.record, whole=whole)
     emit(ctx, [panel.table for panel in panels])

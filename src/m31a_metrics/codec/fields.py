@@ -35,6 +35,7 @@ TOOL = (
     Field("fail_count", "int"),
     Field("total_duration_ms", "int"),
     Field("avg_duration_ms", "float"),
+    Field("denied_count", "int", optional=True),
 )
 
 EDIT_STRATEGY = (

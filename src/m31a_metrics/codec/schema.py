@@ -40,6 +40,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "fail_count": "Calls that failed.",
         "total_duration_ms": "Sum of all calls' durations (ms, each call rounded).",
         "avg_duration_ms": "Mean duration of a call (ms); 0 without calls.",
+        "denied_count": "Calls refused by a hook, a rule or a person; not among calls. Ours.",
     },
     "EditStrategyMetric": {
         "strategy": "The way an edit was applied, such as exact_match.",

@@ -44,11 +44,13 @@ FOR_PROGRAMS = [*FOR_PEOPLE, P_VALUE, DIFFERENCE, LOW, HIGH]
 OF_TWO = [METRIC, A, B, CHANGE, DIFFERENCE, columns.UNIT]
 
 _OF_SESSIONS = (
-    *("sessions", "cost.total", "cost", "tokens", "session_time", "calls", "fail_rate"),
+    *("sessions", "cost.total", "cost", "tokens", "session_time", "calls", "fail_rate", "denied"),
     *("llm_calls", "user_turns", "heals", "heal_rate", "heal_success"),
 )
 _OF_A_PHASE = ("time_share", "cost_share")
 _OF_A_TOOL = ("fail_rate", "p95")
+_RARE = frozenset({"denied"})
+"""What most sessions have none of: a row where either side has any."""
 _OF_LOTS = frozenset({"sessions", "cost.total", "heal_rate"})
 """These say nothing of a single session that another row does not."""
 
@@ -106,7 +108,12 @@ def differences(
     shown = tools if whole else tools[:TOOLS_SHOWN]
     names += [f"tool.{tool}.{suffix}" for tool in shown for suffix in _OF_A_TOOL]
     found = [difference(metric, a, b) for name in names if (metric := named(name)) is not None]
-    known = [one for one in found if one.a.value is not None or one.b.value is not None]
+    known = [
+        one
+        for one in found
+        if (one.a.value is not None or one.b.value is not None)
+        and (one.a.value or one.b.value or one.metric.name not in _RARE)
+    ]
     return known, len(tools) - len(shown)
 
 

@@ -56,6 +56,10 @@ def _tokens(one: SessionParts) -> Part | None:
     return (row.total_tokens, 1) if row.interaction_count or row.total_tokens else None
 
 
+def _active_time(one: SessionParts) -> Part | None:
+    return (one.session.active_us / _US_IN_MS, 1) if one.session.active_us else None
+
+
 def _session_time(one: SessionParts) -> Part | None:
     row = one.session
     known = 0 < row.started_us <= row.updated_us
@@ -74,6 +78,7 @@ def _heal_success(one: SessionParts) -> Part | None:
 _AMOUNTS: list[tuple[str, Unit, Good, str, Measure]] = [
     ("cost", Unit.USD, Good.LOW, "Cost", lambda one: _cost(one.session)),
     ("tokens", Unit.TOKENS, Good.LOW, "Tokens", _tokens),
+    ("active_time", Unit.MS, Good.LOW, "Active time", _active_time),
     ("session_time", Unit.MS, Good.LOW, "Time from the first event to the last", _session_time),
     (
         "calls",
@@ -81,6 +86,13 @@ _AMOUNTS: list[tuple[str, Unit, Good, str, Measure]] = [
         Good.NEITHER,
         "Tool calls",
         lambda one: (one.session.call_count, 1),
+    ),
+    (
+        "denied",
+        Unit.COUNT,
+        Good.NEITHER,
+        "Calls that were denied, and never ran",
+        lambda one: (one.session.denied_count, 1),
     ),
     (
         "llm_calls",
@@ -109,7 +121,9 @@ _AMOUNTS: list[tuple[str, Unit, Good, str, Measure]] = [
 _SUMMED = {
     "cost": ("cost_nano", NANO_PER_USD),
     "tokens": ("total_tokens", 1),
+    "active_time": ("active_us", _US_IN_MS),
     "calls": ("call_count", 1),
+    "denied": ("denied_count", 1),
     "llm_calls": ("interaction_count", 1),
     "heals": ("heal_trigger_count", 1),
 }
@@ -161,6 +175,7 @@ OF_SESSIONS = _of_sessions()
 OF_A_TOOL = {
     "fail_rate": "Share of its calls that failed",
     "calls": "Its calls, per session that used it",
+    "denied": "Its calls that were denied, per session that asked for it",
     "p50": "p50 of its calls",
     "p95": "p95 of its calls",
     "p99": "p99 of its calls",
@@ -168,10 +183,10 @@ OF_A_TOOL = {
 """What follows `tool.NAME.`, and what it is."""
 
 OF_A_PHASE = {
-    "time": "Time in it, per session that had it",
+    "time": "Active time in it, per session that had it",
     "p50": "p50 of the time that sessions spent in it",
     "p95": "p95 of the time that sessions spent in it",
-    "time_share": "Its share of the time of all phases",
+    "time_share": "Its share of the active time",
     "cost": "What it cost, per session that had it and whose cost is known",
     "cost_share": "Its share of the cost of all phases",
     "heals": "Self-heals begun in it, per session that had it",
@@ -214,10 +229,9 @@ def _of_tool(tool: str, suffix: str) -> Metric:
 
     if suffix == "fail_rate":
         return Metric(name, Unit.SHARE, Good.LOW, words, measured(_fail_rate))
-    if suffix == "calls":
-        return Metric(
-            name, Unit.COUNT, Good.NEITHER, words, measured(lambda row: (row.call_count, 1))
-        )
+    if suffix in ("calls", "denied"):
+        measure = _calls if suffix == "calls" else _denied
+        return Metric(name, Unit.COUNT, Good.NEITHER, words, measured(measure))
     q = int(suffix.removeprefix("p")) / 100
     return Metric(
         name,
@@ -226,6 +240,15 @@ def _of_tool(tool: str, suffix: str) -> Metric:
         words,
         lambda side: quantile_of_calls(side, tool, q),
     )
+
+
+def _calls(row: ToolRow) -> Part | None:
+    # Where all of its calls were denied, a session did not use it.
+    return (row.call_count, 1) if row.call_count else None
+
+
+def _denied(row: ToolRow) -> Part | None:
+    return (row.denied_count, 1)
 
 
 def _of_phase(phase: str, suffix: str) -> Metric:
@@ -251,7 +274,7 @@ def _of_phase(phase: str, suffix: str) -> Metric:
         return Metric(name, Unit.MS, Good.LOW, words, of)
     unit, good, measure = {
         "time": (Unit.MS, Good.LOW, own(_phase_time)),
-        "time_share": (Unit.SHARE, Good.NEITHER, share("duration_us")),
+        "time_share": (Unit.SHARE, Good.NEITHER, share("active_us")),
         "cost": (Unit.USD, Good.LOW, own(_cost)),
         "cost_share": (Unit.SHARE, Good.NEITHER, share("cost_nano")),
         "heals": (Unit.COUNT, Good.NEITHER, own(lambda row: (row.heal_trigger_count, 1))),
@@ -260,4 +283,4 @@ def _of_phase(phase: str, suffix: str) -> Metric:
 
 
 def _phase_time(row: PhaseRow) -> Part | None:
-    return (row.duration_us / _US_IN_MS, 1) if row.duration_us or row.ended_count else None
+    return (row.active_us / _US_IN_MS, 1) if row.active_us or row.ended_count else None

@@ -33,7 +33,7 @@ from m31a_metrics.history.connection import (
     remember,
     unusable,
 )
-from m31a_metrics.history.ownership import KnownFile, Part
+from m31a_metrics.history.ownership import HOOKS, KnownFile, Part
 from m31a_metrics.history.reading import Reading
 from m31a_metrics.history.reconcile import Fresh
 from m31a_metrics.history.rollups import Changes
@@ -316,6 +316,10 @@ class History(Reading):
     def files_at(self, path: str) -> list[KnownFile]:
         """The file at a path, if it is known, also if it could never be read."""
         return ownership.sources(self.connection, "path = ?", (path,), unread=True)
+
+    def hooks_of(self, ref: SessionRef) -> list[str]:
+        """The recordings of a session by hooks, which know best how long its calls ran."""
+        return [one.path for one in self.files_of(ref) if one.rank == HOOKS and not one.is_gone]
 
     def own_ids(self, ref: SessionRef) -> set[int]:
         """The hashed ids of the events that count in a session, and in no other."""

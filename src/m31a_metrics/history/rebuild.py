@@ -15,7 +15,7 @@ from m31a_metrics.history.ownership import claim, held, listed
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.schema import APPLICATION, VERSION, statements
 from m31a_metrics.kept_lines import kept_again
-from m31a_metrics.queries.tables import RAN, SUMMED, TOOLS
+from m31a_metrics.queries.tables import PHASES, RAN, SUMMED, TOOLS
 
 _OLD = "old_"
 _SESSIONS = (
@@ -26,6 +26,9 @@ _SESSIONS = (
     "heals",
     "failures",
 )
+_OLDER_NAMES = {PHASES.name: dict.fromkeys(("active_us", "last_stay_us"), "duration_us")}
+"""Columns that are made of one of an older version: it knew the last stay in a phase."""
+
 _EMPTY = {"INTEGER": "0", "REAL": "0.0", "TEXT": "''", "BLOB": "x''"}
 
 
@@ -67,6 +70,7 @@ def remake(connection: sqlite3.Connection) -> None:
         connection.execute(
             f"UPDATE {TOOLS.name} SET summed_count = call_count WHERE {RAN} = '' AND ran_us > 0"
         )
+        _add_up_phases(connection)
         _add_up(connection)
         refold(connection, kept_again)  # they may be of a time when more was kept
     for name in old:
@@ -82,15 +86,30 @@ def _names(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 def _copy(connection: sqlite3.Connection, table: str, where: str) -> None:
     known = {row[1] for row in connection.execute(f"PRAGMA table_info({_OLD}{table})")}
+    older = _OLDER_NAMES.get(table, {})
     columns, values = [], []
     for _, name, kind, must_be, *_ in connection.execute(f"PRAGMA table_info({table})").fetchall():
-        if name in known or must_be:
+        before = name if name in known else older.get(name, "")
+        if before in known or must_be:
             columns.append(name)
-            values.append(name if name in known else _EMPTY[kind])
+            values.append(before if before in known else _EMPTY[kind])
     connection.execute(
         f"INSERT INTO {table} ({', '.join(columns)}) "
         f"SELECT {', '.join(values)} FROM {_OLD}{table} WHERE {where}"
     )
+
+
+def _add_up_phases(connection: sqlite3.Connection) -> None:
+    """Make the active time of sessions and their days that of their phases."""
+    sums = ", ".join(
+        f"{name} = (SELECT COALESCE(SUM({name}), 0) FROM {PHASES.name} AS p WHERE {{0}})"
+        for name in ("active_us", "last_stay_us")
+    )
+    for table, same in (
+        ("sessions", "p.session = sessions.session"),
+        ("session_days", "p.session = session_days.session AND p.day = session_days.day"),
+    ):
+        connection.execute(f"UPDATE {table} SET {sums.format(same)}")
 
 
 def _add_up(connection: sqlite3.Connection) -> None:

@@ -92,7 +92,7 @@ def rows_of(record: SessionRecord) -> Rows:
         of_phase = rows.phases.get((day, phase)) or _new_phase(rows, day, phase)
         for target, source in _OF_PHASES:
             of_phase[target] += sums[source]
-        of_phase[_ENDED] += one.duration_us > 0 or one.success is not None
+        of_phase[_ENDED] += one.success is not None
         of_phase[_SUCCESS] += one.success is True
     for failure in record.failures:
         key = (failure.day, failure.tool, failure.line)

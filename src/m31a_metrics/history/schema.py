@@ -85,6 +85,7 @@ CREATE TABLE sessions (
     version TEXT NOT NULL,
     project TEXT NOT NULL,
     branch TEXT NOT NULL,
+    worktree TEXT NOT NULL,
     labels TEXT NOT NULL,
     rate_limits TEXT NOT NULL,
     parent_id TEXT NOT NULL,

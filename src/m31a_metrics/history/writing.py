@@ -24,6 +24,7 @@ _TOLD = (
     "version",
     "project",
     "branch",
+    "worktree",
     "parent_id",
     "started_us",
     "updated_us",
@@ -183,7 +184,14 @@ def _facts(record: SessionRecord, days: Iterable[str], made_of: bytes) -> tuple[
 
 def _searched(record: SessionRecord) -> str:
     """What a slice's text is looked for in; a line break stands between the names."""
-    named = (record.session_id, record.native_id, record.project, record.branch, record.agent)
+    named = (
+        record.session_id,
+        record.native_id,
+        record.project,
+        record.branch,
+        record.agent,
+        record.worktree,
+    )
     return "\n".join((*named, *record.models)).lower()
 
 

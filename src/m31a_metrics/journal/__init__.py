@@ -6,12 +6,14 @@ share, `read` gives back what either wrote, `trim` cuts what a dead writer left 
 """
 
 from m31a_metrics.journal.read import (
+    IMPORT_PREFIX,
     SUFFIX,
     Journal,
     batches,
     content_length,
     count_lines,
     has_more,
+    is_copy,
     is_lost,
     names,
     read,
@@ -21,6 +23,7 @@ from m31a_metrics.journal.trim import Trimmed, is_alive, trim
 from m31a_metrics.journal.writer import Appender, ExitLock, JournalLost, Writer
 
 __all__ = [
+    "IMPORT_PREFIX",
     "SHARED",
     "SUFFIX",
     "Appender",
@@ -36,6 +39,7 @@ __all__ = [
     "has_more",
     "hold",
     "is_alive",
+    "is_copy",
     "is_lost",
     "names",
     "read",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -24,11 +24,18 @@ from m31a_metrics.journal.chunks import EMPTY, Chunk
 from m31a_metrics.store import open_file
 
 SUFFIX = ".jsonl"
+IMPORT_PREFIX = "import-"
+"""How the names of journals begin that hold what was imported of a transcript."""
 NAMED_AT_MOST = 5
 _PADDING = b"\0 \t\r"
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding a line may raise."""
+
+
+def is_copy(names: Collection[str]) -> bool:
+    """Tell whether journals hold an imported copy of a transcript, and nothing recorded here."""
+    return bool(names) and all(name.startswith(IMPORT_PREFIX) for name in names)
 
 
 class Journal:

@@ -13,7 +13,7 @@ from m31a_metrics.phases import tools
 from m31a_metrics.phases.agent import Agent, ClassifiedCall
 from m31a_metrics.phases.commands import Purpose, Purposes
 from m31a_metrics.phases.delegation import delegated_use
-from m31a_metrics.phases.failing import denied, failed
+from m31a_metrics.phases.failing import failed
 from m31a_metrics.phases.files import (
     background_task,
     file_name,
@@ -309,6 +309,7 @@ class Classifier:
     def classify(self, calls: Sequence[Call]) -> list[ClassifiedCall]:
         """Decide all calls, which come in the order of the transcript."""
         self._of_subagents = [call for call in calls if call.subagent]
+        every: list[ClassifiedCall] = []
         done, background = self._done, self._background
         for call in calls:
             agent = self._agents.get(call.subagent)
@@ -318,6 +319,9 @@ class Classifier:
                 agent.begin_turns(call.t_us)
             tool = known_tool(call.tool)
             classified = self._classified(call, tool, agent)
+            every.append(classified)
+            if call.denied:
+                continue  # nothing came of it
             done.append(classified)
             if classified.purpose is not None:
                 background.ran(classified, classified.purpose)
@@ -327,7 +331,7 @@ class Classifier:
                 continue
             agent.take(classified)
         self._open.decide()
-        return done
+        return every
 
     def _classified(self, call: Call, tool: Tool, agent: Agent) -> ClassifiedCall:
         if self._purposes.configured:
@@ -363,7 +367,7 @@ class Classifier:
         asked = self._background.asked(call.command, purpose)
         if asked is not None:
             return ClassifiedCall(call, asked.phase, _OUTPUT, asked.purpose)
-        phase, rule = of_command(purpose, agent, call.success)
+        phase, rule = of_command(purpose, agent, None if call.denied else call.success)
         classified = ClassifiedCall(
             call, phase, f"{purpose.name}: {rule}" if purpose.name else rule, purpose
         )
@@ -424,7 +428,7 @@ class Classifier:
             if call.t_us <= child.t_us <= (call.end_us or child.t_us)
         ]
         edits = (child for child in during if known_tool(child.tool).edits)
-        if any(not denied(child) for child in edits):
+        if any(not child.denied for child in edits):
             return Use.EXECUTE
         return Use.EXPLORE if during else Use.EXECUTE
 

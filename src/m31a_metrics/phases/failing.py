@@ -100,22 +100,12 @@ _SURELY = re.compile(
 )
 _NUMBER = re.compile(r"[ \t]*[1-9]\d{0,5}[ \t\r]*(?:\n|$)")
 _COLOUR = re.compile(r"(?:\x1b|\\?\\u001b)\[[\d;?]{0,12}[a-zA-Z]")
-_DENIED = re.compile(
-    r"The user doesn't want|User rejected|Permission (?:for|to|denied)|"
-    r"Claude requested permissions|[^\n]{0,80}\brejected by user|The user (?:rejected|dismissed)|"
-    r"User did not allow|"
-    r"Request interrupted|Tool execution aborted|\[Request interrupted",
-)
-# The tool refused to do it: nothing was found out about the work.
+# The tool refused to do it, or it was interrupted: nothing was found out about the work.
 _UNRUN = re.compile(
     r"<tool_use_error>|Command timed out|timed out after|Sibling tool call errored|Cancelled:"
+    r"|\[?Request interrupted|Tool execution aborted"
 )
 _ABORTED = "Command aborted"
-
-
-def denied(call: Call) -> bool:
-    """Whether a person or a rule did not let the call run."""
-    return call.success is False and _DENIED.match(call.error) is not None
 
 
 def failed(call: Call, *, hides: bool, told: tuple[str, ...] = (), several: bool = False) -> bool:
@@ -126,7 +116,7 @@ def failed(call: Call, *, hides: bool, told: tuple[str, ...] = (), several: bool
     """
     if call.success is False:
         was_run = _UNRUN.match(call.error) is None and not call.error.endswith(_ABORTED)
-        return was_run and not denied(call)
+        return was_run and not call.denied
     if not call.success:
         return False
     if told and any(_tells(call.printed, before) for before in told):

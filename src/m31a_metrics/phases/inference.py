@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from m31a_metrics.active_time import Stretch, stretches_of
 from m31a_metrics.events import (
     BisectOutcome,
     BisectTrigger,
@@ -19,7 +20,6 @@ from m31a_metrics.events import (
     LLMInteraction,
     PhaseDuration,
     PhaseTransition,
-    ToolCall,
     UserTurn,
 )
 from m31a_metrics.failures import failure_line
@@ -27,14 +27,10 @@ from m31a_metrics.phases.agent import ClassifiedCall
 from m31a_metrics.phases.commands import Purposes
 from m31a_metrics.phases.context import Classifier, is_sure
 from m31a_metrics.phases.heals import Bisect, Episode, LineOf, bisects, heals
-from m31a_metrics.transcript import Call, Transcript
-from m31a_metrics.units import QUARTER_HOUR_US
-
-IDLE_US = 2 * QUARTER_HOUR_US
-"""A longer time without any event is not counted as work."""
+from m31a_metrics.transcript import Transcript
 
 _TIME = attrgetter("t_us")
-_FIRST = itemgetter(0)
+_CALLED = attrgetter("call.t_us")
 
 _NO_CALLS = "other"
 """The phase of a session that called no tool."""
@@ -80,117 +76,46 @@ def _settle(events: list[Event], places: Iterable[int], phase: str | None) -> No
             events[at] = replace(event, phase=phase or _NO_CALLS)
 
 
-def phase_events(events: Iterable[Event], calls: Iterable[ClassifiedCall]) -> list[Event]:
-    """Return the transitions between phases, and what each took in all.
+def transitions(calls: Iterable[ClassifiedCall]) -> list[Event]:
+    """Return an event for each call with which the session's own agent enters another phase.
 
-    `events` are in time order and know their phases. Only the session's own agent moves it
-    from phase to phase; its subagents work while it waits for them.
+    Its subagents do not move it: they work while it waits for them.
     """
-    clock = _Clock(events)
-    clock.follow(calls)
-    return clock.transitions + clock.durations()
+    made: list[Event] = []
+    entered = ""
+    for one in sorted((one for one in calls if not one.call.subagent), key=_CALLED):
+        if one.phase != entered:
+            entered = one.phase
+            made.append(PhaseTransition(t_us=max(one.call.t_us, 0), phase=entered))
+    return made
 
 
-class _Clock:
-    """Gives each moment of a session to one phase at most."""
+def durations(active: Iterable[Stretch], calls: Iterable[ClassifiedCall]) -> list[Event]:
+    """Return an event for each phase, at its end: its active time in all, and how it ended.
 
-    def __init__(self, events: Iterable[Event]) -> None:
-        self.transitions: list[Event] = []
-        self._moments: list[tuple[int, str, Call | None]] = []
-        self._waits_us: dict[str, int] = {}
-        self._may_hold_a_wait: set[str | None] = set()
-        self._spent_us: dict[str, int] = {}
-        self._last_us: dict[str, int] = {}
-        self._success: dict[str, bool] = {}
-        for event in events:
-            if type(event) is ToolCall:
-                if event.wait_ms and event.id:
-                    self._waits_us[event.id] = round(event.wait_ms * 1_000)
-                if event.elapsed_only:
-                    self._may_hold_a_wait.add(event.id)
-            elif type(event) is LLMInteraction:
-                if not event.subagent:
-                    # An answer without calls led nowhere: the time until it is its phase's.
-                    self._moments.append((event.t_us, event.phase, None))
-            elif type(event) is UserTurn:
-                self._moments.append((event.t_us, "", None))
-
-    def follow(  # noqa: C901 - its branches are what spares it calls
-        self, calls: Iterable[ClassifiedCall]
-    ) -> None:
-        """Pass the time of a session, from moment to moment and through the agent's own calls.
-
-        It is classified for every response and every call: what they spend is added up in place,
-        and given to their phase where another begins.
-        """
-        steps, waits_us = self._moments, self._waits_us
-        now_us = steps[0][0] if steps else 0
-        steps += [(one.call.t_us, one.phase, one.call) for one in calls if not one.call.subagent]
-        steps.sort(key=_FIRST)  # what is at the same time as a call comes before it
-        phase, entered = "", ""
-        began_us, nobodys_us, last_us, latest = now_us, 0, -1, None
-        for until_us, leads_to, call in steps:
-            if not leads_to:  # a person took the time
-                nobodys_us += max(until_us - now_us, 0)
-                now_us = max(until_us, now_us)
-                continue
-            if leads_to != phase:
-                self._give(phase, now_us - began_us - nobodys_us, last_us, latest)
-                phase = leads_to
-                began_us, nobodys_us, last_us, latest = now_us, 0, -1, None
-            span_us = until_us - now_us
-            if span_us > 0:
-                if span_us <= IDLE_US and now_us > 0:
-                    last_us = until_us
-                else:
-                    nobodys_us += span_us
-                now_us = until_us
-            if call is None:
-                continue
-            latest = call
-            if phase != entered:
-                entered = phase
-                self.transitions.append(PhaseTransition(t_us=max(until_us, 0), phase=phase))
-            end_us = call.end_us
-            if end_us > now_us:
-                if now_us <= 0 or end_us - now_us > IDLE_US or call.id in waits_us:
-                    nobodys_us += self._nobodys(call, now_us)
-                now_us = end_us
-            if (end_us or until_us) > last_us:
-                last_us = end_us or until_us
-        self._give(phase, now_us - began_us - nobodys_us, last_us, latest)
-
-    def _nobodys(self, call: Call, now_us: int) -> int:
-        """Return what of a call's time from now on is no phase's: what a person took to allow it.
-
-        Before the clock is set none is, nor is a call that may have waited for too long.
-        """
-        waited_us = self._waits_us.get(call.id, 0)
-        began_us = min(now_us + waited_us, call.end_us)
-        span_us = call.end_us - began_us
-        if began_us <= 0 or (span_us > IDLE_US and call.id in self._may_hold_a_wait):
-            return call.end_us - now_us
-        return began_us - now_us
-
-    def _give(self, phase: str, spent_us: int, last_us: int, latest: Call | None) -> None:
-        """Give time to a phase, up to a moment and the last of its calls, if there was any."""
-        if latest is not None:
-            self._success[phase] = latest.success is not False
-        if latest is not None or last_us >= 0:
-            self._spent_us[phase] = self._spent_us.get(phase, 0) + spent_us
-            self._last_us[phase] = max(self._last_us.get(phase, 0), last_us)
-
-    def durations(self) -> list[Event]:
-        """Return one event for each phase, at its end."""
-        return [
-            PhaseDuration(
-                t_us=max(last_us, 0),
-                phase=phase,
-                duration_ms=self._spent_us.get(phase, 0) / 1_000,
-                success=self._success.get(phase, True),
-            )
-            for phase, last_us in self._last_us.items()
-        ]
+    It ended well where the last call of the session's own agent in it did not fail.
+    """
+    spent_us: dict[str, int] = {}
+    last_us: dict[str, int] = {}
+    success: dict[str, bool] = {}
+    for one in calls:
+        if not one.call.subagent:
+            success[one.phase] = one.call.success is not False
+            spent_us.setdefault(one.phase, 0)
+            last_us[one.phase] = max(one.call.end_us, one.call.t_us, 0)
+    for began_us, ended_us, phase in active:
+        if phase:
+            spent_us[phase] = spent_us.get(phase, 0) + ended_us - began_us
+            last_us[phase] = max(last_us.get(phase, 0), ended_us)
+    return [
+        PhaseDuration(
+            t_us=last_us[phase],
+            phase=phase,
+            duration_ms=took_us / 1_000,
+            success=success.get(phase, True),
+        )
+        for phase, took_us in spent_us.items()
+    ]
 
 
 def heal_events(episodes: Sequence[Episode]) -> list[Event]:
@@ -245,13 +170,15 @@ class Inference(Struct):
     """What a session's calls were for.
 
     `events` are all events of the session in time order: those of the transcript, LLM
-    interactions with the phase that they served, and those that inference adds.
+    interactions with the phase that they served, and those that inference adds. `active` is
+    the time in which the session was active, by phase.
     """
 
     calls: list[CallPhase]
     heals: list[Episode]
     bisects: list[Bisect]
     events: list[Event]
+    active: list[Stretch]
 
 
 @cache
@@ -272,10 +199,12 @@ def infer(
     ordered = in_time_order(transcript.events)
     turns_us = [event.t_us for event in ordered if type(event) is UserTurn]
     classified = Classifier(purposes, turns_us).classify(transcript.calls)
-    episodes = heals(classified, line_of)
-    found = bisects(classified)
-    events = with_phases(ordered, classified)
-    events += phase_events(events, classified) + heal_events(episodes) + bisect_events(found)
+    done = [one for one in classified if not one.call.denied]
+    episodes = heals(done, line_of)
+    found = bisects(done)
+    events = with_phases(ordered, done) + transitions(done)
+    active = stretches_of(in_time_order(events), inferred=True)
+    events += durations(active, done) + heal_events(episodes) + bisect_events(found)
     return Inference(
         [
             CallPhase(
@@ -286,4 +215,5 @@ def infer(
         episodes,
         found,
         in_time_order(events),
+        active,
     )

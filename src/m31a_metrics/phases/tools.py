@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from m31a_metrics.active_time import AGENT_TOOLS
 from m31a_metrics.phases.uses import Use, names
 
 SHELLS = names(
@@ -32,11 +33,6 @@ POLLS = names(
     """
 )
 """Tools that ask how a command in the background goes, or type something into it."""
-
-AGENTS = frozenset(
-    ["agent", "task", "spawn_agent", "delegate_task", "subagent", "call_subagent", "runsubagent"]
-)
-"""Tools that hand work to a subagent."""
 
 EDITS = names(
     """
@@ -180,7 +176,7 @@ def tool(name: str) -> Tool:
         shell=own in SHELLS,
         scripts=name.lower() in SCRIPTS,
         edits=own in EDITS,
-        hands_over=own in AGENTS,
+        hands_over=own in AGENT_TOOLS,
         reads=own in READS,
     )
 

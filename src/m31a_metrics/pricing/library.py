@@ -6,6 +6,7 @@ what it says becomes plain Rates. Without it (it is in the `cli` extra) nothing 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -83,6 +84,8 @@ def _of_day(at: time) -> int:
 
 
 _CLAUDE_WRITE_1H = 2.0
+_SEARCHES_KCOUNT = 10.0
+"""USD for 1,000 web searches by Anthropic's list, which the library has not for every tier."""
 
 Bands = list[tuple[int, Prices]]
 """(more prompt tokens than this, the prices then), ascending; the first from -1 on."""
@@ -129,6 +132,7 @@ def _prices(per: dict[str, float | None], is_claude: bool) -> Prices | None:
         _first(write_1h, write, fresh),
         per.get("output_reasoning_mtok"),
         (per.get("requests_kcount") or 0.0) / 1000,
+        (per.get("web_searches_kcount") or (_SEARCHES_KCOUNT if is_claude else 0.0)) / 1000,
     )
 
 
@@ -137,7 +141,7 @@ def _first(*prices: float | None) -> float:
 
 
 def scaled(prices: Prices, factor: float) -> Prices:
-    """Multiply every price of a token; a request costs the same."""
+    """Multiply every price of a token; a request and a search cost the same."""
     return Prices(
         prices.input * factor,
         None if prices.output is None else prices.output * factor,
@@ -146,6 +150,7 @@ def scaled(prices: Prices, factor: float) -> Prices:
         prices.cache_write_1h * factor,
         None if prices.reasoning is None else prices.reasoning * factor,
         prices.request,
+        prices.web_search,
     )
 
 
@@ -194,6 +199,25 @@ _OPENAI_FAST = {
 # These exclude long prompts from priority processing: such a request is served, and billed, as
 # any other (the same pages, first footnote).
 _OPENAI_FAST_IS_SHORT = frozenset(("gpt-5.4", "gpt-5.5"))
+
+# Inference in the US only, of Opus 4.6, Sonnet 4.6 and what came later, on Anthropic's own
+# API: every price of a token, also in fast mode and batches (platform.claude.com/docs/en,
+# build-with-claude/data-residency and about-claude/pricing). Older models refuse to be asked.
+_US_ONLY = 1.1
+_US_ONLY_SINCE = (4, 6)
+_CLAUDE = re.compile(r"anthropic claude-[a-z]+-(\d{1,2})(?:[-.](\d{1,2}))?(?![\d.])")
+
+
+def us_only(rates: Rates) -> Rates:
+    """Return what these rates are where inference is kept in the US."""
+    found = _CLAUDE.match(rates.source)
+    if found is None or (int(found[1]), int(found[2] or 0)) < _US_ONLY_SINCE:
+        return rates
+    return replace(
+        rates,
+        prices=scaled(rates.prices, _US_ONLY),
+        bands=tuple((start, scaled(prices, _US_ONLY)) for start, prices in rates.bands),
+    )
 
 
 def edition() -> str:

@@ -45,7 +45,12 @@ class Pricer:
         from_us, until_us, _, cost_of = self._held.get((model, event.tier), _NEVER)
         if not from_us <= t_us < until_us:
             cost_of = self._hold(model, event.tier, t_us)[3]
-        return cost_of(event.usage)
+        if not event.web_search_count:
+            return cost_of(event.usage)
+        rates, cost = self._hold(model, event.tier, t_us)[2], cost_of(event.usage)
+        if rates is None or cost is None:
+            return None
+        return cost + event.web_search_count * rates.prices.web_search
 
     def price(self, model: str, usage: Usage, t_us: int, tier: str | None = None) -> float | None:
         """Return the USD of one request at this time (Unix microseconds); None: unpriced."""
@@ -75,10 +80,13 @@ class Pricer:
         return encode_rates(self._edition, self._models.copy())
 
     def _learn(self, model: str, tier: str | None) -> Periods:
-        wanted = names.tier_name(tier)
+        served, is_us_only = names.without_region(tier)
+        wanted = names.tier_name(served)
         if len(model) > names.NAME_MAX or wanted is None:
             return ()
         found = tuple(rates for rates in self._resolve(model) if rates.tier == wanted)
+        if is_us_only:
+            found = tuple(map(library.us_only, found))
         self._tiers[model, tier] = found
         return found
 

@@ -18,7 +18,8 @@ class Prices(Struct, frozen=True, gc=False, omit_defaults=True):
 
     `input` is for prompt tokens that are neither read from nor written to a cache. `output`
     None: the model has no price for output, so whoever has output is unpriced. `reasoning`
-    None: it costs what other output costs. `request` is USD per request.
+    None: it costs what other output costs. `request` is USD per request, `web_search` per
+    search of the provider's own tool.
     """
 
     input: float
@@ -28,6 +29,7 @@ class Prices(Struct, frozen=True, gc=False, omit_defaults=True):
     cache_write_1h: float
     reasoning: float | None = None
     request: float = 0.0
+    web_search: float = 0.0
 
 
 class Rates(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -11,6 +11,7 @@ from m31a_metrics.questions.ask import Ask, totals_of
 from m31a_metrics.slices import previous
 from m31a_metrics.table import Panel, Table
 from m31a_metrics.tables import glance as of_glance
+from m31a_metrics.tables.cost import token_classes
 from m31a_metrics.tables.overview import cost_by, sums, tools_by_failure, tools_by_time
 from m31a_metrics.tables.sessions import listing
 from m31a_metrics.tables.trend import calendar, heal_trend, trend, use_by_model
@@ -46,7 +47,7 @@ def overview(ask: Ask, *, over: str = "") -> list[Panel]:
     """
     answers, which, by = ask.answers, ask.which, ask.grain(over)
     over_time = trend(answers.totals(which, by), by, which)
-    tools = answers.tools(which)
+    tools, by_model = answers.tools(which), answers.llms(which, ("model",))
     always = replace(which, first_day="", last_day="", since_us=None, until_us=None)
     return [
         _sums(ask, over_time),
@@ -54,7 +55,9 @@ def overview(ask: Ask, *, over: str = "") -> list[Panel]:
         use_by_model(answers.llms(which, (by, "model")), by),
         tools_by_time(tools),
         tools_by_failure(tools),
-        *(cost_by(answers.llms(which, (part,)), part) for part in ("model", "phase", "project")),
+        token_classes(by_model),
+        cost_by(by_model, "model"),
+        *(cost_by(answers.llms(which, (part,)), part) for part in ("phase", "project")),
         heal_trend(over_time),
         calendar(answers.totals(always, "day"), ask.today),
     ]

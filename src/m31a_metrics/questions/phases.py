@@ -17,7 +17,7 @@ def phases(ask: Ask, *, by: str = "phase", whole: bool = False) -> list[Panel]:
     """Phases with the heals in them; or all phases together by another part."""
     rows = ask.answers.phases(ask.which, by)
     if by == "phase":
-        in_phases, healing = of_phases.phases(rows, ask.scope)
+        in_phases, healing = of_phases.phases(rows, ask.scope, whole=whole)
         return [with_plots(in_phases), Panel("healing", healing, is_optional=True)]
     return [Panel("phases", of_phases.phases_by(rows, ask.scope, by, whole=whole), is_wide=True)]
 

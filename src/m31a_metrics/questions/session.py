@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from m31a_metrics.answers import SessionRow
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.table import Panel
@@ -15,19 +16,20 @@ def show(
     detail: SessionDetail,
     told: SessionRecord | None = None,
     *,
-    said: SessionRecord | None = None,
+    row: SessionRow | None = None,
+    record: SessionRecord | None = None,
     whole: bool = False,
 ) -> list[Panel]:
     """Its head, transcript, phases, heals, tools, cost, edit strategies and rate limits.
 
     `detail` is what its journals know, `told` what its transcript tells, if it is another
-    agent's, `said` what its recorder said of it.
+    agent's, `row` the session as a list of sessions has it, `record` what its events add up to.
     """
     names = (
         *("session", "transcript", "phases", "healing", "tools"),
         *("cost_by_phase", "cost_by_model", "edit_strategies", "rate_limits"),
     )
-    tables = of_session.show(metrics, detail, told, said=said, whole=whole)
+    tables = of_session.show(metrics, detail, told, row=row, record=record, whole=whole)
     return [Panel(name, table) for name, table in zip(names, tables, strict=True)]
 
 

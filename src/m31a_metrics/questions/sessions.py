@@ -129,7 +129,10 @@ def state_of(answers: Answers) -> tuple[object, ...]:
     latest = answers.sessions(Slice(), limit=1)
     return (
         *(
-            (row.session_count, row.call_count, row.total_tokens, row.cost_nano, row.duration_us)
+            (
+                *(row.session_count, row.call_count, row.denied_count),
+                *(row.total_tokens, row.cost_nano, row.duration_us),
+            )
             for row in answers.totals(Slice())
         ),
         *((row.session_id, row.updated_us) for row in latest),

@@ -30,10 +30,11 @@ class Following:
         self._session = session
         self._lines = lines
         self._held = b""  # METRICS.json, where it is all there is
+        self._is_copy = False
         self._begin()
 
     def _begin(self) -> None:
-        self._live = LiveTally(self._session.price)
+        self._live = LiveTally(self._session.price, inferred=self._is_copy)
         self._journals: dict[str, Journal] = {}
         self._has_base = False
 
@@ -46,7 +47,9 @@ class Following:
         names = self._session.journal_names()
         if not names:
             return self._look_at_metrics()
-        is_new = self._held != b"" or any(
+        was_copy, self._is_copy = self._is_copy, journal.is_copy(names)
+        is_new = self._held != b"" or was_copy != self._is_copy
+        is_new = is_new or any(
             journal.is_lost(self._session.events, name, one.length)
             for name, one in self._journals.items()
         )

@@ -88,6 +88,7 @@ def tool_call(
         error=(kept_line(call.error) or None) if call.error else None,
         elapsed_only=elapsed_only,
         subagent=call.subagent or None,
+        denied=call.denied,
     )
 
 

@@ -14,7 +14,7 @@ from m31a_metrics.answers import LLMRow, ReadingRow
 from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import known_usd
+from m31a_metrics.tables.arithmetic import class_cells, known_usd, knows_caches
 from m31a_metrics.tables.phrases import Scope, unpriced
 from m31a_metrics.transcript import Effects
 from m31a_metrics.units import usd
@@ -22,16 +22,14 @@ from m31a_metrics.units import usd
 BY_DAY = [
     columns.DAY,
     columns.MODEL,
-    Column("input_tokens", "Input", Unit.TOKENS),
-    Column("output_tokens", "Output", Unit.TOKENS),
-    columns.CACHE_READ,
-    columns.CACHE_WRITE_5M,
-    columns.CACHE_WRITE_1H,
+    *columns.TOKEN_CLASSES,
     columns.COST,
     columns.TOKENS,
     Column("given_tokens", "Cost given", Unit.TOKENS),
     Column("priced_tokens", "Priced", Unit.TOKENS),
     columns.UNPRICED,
+    columns.UNSPLIT,
+    columns.REASONING,
 ]
 RULES = [
     Column("rule", "Rule"),
@@ -59,15 +57,27 @@ class _Line(Struct):
     cost_usd: float | None = None
 
 
+LIKE_CCUSAGE = ("claude-code", "codex")
+"""The agents of whose transcripts it was tried what ccusage makes of every line."""
+
+CCUSAGE_VERSION = "20.0.24"
+"""With which it was tried; others may have other rules."""
+
+
 def audit(
-    rows: Sequence[LLMRow], reading: ReadingRow, scope: Scope, *, whole: bool = False
+    rows: Sequence[LLMRow],
+    reading: ReadingRow,
+    scope: Scope,
+    *,
+    alike: ReadingRow | None = None,
+    whole: bool = False,
 ) -> list[Table]:
     """Show tokens and cost by day, model and class, and the effect of each counting rule.
 
-    `rows` are LLM use by day and model. `whole` puts what each rule means into a column;
-    for people it stands below.
+    `rows` are LLM use by day and model; `alike` is what of `reading` is LIKE_CCUSAGE's.
+    `whole` puts what each rule means into a column; for people it stands below.
     """
-    return [_by_day(rows, scope), _rules(rows, reading, scope, whole)]
+    return [_by_day(rows, scope), _rules(rows, reading, alike or ReadingRow(), scope, whole)]
 
 
 def _by_day(rows: Sequence[LLMRow], scope: Scope) -> Table:
@@ -104,32 +114,29 @@ def by_model(rows: Iterable[LLMRow]) -> list[LLMRow]:
 
 
 def _row(row: LLMRow) -> tuple[Cell, ...]:
-    cached = row.cache_read_tokens + row.cache_write_5m_tokens + row.cache_write_1h_tokens
-    # Of sums without a model nobody knows how much of the prompt was cached.
-    known = bool(row.model or cached)
+    *classes, unsplit = class_cells(row)
     return (
         row.key or None,
         row.model or None,
-        # A recording may have been told of more cached tokens than it had in all.
-        max(0, row.prompt_tokens - cached) if known else None,
-        row.completion_tokens,
-        row.cache_read_tokens if known else None,
-        row.cache_write_5m_tokens if known else None,
-        row.cache_write_1h_tokens if known else None,
+        *classes,
         known_usd(row.cost_nano, row.unpriced_tokens),
         row.total_tokens,
         row.given_tokens,
         row.total_tokens - row.given_tokens - row.unpriced_tokens,
         row.unpriced_tokens,
+        unsplit,
+        row.reasoning_tokens if knows_caches(row) else None,
     )
 
 
-def _rules(rows: Sequence[LLMRow], reading: ReadingRow, scope: Scope, whole: bool) -> Table:
+def _rules(
+    rows: Sequence[LLMRow], reading: ReadingRow, alike: ReadingRow, scope: Scope, whole: bool
+) -> Table:
     lines: list[_Line] = []
     if reading.transcript_count:
         lines = [
             *_count_lines(reading),
-            *_strict_lines(reading),
+            *(_strict_lines(alike) if alike.transcript_count else ()),
             *_price_lines(rows),
             *_loss_lines(reading, scope),
         ]
@@ -190,14 +197,17 @@ def _count_lines(reading: ReadingRow) -> list[_Line]:
 
 
 def _strict_lines(reading: ReadingRow) -> list[_Line]:
-    """Make the lines that lead from our total to ccusage's, and that total."""
+    """Make the lines that lead from our total of LIKE_CCUSAGE to ccusage's, and that total."""
     fewer, more = _fewer_lines(reading.effects), _more_lines(reading.effects)
     total = (
         reading.transcript_tokens
         - sum(line.tokens or 0 for line in fewer)
         + sum(line.tokens or 0 for line in more)
     )
-    means = "our total less the first five of the lines above, and with the next three."
+    means = (
+        "our total of Claude Code and Codex less the first six of the lines above, and with "
+        f"the next three: what ccusage {CCUSAGE_VERSION} shows. For other agents nothing is said."
+    )
     return [*fewer, *more, _Line("by ccusage's rules", means, None, total)]
 
 
@@ -226,7 +236,7 @@ def _fewer_lines(effects: Effects) -> list[_Line]:
         ),
         _Line(
             "cache writes not split",
-            "taken for five minutes; ccusage takes them for none and shows so many tokens fewer.",
+            "taken for five minutes; ccusage believes the split and shows so many tokens fewer.",
             None,
             effects.unsplit_tokens,
         ),
@@ -237,6 +247,13 @@ def _fewer_lines(effects: Effects) -> list[_Line]:
             "and shows so many tokens fewer.",
             effects.unlisted_responses,
             effects.unlisted_tokens,
+        ),
+        _Line(
+            "samplings beside",
+            "compactions and the like, which the sums of a response leave out; ccusage counts of "
+            "these an advisor's alone, and shows so many tokens fewer.",
+            None,
+            effects.uncounted_tokens,
         ),
     ]
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from math import isfinite
 
 from m31a_metrics.answers import LLMRow, SessionRow, time_order
-from m31a_metrics.table import Cell, Column, Kind, Panel, Plot, Table, Unit
+from m31a_metrics.table import Cell, Column, Kind, Panel, Plot, Table
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import known_usd, ratio
+from m31a_metrics.tables.arithmetic import class_cells, known_usd, knows_caches, ratio
 from m31a_metrics.tables.names import last_part, named, shortened
-from m31a_metrics.tables.order import known_only
+from m31a_metrics.tables.order import counted_only, known_only
 from m31a_metrics.tables.phrases import Scope, unpriced
 from m31a_metrics.tables.sessions import known_time
 from m31a_metrics.units import usd
@@ -20,23 +20,43 @@ PARTS = ("phase", "model", *columns.TIMES, *columns.OWNERS, "session")
 
 TOP_SESSIONS = 5
 
-_REASONING = Column("reasoning_tokens", "Reasoning", Unit.TOKENS)
-
-CACHES = [columns.CACHE_READ, columns.CACHE_WRITE_5M, columns.CACHE_WRITE_1H, _REASONING]
-"""What METRICS.json alone does not tell, nor of which model anything is."""
-
-FIGURES = [
+FOR_PROGRAMS = [
     columns.LLM_CALLS,
     columns.TOKENS,
     columns.COST,
+    *columns.TOKEN_CLASSES,
+    columns.UNSPLIT,
+    columns.REASONING,
     columns.COST_SHARE,
     columns.PROMPT,
     columns.COMPLETION,
-    *CACHES,
     columns.UNPRICED,
     columns.SUBAGENTS,
     columns.SESSIONS,
 ]
+"""With the prompt and the completion, which are sums of classes, as METRICS.json has them."""
+
+FOR_PEOPLE = [
+    columns.LLM_CALLS,
+    columns.TOKENS,
+    columns.COST,
+    columns.INPUT,
+    columns.CACHE_READ,
+    columns.CACHE_WRITE,
+    columns.OUTPUT,
+    columns.COST_SHARE,
+    columns.UNSPLIT,
+    columns.REASONING,
+    columns.UNPRICED,
+    columns.SUBAGENTS,
+    columns.SESSIONS,
+]
+"""With the two classes of writes joined, so that 80 cells have room for all of them."""
+
+CACHES = [columns.INPUT, columns.CACHE_READ, columns.CACHE_WRITE, columns.REASONING]
+"""What METRICS.json alone does not tell."""
+
+NOT_SPLIT = "Not split: tokens of which only a sum is known, such as those of a METRICS.json alone."
 BY_SESSION = [
     columns.SESSION,
     columns.AGENT,
@@ -61,14 +81,14 @@ def cost(
     most_expensive: Sequence[SessionRow],
     scope: Scope,
     *,
-    caches: bool = True,
+    at_list: bool = True,
     whole: bool = False,
 ) -> list[Table]:
     """Show what a slice cost. `most_expensive` are sessions of it, the greatest cost first.
 
-    `caches` False says that the phases do not know how much of a prompt was cached.
+    `at_list` False says that nobody knows which of the costs an agent was charged.
     """
-    by_phase = cost_by(phases, scope, "phase", models, caches=caches, whole=whole)
+    by_phase = cost_by(phases, scope, "phase", models, at_list=at_list, whole=whole)
     by_model = cost_by(models, scope, "model", whole=whole)
     by_model.notes = [note for note in by_model.notes if note in _NO_NAME.values()]
     by_model.empty = ""
@@ -81,7 +101,7 @@ def cost_by(
     by: str,
     models: Sequence[LLMRow] = (),
     *,
-    caches: bool = True,
+    at_list: bool = True,
     whole: bool = False,
 ) -> Table:
     """Show LLM use by one part: days in their order, others by cost.
@@ -95,25 +115,38 @@ def cost_by(
         rows = sorted(rows, key=_by_cost)
     cost_nano = sum(row.cost_nano for row in rows)
     names = named(by, rows, whole=whole)
+    wanted = FOR_PROGRAMS if whole else FOR_PEOPLE
     table = Table(
         f"Cost by {by}",
-        [columns.part(by), *FIGURES],
-        [
-            _row(row, names[row.key], cost_nano, caches and (by != "model" or bool(row.key)))
-            for row in rows
-        ],
-        scope.lacks("LLM calls", _HOW),
+        [columns.part(by), *wanted],
+        empty=scope.lacks("LLM calls", _HOW),
     )
+    for row in rows:
+        cells = _cells(row, cost_nano)
+        table.rows.append((names[row.key], *(cells[column] for column in wanted)))
     if rows:
         tokens = _unpriced_tokens(rows)
         table.notes = [_in_all(rows, scope), *unpriced(tokens, models)]
+        table.notes += _at_list(rows) if at_list else ()
         if by in _NO_NAME and any(not row.key for row in rows):
             table.notes.append(_NO_NAME[by])
-    return table if whole else known_only(table, CACHES)
+    if whole:
+        return table
+    shown = counted_only(known_only(table, CACHES), (columns.UNSPLIT, columns.REASONING))
+    if columns.UNSPLIT in shown.columns:
+        shown.notes = [*shown.notes, NOT_SPLIT]
+    return shown
 
 
 def _unpriced_tokens(rows: Sequence[LLMRow]) -> int:
     return sum(row.unpriced_tokens for row in rows)
+
+
+def _at_list(rows: Sequence[LLMRow]) -> list[str]:
+    """Say what the cost is, where not all of it was said by those who were paid."""
+    if all(row.total_tokens <= row.given_tokens + row.unpriced_tokens for row in rows):
+        return []
+    return ["It is what the tokens cost at list prices, also for who pays a subscription."]
 
 
 def _in_all(rows: Sequence[LLMRow], scope: Scope) -> str:
@@ -124,28 +157,25 @@ def _in_all(rows: Sequence[LLMRow], scope: Scope) -> str:
     return f"In all ${cost_usd:,.4f} for {tokens}."
 
 
-def _row(row: LLMRow, name: str | None, cost_nano: int, caches: bool) -> tuple[Cell, ...]:
-    cached: tuple[Cell, ...] = (None, None, None, None)
-    if caches or row.cache_read_tokens or row.cache_write_5m_tokens or row.reasoning_tokens:
-        cached = (
-            row.cache_read_tokens,
-            row.cache_write_5m_tokens,
-            row.cache_write_1h_tokens,
-            row.reasoning_tokens,
-        )
-    return (
-        name,
-        row.interaction_count,
-        row.total_tokens,
-        known_usd(row.cost_nano, row.unpriced_tokens),
-        ratio(row.cost_nano, cost_nano),
-        row.prompt_tokens,
-        row.completion_tokens,
-        *cached,
-        row.unpriced_tokens,
-        row.subagent_tokens,
-        row.session_count,
-    )
+def _cells(row: LLMRow, cost_nano: int) -> dict[Column, Cell]:
+    known, classes = knows_caches(row), class_cells(row)
+    cells: dict[Column, Cell] = {
+        columns.LLM_CALLS: row.interaction_count,
+        columns.TOKENS: row.total_tokens,
+        columns.COST: known_usd(row.cost_nano, row.unpriced_tokens),
+        columns.CACHE_WRITE: row.cache_write_5m_tokens + row.cache_write_1h_tokens
+        if known
+        else None,
+        columns.REASONING: row.reasoning_tokens if known else None,
+        columns.COST_SHARE: ratio(row.cost_nano, cost_nano),
+        columns.PROMPT: row.prompt_tokens,
+        columns.COMPLETION: row.completion_tokens,
+        columns.UNPRICED: row.unpriced_tokens,
+        columns.SUBAGENTS: row.subagent_tokens,
+        columns.SESSIONS: row.session_count,
+    }
+    cells.update(zip((*columns.TOKEN_CLASSES, columns.UNSPLIT), classes, strict=True))
+    return cells
 
 
 def _most_expensive(
@@ -176,12 +206,13 @@ def _by_cost(row: LLMRow) -> tuple[int, int, str]:
     return -row.cost_nano, -row.total_tokens, row.key
 
 
-CLASSES = [
-    Column("input_tokens", "Input", Unit.TOKENS),
-    columns.CACHE_READ,
-    columns.CACHE_WRITE_5M,
-    columns.CACHE_WRITE_1H,
-    Column("output_tokens", "Output", Unit.TOKENS),
+BY_CLASS = [
+    columns.MODEL,
+    *columns.TOKEN_CLASSES,
+    columns.UNSPLIT,
+    columns.TOKENS,
+    columns.REASONING,
+    columns.COST,
 ]
 
 
@@ -189,24 +220,20 @@ def token_classes(rows: Sequence[LLMRow]) -> Panel:
     """Show the tokens of each model by their five classes, which exclude each other."""
     table = Table(
         "Tokens by class",
-        [columns.MODEL, *CLASSES, columns.TOKENS, columns.COST],
+        BY_CLASS,
         [
             (
                 row.key or None,
-                row.prompt_tokens
-                - row.cache_read_tokens
-                - row.cache_write_5m_tokens
-                - row.cache_write_1h_tokens,
-                row.cache_read_tokens,
-                row.cache_write_5m_tokens,
-                row.cache_write_1h_tokens,
-                row.completion_tokens,
+                *class_cells(row),
                 row.total_tokens,
+                row.reasoning_tokens,
                 known_usd(row.cost_nano, row.unpriced_tokens),
             )
             for row in sorted(rows, key=lambda row: (-row.total_tokens, row.key))
         ],
         "No LLM use.",
     )
-    plot = Plot("Tokens by class", Kind.BARS, "model", tuple(column.name for column in CLASSES))
+    table = counted_only(table, (columns.UNSPLIT, columns.REASONING))
+    drawn = [one.name for one in (*columns.TOKEN_CLASSES, columns.UNSPLIT) if one in table.columns]
+    plot = Plot("Tokens by class", Kind.BARS, "model", tuple(drawn))
     return Panel("tokens", table, (plot,))

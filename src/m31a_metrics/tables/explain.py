@@ -17,9 +17,10 @@ _Names = Callable[[Sequence[str]], Cell]
 
 
 class CallRow(Struct):
-    """One tool call. `id` is empty where it has none; durations are None where nobody knows.
+    """One tool call; `denied` ones never ran, and so neither succeeded nor failed.
 
-    `sure`: the phase was recorded, or what the call ran says it.
+    `id` is empty where it has none; durations are None where nobody knows. `sure`: the phase
+    was recorded, or what the call ran says it.
     """
 
     tool: str
@@ -32,6 +33,7 @@ class CallRow(Struct):
     wait_ms: float | None = None
     subagent: str = ""
     sure: bool = True
+    denied: bool = False
 
 
 class HealRow(Struct):
@@ -77,6 +79,7 @@ CALLS = [
     Column("duration_ms", "Ran", Unit.MS),
     Column("wait_ms", "Waited", Unit.MS),
     Column("success", "Outcome", Unit.OUTCOME),
+    Column("denied", "Denied"),
     Column("failed_check", "Check failed"),
     Column("subagent", "Subagent"),
     Column("id", "Call"),
@@ -89,7 +92,7 @@ HEALS = [
     Column("passed", "Outcome", Unit.OUTCOME),
     Column("check", "Check"),
     Column("phase", "Phase"),
-    Column("duration_ms", "Lasted", Unit.MS),
+    Column("duration_ms", "Took", Unit.MS),
     columns.TOKENS,
     Column("cost", "Cost", Unit.USD),
     Column("chain", "Failure", Unit.COUNT),
@@ -99,7 +102,7 @@ HEALS = [
 FOUND = [
     Column("calls", "Calls"),
     columns.PHASE,
-    Column("duration_ms", "Lasted", Unit.MS),
+    Column("duration_ms", "Took", Unit.MS),
     Column("found", "Outcome", Unit.OUTCOME),
 ]
 
@@ -147,7 +150,8 @@ def _call(number: int, call: CallRow, *, whole: bool) -> tuple[Cell, ...]:
         call.rule,
         call.duration_ms,
         call.wait_ms,
-        call.success,
+        None if call.denied else call.success,
+        call.denied,
         call.failed_check,
         call.subagent or None,
         call.id or None,
@@ -183,11 +187,13 @@ def _notes(explained: Explained) -> list[str]:
 
 def _unused(explained: Explained) -> tuple[str, ...]:
     """Name the columns that no call has anything in."""
-    has_subagent = any(call.subagent for call in explained.calls)
-    has_wait = any(call.wait_ms for call in explained.calls)
-    is_sure = all(call.sure for call in explained.calls)
-    unused = {"subagent": not has_subagent, "wait_ms": not has_wait, "sure": is_sure}
-    return tuple(name for name, is_unused in unused.items() if is_unused)
+    has = {
+        "subagent": any(call.subagent for call in explained.calls),
+        "wait_ms": any(call.wait_ms for call in explained.calls),
+        "sure": not all(call.sure for call in explained.calls),
+        "denied": any(call.denied for call in explained.calls),
+    }
+    return tuple(name for name, any_has in has.items() if not any_has)
 
 
 def _leave_out(table: Table, names: Sequence[str]) -> None:

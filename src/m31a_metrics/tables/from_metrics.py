@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from m31a_metrics.answers import LLMRow, PhaseRow, SessionRow, ToolRow
@@ -21,16 +21,24 @@ from m31a_metrics.model import (
     LLMMetric,
     ModelMetric,
     PhaseMetric,
+    PhaseTime,
     SessionDetail,
     SessionMetrics,
     ToolMetric,
 )
+from m31a_metrics.record import SessionRecord
 from m31a_metrics.timestamps import micros, moment
 from m31a_metrics.units import nano_usd, usd
 
 
-def session_row(metrics: SessionMetrics, agent: str = "", project: str = "") -> SessionRow:
-    """Add a session up."""
+def session_row(
+    metrics: SessionMetrics,
+    agent: str = "",
+    project: str = "",
+    *,
+    times: Iterable[PhaseTime] = (),
+) -> SessionRow:
+    """Add a session up; `times` are those in which it was active."""
     row = SessionRow(
         agent,
         metrics.session_id,
@@ -46,6 +54,9 @@ def session_row(metrics: SessionMetrics, agent: str = "", project: str = "") -> 
         row.cost_nano += nano_usd(llm.cost)
     for phase in metrics.phases:
         add(row, phase, _OF_SESSION_PHASES)
+    for time in times:
+        row.active_us += time.active_us
+        row.last_stay_us += time.last_stay_us
     return row
 
 
@@ -87,10 +98,12 @@ def model_rows(metrics: SessionMetrics, detail: SessionDetail) -> list[LLMRow]:
         add(whole, _llm_row("", llm), _OF_REST)
     # METRICS.json knows no caches: of what no model is named, only the events may tell these.
     rest = rows.pop("", None) or LLMRow("", session_count=1)
+    split = rest.prompt_tokens
     for row in rows.values():
         add(named, row, _OF_REST)
     for name in _OF_REST:
         setattr(rest, name, max(0, getattr(whole, name) - getattr(named, name)))
+    rest.unsplit_prompt_tokens = max(0, rest.prompt_tokens - split)
     # What is left of a sum of rounded costs is no money.
     rest.cost_nano = rest.cost_nano if rest.cost_nano > len(metrics.llms) else 0
     if rest.interaction_count > 0 or rest.total_tokens > 0:
@@ -98,10 +111,22 @@ def model_rows(metrics: SessionMetrics, detail: SessionDetail) -> list[LLMRow]:
     return list(rows.values())
 
 
-def phase_rows(metrics: SessionMetrics) -> list[PhaseRow]:
-    """Give its phases in their order. How often tools were called in each, nobody summed."""
+def phase_rows(metrics: SessionMetrics, times: Iterable[PhaseTime]) -> list[PhaseRow]:
+    """Give its phases in their order, with their active `times`, those that it names alone too.
+
+    What is active in no phase is a row without a name. How often tools were called in each,
+    nobody summed.
+    """
     costs = {row.key: row for row in llm_rows(metrics)}
-    return [_phase_row(phase, costs.get(phase.phase)) for phase in metrics.phases]
+    rows = {phase.phase: _phase_row(phase, costs.get(phase.phase)) for phase in metrics.phases}
+    for time in sorted(times, key=lambda time: not time.phase):
+        if time.active_us and (time.phase or rows):
+            row = rows.get(time.phase)
+            if row is None:
+                row = rows[time.phase] = _phase_row(PhaseMetric(time.phase), costs.get(time.phase))
+            row.active_us += time.active_us
+            row.last_stay_us += time.last_stay_us
+    return list(rows.values())
 
 
 # What a row of METRICS.json and a measure call by one name is one thing in one unit.
@@ -121,7 +146,20 @@ def _llm_row(key: str, metric: LLMMetric | ModelMetric) -> LLMRow:
         add(row, metric, TokenSums.__struct_fields__)
     else:
         add(row, metric, _OF_LLMS)
+        row.unsplit_prompt_tokens = row.prompt_tokens
     return row
+
+
+def split_off(row: LLMRow, known: LLMSums) -> None:
+    """Tell by class what is `known` of a row of METRICS.json, which has sums.
+
+    What caches and reasoning had a part in comes in addition, and so much of the prompt is no
+    longer unsplit.
+    """
+    add(row, known, ("cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"))
+    add(row, known, ("reasoning_tokens",))
+    split = known.prompt_tokens - known.unsplit_prompt_tokens
+    row.unsplit_prompt_tokens = max(row.unsplit_prompt_tokens - split, 0)
 
 
 def _phase_row(phase: PhaseMetric, llm: LLMRow | None) -> PhaseRow:
@@ -132,13 +170,21 @@ def _phase_row(phase: PhaseMetric, llm: LLMRow | None) -> PhaseRow:
         session_count=1,
         ended_count=int(ended),
         success_count=int(phase.success),
-        duration_us=phase.duration_ms * 1000,
         heal_duration_us=phase.heal_duration_ms * 1000,
     )
     add(row, phase, _OF_PHASES)
     if llm is not None:
         add(row, llm, _OF_PHASE_LLMS)
     return row
+
+
+def times_of(record: SessionRecord) -> list[PhaseTime]:
+    """Give the times in which a session was active, of all its days."""
+    sums: dict[str, tuple[int, int]] = {}
+    for row in record.phases:
+        active_us, last_stay_us = sums.get(row.phase, (0, 0))
+        sums[row.phase] = active_us + row.active_us, last_stay_us + row.last_stay_us
+    return [PhaseTime(phase, *both) for phase, both in sums.items()]
 
 
 def _micros(at: datetime) -> int:
@@ -182,6 +228,7 @@ def _tool_metric(row: ToolRow) -> ToolMetric:
         row.fail_count,
         duration_ms,
         duration_ms / row.call_count if row.call_count else 0.0,
+        row.denied_count,
     )
 
 
@@ -194,7 +241,7 @@ def _llm_metric(row: LLMRow) -> LLMMetric:
 def _phase_metric(row: PhaseRow) -> PhaseMetric:
     metric = PhaseMetric(
         row.key,
-        round(row.duration_us / 1000),
+        round(row.active_us / 1000),
         success=bool(row.success_count),
         heal_duration_ms=round(row.heal_duration_us / 1000),
     )

@@ -9,7 +9,7 @@ from m31a_metrics.answers import LLMRow, SessionRow, ToolRow, TotalsRow
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
-from m31a_metrics.tables.order import known_only
+from m31a_metrics.tables.order import counted_only, known_only
 from m31a_metrics.tables.phrases import NOTHING_YET, unpriced
 from m31a_metrics.tables.sessions import session_table
 from m31a_metrics.units import ms, usd
@@ -23,6 +23,7 @@ TOTALS = [
     columns.SESSIONS,
     columns.CALLS,
     columns.FAILED,
+    columns.DENIED,
     columns.TOKENS,
     columns.COST,
     columns.HEALS,
@@ -73,7 +74,8 @@ def glance(
     slowest, failing = _tools(tools, periods)
     if slowest.rows and not whole:
         slowest = known_only(slowest, [column for column in SLOWEST if column.unit in TIMED])
-    return [table, _totals(periods, days, today), slowest, failing]
+    totals = _totals(periods, days, today)
+    return [table, totals if whole else counted_only(totals, columns.RARE), slowest, failing]
 
 
 def _totals(periods: Sequence[TotalsRow], days: Sequence[LLMRow], today: str) -> Table:
@@ -90,6 +92,7 @@ def _totals(periods: Sequence[TotalsRow], days: Sequence[LLMRow], today: str) ->
                 row.session_count,
                 row.call_count,
                 row.fail_count,
+                row.denied_count,
                 row.total_tokens,
                 known_usd(row.cost_nano, row.unpriced_tokens),
                 row.heal_trigger_count,

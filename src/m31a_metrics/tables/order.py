@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -84,12 +84,28 @@ def limited(
 
 def known_only(table: Table, optional: Iterable[Column]) -> Table:
     """Leave out those of the `optional` columns of which no row knows anything."""
-    optional = set(optional)
-    kept = [
-        at
+    empty = _columns_without(table, optional, lambda cell: cell is not None)
+    return _without(table, empty)
+
+
+def counted_only(table: Table, optional: Iterable[Column]) -> Table:
+    """Leave out those of the `optional` columns of which no row counts anything."""
+    return _without(table, _columns_without(table, optional, bool))
+
+
+def _columns_without(
+    table: Table, among: Iterable[Column], tells: Callable[[Cell], bool]
+) -> set[Column]:
+    among = set(among)
+    return {
+        column
         for at, column in enumerate(table.columns)
-        if column not in optional or any(row[at] is not None for row in table.rows)
-    ]
+        if column in among and not any(tells(row[at]) for row in table.rows)
+    }
+
+
+def _without(table: Table, left_out: set[Column]) -> Table:
+    kept = [at for at, column in enumerate(table.columns) if column not in left_out]
     if len(kept) == len(table.columns):
         return table
     return replace(

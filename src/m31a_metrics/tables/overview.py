@@ -19,8 +19,10 @@ SUMS = [
     columns.SESSIONS,
     columns.COST,
     columns.TOKENS,
+    columns.ACTIVE,
     columns.CALLS,
     columns.FAIL_RATE,
+    columns.DENIED,
     columns.HEALS,
     columns.HEAL_RATE,
 ]
@@ -45,6 +47,8 @@ def sums(now: TotalsRow, before: TotalsRow | None, over_time: Table, period: str
     all_columns: list[Column] = []
     cells: list[Cell] = []
     for column, figure, was in zip(SUMS, figures, earlier, strict=True):
+        if column in columns.RARE and not figure and not was:
+            continue
         at = names.index(column.name)
         points = [row[at] for row in over_time.rows[-TREND_POINTS_MAX:]]
         all_columns += [
@@ -69,8 +73,10 @@ def _figures(row: TotalsRow) -> tuple[float | None, ...]:
         row.session_count,
         known_usd(row.cost_nano, row.unpriced_tokens),
         row.total_tokens,
+        ms(row.active_us) if row.active_us else None,
         row.call_count,
         ratio(row.fail_count, row.call_count),
+        row.denied_count,
         row.heal_trigger_count,
         heal_rate(row.heal_success_count, row.heal_fail_count),
     )

@@ -10,13 +10,13 @@ from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
 from m31a_metrics.tables.names import named
-from m31a_metrics.tables.phrases import Scope
+from m31a_metrics.tables.order import counted_only
+from m31a_metrics.tables.phrases import Scope, last_stays
 from m31a_metrics.units import ms
 
 PARTS = ("phase", *columns.TIMES, *columns.OWNERS, "session")
 """What phases can be grouped by."""
 
-_DURATION = Column("duration_ms", "Duration", Unit.MS)
 _ENTERED = Column("transition_count", "Entered", Unit.COUNT)
 _ENDED = Column("ended_count", "Ended", Unit.COUNT)
 _WELL = Column("success_count", "Ended well", Unit.COUNT)
@@ -25,7 +25,7 @@ _FOUND = Column("bisect_success_count", "Found", Unit.COUNT)
 _NOT_FOUND = Column("bisect_fail_count", "Not found", Unit.COUNT)
 
 OF_MANY = [
-    _DURATION,
+    columns.PHASE_TIME,
     columns.TIME_SHARE,
     columns.CALLS,
     columns.COST,
@@ -40,10 +40,12 @@ OF_MANY = [
     _WELL,
     columns.BISECTS,
     columns.FAILED,
+    columns.DENIED,
     columns.UNPRICED,
+    columns.LAST_STAY,
 ]
 OF_ONE = [
-    _DURATION,
+    columns.PHASE_TIME,
     columns.TIME_SHARE,
     _OUTCOME,
     columns.CALLS,
@@ -56,9 +58,19 @@ OF_ONE = [
     _ENTERED,
     columns.BISECTS,
     columns.FAILED,
+    columns.DENIED,
     columns.UNPRICED,
+    columns.LAST_STAY,
 ]
-SHOWN = [_DURATION, columns.TIME_SHARE, _ENTERED, columns.HEALS, columns.BISECTS, _OUTCOME]
+SHOWN = [
+    columns.PHASE_TIME,
+    columns.TIME_SHARE,
+    _ENTERED,
+    columns.HEALS,
+    columns.BISECTS,
+    _OUTCOME,
+    columns.LAST_STAY,
+]
 """Of one session among its other tables, which have the rest."""
 
 HEALING = [
@@ -77,18 +89,21 @@ HEALING = [
 _WORKFLOW = {phase.value: place for place, phase in enumerate(WorkflowPhase)}
 
 
-def phases(rows: Sequence[PhaseRow], scope: Scope) -> list[Table]:
-    """Show the phases of a slice, and where it healed itself or bisected."""
+def phases(rows: Sequence[PhaseRow], scope: Scope, *, whole: bool = False) -> list[Table]:
+    """Show the phases of a slice, and where it healed itself or bisected.
+
+    `whole` adds what people read in a note, and keeps columns in which no row counts anything.
+    """
     # In the order of work; phases of other names behind it, what has none at the end.
     rows = sorted(rows, key=lambda row: (not row.key, _WORKFLOW.get(row.key, len(_WORKFLOW))))
     if rows and not rows[0].key:
         rows = []  # nobody named any
-    table = phase_table(rows, OF_ONE if scope.session_id else OF_MANY, scope)
+    table = phase_table(rows, OF_ONE if scope.session_id else OF_MANY, scope, whole=whole)
     if rows:
-        table.notes = [f"Of {scope}."]
+        table.notes.insert(0, f"Of {scope}.")
         if any(not row.key for row in rows):
-            table.notes.append("A dash: calls and LLM use outside any named phase.")
-    return [table, healing(rows)]
+            table.notes.append("A dash: time, calls and LLM use outside any named phase.")
+    return [table if whole else counted_only(table, columns.RARE), healing(rows)]
 
 
 def phases_by(rows: Sequence[PhaseRow], scope: Scope, by: str, *, whole: bool = False) -> Table:
@@ -96,11 +111,12 @@ def phases_by(rows: Sequence[PhaseRow], scope: Scope, by: str, *, whole: bool = 
     if by in columns.TIMES:
         rows = sorted(rows, key=lambda row: time_order(row.key))
     else:
-        rows = sorted(rows, key=lambda row: (-row.duration_us, -row.cost_nano, row.key))
+        rows = sorted(rows, key=lambda row: (-row.active_us, -row.cost_nano, row.key))
     table = phase_table(rows, OF_MANY, scope, by, whole=whole)
     table.title = f"Phases by {by}"
-    table.notes = [f"Of {scope}."] if rows else []
-    return table
+    if rows:
+        table.notes.insert(0, f"Of {scope}.")
+    return table if whole else counted_only(table, columns.RARE)
 
 
 def phase_table(
@@ -112,8 +128,10 @@ def phase_table(
     whole: bool = False,
 ) -> Table:
     """Make the table of these rows in their order, with the `wanted` columns."""
-    whole_us = sum(row.duration_us for row in rows)
+    whole_us = sum(row.active_us for row in rows)
     cost_nano = sum(row.cost_nano for row in rows)
+    if not whole:  # people read a note
+        wanted = [column for column in wanted if column is not columns.LAST_STAY]
     table = Table(
         "Phases",
         [columns.part(by), *wanted],
@@ -123,14 +141,15 @@ def phase_table(
     for row in rows:
         cells = _cells(row, whole_us, cost_nano)
         table.rows.append((names[row.key], *(cells[column] for column in wanted)))
+    table.notes = last_stays(sum(row.last_stay_us for row in rows))
     return table
 
 
 def _cells(row: PhaseRow, whole_us: int, cost_nano: int) -> dict[Column, Cell]:
     ended = bool(row.ended_count)
     return {
-        _DURATION: ms(row.duration_us) if ended else None,
-        columns.TIME_SHARE: ratio(row.duration_us, whole_us) if ended else None,
+        columns.PHASE_TIME: ms(row.active_us) if row.active_us or ended else None,
+        columns.TIME_SHARE: ratio(row.active_us, whole_us) if row.active_us or ended else None,
         _OUTCOME: row.success_count > 0 if ended else None,
         columns.CALLS: row.call_count,
         columns.COST: known_usd(row.cost_nano, row.unpriced_tokens),
@@ -145,7 +164,9 @@ def _cells(row: PhaseRow, whole_us: int, cost_nano: int) -> dict[Column, Cell]:
         _WELL: row.success_count,
         columns.BISECTS: row.bisect_trigger_count,
         columns.FAILED: row.fail_count,
+        columns.DENIED: row.denied_count,
         columns.UNPRICED: row.unpriced_tokens,
+        columns.LAST_STAY: ms(row.last_stay_us) if row.last_stay_us else None,
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct, field
 
 from m31a_metrics.answers import LLMRow, TotalsRow
+from m31a_metrics.units import SECOND_US
 
 NOTHING_YET = (
     "Nothing is recorded here yet. Record a command: `m31 run -- COMMAND`, "
@@ -34,6 +35,14 @@ class Scope(Struct):
         if not count:
             return NOTHING_YET
         return f"The {self} {'has' if count == 1 else 'have'} no {what}. {how}"
+
+
+def last_stays(last_stay_us: int) -> list[str]:
+    """Say that of some of the active time no more is known than how long phases were last."""
+    if not last_stay_us:
+        return []
+    seconds = f"{last_stay_us / SECOND_US:,.1f} s"
+    return [f"{seconds} of this are last stays: of a phase, METRICS.json alone keeps no more."]
 
 
 def counted(number: int, what: str) -> str:

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from m31a_metrics.answers import SessionRow, TotalsRow, time_order
 from m31a_metrics.table import CARDS, Cell, Column, Panel, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
+from m31a_metrics.tables.arithmetic import heal_rate, known_usd, per_hour, ratio
 from m31a_metrics.tables.names import RECORDED, last_part, named, shortened
-from m31a_metrics.tables.order import column_of
+from m31a_metrics.tables.order import column_of, counted_only
 from m31a_metrics.tables.phrases import NOTHING_YET, Scope, unpriced
 from m31a_metrics.timestamps import LATEST_US, moment
 from m31a_metrics.units import ms
@@ -29,14 +29,16 @@ _GONE = Column("is_gone", "Gone")
 FOR_PEOPLE = [
     columns.SESSION,
     columns.UPDATED,
-    columns.LASTED,
+    columns.ACTIVE,
     columns.CALLS,
     columns.FAILED,
+    columns.DENIED,
     columns.TOKENS,
     columns.COST,
     columns.HEALS,
+    columns.LASTED,
 ]
-"""What fits a terminal of 80 cells."""
+"""What fits a terminal of 80 cells; the last one needs more room."""
 
 OF_AGENTS = [
     columns.SESSION,
@@ -47,6 +49,8 @@ OF_AGENTS = [
     columns.TOKENS,
     columns.COST,
     columns.FAILED,
+    columns.DENIED,
+    columns.ACTIVE,
     columns.LASTED,
     columns.HEALS,
 ]
@@ -64,11 +68,15 @@ FOR_PROGRAMS = [
     columns.VERSION,
     columns.PROJECT,
     columns.BRANCH,
+    columns.WORKTREE,
     columns.MODELS,
     columns.TURNS,
     columns.COMPACTIONS,
     columns.SUBAGENTS,
     columns.UNPAIRED,
+    columns.COST_PER_HOUR,
+    columns.TOKENS_PER_HOUR,
+    columns.LAST_STAY,
     _PATH,
     _GONE,
 ]
@@ -81,8 +89,12 @@ BY_PART = [
     columns.COST_SHARE,
     columns.HEALS,
     columns.HEAL_RATE,
+    columns.ACTIVE,
     columns.LASTED,
+    columns.COST_PER_HOUR,
+    columns.TOKENS_PER_HOUR,
     columns.FAILED,
+    columns.DENIED,
     columns.LLM_CALLS,
     columns.UNPRICED,
 ]
@@ -94,9 +106,11 @@ LISTED = [
     columns.BRANCH,
     columns.MODELS,
     columns.UPDATED,
+    columns.ACTIVE,
     columns.LASTED,
     columns.CALLS,
     columns.FAILED,
+    columns.DENIED,
     columns.TOKENS,
     columns.COST,
     columns.HEALS,
@@ -105,9 +119,11 @@ LISTED = [
 HEAD = [
     columns.COST,
     columns.TOKENS,
+    columns.ACTIVE,
     columns.LASTED,
     columns.CALLS,
     columns.FAILED,
+    columns.DENIED,
     columns.HEALS,
     columns.TURNS,
     columns.COMPACTIONS,
@@ -115,11 +131,22 @@ HEAD = [
 """The sums of one session on its page."""
 
 _FIELDS = {
-    column: {"updated_at": LATEST, "started_at": "started_us", "cost_usd": "cost_nano"}.get(
-        column.name, column.name
-    )
+    column: {
+        "updated_at": LATEST,
+        "started_at": "started_us",
+        "cost_usd": "cost_nano",
+        "active_ms": "active_us",
+        "last_stay_ms": "last_stay_us",
+    }.get(column.name, column.name)
     for column in FOR_PROGRAMS
-    if column not in (columns.LASTED, columns.MODELS, _GONE)
+    if column
+    not in (
+        columns.LASTED,
+        columns.MODELS,
+        columns.COST_PER_HOUR,
+        columns.TOKENS_PER_HOUR,
+        _GONE,
+    )
 }
 
 
@@ -181,7 +208,7 @@ def sessions_by(rows: Sequence[TotalsRow], scope: Scope, by: str, *, whole: bool
         table.notes = [f"Of {scope}.", *unpriced(sum(row.unpriced_tokens for row in rows))]
         if by in columns.TIMES:
             table.notes.insert(0, f"A session of several {by}s is counted in each.")
-    return table
+    return table if whole else counted_only(table, columns.RARE)
 
 
 def _part_row(row: TotalsRow, name: str | None, cost_nano: int) -> tuple[Cell, ...]:
@@ -195,8 +222,12 @@ def _part_row(row: TotalsRow, name: str | None, cost_nano: int) -> tuple[Cell, .
         ratio(row.cost_nano, cost_nano),
         row.heal_trigger_count,
         heal_rate(row.heal_success_count, row.heal_fail_count),
+        active_ms(row),
         ms(row.lasted_us),
+        per_hour(cost_of(row), row.active_us),
+        tokens_per_hour(row),
         row.fail_count,
+        row.denied_count,
         row.interaction_count,
         row.unpriced_tokens,
     )
@@ -211,14 +242,15 @@ def session_table(title: str, rows: Sequence[SessionRow], *, whole: bool) -> Tab
         table = Table(title, FOR_PROGRAMS, [_row(row, FOR_PROGRAMS) for row in rows])
         return with_labels(table, [row.labels for row in rows])
     if all(row.agent == RECORDED for row in rows):
-        return Table(title, FOR_PEOPLE, [_row(row, FOR_PEOPLE) for row in rows])
+        table = Table(title, FOR_PEOPLE, [_row(row, FOR_PEOPLE) for row in rows])
+        return counted_only(table, columns.RARE)
     shorter = shortened((row.agent, row.session_id) for row in rows)
     table = Table(title, OF_AGENTS)
     for row in rows:
         _, agent, _, *rest = _row(row, OF_AGENTS)
         project = last_part(row.project) or None
         table.rows.append((shorter[row.session_id], agent, project, *rest))
-    return table
+    return counted_only(table, columns.RARE)
 
 
 def _row(row: SessionRow, wanted: Sequence[Column]) -> tuple[Cell, ...]:
@@ -227,9 +259,11 @@ def _row(row: SessionRow, wanted: Sequence[Column]) -> tuple[Cell, ...]:
         columns.AGENT: row.agent,
         columns.PROJECT: row.project or None,
         columns.UPDATED: known_time(row.updated_us),
+        columns.ACTIVE: active_ms(row),
         columns.LASTED: lasted_ms(row),
         columns.CALLS: row.call_count,
         columns.FAILED: row.fail_count,
+        columns.DENIED: row.denied_count,
         columns.TOKENS: known_tokens(row),
         columns.COST: cost_of(row),
         columns.HEALS: row.heal_trigger_count,
@@ -244,11 +278,15 @@ def _row(row: SessionRow, wanted: Sequence[Column]) -> tuple[Cell, ...]:
             columns.STARTED: known_time(row.started_us),
             columns.VERSION: row.version or None,
             columns.BRANCH: row.branch or None,
+            columns.WORKTREE: row.worktree or None,
             columns.MODELS: ", ".join(row.models) or None,
             columns.TURNS: row.user_turn_count,
             columns.COMPACTIONS: row.compaction_count,
             columns.SUBAGENTS: row.subagent_tokens,
             columns.UNPAIRED: row.unpaired_count,
+            columns.COST_PER_HOUR: per_hour(cost_of(row), row.active_us),
+            columns.TOKENS_PER_HOUR: tokens_per_hour(row),
+            columns.LAST_STAY: ms(row.last_stay_us),
             _PATH: row.path,
             _GONE: row.is_gone,
         }
@@ -283,6 +321,17 @@ def known_time(at_us: int) -> datetime | None:
     return moment(at_us) if 0 < at_us <= LATEST_US else None
 
 
+def active_ms(row: SessionRow | TotalsRow) -> float | None:
+    """Give the active time; None where nobody knows of any."""
+    return ms(row.active_us) if row.active_us else None
+
+
+def tokens_per_hour(row: SessionRow | TotalsRow) -> int | None:
+    """Give the tokens per active hour, as a whole number; None where nothing can be said."""
+    rate = per_hour(known_tokens(row), row.active_us)
+    return None if rate is None else round(rate)
+
+
 def lasted_ms(row: SessionRow) -> int | None:
     """Give the time from the first event to the last; None if not known."""
     if row.started_us <= 0 or row.updated_us < row.started_us:
@@ -295,7 +344,7 @@ def listing(title: str, rows: Sequence[SessionRow], empty: str) -> Table:
     table = Table(title, LISTED, [_listed(row) for row in rows], empty)
     if any(row.is_gone for row in rows):
         table.notes.append("Some of these are known from the index alone: their files are gone.")
-    return table
+    return counted_only(table, columns.RARE)
 
 
 def _listed(row: SessionRow) -> tuple[Cell, ...]:
@@ -306,9 +355,11 @@ def _listed(row: SessionRow) -> tuple[Cell, ...]:
         row.branch or None,
         ", ".join(row.models) or None,
         known_time(row.updated_us),
+        active_ms(row),
         lasted_ms(row),
         row.call_count,
         row.fail_count,
+        row.denied_count,
         known_tokens(row),
         cost_of(row),
         row.heal_trigger_count,
@@ -323,6 +374,6 @@ def head(row: SessionRow) -> Panel:
         row.user_turn_count,
         row.compaction_count,
     )
-    table = Table("Sums", HEAD, [cells])
+    table = counted_only(Table("Sums", HEAD, [cells]), columns.RARE)
     table.notes = unpriced(row.unpriced_tokens)
     return Panel(CARDS, table)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from m31a_metrics.answers import SessionRow, TotalsRow
+from collections.abc import Sequence
+
+from m31a_metrics.answers import LLMRow, SessionRow, TotalsRow
 from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.record import SessionRecord
+from m31a_metrics.record import LLMDay, SessionRecord
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import ratio
@@ -14,14 +16,15 @@ from m31a_metrics.tables.from_metrics import (
     model_rows,
     phase_rows,
     session_row,
+    split_off,
+    times_of,
     tool_rows,
 )
 from m31a_metrics.tables.names import RECORDED
-from m31a_metrics.tables.order import known_only
 from m31a_metrics.tables.phases import SHOWN, healing, phase_table
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.tables.sessions import known_time, labelled, session_table, with_labels
-from m31a_metrics.tables.tools import OPTIONAL, timed_notes, tool_table
+from m31a_metrics.tables.tools import for_people, timed_notes, tool_table
 
 TRANSCRIPT = [
     columns.AGENT,
@@ -29,6 +32,7 @@ TRANSCRIPT = [
     Column("native_id", "Session id"),
     columns.PROJECT,
     columns.BRANCH,
+    columns.WORKTREE,
     columns.MODELS,
     Column("parent_id", "Forked from"),
     columns.TURNS,
@@ -58,44 +62,53 @@ def show(
     detail: SessionDetail,
     told: SessionRecord | None = None,
     *,
-    said: SessionRecord | None = None,
+    row: SessionRow | None = None,
+    record: SessionRecord | None = None,
     whole: bool = False,
 ) -> list[Table]:
     """Show one session: head, transcript, phases, heals, tools, cost, edit strategies, limits.
 
     `detail` is what its journals know, empty where it has none; `told` what its transcript
-    tells, if it is another agent's; `said` what its recorder said of it. `whole` adds the
-    columns that a terminal has no room for. The titles are the same for every session,
-    because they are the keys of the JSON.
+    tells, if it is another agent's; `row` the session as a list of sessions has it, else it
+    is added up of METRICS.json alone; `record` what its events add up to, which tells more.
+    `whole` adds the columns that a terminal has no room for. The titles are the same for every
+    session, because they are the keys of the JSON.
     """
-    facts = told or said
-    agent, project = (facts.agent, facts.project) if facts else (RECORDED, "")
-    row = session_row(metrics, agent, project)
-    if facts is not None:
-        row.branch, row.labels = facts.branch, facts.labels
-    lasted_us = max(row.updated_us - row.started_us, 0) if row.started_us else 0
-    scope = Scope(TotalsRow(session_count=1, lasted_us=lasted_us), metrics.session_id)
+    times = detail.times if record is None else times_of(record)
+    row = row or session_row(metrics, RECORDED, times=times)
+    totals = TotalsRow(session_count=1, active_us=row.active_us, last_stay_us=row.last_stay_us)
+    scope = Scope(totals, metrics.session_id)
     head = session_table("Session", [row], whole=whole)
     if told is None:
         head.notes += _said(row)
-    of_phases = phase_rows(metrics)
+    of_phases = phase_rows(metrics, times)
     rows = tool_rows(metrics, detail)
     ran = {one.name: one for one in detail.durations}
     of_tools = tool_table(rows, ran, scope)
     of_tools.notes = timed_notes(rows, ran)
+    phases = _by_class(llm_rows(metrics), record.llms if record else ())
     by_phase, by_model, _ = cost(
-        llm_rows(metrics), model_rows(metrics, detail), (), scope, caches=False, whole=whole
+        phases, model_rows(metrics, detail), (), scope, at_list=False, whole=whole
     )
     tables = [
-        phase_table(of_phases, SHOWN, scope),
+        phase_table(of_phases, SHOWN, scope, whole=whole),
         healing(of_phases),
-        of_tools if whole else known_only(of_tools, OPTIONAL),
+        of_tools if whole else for_people(of_tools),
         by_phase,
         by_model,
         _strategies(metrics),
         _rate_limits(told),
     ]
     return [head, _transcript(told, whole), *tables]
+
+
+def _by_class(rows: list[LLMRow], days: Sequence[LLMDay]) -> list[LLMRow]:
+    """Tell by class what of rows by phase events knew, and METRICS.json does not."""
+    phases = {row.key: row for row in rows}
+    for day in days:
+        if day.phase in phases:
+            split_off(phases[day.phase], day)
+    return rows
 
 
 def _transcript(told: SessionRecord | None, whole: bool) -> Table:
@@ -109,6 +122,7 @@ def _transcript(told: SessionRecord | None, whole: bool) -> Table:
         told.native_id,
         told.project or None,
         told.branch or None,
+        told.worktree or None,
         ", ".join(told.models) or None,
         told.parent_id or None,
         told.user_turn_count,

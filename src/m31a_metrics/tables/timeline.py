@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
+from m31a_metrics.active_time import Stretch, ran
 from m31a_metrics.events import (
     BisectOutcome,
     BisectTrigger,
@@ -15,8 +16,6 @@ from m31a_metrics.events import (
     HealOutcome,
     HealTrigger,
     LLMInteraction,
-    PhaseDuration,
-    PhaseTransition,
     ToolCall,
 )
 from m31a_metrics.table import Cell, Column, Kind, Panel, Plot, Table, Unit
@@ -68,14 +67,17 @@ class _Span(Struct):
 
 
 def timeline(
-    events: Sequence[Event], price: Price, of_calls: Mapping[str, str] = NO_PHASES
+    events: Sequence[Event],
+    price: Price,
+    active: Iterable[Stretch],
+    of_calls: Mapping[str, str] = NO_PHASES,
 ) -> list[Panel]:
-    """Show a session by its events, which are in the order of time.
+    """Show a session by its events, which are in the order of time, and its `active` time.
 
     `price` is asked for the cost of LLM use that came without one. `of_calls` are the
     phases that calls served, by id; the others get the one that they lie in.
     """
-    phases = _phases(events)
+    phases = [_phase(stretch) for stretch in active]
     phase_of = _PhaseOf(phases, of_calls)
     return [
         _spans(events, phases, phase_of),
@@ -84,48 +86,29 @@ def timeline(
     ]
 
 
-def _phases(events: Sequence[Event]) -> list[_Span]:
-    """Find when each phase began and ended: at the next one's beginning, or its own end."""
-    spans: list[_Span] = []
-    last_us = max((event.t_us for event in events), default=0)
-    for event in events:
-        if isinstance(event, PhaseTransition):
-            if spans and spans[-1].ended_us > event.t_us:
-                spans[-1].ended_us = event.t_us
-            spans.append(_phase(event.t_us, last_us, event.phase))
-        elif isinstance(event, PhaseDuration):
-            _end_phase(spans, event, last_us)
-    return spans
-
-
-def _end_phase(spans: list[_Span], event: PhaseDuration, last_us: int) -> None:
-    for span in reversed(spans):
-        if span.what == event.phase:
-            # Inferred phases say at the end of a session how long they took in all.
-            if span is spans[-1] and event.t_us < last_us:
-                span.ended_us = event.t_us
-            return
-    began_us = max(0, event.t_us - round(event.duration_ms * 1000))
-    spans.append(_phase(began_us, event.t_us, event.phase))
-
-
-def _phase(began_us: int, ended_us: int, name: str) -> _Span:
-    return _Span(began_us, ended_us, PHASES_LANE, f"phase {name}", name, name)
+def _phase(stretch: Stretch) -> _Span:
+    """Draw a time without a gap in one phase; where none is drawn, nothing ran."""
+    began_us, ended_us, name = stretch
+    kind = f"phase {name}" if name else "no phase"
+    return _Span(began_us, ended_us, PHASES_LANE, kind, name, name)
 
 
 class _PhaseOf:
-    """Which phase a call served: as somebody said, else the one that it lies in."""
+    """Which phase a call served: as somebody said, else the one in which it ended."""
 
     def __init__(self, phases: Sequence[_Span], of_calls: Mapping[str, str]) -> None:
-        self._phases = sorted(phases, key=lambda span: span.began_us)
+        self._phases = phases
         self._of_calls = of_calls
 
     def __call__(self, call: ToolCall) -> str:
         said = self._of_calls.get(call.id or "")
         if said is not None:
             return said
-        at = bisect_right(self._phases, call.t_us, key=lambda span: span.began_us)
-        return self._phases[at - 1].what if at else ""
+        # One that ended with its phase, or took no time, is of the phase before.
+        at = bisect_left(self._phases, call.t_us, key=lambda span: span.ended_us)
+        if at == len(self._phases) or self._phases[at].began_us > call.t_us:
+            at -= 1
+        return self._phases[at].what if at >= 0 else ""
 
 
 def _spans(events: Sequence[Event], phases: list[_Span], phase_of: _PhaseOf) -> Panel:
@@ -134,10 +117,10 @@ def _spans(events: Sequence[Event], phases: list[_Span], phase_of: _PhaseOf) -> 
     spans = [*phases, *_episodes(events)]
     spans += [
         _Span(
-            max(0, call.t_us - round(call.duration_ms * 1000)),
+            max(0, ran(call)[0]),
             call.t_us,
             call.name if call.name in lanes else OTHER_TOOLS,
-            "ok" if call.success else "failed",
+            _kind(call),
             call.name,
             phase_of(call),
             call.error or "",
@@ -162,6 +145,10 @@ def _spans(events: Sequence[Event], phases: list[_Span], phase_of: _PhaseOf) -> 
         label=("what", "phase", "error"),
     )
     return Panel("timeline", table, (plot,), is_wide=True)
+
+
+def _kind(call: ToolCall) -> str:
+    return "denied" if call.denied else "ok" if call.success else "failed"
 
 
 def _lanes(calls: Iterable[ToolCall]) -> set[str]:
@@ -223,7 +210,8 @@ def _cost(events: Iterable[Event], price: Price) -> Panel:
 
 
 def _errors(events: Iterable[Event], phase_of: _PhaseOf) -> Panel:
-    failed = [event for event in events if isinstance(event, ToolCall) and not event.success]
+    calls = (event for event in events if isinstance(event, ToolCall))
+    failed = [call for call in calls if not (call.success or call.denied)]
     table = Table(
         "Failed calls",
         ERRORS,

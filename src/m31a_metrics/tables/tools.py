@@ -13,7 +13,7 @@ from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import change, difference, ratio
 from m31a_metrics.tables.from_metrics import by_time
 from m31a_metrics.tables.names import named
-from m31a_metrics.tables.order import known_only
+from m31a_metrics.tables.order import counted_only, known_only
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.units import ms
 
@@ -21,7 +21,7 @@ PARTS = ("tool", *columns.TIMES, "phase", *columns.OWNERS, "session")
 """What calls can be grouped by."""
 
 WAITED = Column("wait_ms", "Waited", Unit.MS)
-SESSION_SHARE = Column("session_share", "Share of sessions' time", Unit.SHARE)
+SESSION_SHARE = Column("session_share", "Share of active time", Unit.SHARE)
 CHANGES = [
     Column("p95_change", "p95 trend", Unit.CHANGE),
     Column("fail_rate_change", "Fail rate trend", Unit.CHANGE),
@@ -31,6 +31,7 @@ _TIMES = (Unit.MS, Unit.BAR)
 FIGURES = [
     columns.CALLS,
     columns.FAIL_RATE,
+    columns.DENIED,
     Column("p50_ms", "p50", Unit.MS),
     columns.P95,
     CHANGES[0],
@@ -94,7 +95,12 @@ def tools(
         table.notes.insert(0, f"Of {scope}.")
     if not rows:
         table.title = what
-    return table if whole else known_only(table, OPTIONAL)
+    return table if whole else for_people(table)
+
+
+def for_people(table: Table) -> Table:
+    """Leave out the columns of which no row knows, or counts, anything."""
+    return counted_only(known_only(table, OPTIONAL), columns.RARE)
 
 
 def tool_table(
@@ -107,7 +113,7 @@ def tool_table(
     whole: bool = False,
 ) -> Table:
     """Make the table of these rows in their order; `ran` are the percentiles by key."""
-    sums = sum(row.ran_us for row in rows), scope.totals.lasted_us
+    sums = sum(row.ran_us for row in rows), scope.totals.active_us
     names = named(by, rows, whole=whole)
     earlier = earlier or {}
     return Table(
@@ -144,8 +150,8 @@ def _cells(
     before: ToolRow | None,
     sums: tuple[int, int],
 ) -> tuple[Cell, ...]:
-    """Make the cells of FIGURES; `sums` are the own time of all rows, and the sessions' time."""
-    whole_us, lasted_us = sums
+    """Make the cells of FIGURES; `sums` are the own time of all rows, and the active time."""
+    whole_us, active_us = sums
     fail_rate = ratio(row.fail_count, row.call_count)
     changes: tuple[Cell, ...] = (None, None, None)
     if before is not None:
@@ -160,10 +166,11 @@ def _cells(
         p50_ms, p95_ms, max_ms, p99_ms = ran.p50_ms, ran.p95_ms, ran.max_ms, ran.p99_ms
     if count := row.ran_count or (ran.count if ran is not None else 0):
         ran_ms, share = ms(row.ran_us), ratio(row.ran_us, whole_us)
-        session_share, avg_ran_ms = ratio(row.ran_us, lasted_us), ratio(ms(row.ran_us), count)
+        session_share, avg_ran_ms = ratio(row.ran_us, active_us), ratio(ms(row.ran_us), count)
     return (
         row.call_count,
         fail_rate,
+        row.denied_count,
         p50_ms,
         p95_ms,
         changes[0],

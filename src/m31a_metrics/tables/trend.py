@@ -10,14 +10,17 @@ from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.table import Cell, Kind, Panel, Plot, Table
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
+from m31a_metrics.units import ms
 
 OVER_TIME = [
     columns.SESSIONS,
     columns.COST,
     columns.TOKENS,
+    columns.ACTIVE,
     columns.CALLS,
     columns.FAILED,
     columns.FAIL_RATE,
+    columns.DENIED,
     columns.HEALS,
     columns.HEAL_RATE,
     columns.UNPRICED,
@@ -80,9 +83,11 @@ def _row(row: TotalsRow) -> tuple[Cell, ...]:
         row.session_count,
         known_usd(row.cost_nano, row.unpriced_tokens),
         row.total_tokens,
+        ms(row.active_us),
         row.call_count,
         row.fail_count,
         ratio(row.fail_count, row.call_count),
+        row.denied_count,
         row.heal_trigger_count,
         heal_rate(row.heal_success_count, row.heal_fail_count),
         row.unpriced_tokens,

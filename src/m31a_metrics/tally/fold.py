@@ -58,6 +58,7 @@ class Fold:
             t_us = event.t_us
             if (
                 type(event) is not ToolCall
+                or event.denied
                 or (row := tools.get(event.name)) is None
                 or t_us <= row.first[0]
             ):

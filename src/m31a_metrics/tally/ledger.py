@@ -8,14 +8,15 @@ interaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 from m31a_metrics import events
+from m31a_metrics.active_time import Stretch, cut_at, time_by
 from m31a_metrics.events import LLMInteraction, PhaseTransition, ToolCall
 from m31a_metrics.histogram import Histogram
-from m31a_metrics.measures import LLMSums, PhaseSums, add, shared
+from m31a_metrics.measures import LLMSums, PhaseSums, add, shared, within_prompt
 from m31a_metrics.model import (
     ZERO_TIME,
     LLMMetric,
@@ -46,10 +47,12 @@ class ToolCalls:
     """Calls of one tool in one phase on one day.
 
     A call's duration is in `ran_ms`, which the ToolDay's `ran` holds, or in `elapsed_ms`;
-    `summed_ms` is that of the `summed_count` calls of which only sums are known.
+    `summed_ms` is that of the `summed_count` calls of which only sums are known. Calls that
+    were denied are in none of these.
     """
 
     __slots__ = (
+        "denied_count",
         "elapsed_ms",
         "fail_count",
         "key",
@@ -62,6 +65,7 @@ class ToolCalls:
     def __init__(self, key: Key) -> None:
         self.key = key
         self.fail_count = 0
+        self.denied_count = 0
         self.wait_us = 0
         self.ran_ms: list[float] = []
         self.elapsed_ms: list[float] = []
@@ -79,6 +83,7 @@ class ToolCalls:
             ran,
             call_count=len(self.ran_ms) + len(self.elapsed_ms) + self.summed_count,
             fail_count=self.fail_count,
+            denied_count=self.denied_count,
             duration_us=(ran_ms + sum(map(round, self.elapsed_ms))) * 1000,
             ran_us=ran_ms * 1000,
             wait_us=self.wait_us,
@@ -126,10 +131,14 @@ class LLMUses:
             if (total := usage.total_tokens) is None:
                 total = prompt + completion
             totals += total
-            reads += usage.cache_read_tokens
-            writes_5m += usage.cache_write_5m_tokens
-            writes_1h += (written_1h := usage.cache_write_1h_tokens)
-            reasonings += usage.reasoning_tokens
+            read, written_5m = usage.cache_read_tokens, usage.cache_write_5m_tokens
+            written_1h = usage.cache_write_1h_tokens
+            if read + written_5m + written_1h > prompt:
+                read, written_5m, written_1h = within_prompt(prompt, read, written_5m, written_1h)
+            reads += read
+            writes_5m += written_5m
+            writes_1h += written_1h
+            reasonings += min(usage.reasoning_tokens, completion)
             if event.subagent:
                 of_subagents += total
             if (cost := event.cost) is not None:
@@ -208,9 +217,9 @@ class Ledger:
         self.impossible: list[str] = []
         self._tools = ToolRows()
         self._llms = LLMRows()
-        self._phases: dict[str, PhaseDay] = {}
+        self._phases: dict[tuple[str, str], PhaseDay] = {}
         self._phase_names = Names()
-        self._ended_us: dict[str, int] = {}
+        self._ended: dict[str, tuple[int, PhaseDay]] = {}
         self._failures: dict[tuple[str, str, str], FailureDay] = {}
 
     @property
@@ -234,7 +243,7 @@ class Ledger:
 
     @property
     def phases(self) -> list[PhaseDay]:
-        """The phases in the order in which they appeared."""
+        """The phases by day, in the order in which they appeared."""
         return list(self._phases.values())
 
     @property
@@ -271,9 +280,12 @@ class Ledger:
             if type(event) is ToolCall:
                 phase = in_force if phases is None else phases.get(event.id or "", "")
                 calls = tools[day, event.name, phase]
-                (calls.elapsed_ms if event.elapsed_only else calls.ran_ms).append(event.duration_ms)
                 if event.wait_ms is not None:
                     calls.wait_us += round(event.wait_ms * 1000)
+                if event.denied:
+                    calls.denied_count += 1
+                    continue
+                (calls.elapsed_ms if event.elapsed_only else calls.ran_ms).append(event.duration_ms)
                 if not event.success:
                     calls.fail_count += 1
                     self.failure(day, calls.key[1], event.error or "").count += 1
@@ -335,6 +347,7 @@ class Ledger:
         for tool in metrics.tools:
             row = self._tools[day, tool.name, ""]
             row.fail_count += tool.fail_count
+            row.denied_count += tool.denied_count
             row.summed_ms += tool.total_duration_ms
             row.summed_count += tool.call_count
             if tool.fail_count:
@@ -343,15 +356,18 @@ class Ledger:
             use = self._llms[day, "", llm.phase]
             use.sums = use.sums or LLMSums()
             add(use.sums, llm, _OF_LLMS)
+            use.sums.unsplit_prompt_tokens += llm.prompt_tokens
             use.sums.given_tokens += llm.total_tokens - llm.unpriced_tokens
             use.sums.cost_nano += nano_usd(llm.cost)
         for phase in metrics.phases:
             sums = self.phase(phase.phase, day)
             add(sums, phase, _OF_PHASES)
             sums.heal_duration_us += phase.heal_duration_ms * 1000
+            sums.active_us += phase.duration_ms * 1000
+            sums.last_stay_us += phase.duration_ms * 1000
             # A row that only counts (no duration, no success) never ended its phase.
             if phase.duration_ms or phase.success:
-                self.end(phase.phase, at_us, day, phase.duration_ms, phase.success)
+                self.end(phase.phase, at_us, day, phase.success)
 
     def failure(self, day: str, tool: str, line: str) -> FailureDay:
         """Find or make the row of a tool's failures of one kind; OTHER where there are too many."""
@@ -363,25 +379,29 @@ class Ledger:
         return row
 
     def phase(self, phase: str, day: str) -> PhaseDay:
-        """Find or make the row of a phase, which something touches on this day."""
-        row = self._phases.get(phase)
+        """Find or make the row of a phase on a day; OTHER where there are too many."""
+        row = self._phases.get((day, phase))
         if row is None:
-            if self._phase_names[phase] != phase:
+            known = self._phase_names[phase]
+            if known != phase:
                 return self.phase(OTHER, day)
-            row = self._phases[phase] = PhaseDay(day, phase)
-        elif row.success is None and row.day < day:
-            row.day = day
+            row = self._phases[day, phase] = PhaseDay(day, phase)
         return row
 
-    def end(self, phase: str, t_us: int, day: str, duration_ms: float, success: bool) -> None:
-        """Take a phase's end, unless a later one is already there."""
+    def end(self, phase: str, t_us: int, day: str, success: bool) -> None:
+        """Take how a phase ended, unless a later end is already there."""
         row = self.phase(phase, day)
-        if t_us < self._ended_us.get(row.phase, _NEVER_ENDED_US):
+        ended_us, before = self._ended.get(row.phase, (_NEVER_ENDED_US, row))
+        if t_us < ended_us:
             return  # it ended again later
-        self._ended_us[row.phase] = t_us
-        row.day = day
-        row.duration_us = round(duration_ms) * 1000
+        before.success = None
+        self._ended[row.phase] = t_us, row
         row.success = success
+
+    def spend(self, stretches: Iterable[Stretch]) -> None:
+        """Count active time: each stretch in its phase, and on the days that it lies on."""
+        for day, phase, active_us in time_by(cut_at(stretches, self._edges), self.day_of):
+            self.phase(phase, day).active_us += active_us
 
     def _rate_1h(self, model: str, tier: str | None) -> float:
         """Tell what a token costs more, in USD, for being written for an hour and not 5 minutes.
@@ -408,7 +428,7 @@ def _unix_us(at: Any) -> int:
 
 
 def _add_duration(ledger: Ledger, event: events.PhaseDuration, day: str) -> None:
-    ledger.end(event.phase, event.t_us, day, event.duration_ms, event.success)
+    ledger.end(event.phase, event.t_us, day, event.success)
 
 
 def _add_heal_trigger(ledger: Ledger, event: events.HealTrigger, day: str) -> None:

@@ -15,11 +15,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from m31a_metrics import events
-from m31a_metrics.events import Event, LLMInteraction, ToolCall
+from m31a_metrics.active_time import ActiveTime
+from m31a_metrics.events import Counts, Event, LLMInteraction, ToolCall
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.model import (
     LatestEvent,
     PhaseSpan,
+    PhaseTime,
     RecentCalls,
     SessionDetail,
     SessionMetrics,
@@ -36,20 +38,10 @@ RECENT = 12
 """So many of a tool's latest calls are kept."""
 
 SPANS = 1_000
-"""So many of the latest stays in phases are kept."""
+"""So many of the latest stretches of active time are kept; of those before, their sum."""
 
 INTERVALS = 240
 """No more intervals of spend than this: they double when the session outgrows them."""
-
-
-class _Span:
-    __slots__ = ("began_us", "ended_us", "phase", "success")
-
-    def __init__(self, phase: str, began_us: int, ended_us: int | None = None) -> None:
-        self.phase = phase
-        self.began_us = began_us
-        self.ended_us = ended_us
-        self.success: bool | None = None
 
 
 class Course:
@@ -57,42 +49,20 @@ class Course:
 
     def __init__(self) -> None:
         self._recent: dict[str, deque[float]] = {}
-        self._spans: list[_Span] = []
         self._spend: dict[int, list[float]] = {}  # interval -> [tokens, cost]
         self._interval_us = SECOND_US
 
     def add(self, event: events.Event, cost: float | None = None) -> None:
         """Take one event; `cost` is what an LLM interaction cost, in USD, where known."""
         if isinstance(event, events.ToolCall):
+            if event.denied:
+                return
             calls = self._recent.get(event.name)
             if calls is None:
                 calls = self._recent[event.name] = deque(maxlen=RECENT)
             calls.append(event.duration_ms)
         elif isinstance(event, events.LLMInteraction):
             self._add_spend(event.t_us, event.usage.total, cost or 0.0)
-        elif isinstance(event, events.PhaseTransition):
-            self._enter(event)
-        elif isinstance(event, events.PhaseDuration):
-            self._end(event)
-
-    def _enter(self, event: events.PhaseTransition) -> None:
-        if self._spans and self._spans[-1].ended_us is None:
-            self._spans[-1].ended_us = max(event.t_us, self._spans[-1].began_us)
-        self._spans.append(_Span(event.phase, event.t_us))
-        del self._spans[:-SPANS]
-
-    def _end(self, event: events.PhaseDuration) -> None:
-        """End the phase: its open span, or else tell its last one how it went."""
-        for span in reversed(self._spans):
-            if span.phase == event.phase:
-                if span.ended_us is None:
-                    span.ended_us = max(event.t_us, span.began_us)
-                span.success = event.success
-                return
-        began_us = max(event.t_us - round(event.duration_ms * 1000), 0)
-        span = _Span(event.phase, began_us, event.t_us)
-        span.success = event.success
-        self._spans.append(span)
 
     def _add_spend(self, t_us: int, tokens: int, cost: float) -> None:
         sums = self._spend.setdefault(t_us // self._interval_us, [0, 0.0])
@@ -110,18 +80,6 @@ class Course:
     def recent(self) -> list[RecentCalls]:
         """The latest calls of each tool, in the order in which the tools appeared."""
         return [RecentCalls(name, list(calls)) for name, calls in self._recent.items()]
-
-    def spans(self) -> list[PhaseSpan]:
-        """The stays in phases, by when they began."""
-        return [
-            PhaseSpan(
-                span.phase,
-                moment(span.began_us),
-                None if span.ended_us is None else moment(span.ended_us),
-                span.success,
-            )
-            for span in sorted(self._spans, key=lambda one: one.began_us)
-        ]
 
     def spend(self) -> list[Spend]:
         """The intervals in which tokens were spent, by time."""
@@ -161,7 +119,7 @@ class DetailTally:
         if len(self._latest) > _ROOM:
             self._keep_latest()
         if isinstance(event, events.ToolCall):
-            if not event.elapsed_only:
+            if not event.elapsed_only and not event.denied:
                 histogram = self.histograms.get(event.name)
                 if histogram is None:
                     histogram = self.histograms[event.name] = Histogram()
@@ -208,17 +166,19 @@ class DetailTally:
     def _latest_event(self, event: Any) -> LatestEvent:
         name = next((value for key in _NAMES if (value := getattr(event, key, None))), "")
         usage, cost = getattr(event, "usage", None), getattr(event, "cost", None)
+        denied = getattr(event, "denied", False)
         if isinstance(event, events.LLMInteraction) and cost is None and self._price is not None:
             cost = self._price(event) if event.model else None
         return LatestEvent(
             moment(event.t_us),
             event.__struct_config__.tag,
             name,
-            getattr(event, "success", None),
-            getattr(event, "duration_ms", None),
+            None if denied else getattr(event, "success", None),
+            None if denied else getattr(event, "duration_ms", None),
             None if usage is None else usage.total,
             cost,
             getattr(event, "error", None) or "",
+            denied,
         )
 
     def _keep_latest(self) -> None:
@@ -251,18 +211,30 @@ _NAMES = ("name", "model", "phase", "strategy", "mode", "trigger", "agent")
 class LiveTally:
     """Sums, percentiles and the course of one session; each event is taken once.
 
-    `price` is a Tally's.
+    `price` is a Tally's, `inferred` an ActiveTime's. `is_over`: whatever its last event, nothing
+    goes on; `is_calling`: a call does that has no result yet.
     """
 
-    def __init__(self, price: Price) -> None:
+    def __init__(
+        self,
+        price: Price,
+        *,
+        inferred: bool = False,
+        is_over: bool = False,
+        is_calling: bool = False,
+    ) -> None:
         self._price = price
         self._tally = Tally(price)
         self._detail = DetailTally(price)
         self._course = Course()
+        self._time = ActiveTime(inferred=inferred, keep=SPANS)
+        self._base: dict[str, int] = {}
+        self._is_over, self._is_calling = is_over, is_calling
 
     def add_base(self, metrics: SessionMetrics) -> None:
         """Take what the session held before it had events."""
         self._tally.add_metrics(metrics)
+        self._add_last_stays(metrics)
 
     def add_all(self, events: Iterable[tuple[int, Event]]) -> None:
         """Take events, each with its place among those of one moment."""
@@ -276,6 +248,9 @@ class LiveTally:
         if isinstance(event, ToolCall) and event.name not in self._tally.tools:
             event = replace(event, name=OTHER)
         self._detail.add(event)
+        self._time.add(event)
+        if isinstance(event, Counts):
+            self._add_last_stays(event.metrics)
         cost = None
         if isinstance(event, LLMInteraction):
             cost = event.cost
@@ -294,6 +269,37 @@ class LiveTally:
             [copy(model) for model in self._tally.models.values()],
             self._detail.latest(),
             self._course.recent(),
-            self._course.spans(),
+            self._spans(),
             self._course.spend(),
+            self._phase_times(),
         )
+
+    def _add_last_stays(self, metrics: SessionMetrics) -> None:
+        """Take how long phases were, where METRICS.json says it and no event does."""
+        for phase in metrics.phases:
+            if phase.duration_ms > 0:
+                self._base[phase.phase] = self._base.get(phase.phase, 0) + phase.duration_ms
+
+    def _spans(self) -> list[PhaseSpan]:
+        spans = [
+            PhaseSpan(stretch.phase, moment(stretch.began_us), moment(stretch.ended_us))
+            for stretch in self._time.stretches()[-SPANS:]
+        ]
+        phase = self._time.going_on
+        if phase is None and self._is_calling:
+            phase = spans[-1].phase if spans else ""
+        if phase is not None and not self._is_over:
+            updated_at = moment(self._tally.updated_us)
+            if spans and spans[-1].phase == phase and spans[-1].ended_at == updated_at:
+                spans[-1] = replace(spans[-1], ended_at=None)
+            else:
+                spans.append(PhaseSpan(phase, updated_at))
+        return spans[-SPANS:]
+
+    def _phase_times(self) -> list[PhaseTime]:
+        times = {phase: PhaseTime(phase, us) for phase, us in self._time.by_phase().items()}
+        for phase, last_stay_ms in self._base.items():
+            one = times.get(phase, PhaseTime(phase))
+            last_stay_us = last_stay_ms * 1000
+            times[phase] = PhaseTime(phase, one.active_us + last_stay_us, last_stay_us)
+        return list(times.values())

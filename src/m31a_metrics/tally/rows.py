@@ -68,9 +68,12 @@ class ToolCount:
 
 
 class ToolRow:
-    """One tool. `other_calls` are calls of a file that neither succeeded nor failed."""
+    """One tool. `other_calls` are calls of a file that neither succeeded nor failed.
 
-    __slots__ = ("failed", "first", "name", "other_calls", "succeeded", "unknown")
+    `denied_count` calls never ran, and are none of these.
+    """
+
+    __slots__ = ("denied_count", "failed", "first", "name", "other_calls", "succeeded", "unknown")
 
     def __init__(self, name: str, first: Order) -> None:
         self.name = name
@@ -78,6 +81,7 @@ class ToolRow:
         self.succeeded = ToolCount()
         self.failed = ToolCount()
         self.other_calls = 0
+        self.denied_count = 0
         self.unknown: dict[str, Any] = {}
 
     def add(self, metric: ToolMetric) -> None:
@@ -85,6 +89,7 @@ class ToolRow:
         self.succeeded.calls += metric.success_count
         self.failed.calls += metric.fail_count
         self.other_calls += metric.call_count - metric.success_count - metric.fail_count
+        self.denied_count += metric.denied_count
         # A file does not say which calls took the time; the total is what matters.
         self.succeeded.total_ms += metric.total_duration_ms
         self.unknown = metric.unknown | self.unknown
@@ -96,11 +101,13 @@ class ToolRow:
         self.failed.calls += other.failed.calls
         self.failed.total_ms += other.failed.total_ms
         self.other_calls += other.other_calls
+        self.denied_count += other.denied_count
         self.unknown = other.unknown | self.unknown
 
     def counts_something(self) -> bool:
-        """Tell whether there was any call."""
-        return bool(self.succeeded.calls or self.failed.calls or self.other_calls)
+        """Tell whether there was any call, or one that was denied."""
+        ran = self.succeeded.calls or self.failed.calls or self.other_calls
+        return bool(ran or self.denied_count)
 
     def take_out(self, part: ToolRow) -> bool:
         """Take out what another tally counted of it; tell whether anything is left."""
@@ -109,9 +116,9 @@ class ToolRow:
         self.failed.calls -= part.failed.calls
         self.failed.total_ms -= part.failed.total_ms
         self.other_calls -= part.other_calls
-        left = self.succeeded.calls or self.failed.calls or self.other_calls
+        self.denied_count -= part.denied_count
         total_ms = self.succeeded.total_ms + self.failed.total_ms
-        return bool(left or total_ms) or self.first < part.first
+        return self.counts_something() or bool(total_ms) or self.first < part.first
 
     def metric(self) -> ToolMetric:
         """Return a copy of the sums as the file holds them."""
@@ -121,7 +128,9 @@ class ToolRow:
         calls = success_count + fail_count + self.other_calls
         total_ms = succeeded.total_ms + failed.total_ms
         average = total_ms / calls if calls else 0.0
-        metric = ToolMetric(self.name, calls, success_count, fail_count, total_ms, average)
+        metric = ToolMetric(
+            self.name, calls, success_count, fail_count, total_ms, average, self.denied_count
+        )
         if self.unknown:
             metric.unknown = _copied(self.unknown)
         return metric

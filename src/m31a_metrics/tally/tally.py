@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from m31a_metrics import events
-from m31a_metrics.measures import add, figures_of
+from m31a_metrics.measures import add, figures_of, within_prompt
 from m31a_metrics.model import (
     ZERO_TIME,
     EditStrategyMetric,
@@ -385,6 +385,9 @@ def _by_first(row: ToolRow | LLMRow | PhaseRow | StrategyRow) -> Order:
 
 def _add_tool_call(tally: Tally, event: events.ToolCall, order: Order) -> None:
     row = tally.tool(event.name, order)
+    if event.denied:
+        row.denied_count += 1
+        return
     count = row.succeeded if event.success else row.failed
     # Computed before a sum is read: during a call a signal handler may count, too.
     whole_ms = round(event.duration_ms)
@@ -407,10 +410,16 @@ def _add_llm(tally: Tally, event: events.LLMInteraction, order: Order) -> None:
     model.prompt_tokens += usage.prompt_tokens
     model.completion_tokens += usage.completion_tokens
     model.total_tokens += total
-    model.cache_read_tokens += usage.cache_read_tokens
-    model.cache_write_5m_tokens += usage.cache_write_5m_tokens
-    model.cache_write_1h_tokens += usage.cache_write_1h_tokens
-    model.reasoning_tokens += usage.reasoning_tokens
+    read, write_5m, write_1h = within_prompt(
+        usage.prompt_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_5m_tokens,
+        usage.cache_write_1h_tokens,
+    )
+    model.cache_read_tokens += read
+    model.cache_write_5m_tokens += write_5m
+    model.cache_write_1h_tokens += write_1h
+    model.reasoning_tokens += min(usage.reasoning_tokens, usage.completion_tokens)
     if cost is None:
         phase.unpriced_tokens += total
         model.unpriced_tokens += total

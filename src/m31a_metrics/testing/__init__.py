@@ -365,6 +365,8 @@ class _Checked:
                 _fail(self._source, f"{_shown(event)}: its Call is of {call.tool!r}", path)
             if call.success is None or call.success != event.success:
                 _fail(self._source, f"{_shown(event)}: its Call's success differs", path)
+            if call.denied != event.denied or (event.denied and event.success):
+                _fail(self._source, f"{_shown(event)}: denied here, and not in its Call", path)
         for call in read.calls:
             if call.success is not None and call.id not in ran:
                 _fail(self._source, f"the call {call.id!r} has a result, and no ToolCall", path)

@@ -50,11 +50,11 @@ def work() -> tuple[SessionMetrics, SessionDetail]:
 
 def test_cards_tell_the_session_in_one_row() -> None:
     """The six figures, and the word about each."""
-    metrics, _ = work()
-    (row,) = records(live.cards(metrics, moment(at(192.9))))
+    metrics, detail = work()
+    (row,) = records(live.cards(metrics, detail, metrics.updated_at))
     assert row == {
+        "active_ms": 180_000,
         "duration_ms": 180_000,
-        "idle_ms": 12_000,
         "cost_usd": 0.75,
         "cost_per_hour_usd": 15.0,
         "total_tokens": 1_500,
@@ -70,8 +70,8 @@ def test_cards_tell_the_session_in_one_row() -> None:
 
 def test_cards_of_nothing_are_not_known() -> None:
     """An empty session has no duration and no cost, which is not zero."""
-    (row,) = records(live.cards(SessionMetrics("abc"), NOW))
-    unknown = ("duration_ms", "idle_ms", "cost_usd", "cost_per_hour_usd", "total_tokens")
+    (row,) = records(live.cards(SessionMetrics("abc"), SessionDetail(), NOW))
+    unknown = ("active_ms", "duration_ms", "cost_usd", "cost_per_hour_usd", "total_tokens")
     assert all(row[name] is None for name in (*unknown, "calls_per_minute", "fail_rate"))
     assert (row["call_count"], row["heal_success_count"]) == (0, 0)
 
@@ -79,27 +79,65 @@ def test_cards_of_nothing_are_not_known() -> None:
 def test_cards_say_how_much_is_unpriced() -> None:
     """A cost that leaves tokens out says so, in the place of the rate."""
     metrics = session(llms=[llm("plan", 0.5, 100, unpriced=40)])
-    (row,) = records(live.cards(metrics, NOW))
+    (row,) = records(live.cards(metrics, SessionDetail(), NOW))
     assert row["unpriced_tokens"] == 40
     assert "cost_per_hour_usd" not in row
 
 
-def test_cards_stay_when_the_clock_was_set_back() -> None:
+def test_a_screen_stays_when_the_clock_was_set_back() -> None:
     """A last event in the future is no negative time."""
-    (row,) = records(live.cards(session(), NOW - timedelta(hours=1)))
-    assert row["idle_ms"] == 0
+    assert live.screenful(session(), None, NOW - timedelta(hours=1)).idle_ms == 0
 
 
-def test_timeline_shares_the_sessions_time() -> None:
-    """Each stay is a part of the time from the first event to the last; the last is current."""
-    rows = records(live.timeline(*work()))
-    assert [(row["phase"], row["success"], row["is_current"]) for row in rows] == [
-        ("plan", True, False),
-        ("execute", None, True),
+def test_rates_are_per_active_hour() -> None:
+    """An idle night between two turns makes nothing cheaper."""
+    night_s = 8 * 3_600
+    metrics, detail = told(
+        *(events.ToolCall(at(since + 60), "Bash", True, 60_000) for since in (0, night_s)),
+        events.LLMInteraction(at(night_s + 61), "", Usage(900, 100), 0.5, duration_ms=0),
+    )
+    (row,) = records(live.cards(metrics, detail, moment(at(night_s + 61))))
+    assert (row["active_ms"], row["duration_ms"]) == (120_000, night_s * 1000 + 1_000)
+    assert (row["cost_per_hour_usd"], row["calls_per_minute"]) == (15.0, 1.0)
+
+
+def test_timeline_is_of_the_time_that_the_session_lasted() -> None:
+    """Each stretch is a part of the time from the first event to now; the last is current."""
+    metrics, detail = work()
+    rows = records(live.timeline(metrics, detail, metrics.updated_at))
+    assert [(row["phase"], row["is_current"]) for row in rows] == [
+        ("plan", False),
+        ("execute", True),
     ]
     assert [row["began_share"] for row in rows] == pytest.approx([0, 1 / 3])
-    assert [row["duration_share"] for row in rows] == pytest.approx([1 / 3, 2 / 3])
+    assert [row["width_share"] for row in rows] == pytest.approx([1 / 3, 2 / 3])
     assert [row["duration_ms"] for row in rows] == [60_000, 120_000]
+
+
+def test_what_goes_on_counts_up_to_now() -> None:
+    """In bar, table and cards alike; but not a session that ended long ago."""
+    metrics, detail = work()
+    now = moment(at(240))
+    *_, last = records(live.timeline(metrics, detail, now))
+    assert (last["duration_ms"], last["width_share"]) == (180_000, 0.75)
+    plan, execute = records(live.by_phase(metrics, detail, now))
+    assert (plan["duration_ms"], execute["duration_ms"]) == (60_000, 180_000)
+    (row,) = records(live.cards(metrics, detail, now))
+    assert row["active_ms"] == 240_000
+    plan, execute = records(live.by_phase(metrics, detail, moment(at(9_000))))
+    assert execute["duration_ms"] == 120_000
+
+
+def test_a_gap_is_a_gap() -> None:
+    """Between two stays nothing is drawn."""
+    metrics, detail = told(
+        events.PhaseTransition(at(0), "plan"),
+        events.PhaseDuration(at(25), "plan", 25_000, True),
+        events.PhaseTransition(at(75), "ship"),
+        events.PhaseDuration(at(100), "ship", 25_000, True),
+    )
+    rows = records(live.timeline(metrics, detail, NOW))
+    assert [(row["began_share"], row["width_share"]) for row in rows] == [(0, 0.25), (0.75, 0.25)]
 
 
 def test_timeline_without_events_is_by_duration() -> None:
@@ -109,8 +147,8 @@ def test_timeline_without_events_is_by_duration() -> None:
         events.PhaseDuration(at(9), "execute", 3_000, False),
         events.PhaseTransition(at(9), "ship"),
     )
-    rows = records(live.timeline(metrics, SessionDetail()))
-    assert [(row["phase"], row["began_share"], row["duration_share"]) for row in rows] == [
+    rows = records(live.timeline(metrics, SessionDetail(), NOW))
+    assert [(row["phase"], row["began_share"], row["width_share"]) for row in rows] == [
         ("plan", 0, 0.25),
         ("execute", 0.25, 0.75),
     ]
@@ -118,7 +156,7 @@ def test_timeline_without_events_is_by_duration() -> None:
 
 def test_phases_show_the_current_one() -> None:
     """The phase that goes on has `now` for its outcome, and the time it took so far."""
-    plan, execute = records(live.by_phase(*work()))
+    plan, execute = records(live.by_phase(*work(), moment(at(180))))
     assert (plan["success"], plan["duration_ms"], plan["cost_usd"]) == (True, 60_000, 0.5)
     assert (execute["success"], execute["duration_ms"]) == ("now", 120_000)
     assert execute["duration_share"] == pytest.approx(2 / 3)
@@ -135,7 +173,8 @@ def test_a_phase_that_was_entered_again_adds_up() -> None:
             events.PhaseDuration(at(90), "execute", 30_000, True),
             events.PhaseTransition(at(90), "verify"),
             events.UserTurn(at(100)),
-        )
+        ),
+        moment(at(100)),
     )
     assert column(table, "success") == ["now", True]
     assert column(table, "duration_ms") == [70_000, 30_000]
@@ -194,7 +233,7 @@ def test_one_tool_and_one_phase() -> None:
     facts, calls = live.of_tool("Bash", metrics, detail)
     assert column(facts, "tool") == ["Bash"]
     assert column(calls, "duration_ms") == [1_000, 2_000]
-    phase, spent, happened = live.of_phase("execute", metrics, detail)
+    phase, spent, happened = live.of_phase("execute", metrics, detail, NOW)
     assert column(phase, "success") == ["now"]
     assert column(spent, "cost_usd") == [0.25]
     assert "heal" in column(happened, "event")

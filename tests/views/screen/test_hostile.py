@@ -112,7 +112,7 @@ def test_any_session_can_be_listed_and_opened() -> None:
         for _ in names:
             check(driver, SMALL)
             await driver.press("enter")
-            assert "Lasted" in driver.text
+            assert "Active" in driver.text
             check(driver, SMALL)
             await driver.press("escape", "down")
             assert "Running sessions" in driver.text

@@ -110,10 +110,10 @@ def test_keys_work_after_a_click_on_nothing() -> None:
     """A click on a card takes the cursor out of the table, and no key stops working."""
 
     async def script(driver: Driver) -> None:
-        await driver.click("Lasted")
+        await driver.click("Active")
         await driver.press("3")
         assert driver.tab == "phases"
-        await driver.click("Lasted")
+        await driver.click("Active")
         await driver.press("slash", *"plan", "enter")
         assert driver.names == ["plan"]
 

@@ -113,7 +113,7 @@ def light(count: int, now: datetime, *, days: int = 700) -> Iterator[SessionReco
                 )
             ],
             phases=[
-                PhaseDay(day, "execute", True, duration_us=60_000_000, transition_count=1),
+                PhaseDay(day, "execute", True, active_us=60_000_000, transition_count=1),
             ],
         )  # fmt: skip
 
@@ -187,7 +187,7 @@ def _llms(chance: Random, made: SessionRecord, day: str, minutes: float) -> None
 def _phases(chance: Random, made: SessionRecord, day: str, minutes: float, share: float) -> None:
     for phase, part in (("explore", 0.2), ("plan", 0.1), ("execute", 0.45), ("verify", 0.25)):
         row = PhaseDay(
-            day, phase, duration_us=round(minutes * 60e6 * part), success=True, transition_count=1
+            day, phase, active_us=round(minutes * 60e6 * part), success=True, transition_count=1
         )
         if phase == "verify":
             for chain in range(chance.choices((0, 1, 2), (6, 3, 1))[0]):

@@ -12,6 +12,7 @@ from http.client import HTTPConnection
 
 from msgspec import Struct
 
+from m31a_metrics.active_time import Stretch, stretches_of
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog.records import record_of
 from m31a_metrics.events import Event, LLMInteraction
@@ -36,6 +37,10 @@ class Course(Struct):
     metrics: SessionMetrics
     price: Price
     phases: dict[str, str] = {}
+
+    @property
+    def active(self) -> list[Stretch]:
+        return stretches_of(self.events, inferred=False)
 
 
 class Invented:

@@ -45,7 +45,7 @@ def long_session() -> list[Event]:
 
 def test_a_long_session_fits_into_a_mail() -> None:
     """The largest timeline that is drawn, its tables and plotly.js stay under 6 MB."""
-    page = Page("session", "one", timeline(long_session(), lambda _: None))
+    page = Page("session", "one", timeline(long_session(), lambda _: None, ()))
     written = report([page], "one", NOW)
     assert len(written.encode()) < SIZE_MAX
     assert f"The first {ROWS_MAX} of" in written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from msgspec import Raw, Struct
@@ -31,7 +32,23 @@ _DENIALS = {
     "Permission for this action was denied": "Permission denied by auto mode",
     "Permission to use ": "Permission denied by a rule",
     "Claude requested permissions to ": "Permission not granted",
+    "PreToolUse:": "Permission denied by a hook",
+    "Hook PreToolUse:": "Permission denied by a hook",
 }
+_NOBODYS = frozenset(f"Permission denied by {whom}" for whom in ("auto mode", "a rule", "a hook"))
+"""Denials that no person waited over."""
+# The same where the whole line is a tool's own: hooks, rules of the sandbox and of settings,
+# and auto mode without its model.
+_REFUSED = re.compile(
+    r"(?:<tool_use_error>)?(?:Error: )?"
+    r"(?:\S{1,200} operation blocked by hook|Execution stopped by PreToolUse hook"
+    r"|This command requires approval|This Bash command contains multiple operations\. "
+    r"The following parts? requires? approval|Command contains multiple operations that require"
+    r"|File is in a directory that is denied by|Permission to [^\n]{1,4096}? has been denied"
+    r"|Auto mode could not evaluate this action"
+    r"|[^\n]{0,4096} was blocked\. For security, Claude Code may only "
+    r"|[^\n]{0,200}\bauto mode cannot determine the safety of )"
+)
 
 
 _TOGETHER_MAX = 32
@@ -102,29 +119,38 @@ class Calls:
             self._ran_ms[call_id] = ran_ms
 
     def result(
-        self, block: Block, t_us: int, said: ToolUseResult, denied: bool = False
+        self, block: Block, t_us: int, said: ToolUseResult, denial: object = None
     ) -> tuple[Call, ToolCall] | None:
-        """Take a result; return the call and its event, None if there is no such call."""
+        """Take a result; return the call and its event, None if there is no such call.
+
+        `denial` is what kind of denial the transcript calls it, None for none.
+        """
         given_id = block.tool_use_id or ""
         call = self._latest.get(given_id)
         if call is None or call.success is not None:
             return None
         tool = call.tool
         call.end_us = t_us
-        call.success = success = _succeeded(tool, block, said)
+        # Older transcripts do not name the kind.
+        denied, by_person = denial is not None, denial is None or denial == "user-rejected"
+        call.success = success = not denied and _succeeded(tool, block, said)
         if tool in _SHELLS:
             call.printed = _printed(block.content)
         error = None
         if not success:
             why = _why(block, said)
             error = _denial(why)
-            denied = denied or bool(error)
+            refused = _REFUSED.match(why) is not None
+            call.denied = denied = denied or refused or bool(error)
+            by_person = by_person and not refused and error not in _NOBODYS
             error = error or _line(why) or None
             call.error = error_text(why)
         took_ms, ran_ms = span_ms(call.t_us, t_us), self._run_ms(call, given_id, said)
         duration_ms, wait_ms, elapsed_only = spent(
             tool, call.mode, took_ms, ran_ms, denied=denied, queued=self._was_queued(call)
         )
+        if denied and not by_person:
+            wait_ms = None
         return call, ToolCall(
             t_us,
             tool,
@@ -134,6 +160,7 @@ class Calls:
             error,
             elapsed_only,
             call.subagent or None,
+            denied,
             id=call.id,
         )
 

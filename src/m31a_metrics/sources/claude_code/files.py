@@ -12,10 +12,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 
-from msgspec import MsgspecError, Struct
+from msgspec import Struct
 from msgspec.json import Decoder
 
 from m31a_metrics.foreign_files import Folders, read_head
+from m31a_metrics.jsonlines import UNREADABLE, decode_json
 
 SUFFIX = ".jsonl"
 _SUBAGENTS = "subagents"
@@ -118,8 +119,8 @@ def agent_type(path: str) -> str:
     """Return the kind of a subagent, from the file beside its transcript; "" if unknown."""
     try:
         head = read_head(f"{path.removesuffix(SUFFIX)}.meta.json", _HEAD_BYTES)
-        return _meta_decoder.decode(head).agent_type
-    except (OSError, MsgspecError, ValueError):
+        return decode_json(_meta_decoder, head).agent_type
+    except (OSError, *UNREADABLE):
         return ""
 
 

@@ -259,9 +259,11 @@ class Reading:
         t_us = self._now_us = micros(at)
         content = message.content
         if type(content) is list and self._results(content, t_us, line):
+            self.responses.turn(is_result=True)
             return
         if self._agent or line.is_sidechain:
             return  # what the agent told its subagent
+        self.responses.turn(is_result=False)
         if line.permission_mode is not None:
             self.modes.set(text(line.permission_mode), t_us, line.uuid)
         if line.is_compact_summary is True:
@@ -307,7 +309,7 @@ class Reading:
             if block.type == "tool_result":
                 found = True
                 said = line.tool_use_result
-                done = self.calls.result(block, t_us, said, line.tool_denial_kind is not None)
+                done = self.calls.result(block, t_us, said, line.tool_denial_kind)
                 if done is not None:
                     call, event = done
                     self.events.append(event)

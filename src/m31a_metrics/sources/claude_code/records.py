@@ -35,6 +35,28 @@ class CacheCreation(_Record, gc=False):
     ephemeral_1h_input_tokens: Count = 0
 
 
+class ServerTools(_Record, gc=False):
+    """What the API's own tools did; searches are billed by the piece."""
+
+    web_search_requests: Any = None
+
+
+class Iteration(_Record, gc=False):
+    """One sampling of a response. Types: `message`, `advisor_message`, `compaction`, ..."""
+
+    input_tokens: Any = None
+    output_tokens: Any = None
+    cache_read_input_tokens: Any = None
+    cache_creation_input_tokens: Any = None
+    cache_creation: Any = None
+    type: Any = None
+    model: Any = None
+
+
+Odd = str | int | float | bool | None
+"""What stands in the place of an object of little weight: it counts as absent."""
+
+
 class TokenCounts(_Record, gc=False):
     """`usage` as Anthropic's API gives it: input excludes what the cache took part in."""
 
@@ -43,7 +65,10 @@ class TokenCounts(_Record, gc=False):
     cache_read_input_tokens: Count = 0
     cache_creation: CacheCreation | None = None
     output_tokens: Count = None
+    server_tool_use: ServerTools | list[Raw] | Odd = None
     service_tier: Any = None
+    inference_geo: Any = None
+    iterations: list[Iteration | Odd] | Odd = None
     speed: Any = UNSET
     is_spaced: Any = field(default=None, name="(spaced)")
     """Not of the file: whether the line has a blank behind `"usage":`."""
@@ -95,6 +120,7 @@ class Message(_Record, gc=False):
     model: Name = UNSET
     id: Name = UNSET
     content: str | list[Block] | None = None
+    stop_reason: Any = None
     usage: TokenCounts | None = None
 
 

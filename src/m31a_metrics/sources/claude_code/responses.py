@@ -6,18 +6,23 @@ then, and copies responses into other files. docs/counting.md tells the rules an
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import UNSET, Struct
 
 from m31a_metrics.events import LLMInteraction
-from m31a_metrics.figures import usd
+from m31a_metrics.figures import text, tokens, usd
 from m31a_metrics.model import Usage
-from m31a_metrics.sources.claude_code.records import Envelope, Line, Message, Name, TokenCounts
-from m31a_metrics.sources.claude_code.strict import (
-    Strict,
-    is_unsplit,
-    passed_over,
-    strict_total,
+from m31a_metrics.sources.claude_code.records import (
+    Envelope,
+    Iteration,
+    Line,
+    Message,
+    Name,
+    ServerTools,
+    TokenCounts,
 )
+from m31a_metrics.sources.claude_code.strict import Strict, passed_over, unsplit_tokens
 from m31a_metrics.transcript import Effects
 
 SYNTHETIC = "<synthetic>"
@@ -43,14 +48,86 @@ class _Response(Struct, gc=False):
     rank: int
     passed_over: str
     total: int
+    """Tokens of all its samplings, those that the sums of its usage leave out among them."""
+
     first_total: int
+    is_apart: bool = False
+    """Whether some of its samplings are not in the sums of its usage."""
+
+    uncounted: int = 0
+    """Tokens of samplings that a stricter reader leaves out: all but advice."""
+
     strict: Strict | None = None
     """None: a stricter reader takes just the same."""
+
+    @property
+    def strict_total(self) -> int:
+        """The total as a stricter reader counts it."""
+        return self.total - self.uncounted - unsplit_tokens(self.counts)
 
     def become(self, better: _Response) -> None:
         """Be as a line gives it that is better than the best one so far."""
         self.event, self.request, self.counts = better.event, better.request, better.counts
         self.rank, self.passed_over, self.total = better.rank, better.passed_over, better.total
+        self.is_apart, self.uncounted = better.is_apart, better.uncounted
+
+
+class Turns(Struct, frozen=True, gc=False):
+    """How often somebody else spoke: a person (or a program in its place), and tools."""
+
+    said: int = 0
+    results: int = 0
+
+
+_SIDE_QUESTION = "aside_question"
+"""How the ids of those subagents begin that answer beside the conversation (/btw)."""
+
+_PAUSE_S, _PAUSE_LONGEST_S = 30.0, 600.0
+_SLOWEST = 2.0
+"""Tokens a second: no model takes longer for what it says within one response."""
+
+_BEGINNING = 10
+"""Tokens: a line that was written while its response went on has one or two (seen: 3 of 3)."""
+
+
+class _Unnamed(Struct):
+    """A response without a request id, and its latest line."""
+
+    response: _Response
+    origin: Origin
+    counts: TokenCounts
+    t_us: int
+    is_final: bool = False
+    turns: Turns = Turns()
+
+    def goes_on(self, counts: TokenCounts, t_us: int, turns: Turns, rank: int) -> bool:
+        """Tell whether a line with the same message id is of the same response.
+
+        A gateway may give all responses one id. A response has one prompt, its output grows
+        as fast as a model writes, and nothing is said in between but results of its tools.
+        """
+        pause_s = abs(t_us - self.t_us) / 1e6
+        if rank != self.origin.rank:  # the same subagent, told of in another file
+            return counts == self.counts or pause_s < _PAUSE_S
+        if pause_s > _PAUSE_LONGEST_S or turns.said != self.turns.said:
+            return False
+        at_once = pause_s <= _PAUSE_S and turns == self.turns
+        output, before = counts.output_tokens or 0, self.counts.output_tokens or 0
+        if counts == self.counts:
+            return not self.is_final or pause_s <= _PAUSE_S or output >= _SLOWEST * pause_s
+        if self.is_final or (turns != self.turns and before > _BEGINNING):
+            return False
+        if output < before or 0 < _prompt(self.counts) != _prompt(counts):
+            return at_once
+        return pause_s <= _PAUSE_S or output - before >= _SLOWEST * pause_s
+
+
+def _prompt(counts: TokenCounts) -> int:
+    return (
+        (counts.input_tokens or 0)
+        + (counts.cache_read_input_tokens or 0)
+        + (counts.cache_creation_input_tokens or 0)
+    )
 
 
 class Responses:
@@ -61,6 +138,9 @@ class Responses:
         self._all: list[_Response] = []
         self._by_message: dict[str, _Response] = {}
         self._by_request: dict[tuple[str, str], _Response] = {}
+        self._unnamed: dict[tuple[str, int], _Unnamed] = {}
+        self._latest_unnamed: dict[tuple[str, str], _Unnamed] = {}
+        self._turns = Turns()
         self._lines = self._same_lines = self._same_tokens = 0
 
     def take(self, message: Message, line: Line | Envelope, t_us: int, origin: Origin) -> str:
@@ -86,14 +166,12 @@ class Responses:
             self._same_lines += 1
             self._same_tokens += response.total
             return response.event.id or ""
-        key = f"{message_id}:{request}" if message_id and request else message_id
-        if response is None:
-            key = key or line.uuid or ""
-        cost = line.cost_usd if type(line) is Line else UNSET
-        event = _event(key, t_us, message.model, counts, origin.subagent, cost=cost)
-        total = event.usage.prompt_tokens + event.usage.completion_tokens
-        reason = passed_over(line, message, counts)
-        seen = _Response(event, request, counts, origin.rank, reason, total, total)
+        if not request and message_id and not (response is not None and response.request):
+            return self._take_unnamed(message, message_id, line, t_us, origin)
+        key = f"{message_id}:{request}" if request else f"{message_id}@{t_us}"
+        if not message_id:
+            key = line.uuid or ""
+        seen = _seen(key, message, line, t_us, origin)
         if response is None:
             self._new(message_id, seen)
             if message_id:
@@ -104,8 +182,59 @@ class Responses:
             return self._other_request(response, message_id, seen).event.id or ""
         return key
 
+    def turn(self, *, is_result: bool) -> None:
+        """Say that somebody else spoke: a tool gave its result, or a person said something."""
+        said, results = self._turns.said, self._turns.results
+        self._turns = Turns(said, results + 1) if is_result else Turns(said + 1, results)
+
+    def _take_unnamed(
+        self, message: Message, message_id: str, line: Line | Envelope, t_us: int, origin: Origin
+    ) -> str:
+        """Take a line without a request id, whose message id may be another response's, too."""
+        counts = message.usage or TokenCounts()
+        known = self._same_unnamed(message_id, counts, t_us, origin)
+        if known is None:
+            key = f"{message_id}@{t_us}"
+            if (message_id, t_us) in self._unnamed:
+                key = f"{key}@{origin.subagent}"
+            seen = _seen(key, message, line, t_us, origin)
+            known = _Unnamed(seen, origin, counts, t_us)
+            self._new(message_id, seen)
+            self._by_message.setdefault(message_id, seen)
+        else:
+            key = known.response.event.id or ""
+            seen = _seen(key, message, line, t_us, origin)
+            self._again(known.response, message_id, seen)
+        self._unnamed.setdefault((message_id, t_us), known)
+        if known.origin.subagent == origin.subagent:
+            known.origin, known.counts, known.t_us = origin, counts, t_us
+            known.is_final = bool(message.stop_reason)
+            known.turns = self._turns
+            self._latest_unnamed[message_id, origin.subagent] = known
+        return key
+
+    def _same_unnamed(
+        self, message_id: str, counts: TokenCounts, t_us: int, origin: Origin
+    ) -> _Unnamed | None:
+        """Return the response that a line without a request id belongs to; None for a new one."""
+        same = self._unnamed.get((message_id, t_us))
+        if same is not None and (same.origin.subagent == origin.subagent or same.counts == counts):
+            return same  # a copy of a line keeps its time
+        latest = self._latest_unnamed.get((message_id, origin.subagent))
+        if latest is not None and latest.goes_on(counts, t_us, self._turns, origin.rank):
+            return latest
+        if origin.subagent.startswith(_SIDE_QUESTION):
+            held = (one for (held_id, _), one in self._unnamed.items() if held_id == message_id)
+            return next((one for one in held if one.counts == counts), None)
+        return None
+
     def _new(self, message_id: str, seen: _Response) -> None:
-        if seen.passed_over or not seen.request or seen.rank == PROGRESS or is_unsplit(seen.counts):
+        if (
+            seen.passed_over
+            or not seen.request
+            or seen.rank == PROGRESS
+            or seen.strict_total != seen.total
+        ):
             _take_strictly(seen, message_id, seen)
         self._all.append(seen)
 
@@ -148,7 +277,11 @@ class Responses:
 
     def models(self) -> list[str]:
         """Return the models that answered, in the order of the files."""
-        models = dict.fromkeys([response.event.model for response in self._all])
+        models: dict[str | None, None] = {}
+        for response in self._all:
+            models[response.event.model] = None
+            if response.is_apart:
+                models |= {event.model: None for event in _apart(response)}
         return [model for model in models if model]
 
     def events(self, skip: frozenset[str]) -> list[LLMInteraction]:
@@ -164,9 +297,11 @@ class Responses:
                 effects.replayed_tokens += response.total
                 continue
             events.append(response.event)
+            if response.is_apart:
+                events += _apart(response)
             if response.strict is not None:
                 self._tell(response, response.strict)
-        effects.responses += len(events)
+            effects.responses += 1
         return events
 
     def _tell(self, response: _Response, strict: Strict) -> None:
@@ -176,7 +311,7 @@ class Responses:
         if response.rank == PROGRESS:
             effects.progress_responses += 1
             effects.progress_tokens += response.total
-        strict.tell(effects, response.total, is_unsplit=is_unsplit(response.counts))
+        strict.tell(effects, response.total, unsplit_tokens(response.counts), response.uncounted)
 
 
 def _take_strictly(response: _Response, message_id: str, seen: _Response) -> None:
@@ -185,26 +320,42 @@ def _take_strictly(response: _Response, message_id: str, seen: _Response) -> Non
         strict = response.strict = Strict()
         if response is not seen:
             strict.own = response.total
-    taken = strict_total(seen.counts, seen.total)
+    taken = seen.strict_total
     strict.take(seen.passed_over, taken, is_progress=seen.rank == PROGRESS)
     if message_id and not seen.request and not seen.passed_over:
         strict.take_at(seen.event.t_us, taken)
 
 
-def _cache_writes(counts: TokenCounts) -> tuple[int, int]:
-    """Return tokens written to the cache for 5 minutes and for an hour."""
-    split = counts.cache_creation
-    if split is not None:
-        written_5m = split.ephemeral_5m_input_tokens or 0
-        written_1h = split.ephemeral_1h_input_tokens or 0
-        if written_5m or written_1h:
-            return written_5m, written_1h
-    # Before the split was written, five minutes was all there was.
-    return counts.cache_creation_input_tokens or 0, 0
+def _cache_writes(total: int, split_5m: int, split_1h: int) -> tuple[int, int]:
+    """Return tokens written to the cache for 5 minutes and for an hour.
+
+    Before the split was written, five minutes was all there was; so is what it leaves out.
+    """
+    return max(split_5m, total - split_1h), split_1h
 
 
 def _standing(seen: _Response) -> tuple[int, int, int]:
     return seen.rank, seen.counts.output_tokens or 0, seen.total
+
+
+def _seen(
+    key: str, message: Message, line: Line | Envelope, t_us: int, origin: Origin
+) -> _Response:
+    """Return what a line tells of its response."""
+    counts = message.usage or TokenCounts()
+    cost = line.cost_usd if type(line) is Line else UNSET
+    event = _event(key, t_us, message.model, counts, origin.subagent, cost=cost)
+    total = event.usage.prompt_tokens + event.usage.completion_tokens
+    reason = passed_over(line, message, counts)
+    seen = _Response(event, line.request_id or "", counts, origin.rank, reason, total, total)
+    if counts.iterations:
+        for one, usage in _beside(counts, total):
+            seen.total += usage.total
+            seen.is_apart = True
+            if one.type != _ADVICE:
+                seen.uncounted += usage.total
+        seen.first_total = seen.total
+    return seen
 
 
 def _event(
@@ -216,7 +367,12 @@ def _event(
     *,
     cost: object,
 ) -> LLMInteraction:
-    written_5m, written_1h = _cache_writes(counts)
+    split = counts.cache_creation
+    written_5m, written_1h = _cache_writes(
+        counts.cache_creation_input_tokens or 0,
+        (split.ephemeral_5m_input_tokens or 0) if split else 0,
+        (split.ephemeral_1h_input_tokens or 0) if split else 0,
+    )
     read = counts.cache_read_input_tokens or 0
     usage = Usage(
         (counts.input_tokens or 0) + read + written_5m + written_1h,
@@ -225,6 +381,7 @@ def _event(
         cache_write_5m_tokens=written_5m,
         cache_write_1h_tokens=written_1h,
     )
+    tools = counts.server_tool_use
     return LLMInteraction(
         id=response_id or None,
         t_us=t_us,
@@ -232,10 +389,73 @@ def _event(
         usage=usage,
         cost=None if cost is UNSET else usd(cost),
         model=model or None,
-        tier="fast"
-        if counts.speed == "fast"
-        else "batch"
-        if counts.service_tier == "batch"
-        else None,
+        tier=_tier(counts),
         subagent=subagent or None,
+        web_search_count=tokens(tools.web_search_requests) if type(tools) is ServerTools else 0,
+    )
+
+
+def _tier(counts: TokenCounts) -> str | None:
+    """Return what the price depends on: how it was served, and whether in the US only."""
+    served = "fast" if counts.speed == "fast" else "batch" if counts.service_tier == "batch" else ""
+    if counts.inference_geo == _US_ONLY:
+        return f"{served}-{_US_ONLY}" if served else _US_ONLY
+    return served or None
+
+
+_ADVICE = "advisor_message"
+_IN_SUMS = ("message", "fallback_message", "iteration")
+_US_ONLY = "us"
+
+
+def _beside(counts: TokenCounts, total: int) -> list[tuple[Iteration, Usage]]:
+    """Return the samplings that are not in the sums of a usage, which are `total` tokens.
+
+    `usage` sums up the samplings of type `message` (and the like); those of advisors and
+    compactions are made beside them, an advisor's by a model of its own
+    (platform.claude.com/docs/en: agents-and-tools/tool-use/advisor-tool,
+    build-with-claude/compaction). What was refused before another model answered is a
+    `message` that is not in the sums; it is not billed.
+    """
+    if type(counts.iterations) is not list or all(
+        type(one) is not Iteration or one.type in _IN_SUMS for one in counts.iterations
+    ):
+        return []
+    samplings = [(one, _sampled(one)) for one in counts.iterations if type(one) is Iteration]
+    apart = [(one, usage) for one, usage in samplings if one.type not in _IN_SUMS and usage.total]
+    if not apart or sum(usage.total for _, usage in samplings) <= total:
+        return []
+    return apart
+
+
+def _apart(response: _Response) -> Iterator[LLMInteraction]:
+    """Yield an event for each sampling that the sums of a response's usage leave out."""
+    event = response.event
+    tier = _US_ONLY if response.counts.inference_geo == _US_ONLY else None
+    for number, (one, usage) in enumerate(_beside(response.counts, event.usage.total), 1):
+        yield LLMInteraction(
+            id=f"{event.id}#{number}" if event.id else None,
+            t_us=event.t_us,
+            phase="",
+            usage=usage,
+            model=text(one.model) or event.model,
+            tier=tier,
+            subagent=event.subagent,
+        )
+
+
+def _sampled(one: Iteration) -> Usage:
+    read = tokens(one.cache_read_input_tokens)
+    split = one.cache_creation if isinstance(one.cache_creation, dict) else {}
+    written_5m, written_1h = _cache_writes(
+        tokens(one.cache_creation_input_tokens),
+        tokens(split.get("ephemeral_5m_input_tokens")),
+        tokens(split.get("ephemeral_1h_input_tokens")),
+    )
+    return Usage(
+        tokens(one.input_tokens) + read + written_5m + written_1h,
+        tokens(one.output_tokens),
+        cache_read_tokens=read,
+        cache_write_5m_tokens=written_5m,
+        cache_write_1h_tokens=written_1h,
     )

@@ -151,8 +151,12 @@ class Strict(Struct, gc=False):
             self.times = {}
         self.times[t_us] = max(self.times.get(t_us, 0), total)
 
-    def tell(self, effects: Effects, total: int, *, is_unsplit: bool) -> None:
-        """Add to the effects how far the strict total is from the response's own."""
+    def tell(self, effects: Effects, total: int, unsplit: int, uncounted: int) -> None:
+        """Add to the effects how far the strict total is from the response's own.
+
+        `unsplit` of its tokens are cache writes that a split leaves out, `uncounted` those
+        of samplings that are left out.
+        """
         strict = self.own if self.progress is None else self.progress
         if strict is None:
             if self.reason == SPACED:
@@ -167,24 +171,20 @@ class Strict(Struct, gc=False):
             return
         if self.progress is not None and self.own is not None:
             effects.progress_other_tokens += strict - total
-        elif is_unsplit:
-            effects.unsplit_tokens += total - strict
         else:
-            effects.greater_tokens += strict - total
+            effects.uncounted_tokens += uncounted
+            if unsplit:
+                effects.unsplit_tokens += total - uncounted - strict
+            else:
+                effects.greater_tokens += strict + uncounted - total
         if self.times:
             effects.unnamed_tokens += sum(self.times.values()) - strict
 
 
-def strict_total(counts: TokenCounts, total: int) -> int:
-    """Return the total of a usage for who believes a split that says nothing."""
-    return total - (counts.cache_creation_input_tokens or 0) if is_unsplit(counts) else total
-
-
-def is_unsplit(counts: TokenCounts) -> bool:
-    """Tell whether a usage says what was written to the cache, but splits it into nothing."""
+def unsplit_tokens(counts: TokenCounts) -> int:
+    """Return how many tokens written to the cache the split of a usage leaves out."""
     split = counts.cache_creation
-    return bool(
-        split is not None
-        and counts.cache_creation_input_tokens
-        and not (split.ephemeral_5m_input_tokens or split.ephemeral_1h_input_tokens)
-    )
+    if split is None:
+        return 0
+    told = (split.ephemeral_5m_input_tokens or 0) + (split.ephemeral_1h_input_tokens or 0)
+    return max(0, (counts.cache_creation_input_tokens or 0) - told)

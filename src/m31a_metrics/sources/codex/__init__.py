@@ -19,7 +19,7 @@ from m31a_metrics.compressed_files import read_start
 from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.events import Subagent
 from m31a_metrics.foreign_files import Folders
-from m31a_metrics.jsonlines import Decode, batches, first_line
+from m31a_metrics.jsonlines import UNREADABLE, Decode, batches, decode_json, first_line
 from m31a_metrics.sources.codex.records import (
     COUNTED,
     BareLine,
@@ -241,8 +241,8 @@ def _is_bare(path: str) -> bool:
     if b'"instructions"' not in line:
         return False
     try:
-        first = bare_decoder().decode(line)
-    except (ValueError, RecursionError):
+        first = decode_json(bare_decoder(), line)
+    except UNREADABLE:
         return False
     return not first.type and bool(first.id) and first.timestamp is not None
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from msgspec import MsgspecError, Struct
+from msgspec import Struct
 
 from m31a_metrics.events import Event
 from m31a_metrics.figures import error_text, printed_ends
+from m31a_metrics.jsonlines import UNREADABLE, decode_json
 from m31a_metrics.sources.codex.records import (
     Arguments,
     Duration,
@@ -58,6 +59,28 @@ _REFUSED = re.compile(
 )
 
 
+# Why a call was not let run: by a person, a rule, a hook, or a model that judges risks.
+_REASONS = (
+    r"(?:rejected by (?:user|configuration)\b|rejected: (?:blocked by policy|policy forbids|rm -f)"
+    r"|approval required by policy, but |approval policy is [^\n]{0,80}; reject command"
+    r"|This action was rejected due to unacceptable risk"
+    r"|user (?:rejected|denied|cancelled|canceled) MCP tool call)"
+)
+_DENIED = re.compile(
+    r"(?:err(?:or)?: )?\"?(?:"
+    r"(?:Command|Tool call) blocked by \w{1,40} hook\b"
+    rf"|(?:[\w./-]+ ){{0,3}}{_REASONS}|patch rejected: .{{0,200}}\brejected by user\b"
+    rf"|`(?s:.){{1,8192}}` {_REASONS}"
+    # What was to be started is told first, and may hold any text.
+    rf"|(?s:.){{1,8192}}\bRejected\(\\*\"(?:`(?s:.){{1,8192}}` )?{_REASONS})"
+)
+# One of these is in whatever `_DENIED` finds, and in hardly anything else.
+_DENIED_HINTS = ("ejected", "blocked by", "approval", "MCP tool call")
+_DENIED_CHARS = 20_000
+_BY_PERSON = re.compile(r"\b(?:rejected by user|user (?:rejected|denied|cancelled|canceled))\b")
+_DECLINED = "declined"
+
+
 class Outcome(Struct, gc=False):
     """How a call went, as far as its result tells.
 
@@ -65,7 +88,7 @@ class Outcome(Struct, gc=False):
     as `session`. `run_ms` is how long it ran, without any wait before it. `exited`: the
     result tells the end of a process or a script, which `success` is of. `inside`: what failed
     is a command that a script ran, and not the script. `printed` is how what a command printed
-    begins and ends.
+    begins and ends. `denied`: it was not let run.
     """
 
     success: bool | None = True
@@ -75,6 +98,7 @@ class Outcome(Struct, gc=False):
     exited: bool = False
     inside: bool = False
     printed: str = ""
+    denied: bool = False
 
 
 def outcome(output: list[Item] | Item | str | None) -> Outcome:
@@ -87,6 +111,7 @@ def outcome(output: list[Item] | Item | str | None) -> Outcome:
         if output.success is not None:
             read.success = output.success
             read.error = "" if output.success else read.error or text or ""
+            read.denied = read.denied and not output.success
         return read
     return _of_text("\n".join(item.text for item in output or () if item.text))
 
@@ -146,8 +171,8 @@ def _failed_inside(body: str) -> str:
         if '"exit_code"' not in shown:
             continue
         try:
-            read = commands_decoder().decode(shown)
-        except (MsgspecError, ValueError, RecursionError):
+            read = decode_json(commands_decoder(), shown)
+        except UNREADABLE:
             continue
         for report in read if isinstance(read, list) else [read]:
             if report.wall_time_seconds is not None and report.exit_code:
@@ -155,7 +180,14 @@ def _failed_inside(body: str) -> str:
     return ""
 
 
+def _is_denial(text: str) -> bool:
+    begins = text[:_DENIED_CHARS]
+    return any(hint in begins for hint in _DENIED_HINTS) and _DENIED.match(begins) is not None
+
+
 def _of_sentence(text: str) -> Outcome:
+    if _is_denial(text):
+        return Outcome(False, error_text(text), denied=True)
     if _REFUSED.match(text):
         return Outcome(False, error_text(text))
     return Outcome()
@@ -163,8 +195,8 @@ def _of_sentence(text: str) -> Outcome:
 
 def _of_json(text: str) -> Outcome | None:
     try:
-        read = report_decoder().decode(text)
-    except (MsgspecError, ValueError, RecursionError):
+        read = decode_json(report_decoder(), text)
+    except UNREADABLE:
         return None
     said = read.output or _joined(read.content) or _joined(read.error)
     code = read.metadata.exit_code if read.metadata else None
@@ -213,7 +245,6 @@ _FREE = frozenset(
 
 # This does nothing but wait for a person's answer.
 _ASKS = "request_user_input"
-_REJECTED = re.compile(r"[^\n]{0,80}\brejected by user\b")
 
 _RUNS_SCRIPT = "exec"
 _RUNS_COMMAND = "exec_command"
@@ -242,6 +273,7 @@ class _Open(Struct, gc=False):
     run_ms: float | None = None
     in_background: bool = False
     has_calls: bool = False
+    denied: bool = False
 
 
 class Calls:
@@ -314,6 +346,7 @@ class Calls:
         if read.inside and script.has_calls:
             read.success, read.error = True, ""
         opened.seen_us = t_us
+        opened.denied = opened.denied or read.denied
         if opened.call.command:
             opened.call.printed = read.printed
         if opened.run_ms is None:
@@ -349,6 +382,7 @@ class Calls:
             self._exit(opened.key, t_us, payload.exit_code == 0, "", ran_ms)
         else:
             opened.success, opened.seen_us, opened.run_ms = payload.exit_code == 0, t_us, ran_ms
+            opened.denied = opened.denied or payload.status == _DECLINED
 
     def reported(self, payload: Payload, t_us: int) -> None:
         """Take the end event of a patch, of an MCP call, or of a client's own tool."""
@@ -370,6 +404,7 @@ class Calls:
         if payload.changes:
             opened.call.paths = tuple(payload.changes)
         opened.success, opened.error, opened.seen_us = success, error, t_us
+        opened.denied = payload.status == _DECLINED or _is_denial(error)
         opened.run_ms = ran_ms if ran_ms is not None else opened.run_ms
 
     def _of_script(
@@ -395,6 +430,7 @@ class Calls:
             call.response = script.call.response
             self._unanswered.remove(call)
         opened.seen_us, opened.run_ms = t_us, ran_ms
+        opened.denied = ended.status == _DECLINED or _is_denial(error)
         self._finish(call_id, success, error)
         return call
 
@@ -447,10 +483,14 @@ class Calls:
         call = opened.call
         call.success, call.end_us = success, opened.seen_us
         call.error = "" if success else error
+        call.denied = denied = opened.denied and not success
         span = span_ms(started_us or call.t_us, opened.seen_us)
         ran_ms = opened.run_ms
         wait_ms = None
-        if call.tool == _ASKS or (not success and _REJECTED.match(error)):
+        if denied:
+            # It never ran: what passed is the time that a person took, if one was asked.
+            wait_ms, span, ran_ms = (span if _BY_PERSON.search(error) else None), 0.0, None
+        elif call.tool == _ASKS:
             wait_ms, span = span, 0.0
         elif opened.asked_permission and not opened.no_approvals and ran_ms is not None:
             wait_ms = round(max(0.0, span - ran_ms), 3)
@@ -461,7 +501,9 @@ class Calls:
                 call,
                 round(span if ran_ms is None else ran_ms, 3),
                 wait_ms=wait_ms,
-                elapsed_only=ran_ms is None and bool(started_us or not opened.no_approvals),
+                elapsed_only=(
+                    ran_ms is None and not denied and bool(started_us or not opened.no_approvals)
+                ),
             )
         )
 
@@ -497,8 +539,8 @@ def _arguments(payload: Payload) -> Arguments:
             return given
         if given and given.startswith("{"):
             try:
-                return arguments_decoder().decode(given)
-            except (MsgspecError, ValueError, RecursionError):
+                return decode_json(arguments_decoder(), given)
+            except UNREADABLE:
                 continue
     return Arguments()
 

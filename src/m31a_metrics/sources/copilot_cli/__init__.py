@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from msgspec import MsgspecError, Struct, ValidationError
+from msgspec import Struct, ValidationError
 
 from m31a_metrics.errors import NotThisFormat
 from m31a_metrics.events import (
@@ -22,7 +22,7 @@ from m31a_metrics.events import (
 )
 from m31a_metrics.figures import error_text, printed_ends, text
 from m31a_metrics.foreign_files import Folders
-from m31a_metrics.jsonlines import Decode
+from m31a_metrics.jsonlines import UNREADABLE, Decode, decode_json
 from m31a_metrics.sources.copilot_cli.records import (
     COUNTED,
     Arguments,
@@ -52,12 +52,19 @@ _PATCHED = re.compile(r"^\*\*\* (?:(?:Add|Update|Delete) File|Move to): (.{1,409
 _EXITED = re.compile(r"<shellId: (\S{1,64}) completed with exit code (-?\d{1,10})>")
 _RUNNING = re.compile(r"<command (?:with|started in background with) shellId: ([^\s>]{1,64})")
 _APPROVED = "approved"
+_DENIED = ("denied", "rejected")
+"""How the codes of errors, and the answers to questions, begin for a call that was not let run."""
+_REFUSED = re.compile(
+    r"Denied by preToolUse hook|The user rejected this tool call|Permission denied and could not "
+    r"request permission|Permission to run this tool was denied"
+)
 
 
 class _Open(Struct, gc=False):
     call: Call
     target: str = ""
     wait_us: int = 0
+    denied: bool = False
     ran_ms: float | None = None
 
 
@@ -133,7 +140,11 @@ class Calls:
             self._background[running[1]] = opened
             return
         success = bool(data.success) and exit_code in (None, 0)
-        self._finish(opened, success, "" if success else _error(data) or output)
+        error = "" if success else _error(data) or output
+        opened.denied = not data.success and (
+            opened.denied or _code(data).startswith(_DENIED) or _REFUSED.match(error) is not None
+        )
+        self._finish(opened, success, error)
 
     def exited(self, shell: str, code: int, t_us: int, output: str = "") -> None:
         """Take the end of a command that went on in the background."""
@@ -163,6 +174,8 @@ class Calls:
         if opened is not None:
             opened.wait_us += max(0, t_us - asked_us)
         kind = (data.result.kind if isinstance(data.result, Result) else None) or ""
+        if opened is not None:
+            opened.denied = kind.startswith(_DENIED)
         self.events.append(
             PermissionWait(
                 t_us=t_us,
@@ -189,6 +202,9 @@ class Calls:
         span = span_ms(call.t_us, call.end_us)
         wait_ms = opened.wait_us / 1_000
         ran_ms = max(0.0, span - wait_ms) if opened.ran_ms is None else opened.ran_ms
+        call.denied = opened.denied
+        if opened.denied:
+            ran_ms, elapsed_only = 0.0, False
         if call.id in self._skip:
             return
         self.events.append(
@@ -206,8 +222,8 @@ def _arguments(given: Arguments | str | None) -> Arguments:
         return given
     if given and given.startswith("{"):
         try:
-            return arguments_decoder().decode(given)
-        except (MsgspecError, ValueError, RecursionError):
+            return decode_json(arguments_decoder(), given)
+        except UNREADABLE:
             pass
     return Arguments()
 
@@ -221,6 +237,10 @@ def _paths(arguments: Arguments, given: Arguments | str | None) -> tuple[str, ..
 
 def _error(data: Data) -> str:
     return text(data.error.message) if isinstance(data.error, Error) else data.error or ""
+
+
+def _code(data: Data) -> str:
+    return text(data.error.code) if isinstance(data.error, Error) else ""
 
 
 NAME = "copilot-cli"

@@ -59,9 +59,10 @@ class Result(Struct, gc=False):
 
 
 class Error(Struct, gc=False):
-    """Why a call failed."""
+    """Why a call failed; `code` says that it was `denied` or `rejected`, if it was."""
 
     message: Any = None
+    code: Any = None
 
 
 class Metrics(Struct, gc=False):

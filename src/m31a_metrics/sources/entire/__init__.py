@@ -19,7 +19,7 @@ from msgspec.json import Decoder
 
 from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
 from m31a_metrics.foreign_files import Folders
-from m31a_metrics.jsonlines import UNREADABLE
+from m31a_metrics.jsonlines import UNREADABLE, decode_json
 from m31a_metrics.sources import SOURCES, detect, source
 from m31a_metrics.sources.entire.git import Child, Objects, Ref, objects, refs, top
 from m31a_metrics.timestamps import unix_us
@@ -155,7 +155,7 @@ def _session(store: Objects, folder: list[Child]) -> Found | None:
         return None
     data = store.read(blobs[_METADATA], _METADATA_BYTES_MAX) if _METADATA in blobs else None
     try:
-        metadata = _decoder.decode(data or b"{}")
+        metadata = decode_json(_decoder, data or b"{}")
     except UNREADABLE:
         metadata = Metadata()
     return Found(metadata, transcript)

@@ -20,7 +20,7 @@ from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.events import Compaction, Event, LLMInteraction, UserTurn
 from m31a_metrics.figures import error_text, printed_ends, text
 from m31a_metrics.foreign_files import Folders, read_head, read_whole
-from m31a_metrics.jsonlines import UNREADABLE, Decode
+from m31a_metrics.jsonlines import UNREADABLE, Decode, decode_json, without_half_pairs
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.gemini_cli.records import (
     Arguments,
@@ -44,7 +44,14 @@ from m31a_metrics.transcript import Call, Damage, Effects, Facts, Transcript
 NAME = "gemini-cli"
 
 _OVER = ("success", "error", "cancelled")
-_REFUSED = "User did not allow"
+_BY_PERSON = re.compile(
+    r"(?:Error: )?(?:\[Operation Cancelled\] Reason: )?"
+    r"(?:User did not allow|User denied execution|The user (?:rejected|denied))"
+)
+_REFUSED = re.compile(
+    r"Tool execution (?:blocked: |denied by policy)|Agent execution stopped(?: by hook)?: "
+)
+"""How the error of a call begins that a person, and that a hook or a rule, did not let run."""
 
 
 class _Message(Struct, gc=False):
@@ -185,6 +192,7 @@ class Session:
                 call.success = shell_report.exit_code(output) in (None, 0)
             if not call.success:
                 call.error = error_text(error or shell_report.printed(output) or status)
+                call.denied = bool(_BY_PERSON.match(error) or _REFUSED.match(error))
         message.tools[key] = call
 
     def _tool_event(self, call: Call) -> list[Event]:
@@ -192,14 +200,14 @@ class Session:
             return []
         self._see(call.end_us)
         elapsed_ms = span_ms(call.t_us, call.end_us)
-        refused = not call.success and _REFUSED in call.error[:1_000]
+        asked = call.denied and _BY_PERSON.match(call.error) is not None
         return [
             tool_call(
                 call,
-                0 if refused else elapsed_ms,
-                wait_ms=elapsed_ms if refused else None,
+                0 if call.denied else elapsed_ms,
+                wait_ms=elapsed_ms if asked else None,
                 # Nobody writes when a person gave permission.
-                elapsed_only=True,
+                elapsed_only=not call.denied,
             )
         ]
 
@@ -281,7 +289,7 @@ def read_document(path: str, session: Session, damage: Damage) -> bool:
         return False
     data = read_whole(path, _BYTES_MAX)
     try:
-        chat = chat_decoder().decode(data)
+        chat = decode_json(chat_decoder(), data)
     except UNREADABLE as error:
         return _take_whole_ones(path, data, error, session, damage)
     if chat.sessionId is None or chat.messages is None:
@@ -292,7 +300,7 @@ def read_document(path: str, session: Session, damage: Damage) -> bool:
     decoder = message_decoder()
     for number, raw in enumerate(chat.messages, 1):
         try:
-            session.take(decoder.decode(raw))
+            session.take(decode_json(decoder, raw))
         except UNREADABLE as error:
             damage.add(f"{path}, message {number}", error)
     return True
@@ -308,7 +316,7 @@ def _take_header(session: Session, chat: Chat) -> None:
 def _take_whole_ones(
     path: str, data: bytes, error: Exception, session: Session, damage: Damage
 ) -> bool:
-    text = data.decode("utf-8", "replace")
+    text = without_half_pairs(data).decode("utf-8", "replace")
     found, begin = _SESSION_ID.search(text), _MESSAGES.search(text)
     if begin is None or not (found or _PROJECT_HASH.search(text)):
         return False

@@ -20,7 +20,7 @@ from functools import lru_cache
 from m31a_metrics.errors import NotThisFormat, StorageError
 from m31a_metrics.figures import text
 from m31a_metrics.foreign_files import Folders, TooLong, read_head, read_whole
-from m31a_metrics.jsonlines import LINE_BYTES_MAX, UNREADABLE
+from m31a_metrics.jsonlines import LINE_BYTES_MAX, UNREADABLE, decode_json
 from m31a_metrics.sources.opencode.records import (
     Document,
     Envelope,
@@ -138,8 +138,8 @@ class Export:
         for number, raw in enumerate(self._document.messages or [], 1):
             place = f"{self._path}, message {number}"
             try:
-                envelope = decoder(Envelope).decode(raw)
-                message = decoder(Message).decode(envelope.info or raw)
+                envelope = decode_json(decoder(Envelope), raw)
+                message = decode_json(decoder(Message), envelope.info or raw)
             except UNREADABLE as error:
                 damage.add(place, error)
                 continue
@@ -160,7 +160,7 @@ def open_file(path: str) -> Files | Export:
         raise NotThisFormat(f"{path} is neither a database nor JSON of OpenCode: {why}")
     if document.messages is not None and document.info:
         try:
-            info = decoder(Info).decode(document.info)
+            info = decode_json(decoder(Info), document.info)
         except UNREADABLE:
             info = Info()
         if text(info.id) and info.time is not None:
@@ -190,7 +190,7 @@ def _document(path: str) -> tuple[Document | None, object]:
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}") from error
     try:
-        return decoder(Document).decode(data), ""
+        return decode_json(decoder(Document), data), ""
     except UNREADABLE as error:
         return None, error
 
@@ -201,7 +201,7 @@ def _is_one_line_of_many(head: bytes) -> bool:
     if not newline or not rest.strip():
         return False
     try:
-        decoder(Document).decode(line)
+        decode_json(decoder(Document), line)
     except UNREADABLE:
         return False
     return True

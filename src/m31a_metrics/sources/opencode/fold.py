@@ -25,7 +25,7 @@ from m31a_metrics.figures import (
     text,
     tokens,
 )
-from m31a_metrics.jsonlines import UNREADABLE
+from m31a_metrics.jsonlines import UNREADABLE, decode_json
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.opencode.records import (
     Cache,
@@ -57,43 +57,60 @@ def responses(turn: Turn, now_us: int, subagent: str) -> Iterator[LLMInteraction
     """
     message = turn.message
     found = False
-    for step, (began_us, part) in enumerate(_steps(turn.parts, now_us)):
+    span = now_us, now_us
+    for step, (span, part) in enumerate(_steps(turn.parts, now_us)):
+        if part is None:
+            break
         found = True
         if part.tokens is not None:
-            yield from _response(message, step, began_us, part, subagent)
+            yield from _response(message, step, span, part, subagent)
     if not found and message.tokens is not None:
-        yield from _response(message, 0, now_us, message, subagent)
+        yield from _response(message, 0, span, message, subagent)
 
 
-def _steps(parts: list[Part], now_us: int) -> Iterator[tuple[int, Part]]:
-    """Yield the end of each step with the time when the step began."""
-    began_us = latest_us = now_us
+def _steps(parts: list[Part], now_us: int) -> Iterator[tuple[tuple[int, int], Part | None]]:
+    """Yield the end of each step, with the times when it began and when the model had answered.
+
+    It had when its last word was written and its last call began. What follows the last end is
+    yielded without one.
+    """
+    began_us = answered_us = latest_us = now_us
     for part in parts:
         if part.type == "step-finish":
-            yield began_us, part
-            began_us = latest_us
+            yield (began_us, answered_us), part
+            began_us = answered_us = latest_us
             continue
-        state = part.state
-        for time in (part.time, state.time if state else None):
-            if time is not None:
-                latest_us = max(latest_us, unix_us(time.start) or 0, unix_us(time.end) or 0)
+        if part.time is not None:
+            answered_us = max(answered_us, unix_us(part.time.end) or 0)
+            latest_us = max(latest_us, unix_us(part.time.start) or 0, answered_us)
+        if part.state is not None and part.state.time is not None:
+            ran = part.state.time
+            answered_us = max(answered_us, unix_us(ran.start) or 0)
+            latest_us = max(latest_us, answered_us, unix_us(ran.end) or 0)
+    yield (began_us, answered_us), None
 
 
 def _response(
-    message: Message, step: int, t_us: int, counted: Part | Message, subagent: str
+    message: Message, step: int, span: tuple[int, int], counted: Part | Message, subagent: str
 ) -> Iterator[LLMInteraction]:
     used = usage(counted)
     if used is None:
         return
     model = model_of(message)
+    began_us, answered_us = span
+    streamed_ms = _streamed_ms(message.time)
+    if streamed_ms is not None:
+        answered_us = began_us + round(streamed_ms * 1000)
+    elif answered_us > began_us:
+        streamed_ms = span_ms(began_us, answered_us)
     yield LLMInteraction(
         id=_key(message, step, used),
-        t_us=t_us,
+        t_us=answered_us,
         phase="",
         usage=used,
         cost=stated_cost(counted.cost, model),
         model=model or None,
-        duration_ms=_streamed_ms(message.time),
+        duration_ms=streamed_ms,
         subagent=subagent or None,
     )
 
@@ -162,6 +179,7 @@ _SUCCEEDED = frozenset(("completed", "success"))
 # These do nothing but wait for a person's answer.
 _WAIT = frozenset(("plan_enter", "plan_exit", "question"))
 _REFUSALS = ("The user rejected permission", "The user dismissed this question")
+_RULE = "The user has specified a rule which prevents you from using this"
 _SHELL = "bash"
 _KILLED = -1  # OpenCode writes null
 _ABORTED = "Tool execution aborted"
@@ -223,13 +241,14 @@ def outcome(part: Part, call_id: str, where: Where) -> Outcome:
 
 def _event(call: Call, *, known: bool) -> Outcome:
     refused = call.error.startswith(_REFUSALS)
+    call.denied = refused or call.error.startswith(_RULE)
     waited = refused or call.tool in _WAIT
     elapsed_ms = span_ms(call.t_us, call.end_us)
     # What was aborted was given one time, when OpenCode cleaned up, for start and end.
     unknown = not known or (not elapsed_ms and call.error.startswith(_ABORTED))
     event = tool_call(
         call,
-        0 if waited else elapsed_ms,
+        0 if waited or call.denied else elapsed_ms,
         wait_ms=elapsed_ms if waited else None,
         elapsed_only=unknown and not waited,
     )
@@ -256,7 +275,7 @@ def _error(state: State) -> str:
 def _said(state: State) -> str:
     raw = state.output or state.content
     try:
-        said = said_decoder().decode(raw) if raw else ""
+        said = decode_json(said_decoder(), raw) if raw else ""
     except UNREADABLE:
         return ""
     return said if isinstance(said, str) else "\n".join(text(piece.text) for piece in said)

@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Raw, Struct
 
 from m31a_metrics.figures import text
-from m31a_metrics.jsonlines import UNREADABLE
+from m31a_metrics.jsonlines import UNREADABLE, decode_json
 from m31a_metrics.sources.opencode.records import (
     Info,
     Kind,
@@ -47,7 +47,7 @@ class Store(Protocol):
 def one(kind: type[Kind], data: bytes | Raw, place: str, damage: Damage) -> Kind | None:
     """Decode a record, or count it as damage and return None."""
     try:
-        record: Kind = decoder(kind).decode(data)
+        record: Kind = decode_json(decoder(kind), data)
     except UNREADABLE as error:
         damage.add(place, error)
         return None

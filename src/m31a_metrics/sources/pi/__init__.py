@@ -43,6 +43,9 @@ from m31a_metrics.transcript import Call, Facts, Transcript
 # pi runs no call of an answer that did not come to its end.
 _CUT_OFF = frozenset(("aborted", "error"))
 
+# What an extension that blocks a call says where it gives no reason of its own.
+_BLOCKED = "Tool execution was blocked"
+
 _SHELL = "bash"
 
 _text_decoder = Decoder(str)
@@ -98,7 +101,9 @@ class Calls:
             call.printed = printed_ends(_said(message))
         if not call.success:
             call.error = error_text(_said(message))
-        return tool_call(call, span_ms(began_us, t_us), elapsed_only=after_another and self.at_once)
+            call.denied = call.error.startswith(_BLOCKED)
+        ran_ms = 0.0 if call.denied else span_ms(began_us, t_us)
+        return tool_call(call, ran_ms, elapsed_only=after_another and self.at_once)
 
 
 def _purpose(block: Block) -> tuple[str, tuple[str, ...]]:

@@ -6,6 +6,7 @@ The rules of counting are told in docs/counting-gemini-qwen-copilot.md.
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 
@@ -31,6 +32,7 @@ from m31a_metrics.sources.qwen.records import (
     FunctionCall,
     FunctionResponse,
     Line,
+    ToolCallResult,
     UiEvent,
     UsageMetadata,
     kind_decoder,
@@ -48,6 +50,14 @@ _SAID = (None, "mid_turn_user_message")
 _NO_APPROVALS = "yolo"
 _PERSON_DECIDED = ("accept", "reject", "modify")
 _FAILED = ("error", "cancelled")
+_DENIED = "execution_denied"
+"""The type of the error of a call that a rule, a hook or a mode did not let run."""
+_REJECTED = "reject"
+"""What a person decided who did not let a call run."""
+_REFUSED = re.compile(
+    r"Qwen Code requires permission to use |Tool execution (?:blocked: |denied by policy)"
+    r"|(?:\[Operation Cancelled\] Reason: )?User (?:did not allow|denied execution)"
+)
 _NEAR_US = 5_000_000
 
 
@@ -174,9 +184,12 @@ class Session:
             if call is None:
                 return
             self._open = {key: c for key, c in self._open.items() if c is not call}
-        self._end(call, (result.status if result else None) or "", given, t_us)
+        self._end(call, result or ToolCallResult(), given, t_us)
 
-    def _end(self, call: Call, status: str, given: FunctionResponse | None, t_us: int) -> None:
+    def _end(
+        self, call: Call, result: ToolCallResult, given: FunctionResponse | None, t_us: int
+    ) -> None:
+        status = result.status or ""
         response = given.response if given else None
         output = text(response.output) if response else ""
         error = text(response.error) if response else ""
@@ -191,6 +204,12 @@ class Session:
         told = self._told_run(call, t_us)
         run_ms = millis(told.duration_ms) if told is not None else None
         decided = told is not None and told.decision in _PERSON_DECIDED
+        by_person = told is not None and told.decision == _REJECTED
+        call.denied = not call.success and (
+            by_person or result.errorType == _DENIED or _REFUSED.match(error) is not None
+        )
+        if call.denied:
+            run_ms, decided = 0, False
         if call.id in self._skip:
             return
         self._events.append(

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from m31a_metrics.model import LLMMetric, PhaseMetric, PhaseSpan, SessionDetail, SessionMetrics
+from msgspec.structs import replace
+
+from m31a_metrics.active_time import until_now_us
+from m31a_metrics.model import (
+    ZERO_TIME,
+    LLMMetric,
+    PhaseMetric,
+    PhaseSpan,
+    PhaseTime,
+    SessionDetail,
+    SessionMetrics,
+)
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import known_cost_usd, ratio
+from m31a_metrics.timestamps import micros
+from m31a_metrics.units import ms
 
 TIMELINE = [
     columns.PHASE,
     Column("began_share", "Began", Unit.SHARE),
-    Column("duration_share", "Share of time", Unit.SHARE),
+    Column("width_share", "Width", Unit.SHARE),
     Column("duration_ms", "Duration", Unit.MS),
-    Column("success", "Outcome", Unit.OUTCOME),
     Column("is_current", "Now"),
 ]
 BY_PHASE = [
     columns.PHASE,
     Column("success", "Outcome", Unit.OUTCOME),
-    Column("duration_ms", "Duration", Unit.MS),
+    columns.PHASE_TIME,
     Column("duration_share", "Share", Unit.BAR),
     Column("transition_count", "Entered", Unit.COUNT),
     columns.HEALS,
@@ -40,67 +52,73 @@ NOW = "now"
 """Stands for the outcome of the phase that the session is in."""
 
 
-def timeline(metrics: SessionMetrics, detail: SessionDetail) -> Table:
-    """Show the stays in phases one after another, as parts of the session's time.
+def times(metrics: SessionMetrics, detail: SessionDetail, now: datetime) -> list[PhaseTime]:
+    """Give the active time by phase; what goes on counts up to now.
 
-    Where nobody knows when phases were entered (METRICS.json alone), they stand in the order
-    of their appearance, each as long as it took. The current one reaches to the last event.
+    Where METRICS.json is all there is, the time of a phase is that of its last stay.
+    """
+    known = {one.phase: one for one in detail.times}
+    if not known:
+        lasts_us = {phase.phase: phase.duration_ms * 1000 for phase in metrics.phases}
+        return [PhaseTime(phase, us, us) for phase, us in lasts_us.items() if us > 0]
+    phase, more_us = current_phase(detail.spans), _until_now_us(metrics, now)
+    if phase is not None and more_us:
+        one = known.get(phase, PhaseTime(phase))
+        known[phase] = replace(one, active_us=one.active_us + more_us)
+    return list(known.values())
+
+
+def timeline(metrics: SessionMetrics, detail: SessionDetail, now: datetime) -> Table:
+    """Show the active time by phase as parts of the time that the session lasted.
+
+    Between the rows are the gaps, in which nothing ran. What goes on reaches up to now. Where
+    nobody knows when phases were entered (METRICS.json alone), they stand in the order of
+    their appearance, each as long as it took.
     """
     table = Table("Phases over time", TIMELINE, [], "No phase yet.")
     if not detail.spans:
-        whole_ms = sum(max(phase.duration_ms, 0) for phase in metrics.phases)
-        began_ms = 0
-        for phase in metrics.phases:
-            if phase.duration_ms > 0:
-                shares = (began_ms / whole_ms, phase.duration_ms / whole_ms)
-                cells = (*shares, phase.duration_ms, phase.success, False)
-                table.rows.append((phase.phase, *cells))
-                began_ms += phase.duration_ms
+        began_us = 0
+        known = times(metrics, detail, now)
+        whole_us = sum(one.active_us for one in known)
+        for one in known:
+            shares = (began_us / whole_us, one.active_us / whole_us)
+            table.rows.append((one.phase, *shares, ms(one.active_us), False))
+            began_us += one.active_us
         return table
+    until_at = metrics.updated_at + timedelta(microseconds=_until_now_us(metrics, now))
     began_at = min(metrics.started_at, *(span.began_at for span in detail.spans))
-    whole_ms_exact = max(_ms(began_at, metrics.updated_at), 1.0)
+    whole_ms = max(_ms(began_at, until_at), 1.0)
     for span in detail.spans:
-        duration_ms = max(_ms(span.began_at, span.ended_at or metrics.updated_at), 0.0)
+        duration_ms = max(_ms(span.began_at, span.ended_at or until_at), 0.0)
         table.rows.append(
             (
                 span.phase,
-                _ms(began_at, span.began_at) / whole_ms_exact,
-                duration_ms / whole_ms_exact,
+                _ms(began_at, span.began_at) / whole_ms,
+                duration_ms / whole_ms,
                 duration_ms,
-                span.success,
                 span.ended_at is None,
             )
         )
     return table
 
 
-def by_phase(metrics: SessionMetrics, detail: SessionDetail) -> Table:
-    """Show the phases of one session with their time, self-heals, tokens and cost.
-
-    The time of a phase that has not ended, or was entered again, is that of its stays so far.
-    """
+def by_phase(metrics: SessionMetrics, detail: SessionDetail, now: datetime) -> Table:
+    """Show the phases of one session with their active time, self-heals, tokens and cost."""
     current = current_phase(detail.spans)
-    so_far = _so_far_ms(metrics, detail.spans)
+    known = times(metrics, detail, now)
+    whole_us = sum(one.active_us for one in known)
+    spent_us = {one.phase: one.active_us for one in known}
     llms = {llm.phase: llm for llm in metrics.llms}
-    timed = {
-        phase.phase: phase.duration_ms
-        if _ended(phase) and phase.phase != current
-        else so_far.get(phase.phase)
-        for phase in metrics.phases
-    }
-    whole_ms = sum(duration_ms or 0 for duration_ms in timed.values())
+    phases = {phase.phase: phase for phase in metrics.phases}
+    for phase in sorted(spent_us, key=lambda phase: not phase):
+        if phase not in phases and (phase or phases):
+            phases[phase] = PhaseMetric(phase)
     table = Table("Phases", BY_PHASE, [], "No phase was entered yet.")
-    for phase in metrics.phases:
-        outcome: Cell = phase.success if _ended(phase) else None
-        table.rows.append(
-            _row(
-                phase,
-                llms.get(phase.phase),
-                NOW if phase.phase == current else outcome,
-                timed[phase.phase],
-                whole_ms,
-            )
-        )
+    for phase, metric in phases.items():
+        active_us = spent_us.get(phase)
+        has_ended = metric.duration_ms > 0 or metric.success
+        outcome: Cell = NOW if phase == current else metric.success if has_ended else None
+        table.rows.append(_row(metric, llms.get(phase), outcome, active_us, whole_us))
     return table
 
 
@@ -108,16 +126,16 @@ def _row(
     phase: PhaseMetric,
     llm: LLMMetric | None,
     outcome: Cell,
-    duration_ms: int | None,
-    whole_ms: int,
+    active_us: int | None,
+    whole_us: int,
 ) -> tuple[Cell, ...]:
     known = bool(phase.heal_success_count or phase.heal_fail_count)
     known = known or not phase.heal_trigger_count
     return (
-        phase.phase,
+        phase.phase or None,
         outcome,
-        duration_ms,
-        None if duration_ms is None else ratio(duration_ms, whole_ms),
+        None if active_us is None else ms(active_us),
+        None if active_us is None else ratio(active_us, whole_us),
         phase.transition_count,
         phase.heal_trigger_count,
         phase.bisect_trigger_count,
@@ -128,22 +146,15 @@ def _row(
     )
 
 
-def _ended(phase: PhaseMetric) -> bool:
-    # METRICS.json has no room for "not ended": it says 0 ms and no success.
-    return phase.duration_ms > 0 or phase.success
-
-
 def current_phase(spans: Sequence[PhaseSpan]) -> str | None:
     """Name the phase that the session is in; None between phases, or where nobody knows."""
     return next((span.phase for span in reversed(spans) if span.ended_at is None), None)
 
 
-def _so_far_ms(metrics: SessionMetrics, spans: Sequence[PhaseSpan]) -> dict[str, int]:
-    sums: dict[str, float] = {}
-    for span in spans:
-        duration_ms = max(_ms(span.began_at, span.ended_at or metrics.updated_at), 0.0)
-        sums[span.phase] = sums.get(span.phase, 0.0) + duration_ms
-    return {phase: round(duration_ms) for phase, duration_ms in sums.items()}
+def _until_now_us(metrics: SessionMetrics, now: datetime) -> int:
+    if metrics.updated_at <= ZERO_TIME:
+        return 0
+    return until_now_us(micros(metrics.updated_at), micros(now))
 
 
 def spend(detail: SessionDetail) -> Table:

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from m31a_metrics.answers import SessionRow
 from m31a_metrics.model import (
+    ZERO_TIME,
     LatestEvent,
     LLMMetric,
     ModelMetric,
@@ -20,11 +20,17 @@ from m31a_metrics.model import (
 )
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
-from m31a_metrics.tables.arithmetic import known_cost_usd, ratio
+from m31a_metrics.tables.arithmetic import (
+    class_cells,
+    known_cost_usd,
+    per_hour,
+    per_minute,
+    ratio,
+)
 from m31a_metrics.tables.from_metrics import session_row
-from m31a_metrics.tables.live.course import by_phase, current_phase, spend, timeline
+from m31a_metrics.tables.live.course import by_phase, current_phase, spend, timeline, times
 from m31a_metrics.tables.names import last_part
-from m31a_metrics.tables.sessions import cost_of, known_time, known_tokens, lasted_ms
+from m31a_metrics.tables.sessions import active_ms, cost_of, known_tokens, lasted_ms
 from m31a_metrics.timestamps import local
 
 EVENTS = [
@@ -68,7 +74,7 @@ def _event_row(event: LatestEvent) -> tuple[Cell, ...]:
     tokens: Cell = "" if event.total_tokens is None else event.total_tokens
     cost = "" if event.cost is None and not event.total_tokens else event.cost
     clock = f"{local(event.at):%H:%M:%S}"
-    word = _WORDS.get(event.event, event.event)
+    word = "tool denied" if event.denied else _WORDS.get(event.event, event.event)
     return (clock, word, name, outcome, took, tokens, cost, event.error)
 
 
@@ -79,15 +85,15 @@ _FIGURES = [
     Column("cost_share", "Share", Unit.BAR),
     columns.TOKENS,
     Column("interaction_count", "Calls", Unit.COUNT),
-    columns.PROMPT,
-    columns.COMPLETION,
 ]
-BY_PHASE = [columns.PHASE, *_FIGURES, columns.UNPRICED]
+BY_PHASE = [columns.PHASE, *_FIGURES, columns.OUTPUT, columns.UNPRICED]
+"""What METRICS.json has: of a prompt it does not tell what caches had a part in."""
 BY_MODEL = [
     columns.MODEL,
     *_FIGURES,
-    Column("cache_read_tokens", "Cache read", Unit.TOKENS),
-    Column("reasoning_tokens", "Reasoning", Unit.TOKENS),
+    *columns.TOKEN_CLASSES,
+    columns.UNSPLIT,
+    columns.REASONING,
     columns.UNPRICED,
 ]
 
@@ -96,7 +102,8 @@ def cost_by_phase(metrics: SessionMetrics) -> Table:
     """Show LLM use by phase, the most expensive first; a dash for what belongs to no phase."""
     whole = sum(llm.cost for llm in metrics.llms)
     rows = [
-        (llm.phase or None, *_figures(llm, whole)) for llm in _most_expensive_first(metrics.llms)
+        (llm.phase or None, *_figures(llm, whole), llm.completion_tokens, llm.unpriced_tokens)
+        for llm in _most_expensive_first(metrics.llms)
     ]
     unpriced = sum(llm.unpriced_tokens for llm in metrics.llms)
     notes = [f"{unpriced:,} tokens are unpriced, so cost leaves them out."] if unpriced else []
@@ -108,9 +115,8 @@ def cost_by_model(detail: SessionDetail) -> Table:
     whole = sum(model.cost for model in detail.models)
     rows: list[tuple[Cell, ...]] = []
     for model in _most_expensive_first(detail.models):
-        *figures, unpriced = _figures(model, whole)
-        cached = (model.cache_read_tokens, model.reasoning_tokens)
-        rows.append((model.model or None, *figures, *cached, unpriced))
+        apart = (*class_cells(model), model.reasoning_tokens, model.unpriced_tokens)
+        rows.append((model.model or None, *_figures(model, whole), *apart))
     return Table("Cost by model", BY_MODEL, rows, "No LLM call yet.")
 
 
@@ -120,9 +126,6 @@ def _figures(use: LLMMetric | ModelMetric, whole: float) -> tuple[Cell, ...]:
         ratio(use.cost, whole),
         use.total_tokens,
         use.interaction_count,
-        use.prompt_tokens,
-        use.completion_tokens,
-        use.unpriced_tokens,
     )
 
 
@@ -146,6 +149,7 @@ COLUMNS = [
     TOTAL_MS,
     Column("duration_share", "Share", Unit.BAR),
     Column("fail_count", "Failures", Unit.COUNT),
+    columns.DENIED,
     Column("max_ms", "Max", Unit.MS),
     Column("wait_ms", "Waited", Unit.MS),
 ]
@@ -183,6 +187,7 @@ def _row(
         tool.total_duration_ms,
         ratio(tool.total_duration_ms, whole_ms),
         tool.fail_count,
+        tool.denied_count,
         None if ran is None else ran.max_ms,
         None if ran is None else ran.wait_ms or None,
     )
@@ -196,12 +201,14 @@ def of_tool(name: str, metrics: SessionMetrics, detail: SessionDetail) -> list[T
     return [_only(name, tools(metrics, detail), f"Tool {name}"), shown]
 
 
-def of_phase(phase: str, metrics: SessionMetrics, detail: SessionDetail) -> list[Table]:
+def of_phase(
+    phase: str, metrics: SessionMetrics, detail: SessionDetail, now: datetime
+) -> list[Table]:
     """Show one phase of a session: its time and self-heals, what it cost, its latest events."""
     events = [event for event in detail.latest if event.name == phase]
     shown = latest(events, "Its latest events")
     shown.empty = f"No event of {phase} is among the latest."
-    whole = by_phase(metrics, detail)
+    whole = by_phase(metrics, detail, now)
     return [
         _only(phase, whole, f"Phase {phase}"),
         _only(phase, cost_by_phase(metrics), "What it cost"),
@@ -279,43 +286,46 @@ def _key(cell: Cell) -> tuple[int, float | str]:
     return (0, float(cell or 0))
 
 
-IDLE = Column("idle_ms", "idle", Unit.MS)
 UNPRICED = Column("unpriced_tokens", "unpriced", Unit.TOKENS)
+LASTED = Column("duration_ms", "of", Unit.MS)
 COST_PER_HOUR = Column("cost_per_hour_usd", "/h", Unit.USD)
 LLM_CALLS = Column("interaction_count", "LLM", Unit.COUNT)
 CALLS_PER_MINUTE = Column("calls_per_minute", "/min", Unit.COUNT)
 FAIL_RATE = Column("fail_rate", "rate", Unit.SHARE)
+DENIED = Column("denied_count", "denied", Unit.COUNT)
 HEALED = Column("heal_success_count", "passed", Unit.COUNT)
 
-_HOUR_MS = 3_600_000
 
-
-def cards(metrics: SessionMetrics, now: datetime) -> Table:
+def cards(metrics: SessionMetrics, detail: SessionDetail, now: datetime) -> Table:
     """Show one session in one row: columns in pairs, a figure and then a word about it.
 
-    The word about cost is how much of the tokens has none, where some have none; `now`
-    tells how long nothing happened.
+    The word about cost is how much of the tokens has none, where some have none, that about
+    failures how many calls were denied, where some were. Rates are of the time in which it
+    was active, up to `now` where something goes on.
     """
-    sums = session_row(metrics)
-    lasted, cost_usd = lasted_ms(sums), cost_of(sums)
+    sums = session_row(metrics, times=times(metrics, detail, now))
+    cost_usd = cost_of(sums)
     passed, failed = sums.heal_success_count, sums.heal_fail_count
     about_cost: tuple[Column, Cell] = (
         COST_PER_HOUR,
-        _per(cost_usd, lasted, _HOUR_MS),
+        per_hour(cost_usd, sums.active_us),
     )
     if sums.unpriced_tokens:
         about_cost = (UNPRICED, sums.unpriced_tokens)
+    about_failed: tuple[Column, Cell] = (FAIL_RATE, ratio(sums.fail_count, sums.call_count))
+    if sums.denied_count:
+        about_failed = (DENIED, sums.denied_count)
     pairs: list[tuple[Column, Cell]] = [
-        (columns.LASTED, lasted),
-        (IDLE, _idle_ms(sums, now)),
+        (columns.ACTIVE, active_ms(sums)),
+        (LASTED, lasted_ms(sums)),
         (columns.COST, cost_usd),
         about_cost,
         (columns.TOKENS, known_tokens(sums)),
         (LLM_CALLS, sums.interaction_count),
         (columns.CALLS, sums.call_count),
-        (CALLS_PER_MINUTE, _per(sums.call_count, lasted, 60_000)),
+        (CALLS_PER_MINUTE, per_minute(sums.call_count, sums.active_us)),
         (columns.FAILED, sums.fail_count),
-        (FAIL_RATE, ratio(sums.fail_count, sums.call_count)),
+        about_failed,
         (columns.HEALS, sums.heal_trigger_count),
         (HEALED, passed if passed or failed or not sums.heal_trigger_count else None),
     ]
@@ -323,19 +333,11 @@ def cards(metrics: SessionMetrics, now: datetime) -> Table:
     return Table("Session", [column for column, _ in pairs], [row])
 
 
-def _per(figure: float | None, lasted: int | None, unit_ms: int) -> float | None:
-    """Give a rate; None for less than a minute, of which it would say nothing."""
-    if figure is None or lasted is None or lasted < 60_000:
+def _idle_ms(metrics: SessionMetrics, now: datetime) -> int | None:
+    if metrics.updated_at <= ZERO_TIME:
         return None
-    return round(figure * unit_ms / lasted, 4)
-
-
-def _idle_ms(session: SessionRow, now: datetime) -> int | None:
-    updated_at = known_time(session.updated_us)
-    if updated_at is None:
-        return None
-    # Whole seconds: a card that changed with every look would only be restless.
-    return max(int((now - updated_at).total_seconds()), 0) * 1000
+    # Whole seconds: a figure that changed with every look would only be restless.
+    return max(int((now - metrics.updated_at).total_seconds()), 0) * 1000
 
 
 _LIVE = timedelta(seconds=30)
@@ -344,10 +346,12 @@ _LIVE = timedelta(seconds=30)
 class Screenful(Struct):
     """What a screen shows of one session at one moment.
 
-    `is_live` says that something happened within the last half minute.
+    `is_live` says that something happened within the last half minute, `idle_ms` how long ago
+    the last event was (None: there is none).
     """
 
     is_live: bool
+    idle_ms: int | None
     cards: Table
     timeline: Table
     tools: Table
@@ -363,10 +367,11 @@ def screenful(metrics: SessionMetrics, detail: SessionDetail | None, now: dateti
     known = SessionDetail() if detail is None else detail
     shown = Screenful(
         now - metrics.updated_at < _LIVE,
-        cards(metrics, now),
-        timeline(metrics, known),
+        _idle_ms(metrics, now),
+        cards(metrics, known, now),
+        timeline(metrics, known, now),
         tools(metrics, known),
-        by_phase(metrics, known),
+        by_phase(metrics, known, now),
         cost_by_phase(metrics),
         cost_by_model(known),
         spend(known),
@@ -403,8 +408,10 @@ SESSIONS = [
     columns.FAILED,
     columns.COST,
     columns.TOKENS,
+    columns.ACTIVE,
     columns.LASTED,
     columns.HEALS,
+    columns.DENIED,
 ]
 
 
@@ -421,19 +428,19 @@ def running(sessions: Sequence[Running], now: datetime) -> Table:
 
 
 def _session_row(one: Running, now: datetime) -> tuple[Cell, ...]:
-    sums = session_row(one.metrics)
-    updated_at = known_time(sums.updated_us)
-    idle_s = None if updated_at is None else max(int((now - updated_at).total_seconds()), 0)
+    sums = session_row(one.metrics, times=times(one.metrics, one.detail, now))
     return (
         one.session_id,
         one.agent,
         last_part(one.project) or None,
-        None if idle_s is None else idle_s * 1000,
+        _idle_ms(one.metrics, now),
         current_phase(one.detail.spans),
         sums.call_count,
         sums.fail_count,
         cost_of(sums),
         known_tokens(sums),
+        active_ms(sums),
         lasted_ms(sums),
         sums.heal_trigger_count,
+        sums.denied_count,
     )

@@ -72,7 +72,7 @@ class Timeline(Widget):
         row = self._at(x)
         if row is None:
             return "", False
-        return str(row[0]), bool(row[5]) and x == self.size.width - 1
+        return str(row[0]), bool(row[4]) and x == self.size.width - 1
 
     def _bar(self, base: Style) -> list[Segment]:
         segments: list[Segment] = []
@@ -90,7 +90,7 @@ class Timeline(Widget):
         middle = (x + 0.5) / max(self.size.width, 1)
         for row in reversed(self._stays.rows):
             began, share = _number(row[1]), _number(row[2])
-            if began <= middle <= began + share or (row[5] and middle >= began):
+            if began <= middle <= began + share or (row[4] and middle >= began):
                 return row
         return None
 

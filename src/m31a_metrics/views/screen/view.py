@@ -21,7 +21,7 @@ from textual.widget import Widget
 from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
 
 from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.table import Table
+from m31a_metrics.table import Table, Unit
 from m31a_metrics.tables import live
 from m31a_metrics.views.names import clean, cut, pad
 from m31a_metrics.views.numbers import Tone, head_of, text_of, tone
@@ -119,7 +119,7 @@ class Card(Static):
         text-wrap: nowrap;
         text-overflow: ellipsis;
     }
-    Card:first-child { width: 1.4fr; margin: 0; }
+    Card:first-child { width: 1.5fr; margin: 0; }
     """
 
     def __init__(self) -> None:
@@ -170,10 +170,13 @@ class Cards(Horizontal):
         for place, card in enumerate(self.query(Card)):
             column, about = table.columns[2 * place : 2 * place + 2]
             cell, word = row[2 * place : 2 * place + 2]
+            words = [text_of(word, about.unit), about.title]
+            if about.unit is Unit.MS:  # "of" a time of which the figure is a part
+                words.reverse()
             card.show(
                 column.title,
                 text_of(cell, column.unit),
-                "" if word is None else f"{text_of(word, about.unit)} {about.title}",
+                "" if word is None else " ".join(words),
                 tone(cell, column) is Tone.BAD,
             )
 
@@ -373,7 +376,8 @@ class MetricsView(Widget, can_focus=True):
         if self._look is not None:
             name = self._look.metrics.session_id
             is_live = self._look.shown.is_live
-            state = "● live" if is_live else "○ idle"
+            idle = text_of(self._look.shown.idle_ms, Unit.MS)
+            state = "● live" if is_live else f"○ idle {idle}"
             state_tone = Tone.GOOD if is_live else Tone.UNKNOWN
         if self._trouble:
             state, state_tone = self._trouble, Tone.BAD
@@ -461,12 +465,15 @@ class MetricsView(Widget, can_focus=True):
         self._open("phase", event.phase)
 
     def _open(self, kind: str, name: str) -> None:
-        of = {"tool": live.of_tool, "phase": live.of_phase}.get(kind)
+        of = {"tool": live.of_tool, "phase": self._of_phase}.get(kind)
         if of is None or self._look is None:
             return
         if kind == "phase" and not any(name == one.phase for one in self._look.metrics.phases):
             return
         self.app.push_screen(DrillScreen(partial(self._drill, of, name), self._interval_s))
+
+    def _of_phase(self, phase: str, metrics: SessionMetrics, detail: SessionDetail) -> list[Table]:
+        return live.of_phase(phase, metrics, detail, self._clock())
 
     def _drill(
         self, of: Callable[[str, SessionMetrics, SessionDetail], list[Table]], name: str

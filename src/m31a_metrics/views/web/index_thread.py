@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 
 from m31a_metrics import catalog
+from m31a_metrics.active_time import Stretch
 from m31a_metrics.answers import Answers, SessionRow
 from m31a_metrics.catalog import LoadedSession, OpenIndex
 from m31a_metrics.catalog.load import load_row
@@ -42,6 +43,11 @@ class Loaded(Protocol):
     @property
     def price(self) -> Price:
         """What LLM use costs that came without a cost."""
+        ...
+
+    @property
+    def active(self) -> Sequence[Stretch]:
+        """The time in which it was active, by phase."""
         ...
 
     @property

@@ -140,7 +140,7 @@ def one_session(asked: Asked) -> Page:
     """What happened in one session, its course from its own file."""
     row = asked.row
     told = asked.machine.read(row)
-    course = timeline(told.events, told.price, told.phases) if told is not None else ()
+    course = timeline(told.events, told.price, told.active, told.phases) if told is not None else ()
     panels = session(asked.everything, row, course)
     known = (row.agent, row.project, row.branch, labelled(row.labels))
     where = " · ".join(part for part in known if part)

@@ -25,6 +25,7 @@ _GOOD, _BAD, _QUIET = "var(--good)", "var(--bad)", "var(--quiet)"
 _OUTCOMES = {
     "ok": "var(--c1)",
     "failed": _BAD,
+    "denied": _QUIET,
     "heal, passed": _GOOD,
     "heal, not passed": _BAD,
     "heal, open": _QUIET,
