@@ -52,7 +52,7 @@ def test_phases_are_ordered_by_cost() -> None:
     assert column(by_phase, "interaction_count") == [2, 1]
     assert by_phase.notes == [
         "In all $1.0000 for 300 tokens of 2 sessions.",
-        "It is what the tokens cost at list prices, also for who pays a subscription.",
+        "Cost is what the tokens cost at list prices, even if you pay by subscription.",
     ]
 
 

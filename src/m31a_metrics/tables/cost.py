@@ -146,7 +146,7 @@ def _at_list(rows: Sequence[LLMRow]) -> list[str]:
     """Say what the cost is, where not all of it was said by those who were paid."""
     if all(row.total_tokens <= row.given_tokens + row.unpriced_tokens for row in rows):
         return []
-    return ["It is what the tokens cost at list prices, also for who pays a subscription."]
+    return ["Cost is what the tokens cost at list prices, even if you pay by subscription."]
 
 
 def _in_all(rows: Sequence[LLMRow], scope: Scope) -> str:
