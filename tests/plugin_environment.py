@@ -127,4 +127,5 @@ def clean_home(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Iterat
     # One key for every home, so that the letters behind a failure line are always the same.
     monkeypatch.setattr("m31a_metrics.kept_lines._key", lambda: b"the key of every home in a test.")
     yield home
+    monkeypatch.undo()  # what a test put in the place of a function of `os` is still there
     shutil.rmtree(home, ignore_errors=True)

@@ -63,7 +63,8 @@ SIGNATURES = {
 }
 
 FIELDS = {
-    ToolMetric: "name call_count success_count fail_count total_duration_ms avg_duration_ms",
+    ToolMetric: "name call_count success_count fail_count total_duration_ms avg_duration_ms "
+    "denied_count",
     LLMMetric: "phase prompt_tokens completion_tokens total_tokens cost interaction_count "
     "prompt_hash truncated_input unpriced_tokens",
     PhaseMetric: "phase duration_ms transition_count heal_trigger_count bisect_trigger_count "

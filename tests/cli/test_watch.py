@@ -120,7 +120,7 @@ def test_no_terminal_is_said(m31: conftest.M31) -> None:
     """In a pipe: one sentence, and what to do instead."""
     said = m31("watch", FULL)
     assert (said.code, said.out) == (4, "")
-    assert "draws on a terminal" in said.err
+    assert "needs a terminal" in said.err
     assert "m31 show last" in said.err
 
 

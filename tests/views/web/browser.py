@@ -83,8 +83,10 @@ class Visit:
         found: list[dict[str, Any]] = self.page.evaluate(read, [panel, plot])
         return found
 
-    def column(self, panel: str, number: int) -> list[str]:
-        """Read a column of a panel's table."""
+    def column(self, panel: str, named: str | int) -> list[str]:
+        """Read a column of a panel's table, by its place from 1 or its title."""
+        heads = self.page.locator(f"#{panel} thead th").all_text_contents()
+        number = named if isinstance(named, int) else [*map(str.strip, heads)].index(named) + 1
         cells = self.page.locator(f"#{panel} tbody tr td:nth-child({number})")
         return [text.strip() for text in cells.all_text_contents()]
 
