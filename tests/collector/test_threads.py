@@ -17,9 +17,10 @@ from m31a_metrics import Collector, SessionMetrics, Usage, events, load
 from m31a_metrics.codec import decode
 from m31a_metrics.collector import collector as collector_module
 from m31a_metrics.collector import writer
+from m31a_metrics.collector.writer import SessionWriter
 from m31a_metrics.events import ToolCall
 from m31a_metrics.session import Session
-from m31a_metrics.tally import Tally, merge
+from m31a_metrics.tally import Known, Tally, merge
 from tests import children, naive
 from tests import strategies as some
 from tests.strategies import assert_same
@@ -259,6 +260,27 @@ def act_in_the_middle(
     collector.record_tool_call("Bash", True, 1)
     monkeypatch.setattr(collector_module, "time_ns", time_ns)
     collector.record_tool_call("Bash", True, 1)
+
+
+def test_an_id_that_is_flushed_while_another_thread_asks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between asking whether an id is known and counting it, a flush may have made it known."""
+    collector = Collector("session", tmp_path)
+    call = events.ToolCall(1, "Bash", True, 1, id="one")
+    collector.record(call)
+    asked = SessionWriter._is_counted
+
+    def asked_and_flushed(event_id: str, known: Known | None) -> bool:
+        monkeypatch.undo()
+        found = asked(event_id, known)
+        assert collector.flush()
+        return found
+
+    monkeypatch.setattr(SessionWriter, "_is_counted", staticmethod(asked_and_flushed))
+    collector.record(call)
+    assert collector.snapshot().tools[0].call_count == 1
+    collector.stop()
 
 
 def test_a_call_in_the_middle_of_which_all_is_written_once_more(

@@ -144,9 +144,9 @@ class SessionWriter:
         self._before = counted.tally
         self._known = either(counted.ids.get, counted.tally.ids.get)
 
-    def _is_counted(self, event_id: str) -> bool:
+    @staticmethod
+    def _is_counted(event_id: str, known: Known | None) -> bool:
         """Tell whether an event of this id was counted before we came, or flushed since."""
-        known = self._known
         if known is None:
             return False
         try:
@@ -183,14 +183,19 @@ class SessionWriter:
 
     def take(self, event: Event) -> bool:
         """Count an event and journal it; False, doing neither, if its id was counted before."""
-        # Not under the lock: it may read the disk.
-        if event.id is not None and self._is_counted(event.id):
-            return False
-        with self._lock:
-            if not self.tally.add(event, self._place, self._written_by):
+        while True:
+            known = self._known
+            # Not under the lock: it may read the disk.
+            if event.id is not None and self._is_counted(event.id, known):
                 return False
-            self._place += 1
-            recounts = self._recounts
+            with self._lock:
+                # A flush takes ids out of the tally and puts them among the known ones.
+                if event.id is None or self._known is known:
+                    if not self.tally.add(event, self._place, self._written_by):
+                        return False
+                    self._place += 1
+                    recounts = self._recounts
+                    break
         self.is_stopped = False
         if self.is_journalled:
             self._append(event, recounts)
@@ -436,8 +441,7 @@ class SessionWriter:
         if journal is not None:
             self._close(journal)
         note = self.session.note()
-        with self._lock:
-            closed = dict(self._closed_lengths)
+        closed = dict(self._closed_lengths)
         whole, lengths = self._journals_left(closed)
         if note is None and not self.session.has_journals():
             # What others counted is ours to keep now, and no file there says anything new.
@@ -455,8 +459,7 @@ class SessionWriter:
         with self._lock:
             for name in closed.keys() - whole:  # another thread may have closed more meanwhile
                 self._closed_lengths.pop(name, None)
-                if name in lengths:
-                    self._closed_lengths[name] = lengths[name]
+            self._closed_lengths |= {name: lengths[name] for name in lengths.keys() - whole}
             self._owes_recount = False
             self._unjournalled.add_metrics(rest)
 
