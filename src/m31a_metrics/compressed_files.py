@@ -73,11 +73,11 @@ class Unpacked(RawIOBase):
     """What a compressed file holds, from its beginning to its end."""
 
     def __init__(self, file: FileIO, path: str) -> None:
+        self._file = file  # first: what is garbage is closed, however far this came
+        self._path = path
         library = _library()
         if library is None:
             raise OSError(errno.ENOTSUP, str(ExtraNotInstalled("reading it", "zstd")), path)
-        self._file = file
-        self._path = path
         self._error: type[Exception] = library.ZstdError
         self._new = library.ZstdDecompressor
         self._options = {library.DecompressionParameter.window_log_max: _WINDOW_LOG_MAX}
