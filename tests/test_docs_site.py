@@ -41,14 +41,19 @@ def in_map(entries: list[Any]) -> list[str]:
     return found
 
 
-def leads_to(page: str) -> set[str]:
-    """The pages that the text of a page links to."""
+def linked(page: str) -> set[str]:
+    """What the text of a page links to, as paths in the repository."""
     text = FENCE.sub("", (ROOT / page).read_text(encoding="utf-8"))
     targets = set()
     for link in LINK.findall(text):
         target = posixpath.normpath(posixpath.join(posixpath.dirname(page), link))
         targets.add(f"{target}/README.md" if (ROOT / target).is_dir() else target)
-    return targets & PAGES
+    return targets
+
+
+def leads_to(page: str) -> set[str]:
+    """The pages that the text of a page links to."""
+    return linked(page) & PAGES
 
 
 def within(clicks: int, start: str) -> set[str]:
@@ -152,3 +157,14 @@ def test_the_reference_has_every_public_name() -> None:
     named = set(re.findall(r"^::: m31a_metrics\.(\w+)$", page, re.MULTILINE))
     named |= set(re.findall(r"^        - (\w+)$", page, re.MULTILINE))
     assert named >= set(m31a_metrics.__all__)
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_whatever_a_page_links_to_is_on_the_site(page: str) -> None:
+    """A strict build fails for a link to a file of the repository that the site does not show."""
+    shown = {
+        path.relative_to(ROOT).as_posix()
+        for pattern in (*docs_site.SHOWN_FILES, "docs/**/*")
+        for path in ROOT.glob(pattern)
+    }
+    assert linked(page) <= shown | {*docs_site.ROOT_PAGES}

@@ -26,7 +26,7 @@ ROOT_PAGES = {
     name: f"project/{name.lower()}"
     for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 }
-SHOWN_FILES = ("examples/*.py", "schema/*.json")
+SHOWN_FILES = ("examples/*.py", "examples/source_plugin/pyproject.toml", "schema/*.json")
 
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\((?![a-z]+:)([^)#\s]+)")
