@@ -173,6 +173,18 @@ def test_sums_cover_messages_that_name_no_model(tmp_path: Path) -> None:
     assert models == ["m", "m"]
 
 
+def test_a_message_of_another_model_keeps_it(tmp_path: Path) -> None:
+    """Sums of one model take no messages that say another, however many tokens they claim."""
+    transcript = read(
+        tmp_path / "a.jsonl",
+        start(),
+        said("01:00:01", "a", 171, model="own"),
+        shut("01:00:03", 40, 253_402_300_800_000),
+    )
+    models = [event.model for event in transcript.events if isinstance(event, LLMInteraction)]
+    assert models.count("own") == 1
+
+
 def test_sums_of_two_models_cover_messages_that_name_none(tmp_path: Path) -> None:
     """The messages are those of the model whose output they add up to."""
     usages = {"big": (500, 30), "small": (70, 9)}

@@ -64,6 +64,10 @@ class Sums(Struct, gc=False):
         return sum(usage.outputTokens or 0 for usage in usages)
 
 
+_ANY = "auto"
+"""What a message may call its model where Copilot CLI chose one."""
+
+
 class Responses:
     """The responses of one session."""
 
@@ -150,6 +154,8 @@ class Responses:
         exact = [model for model, output in left.items() if output == total]
         for message in nameless:
             model = exact[0] if exact else max(left, key=left.__getitem__, default=None)
+            if message.model and message.model != _ANY and not exact:
+                continue  # it says another model, and nothing says that it means this one
             if model is None or left[model] < message.output:
                 continue  # sums that hold less than a message are not its
             left[model] -= message.output
