@@ -120,6 +120,8 @@ def test_the_reader_on_the_page_reads_a_journal(tmp_path: Path) -> None:
     collector.record_tool_call("Bash", False, 7)
     damaged = tmp_path / "sessions" / "one" / "events" / "zzz.jsonl"
     damaged.write_bytes(b'{"event":"user_turn","t_us":1}\n\0\0\nnonsense\n\n{"event":"user_tu')
+    torn = tmp_path / "sessions" / "one" / "events" / "zzzz.jsonl"
+    torn.write_bytes(b'{"event":"user_turn","t_us":2}' + b"\n" * 17 + b'rn","t_us":3}\n')
     shown = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
@@ -129,10 +131,11 @@ def test_the_reader_on_the_page_reads_a_journal(tmp_path: Path) -> None:
         "tool_call 12.5",
         "user_turn None",
         "sessions/one/events/zzz.jsonl, line 3: damaged, skipped",
+        "user_turn None",
         "session_start None",
         "tool_call 7",
     ]
     session = Session(str(tmp_path / "sessions"), "one")
     folded, journals = session.fold(), session.parts().journals
     assert folded.tools["Bash"].succeeded.calls == 1
-    assert [one.damaged for one in journals] == [0, 1]
+    assert [one.damaged for one in journals] == [0, 1, 0]

@@ -316,6 +316,8 @@ def test_a_journal_that_is_gone_is_empty(tmp_path: Path) -> None:
         LINE * 3 + b"{",
         LINE * 3 + b'{"usage":{"prompt_tokens":3}',
         LINE * 3 + b'{"name":"\xc3',
+        LINE * 3 + b"\n" * 40 + LINE[32:],
+        LINE * 3 + b"\n" * 16 + LINE[16:-20],
         b" " + LINE * 3,
     ],
 )
@@ -467,6 +469,9 @@ def test_a_dead_writers_tail(tmp_path: Path) -> None:
         (b"\0\n\0", b"", 0),
         (b"", b"", 0),
         (LINE + b'{"event":"new","x":"{"}\n', LINE + b'{"event":"new","x":"{"}\n', 0),
+        (LINE + b"\n" * 16 + LINE[16:40], LINE + b"\n" * 16, 24),
+        (LINE + b"\n" * 32 + LINE[32:] + b"\n", LINE + b"\n" * 32, len(LINE) - 33),
+        (LINE + b"\n" + LINE[16:], LINE + b"\n" + LINE[16:], 0),
     ],
 )
 def test_what_is_cut(tmp_path: Path, data: bytes, kept: bytes, torn: int) -> None:

@@ -18,7 +18,7 @@ from msgspec.json import decode
 from m31a_metrics.errors import StorageError
 from m31a_metrics.events import Event, decoder
 from m31a_metrics.journal import chunks
-from m31a_metrics.journal.read import NAMED_AT_MOST, UNREADABLE, is_torn, lines
+from m31a_metrics.journal.read import NAMED_AT_MOST, UNREADABLE, is_torn_at, lines
 from m31a_metrics.journal.shared import SHARED
 from m31a_metrics.journal.trim import lock
 from m31a_metrics.store import open_file, replace, vacant
@@ -111,7 +111,7 @@ def _unreadable(descriptor: int, end: int) -> Iterator[tuple[int, bytes, bool]]:
                 at = chunk.at + start
                 if _is_of_another_version(line):
                     yield at, line, False
-                elif at + len(line) < end or not is_torn(line):
+                elif at + len(line) < end or not is_torn_at(descriptor, at, line):
                     yield at, line, True
 
 

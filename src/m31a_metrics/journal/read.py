@@ -28,6 +28,8 @@ IMPORT_PREFIX = "import-"
 """How the names of journals begin that hold what was imported of a transcript."""
 NAMED_AT_MOST = 5
 _PADDING = b"\0 \t\r"
+_FIRST_BYTES = 16
+"""So many at least are stored last where a copy stores its beginning last: a vector's."""
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding a line may raise."""
@@ -168,7 +170,7 @@ class _Reader:
         """Nothing follows: a last line that is torn is no damage."""
         if self._bad is not None:
             at, line, reason = self._bad
-            if not is_torn(line):
+            if not is_torn_at(self._descriptor, at, line):
                 self._damage(at, reason)
 
     def _behind_bad(self) -> None:
@@ -200,6 +202,19 @@ def lines(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 def is_torn(line: bytes) -> bool:
     """Tell whether an unreadable last line is the beginning of one: not all braces are closed."""
     return line.count(b"{") > line.count(b"}")
+
+
+def is_torn_at(descriptor: int, at: int, line: bytes) -> bool:
+    """Tell whether an unreadable last line, which stands at `at`, is a part of one.
+
+    Its beginning may be what is missing: the C library copies a long line into a mapping with
+    its first bytes last (glibc's memmove, from some 2 KiB on). What a window was filled with
+    stands in their place. Raises OSError.
+    """
+    if is_torn(line):
+        return True
+    before = chunks.read_between(descriptor, max(at - _FIRST_BYTES, 0), at)
+    return not line.startswith(b"{") and before == b"\n" * _FIRST_BYTES
 
 
 def has_more(directory: str, name: str, length: int) -> bool:

@@ -14,7 +14,7 @@ from msgspec.json import decode
 
 from m31a_metrics.errors import StorageError
 from m31a_metrics.journal import chunks
-from m31a_metrics.journal.read import is_torn
+from m31a_metrics.journal.read import is_torn_at
 from m31a_metrics.journal.shared import SHARED
 from m31a_metrics.store import open_file
 
@@ -85,7 +85,7 @@ def _whole_lines(descriptor: int, size: int) -> tuple[int, int]:
     start = chunks.line_start(descriptor, end)
     if start is not None:  # or else nobody can tell what so long a line is
         line = chunks.read_between(descriptor, start, end).strip(b"\0")
-        if is_torn(line) and not _is_json(line):
+        if is_torn_at(descriptor, start, line) and not _is_json(line):
             return start, end - start
     # The line end belongs to the line, where it is there.
     return min(end + 1, size) if end else 0, 0
