@@ -11,10 +11,11 @@ add up to the session's. Whole microseconds throughout.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from heapq import heappop, heappush
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from m31a_metrics.events import (
     Compaction,
@@ -48,6 +49,8 @@ AGENT_TOOLS = frozenset(
 
 Span = tuple[int, int]
 """From, to (Unix microseconds)."""
+
+_S = TypeVar("_S", Span, "Stretch")
 
 
 class Stretch(NamedTuple):
@@ -157,7 +160,7 @@ class ActiveTime:
         else:
             thread = self._main
             self._waits_for_model = True
-            if event.name.lower() in AGENT_TOOLS:
+            if _only_waits(event.name):
                 self._delegations.append((began_us, t_us))
             else:
                 thread.work(began_us, t_us)
@@ -308,11 +311,14 @@ class ActiveTime:
             pieces += _split(spans, marks, rank)
             busy += spans
         own = self._main.spans + _alone(self._delegations, merged(busy))
-        pieces += _split(merged(own), main_marks, _MAIN)
-        pieces += [(began_us, ended_us, _USE, phase) for began_us, ended_us, phase in self._uses]
-        if not self._inferred:
-            pieces += self._stayed()
-        return pieces
+        if self._inferred:
+            return pieces + list(_split(merged(own), main_marks, _MAIN))
+        # What was done in a stay is the stay's: nearly all of it, and sorting it costs the most.
+        stays = list(self._stayed())
+        covered = merged((began_us, ended_us) for began_us, ended_us, *_ in stays)
+        pieces += _split(merged(_outside(own, covered)), main_marks, _MAIN)
+        pieces += [(use[0], use[1], _USE, use[2]) for use in _outside(self._uses, covered)]
+        return pieces + stays
 
     def _stayed(self) -> Iterator[_Piece]:
         for stay in self._stays:
@@ -328,11 +334,13 @@ class ActiveTime:
 
 def ran(call: ToolCall) -> Span:
     """Tell when a call ran, a denied one never; of what only elapsed, no more than counts."""
+    t_us = call.t_us
     if call.denied:
-        return call.t_us, call.t_us
+        return t_us, t_us
+    took_us = round(call.duration_ms * 1000)
     # What only elapsed may hold a person's wait, which came before the tool ran.
     longest_us = MODEL_WAIT_US if call.elapsed_only else LONGEST_US
-    return call.t_us - min(round(call.duration_ms * 1000), longest_us), call.t_us
+    return t_us - (took_us if took_us < longest_us else longest_us), t_us
 
 
 def stretches_of(events: Iterable[Event], *, inferred: bool) -> list[Stretch]:
@@ -425,6 +433,11 @@ _THEN_THE_MODEL = (UserTurn, PermissionWait, Compaction, Subagent)
 """Events of a transcript behind which the agent asks its model, besides those of calls."""
 
 
+@lru_cache(256)
+def _only_waits(tool: str) -> bool:
+    return tool.lower() in AGENT_TOOLS
+
+
 def _first(of: tuple[int, *tuple[object, ...]]) -> int:
     return of[0]
 
@@ -468,6 +481,17 @@ def _alone(delegations: Iterable[Span], busy: Sequence[Span]) -> list[Span]:
         if at == len(busy) or busy[at][0] >= ended_us:
             alone.append((began_us, ended_us))
     return alone
+
+
+def _outside(spans: Iterable[_S], covered: Sequence[Span]) -> list[_S]:
+    """Leave out the times that lie within one of some others, which are in order."""
+    ends = [ended_us for _, ended_us in covered]
+    outside = []
+    for span in spans:
+        at = bisect_left(ends, span[1])
+        if at == len(covered) or covered[at][0] > span[0]:
+            outside.append(span)
+    return outside
 
 
 def _after(spans: Iterable[Span], since_us: int) -> list[Span]:
