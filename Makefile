@@ -5,7 +5,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test pytest lint style types format bench soak docs pictures screenshots dist clean .another
+.PHONY: help demo test pytest lint style types format bench soak agents docs pictures screenshots dist clean .another
 
 # The first of these that runs, is 3.11 or newer and can make a virtual environment: the newest.
 # `make test PYTHON=/path/to/python` chooses another.
@@ -59,6 +59,15 @@ bench: $(VENV)/.installed-bench ## measure what recording costs, beside other li
 soak: $(VENV)/.installed-dev ## the full counts of crashes, mutations and examples: minutes
 	$(BIN)/python -m pytest -m soak -s $(PYTEST_ARGS)
 
+agents: $(VENV)/.installed-dev .agents/.installed ## real agents against a scripted model: 1 GB
+	M31_AGENTS=.agents $(BIN)/python -m pytest -q -m agents tests/agents $(PYTEST_ARGS)
+
+# Each by its version: a plain name takes one that is years old where Node is not the newest.
+.agents/.installed: Makefile
+	npm install --prefix .agents --force --no-audit --no-fund @anthropic-ai/claude-code@2.1.332 \
+	  @openai/codex@0.171.0 @qwen-code/qwen-code@0.24.4
+	@touch $@
+
 docs: $(VENV)/.installed-docs ## build the documentation into site/; a dead link fails
 	$(BIN)/mkdocs build --strict
 
@@ -73,7 +82,7 @@ dist: $(VENV)/.installed-dev ## build the wheel and the sdist into dist/
 	$(BIN)/python -m build
 
 clean: ## remove everything that these targets made
-	rm -rf $(VENV) .venv-3.* dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-3.* .agents dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pyproject.toml newer than the stamp: what is needed may have changed, so install again.

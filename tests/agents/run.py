@@ -1,0 +1,179 @@
+"""Runs one real agent against the scripted model, in a network of its own: loopback, no more.
+
+`python -m tests.agents.run AGENT AGENTS OUT [--hooks] [--budget USD]` makes OUT/home and
+OUT/project, installs what `m31 setup` would where it is asked to, runs the agent to its end and
+writes OUT/served.json. It is a program of its own because a process that leaves its network
+cannot come back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import fcntl
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.agents.scripted_model import ScriptedModel, Step
+
+_NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
+_GET_FLAGS, _SET_FLAGS, _IS_UP = 0x8913, 0x8914, 1
+_PATIENCE_S = 120
+_KEY = "sk-ant-invented-00000000000000000000"
+_MODEL = "claude-sonnet-4-5"
+
+
+def leave_the_network() -> None:
+    """Go where nothing but this process's own loopback can be reached. Raises OSError."""
+    if sys.platform != "linux":
+        raise OSError(None, "only Linux gives a process a network of its own")
+    libc = ctypes.CDLL(None, use_errno=True)
+    flags = _NEW_NETWORK if os.geteuid() == 0 else _NEW_NETWORK | _NEW_USER
+    if libc.unshare(flags) != 0:
+        raise OSError(ctypes.get_errno(), "cannot have a network of its own")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        asked = struct.pack("16sh", b"lo", 0)
+        (now,) = struct.unpack("16xh", fcntl.ioctl(any_socket, _GET_FLAGS, asked)[:18])
+        fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sh", b"lo", now | _IS_UP))
+
+
+def _steps(project: Path, agent: str) -> list[Step]:
+    steps = [
+        Step("run", "echo invented; sleep 0.2"),
+        Step("run", "cat /nowhere/invented"),
+    ]
+    if agent == "claude-code":
+        steps += [Step("write", str(project / "invented.txt")), Step("delegate", "look around")]
+    return steps
+
+
+def _claude_code(
+    agents: Path, home: Path, project: Path, address: str
+) -> tuple[list[str], dict[str, str]]:
+    trusted = {str(project): {"hasTrustDialogAccepted": True}}
+    (home / ".claude").mkdir(exist_ok=True)
+    (home / ".claude.json").write_text(
+        json.dumps({"hasCompletedOnboarding": True, "projects": trusted})
+    )
+    command = [
+        str(agents / "node_modules/.bin/claude"),
+        "-p",
+        "Please do the invented work.",
+        "--model",
+        _MODEL,
+        "--output-format",
+        "stream-json",
+        "--verbose",
+        "--permission-mode",
+        "bypassPermissions",
+    ]
+    environment = {
+        "ANTHROPIC_BASE_URL": address,
+        "ANTHROPIC_API_KEY": _KEY,
+        "DISABLE_AUTOUPDATER": "1",
+        "DISABLE_TELEMETRY": "1",
+        "DISABLE_ERROR_REPORTING": "1",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "IS_SANDBOX": "1",
+    }
+    return command, environment
+
+
+def _codex(agents: Path, home: Path, _: Path, address: str) -> tuple[list[str], dict[str, str]]:
+    (home / ".codex").mkdir(exist_ok=True)
+    (home / ".codex" / "config.toml").write_text(
+        'model = "gpt-5.1-codex"\nmodel_provider = "scripted"\n'
+        "check_for_update_on_startup = false\n"
+        f'[model_providers.scripted]\nname = "scripted"\nbase_url = "{address}/v1"\n'
+        'wire_api = "responses"\nenv_key = "SCRIPTED_KEY"\n[analytics]\nenabled = false\n'
+    )
+    command = [
+        str(agents / "node_modules/.bin/codex"),
+        "exec",
+        "--json",
+        "--skip-git-repo-check",
+        "--dangerously-bypass-approvals-and-sandbox",
+        "--dangerously-bypass-hook-trust",
+        "Please do the invented work.",
+    ]
+    return command, {"SCRIPTED_KEY": "invented", "CODEX_HOME": str(home / ".codex")}
+
+
+def _qwen(agents: Path, home: Path, _: Path, address: str) -> tuple[list[str], dict[str, str]]:
+    (home / ".qwen").mkdir(exist_ok=True)
+    path = home / ".qwen" / "settings.json"
+    path.write_text(json.dumps({"security": {"auth": {"selectedType": "openai"}}}))
+    command = [
+        str(agents / "node_modules/.bin/qwen"),
+        "-p",
+        "Please do the invented work.",
+        "--yolo",
+    ]
+    environment = {
+        "OPENAI_BASE_URL": f"{address}/v1",
+        "OPENAI_API_KEY": "invented",
+        "OPENAI_MODEL": "qwen3-coder-plus",
+    }
+    return command, environment
+
+
+PREPARE = {"claude-code": _claude_code, "codex": _codex, "qwen": _qwen}
+
+
+def _m31(home: Path, *arguments: str) -> None:
+    environment = {**os.environ, "HOME": str(home)}
+    command = [sys.executable, "-m", "m31a_metrics", *arguments]
+    subprocess.run(command, env=environment, check=True, stdin=subprocess.DEVNULL)
+
+
+def main() -> int:
+    """Run an agent; its own exit code is written down and is not ours."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("agent", choices=PREPARE)
+    parser.add_argument("agents", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--hooks", action="store_true")
+    parser.add_argument("--budget", type=float)
+    asked = parser.parse_args()
+    leave_the_network()
+    home, project = asked.out / "home", asked.out / "project"
+    home.mkdir(parents=True)
+    project.mkdir()
+    model = ScriptedModel(_steps(project, asked.agent))
+    with model.serving() as address:
+        command, environment = PREPARE[asked.agent](asked.agents, home, project, address)
+        if asked.budget is not None:
+            (home / ".m31a").mkdir(mode=0o700)
+            limit = f"[metrics.budget]\nsession_usd = {asked.budget}\n"
+            (home / ".m31a" / "config.toml").write_text(limit)
+        if asked.hooks:
+            _m31(home, "hooks", "install", asked.agent, "--yes")
+        ran = subprocess.run(
+            command,
+            cwd=project,
+            env={"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", **environment},
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_S,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    (asked.out / "stdout").write_text(ran.stdout)
+    (asked.out / "stderr").write_text(ran.stderr)
+    served = {
+        "exit_code": ran.returncode,
+        "answers": [asdict(one) for one in model.answers],
+        "unknown": model.unknown,
+    }
+    (asked.out / "served.json").write_text(json.dumps(served))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Real agents against a scripted model: what we say of a session is what the model served.
+
+`make agents` installs them and runs this; they take 1 GB, so `make test` does without.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from m31a_metrics.catalog.load import LoadedSession, Loader
+from m31a_metrics.config import read
+from m31a_metrics.events import LLMInteraction, ToolCall
+from tests.agents.scripted_model import Answer
+
+pytestmark = pytest.mark.agents
+
+ROOT = Path(__file__).resolve().parents[2]
+AGENTS = Path(os.environ.get("M31_AGENTS", ROOT / ".agents"))
+TRANSCRIPTS = {
+    "claude-code": ".claude/projects/*/*.jsonl",
+    "codex": ".codex/sessions/*/*/*/*.jsonl",
+    "qwen": ".qwen/projects/*/chats/*.jsonl",
+}
+BINARIES = {"claude-code": "claude", "codex": "codex", "qwen": "qwen"}
+
+
+class Run:
+    """What a run of an agent left: its home, and what the model served."""
+
+    def __init__(self, agent: str, out: Path) -> None:
+        self.agent = agent
+        self.out = out
+        self.home = out / "home"
+        served: dict[str, Any] = json.loads((out / "served.json").read_text())
+        self.exit_code: int = served["exit_code"]
+        self.answers = [Answer(**one) for one in served["answers"]]
+        self.unknown: list[str] = served["unknown"]
+
+    def load(self) -> LoadedSession:
+        """Read the session's transcript as the commands do."""
+        (path,) = self.home.glob(TRANSCRIPTS[self.agent])
+        config = read({"HOME": str(self.home), "M31A_CONFIG": ""})
+        return Loader(config).load(self.agent, str(path))
+
+
+def run(agent: str, out: Path, *options: str) -> Run:
+    """Run an agent to its end; skip where it, or a network of its own, is not to be had."""
+    binary = AGENTS / "node_modules" / ".bin" / BINARIES[agent]
+    if not binary.exists():
+        pytest.skip(f"optional: needs {agent}; `make agents` installs it")
+    command = [sys.executable, "-m", "tests.agents.run", agent, str(AGENTS), str(out), *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if "a network of its own" in done.stderr:
+        pytest.skip("optional: needs root, or user namespaces, for a network of its own")
+    assert done.returncode == 0, done.stderr
+    return Run(agent, out)
+
+
+@pytest.fixture(scope="module", params=sorted(BINARIES))
+def plain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of each agent without anything of ours in it."""
+    return run(request.param, tmp_path_factory.mktemp("agent") / "out")
+
+
+Classes = tuple[int, int, int, int, int]
+
+
+def classes_of(event: LLMInteraction) -> Classes:
+    """Uncached input, cache reads, cache writes of both kinds, output."""
+    usage = event.usage
+    cached = usage.cache_read_tokens, usage.cache_write_5m_tokens, usage.cache_write_1h_tokens
+    return (usage.prompt_tokens - sum(cached), *cached, usage.completion_tokens)
+
+
+def served(answer: Answer, agent: str) -> Classes:
+    """The same of what the model served: OpenAI's protocols know no paid writes."""
+    writes = answer.cache_write_5m_tokens, answer.cache_write_1h_tokens
+    if agent == "claude-code":
+        return (answer.uncached_tokens, answer.cache_read_tokens, *writes, answer.output_tokens)
+    whole = answer.uncached_tokens + sum(writes)
+    return (whole, answer.cache_read_tokens, 0, 0, answer.output_tokens)
+
+
+def test_tokens_are_those_that_were_served(plain: Run) -> None:
+    """Call by call and class by class, subagents included."""
+    assert plain.exit_code == 0
+    assert not plain.unknown
+    told = [one for one in plain.load().events if isinstance(one, LLMInteraction)]
+    assert sorted(map(classes_of, told)) == sorted(
+        served(answer, plain.agent) for answer in plain.answers
+    )
+
+
+def test_calls_are_those_that_were_asked_for(plain: Run) -> None:
+    """Each call once, with its outcome."""
+    calls = [one for one in plain.load().events if isinstance(one, ToolCall)]
+    outcomes = [(one.success, one.denied) for one in calls]
+    expected = {
+        # Two commands, a file, the subagent and its own command.
+        "claude-code": [(True, False)] * 4 + [(False, False)],
+        "codex": [(True, False), (False, False)],
+        "qwen": [(True, False), (False, False)],
+    }
+    assert sorted(outcomes) == sorted(expected[plain.agent])
+    if plain.agent != "codex":  # which says 61 ms of a command that slept for 200
+        assert max(one.duration_ms for one in calls) >= 200
+
+
+def test_cost_is_the_agents_own(plain: Run) -> None:
+    """Where the agent says what its session cost, we say the same."""
+    if plain.agent != "claude-code":
+        return
+    lines = [json.loads(line) for line in (plain.out / "stdout").read_text().splitlines()]
+    # One for each turn, that of a subagent's end too; the cost in it is the session's so far.
+    result = [line for line in lines if line.get("type") == "result"][-1]
+    metrics = plain.load().metrics
+    cost = sum(row.cost for row in metrics.llms)
+    assert cost == pytest.approx(result["total_cost_usd"], abs=1e-9)
