@@ -1,6 +1,6 @@
 """Runs one real agent against the scripted model, in a network of its own: loopback, no more.
 
-`python -m tests.agents.run AGENT AGENTS OUT [--hooks] [--budget USD]` makes OUT/home and
+`python -m tests.agents.run AGENT AGENTS OUT [--hooks] [--budget USD] [--typed]` makes OUT/home and
 OUT/project, installs what `m31 setup` would where it is asked to, runs the agent to its end and
 writes OUT/served.json. It is a program of its own because a process that leaves its network
 cannot come back.
@@ -13,14 +13,19 @@ import ctypes
 import fcntl
 import json
 import os
+import pty
+import select
+import signal
 import socket
 import struct
 import subprocess
 import sys
+import termios
+import time
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.agents.scripted_model import ScriptedModel, Step
+from tests.agents.scripted_model import DONE, ScriptedModel, Step
 
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
 _GET_FLAGS, _SET_FLAGS, _IS_UP = 0x8913, 0x8914, 1
@@ -59,7 +64,14 @@ def _claude_code(
     trusted = {str(project): {"hasTrustDialogAccepted": True}}
     (home / ".claude").mkdir(exist_ok=True)
     (home / ".claude.json").write_text(
-        json.dumps({"hasCompletedOnboarding": True, "projects": trusted})
+        json.dumps(
+            {
+                "hasCompletedOnboarding": True,
+                "theme": "dark",
+                "customApiKeyResponses": {"approved": [_KEY[-20:]], "rejected": []},
+                "projects": trusted,
+            }
+        )
     )
     command = [
         str(agents / "node_modules/.bin/claude"),
@@ -126,6 +138,55 @@ def _qwen(agents: Path, home: Path, _: Path, address: str) -> tuple[list[str], d
 PREPARE = {"claude-code": _claude_code, "codex": _codex, "qwen": _qwen}
 
 
+def _type(command: list[str], environment: dict[str, str], project: Path) -> int:
+    """Sit before Claude Code as a person would: ask, allow each call, compact, leave."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(project)
+        os.execve(command[0], command, environment)  # noqa: S606 - the agent itself
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 140, 0, 0))
+    screen = b""
+
+    def look(until: bytes, patience_s: float, *, allow: bool = False) -> None:
+        """Read what is drawn until it holds some bytes; `allow`: confirm what is asked."""
+        nonlocal screen
+        end = time.monotonic() + patience_s
+        asked_at = 0
+        while time.monotonic() < end and until not in screen:
+            ready, _, _ = select.select([terminal], [], [], 0.5)
+            if ready:
+                try:
+                    screen += os.read(terminal, 1 << 16)
+                except OSError:
+                    return
+            elif allow and screen.rfind(b"Do you want") > asked_at:
+                asked_at = len(screen)
+                os.write(terminal, b"\r")
+
+    def say(words: bytes) -> None:
+        """Type a line; Enter apart, or it is taken for a paste."""
+        nonlocal screen
+        screen = b""
+        os.write(terminal, words)
+        look(b"\0", 1)
+        os.write(terminal, b"\r")
+
+    look(b"shortcuts", 15)
+    say(b"Please do the invented work.")
+    look(DONE.split()[-1].encode(), 60, allow=True)
+    look(b"\0", 3)
+    say(b"/compact")
+    look(b"Compacted", 20)
+    look(b"\0", 4)
+    say(b"/exit")
+    look(b"\0", 4)
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
 def _m31(home: Path, *arguments: str) -> None:
     environment = {**os.environ, "HOME": str(home)}
     command = [sys.executable, "-m", "m31a_metrics", *arguments]
@@ -140,6 +201,7 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--hooks", action="store_true")
     parser.add_argument("--budget", type=float)
+    parser.add_argument("--typed", action="store_true", help="before a terminal (Claude Code)")
     asked = parser.parse_args()
     leave_the_network()
     home, project = asked.out / "home", asked.out / "project"
@@ -154,20 +216,24 @@ def main() -> int:
             (home / ".m31a" / "config.toml").write_text(limit)
         if asked.hooks:
             _m31(home, "hooks", "install", asked.agent, "--yes")
-        ran = subprocess.run(
-            command,
-            cwd=project,
-            env={"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", **environment},
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_S,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    (asked.out / "stdout").write_text(ran.stdout)
-    (asked.out / "stderr").write_text(ran.stderr)
+        environment |= {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
+        if asked.typed:
+            command = [command[0], "--model", _MODEL]
+            exit_code = _type(command, {**environment, "TERM": "xterm-256color"}, project)
+        else:
+            with (asked.out / "stdout").open("w") as out, (asked.out / "stderr").open("w") as err:
+                exit_code = subprocess.run(
+                    command,
+                    cwd=project,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    timeout=_PATIENCE_S,
+                    check=False,
+                ).returncode
     served = {
-        "exit_code": ran.returncode,
+        "exit_code": exit_code,
         "answers": [asdict(one) for one in model.answers],
         "unknown": model.unknown,
     }

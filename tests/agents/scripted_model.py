@@ -21,6 +21,11 @@ SUBTASK = "INVENTED-SUBTASK"
 
 DONE = "All invented work is finished."
 
+_SUMMARY = "an <analysis> block followed by a <summary> block"
+"""What Claude Code says where it wants its conversation compacted."""
+
+_TEXTS = {"side": '{"title":"x"}', "compaction": f"<summary>{DONE}</summary>"}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -34,7 +39,7 @@ class Step:
 class Answer:
     """What was served: tokens as the protocol counts them, made those of five classes.
 
-    `kind` is `turn`, `subagent`, or `side` for what has no tools (titles, compactions).
+    `kind` is `turn`, `subagent`, `compaction`, or `side` for what has no tools (titles).
     """
 
     id: str
@@ -155,11 +160,10 @@ class _Handler(BaseHTTPRequestHandler):
         )
         is_subtask = SUBTASK in json.dumps(messages[:1])
         kind, step = self._next(done, has_tools=bool(body.get("tools")), is_subtask=is_subtask)
+        if _SUMMARY in json.dumps(messages[-1:]):
+            kind, step = "compaction", None
         one = self.model.answer(kind, body.get("model", ""), done)
-        block: dict[str, Any] = {
-            "type": "text",
-            "text": DONE if kind != "side" else '{"title":"x"}',
-        }
+        block: dict[str, Any] = {"type": "text", "text": _TEXTS.get(kind, DONE)}
         if step is not None:
             block = {"type": "tool_use", "id": f"toolu_{one.id}", **_anthropic_tool(step)}
         usage = {

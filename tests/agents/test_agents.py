@@ -123,3 +123,14 @@ def test_cost_is_the_agents_own(plain: Run) -> None:
     metrics = plain.load().metrics
     cost = sum(row.cost for row in metrics.llms)
     assert cost == pytest.approx(result["total_cost_usd"], abs=1e-9)
+
+
+def test_a_compaction_is_in_no_transcript(tmp_path: Path) -> None:
+    """What a person's session served is all told, but for the call that compacted it."""
+    typed = run("claude-code", tmp_path / "out", "--typed")
+    told = [one for one in typed.load().events if isinstance(one, LLMInteraction)]
+    kinds = [answer.kind for answer in typed.answers]
+    assert kinds.count("compaction") == 1
+    assert sorted(map(classes_of, told)) == sorted(
+        served(answer, typed.agent) for answer in typed.answers if answer.kind != "compaction"
+    )
