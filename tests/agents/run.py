@@ -14,22 +14,25 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
-import signal
 import socket
 import struct
 import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.agents.scripted_model import DONE, ScriptedModel, Step
+from tests.agents.scripted_model import ScriptedModel, Step
 
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
 _GET_FLAGS, _SET_FLAGS, _IS_UP = 0x8913, 0x8914, 1
 _PATIENCE_S = 120
+_ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]|\s")
+"""What a screen is drawn with between its letters, blanks among it."""
 _KEY = "sk-ant-invented-00000000000000000000"
 _MODEL = "claude-sonnet-4-5"
 
@@ -138,53 +141,69 @@ def _qwen(agents: Path, home: Path, _: Path, address: str) -> tuple[list[str], d
 PREPARE = {"claude-code": _claude_code, "codex": _codex, "qwen": _qwen}
 
 
-def _type(command: list[str], environment: dict[str, str], project: Path) -> int:
-    """Sit before Claude Code as a person would: ask, allow each call, compact, leave."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(project)
-        os.execve(command[0], command, environment)  # noqa: S606 - the agent itself
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 140, 0, 0))
-    screen = b""
+class _Terminal:
+    """A terminal with an agent in it, and a person who allows what they are asked."""
 
-    def look(until: bytes, patience_s: float, *, allow: bool = False) -> None:
-        """Read what is drawn until it holds some bytes; `allow`: confirm what is asked."""
-        nonlocal screen
-        end = time.monotonic() + patience_s
-        asked_at = 0
-        while time.monotonic() < end and until not in screen:
-            ready, _, _ = select.select([terminal], [], [], 0.5)
+    def __init__(self, command: list[str], environment: dict[str, str], project: Path) -> None:
+        self.pid, self._terminal = pty.fork()
+        if self.pid == 0:
+            os.chdir(project)
+            os.execve(command[0], command, environment)  # noqa: S606 - the agent itself
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 140, 0, 0))
+        self._screen = b""
+
+    def look(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
+        """Read what is drawn for a while, allow each call, and tell whether it happened."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not until():
+            ready, _, _ = select.select([self._terminal], [], [], 0.3)
             if ready:
                 try:
-                    screen += os.read(terminal, 1 << 16)
-                except OSError:
-                    return
-            elif allow and screen.rfind(b"Do you want") > asked_at:
-                asked_at = len(screen)
-                os.write(terminal, b"\r")
+                    self._screen += os.read(self._terminal, 1 << 16)
+                except OSError:  # it has left
+                    return until()
+            elif b"Doyouwant" in _ESCAPES.sub(b"", self._screen):
+                self._screen = b""
+                os.write(self._terminal, b"\r")
+        return until()
 
-    def say(words: bytes) -> None:
-        """Type a line; Enter apart, or it is taken for a paste."""
-        nonlocal screen
-        screen = b""
-        os.write(terminal, words)
-        look(b"\0", 1)
-        os.write(terminal, b"\r")
+    def say(self, words: bytes, until: Callable[[], bool]) -> None:
+        """Type a line, and once more where nothing came of it. Raises TimeoutError."""
+        for _ in range(3):
+            os.write(self._terminal, words)
+            self.look(1)
+            os.write(self._terminal, b"\r")  # apart, or it is taken for a part of a paste
+            if self.look(10, until):
+                return
+        raise TimeoutError(f"nothing came of {words!r}: {self._screen[-2000:]!r}")
 
-    look(b"shortcuts", 15)
-    say(b"Please do the invented work.")
-    look(DONE.split()[-1].encode(), 60, allow=True)
-    look(b"\0", 3)
-    say(b"/compact")
-    look(b"Compacted", 20)
-    look(b"\0", 4)
-    say(b"/exit")
-    look(b"\0", 4)
+
+def _type(
+    command: list[str], environment: dict[str, str], project: Path, model: ScriptedModel
+) -> int:
+    """Sit before Claude Code as a person would: ask, allow each call, compact, leave."""
+    terminal = _Terminal(command, environment, project)
+
+    def is_quiet() -> bool:
+        count = len(model.answers)
+        terminal.look(3)
+        return len(model.answers) == count > len(model.steps)
+
+    terminal.look(4)
+    terminal.say(b"Please do the invented work.", lambda: bool(model.answers))
+    if not terminal.look(_PATIENCE_S, is_quiet):
+        raise TimeoutError(f"it went no further than {len(model.answers)} answers")
+    terminal.say(b"/compact", lambda: any(one.kind == "compaction" for one in model.answers))
+    terminal.look(4)
+    terminal.say(b"/exit", lambda: _has_ended(terminal.pid))
+    return 0
+
+
+def _has_ended(pid: int) -> bool:
     try:
-        os.kill(pid, signal.SIGTERM)
-    except ProcessLookupError:
-        pass
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return os.waitpid(pid, os.WNOHANG) != (0, 0)
+    except ChildProcessError:
+        return True
 
 
 def _m31(home: Path, *arguments: str) -> None:
@@ -219,7 +238,7 @@ def main() -> int:
         environment |= {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
         if asked.typed:
             command = [command[0], "--model", _MODEL]
-            exit_code = _type(command, {**environment, "TERM": "xterm-256color"}, project)
+            exit_code = _type(command, {**environment, "TERM": "xterm-256color"}, project, model)
         else:
             with (asked.out / "stdout").open("w") as out, (asked.out / "stderr").open("w") as err:
                 exit_code = subprocess.run(
