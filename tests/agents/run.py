@@ -160,8 +160,8 @@ class _Terminal:
             if ready:
                 try:
                     self._screen += os.read(self._terminal, 1 << 16)
-                except OSError:  # it has left
-                    return until()
+                except OSError:  # it is leaving
+                    time.sleep(0.1)
             elif b"Doyouwant" in _ESCAPES.sub(b"", self._screen):
                 self._screen = b""
                 os.write(self._terminal, b"\r")
