@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import astuple
 
@@ -29,6 +29,7 @@ Micros = Annotated[int, Meta(ge=0, lt=YEAR_10000_US)]
 
 Millis = Annotated[int, Meta(ge=0, le=LARGEST)] | Annotated[float, Meta(ge=0, le=LARGEST)]
 Usd = Annotated[float, Meta(ge=0, le=1e15)]
+Percent = Annotated[float, Meta(ge=0, le=1e6)]
 
 
 class _Event(
@@ -212,6 +213,62 @@ class PermissionWait(_Event, frozen=True, tag="permission_wait", omit_defaults=T
     success: bool | None = None
 
 
+class ToolStart(
+    Struct,
+    frozen=True,
+    omit_defaults=True,
+    tag_field="event",
+    tag="tool_start",
+    gc=False,
+):
+    """A tool is about to run, or to be refused: a start alone is no call.
+
+    On its line the call's id stands in `id`, as everywhere. It is not taken by that: what
+    ended the call counts under it.
+    """
+
+    t_us: Micros
+    name: str
+    call_id: str = field(name="id")
+
+    @property
+    def id(self) -> str | None:
+        """None: however often a start is told, nothing is counted twice."""
+        return None
+
+
+class ToolEnd(_Event, frozen=True, tag="tool_end", omit_defaults=True, gc=False):
+    """A tool ran, says a witness that knows neither for how long nor how it went.
+
+    With the start of the same call it tells how long. It is one call that nobody saw fail,
+    unless a ToolCall of that id says more.
+    """
+
+    t_us: Micros
+    name: str
+
+
+class AgentTotals(_Event, frozen=True, tag="agent_totals", omit_defaults=True, gc=False):
+    """What an agent says of itself so far, as its status line is given it.
+
+    `cost_usd` (USD), `duration_ms` since it began and `api_duration_ms` waiting for its model
+    are of the session; the context is how full it is now; of its provider's limits of five
+    hours and seven days, what is used (percent) and when they begin anew (Unix microseconds).
+    No sums: the latest of a session holds all before it.
+    """
+
+    t_us: Micros
+    cost_usd: Usd | None = None
+    duration_ms: Millis | None = None
+    api_duration_ms: Millis | None = None
+    context_used_percent: Percent | None = None
+    context_tokens: Tokens | None = None
+    five_hour_used_percent: Percent | None = None
+    five_hour_resets_us: Micros | None = None
+    seven_day_used_percent: Percent | None = None
+    seven_day_resets_us: Micros | None = None
+
+
 class Counts(_Event, frozen=True, tag="counts", omit_defaults=True, gc=False):
     """Sums of events that could not be journalled one by one (a full disk, no journal).
 
@@ -251,6 +308,9 @@ Event = (
     | Subagent
     | Mode
     | PermissionWait
+    | ToolStart
+    | ToolEnd
+    | AgentTotals
     | Counts
 )
 
