@@ -17,7 +17,7 @@ from msgspec import Meta, Struct, field
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import astuple
 
-from m31a_metrics.model import SessionMetrics, Tokens, Usage
+from m31a_metrics.model import UNKNOWN_USAGE, SessionMetrics, Tokens, Usage
 from m31a_metrics.units import LARGEST, YEAR_10000_US
 
 # The hook is for numbers of unknown keys in a Counts, which remember their text.
@@ -81,6 +81,7 @@ def line_middle(name: str, success: bool) -> bytes:
 class LLMInteraction(_Event, frozen=True, tag="llm_interaction", omit_defaults=True, gc=False):
     """A model answered. `cost` in USD; None means nobody said, so it is priced later.
 
+    Where nobody reported the usage it is left out, and never priced.
     `tier` is how the provider served it where that changes the price (`fast`, `batch`, `us`
     for inference in the US only, `fast-us`); `subagent` names who asked, if it was not the
     session's own agent. `web_search_count`: searches of the provider's own tool, which it
@@ -89,13 +90,22 @@ class LLMInteraction(_Event, frozen=True, tag="llm_interaction", omit_defaults=T
 
     t_us: Micros
     phase: str
-    usage: Usage
+    usage: Usage = UNKNOWN_USAGE
     cost: Usd | None = None
     model: str | None = None
     duration_ms: Millis | None = None
     tier: str | None = None
     subagent: str | None = None
     web_search_count: Tokens = 0
+
+    @property
+    def has_unknown_usage(self) -> bool:
+        """Tell whether nobody reported the usage; its counts are 0 then, and mean nothing."""
+        return self.usage is UNKNOWN_USAGE
+
+
+UNATTRIBUTED = "unattributed"
+"""The phase of LLM use that an agent's own totals hold and that no witness told apart."""
 
 
 class PhaseTransition(_Event, frozen=True, tag="phase_transition", omit_defaults=True, gc=False):
@@ -246,6 +256,17 @@ class ToolEnd(_Event, frozen=True, tag="tool_end", omit_defaults=True, gc=False)
 
     t_us: Micros
     name: str
+
+    def call(self, start: ToolStart | None) -> ToolCall:
+        """Return the call that ended: it took the time since its start, where that is known."""
+        return ToolCall(
+            self.t_us,
+            self.name,
+            success=True,
+            duration_ms=0 if start is None else max(self.t_us - start.t_us, 0) / 1000,
+            elapsed_only=start is None,
+            id=self.id,
+        )
 
 
 class AgentTotals(_Event, frozen=True, tag="agent_totals", omit_defaults=True, gc=False):
