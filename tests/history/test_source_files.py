@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.history import MEMORY, Fresh, History, SourceFile, source_files
-from m31a_metrics.history.ownership import COPY, HOOKS, TRANSCRIPT
 from m31a_metrics.history.packing import unpacked, unpacked_whole
 from m31a_metrics.history.source_files import hashed
 from m31a_metrics.record import SessionRecord, ToolDay
+from m31a_metrics.witnesses import COPY, HOOKS, TRANSCRIPT
 
 DAY = "2026-01-01"
 
@@ -271,14 +271,16 @@ def test_what_is_gone_stays_counted(states: list[File], order: list[str], gone_c
 
 
 def test_the_transcript_goes_before_hooks_and_copies() -> None:
-    """Of several files of a session the best counts alone, whichever came first."""
+    """The best of a session's files is what it is read from, whichever came first."""
     transcript = File("/t", "n", 1, ("a", "b"))
     hooks = File("/h", "n", 1, ("a",), rank=HOOKS)
     copy = File("/c", "n", 1, ("a", "b", "c"), rank=COPY)
     for order in ([transcript, hooks, copy], [copy, hooks, transcript], [hooks, transcript]):
         (row,) = index_of(order)
         assert (row.path, row.call_count) == ("/t", 2)
-    (row,) = index_of([copy, hooks])
+    (row,) = index_of([hooks, copy])
+    assert (row.path, row.call_count) == ("/c", 3)
+    (row,) = index_of([hooks])
     assert row.path == "/h"
 
 

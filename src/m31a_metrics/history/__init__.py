@@ -33,7 +33,7 @@ from m31a_metrics.history.connection import (
     remember,
     unusable,
 )
-from m31a_metrics.history.ownership import HOOKS, KnownFile, Part
+from m31a_metrics.history.ownership import KnownFile, Part
 from m31a_metrics.history.reading import Reading
 from m31a_metrics.history.reconcile import Fresh
 from m31a_metrics.history.rollups import Changes
@@ -41,6 +41,7 @@ from m31a_metrics.history.source_files import Folder, SourceFile
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.timestamps import Zone
 from m31a_metrics.transcript import SessionRef
+from m31a_metrics.witnesses import HOOKS
 
 __all__ = ["MEMORY", "Folder", "Fresh", "History", "KnownFile", "Part", "SourceFile"]
 
