@@ -30,6 +30,7 @@ from m31a_metrics.witnesses import (
     HOOKS,
     TRANSCRIPT,
     Witness,
+    beside,
     join,
     limits_of,
     with_calls,
@@ -66,11 +67,18 @@ def test_run_time_is_that_of_hooks() -> None:
     )
 
 
-def test_an_id_with_its_time_behind_it_is_the_same() -> None:
-    """Sources put a time behind an id that an agent gave twice; the call is found all the same."""
-    said = ToolCall(9 * S, "Bash", True, 3_000, elapsed_only=True, id="a@9000000")
-    call = only_call([said], [ToolCall(8 * S, "Bash", True, 88, id="a")])
-    assert (call.id, call.duration_ms, call.elapsed_only) == ("a@9000000", 88, False)
+def test_the_id_is_the_one_that_the_agent_gave() -> None:
+    """Sources tell calls of one id apart; each is found, and takes what was said at its time."""
+    for wanted in ("a@9000000", "a#2", "thread:a"):
+        said = ToolCall(9 * S, "Bash", True, 3_000, elapsed_only=True, id=wanted)
+        call = only_call([said], [ToolCall(8 * S, "Bash", True, 88, id="a")])
+        assert (call.id, call.duration_ms, call.elapsed_only) == (wanted, 88, False)
+    twice = [ToolCall(at * S, "Bash", True, 9, id=f"t:0#{at}") for at in (2, 5)]
+    seen = [ToolCall(at * S, "Bash", True, at, id="0") for at in (2, 5)]
+    assert [call.duration_ms for call in joined(twice, seen) if isinstance(call, ToolCall)] == [
+        2,
+        5,
+    ]
 
 
 def test_what_only_elapsed_goes_before_no_run_time() -> None:
@@ -319,3 +327,17 @@ def test_what_was_joined_can_be_joined_again(told: tuple[list[Event], ...]) -> N
     events = with_rest(once.events, once.totals, free(0.01))
     again = join([Witness(COPY, "copy", events), *witnesses(told)[2:]])
     assert with_rest(again.events, again.totals, free(0.01)) == events
+
+
+def test_ids_of_calls_that_are_the_hooks_own_mean_nothing() -> None:
+    """Qwen Code gives hooks other ids than its transcript has: there one witness counts."""
+    said = ToolCall(9 * S, "shell", True, 300, id="call_1")
+    seen: list[Event] = [
+        ToolCall(9 * S, "shell", True, 229, id="toolu_1"),
+        ToolStart(80 * S, "shell", "toolu_2"),
+        ToolEnd(82 * S, "shell", id="toolu_2"),
+    ]
+    own = Witness(TRANSCRIPT, "t", [said])
+    told = join([own, beside("qwen", Witness(HOOKS, "h", seen))]).events
+    assert told == [said, ToolCall(82 * S, "shell", True, 2_000)]
+    assert len(join([own, beside("codex", Witness(HOOKS, "h", seen))]).events) == 3

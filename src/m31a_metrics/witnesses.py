@@ -8,6 +8,7 @@ about, the list is the same, and without one of them it holds what the others kn
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
@@ -41,10 +42,14 @@ SAME_US = 10 * SECOND_US
 WAITED_MS = 1000
 """What a call took beyond its run, from where it is certain that a person was waited for."""
 
-_ONE_COUNTS = (UserTurn, Compaction, Subagent, Mode, PermissionWait, LLMInteraction)
-"""What others may tell of beside calls, and of which without ids one witness counts.
+_ONE_COUNTS = (ToolCall, UserTurn, Compaction, Subagent, Mode, PermissionWait, LLMInteraction)
+"""What others may tell of, and of which without ids one witness counts.
 
 Who ran where, and phases, are the first one's to say."""
+
+_OWN_IDS = frozenset(["qwen"])
+"""Agents that give their hooks other ids of calls than their transcripts have."""
+
 
 _ROUNDING_NANO = 1_000
 """A millionth of a dollar: less is how floats round."""
@@ -61,6 +66,24 @@ class Witness(NamedTuple):
     rank: int
     name: str
     events: Sequence[Event]
+
+
+def beside(agent: str, witness: Witness) -> Witness:
+    """A witness as others can be joined with it: ids of calls that are its own mean nothing."""
+    if agent not in _OWN_IDS:
+        return witness
+    events: list[Event] = []
+    starts: dict[str, ToolStart] = {}
+    for event in witness.events:
+        if type(event) is ToolStart:
+            starts[event.call_id] = event
+        elif type(event) is ToolEnd:
+            events.append(replace(event.call(starts.pop(event.id or "", None)), id=None))
+        elif type(event) is ToolCall:
+            events.append(replace(event, id=None))
+        else:
+            events.append(event)
+    return witness._replace(events=events)
 
 
 class Joined(NamedTuple):
@@ -140,27 +163,32 @@ class _Calls:
         self._rank = told[0][0]
         self._starts = _starts(told)
         self._words: dict[str, list[_Word]] = {}
-        self._first_told: set[str] = set()
+        self._first_told: dict[str, list[ToolCall]] = {}
+        ids: set[str] = set()
         for place, (rank, events) in enumerate(told):
             for event in events:
                 if type(event) is ToolCall and event.id:
                     key = call_id(event.id)
                     if place:
                         self._words.setdefault(key, []).append(_Word(rank, event))
-                    else:
-                        self._first_told.add(key)
+                    elif event.id not in ids:
+                        ids.add(event.id)
+                        self._first_told.setdefault(key, []).append(event)
                 elif type(event) is ToolEnd and event.id:
                     key = call_id(event.id)
-                    ended = event.call(self._starts.get(key))
+                    ended = event.call(self._start(key, event.t_us))
                     self._words.setdefault(key, []).append(_Word(rank, ended, is_pair=True))
 
     def joined(self, call: ToolCall) -> ToolCall:
         """Join a call that the first witness tells of with what others say of it."""
         key = call_id(call.id or "")
         words = self._words.get(key)
-        if words is None and key not in self._starts:
+        if words is None:
             return call
-        return self._join(key, [_Word(self._rank, call), *(words or ())])
+        same = self._first_told.get(key, ())
+        if len(same) > 1:  # an agent gave several calls one id
+            words = [word for word in words if _nearest(same, word.call.t_us) is call]
+        return self._join(key, [_Word(self._rank, call), *words])
 
     def untold(self) -> Iterator[ToolCall]:
         """Give the calls of which the first witness does not tell."""
@@ -194,7 +222,7 @@ class _Calls:
             timed.is_pair and any(one.elapsed_only for one in saw)
         )
         if wait_ms is None and timed.rank == HOOKS and not timed.is_pair and not elapsed_only:
-            wait_ms = _waited_ms(self._starts.get(key), timed.call)
+            wait_ms = _waited_ms(self._start(key, timed.call.t_us), timed.call)
         return replace(
             call,
             success=not failed,
@@ -205,17 +233,27 @@ class _Calls:
             subagent=subagent,
         )
 
+    def _start(self, key: str, ended_us: int) -> ToolStart | None:
+        """The start of a call that ended then."""
+        starts = self._starts.get(key, ())
+        at = bisect_right(starts, ended_us, key=_time)
+        return starts[at - 1] if at else None
 
-def _starts(told: _Ordered) -> dict[str, ToolStart]:
-    """The first start of each call."""
-    starts: dict[str, ToolStart] = {}
+
+def _starts(told: _Ordered) -> dict[str, list[ToolStart]]:
+    """The starts of calls by their ids, in the order of time."""
+    starts: dict[str, list[ToolStart]] = {}
     for _, events in told:
         for event in events:
             if type(event) is ToolStart:
-                known = starts.setdefault(event.call_id, event)
-                if event.t_us < known.t_us:
-                    starts[event.call_id] = event
+                starts.setdefault(call_id(event.call_id), []).append(event)
+    for same in starts.values():
+        same.sort(key=_time)
     return starts
+
+
+def _nearest(calls: Iterable[ToolCall], t_us: int) -> ToolCall:
+    return min(calls, key=lambda call: abs(call.t_us - t_us))
 
 
 def _how_timed(word: _Word) -> int:
@@ -267,7 +305,11 @@ def _untold(told: _Ordered, ids: set[str]) -> Iterator[Event]:
         known_us = [event.t_us for event in first if type(event) is kind and _is_named(event)]
         is_told = bool(known_us)
         for _, events in told[1:]:
-            of_kind = [event for event in events if type(event) is kind]
+            of_kind = [
+                event
+                for event in events
+                if type(event) is kind and (kind is not ToolCall or event.id is None)
+            ]
             for event in of_kind:
                 if type(event) is Subagent and not event.name:
                     event = _unseen(event)
@@ -304,8 +346,12 @@ def _unseen(event: Subagent) -> LLMInteraction:
 
 
 def call_id(event_id: str) -> str:
-    """The id that the agent gave a call; a source may have put its time behind it."""
-    return event_id.partition("@")[0]
+    """The id that the agent gave a call.
+
+    Sources put its thread before it, and its time or a number behind it, where an agent gives
+    several calls one id.
+    """
+    return event_id.partition("@")[0].partition("#")[0].rpartition(":")[2]
 
 
 def with_calls(calls: Sequence[Call], events: Iterable[Event]) -> list[Call]:

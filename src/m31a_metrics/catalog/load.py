@@ -38,6 +38,7 @@ from m31a_metrics.transcript import Call, Damage, Facts, SessionRef, Transcript
 from m31a_metrics.witnesses import (
     TRANSCRIPT,
     Witness,
+    beside,
     call_id,
     join,
     limits_of,
@@ -242,7 +243,8 @@ class Loader:
         only_fields: bool,
     ) -> list[AgentTotals]:
         """Join a transcript with what else tells of it; returns what its agent said of itself."""
-        others = self._witnesses(witnesses)
+        agent = transcript.facts.agent
+        others = [beside(agent, one) for one in self._witnesses(witnesses)]
         if not others:
             return []
         elsewhere = {call_id(one) for one in skip}

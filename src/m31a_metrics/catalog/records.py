@@ -35,7 +35,7 @@ from m31a_metrics.timestamps import LATEST_US, local_day, local_hour
 from m31a_metrics.transcript import Damage, Facts, Transcript
 from m31a_metrics.units import QUARTER_HOUR_US, YEAR_10000_US, file_of
 from m31a_metrics.validation import LABELS_MAX, is_label
-from m31a_metrics.witnesses import COPY, HOOKS, Witness, join, limits_of
+from m31a_metrics.witnesses import COPY, HOOKS, Witness, beside, join, limits_of
 
 if TYPE_CHECKING:
     from m31a_metrics.phases import Episode, Inference
@@ -275,7 +275,10 @@ def read_recording(
     if others or any(type(event) in _PARTIAL for event in events):
         rank = HOOKS if record.is_recorded else COPY
         recording.events, recording.totals = join(
-            [Witness(rank, session.directory, events), *others]
+            [
+                Witness(rank, session.directory, events),
+                *(beside(record.agent, other) for other in others),
+            ]
         )
         recording.is_joined = True
         record.rate_limits = limits_of(recording.totals)
