@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from m31a_metrics import sources, store
 from m31a_metrics.catalog.agents import Place, places
@@ -24,6 +25,7 @@ from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, SessionForgotten, SessionNotFound, StorageError
 from m31a_metrics.foreign_files import Folders
+from m31a_metrics.journal import SHARED
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.rates import pricer
 from m31a_metrics.record import SessionRecord
@@ -123,7 +125,7 @@ class FollowedFile:
         self._path = path
         self._config = config
         # A transcript that was read to find it was read as one that is over.
-        self._stamp = stamps_of(path) if loaded is not None and agent == RECORDED else None
+        self._stamp = self._stamps() if loaded is not None and agent == RECORDED else None
         self._rest_until_s = 0.0
         self._sums = None if loaded is None else _Sums.of(loaded)
         self._refused: SessionForgotten | None = None
@@ -137,10 +139,18 @@ class FollowedFile:
         with self._lock, guarded(self._path):
             self._look()
 
+    def _stamps(self) -> list[tuple[int, int]]:
+        stamps = stamps_of(self._path)
+        for name in sorted(_names(self._path)):
+            directory = f"{self._config.sessions_dir}/{name}"
+            if name and _is_told_by_hooks(directory):
+                stamps += _stamps(directory)
+        return stamps
+
     def _look(self) -> None:
         if self._refused is not None:
             raise self._refused
-        stamp = stamps_of(self._path)
+        stamp = self._stamps()
         if stamp == self._stamp or monotonic() < self._rest_until_s:
             return
         began_s = monotonic()
@@ -245,17 +255,36 @@ def latest(config: Config, environ: Mapping[str, str], *, only_dir: bool = False
     Raises StorageError where the sessions directory cannot be listed, if it is all.
     """
     found = [] if only_dir else places(sources.present(environ), environ)
+    named = {name: at for at, place in enumerate(found) for name in _names(place.path)}
     try:
         for name in store.session_ids(config.sessions_dir):
             directory = f"{config.sessions_dir}/{name}"
             changed_ns = max((at for at, _ in _stamps(directory)), default=0)
-            if changed_ns:
+            at = named.get(name)
+            if at is not None and _is_told_by_hooks(directory):  # with the transcript it is one
+                changed_us = max(found[at].changed_us, changed_ns // 1000)
+                found[at] = replace(found[at], changed_us=changed_us)
+            elif changed_ns:
                 found.append(Place(RECORDED, directory, 0, changed_ns // 1000))
     except StorageError:
         if only_dir:
             raise
     found.sort(key=lambda place: -place.changed_us)
     return found
+
+
+_ID_LENGTH = 36
+"""Of a UUID; agents name a transcript after its session, or put that at its name's end."""
+
+
+def _names(path: str) -> set[str]:
+    """What hooks may call a transcript's session, by the file's name."""
+    stem = os.path.splitext(os.path.basename(file_of(path)))[0]
+    return {stem, stem[-_ID_LENGTH:]}
+
+
+def _is_told_by_hooks(directory: str) -> bool:
+    return os.path.isfile(f"{directory}/{store.EVENTS}/{SHARED}")
 
 
 def stamps_of(path: str) -> list[tuple[int, int]]:
