@@ -268,18 +268,19 @@ def read_recording(
             _take_start(record, event)
     record.agent = record.agent or RECORDED
     record.native_id = record.native_id or name
-    record.is_recorded = not is_copy([one.name for one in journals])
+    copies = [one for one in journals if is_copy([one.name])]
+    record.is_recorded = not copies
     record.damage = _damage(session, journals, losses)
     recording = Recording(record, base, events)
     others = list(others)
+    if copies and len(copies) < len(journals):
+        events = with_lines(_in_time_order(copies), keep=lines)
+        others += [one for one in [witness(session, lines=lines)] if one is not None]
     if others or any(type(event) in _PARTIAL for event in events):
-        rank = HOOKS if record.is_recorded else COPY
-        recording.events, recording.totals = join(
-            [
-                Witness(rank, session.directory, events),
-                *(beside(record.agent, other) for other in others),
-            ]
-        )
+        rank = COPY if copies else HOOKS
+        told = [Witness(rank, session.directory, events)]
+        told += [beside(record.agent, other) for other in others]
+        recording.events, recording.totals = join(told)
         recording.is_joined = True
         record.rate_limits = limits_of(recording.totals)
     return recording
@@ -290,12 +291,15 @@ _PARTIAL = (ToolStart, ToolEnd, AgentTotals, Subagent)
 
 
 def witness(session: Session, *, lines: bool = True) -> Witness | None:
-    """What a recording tells of a session that another file tells of, too.
+    """What was recorded of a session that another file tells of, too.
 
-    None for one that cannot be read, which is named where it is read itself.
+    None where nothing was but an imported copy; and for what cannot be read, which is named
+    where it is read itself.
     """
     try:
-        journals = session.parts().journals
+        if is_copy(session.journal_names()):
+            return None
+        journals = [one for one in session.parts().journals if not is_copy([one.name])]
     except MetricsError:
         return None
     events = with_lines(_in_time_order(journals), keep=lines)

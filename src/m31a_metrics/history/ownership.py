@@ -172,9 +172,7 @@ class Files:
 
     def _make_parts(self, ref: SessionRef) -> Iterator[Part]:
         known = self._of(ref)
-        hooks = sorted(
-            (one.path, one.stamp) for one in known if one.rank == HOOKS and not one.is_gone
-        )
+        recorded = sorted((one.path, one.stamp) for one in known if is_recorded(one))
         has_parts = False
         for source in sorted(_present(known), key=_within_session):
             skip: set[int] = set()
@@ -186,7 +184,7 @@ class Files:
                 continue  # another copy of a session in which nothing has an id
             if source.ids and len(skip) == len(source.ids):
                 continue  # nothing of its own
-            others = tuple(one for one in hooks if one[0] != source.path)
+            others = tuple(one for one in recorded if one[0] != source.path)
             if others and not has_parts:
                 # What another part tells of is not for hooks alone to add here.
                 siblings = {one for other in _present(known) for one in other.ids}
@@ -286,6 +284,11 @@ class Files:
             (found,) = sources(self._connection, "source = ?", (number,))
             self._by_number[number] = found
         return found
+
+
+def is_recorded(file: KnownFile) -> bool:
+    """Tell whether hooks may have recorded there: beside an imported copy, too."""
+    return file.rank in (HOOKS, COPY) and not file.is_gone
 
 
 def plan_of(parts: tuple[Part, ...]) -> Plan:
