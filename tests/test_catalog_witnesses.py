@@ -218,3 +218,24 @@ def test_a_session_that_only_hooks_know_stands_by_itself(
     assert row.call_count == sum(tool.call_count for tool in alone.record.tools)
     one = Loader(settings).load("m31a", f"{settings.sessions_dir}/{native_id}")
     assert sum(tool.total_duration_ms for tool in one.metrics.tools) * 1000 == row.duration_us
+
+
+def test_a_kill_loses_only_what_no_witness_had(
+    shared: Path, settings: Config, tmp_path: Path
+) -> None:
+    """However much of its transcript a killed agent had written, what hooks saw is counted."""
+    run = shared / "captures" / "claude-code" / "ccint2"
+    hooked = list(of_hooks("claude-code", run))
+    path = tell(settings, "claude-code", run, hooked)
+    whole = Loader(settings).load("claude-code", str(path))
+    seen = {event.id for event in hooked if isinstance(event, ToolCall)}
+    cut = tmp_path / path.name
+    records = path.read_bytes().splitlines(keepends=True)
+    for count in range(5, len(records)):
+        cut.write_bytes(b"".join(records[:count]))
+        one = Loader(settings).load("claude-code", str(cut))
+        assert calls_of(one).keys() >= seen
+        assert calls_of(one).keys() <= calls_of(whole).keys()
+        assert one.record.user_turn_count == 1
+        assert one.record.compaction_count == 1
+        assert sum(tool.call_count for tool in one.record.tools) == len(calls_of(one))
