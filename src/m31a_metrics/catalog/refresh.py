@@ -416,7 +416,8 @@ class Reader:
             left_out = frozenset(
                 one for one, number in zip(record.ids, ids, strict=True) if number in part.skip
             )
-            record = self._record(self._load(part, left_out))
+            if left_out:
+                record = self._record(self._load(part, left_out))
         record.labels = labels_of(Session(*os.path.split(path)) for path, _ in part.witnesses)
         self.unread.hide_parent(record)
         record.ids = []
