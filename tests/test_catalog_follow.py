@@ -259,3 +259,26 @@ def test_what_hooks_tell_of_a_transcript_is_followed_with_it(
     (place,) = following.latest(settings, environ)
     assert place.agent == "claude-code"
     assert place.changed_us > 1_000_000  # when hooks wrote, not the transcript
+
+
+def test_a_session_that_only_hooks_know_is_followed(
+    settings: Config, environ: Mapping[str, str]
+) -> None:
+    """What it comes to is what is shown of it elsewhere: the agent's own total, and pairs."""
+    told: list[events.Event] = [
+        events.SessionStart(1_000_000, agent="claude-code", native_id=ONE),
+        events.ToolStart(2_000_000, "Bash", "a"),
+        events.ToolEnd(3_000_000, "Bash", id="a"),
+        events.AgentTotals(4_000_000, 0.25),
+    ]
+    session = Session(settings.sessions_dir, ONE)
+    session.append(told[:-1])
+    followed = follow(settings, ONE, environ)
+    followed.look()
+    assert followed.metrics().tools == [ToolMetric("Bash", 1, 1, 0, 1_000, 1_000.0)]
+    session.append(told[-1:])
+    followed._rest_until_s = 0.0  # type: ignore[attr-defined]
+    followed.look()
+    (unattributed,) = followed.metrics().llms
+    assert (unattributed.cost, unattributed.unknown_usage_count) == (0.25, 1)
+    assert followed.about == "claude-code"

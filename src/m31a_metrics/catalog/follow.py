@@ -13,7 +13,7 @@ from threading import Lock
 from time import monotonic
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import MsgspecError, Struct
 from msgspec.structs import replace
 
 from m31a_metrics import sources, store
@@ -24,6 +24,7 @@ from m31a_metrics.catalog.load import LoadedSession, Loader
 from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, SessionForgotten, SessionNotFound, StorageError
+from m31a_metrics.events import SessionStart, decoder
 from m31a_metrics.foreign_files import Folders
 from m31a_metrics.journal import SHARED
 from m31a_metrics.model import SessionDetail, SessionMetrics
@@ -183,7 +184,7 @@ class FollowedFile:
             return self.agent
         record = self._sums.record
         project = record.project.rstrip("/").rpartition("/")[2]
-        return "  ".join(part for part in (self.agent, project, record.branch) if part)
+        return "  ".join(part for part in (record.agent, project, record.branch) if part)
 
     def metrics(self) -> SessionMetrics:
         """What it holds."""
@@ -212,7 +213,7 @@ def follow(
     one = load_named(config, name, environ, only_dir=only_dir)
     path = one.record.path
     if not one.is_transcript and os.path.isdir(path):
-        return FollowedSession(path, config)
+        return follow_place(Place(RECORDED, path, 0, 0), config)
     return FollowedFile(one.record.agent if one.is_transcript else RECORDED, path, config, one)
 
 
@@ -244,7 +245,7 @@ def newest(found: Sequence[Place], config: Config) -> Followed | None:
 
 def follow_place(place: Place, config: Config) -> Followed:
     """Follow the session at a place that `latest` found."""
-    if place.agent == RECORDED:
+    if place.agent == RECORDED and not _is_of_an_agent(place.path):
         return FollowedSession(place.path, config)
     return FollowedFile(place.agent, place.path, config)
 
@@ -285,6 +286,28 @@ def _names(path: str) -> set[str]:
 
 def _is_told_by_hooks(directory: str) -> bool:
     return os.path.isfile(f"{directory}/{store.EVENTS}/{SHARED}")
+
+
+_BEGINNING_BYTES = 4096
+
+
+def _is_of_an_agent(directory: str) -> bool:
+    """Tell whether hooks of an agent tell of a session: what it comes to, only all of it says."""
+    if not _is_told_by_hooks(directory):
+        return False
+    try:
+        with open(f"{directory}/{store.EVENTS}/{SHARED}", "rb") as file:
+            beginning = file.read(_BEGINNING_BYTES)
+    except OSError:
+        return False
+    for line in beginning.splitlines():
+        try:
+            event = decoder().decode(line)
+        except MsgspecError:
+            continue
+        if type(event) is SessionStart and event.agent:
+            return event.agent != RECORDED
+    return False
 
 
 def stamps_of(path: str) -> list[tuple[int, int]]:
