@@ -168,6 +168,21 @@ single_events = st.one_of(
 )
 """Every kind of event but sums of others."""
 
+partial_events = st.one_of(
+    st.builds(events.ToolStart, times_us, words, words),
+    st.builds(events.ToolEnd, times_us, words, id=ids),
+    st.builds(
+        events.AgentTotals,
+        times_us,
+        st.none() | st.floats(0, 1e6),
+        optional_durations_ms,
+        optional_durations_ms,
+        st.none() | st.floats(0, 100),
+        st.none() | tokens,
+    ),
+)
+"""What tells of a part of something: a call's start or end, an agent's totals."""
+
 all_events = single_events | counts
 
 

@@ -33,7 +33,7 @@ from tests.codec.strategies import sessions
 
 NAMES = {
     "Collector", "load", "save", "new_session_id",
-    "Usage", "WorkflowPhase", "SessionMetrics", "SessionDetail",
+    "Usage", "UNKNOWN_USAGE", "WorkflowPhase", "SessionMetrics", "SessionDetail",
     "ToolMetric", "LLMMetric", "PhaseMetric", "EditStrategyMetric",
     "ToolDurations", "ModelMetric", "LatestEvent", "RecentCalls", "PhaseSpan", "PhaseTime", "Spend",
     "MetricsError", "InvalidSessionId", "DamagedMetrics", "ForeignFile", "SessionHasJournals",
@@ -66,7 +66,7 @@ FIELDS = {
     ToolMetric: "name call_count success_count fail_count total_duration_ms avg_duration_ms "
     "denied_count",
     LLMMetric: "phase prompt_tokens completion_tokens total_tokens cost interaction_count "
-    "prompt_hash truncated_input unpriced_tokens",
+    "prompt_hash truncated_input unpriced_tokens unknown_usage_count",
     PhaseMetric: "phase duration_ms transition_count heal_trigger_count bisect_trigger_count "
     "success heal_success_count heal_fail_count heal_duration_ms heal_loop_count "
     "bisect_success_count bisect_fail_count",

@@ -234,3 +234,51 @@ def test_new_sessions_appear_and_not_too_many(
 
 def _us(at: datetime) -> int:
     return int(at.timestamp()) * 1_000_000
+
+
+def test_what_hooks_tell_of_a_transcript_is_followed_with_it(
+    clean_home: Path, settings: Config, environ: Mapping[str, str]
+) -> None:
+    """The session is listed once, is looked at again when hooks write, and is joined."""
+    began = now()
+    path = write(clean_home, ONE, *call("a", began))
+    followed = follow(settings, ONE, environ)
+    assert calls(followed) == 1
+    at_us = int(began.timestamp() * 1e6)
+    Session(settings.sessions_dir, ONE).append(
+        [
+            events.SessionStart(at_us, agent="claude-code", native_id=ONE),
+            events.ToolCall(at_us + 5_000_000, "Bash", True, 77, id="only-hooks"),
+        ]
+    )
+    os.utime(path, (1, 1))
+    followed._rest_until_s = 0.0  # type: ignore[attr-defined]
+    assert calls(followed) == 2
+    whole = Loader(settings).load("claude-code", str(path))
+    assert followed.metrics().tools == whole.metrics.tools
+    (place,) = following.latest(settings, environ)
+    assert place.agent == "claude-code"
+    assert place.changed_us > 1_000_000  # when hooks wrote, not the transcript
+
+
+def test_a_session_that_only_hooks_know_is_followed(
+    settings: Config, environ: Mapping[str, str]
+) -> None:
+    """What it comes to is what is shown of it elsewhere: the agent's own total, and pairs."""
+    told: list[events.Event] = [
+        events.SessionStart(1_000_000, agent="claude-code", native_id=ONE),
+        events.ToolStart(2_000_000, "Bash", "a"),
+        events.ToolEnd(3_000_000, "Bash", id="a"),
+        events.AgentTotals(4_000_000, 0.25),
+    ]
+    session = Session(settings.sessions_dir, ONE)
+    session.append(told[:-1])
+    followed = follow(settings, ONE, environ)
+    followed.look()
+    assert followed.metrics().tools == [ToolMetric("Bash", 1, 1, 0, 1_000, 1_000.0)]
+    session.append(told[-1:])
+    followed._rest_until_s = 0.0  # type: ignore[attr-defined]
+    followed.look()
+    (unattributed,) = followed.metrics().llms
+    assert (unattributed.cost, unattributed.unknown_usage_count) == (0.25, 1)
+    assert followed.about == "claude-code"

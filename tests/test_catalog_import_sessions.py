@@ -8,10 +8,13 @@ import stat
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from m31a_metrics import Collector, config, events, journal, load, save, sources
-from m31a_metrics.catalog import import_sessions
+from m31a_metrics.answers import Slice
+from m31a_metrics.catalog import ask, import_sessions
 from m31a_metrics.catalog.agents import Place, places
+from m31a_metrics.catalog.find_session import load_named
 from m31a_metrics.catalog.import_sessions import (
     COPY,
     EMPTY,
@@ -25,6 +28,7 @@ from m31a_metrics.catalog.import_sessions import (
     journal_name,
     staging,
 )
+from m31a_metrics.catalog.load import Loader
 from m31a_metrics.catalog.records import session_name
 from m31a_metrics.config import Config
 from m31a_metrics.model import SessionMetrics
@@ -348,3 +352,36 @@ def test_names_of_directories() -> None:
     assert strange.startswith("codex-")
     assert session_name("aider", "", "/a") != session_name("aider", "", "/b")
     assert import_sessions.journal_name("pi") == "import-pi.jsonl"
+
+
+def test_what_hooks_told_is_joined_with_the_copy(settings: Config, claude: Path) -> None:
+    """Hooks record under the session's id: the copy lies beside, and both are one session."""
+    path = claude / f"{ONE}.jsonl"
+    alone = Loader(settings).load(AGENT, str(path)).record
+    last_us = alone.updated_us
+    told: list[events.Event] = [
+        events.SessionStart(last_us, agent=AGENT, native_id=ONE),
+        events.UserTurn(last_us - 1),
+        events.ToolCall(last_us + 1, "Bash", True, 77, id="only-hooks"),
+    ]
+    Session(settings.sessions_dir, ONE).append(told)
+    assert states(run(settings, claude)) == [IMPORTED]
+    assert states(run(settings, claude)) == [UNCHANGED]
+    environ = {"CLAUDE_CONFIG_DIR": str(claude.parents[1])}
+
+    def counted(where: Config) -> tuple[int, int, int]:
+        with ask(where, environ) as asking:
+            (row,) = asking.answers.sessions(Slice(session=ONE))
+        assert row.session_id == ONE
+        return row.call_count, row.total_tokens, row.active_us
+
+    before = counted(settings)
+    assert before[0] == sum(tool.call_count for tool in alone.tools) + 1
+    path.unlink()
+    assert counted(settings)[:2] == before[:2]
+    # And so it is where nobody ever saw the transcript.
+    anew = replace(settings, index=f"{settings.index}.anew")
+    assert counted(anew)[:2] == before[:2]
+    one = load_named(anew, ONE, environ)
+    assert sum(tool.call_count for tool in one.metrics.tools) == before[0]
+    assert (one.record.user_turn_count, one.record.is_recorded) == (alone.user_turn_count, False)

@@ -17,6 +17,7 @@ NAMES = {
     "tool_call", "llm_interaction", "phase_transition", "phase_duration", "heal_trigger",
     "heal_outcome", "heal_loop", "bisect_trigger", "bisect_outcome", "edit_strategy",
     "session_start", "user_turn", "compaction", "subagent", "mode", "permission_wait", "counts",
+    "tool_start", "tool_end", "agent_totals",
 }  # fmt: skip
 
 USE = b'{"event":"llm_interaction","t_us":1,"phase":"p","usage":%b}'
@@ -32,7 +33,7 @@ def test_parts_of_a_line_make_the_line(
     assert line == encode(events.ToolCall(t_us, name, success, duration_ms)) + b"\n"
 
 
-@given(some.all_events)
+@given(some.all_events | some.partial_events)
 def test_a_line_gives_its_event_back(event: events.Event) -> None:
     """An event survives its line, and the line is one line."""
     line = encode(event)
@@ -55,6 +56,14 @@ def test_a_line_says_no_more_than_it_must() -> None:
         b'{"event":"llm_interaction","t_us":1,"phase":"plan",'
         b'"usage":{"prompt_tokens":2,"completion_tokens":1},"id":"x"}'
     )
+
+
+def test_a_start_takes_no_id() -> None:
+    """A call's id stands on its start's line, and still is free for what counts the call."""
+    start = events.ToolStart(1, "Bash", "call-1")
+    assert encode(start) == b'{"event":"tool_start","t_us":1,"name":"Bash","id":"call-1"}'
+    assert start.id is None
+    assert decoder().decode(encode(start)) == start
 
 
 def test_fields_of_a_newer_version_are_passed_over() -> None:

@@ -21,6 +21,7 @@ from m31a_metrics.errors import (
     StorageError,
 )
 from m31a_metrics.model import (
+    UNKNOWN_USAGE,
     EditStrategyMetric,
     LatestEvent,
     LLMMetric,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "UNKNOWN_USAGE",
     "BudgetExceeded",
     "Collector",
     "ConfigError",

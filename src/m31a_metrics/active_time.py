@@ -18,6 +18,8 @@ from heapq import heappop, heappush
 from typing import NamedTuple, TypeVar
 
 from m31a_metrics.events import (
+    UNATTRIBUTED,
+    AgentTotals,
     Compaction,
     Event,
     LLMInteraction,
@@ -27,6 +29,8 @@ from m31a_metrics.events import (
     SessionStart,
     Subagent,
     ToolCall,
+    ToolEnd,
+    ToolStart,
     UserTurn,
 )
 from m31a_metrics.units import DAY_US, QUARTER_HOUR_US
@@ -168,6 +172,8 @@ class ActiveTime:
             thread.last_us = t_us
 
     def _add_use(self, event: LLMInteraction) -> None:
+        if event.phase == UNATTRIBUTED:
+            return  # when it was is not known
         t_us = event.t_us
         thread = self._main
         if event.subagent:
@@ -233,7 +239,9 @@ class ActiveTime:
         elif type(event) is SessionStart:
             if main.last_us >= 0:
                 return
-        elif self._inferred and type(event) not in _THEN_THE_MODEL:
+        elif type(event) in _TELLS_NO_TIME or (
+            self._inferred and type(event) not in _THEN_THE_MODEL
+        ):
             return
         main.last_us = max(main.last_us, t_us)
 
@@ -429,6 +437,7 @@ _KEPT_MOST = 4
 _MAIN, _USE, _STAY = 1 << 40, (1 << 40) + 1, 1 << 41
 
 
+_TELLS_NO_TIME = (AgentTotals, ToolStart, ToolEnd)
 _THEN_THE_MODEL = (UserTurn, PermissionWait, Compaction, Subagent)
 """Events of a transcript behind which the agent asks its model, besides those of calls."""
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import astuple
 
-from m31a_metrics.model import SessionMetrics, Tokens, Usage
+from m31a_metrics.model import UNKNOWN_USAGE, SessionMetrics, Tokens, Usage
 from m31a_metrics.units import LARGEST, YEAR_10000_US
 
 # The hook is for numbers of unknown keys in a Counts, which remember their text.
@@ -29,6 +29,7 @@ Micros = Annotated[int, Meta(ge=0, lt=YEAR_10000_US)]
 
 Millis = Annotated[int, Meta(ge=0, le=LARGEST)] | Annotated[float, Meta(ge=0, le=LARGEST)]
 Usd = Annotated[float, Meta(ge=0, le=1e15)]
+Percent = Annotated[float, Meta(ge=0, le=1e6)]
 
 
 class _Event(
@@ -80,6 +81,7 @@ def line_middle(name: str, success: bool) -> bytes:
 class LLMInteraction(_Event, frozen=True, tag="llm_interaction", omit_defaults=True, gc=False):
     """A model answered. `cost` in USD; None means nobody said, so it is priced later.
 
+    Where nobody reported the usage it is left out, and never priced.
     `tier` is how the provider served it where that changes the price (`fast`, `batch`, `us`
     for inference in the US only, `fast-us`); `subagent` names who asked, if it was not the
     session's own agent. `web_search_count`: searches of the provider's own tool, which it
@@ -88,13 +90,22 @@ class LLMInteraction(_Event, frozen=True, tag="llm_interaction", omit_defaults=T
 
     t_us: Micros
     phase: str
-    usage: Usage
+    usage: Usage = UNKNOWN_USAGE
     cost: Usd | None = None
     model: str | None = None
     duration_ms: Millis | None = None
     tier: str | None = None
     subagent: str | None = None
     web_search_count: Tokens = 0
+
+    @property
+    def has_unknown_usage(self) -> bool:
+        """Tell whether nobody reported the usage; its counts are 0 then, and mean nothing."""
+        return self.usage is UNKNOWN_USAGE
+
+
+UNATTRIBUTED = "unattributed"
+"""The phase of LLM use that an agent's own totals hold and that no witness told apart."""
 
 
 class PhaseTransition(_Event, frozen=True, tag="phase_transition", omit_defaults=True, gc=False):
@@ -212,6 +223,73 @@ class PermissionWait(_Event, frozen=True, tag="permission_wait", omit_defaults=T
     success: bool | None = None
 
 
+class ToolStart(
+    Struct,
+    frozen=True,
+    omit_defaults=True,
+    tag_field="event",
+    tag="tool_start",
+    gc=False,
+):
+    """A tool is about to run, or to be refused: a start alone is no call.
+
+    On its line the call's id stands in `id`, as everywhere. It is not taken by that: what
+    ended the call counts under it.
+    """
+
+    t_us: Micros
+    name: str
+    call_id: str = field(name="id")
+
+    @property
+    def id(self) -> str | None:
+        """None: however often a start is told, nothing is counted twice."""
+        return None
+
+
+class ToolEnd(_Event, frozen=True, tag="tool_end", omit_defaults=True, gc=False):
+    """A tool ran, says a witness that knows neither for how long nor how it went.
+
+    With the start of the same call it tells how long. It is one call that nobody saw fail,
+    unless a ToolCall of that id says more.
+    """
+
+    t_us: Micros
+    name: str
+
+    def call(self, start: ToolStart | None) -> ToolCall:
+        """Return the call that ended: it took the time since its start, where that is known."""
+        return ToolCall(
+            self.t_us,
+            self.name,
+            success=True,
+            duration_ms=0 if start is None else max(self.t_us - start.t_us, 0) / 1000,
+            elapsed_only=start is None,
+            id=self.id,
+        )
+
+
+class AgentTotals(_Event, frozen=True, tag="agent_totals", omit_defaults=True, gc=False):
+    """What an agent says of itself so far, as its status line is given it.
+
+    `cost_usd` (USD), `duration_ms` since it began and `api_duration_ms` waiting for its model
+    are of the session; the context is how full it is now; of its provider's limits of five
+    hours and seven days, what is used (percent) and when they begin anew (Unix microseconds).
+    No sums: the latest of a session holds all before it.
+    """
+
+    t_us: Micros
+    cost_usd: Usd | None = None
+    duration_ms: Millis | None = None
+    api_duration_ms: Millis | None = None
+    context_used_percent: Percent | None = None
+    context_tokens: Tokens | None = None
+    five_hour_used_percent: Percent | None = None
+    five_hour_resets_us: Micros | None = None
+    seven_day_used_percent: Percent | None = None
+    seven_day_resets_us: Micros | None = None
+
+
 class Counts(_Event, frozen=True, tag="counts", omit_defaults=True, gc=False):
     """Sums of events that could not be journalled one by one (a full disk, no journal).
 
@@ -251,6 +329,9 @@ Event = (
     | Subagent
     | Mode
     | PermissionWait
+    | ToolStart
+    | ToolEnd
+    | AgentTotals
     | Counts
 )
 

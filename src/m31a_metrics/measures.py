@@ -34,7 +34,8 @@ class TokenSums(Struct, kw_only=True):
     """LLM use in tokens; `unpriced_tokens` are those of which nobody knows the cost.
 
     Of `unsplit_prompt_tokens` of the prompt nobody knows what caches had a part in: those of a
-    METRICS.json, which has sums.
+    METRICS.json, which has sums. Of `unknown_usage_count` of the interactions nobody reported
+    the tokens.
     """
 
     interaction_count: int = 0
@@ -47,6 +48,7 @@ class TokenSums(Struct, kw_only=True):
     reasoning_tokens: int = 0
     unsplit_prompt_tokens: int = 0
     unpriced_tokens: int = 0
+    unknown_usage_count: int = 0
 
 
 class TokenClasses(Struct, frozen=True):

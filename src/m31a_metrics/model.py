@@ -70,6 +70,10 @@ class Usage(_Tokens, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         return self.prompt_tokens + self.completion_tokens
 
 
+UNKNOWN_USAGE = Usage(0, 0)
+"""This very object stands for usage that nobody reported: one interaction, no tokens, no price."""
+
+
 class ToolMetric(Struct):
     """One tool: how often it ran, how often it failed, how long it took (whole ms).
 
@@ -91,7 +95,8 @@ class LLMMetric(Struct):
     """LLM use of one phase. `cost` is in USD.
 
     `unpriced_tokens` counts the tokens of interactions whose cost nobody knew; they
-    add nothing to `cost`.
+    add nothing to `cost`. `unknown_usage_count` of the interactions had a usage that nobody
+    reported, so they add no tokens.
     """
 
     phase: str = ""
@@ -103,6 +108,7 @@ class LLMMetric(Struct):
     prompt_hash: str = ""
     truncated_input: bool = False
     unpriced_tokens: int = 0
+    unknown_usage_count: int = 0
     unknown: dict[str, Any] = {}
 
 

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from m31a_metrics import (
+    UNKNOWN_USAGE,
     Collector,
     EditStrategyMetric,
     LLMMetric,
@@ -422,3 +423,15 @@ def test_detail_names_the_models(collector: Collector) -> None:
     assert collector.detail().models[0].cost == 0.5
     with_journal = [(one.name, one.max_ms) for one in detail.durations]
     assert with_journal in ([("Bash", 12)], [])
+
+
+def test_usage_that_nobody_reported_is_recorded_as_unknown(tmp_path: Path) -> None:
+    """It counts as an interaction without tokens, of a model with a price, too; never priced."""
+    with Collector("one", tmp_path) as collector:
+        collector.record_llm_interaction("plan", UNKNOWN_USAGE, model="claude-sonnet-4-5")
+        collector.record_llm_interaction("plan", Usage(2, 1), 0.5)
+    metrics = load(tmp_path, "one")
+    assert metrics is not None
+    assert metrics.llms == [LLMMetric("plan", 2, 1, 3, 0.5, 2, unknown_usage_count=1)]
+    text = (tmp_path / "one" / "METRICS.json").read_text()
+    assert '"unknown_usage_count": 1' in text

@@ -13,10 +13,12 @@ from msgspec import Struct
 
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.history import MEMORY, Fresh, History, SourceFile, source_files
-from m31a_metrics.history.ownership import COPY, HOOKS, TRANSCRIPT
+from m31a_metrics.history.ownership import Files
 from m31a_metrics.history.packing import unpacked, unpacked_whole
 from m31a_metrics.history.source_files import hashed
 from m31a_metrics.record import SessionRecord, ToolDay
+from m31a_metrics.transcript import SessionRef
+from m31a_metrics.witnesses import COPY, HOOKS, TRANSCRIPT
 
 DAY = "2026-01-01"
 
@@ -271,15 +273,35 @@ def test_what_is_gone_stays_counted(states: list[File], order: list[str], gone_c
 
 
 def test_the_transcript_goes_before_hooks_and_copies() -> None:
-    """Of several files of a session the best counts alone, whichever came first."""
+    """The best of a session's files is what it is read from, whichever came first."""
     transcript = File("/t", "n", 1, ("a", "b"))
     hooks = File("/h", "n", 1, ("a",), rank=HOOKS)
     copy = File("/c", "n", 1, ("a", "b", "c"), rank=COPY)
     for order in ([transcript, hooks, copy], [copy, hooks, transcript], [hooks, transcript]):
         (row,) = index_of(order)
         assert (row.path, row.call_count) == ("/t", 2)
-    (row,) = index_of([copy, hooks])
+    (row,) = index_of([hooks, copy])
+    assert (row.path, row.call_count) == ("/c", 3)
+    (row,) = index_of([hooks])
     assert row.path == "/h"
+
+
+def test_one_file_of_a_session_takes_what_only_hooks_know() -> None:
+    """The others are joined field by field, or what no file of a session has would count twice."""
+    files = [
+        File("/a", "n", 1, ("a", "b")),
+        File("/b", "n", 1, ("c",)),
+        File("/h", "n", 1, ("a",), rank=HOOKS),
+        File("/c", "n", 1, ("a",), rank=COPY),
+    ]
+    with History(MEMORY) as history:
+        take(history, files)
+        first, second = Files(history.connection).parts(SessionRef("pi", "n"))
+    assert [path for path, _ in first.witnesses] == [path for path, _ in second.witnesses]
+    assert [path for path, _ in first.witnesses] == ["/c", "/h"]
+    assert (first.path, first.only_fields) == ("/a", False)
+    assert first.skip == set(hashed(["c"]))  # nor is it hooks' to add what the other tells of
+    assert (second.path, second.only_fields, second.skip) == ("/b", True, frozenset())
 
 
 def test_a_gone_transcript_stays_beside_hooks() -> None:

@@ -121,3 +121,16 @@ def test_going_on_is_reading_everything(
     assert_same(loaded, whole)
     os.unlink(f"{session.events}/.covered")
     assert_same(session.count().tally.metrics(session.name()), whole)
+
+
+def test_a_call_that_was_counted_up_to_its_start_takes_its_time(tmp_path: Path) -> None:
+    """Hooks tell of a start, METRICS.json is written, hooks tell of the end: nothing is lost."""
+    session = Session(str(tmp_path), ID)
+    session.append([events.ToolStart(1_000_000, "Bash", "one")])
+    session.flush()
+    session.append([events.ToolEnd(1_250_000, "Bash", id="one")])
+    for _ in range(2):
+        metrics = session.load()
+        assert metrics is not None
+        assert [(tool.call_count, tool.total_duration_ms) for tool in metrics.tools] == [(1, 250)]
+        session.flush()

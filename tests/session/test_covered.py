@@ -39,7 +39,7 @@ def test_a_note_says_what_it_was_told() -> None:
     assert sums is not None
     assert bytes(sums.metrics) == METRICS
     assert sums.orders == orders_of(TALLY)
-    assert sums.unpriced_events() == TALLY.unpriced != []
+    assert sums.waiting_events() == TALLY.unpriced != []
 
 
 def test_a_note_without_sums() -> None:

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from m31a_metrics.answers import LLMRow, ReadingRow
 from m31a_metrics.record import LLMDay, SessionRecord
 from m31a_metrics.table import Table
 from m31a_metrics.tables.audit import BY_DAY, RULES, WITHOUT, audit
+from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.transcript import Damage, Effects
 from tests.tables.builders import ALL, calls, column, day, indexed, record, records, scope, use
 
@@ -199,3 +201,13 @@ def test_days_add_up_to_sessions(all_of_them: list[list[LLMDay]]) -> None:
         assert sum(list(row.values())[2:7]) == row["total_tokens"]  # type: ignore[arg-type] # as above
         parts = (row["given_tokens"], row["priced_tokens"], row["unpriced_tokens"])
         assert sum(parts) == row["total_tokens"]  # type: ignore[arg-type] # as above
+
+
+def test_what_nobody_told_apart_has_a_line() -> None:
+    """What agents' totals exceed their answers by, and calls of which nobody reported tokens."""
+    rows = [LLMRow("2026-06-01", "", interaction_count=2, unknown_usage_count=2, cost_nano=3)]
+    unattributed = LLMRow("unattributed", interaction_count=2, cost_nano=3_054_000)
+    by_day, rules = audit(rows, ReadingRow(), Scope(), unattributed=unattributed)
+    assert rules.rows == [("unattributed", 2, None, 0.003054), ("unknown usage", 2, None, None)]
+    assert any("2 LLM calls nobody reported" in note for note in by_day.notes)
+    assert audit([LLMRow("2026-06-01", "m")], ReadingRow(), Scope())[1].rows == []

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics import (
+    UNKNOWN_USAGE,
     EditStrategyMetric,
     LLMMetric,
     PhaseMetric,
@@ -304,7 +305,7 @@ BASE = SessionMetrics(
     AT,
     datetime(2026, 6, 20, 11, 0, tzinfo=UTC),
     tools=[ToolMetric("z", 7, 3, 2, 100, 20.0, unknown={"t": 1}), ToolMetric("a", 1, 1, 0, 5, 5.0)],
-    llms=[LLMMetric("plan", 1, 2, 3, 0.5, 1, "hash", True, 9, {"l": 1})],
+    llms=[LLMMetric("plan", 1, 2, 3, 0.5, 1, "hash", True, 9, unknown={"l": 1})],
     phases=[PhaseMetric("plan", 40, 1, 2, 3, True, 4, 5, 6, 7, 8, 9, {"p": 1}), PhaseMetric("x")],
     edit_strategies=[EditStrategyMetric("exact_match", 2, {"s": 1})],
     plan_outcomes=[1],
@@ -340,7 +341,7 @@ def test_events_go_on_from_a_base() -> None:
     metrics = tally.metrics("")
     assert [tool.name for tool in metrics.tools] == ["earlier", "z", "a"]
     assert metrics.tools[2] == ToolMetric("a", 2, 1, 1, 10, 5.0)
-    assert metrics.llms == [LLMMetric("plan", 2, 3, 5, 0.75, 2, "hash", True, 9, {"l": 1})]
+    assert metrics.llms == [LLMMetric("plan", 2, 3, 5, 0.75, 2, "hash", True, 9, unknown={"l": 1})]
     assert metrics.phases[0] == BASE.phases[0]
     assert metrics.phases[1] == PhaseMetric("x", 2, success=True)
     assert (metrics.started_at, metrics.updated_at) == (
@@ -399,3 +400,26 @@ def test_times_survive_both_ways(t_us: int) -> None:
     """Microseconds to datetime and back lose nothing, in any year."""
     assert micros(moment(t_us)) == t_us
     assert moment(t_us).tzinfo is UTC
+
+
+def test_a_call_may_be_told_by_its_start_and_its_end() -> None:
+    """The end counts the call under its id, with the time since its start; a start is none."""
+    start = events.ToolStart(1_000_000, "Bash", "one")
+    end = events.ToolEnd(1_250_000, "Bash", id="one")
+    assert metrics_of(start, end, start, end).tools == [ToolMetric("Bash", 1, 1, 0, 250, 250.0)]
+    assert metrics_of(end).tools == [ToolMetric("Bash", 1, 1, 0, 0, 0.0)]
+    assert metrics_of(start).tools == []
+    failed = events.ToolCall(1_250_000, "Bash", False, 240, id="one")
+    assert metrics_of(start, failed, end).tools == [ToolMetric("Bash", 1, 0, 1, 240, 240.0)]
+
+
+def test_usage_that_nobody_reported_is_counted_as_unknown() -> None:
+    """Such an interaction has no tokens, waits for no price, and keeps a cost that was given."""
+    unknown = [events.LLMInteraction(1, "plan", UNKNOWN_USAGE, cost, "m") for cost in (None, 0.25)]
+    tally = Tally(lambda event: event.usage.total + 1.0)
+    for event in unknown:
+        tally.add(event)
+    (row,) = tally.metrics("").llms
+    assert row == LLMMetric("plan", 0, 0, 0, 0.25, 2, unknown_usage_count=2)
+    assert tally.unpriced == []
+    assert tally.models["m"].unknown_usage_count == 2

@@ -170,7 +170,7 @@ def _of_row(
         )
     for place in places([] if only_dir else sources.present(environ), environ):
         if place.path == row.path:
-            one = Loader(config).load(place.agent, place.path, timed_by=hooks)
+            one = Loader(config).load(place.agent, place.path, witnesses=hooks)
             one.record.labels = row.labels  # which stand beside the transcript
             one.row = row
             return one

@@ -13,7 +13,8 @@ from threading import Lock
 from time import monotonic
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import MsgspecError, Struct
+from msgspec.structs import replace
 
 from m31a_metrics import sources, store
 from m31a_metrics.catalog.agents import Place, places
@@ -23,7 +24,9 @@ from m31a_metrics.catalog.load import LoadedSession, Loader
 from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, SessionForgotten, SessionNotFound, StorageError
+from m31a_metrics.events import SessionStart, decoder
 from m31a_metrics.foreign_files import Folders
+from m31a_metrics.journal import SHARED
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.rates import pricer
 from m31a_metrics.record import SessionRecord
@@ -123,7 +126,7 @@ class FollowedFile:
         self._path = path
         self._config = config
         # A transcript that was read to find it was read as one that is over.
-        self._stamp = stamps_of(path) if loaded is not None and agent == RECORDED else None
+        self._stamp = self._stamps() if loaded is not None and agent == RECORDED else None
         self._rest_until_s = 0.0
         self._sums = None if loaded is None else _Sums.of(loaded)
         self._refused: SessionForgotten | None = None
@@ -137,10 +140,18 @@ class FollowedFile:
         with self._lock, guarded(self._path):
             self._look()
 
+    def _stamps(self) -> list[tuple[int, int]]:
+        stamps = stamps_of(self._path)
+        for name in sorted(_names(self._path)):
+            directory = f"{self._config.sessions_dir}/{name}"
+            if name and _is_told_by_hooks(directory):
+                stamps += _stamps(directory)
+        return stamps
+
     def _look(self) -> None:
         if self._refused is not None:
             raise self._refused
-        stamp = stamps_of(self._path)
+        stamp = self._stamps()
         if stamp == self._stamp or monotonic() < self._rest_until_s:
             return
         began_s = monotonic()
@@ -173,7 +184,7 @@ class FollowedFile:
             return self.agent
         record = self._sums.record
         project = record.project.rstrip("/").rpartition("/")[2]
-        return "  ".join(part for part in (self.agent, project, record.branch) if part)
+        return "  ".join(part for part in (record.agent, project, record.branch) if part)
 
     def metrics(self) -> SessionMetrics:
         """What it holds."""
@@ -202,7 +213,7 @@ def follow(
     one = load_named(config, name, environ, only_dir=only_dir)
     path = one.record.path
     if not one.is_transcript and os.path.isdir(path):
-        return FollowedSession(path, config)
+        return follow_place(Place(RECORDED, path, 0, 0), config)
     return FollowedFile(one.record.agent if one.is_transcript else RECORDED, path, config, one)
 
 
@@ -234,7 +245,7 @@ def newest(found: Sequence[Place], config: Config) -> Followed | None:
 
 def follow_place(place: Place, config: Config) -> Followed:
     """Follow the session at a place that `latest` found."""
-    if place.agent == RECORDED:
+    if place.agent == RECORDED and not _is_of_an_agent(place.path):
         return FollowedSession(place.path, config)
     return FollowedFile(place.agent, place.path, config)
 
@@ -245,17 +256,58 @@ def latest(config: Config, environ: Mapping[str, str], *, only_dir: bool = False
     Raises StorageError where the sessions directory cannot be listed, if it is all.
     """
     found = [] if only_dir else places(sources.present(environ), environ)
+    named = {name: at for at, place in enumerate(found) for name in _names(place.path)}
     try:
         for name in store.session_ids(config.sessions_dir):
             directory = f"{config.sessions_dir}/{name}"
             changed_ns = max((at for at, _ in _stamps(directory)), default=0)
-            if changed_ns:
+            at = named.get(name)
+            if at is not None and _is_told_by_hooks(directory):  # with the transcript it is one
+                changed_us = max(found[at].changed_us, changed_ns // 1000)
+                found[at] = replace(found[at], changed_us=changed_us)
+            elif changed_ns:
                 found.append(Place(RECORDED, directory, 0, changed_ns // 1000))
     except StorageError:
         if only_dir:
             raise
     found.sort(key=lambda place: -place.changed_us)
     return found
+
+
+_ID_LENGTH = 36
+"""Of a UUID; agents name a transcript after its session, or put that at its name's end."""
+
+
+def _names(path: str) -> set[str]:
+    """What hooks may call a transcript's session, by the file's name."""
+    stem = os.path.splitext(os.path.basename(file_of(path)))[0]
+    return {stem, stem[-_ID_LENGTH:]}
+
+
+def _is_told_by_hooks(directory: str) -> bool:
+    return os.path.isfile(f"{directory}/{store.EVENTS}/{SHARED}")
+
+
+_BEGINNING_BYTES = 4096
+
+
+def _is_of_an_agent(directory: str) -> bool:
+    """Tell whether hooks of an agent tell of a session: what it comes to, only all of it says."""
+    if not _is_told_by_hooks(directory):
+        return False
+    try:
+        with open(f"{directory}/{store.EVENTS}/{SHARED}", "rb") as file:
+            beginning = file.read(_BEGINNING_BYTES)
+    except OSError:
+        return False
+    for line in beginning.splitlines():
+        try:
+            event = decoder().decode(line)
+        except MsgspecError:
+            continue
+        if type(event) is SessionStart and event.agent:
+            return event.agent != RECORDED
+    return False
 
 
 def stamps_of(path: str) -> list[tuple[int, int]]:

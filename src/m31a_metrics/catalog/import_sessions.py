@@ -23,7 +23,7 @@ from m31a_metrics import codec, journal, store
 from m31a_metrics.catalog.agents import Place, process_count
 from m31a_metrics.catalog.guard import Failure, failure, guarded
 from m31a_metrics.catalog.load import LoadedSession, Loader
-from m31a_metrics.catalog.records import derived_name, session_name
+from m31a_metrics.catalog.records import derived_name, session_name, witness
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, NotThisFormat, SessionForgotten, StorageError
@@ -33,7 +33,7 @@ from m31a_metrics.rates import pricer, remember
 from m31a_metrics.session import BASE, COVERED, Session
 from m31a_metrics.session.covered import covered_note
 from m31a_metrics.tally import Tally
-from m31a_metrics.transcript import Damage
+from m31a_metrics.transcript import Damage, SessionRef
 
 IMPORTED, UNCHANGED, SKIPPED, FAILED = "imported", "unchanged", "skipped", "failed"
 """What became of a transcript. Skipped is one that is not to be imported; failed is one
@@ -72,6 +72,7 @@ class Prepared(Struct, tag=True):
     event_count: int
     ids: list[str]
     damage: Damage
+    native_id: str = ""
     is_there: bool = False
     staged: str = ""
     problem: str = ""
@@ -179,6 +180,7 @@ class _Reader:
         lines = encode_lines(kept)
         metrics = codec.encode(tally.metrics(session_id))
         name = journal_name(agent)
+        ref = SessionRef(agent, loaded.facts.native_id)
         prepared = Prepared(
             agent,
             place.path,
@@ -188,11 +190,12 @@ class _Reader:
             sum(type(event) is not SessionStart for event in kept),
             sorted({event.id for event in kept if event.id is not None}),
             loaded.damage,
+            ref.native_id,
         )
         if not prepared.event_count or not self.is_wanted(prepared):
             return prepared
         try:
-            if holds(Session(self.sessions_dir, session_id), name, lines, metrics):
+            if holds(Session(self.sessions_dir, session_id), name, lines, metrics, of=ref):
                 prepared.is_there = True
             elif self._staging is not None:
                 prepared.staged = f"{self._staging}/{os.getpid()}-{next(self._numbers)}"
@@ -260,6 +263,7 @@ def _skipped(prepared: Prepared, reason: str) -> Imported:
 def _put(session: Session, prepared: Prepared, dry: bool) -> Imported:
     """Move a staged session to its directory, unless somebody else records into that."""
     name = journal_name(prepared.agent)
+    ref = SessionRef(prepared.agent, prepared.native_id)
     result = Imported(
         prepared.agent,
         prepared.path,
@@ -270,13 +274,13 @@ def _put(session: Session, prepared: Prepared, dry: bool) -> Imported:
     )
     try:
         # Also before the lock, which makes files where there were none.
-        if has_others(session, name):
+        if has_others(session, name, of=ref):
             return replace(result, state=SKIPPED, reason=RECORDED)
         if prepared.problem:
             return replace(result, state=FAILED, reason=prepared.problem)
         if dry or prepared.is_there:
             return result
-        if not land(prepared.staged, session, name):
+        if not land(prepared.staged, session, name, of=ref):
             return replace(result, state=SKIPPED, reason=RECORDED)
     except MetricsError as error:
         return replace(result, state=FAILED, reason=str(error))
@@ -306,7 +310,7 @@ def stage(directory: str, name: str, lines: bytes, metrics: bytes) -> None:
             os.close(descriptor)
 
 
-def land(staged: str, session: Session, name: str) -> bool:
+def land(staged: str, session: Session, name: str, *, of: SessionRef) -> bool:
     """Move what is staged to where the session belongs; False if others recorded there.
 
     Raises ForeignFile, StorageError.
@@ -314,7 +318,7 @@ def land(staged: str, session: Session, name: str) -> bool:
     if _move_whole(staged, session.directory):
         return True
     with session.locked():
-        if has_others(session, name):
+        if has_others(session, name, of=of):
             return False
         _move_files(Session(*os.path.split(staged)), session, name)
     return True
@@ -347,27 +351,44 @@ def _move_files(staged: Session, session: Session, name: str) -> None:
         raise StorageError(f"cannot write {session.directory}: {error.strerror}") from error
 
 
-def has_others(session: Session, name: str) -> bool:
-    """Tell whether a session holds anything but what an import put there."""
+def has_others(session: Session, name: str, *, of: SessionRef) -> bool:
+    """Tell whether a session holds anything but what an import put there.
+
+    What hooks told `of` the same session is no other: it is joined with the copy.
+    """
     for path in (session.directory, session.events):
         if not store.check_directory(path):
             return os.path.lexists(session.metrics_path)
-    names = journal.names(session.events)
+    names = [one for one in journal.names(session.events) if one != journal.SHARED]
+    if len(names) < len(journal.names(session.events)):
+        if not _is_told_of(session, of):
+            return True
+        if not names:
+            return False
     if os.path.lexists(f"{session.events}/{BASE}") or any(one != name for one in names):
         return True
     return name not in names and os.path.lexists(session.metrics_path)
 
 
-def holds(session: Session, name: str, lines: bytes, metrics: bytes) -> bool:
-    """Tell whether a session is just what an import would make it."""
+def _is_told_of(session: Session, of: SessionRef) -> bool:
+    """Tell whether hooks say that this is the session of which they tell."""
+    told = witness(session)
+    return told is not None and any(
+        type(event) is SessionStart and (event.agent, event.native_id) == of
+        for event in told.events
+    )
+
+
+def holds(session: Session, name: str, lines: bytes, metrics: bytes, *, of: SessionRef) -> bool:
+    """Tell whether a session is just what an import would make it, beside what hooks tell."""
     for path in (session.directory, session.events):
         if not store.check_directory(path):
             return False
-    return (
-        store.read(session.metrics_path) == metrics
-        and store.read(f"{session.events}/{name}") == lines
-        and session.is_current()
-    )
+    if store.read(f"{session.events}/{name}") != lines:
+        return False
+    if journal.SHARED in journal.names(session.events):
+        return not has_others(session, name, of=of)
+    return store.read(session.metrics_path) == metrics and session.is_current()
 
 
 @contextmanager

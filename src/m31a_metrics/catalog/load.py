@@ -12,8 +12,6 @@ from functools import cached_property
 from time import time_ns
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec.structs import replace
-
 from m31a_metrics import codec, sources, store
 from m31a_metrics.active_time import Stretch, stretches_of
 from m31a_metrics.answers import SessionRow
@@ -23,11 +21,11 @@ from m31a_metrics.catalog.guard import guarded
 from m31a_metrics.catalog.records import RECORDED, DayOf, Recording, native_id_of
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, SessionForgotten, SessionNotFound
-from m31a_metrics.events import Event, LLMInteraction, ToolCall
+from m31a_metrics.events import AgentTotals, Event, LLMInteraction
 from m31a_metrics.forgotten import Forgotten
 from m31a_metrics.history import History, SourceFile
 from m31a_metrics.history.source_files import hashed
-from m31a_metrics.journal import Journal
+from m31a_metrics.journal import SHARED
 from m31a_metrics.kept_lines import kept_line, with_lines
 from m31a_metrics.model import SessionDetail, SessionMetrics, without_negative
 from m31a_metrics.pricing import Pricer
@@ -37,6 +35,16 @@ from m31a_metrics.session import Session
 from m31a_metrics.tally import Price
 from m31a_metrics.tally.live import LiveTally
 from m31a_metrics.transcript import Call, Damage, Facts, SessionRef, Transcript
+from m31a_metrics.witnesses import (
+    TRANSCRIPT,
+    Witness,
+    beside,
+    call_id,
+    join,
+    limits_of,
+    with_calls,
+    with_rest,
+)
 
 if TYPE_CHECKING:
     from m31a_metrics.phases import Inference
@@ -138,22 +146,27 @@ class Loader:
         path: str,
         skip: frozenset[str] = frozenset(),
         *,
-        timed_by: Sequence[str] = (),
+        witnesses: Sequence[str] | None = None,
+        only_fields: bool = False,
         goes_on: bool = False,
     ) -> LoadedSession:
         """Load the session at a path, by the source of an agent.
 
         `m31a` reads a session's directory; an empty agent is told by the file's first
-        records. Of a transcript the events are left out whose ids are in `skip`; the durations
-        of its calls are those of the recordings in the directories `timed_by`, where they
-        know them; and `goes_on` tells that the phase it is in has not ended, as it else has
-        with the last event. Raises NotThisFormat, SessionForgotten, SessionNotFound where
-        there is nothing, and any other MetricsError for what cannot be read.
+        records. `witnesses` are the directories of recordings that tell of the same session,
+        whose events are joined with its own (None: what hooks recorded under its id), with
+        `only_fields` only what is known of the same events. Of a transcript the events are left
+        out whose ids are in `skip`, and `goes_on` tells that the phase it is in has not ended,
+        as it else has with the last event. Raises NotThisFormat, SessionForgotten,
+        SessionNotFound where there is nothing, and any other MetricsError for what cannot be
+        read.
         """
         with guarded(path):
             if agent == RECORDED:
-                return self._recorded(path)
-            return self._transcript(agent, path, skip, timed_by, goes_on=goes_on)
+                return self._recorded(path, witnesses or ())
+            return self._transcript(
+                agent, path, skip, witnesses, only_fields=only_fields, goes_on=goes_on
+            )
 
     def load_metrics(self, path: str) -> LoadedSession:
         """Load a METRICS.json that stands alone, wherever it is.
@@ -167,13 +180,15 @@ class Loader:
         metrics.session_id = metrics.session_id or path
         return LoadedSession(path, RECORDED, self._config, self.price, _OfMetrics(path, metrics))
 
-    def _recorded(self, directory: str) -> LoadedSession:
+    def _recorded(self, directory: str, witnesses: Sequence[str]) -> LoadedSession:
         session = Session(*os.path.split(directory), self.price)
         lines = self._config.failure_lines
-        recording = records.read_recording(session, lines=lines)
+        others = self._witnesses(witnesses)
+        recording = records.read_recording(session, lines=lines, others=others)
         if recording is None:
             raise SessionNotFound(f"{directory} holds neither METRICS.json nor journals")
         self.unread.check_recording(recording)
+        recording.events = self._with_rest(recording.events, recording.totals)
         told = _OfRecording(session, recording, self.price, lines=lines)
         return LoadedSession(directory, RECORDED, self._config, self.price, told)
 
@@ -182,8 +197,9 @@ class Loader:
         agent: str,
         path: str,
         skip: frozenset[str],
-        timed_by: Sequence[str],
+        witnesses: Sequence[str] | None,
         *,
+        only_fields: bool,
         goes_on: bool,
     ) -> LoadedSession:
         if agent:
@@ -197,11 +213,67 @@ class Loader:
                 else self.unread.checked(agent, path, transcript)
             )
         transcript.take_out_impossible(path)
-        if timed_by:
-            _take_durations(transcript, [Session(*os.path.split(one)) for one in timed_by])
+        if witnesses is None:
+            witnesses = self.hooks_of(transcript.facts, path)
+        totals = self._join(transcript, path, skip, witnesses, only_fields=only_fields)
         inference = _inferred(transcript, self._config)
+        inference.events = self._with_rest(inference.events, totals)
         told = _OfTranscript(path, transcript, inference, self.price, goes_on=goes_on)
         return LoadedSession(path, agent, self._config, self.price, told)
+
+    def hooks_of(self, facts: Facts, path: str) -> list[str]:
+        """Find what hooks recorded of a transcript's session: the directory of its id."""
+        name = records.session_name(facts.agent, facts.native_id, path)
+        directory = f"{self._config.sessions_dir}/{name}"
+        return [directory] if os.path.isfile(f"{directory}/{store.EVENTS}/{SHARED}") else []
+
+    def _witnesses(self, directories: Iterable[str]) -> list[Witness]:
+        lines = self._config.failure_lines
+        sessions = [Session(*os.path.split(directory)) for directory in directories]
+        told = [records.witness(session, lines=lines) for session in sessions]
+        return [one for one in told if one is not None]
+
+    def _join(
+        self,
+        transcript: Transcript,
+        path: str,
+        skip: frozenset[str],
+        witnesses: Sequence[str],
+        *,
+        only_fields: bool,
+    ) -> list[AgentTotals]:
+        """Join a transcript with what else tells of it; returns what its agent said of itself."""
+        agent = transcript.facts.agent
+        others = [beside(agent, one) for one in self._witnesses(witnesses)]
+        if not others:
+            return []
+        elsewhere = {call_id(one) for one in skip}
+        others = [
+            one._replace(
+                events=[
+                    event
+                    for event in one.events
+                    if event.id is None or call_id(event.id) not in elsewhere
+                ]
+            )
+            for one in others
+        ]
+        own = Witness(TRANSCRIPT, path, transcript.events)
+        transcript.events, totals = join([own, *others], only_fields=only_fields)
+        if only_fields:
+            return []
+        transcript.calls = with_calls(transcript.calls, transcript.events)
+        transcript.rate_limits = limits_of(totals) or transcript.rate_limits
+        return totals
+
+    def _with_rest(self, events: list[Event], totals: Sequence[AgentTotals]) -> list[Event]:
+        """Add what an agent's own totals exceed its calls by, if these are at its prices."""
+        if not totals or any(
+            type(event) is LLMInteraction and event.model and self.price.has_own(event.model)
+            for event in events
+        ):
+            return events
+        return with_rest(events, totals, self.price)
 
 
 def load_row(row: SessionRow, config: Config) -> LoadedSession | None:
@@ -296,11 +368,21 @@ class _OfRecording:
         return self._recording.summed(self._price, day_of)
 
     def counted(self) -> tuple[SessionMetrics, SessionDetail]:
+        if self._recording.is_joined:
+            return self._counted_as_joined()
         following = self._session.follow(lines=self._lines)
         following.look()
         metrics = following.metrics()
         metrics.session_id = self._session.session_id
         return metrics, following.detail()
+
+    def _counted_as_joined(self) -> tuple[SessionMetrics, SessionDetail]:
+        recording = self._recording
+        live = LiveTally(self._price, inferred=not recording.record.is_recorded)
+        if recording.base is not None:
+            live.add_base(recording.base)
+        live.add_all(enumerate(self.events()))
+        return live.metrics(self._session.session_id), live.detail()
 
 
 class _OfMetrics:
@@ -352,44 +434,6 @@ def _inferred(transcript: Transcript, config: Config) -> Inference:
 
 def _no_line(text: str, *, printed: bool) -> str:  # noqa: ARG001 - it stands in for kept_line
     return ""
-
-
-def _take_durations(transcript: Transcript, recordings: Iterable[Session]) -> None:
-    """Take the durations of the calls that recordings of the same session know by id.
-
-    A transcript has the times at which a call and its result were written, or no more than
-    one of them; hooks know how long the tool ran, and how long it waited for permission. A
-    recording that cannot be read is named where it is read itself.
-    """
-    timed = {
-        _call_id(event.id): event
-        for session in recordings
-        for journal in _journals(session)
-        for event in journal.events
-        if isinstance(event, ToolCall) and event.id
-    }
-    for place, event in enumerate(transcript.events):
-        if isinstance(event, ToolCall) and event.id and _call_id(event.id) in timed:
-            told = timed[_call_id(event.id)]
-            transcript.events[place] = replace(
-                event,
-                duration_ms=told.duration_ms,
-                wait_ms=told.wait_ms if told.wait_ms is not None else event.wait_ms,
-                elapsed_only=told.elapsed_only,
-                denied=event.denied or told.denied,
-            )
-
-
-def _journals(session: Session) -> Sequence[Journal]:
-    try:
-        return session.parts().journals
-    except MetricsError:
-        return ()
-
-
-def _call_id(event_id: str) -> str:
-    """The id that the agent gave a call; a source may have put its time behind it."""
-    return event_id.partition("@")[0]
 
 
 class Unread:

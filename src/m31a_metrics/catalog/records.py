@@ -14,7 +14,14 @@ from msgspec.structs import replace
 from m31a_metrics import store
 from m31a_metrics.active_time import stretches_of
 from m31a_metrics.errors import InvalidSessionId, MetricsError
-from m31a_metrics.events import Event, SessionStart
+from m31a_metrics.events import (
+    AgentTotals,
+    Event,
+    SessionStart,
+    Subagent,
+    ToolEnd,
+    ToolStart,
+)
 from m31a_metrics.journal import Journal, is_copy
 from m31a_metrics.kept_lines import with_lines
 from m31a_metrics.model import SessionMetrics
@@ -28,6 +35,7 @@ from m31a_metrics.timestamps import LATEST_US, local_day, local_hour
 from m31a_metrics.transcript import Damage, Facts, Transcript
 from m31a_metrics.units import QUARTER_HOUR_US, YEAR_10000_US, file_of
 from m31a_metrics.validation import LABELS_MAX, is_label
+from m31a_metrics.witnesses import COPY, HOOKS, Witness, beside, join, limits_of
 
 if TYPE_CHECKING:
     from m31a_metrics.phases import Episode, Inference
@@ -206,12 +214,16 @@ class Recording(Struct):
     """A recorded session as it was read: whose it is, before anything is summed or priced.
 
     A session's agent is the one that its `session_start` names, and so is its native id:
-    an imported copy is known by what it is a copy of.
+    an imported copy is known by what it is a copy of. `is_joined`: its events are not just
+    what its journals hold, but made of what several witnesses, or hooks and status line, tell;
+    `totals` are what the agent said of itself.
     """
 
     record: SessionRecord
     base: SessionMetrics | None
     events: list[Event]
+    totals: list[AgentTotals] = []
+    is_joined: bool = False
 
     @property
     def started_us(self) -> int:
@@ -235,11 +247,13 @@ class Recording(Struct):
         return record
 
 
-def read_recording(session: Session, *, lines: bool = True) -> Recording | None:
+def read_recording(
+    session: Session, *, lines: bool = True, others: Iterable[Witness] = ()
+) -> Recording | None:
     """Read a recorded session: its journals, or its METRICS.json where it has none.
 
-    `lines`: False leaves the failure lines out. None if there is no such session. Raises
-    DamagedMetrics, ForeignFile, StorageError.
+    `lines`: False leaves the failure lines out; `others` tell of the same session. None if
+    there is no such session. Raises DamagedMetrics, ForeignFile, StorageError.
     """
     base, losses, journals = session.parts()
     if not journals:
@@ -254,9 +268,42 @@ def read_recording(session: Session, *, lines: bool = True) -> Recording | None:
             _take_start(record, event)
     record.agent = record.agent or RECORDED
     record.native_id = record.native_id or name
-    record.is_recorded = not is_copy([one.name for one in journals])
+    copies = [one for one in journals if is_copy([one.name])]
+    record.is_recorded = not copies
     record.damage = _damage(session, journals, losses)
-    return Recording(record, base, events)
+    recording = Recording(record, base, events)
+    others = list(others)
+    if copies and len(copies) < len(journals):
+        events = with_lines(_in_time_order(copies), keep=lines)
+        others += [one for one in [witness(session, lines=lines)] if one is not None]
+    if others or any(type(event) in _PARTIAL for event in events):
+        rank = COPY if copies else HOOKS
+        told = [Witness(rank, session.directory, events)]
+        told += [beside(record.agent, other) for other in others]
+        recording.events, recording.totals = join(told)
+        recording.is_joined = True
+        record.rate_limits = limits_of(recording.totals)
+    return recording
+
+
+_PARTIAL = (ToolStart, ToolEnd, AgentTotals, Subagent)
+"""What becomes of these only the join of a session's witnesses tells."""
+
+
+def witness(session: Session, *, lines: bool = True) -> Witness | None:
+    """What was recorded of a session that another file tells of, too.
+
+    None where nothing was but an imported copy; and for what cannot be read, which is named
+    where it is read itself.
+    """
+    try:
+        if is_copy(session.journal_names()):
+            return None
+        journals = [one for one in session.parts().journals if not is_copy([one.name])]
+    except MetricsError:
+        return None
+    events = with_lines(_in_time_order(journals), keep=lines)
+    return Witness(HOOKS, session.directory, events)
 
 
 def labels_of(sessions: Iterable[Session]) -> dict[str, str]:

@@ -31,7 +31,6 @@ from m31a_metrics.errors import (
     StorageError,
 )
 from m31a_metrics.history import Folder, Fresh, History, Part, SourceFile
-from m31a_metrics.history.ownership import COPY, HOOKS, TRANSCRIPT
 from m31a_metrics.history.source_files import hashed
 from m31a_metrics.history.zones import PATIENCE_S
 from m31a_metrics.pricing import library
@@ -41,6 +40,7 @@ from m31a_metrics.session import Session
 from m31a_metrics.timestamps import Zone
 from m31a_metrics.transcript import SessionRef
 from m31a_metrics.units import WITHIN, file_of
+from m31a_metrics.witnesses import COPY, HOOKS, TRANSCRIPT
 
 Progress = Callable[[int, int], None]
 """Told how many sessions are read, and of how many."""
@@ -50,7 +50,7 @@ def quiet(_done: int, _total: int) -> None:
     """Nobody watches."""
 
 
-_READING = 4
+_READING = 5
 """To be raised when the same files are to be told of differently: all are read again then."""
 _BATCH = 250
 """Files whose sessions are written in one transaction: a tenth of a second, in which those
@@ -397,7 +397,7 @@ class Reader:
 
     def _recorded(self, part: Part) -> Outcome:
         try:
-            loaded = self._loader.load(RECORDED, part.path)
+            loaded = self._load(part)
         except SessionNotFound:
             return Absent()
         record = self._record(loaded)
@@ -416,8 +416,9 @@ class Reader:
             left_out = frozenset(
                 one for one, number in zip(record.ids, ids, strict=True) if number in part.skip
             )
-            record = self._record(self._load(part, left_out))
-        record.labels = labels_of(Session(*os.path.split(path)) for path, _ in part.timed_by)
+            if left_out:
+                record = self._record(self._load(part, left_out))
+        record.labels = labels_of(Session(*os.path.split(path)) for path, _ in part.witnesses)
         self.unread.hide_parent(record)
         record.ids = []
         return Told(record, TRANSCRIPT, ids)
@@ -426,5 +427,7 @@ class Reader:
         return loaded.record if self._day_of is None else loaded.divided(self._day_of)
 
     def _load(self, part: Part, skip: frozenset[str] = frozenset()) -> LoadedSession:
-        timed_by = [directory for directory, _ in part.timed_by]
-        return self._loader.load(part.kind, part.path, skip, timed_by=timed_by)
+        witnesses = [directory for directory, _ in part.witnesses]
+        return self._loader.load(
+            part.kind, part.path, skip, witnesses=witnesses, only_fields=part.only_fields
+        )

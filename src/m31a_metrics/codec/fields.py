@@ -53,6 +53,7 @@ LLM = (
     Field("prompt_hash", "str", optional=True),
     Field("truncated_input", "bool", optional=True),
     Field("unpriced_tokens", "int", optional=True),
+    Field("unknown_usage_count", "int", optional=True),
 )
 
 PHASE = (

@@ -56,6 +56,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "prompt_hash": "Hash of the phase's prompt. M31A's newer files.",
         "truncated_input": "Whether input was cut to fit. M31A's newer files.",
         "unpriced_tokens": "Tokens whose cost nobody knew; they add nothing to cost. Ours.",
+        "unknown_usage_count": "Answers whose tokens nobody reported; they add none. Ours.",
     },
     "PhaseMetric": {
         "phase": "The workflow phase; any string may be one.",

@@ -33,7 +33,7 @@ from m31a_metrics.history.connection import (
     remember,
     unusable,
 )
-from m31a_metrics.history.ownership import HOOKS, KnownFile, Part
+from m31a_metrics.history.ownership import KnownFile, Part, is_recorded
 from m31a_metrics.history.reading import Reading
 from m31a_metrics.history.reconcile import Fresh
 from m31a_metrics.history.rollups import Changes
@@ -318,8 +318,8 @@ class History(Reading):
         return ownership.sources(self.connection, "path = ?", (path,), unread=True)
 
     def hooks_of(self, ref: SessionRef) -> list[str]:
-        """The recordings of a session by hooks, which know best how long its calls ran."""
-        return [one.path for one in self.files_of(ref) if one.rank == HOOKS and not one.is_gone]
+        """The directories in which hooks may have recorded a session that others tell of."""
+        return [one.path for one in self.files_of(ref) if is_recorded(one)]
 
     def own_ids(self, ref: SessionRef) -> set[int]:
         """The hashed ids of the events that count in a session, and in no other."""

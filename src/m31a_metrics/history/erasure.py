@@ -15,8 +15,6 @@ from contextlib import closing
 from m31a_metrics.forgotten import Forgotten
 from m31a_metrics.history import writing
 from m31a_metrics.history.ownership import (
-    TRANSCRIPT,
-    UNREAD,
     Files,
     KnownFile,
     chunks,
@@ -29,6 +27,7 @@ from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.schema import APPLICATION, VERSION
 from m31a_metrics.history.source_files import drop
 from m31a_metrics.transcript import SessionRef
+from m31a_metrics.witnesses import TRANSCRIPT, UNREAD
 
 PATIENCE_S = 5.0
 """How long a process that is in the middle of reading is waited for."""

@@ -23,6 +23,7 @@ from typing import TypeVar
 from msgspec import Struct, json
 
 from m31a_metrics.transcript import SessionRef
+from m31a_metrics.witnesses import COPY, HOOKS, TRANSCRIPT, UNREAD
 
 NUMBER_BITS = 24
 """Of a file's number; `sources` refuses a greater one."""
@@ -90,9 +91,6 @@ def may_be_known(connection: sqlite3.Connection, listed_held: str) -> set[int]:
     return {number for (number,) in found}
 
 
-TRANSCRIPT, HOOKS, COPY, UNREAD = 0, 1, 3, 9
-"""Ranks: of several files of a session those with the lowest count. (OTLP will be 2.)"""
-
 _AT_ONCE = 500
 _Value = TypeVar("_Value")
 
@@ -101,7 +99,8 @@ class Part(Struct, frozen=True):
     """A file that a session is made of, without the events whose ids (hashed) are in `skip`.
 
     `is_copy`: nothing in it is its own; it only has an effect to tell, for the audit.
-    `timed_by` are recordings (and how they look) whose durations go before its own.
+    `witnesses` are recordings (and how they look) of the same session, with which it is joined.
+    `only_fields`: another part takes what they alone know.
     """
 
     path: str
@@ -109,7 +108,8 @@ class Part(Struct, frozen=True):
     stamp: bytes
     skip: frozenset[int]
     is_copy: bool = False
-    timed_by: tuple[tuple[str, bytes], ...] = ()
+    witnesses: tuple[tuple[str, bytes], ...] = ()
+    only_fields: bool = False
 
 
 class Plan(Struct, frozen=True):
@@ -172,9 +172,7 @@ class Files:
 
     def _make_parts(self, ref: SessionRef) -> Iterator[Part]:
         known = self._of(ref)
-        hooks = sorted(
-            (one.path, one.stamp) for one in known if one.rank == HOOKS and not one.is_gone
-        )
+        recorded = sorted((one.path, one.stamp) for one in known if is_recorded(one))
         has_parts = False
         for source in sorted(_present(known), key=_within_session):
             skip: set[int] = set()
@@ -186,9 +184,20 @@ class Files:
                 continue  # another copy of a session in which nothing has an id
             if source.ids and len(skip) == len(source.ids):
                 continue  # nothing of its own
+            others = tuple(one for one in recorded if one[0] != source.path)
+            if others and not has_parts:
+                # What another part tells of is not for hooks alone to add here.
+                siblings = {one for other in _present(known) for one in other.ids}
+                skip |= siblings.difference(source.ids)
+            yield Part(
+                source.path,
+                source.kind,
+                source.stamp,
+                frozenset(skip),
+                witnesses=others,
+                only_fields=has_parts,
+            )
             has_parts = True
-            timed_by = tuple(hooks) if source.rank == TRANSCRIPT else ()
-            yield Part(source.path, source.kind, source.stamp, frozenset(skip), timed_by=timed_by)
 
     def _copies(self, ref: SessionRef) -> Iterator[Part]:
         """Transcripts with nothing of their own, of which this session is to tell."""
@@ -277,11 +286,16 @@ class Files:
         return found
 
 
+def is_recorded(file: KnownFile) -> bool:
+    """Tell whether hooks may have recorded there: beside an imported copy, too."""
+    return file.rank in (HOOKS, COPY) and not file.is_gone
+
+
 def plan_of(parts: tuple[Part, ...]) -> Plan:
     """Make the plan of these parts."""
     mark = blake2b(digest_size=16)
     for part in parts:
-        marked = (part.path, part.stamp, sorted(part.skip), part.is_copy, part.timed_by)
+        marked = (part.path, part.stamp, sorted(part.skip), part.is_copy, part.witnesses)
         mark.update(repr(marked).encode())
     return Plan(parts, mark.digest())
 
@@ -295,7 +309,8 @@ def _present(known: Sequence[KnownFile]) -> list[KnownFile]:
     """The files that count for a session, as far as they are still there.
 
     Where a transcript is gone its imported copy counts, which holds all of it. Hooks may
-    hold less than what was read of the transcript, so that stays.
+    hold less than what was read of the transcript, so that stays; but with them the others
+    are joined.
     """
     best = min((source.rank for source in known), default=UNREAD)
     there = [source for source in known if not source.is_gone]

@@ -22,7 +22,7 @@ from m31a_metrics.queries.tables import (
     Summed,
 )
 
-VERSION = 8
+VERSION = 9
 """Of these tables; kept in the database as `user_version`.
 
 To be raised for stricter failure lines, too: those of sessions that are gone are folded then.

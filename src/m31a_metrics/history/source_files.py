@@ -16,8 +16,6 @@ from typing import cast
 from msgspec import Struct
 
 from m31a_metrics.history.ownership import (
-    TRANSCRIPT,
-    UNREAD,
     Files,
     KnownFile,
     chunks,
@@ -34,6 +32,7 @@ from m31a_metrics.history.ownership import (
 from m31a_metrics.history.rows import blob
 from m31a_metrics.history.writing import insert
 from m31a_metrics.transcript import SessionRef
+from m31a_metrics.witnesses import TRANSCRIPT, UNREAD
 
 Folder = tuple[str, str]
 """Who reads the sessions below it, and its path without links."""

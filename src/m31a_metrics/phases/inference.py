@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from m31a_metrics.active_time import Stretch, stretches_of
 from m31a_metrics.events import (
+    UNATTRIBUTED,
     BisectOutcome,
     BisectTrigger,
     Event,
@@ -52,7 +53,7 @@ def with_phases(ordered: Iterable[Event], calls: Sequence[ClassifiedCall]) -> li
     latest: dict[str, str] = {}
     waiting: dict[str, list[int]] = {}
     for at, event in enumerate(events):
-        if type(event) is LLMInteraction:
+        if type(event) is LLMInteraction and event.phase != UNATTRIBUTED:
             agent = event.subagent or ""
             phase = phases.get(event.id)
             if phase is None:

@@ -56,6 +56,12 @@ class Pricer:
         """Return the USD of one request at this time (Unix microseconds); None: unpriced."""
         return self._hold(model, tier, t_us)[3](usage)
 
+    def has_own(self, model: str) -> bool:
+        """Tell whether a model has a price of this machine's own."""
+        return bool(self._overrides) and any(
+            spelling in self._overrides for spelling in names.spellings(model)
+        )
+
     def rates(self, model: str, t_us: int, tier: str | None = None) -> Rates | None:
         """Return the rates that hold for a model at a time; None: unpriced."""
         return self._hold(model, tier, t_us)[2]

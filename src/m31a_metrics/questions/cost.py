@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from m31a_metrics.events import UNATTRIBUTED
 from m31a_metrics.questions.ask import Ask
 from m31a_metrics.table import Panel
 from m31a_metrics.tables import audit as of_audit
@@ -28,11 +29,13 @@ def audit(ask: Ask, *, whole: bool = False) -> list[Panel]:
     """Tokens and cost by day and model, and what each counting rule did to them."""
     which, alike = ask.which, of_audit.LIKE_CCUSAGE
     agents = alike if which.agents is None else tuple(a for a in alike if a in which.agents)
+    by_phase = ask.answers.llms(which, ("phase",))
     by_day, rules = of_audit.audit(
         ask.answers.llms(which, ("day", "model")),
         ask.answers.reading(which),
         ask.scope,
         alike=ask.answers.reading(replace(which, agents=agents)) if agents else None,
+        unattributed=next((row for row in by_phase if row.key == UNATTRIBUTED), None),
         whole=whole,
     )
     return [Panel("tokens_by_day", by_day, is_wide=True), Panel("rules", rules, is_wide=True)]

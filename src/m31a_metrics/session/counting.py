@@ -20,7 +20,7 @@ from msgspec import MsgspecError, Struct
 
 from m31a_metrics import codec, journal, store
 from m31a_metrics.errors import DamagedMetrics, MetricsError
-from m31a_metrics.events import LLMInteraction
+from m31a_metrics.events import LLMInteraction, ToolStart
 from m31a_metrics.journal import SHARED, Journal
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.session.covered import BASE, Covered
@@ -156,10 +156,11 @@ class Counting:
         try:
             metrics = codec.decode(bytes(sums.metrics), session.metrics_path)
             tally = restored(metrics, sums.orders, self._price)
-            waiting = sums.unpriced_events()
+            waiting = sums.waiting_events()
         except (DamagedMetrics, MsgspecError, ValueError):
             return None
         tally.unpriced = [event for event in waiting if isinstance(event, LLMInteraction)]
+        tally.starts = {one.call_id: one for one in waiting if isinstance(one, ToolStart)}
         if self._price is not None:
             tally.settle(self._price)
         lengths, about = note.journals, note.about

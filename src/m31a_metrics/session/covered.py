@@ -22,7 +22,7 @@ BASE = "base.json"
 COVERED = ".covered"
 IDS = ".ids"
 
-VERSION = 1
+VERSION = 2
 
 KINDS = len(get_args(Event))
 
@@ -58,17 +58,18 @@ class About(Struct):
 class Sums(Struct):
     """What is counted: a METRICS.json, and what that does not say.
 
-    `unpriced` are the interactions of which nobody knew the price so far.
+    `waiting` are the interactions of which nobody knew the price so far, and the starts of
+    calls that have not ended.
     """
 
     metrics: Raw
     orders: Orders
-    unpriced: Raw = Raw(b"[]")
+    waiting: Raw = Raw(b"[]")
 
-    def unpriced_events(self) -> list[Event]:
-        """The interactions without a price. Raises MsgspecError."""
+    def waiting_events(self) -> list[Event]:
+        """What waits for a price, or for its end. Raises MsgspecError."""
         # Reading events takes milliseconds to prepare, and nearly always there are none.
-        return [] if bytes(self.unpriced) == b"[]" else _events_decoder().decode(self.unpriced)
+        return [] if bytes(self.waiting) == b"[]" else _events_decoder().decode(self.waiting)
 
 
 class _Note(Struct):
@@ -132,14 +133,14 @@ def covered_note(
     journals: dict[str, int],
     about: About | None = None,
     orders: Orders | None = None,
-    unpriced: Sequence[Event] = (),
+    waiting: Sequence[Event] = (),
 ) -> bytes:
     """Make the note that this METRICS.json holds so many bytes of each journal."""
     lengths = encode(journals)
     note = _Note(len(metrics), _crc32(metrics, lengths), Raw(lengths))
     if about is not None and orders is not None:
         note.about = Raw(encode(about))
-        note.sums = Raw(encode(Sums(Raw(metrics), orders, Raw(encode(unpriced)))))
+        note.sums = Raw(encode(Sums(Raw(metrics), orders, Raw(encode(waiting)))))
         note.sums_crc32 = _crc32(lengths, note.about, note.sums)
     return encode(note)
 

@@ -11,6 +11,7 @@ import os
 
 from m31a_metrics import codec, journal, store
 from m31a_metrics.errors import DamagedMetrics, MetricsError, StorageError
+from m31a_metrics.events import Event
 from m31a_metrics.session.counting import Counted, Counting, read_ids, what_is_beside
 from m31a_metrics.session.covered import BASE, COVERED, About, covered_note
 from m31a_metrics.session.directory import SessionDirectory
@@ -103,8 +104,8 @@ def _note(session: SessionDirectory, data: bytes, one: Counted, about: About) ->
     if about.is_to_be_priced and len(one.tally.unpriced) > UNPRICED_MAX:
         store.remove(path)  # too many to remember: the next who looks reads all events again
         return
-    unpriced = one.tally.unpriced[:UNPRICED_MAX]
-    note = covered_note(data, one.journals, about, orders_of(one.tally), unpriced)
+    waiting: tuple[Event, ...] = (*one.tally.unpriced[:UNPRICED_MAX], *one.tally.starts.values())
+    note = covered_note(data, one.journals, about, orders_of(one.tally), waiting)
     store.replace(path, note, sync=False)
 
 

@@ -6,7 +6,7 @@ far apart a tool is that does not follow it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -15,7 +15,7 @@ from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import class_cells, known_usd, knows_caches
-from m31a_metrics.tables.phrases import Scope, unpriced
+from m31a_metrics.tables.phrases import Scope, unknown_usage, unpriced
 from m31a_metrics.transcript import Effects
 from m31a_metrics.units import usd
 
@@ -70,14 +70,17 @@ def audit(
     scope: Scope,
     *,
     alike: ReadingRow | None = None,
+    unattributed: LLMRow | None = None,
     whole: bool = False,
 ) -> list[Table]:
     """Show tokens and cost by day, model and class, and the effect of each counting rule.
 
-    `rows` are LLM use by day and model; `alike` is what of `reading` is LIKE_CCUSAGE's.
+    `rows` are LLM use by day and model; `alike` is what of `reading` is LIKE_CCUSAGE's, and
+    `unattributed` is LLM use that only agents' own totals hold.
     `whole` puts what each rule means into a column; for people it stands below.
     """
-    return [_by_day(rows, scope), _rules(rows, reading, alike or ReadingRow(), scope, whole)]
+    rules = _rules(rows, reading, alike or ReadingRow(), scope, unattributed, whole=whole)
+    return [_by_day(rows, scope), rules]
 
 
 def _by_day(rows: Sequence[LLMRow], scope: Scope) -> Table:
@@ -95,6 +98,7 @@ def _by_day(rows: Sequence[LLMRow], scope: Scope) -> Table:
             f"In all {tokens:,} tokens of {scope}, ${cost_usd:,.4f}.",
             "The five classes of tokens exclude each other.",
             *unpriced(sum(row.unpriced_tokens for row in rows), by_model(rows)),
+            *unknown_usage(sum(row.unknown_usage_count for row in rows)),
         ]
         if any(not row.model for row in rows):
             table.notes.append(
@@ -130,7 +134,13 @@ def _row(row: LLMRow) -> tuple[Cell, ...]:
 
 
 def _rules(
-    rows: Sequence[LLMRow], reading: ReadingRow, alike: ReadingRow, scope: Scope, whole: bool
+    rows: Sequence[LLMRow],
+    reading: ReadingRow,
+    alike: ReadingRow,
+    scope: Scope,
+    unattributed: LLMRow | None,
+    *,
+    whole: bool,
 ) -> Table:
     lines: list[_Line] = []
     if reading.transcript_count:
@@ -140,6 +150,7 @@ def _rules(
             *_price_lines(rows),
             *_loss_lines(reading, scope),
         ]
+    lines += _unseen_lines(rows, unattributed)
     table = Table("Counting rules", [*RULES, WITHOUT] if whole else RULES)
     for line in lines:
         row: tuple[Cell, ...] = (line.rule, line.count, line.tokens, line.cost_usd)
@@ -318,6 +329,26 @@ def _price_lines(rows: Sequence[LLMRow]) -> list[_Line]:
         for model in by_model(rows)
         if model.unpriced_tokens
     ]
+
+
+def _unseen_lines(rows: Sequence[LLMRow], unattributed: LLMRow | None) -> Iterator[_Line]:
+    if unattributed is not None:
+        yield _Line(
+            "unattributed",
+            "agents' own totals hold so many US dollars more than their answers cost: what made "
+            "the summaries of compactions is in no transcript; a tool that reads transcripts "
+            "alone shows so much less.",
+            unattributed.interaction_count,
+            None,
+            usd(unattributed.cost_nano),
+        )
+    unknown_count = sum(row.unknown_usage_count for row in rows)
+    if unknown_count:
+        yield _Line(
+            "unknown usage",
+            "of so many LLM calls nobody reported the tokens; a tool that guesses them shows more.",
+            unknown_count,
+        )
 
 
 def _loss_lines(reading: ReadingRow, scope: Scope) -> list[_Line]:

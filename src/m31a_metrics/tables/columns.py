@@ -84,6 +84,7 @@ UNSPLIT = Column("unsplit_tokens", "Not split", Unit.TOKENS)
 TOKEN_CLASSES = (INPUT, CACHE_READ, CACHE_WRITE_5M, CACHE_WRITE_1H, OUTPUT)
 """They exclude each other, and with UNSPLIT add up to the total: `measures.TokenClasses`."""
 UNPRICED = Column("unpriced_tokens", "Unpriced", Unit.TOKENS)
+UNKNOWN_USAGE = Column("unknown_usage_count", "Unknown usage", Unit.COUNT)
 SUBAGENTS = Column("subagent_tokens", "Subagents' tokens", Unit.TOKENS)
 COST = Column("cost_usd", "Cost", Unit.USD)
 COST_SHARE = Column("cost_share", "Share of cost", Unit.BAR)

@@ -11,7 +11,7 @@ from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import class_cells, known_usd, knows_caches, ratio
 from m31a_metrics.tables.names import last_part, named, shortened
 from m31a_metrics.tables.order import counted_only, known_only
-from m31a_metrics.tables.phrases import Scope, unpriced
+from m31a_metrics.tables.phrases import Scope, unknown_usage, unpriced
 from m31a_metrics.tables.sessions import known_time
 from m31a_metrics.units import usd
 
@@ -31,6 +31,7 @@ FOR_PROGRAMS = [
     columns.PROMPT,
     columns.COMPLETION,
     columns.UNPRICED,
+    columns.UNKNOWN_USAGE,
     columns.SUBAGENTS,
     columns.SESSIONS,
 ]
@@ -48,6 +49,7 @@ FOR_PEOPLE = [
     columns.UNSPLIT,
     columns.REASONING,
     columns.UNPRICED,
+    columns.UNKNOWN_USAGE,
     columns.SUBAGENTS,
     columns.SESSIONS,
 ]
@@ -55,6 +57,9 @@ FOR_PEOPLE = [
 
 CACHES = [columns.INPUT, columns.CACHE_READ, columns.CACHE_WRITE, columns.REASONING]
 """What METRICS.json alone does not tell."""
+
+_WHERE_ANY = (columns.UNSPLIT, columns.REASONING, columns.UNKNOWN_USAGE)
+"""What people see where there is any."""
 
 NOT_SPLIT = "Not split: tokens of which only a sum is known, such as those of a METRICS.json alone."
 BY_SESSION = [
@@ -127,12 +132,13 @@ def cost_by(
     if rows:
         tokens = _unpriced_tokens(rows)
         table.notes = [_in_all(rows, scope), *unpriced(tokens, models)]
+        table.notes += unknown_usage(sum(row.unknown_usage_count for row in rows))
         table.notes += _at_list(rows) if at_list else ()
         if by in _NO_NAME and any(not row.key for row in rows):
             table.notes.append(_NO_NAME[by])
     if whole:
         return table
-    shown = counted_only(known_only(table, CACHES), (columns.UNSPLIT, columns.REASONING))
+    shown = counted_only(known_only(table, CACHES), _WHERE_ANY)
     if columns.UNSPLIT in shown.columns:
         shown.notes = [*shown.notes, NOT_SPLIT]
     return shown
@@ -171,6 +177,7 @@ def _cells(row: LLMRow, cost_nano: int) -> dict[Column, Cell]:
         columns.PROMPT: row.prompt_tokens,
         columns.COMPLETION: row.completion_tokens,
         columns.UNPRICED: row.unpriced_tokens,
+        columns.UNKNOWN_USAGE: row.unknown_usage_count,
         columns.SUBAGENTS: row.subagent_tokens,
         columns.SESSIONS: row.session_count,
     }

@@ -71,6 +71,13 @@ def unpriced(tokens: int, models: Iterable[LLMRow] = ()) -> list[str]:
     return [said, f"Unpriced: {', '.join(parts)}."]
 
 
+def unknown_usage(count: int) -> list[str]:
+    """Say that of some LLM calls nobody reported the tokens."""
+    if not count:
+        return []
+    return [f"Of {counted(count, 'LLM call')} nobody reported the tokens, so they add none."]
+
+
 def listed(words: Sequence[str]) -> str:
     """Join words as people do: `day, week or month`."""
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -122,7 +122,7 @@ class LLMUses:
     def row(self, price: Price, rate_1h: Rate) -> LLMDay:
         """Return the sums; `rate_1h` is asked once per tier."""
         prompts = completions = totals = unpriced = given = nano = 0
-        reads = writes_5m = writes_1h = reasonings = of_subagents = 0
+        reads = writes_5m = writes_1h = reasonings = of_subagents = unknown = 0
         priced_1h: dict[str | None, int] = {}
         for event in self.uses:
             usage = event.usage
@@ -141,9 +141,11 @@ class LLMUses:
             reasonings += min(usage.reasoning_tokens, completion)
             if event.subagent:
                 of_subagents += total
+            if event.has_unknown_usage:
+                unknown += 1
             if (cost := event.cost) is not None:
                 given += total
-            elif event.model is None or (cost := price(event)) is None:
+            elif event.model is None or event.has_unknown_usage or (cost := price(event)) is None:
                 unpriced += total
                 continue
             elif written_1h:
@@ -162,6 +164,7 @@ class LLMUses:
             cache_write_1h_tokens=writes_1h,
             reasoning_tokens=reasonings,
             unpriced_tokens=unpriced,
+            unknown_usage_count=unknown,
             given_tokens=given,
             subagent_tokens=of_subagents,
             cost_nano=nano,
@@ -326,7 +329,9 @@ class Ledger:
         """The cost of an interaction in USD: as given, else by price; None: nobody knows it."""
         if event.cost is not None:
             return event.cost
-        return None if event.model is None else self._price(event)
+        if event.model is None or event.has_unknown_usage:
+            return None
+        return self._price(event)
 
     def add_metrics(self, metrics: SessionMetrics, at_us: int | None = None) -> None:
         """Add a whole METRICS.json (sums without events), on the day of `at_us`.

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from m31a_metrics import events
 from m31a_metrics.active_time import ActiveTime
-from m31a_metrics.events import Counts, Event, LLMInteraction, ToolCall
+from m31a_metrics.events import Counts, Event, LLMInteraction, ToolCall, ToolEnd
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.model import (
     LatestEvent,
@@ -109,12 +109,20 @@ class DetailTally:
         self.ran_ms: dict[str, int] = {}
         self.waits_ms: dict[str, float] = {}
         self._latest: list[events.Event] = []
+        self._starts: dict[str, events.ToolStart] = {}
         self._ids = Ids()
 
     def add(self, event: events.Event) -> None:
         """Take one event; an id that was seen before is passed over."""
         if event.id is not None and not self._ids.take(hashed(event.id), event.t_us):
             return
+        if isinstance(event, events.ToolStart):
+            self._starts.setdefault(event.call_id, event)
+            return
+        if isinstance(event, events.AgentTotals):
+            return
+        if isinstance(event, events.ToolEnd):
+            event = event.call(self._starts.pop(event.id or "", None))
         self._latest.append(event)
         if len(self._latest) > _ROOM:
             self._keep_latest()
@@ -243,6 +251,8 @@ class LiveTally:
 
     def add(self, event: Event, place: int = 0, writer: str = "") -> None:
         """Take one event; an id that was seen before is passed over."""
+        if isinstance(event, ToolEnd):
+            event = event.call(self._tally.starts.pop(event.id or "", None))
         if not self._tally.add(event, place, writer):
             return
         if isinstance(event, ToolCall) and event.name not in self._tally.tools:
@@ -254,7 +264,7 @@ class LiveTally:
         cost = None
         if isinstance(event, LLMInteraction):
             cost = event.cost
-            if cost is None and event.model is not None:
+            if cost is None and event.model is not None and not event.has_unknown_usage:
                 cost = self._price(event)
         self._course.add(event, cost)
 

@@ -64,6 +64,7 @@ class Tally:
         self.phases: dict[str, PhaseRow] = {}
         self.strategies: dict[str, StrategyRow] = {}
         self.models: dict[str, ModelMetric] = {}
+        self.starts: dict[str, events.ToolStart] = {}  # of calls that have not ended
         self.ids = Ids()
         self.has_others = False  # more names than are told apart
         self._characters = 0
@@ -88,7 +89,7 @@ class Tally:
             self.updated_us = t_us
         if t_us < self.started_us:
             self.started_us = t_us
-        if type(event) is not events.ToolCall:
+        if type(event) is not events.ToolCall and type(event) is not events.ToolEnd:
             self.other_count += 1
         add = _ADDITIONS.get(type(event))
         if add is not None:
@@ -104,7 +105,7 @@ class Tally:
         """The cost of an interaction: as given, else by price; None: nobody knows it."""
         if event.cost is not None:
             return event.cost
-        if event.model is None:
+        if event.model is None or event.has_unknown_usage:
             return None
         cost = None if self._price is None else self._price(event)
         if cost is None and (self._price is None or len(self.unpriced) < UNPRICED_MAX):
@@ -168,7 +169,7 @@ class Tally:
     def meet(self, event: events.Event, order: Order) -> None:
         """See an event that was counted already at another place; its row may be older for it."""
         row: ToolRow | LLMRow | PhaseRow | StrategyRow | None
-        if isinstance(event, events.ToolCall):
+        if isinstance(event, events.ToolCall | events.ToolEnd):
             row = self.tools.get(event.name)
         elif isinstance(event, events.LLMInteraction):
             row = self.llms.get(event.phase)
@@ -237,6 +238,7 @@ class Tally:
             self.row(self.strategies, StrategyRow, name, strategy.first).absorb(strategy)
         for model in list(other.models.values()):
             _merge_model(self.models, model)
+        self.starts.update(other.starts)
         self.has_others |= other.has_others
         self.other_count += other.other_count
         if other._carried is not None:
@@ -395,6 +397,15 @@ def _add_tool_call(tally: Tally, event: events.ToolCall, order: Order) -> None:
     count.total_ms += whole_ms
 
 
+def _add_tool_start(tally: Tally, event: events.ToolStart, _order: Order) -> None:
+    if len(tally.starts) < UNPRICED_MAX:
+        tally.starts.setdefault(event.call_id, event)
+
+
+def _add_tool_end(tally: Tally, event: events.ToolEnd, order: Order) -> None:
+    _add_tool_call(tally, event.call(tally.starts.pop(event.id or "", None)), order)
+
+
 def _add_llm(tally: Tally, event: events.LLMInteraction, order: Order) -> None:
     cost = tally.cost(event)
     usage = event.usage
@@ -420,6 +431,9 @@ def _add_llm(tally: Tally, event: events.LLMInteraction, order: Order) -> None:
     model.cache_write_5m_tokens += write_5m
     model.cache_write_1h_tokens += write_1h
     model.reasoning_tokens += min(usage.reasoning_tokens, usage.completion_tokens)
+    if event.has_unknown_usage:
+        phase.unknown_usage_count += 1
+        model.unknown_usage_count += 1
     if cost is None:
         phase.unpriced_tokens += total
         model.unpriced_tokens += total
@@ -496,6 +510,8 @@ _OF_MODELS = figures_of(ModelMetric)
 # and count nowhere in METRICS.json.
 _ADDITIONS: dict[type, Callable[[Tally, Any, Order], None]] = {
     events.ToolCall: _add_tool_call,
+    events.ToolStart: _add_tool_start,
+    events.ToolEnd: _add_tool_end,
     events.LLMInteraction: _add_llm,
     events.PhaseTransition: _add_transition,
     events.PhaseDuration: _add_duration,

@@ -1,0 +1,473 @@
+"""One session told of by several witnesses: its transcript, an imported copy, hooks.
+
+Their events become one list, joined field by field where an agent gives ids; each id counts
+once. Of a kind of event without ids one witness counts, the first that tells of any, in the
+order of ranks (docs/journal.md, "Which witness counts"). Pure: however the witnesses come
+about, the list is the same, and without one of them it holds what the others knew.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from m31a_metrics.events import (
+    UNATTRIBUTED,
+    AgentTotals,
+    Compaction,
+    Event,
+    LLMInteraction,
+    Mode,
+    PermissionWait,
+    Subagent,
+    ToolCall,
+    ToolEnd,
+    ToolStart,
+    UserTurn,
+)
+from m31a_metrics.model import UNKNOWN_USAGE
+from m31a_metrics.transcript import Call, RateLimit
+from m31a_metrics.units import NANO_PER_USD, SECOND_US, nano_usd
+
+TRANSCRIPT, COPY, HOOKS, UNREAD = 0, 1, 2, 9
+"""Ranks: of several files of a session those with the lowest are what it is read from."""
+
+SAME_US = 10 * SECOND_US
+"""Two witnesses write down one moment within this time: a hook starts in well under it."""
+
+WAITED_MS = 1000
+"""What a call took beyond its run, from where it is certain that a person was waited for."""
+
+_ONE_COUNTS = (ToolCall, UserTurn, Compaction, Subagent, Mode, PermissionWait, LLMInteraction)
+"""What others may tell of, and of which without ids one witness counts.
+
+Who ran where, and phases, are the first one's to say."""
+
+_OWN_IDS = frozenset(["qwen"])
+"""Agents that give their hooks other ids of calls than their transcripts have."""
+
+
+_ROUNDING_NANO = 1_000
+"""A millionth of a dollar: less is how floats round."""
+
+_REST = UNATTRIBUTED
+"""The id of LLM use of which no more is known than what it cost."""
+
+_time = attrgetter("t_us")
+
+
+class Witness(NamedTuple):
+    """Who tells of a session: its rank, a name that no other has, its events."""
+
+    rank: int
+    name: str
+    events: Sequence[Event]
+
+
+def beside(agent: str, witness: Witness) -> Witness:
+    """A witness as others can be joined with it: ids of calls that are its own mean nothing."""
+    if agent not in _OWN_IDS:
+        return witness
+    events: list[Event] = []
+    starts: dict[str, ToolStart] = {}
+    for event in witness.events:
+        if type(event) is ToolStart:
+            starts[event.call_id] = event
+        elif type(event) is ToolEnd:
+            events.append(replace(event.call(starts.pop(event.id or "", None)), id=None))
+        elif type(event) is ToolCall:
+            events.append(replace(event, id=None))
+        else:
+            events.append(event)
+    return witness._replace(events=events)
+
+
+class Joined(NamedTuple):
+    """What all witnesses tell, in the order of time, and apart what the agent says of itself."""
+
+    events: list[Event]
+    totals: list[AgentTotals]
+
+
+def join(witnesses: Iterable[Witness], *, only_fields: bool = False) -> Joined:
+    """Join what witnesses tell of one session. The events of each may come in any order.
+
+    `only_fields` adds nothing that the first witness does not tell of: where a session is
+    made of several files, one of them takes what only others know.
+    """
+    ranked = sorted(witnesses, key=lambda one: (one.rank, one.name))
+    told = [(one.rank, sorted(one.events, key=_time)) for one in ranked]
+    totals = {event for _, events in told for event in events if type(event) is AgentTotals}
+    if not told:
+        return Joined([], [])
+    calls = _Calls(told)
+    joined = list(_first_told(told, calls, has_totals=bool(totals)))
+    if not only_fields:
+        ids = {event.id for event in joined if event.id is not None}
+        joined += calls.untold()
+        joined += _untold(told, ids)
+    joined.sort(key=_time)
+    return Joined(joined, sorted(totals, key=_total_order))
+
+
+def _first_told(told: _Ordered, calls: _Calls, *, has_totals: bool) -> Iterator[Event]:
+    """What the first witness tells, each id once, completed by what others know."""
+    uses = _uses(told)
+    ids: set[str] = set()
+    for event in told[0][1]:
+        if type(event) in _PARTS:
+            continue
+        if type(event) is Subagent and not event.name:
+            event = _unseen(event)
+        if event.id is not None:
+            if event.id in ids:
+                continue
+            ids.add(event.id)
+        if type(event) is ToolCall:
+            yield calls.joined(event)
+        elif type(event) is LLMInteraction and event.phase == UNATTRIBUTED and has_totals:
+            if event.id != _REST:  # told anew from the totals
+                yield replace(event, cost=None)
+        elif type(event) is LLMInteraction and event.id in uses:
+            yield _joined_use(event, uses[event.id])
+        else:
+            yield event
+
+
+def _total_order(event: AgentTotals) -> tuple[int, float]:
+    return event.t_us, event.cost_usd or 0.0
+
+
+_PARTS = (AgentTotals, ToolStart, ToolEnd)
+
+_Ordered = Sequence[tuple[int, Sequence[Event]]]
+"""What witnesses tell, the first one first: rank, and events in the order of time."""
+
+
+class _Word(NamedTuple):
+    """One witness's word on a call. `is_pair`: all that it knows is its start and its end."""
+
+    rank: int
+    call: ToolCall
+    is_pair: bool = False
+
+
+class _Calls:
+    """What is said of calls, by the ids that the agent gave them."""
+
+    def __init__(self, told: _Ordered) -> None:
+        self._rank = told[0][0]
+        self._starts = _starts(told)
+        self._words: dict[str, list[_Word]] = {}
+        self._first_told: dict[str, list[ToolCall]] = {}
+        ids: set[str] = set()
+        for place, (rank, events) in enumerate(told):
+            for event in events:
+                if type(event) is ToolCall and event.id:
+                    key = call_id(event.id)
+                    if place:
+                        self._words.setdefault(key, []).append(_Word(rank, event))
+                    elif event.id not in ids:
+                        ids.add(event.id)
+                        self._first_told.setdefault(key, []).append(event)
+                elif type(event) is ToolEnd and event.id:
+                    key = call_id(event.id)
+                    ended = event.call(self._start(key, event.t_us))
+                    self._words.setdefault(key, []).append(_Word(rank, ended, is_pair=True))
+
+    def joined(self, call: ToolCall) -> ToolCall:
+        """Join a call that the first witness tells of with what others say of it."""
+        key = call_id(call.id or "")
+        words = self._words.get(key)
+        if words is None:
+            return call
+        same = self._first_told.get(key, ())
+        if len(same) > 1:  # an agent gave several calls one id
+            words = [word for word in words if _nearest(same, word.call.t_us) is call]
+        return self._join(key, [_Word(self._rank, call), *words])
+
+    def untold(self) -> Iterator[ToolCall]:
+        """Give the calls of which the first witness does not tell."""
+        for key, words in self._words.items():
+            if key not in self._first_told:
+                yield self._join(key, sorted(words, key=lambda word: word.is_pair))
+
+    def _join(self, key: str, words: Sequence[_Word]) -> ToolCall:
+        call = words[0].call
+        saw = [word.call for word in words if not word.is_pair]
+        by_hooks_first = sorted(words, key=lambda word: -word.rank)
+        waits = [word.call.wait_ms for word in by_hooks_first if word.call.wait_ms is not None]
+        wait_ms = waits[0] if waits else None
+        subagent = next((word.call.subagent for word in words if word.call.subagent), None)
+        failed = [one for one in saw if not one.success]
+        error = next((one.error for one in failed if one.error), None)
+        if any(one.denied for one in saw):
+            return replace(
+                call,
+                success=False,
+                denied=True,
+                duration_ms=0,
+                elapsed_only=False,
+                error=error,
+                wait_ms=wait_ms,
+                subagent=subagent,
+            )
+        timed = min(words, key=_how_timed)
+        # A pair may hold a person's wait, too, where another witness says that one was asked.
+        elapsed_only = timed.call.elapsed_only or (
+            timed.is_pair and any(one.elapsed_only for one in saw)
+        )
+        if wait_ms is None and timed.rank == HOOKS and not timed.is_pair and not elapsed_only:
+            wait_ms = _waited_ms(self._start(key, timed.call.t_us), timed.call)
+        return replace(
+            call,
+            success=not failed,
+            error=error,
+            duration_ms=timed.call.duration_ms,
+            elapsed_only=elapsed_only,
+            wait_ms=wait_ms,
+            subagent=subagent,
+        )
+
+    def _start(self, key: str, ended_us: int) -> ToolStart | None:
+        """The start of a call that ended then."""
+        starts = self._starts.get(key, ())
+        at = bisect_right(starts, ended_us, key=_time)
+        return starts[at - 1] if at else None
+
+
+def _starts(told: _Ordered) -> dict[str, list[ToolStart]]:
+    """The starts of calls by their ids, in the order of time."""
+    starts: dict[str, list[ToolStart]] = {}
+    for _, events in told:
+        for event in events:
+            if type(event) is ToolStart:
+                starts.setdefault(call_id(event.call_id), []).append(event)
+    for same in starts.values():
+        same.sort(key=_time)
+    return starts
+
+
+def _nearest(calls: Iterable[ToolCall], t_us: int) -> ToolCall:
+    return min(calls, key=lambda call: abs(call.t_us - t_us))
+
+
+def _how_timed(word: _Word) -> int:
+    """Rank what is said of a duration: a run time before what elapsed, hooks before others."""
+    if word.call.elapsed_only:
+        return 4 if word.is_pair else 3
+    if word.is_pair:
+        return 2
+    return 0 if word.rank == HOOKS else 1
+
+
+def _waited_ms(start: ToolStart | None, ran: ToolCall) -> float | None:
+    """What passed between a call's start and its run, where that was a person's wait."""
+    if start is None:
+        return None
+    beyond_ms = (ran.t_us - start.t_us) / 1000 - ran.duration_ms
+    return round(beyond_ms, 3) if beyond_ms >= WAITED_MS else None
+
+
+def _uses(told: _Ordered) -> dict[str | None, list[LLMInteraction]]:
+    """What all but the first witness say of model calls, by their ids."""
+    uses: dict[str | None, list[LLMInteraction]] = {}
+    for _, events in told[1:]:
+        for event in events:
+            if type(event) is LLMInteraction and event.id:
+                uses.setdefault(event.id, []).append(event)
+    return uses
+
+
+def _joined_use(use: LLMInteraction, others: Iterable[LLMInteraction]) -> LLMInteraction:
+    """Fill in what others know of a model call, field by field."""
+    for other in others:
+        use = replace(
+            use,
+            usage=other.usage if use.has_unknown_usage else use.usage,
+            cost=other.cost if use.cost is None else use.cost,
+            model=use.model or other.model,
+            duration_ms=other.duration_ms if use.duration_ms is None else use.duration_ms,
+            tier=use.tier or other.tier,
+        )
+    return use
+
+
+def _untold(told: _Ordered, ids: set[str]) -> Iterator[Event]:
+    """What others tell, beside calls, and the first witness does not."""
+    first = told[0][1]
+    latest_us = max((event.t_us for event in first), default=-1)
+    for kind in _ONE_COUNTS:
+        known_us = [event.t_us for event in first if type(event) is kind and _is_named(event)]
+        is_told = bool(known_us)
+        for _, events in told[1:]:
+            of_kind = [
+                event
+                for event in events
+                if type(event) is kind and (kind is not ToolCall or event.id is None)
+            ]
+            for event in of_kind:
+                if type(event) is Subagent and not event.name:
+                    event = _unseen(event)
+                if event.id is not None:
+                    if event.id not in ids:
+                        ids.add(event.id)
+                        yield event
+                elif not is_told or _is_behind(event, latest_us, known_us):
+                    yield event
+            # Who comes after is asked only for what is behind the last word of these.
+            if not is_told and any(event.id is None and _is_named(event) for event in of_kind):
+                is_told = True
+                known_us = [event.t_us for event in of_kind]
+                latest_us = max(latest_us, events[-1].t_us)
+
+
+def _is_named(event: Event) -> bool:
+    return type(event) is not Subagent or event.name != ""
+
+
+def _is_behind(event: Event, latest_us: int, known_us: Iterable[int]) -> bool:
+    """Tell whether the witness that counts may not have come to writing this down."""
+    return event.t_us > latest_us and all(event.t_us - one > SAME_US for one in known_us)
+
+
+def _unseen(event: Subagent) -> LLMInteraction:
+    """Return the model call that a subagent without a name is: the agent's own, in no transcript.
+
+    Claude Code ends one of these for each request that makes a summary when it compacts.
+    """
+    return LLMInteraction(
+        event.t_us, UNATTRIBUTED, UNKNOWN_USAGE, id=f"{UNATTRIBUTED}@{event.t_us}"
+    )
+
+
+def call_id(event_id: str) -> str:
+    """The id that the agent gave a call.
+
+    Sources put its thread before it, and its time or a number behind it, where an agent gives
+    several calls one id.
+    """
+    return event_id.partition("@")[0].partition("#")[0].rpartition(":")[2]
+
+
+def with_calls(calls: Sequence[Call], events: Iterable[Event]) -> list[Call]:
+    """Complete the calls of a transcript, for inference, by those that others saw end."""
+    by_id = {call_id(call.id): call for call in calls}
+    added = []
+    for event in events:
+        if type(event) is not ToolCall or not event.id:
+            continue
+        call = by_id.get(call_id(event.id))
+        if call is None:
+            began_us = max(event.t_us - round(event.duration_ms * 1000), 0)
+            call = Call(event.id, began_us, event.name, subagent=event.subagent or "")
+            added.append(call)
+        if call.success is None:
+            call.success, call.end_us, call.denied = event.success, event.t_us, event.denied
+    return sorted((*calls, *added), key=_time) if added else list(calls)
+
+
+def with_rest(
+    events: list[Event],
+    totals: Sequence[AgentTotals],
+    price: Callable[[LLMInteraction], float | None],
+) -> list[Event]:
+    """Add what the agent's own totals exceed its calls by, as LLM use that nobody told apart.
+
+    Calls that are known to have been made and are in no transcript share it evenly; without
+    such it is one event, at the time at which the total first held it. `events` are in the
+    order of time; `price` is asked what LLM use cost that came without a cost (USD, or None).
+    Never less than nothing.
+    """
+    rest_nano, at_us = _rest(events, totals, price)
+    if rest_nano < _ROUNDING_NANO:
+        return events
+    unseen = [
+        at
+        for at, event in enumerate(events)
+        if type(event) is LLMInteraction and event.phase == UNATTRIBUTED and event.cost is None
+    ]
+    if not unseen:
+        use = LLMInteraction(
+            at_us, UNATTRIBUTED, UNKNOWN_USAGE, cost=rest_nano / NANO_PER_USD, id=_REST
+        )
+        return sorted((*events, use), key=_time)
+    events = list(events)
+    each_nano, left_nano = divmod(rest_nano, len(unseen))
+    for number, at in enumerate(unseen):
+        cost = (each_nano + (number < left_nano)) / NANO_PER_USD
+        events[at] = replace(events[at], cost=cost)
+    return events
+
+
+def _rest(
+    events: Iterable[Event],
+    totals: Iterable[AgentTotals],
+    price: Callable[[LLMInteraction], float | None],
+) -> tuple[int, int]:
+    """By how much totals exceed calls (nano-USD), and since when they do."""
+    spent = [
+        (event.t_us, nano_usd(cost))
+        for event in events
+        if type(event) is LLMInteraction and (cost := _cost(event, price)) is not None
+    ]
+    rest_nano = at_us = 0
+    for number, run in enumerate(_runs(totals)):
+        # What a later run took over from those before it, nobody knows: only its growth counts.
+        since_us, held_nano = run[0] if number else (-1, 0)
+        more = list(_beyond(run, [one for one in spent if one[0] > since_us], held_nano))
+        if more[-1] > 0:
+            rest_nano += more[-1]
+            at_us = next(
+                at for (at, _), beyond in zip(run, more, strict=True) if beyond >= more[-1]
+            )
+    return rest_nano, at_us
+
+
+def _cost(event: LLMInteraction, price: Callable[[LLMInteraction], float | None]) -> float | None:
+    if event.cost is not None or event.model is None or event.has_unknown_usage:
+        return event.cost
+    return price(event)
+
+
+def _runs(totals: Iterable[AgentTotals]) -> list[list[tuple[int, int]]]:
+    """The totals of each run of the agent: times, and nano-USD. A total that falls begins one."""
+    runs: list[list[tuple[int, int]]] = []
+    for total in totals:
+        if total.cost_usd is None:
+            continue
+        told = total.t_us, nano_usd(total.cost_usd)
+        if runs and runs[-1][-1][1] <= told[1]:
+            runs[-1].append(told)
+        else:
+            runs.append([told])
+    return runs
+
+
+def _beyond(
+    run: Iterable[tuple[int, int]], spent: Sequence[tuple[int, int]], held_nano: int
+) -> Iterator[int]:
+    """By how much each total of a run exceeds what was spent until then."""
+    place = spent_nano = 0
+    for t_us, total_nano in run:
+        while place < len(spent) and spent[place][0] <= t_us:
+            spent_nano += spent[place][1]
+            place += 1
+        yield total_nano - held_nano - spent_nano
+
+
+def limits_of(totals: Iterable[AgentTotals]) -> list[RateLimit]:
+    """The provider's limits as the agent said them last."""
+    latest: dict[str, RateLimit] = {}
+    for total in totals:
+        for name, minutes, used, resets_us in (
+            ("five_hour", 300, total.five_hour_used_percent, total.five_hour_resets_us),
+            ("seven_day", 10_080, total.seven_day_used_percent, total.seven_day_resets_us),
+        ):
+            if used is not None:
+                latest[name] = RateLimit(name, used, minutes, resets_us or 0, total.t_us)
+    return list(latest.values())

@@ -1,0 +1,241 @@
+"""Sessions told of by transcript, hooks and status line, as the commands and the index have them.
+
+Replays what real agents sent (../shared/captures): what their scripted model served is the truth.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from m31a_metrics import config, events
+from m31a_metrics.answers import Slice
+from m31a_metrics.catalog import ask
+from m31a_metrics.catalog.find_session import load_named
+from m31a_metrics.catalog.load import LoadedSession, Loader
+from m31a_metrics.config import Config
+from m31a_metrics.events import UNATTRIBUTED, AgentTotals, Event, ToolCall
+from m31a_metrics.session import Session
+from m31a_metrics.units import nano_usd
+from m31a_metrics.witnesses import call_id
+
+
+def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """What a hook or a status line was given, with the time (Unix microseconds)."""
+    if path.exists():
+        for line in path.read_text().splitlines():
+            at, *_, payload = line.split("\t")
+            yield int(float(at) * 1e6), json.loads(payload)
+
+
+def of_hooks(agent: str, run: Path) -> Iterator[Event]:
+    """The events that hooks write down."""
+    for t_us, told in lines(run / "hooks.tsv"):
+        name, tool = told["hook_event_name"], told.get("tool_name", "")
+        call_id: Any = told.get("tool_use_id")
+        if name == "SessionStart" and told["source"] == "startup":
+            yield events.SessionStart(t_us, agent=agent, native_id=told["session_id"])
+        elif name == "UserPromptSubmit" and "<task-notification>" not in told.get("prompt", ""):
+            yield events.UserTurn(t_us)
+        elif name == "PreToolUse" and agent == "codex":
+            yield events.ToolStart(t_us, tool, call_id)
+        elif name == "PostToolUse" and agent == "codex":
+            yield events.ToolEnd(t_us, tool, id=call_id)
+        elif name in ("PostToolUse", "PostToolUseFailure"):
+            response = told.get("tool_response")
+            goes_on = isinstance(response, dict) and response.get("isAsync", False)
+            yield events.ToolCall(
+                t_us,
+                tool,
+                name == "PostToolUse",
+                told["duration_ms"],
+                elapsed_only=goes_on,
+                subagent=told.get("agent_type"),
+                id=call_id,
+            )
+        elif name == "SubagentStop":
+            yield events.Subagent(t_us, told["agent_type"])
+        elif name == "PostCompact":
+            yield events.Compaction(t_us, told["trigger"])
+
+
+def of_status_line(run: Path) -> Iterator[Event]:
+    """What a status line was given of the agent's own totals."""
+    for t_us, told in lines(run / "statusline.tsv"):
+        cost = told["cost"]
+        yield events.AgentTotals(t_us, cost["total_cost_usd"], cost["total_duration_ms"])
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Config:
+    """A configuration whose sessions are here."""
+    return replace(config.defaults(), sessions_dir=str(tmp_path / "sessions"))
+
+
+def transcript_of(run: Path) -> Path:
+    """The transcript that an agent wrote."""
+    (path,) = [
+        path
+        for path in (run / "home").rglob("*.jsonl")
+        if path.parts[-2] != "subagents" and {"projects", "sessions"}.intersection(path.parts)
+    ]
+    return path
+
+
+def tell(settings: Config, agent: str, run: Path, told: Iterable[Event]) -> Path:
+    """Have hooks and status line tell of a run's session; return its transcript."""
+    path = transcript_of(run)
+    native_id = Loader(settings).load(agent, str(path)).facts.native_id
+    Session(settings.sessions_dir, native_id).append(list(told))
+    return path
+
+
+def served_tokens(run: Path) -> list[int]:
+    """The tokens of each answer that the scripted model served."""
+    answers = [json.loads(line) for line in (run / "answers.jsonl").read_text().splitlines()]
+    names = (
+        "input_tokens",
+        "cache_creation_input_tokens",
+        "cache_read_input_tokens",
+        "output_tokens",
+    )
+    return [
+        answer["usage"].get("total_tokens") or sum(answer["usage"].get(name, 0) for name in names)
+        for answer in answers
+    ]
+
+
+def calls_of(one: LoadedSession) -> dict[str, ToolCall]:
+    """The calls of a session by the ids that the agent gave them."""
+    return {call_id(event.id or ""): event for event in one.events if isinstance(event, ToolCall)}
+
+
+RUNS = [
+    ("claude-code", "claude-code/cc332"),
+    ("claude-code", "claude-code/cc332pb"),
+    ("claude-code", "claude-code/ccdeny"),
+    ("claude-code", "claude-code/ccdc"),
+    ("claude-code", "claude-code/ccint2"),
+    ("codex", "codex/cx1"),
+    ("codex", "codex/cxdeny"),
+    ("codex", "codex/cxasync"),
+    ("qwen", "qwen-code/qw1"),
+]
+
+
+@pytest.mark.parametrize(("agent", "run"), RUNS)
+def test_what_was_served_is_what_is_counted(
+    shared: Path, settings: Config, agent: str, run: str
+) -> None:
+    """Answers and tokens are those that the model served; calls are what the agent ran."""
+    folder = shared / "captures" / run
+    alone = Loader(settings).load(agent, str(transcript_of(folder)))
+    hooked = list(of_hooks(agent, folder))
+    path = tell(settings, agent, folder, [*hooked, *of_status_line(folder)])
+    one = Loader(settings).load(agent, str(path))
+    served = served_tokens(folder)
+    rows = one.record.llms
+    unknown = sum(row.unknown_usage_count for row in rows)
+    assert sum(row.interaction_count for row in rows) == len(served)
+    known = sum(row.total_tokens for row in rows)
+    # Nobody but OTLP tells the tokens of the requests that make a compaction's summary.
+    assert known == sum(served[: len(served) - unknown])
+    for found, expected in zip(one.metrics.tools, alone.metrics.tools, strict=True):
+        assert (found.name, found.call_count) == (expected.name, expected.call_count)
+        assert found.fail_count == expected.fail_count
+        assert found.denied_count == expected.denied_count
+    assert one.record.user_turn_count == alone.record.user_turn_count == 1
+    ran = {event.id: event for event in hooked if isinstance(event, ToolCall)}
+    for event_id, call in calls_of(one).items():
+        if event_id in ran and not ran[event_id].elapsed_only:
+            assert (call.duration_ms, call.elapsed_only) == (ran[event_id].duration_ms, False)
+    assert one.record.unpaired_count == 0
+
+
+def test_compactions_cost_what_the_status_line_says(shared: Path, settings: Config) -> None:
+    """Two requests for a summary are in no transcript: they count, and cost what is left."""
+    run = shared / "captures" / "claude-code" / "ccint2"
+    totals = list(of_status_line(run))
+    path = tell(settings, "claude-code", run, [*of_hooks("claude-code", run), *totals])
+    one = Loader(settings).load("claude-code", str(path))
+    (row,) = [row for row in one.record.llms if row.phase == UNATTRIBUTED]
+    assert (row.interaction_count, row.unknown_usage_count, row.total_tokens) == (2, 2, 0)
+    last = totals[-1]
+    assert isinstance(last, AgentTotals)
+    assert last.cost_usd is not None
+    assert sum(row.cost_nano for row in one.record.llms) == nano_usd(last.cost_usd)
+    # What the model served, at list prices: eight answers of the session, two summaries.
+    assert nano_usd(last.cost_usd) == nano_usd(0.014964)
+    assert sum(llm.cost for llm in one.metrics.llms) == pytest.approx(last.cost_usd, rel=1e-9)
+    assert one.record.compaction_count == 1
+
+
+def test_the_index_and_one_session_agree(shared: Path, settings: Config, clean_home: Path) -> None:
+    """What a list says of a joined session is what is shown of it, however it is loaded."""
+    run = shared / "captures" / "claude-code" / "ccint2"
+    projects = clean_home / ".claude" / "projects"
+    shutil.copytree(run / "home" / ".claude" / "projects", projects)
+    (path,) = projects.glob("*/*.jsonl")
+    environ = {"HOME": str(clean_home)}
+    told = [*of_hooks("claude-code", run), *of_status_line(run)]
+    # The transcript first, the hooks later, the status line last: or all at once.
+    for part in (told[:9], told[9:20], told[20:]):
+        Session(settings.sessions_dir, path.stem).append(part)
+        with ask(settings, environ) as asking:
+            (row,) = asking.answers.sessions(Slice())
+        for one in (
+            load_named(settings, path.stem, environ),
+            Loader(settings).load("claude-code", str(path)),
+        ):
+            record = one.record
+            assert (row.agent, row.session_id) == (record.agent, record.session_id)
+            assert row.cost_nano == sum(use.cost_nano for use in record.llms)
+            assert row.interaction_count == sum(use.interaction_count for use in record.llms)
+            assert row.call_count == sum(tool.call_count for tool in record.tools)
+            assert row.duration_us == sum(tool.duration_us for tool in record.tools)
+            assert row.active_us == sum(phase.active_us for phase in record.phases)
+    assert row.cost_nano == nano_usd(0.014964)
+
+
+@pytest.mark.parametrize(("agent", "run"), [RUNS[0], RUNS[4], RUNS[5]])
+def test_a_session_that_only_hooks_know_stands_by_itself(
+    shared: Path, settings: Config, agent: str, run: str
+) -> None:
+    """Its calls, turns and cost are there, as far as hooks and status line know them."""
+    folder = shared / "captures" / run
+    alone = Loader(settings).load(agent, str(transcript_of(folder)))
+    tell(settings, agent, folder, [*of_hooks(agent, folder), *of_status_line(folder)])
+    native_id = alone.facts.native_id
+    with ask(settings, {}, only_dir=True) as asking:
+        (row,) = asking.answers.sessions(Slice())
+    assert (row.agent, row.session_id) == (agent, native_id)
+    assert row.call_count == sum(tool.call_count for tool in alone.record.tools)
+    one = Loader(settings).load("m31a", f"{settings.sessions_dir}/{native_id}")
+    assert sum(tool.total_duration_ms for tool in one.metrics.tools) * 1000 == row.duration_us
+
+
+def test_a_kill_loses_only_what_no_witness_had(
+    shared: Path, settings: Config, tmp_path: Path
+) -> None:
+    """However much of its transcript a killed agent had written, what hooks saw is counted."""
+    run = shared / "captures" / "claude-code" / "ccint2"
+    hooked = list(of_hooks("claude-code", run))
+    path = tell(settings, "claude-code", run, hooked)
+    whole = Loader(settings).load("claude-code", str(path))
+    seen = {event.id for event in hooked if isinstance(event, ToolCall)}
+    cut = tmp_path / path.name
+    records = path.read_bytes().splitlines(keepends=True)
+    for count in range(5, len(records)):
+        cut.write_bytes(b"".join(records[:count]))
+        one = Loader(settings).load("claude-code", str(cut))
+        assert calls_of(one).keys() >= seen
+        assert calls_of(one).keys() <= calls_of(whole).keys()
+        assert one.record.user_turn_count == 1
+        assert one.record.compaction_count == 1
+        assert sum(tool.call_count for tool in one.record.tools) == len(calls_of(one))

@@ -1,0 +1,343 @@
+"""Several witnesses of one session: what they know together, whoever came first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from m31a_metrics.events import (
+    UNATTRIBUTED,
+    AgentTotals,
+    Compaction,
+    Event,
+    LLMInteraction,
+    SessionStart,
+    Subagent,
+    ToolCall,
+    ToolEnd,
+    ToolStart,
+    UserTurn,
+)
+from m31a_metrics.model import Usage
+from m31a_metrics.transcript import Call, RateLimit
+from m31a_metrics.witnesses import (
+    COPY,
+    HOOKS,
+    TRANSCRIPT,
+    Witness,
+    beside,
+    join,
+    limits_of,
+    with_calls,
+    with_rest,
+)
+
+S = 1_000_000
+
+
+def joined(first: Sequence[Event], *others: Sequence[Event]) -> list[Event]:
+    """What a transcript and hooks come to."""
+    hooks = [Witness(HOOKS, f"hooks-{at}", events) for at, events in enumerate(others)]
+    return join([Witness(TRANSCRIPT, "transcript", first), *hooks]).events
+
+
+def only_call(*told: Sequence[Event]) -> ToolCall:
+    """The one call that witnesses tell of."""
+    (call,) = joined(*told)
+    assert isinstance(call, ToolCall)
+    return call
+
+
+def free(cost: float) -> Any:
+    """A price list on which everything costs the same."""
+    return lambda _: cost
+
+
+def test_run_time_is_that_of_hooks() -> None:
+    """Hooks' run time goes before what a transcript's timestamps say; all else is its own."""
+    said = ToolCall(9 * S, "Bash", False, 3_000, error="exit code 1", elapsed_only=True, id="a")
+    ran = ToolCall(8 * S, "bash", False, 88, id="a", wait_ms=2_900)
+    assert only_call([said], [ran]) == ToolCall(
+        9 * S, "Bash", False, 88, wait_ms=2_900, error="exit code 1", id="a"
+    )
+
+
+def test_the_id_is_the_one_that_the_agent_gave() -> None:
+    """Sources tell calls of one id apart; each is found, and takes what was said at its time."""
+    for wanted in ("a@9000000", "a#2", "thread:a"):
+        said = ToolCall(9 * S, "Bash", True, 3_000, elapsed_only=True, id=wanted)
+        call = only_call([said], [ToolCall(8 * S, "Bash", True, 88, id="a")])
+        assert (call.id, call.duration_ms, call.elapsed_only) == (wanted, 88, False)
+    twice = [ToolCall(at * S, "Bash", True, 9, id=f"t:0#{at}") for at in (2, 5)]
+    seen = [ToolCall(at * S, "Bash", True, at, id="0") for at in (2, 5)]
+    assert [call.duration_ms for call in joined(twice, seen) if isinstance(call, ToolCall)] == [
+        2,
+        5,
+    ]
+
+
+def test_what_only_elapsed_goes_before_no_run_time() -> None:
+    """The hook of a call that goes on in the background claims no duration: others do."""
+    said = ToolCall(9 * S, "Agent", True, 4_000, id="a")
+    launched = ToolCall(5 * S, "Agent", True, 17, elapsed_only=True, id="a")
+    assert only_call([said], [launched]) == said
+
+
+def test_a_start_and_an_end_give_the_run_time() -> None:
+    """Hooks that know no duration know when the call began and ended."""
+    pair: list[Event] = [ToolStart(1 * S, "Bash", "a"), ToolEnd(3 * S, "Bash", id="a")]
+    assert only_call([], pair) == ToolCall(3 * S, "Bash", True, 2_000, id="a")
+    failed = ToolCall(3 * S, "exec", False, 0, error="exit code 1", id="a")
+    assert only_call([failed], pair) == failed  # the transcript's own duration is no elapsed one
+    asked = ToolCall(3 * S, "exec", False, 9_000, elapsed_only=True, id="a")
+    assert only_call([asked], pair) == ToolCall(
+        3 * S, "exec", False, 2_000, elapsed_only=True, id="a"
+    )
+
+
+def test_an_end_without_a_start_is_a_call_of_unknown_duration() -> None:
+    """It counts, and in no percentile; a start without an end is none."""
+    assert only_call([], [ToolEnd(3 * S, "Bash", id="a")]).elapsed_only
+    assert joined([], [ToolStart(3 * S, "Bash", "a")]) == []
+
+
+def test_a_person_was_waited_for_between_start_and_run() -> None:
+    """Where a hook knows the start and another the run time, what passed besides is the wait."""
+    start, said = ToolStart(1 * S, "Bash", "a"), ToolCall(9 * S, "Bash", True, 7_900, id="a")
+    ran = ToolCall(9 * S, "Bash", True, 500, id="a")
+    assert only_call([said], [start, ran]).wait_ms == 7_500
+    quick = ToolCall(9 * S, "Bash", True, 7_500, id="a")
+    assert only_call([said], [start, quick]).wait_ms is None  # which is how long hooks take
+
+
+def test_who_saw_it_fail_or_refused_is_believed() -> None:
+    """An outcome is that of whoever saw it; a call that anybody knows as denied never ran."""
+    well, badly = (
+        ToolCall(2 * S, "Bash", True, 5, id="a"),
+        ToolCall(2 * S, "Bash", False, 5, id="a"),
+    )
+    assert not only_call([well], [badly]).success
+    assert not only_call([badly], [well]).success
+    refused = ToolCall(2 * S, "Bash", False, 0, denied=True, error="denied", id="a")
+    for told in ([refused], [well]), ([well], [refused]):
+        call = only_call(*told)
+        assert (call.denied, call.success, call.duration_ms, call.error) == (
+            True,
+            False,
+            0,
+            "denied",
+        )
+
+
+def test_what_only_hooks_saw_counts() -> None:
+    """A call whose end no transcript has, and a compaction that it does not tell of."""
+    said: list[Event] = [UserTurn(1 * S), ToolCall(2 * S, "Read", True, 1, id="a")]
+    seen: list[Event] = [
+        SessionStart(1, agent="claude-code"),
+        UserTurn(1 * S + 9),
+        ToolCall(3 * S, "Bash", True, 5, id="b"),
+        Compaction(4 * S, "manual"),
+    ]
+    assert joined(said, seen) == [*said, *seen[2:]]
+
+
+def test_user_turns_are_never_doubled() -> None:
+    """Without ids one witness counts; of another only what is behind its last word."""
+    said: list[Event] = [UserTurn(10 * S), UserTurn(40 * S)]
+    seen: list[Event] = [UserTurn(9 * S), UserTurn(30 * S), UserTurn(40 * S + 5), UserTurn(90 * S)]
+    assert joined(said, seen) == [*said, UserTurn(90 * S)]
+    assert joined([], seen) == seen
+    assert joined([], seen, seen) == seen
+
+
+def test_a_second_file_of_a_session_takes_only_fields() -> None:
+    """What only hooks know is told in one of a session's files, and in no other."""
+    said = ToolCall(9 * S, "Bash", True, 3_000, elapsed_only=True, id="a")
+    seen: list[Event] = [
+        ToolCall(9 * S, "Bash", True, 5, id="a"),
+        ToolCall(9 * S, "Read", True, 5, id="b"),
+        UserTurn(99 * S),
+    ]
+    told = [Witness(TRANSCRIPT, "t", [said]), Witness(HOOKS, "h", seen)]
+    assert join(told, only_fields=True).events == [seen[0]]
+
+
+def test_a_model_call_is_filled_in_field_by_field() -> None:
+    """What one witness has no word on is another's to say; each id counts once."""
+    said = LLMInteraction(9 * S, "", id="r", model="m")
+    seen = LLMInteraction(8 * S, "", Usage(5, 1), 0.5, duration_ms=70, id="r")
+    other = LLMInteraction(7 * S, "", Usage(2, 1), id="q")
+    assert joined([said], [seen, other]) == [
+        other,
+        LLMInteraction(9 * S, "", Usage(5, 1), 0.5, "m", 70, id="r"),
+    ]
+
+
+def test_calls_for_inference_are_completed() -> None:
+    """A call without a result that hooks saw end has one, and what only they saw is a call."""
+    calls = [Call("a", 1 * S, "Bash", command="make")]
+    events: list[Event] = [
+        ToolCall(3 * S, "Bash", False, 5, id="a"),
+        ToolCall(2 * S, "Read", True, 1_500, id="b"),
+    ]
+    read, made = with_calls(calls, events)
+    assert (made.command, made.success, made.end_us) == ("make", False, 3 * S)
+    assert (read.tool, read.t_us, read.success) == ("Read", 500_000, True)
+
+
+def test_what_a_total_exceeds_calls_by_is_unattributed() -> None:
+    """It is LLM use without tokens, since when the total held it; never less than nothing."""
+    use = LLMInteraction(2 * S, "plan", Usage(5, 1), model="m")
+    totals = [AgentTotals(3 * S, 0.5), AgentTotals(5 * S, 0.75), AgentTotals(9 * S, 0.75)]
+    found = with_rest([use], totals, free(0.5))
+    assert found[0] is use
+    assert found[1] == LLMInteraction(5 * S, UNATTRIBUTED, cost=0.25, id=UNATTRIBUTED)
+    assert isinstance(found[1], LLMInteraction)
+    assert found[1].has_unknown_usage
+    for cost in (0.75, 0.8):
+        assert with_rest([use], totals, free(cost)) == [use]
+
+
+def test_calls_that_no_transcript_has_share_what_is_left() -> None:
+    """A subagent without a name is a model call of the agent's own: it counts as one."""
+    seen: list[Event] = [Subagent(4 * S, ""), Subagent(5 * S, ""), AgentTotals(6 * S, 0.1)]
+    told = join([Witness(TRANSCRIPT, "t", [UserTurn(1 * S)]), Witness(HOOKS, "h", seen)])
+    found = with_rest(told.events, told.totals, free(0))
+    uses = [event for event in found if isinstance(event, LLMInteraction)]
+    assert [(use.t_us, use.phase, use.cost) for use in uses] == [
+        (4 * S, UNATTRIBUTED, 0.05),
+        (5 * S, UNATTRIBUTED, 0.05),
+    ]
+    assert all(use.has_unknown_usage for use in uses)
+
+
+def test_a_total_that_falls_is_of_another_run() -> None:
+    """What that took over nobody knows: only its growth counts."""
+    use = LLMInteraction(2 * S, "plan", Usage(5, 1), model="m")
+    later = LLMInteraction(8 * S, "plan", Usage(5, 1), model="m")
+    totals = [AgentTotals(3 * S, 0.6), AgentTotals(7 * S, 0.3), AgentTotals(9 * S, 0.9)]
+    (rest,) = [
+        event
+        for event in with_rest([use, later], totals, free(0.5))
+        if isinstance(event, LLMInteraction) and event.phase == UNATTRIBUTED
+    ]
+    assert rest.cost == pytest.approx(0.2)
+
+
+def test_the_latest_limits_are_those_of_the_provider() -> None:
+    """Of each window the last word counts, with its length and when it was said."""
+    totals = [
+        AgentTotals(1 * S, five_hour_used_percent=10.0, five_hour_resets_us=9 * S),
+        AgentTotals(2 * S, five_hour_used_percent=12.0, seven_day_used_percent=3.0),
+    ]
+    assert limits_of(totals) == [
+        RateLimit("five_hour", 12.0, 300, 0, 2 * S),
+        RateLimit("seven_day", 3.0, 10_080, 0, 2 * S),
+    ]
+
+
+times = st.integers(0, 60).map(lambda second: second * S)
+call_ids = st.sampled_from(["a", "b", "c", "d"])
+told_calls = st.builds(
+    ToolCall,
+    times,
+    st.just("Bash"),
+    st.booleans(),
+    st.integers(0, 9_000),
+    elapsed_only=st.booleans(),
+    denied=st.booleans(),
+    id=call_ids,
+)
+transcripts = st.lists(
+    told_calls
+    | st.builds(UserTurn, times)
+    | st.builds(
+        LLMInteraction, times, st.just(""), st.just(Usage(5, 1)), id=st.sampled_from("rst")
+    ),
+    max_size=8,
+)
+hooks = st.lists(
+    told_calls
+    | st.builds(ToolStart, times, st.just("Bash"), call_ids)
+    | st.builds(ToolEnd, times, st.just("Bash"), id=call_ids)
+    | st.builds(UserTurn, times)
+    | st.builds(Compaction, times)
+    | st.builds(Subagent, times, st.sampled_from(["", "general"]))
+    | st.builds(AgentTotals, times, st.floats(0, 2)),
+    max_size=10,
+)
+sessions = st.tuples(transcripts, transcripts, hooks, hooks)
+
+
+def witnesses(told: tuple[list[Event], ...]) -> list[Witness]:
+    """A transcript, a copy, hooks and a status line."""
+    ranks = (TRANSCRIPT, COPY, HOOKS, HOOKS)
+    return [
+        Witness(rank, str(at), events)
+        for at, (rank, events) in enumerate(zip(ranks, told, strict=True))
+    ]
+
+
+def known(events: list[Event]) -> set[str]:
+    """What is known to have happened: the ids of calls, model calls, and kinds of others."""
+    return {
+        f"{type(event).__name__} {event.id or ''}".replace("ToolEnd", "ToolCall")
+        for event in events
+        if not isinstance(event, ToolStart | AgentTotals)
+        and not (isinstance(event, Subagent) and not event.name)
+    }
+
+
+@settings(max_examples=60)
+@given(sessions)
+def test_every_order_of_arrival_gives_the_same(told: tuple[list[Event], ...]) -> None:
+    """Whoever comes first, and in whatever order each tells it, the session is one."""
+    expected = join(witnesses(told))
+    for order in permutations(witnesses(told)):
+        assert join(order) == expected
+    assert with_rest(expected.events, expected.totals, free(0.01)) == with_rest(
+        join(witnesses(told)[::-1]).events, expected.totals, free(0.01)
+    )
+
+
+@settings(max_examples=60)
+@given(sessions, st.sets(st.integers(0, 3), min_size=1))
+def test_a_subset_gives_what_it_knew(told: tuple[list[Event], ...], chosen: set[int]) -> None:
+    """Some of the witnesses know together what each of them knew, each id once."""
+    some = [one for at, one in enumerate(witnesses(told)) if at in chosen]
+    events = join(some).events
+    found = {one for one in known(events) if UNATTRIBUTED not in one}
+    assert found == {one for witness in some for one in known(list(witness.events))}
+    ids = [event.id for event in events if event.id is not None]
+    assert len(ids) == len(set(ids))
+    turns = [len([one for one in each.events if type(one) is UserTurn]) for each in some]
+    assert len([one for one in events if type(one) is UserTurn]) <= sum(turns)
+
+
+@settings(max_examples=60)
+@given(sessions)
+def test_what_was_joined_can_be_joined_again(told: tuple[list[Event], ...]) -> None:
+    """An imported copy holds what was joined: with the same hooks it comes to the same."""
+    once = join(witnesses(told))
+    events = with_rest(once.events, once.totals, free(0.01))
+    again = join([Witness(COPY, "copy", events), *witnesses(told)[2:]])
+    assert with_rest(again.events, again.totals, free(0.01)) == events
+
+
+def test_ids_of_calls_that_are_the_hooks_own_mean_nothing() -> None:
+    """Qwen Code gives hooks other ids than its transcript has: there one witness counts."""
+    said = ToolCall(9 * S, "shell", True, 300, id="call_1")
+    seen: list[Event] = [
+        ToolCall(9 * S, "shell", True, 229, id="toolu_1"),
+        ToolStart(80 * S, "shell", "toolu_2"),
+        ToolEnd(82 * S, "shell", id="toolu_2"),
+    ]
+    own = Witness(TRANSCRIPT, "t", [said])
+    told = join([own, beside("qwen", Witness(HOOKS, "h", seen))]).events
+    assert told == [said, ToolCall(82 * S, "shell", True, 2_000)]
+    assert len(join([own, beside("codex", Witness(HOOKS, "h", seen))]).events) == 3
