@@ -81,6 +81,10 @@ def read(environ: Mapping[str, str] | None = None) -> Config:
         from m31a_metrics.pricing import overrides
 
         overrides(settings["prices"], path)  # refused here, at the door, if they are wrong
+    if settings.get("budget"):
+        from m31a_metrics.budgets import limits
+
+        limits(settings["budget"], path)
     _check_phases(settings.get("phases"), path)
     enabled = _table(tables, "features", path).get("metrics_enabled", True)
     if not isinstance(enabled, bool):
