@@ -68,22 +68,34 @@ class Use(Struct, frozen=True):
         """The use in nano-USD or tokens."""
         return self.cost_nano if unit == USD else self.total_tokens
 
+    def per_hour(self, unit: str) -> float | None:
+        """The rate of use per active hour; None while there is no active time."""
+        return self.of(unit) * HOUR_US / self.active_us if self.active_us > 0 else None
+
 
 class Balance(Struct, frozen=True):
     """One limit and its use. `limit` includes `granted`, what a person allowed in addition.
 
-    `warn_from` is the amount from which on people are warned, `active_us` the active time in
-    which `used` came about. Amounts are nano-USD or tokens, as `unit` says.
+    `warn_from` is the amount from which on people are warned. Amounts are nano-USD or tokens,
+    as `unit` says.
     """
 
     scope: str
     unit: str
     limit: int
     granted: int
-    used: int
     warn_from: float
-    unpriced_tokens: int
-    active_us: int
+    use: Use
+
+    @property
+    def used(self) -> int:
+        """The use in the unit of the limit."""
+        return self.use.of(self.unit)
+
+    @property
+    def unpriced_tokens(self) -> int:
+        """Tokens that are not in a use in USD, because nobody knows what they cost."""
+        return self.use.unpriced_tokens if self.unit == USD else 0
 
     @property
     def left(self) -> int:
@@ -103,16 +115,16 @@ class Balance(Struct, frozen=True):
     @property
     def per_hour(self) -> float | None:
         """The rate of use per active hour; None while there is no active time."""
-        return self.used * HOUR_US / self.active_us if self.active_us > 0 else None
+        return self.use.per_hour(self.unit)
 
     @property
     def spent_after_us(self) -> int | None:
         """After how much more active time all is spent at that rate; None: nobody can tell."""
         if self.is_spent:
             return 0
-        if self.active_us <= 0 or self.used <= 0:
+        if self.use.active_us <= 0 or self.used <= 0:
             return None
-        return min(self.left * self.active_us // self.used, LARGEST)
+        return min(self.left * self.use.active_us // self.used, LARGEST)
 
     def spent_at_us(self, now_us: int, running_count: int, until_us: int | None) -> int | None:
         """When it is spent, if so many sessions go on as until now (Unix microseconds).
@@ -170,18 +182,7 @@ def judge(limits: Limits, used: Mapping[str, Use], grants: Iterable[Limit] = ())
             continue
         more = granted.get((one.scope, one.unit), 0)
         limit = one.amount + more
-        balances.append(
-            Balance(
-                one.scope,
-                one.unit,
-                limit,
-                more,
-                use.of(one.unit),
-                limit * limits.warn_at,
-                use.unpriced_tokens if one.unit == USD else 0,
-                use.active_us,
-            )
-        )
+        balances.append(Balance(one.scope, one.unit, limit, more, limit * limits.warn_at, use))
     return Verdict(tuple(balances))
 
 
