@@ -69,6 +69,26 @@ def test_what_is_left(live: str, m31: M31) -> None:
     assert "m31 budget allow --day +5" in shown.out
 
 
+def test_no_time_zone_moves_the_day(live: str, m31: M31, zone: Callable[[str], None]) -> None:
+    """Whatever TZ says, the day's use and its limit are the machine's."""
+    told = state(m31)
+    for name in ("Pacific/Kiritimati", "Etc/GMT+12", "XXX-0:45"):
+        zone(name)
+        assert state(m31) == told, name
+
+
+def test_a_planted_verdict_is_replaced(live: str, m31: M31, person: Person, tmp_path: Path) -> None:
+    """A link in the place of a verdict is neither followed nor in the way."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    Path(live, "verdicts").mkdir(parents=True, mode=0o700)
+    Path(verdicts.path(live, "s1")).symlink_to(victim)
+    person("y\n")
+    assert m31("budget", "allow", "--session", "s1", "+1").code == 0
+    assert victim.read_text() == "precious"
+    assert verdicts.read(live, "s1", 0) is not None
+
+
 def test_a_person_allows_a_session_more(live: str, m31: M31, person: Person) -> None:
     """It holds at once, of that session alone, and the verdict is written anew."""
     person("y\n")

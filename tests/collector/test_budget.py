@@ -41,14 +41,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return models
 
 
-def test_the_call_that_crosses_it_raises(collector: Collector) -> None:
+@pytest.mark.parametrize("journal", [True, False])
+def test_the_call_that_crosses_it_raises(tmp_path: Path, *, journal: bool) -> None:
     """The answer that reaches the limit is recorded, then raised of, as is each later one."""
-    directory = Path(collector._writer.session.directory)
-    with Collector("limited", directory.parent, budget=Budget(usd=1.0)) as limited:
+    with Collector("limited", tmp_path, journal=journal, budget=Budget(usd=1.0)) as limited:
         assert [answer(limited, 0.4) for _ in range(4)] == [False, False, True, True]
         limited.record_tool_call("Bash", True, 1)
         limited.record_phase_transition("ship")
-    held = load(directory.parent, "limited")
+    held = load(tmp_path, "limited")
     assert held is not None
     assert (held.llms[0].interaction_count, held.llms[0].cost) == (4, 1.6)
 

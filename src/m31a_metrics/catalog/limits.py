@@ -10,6 +10,7 @@ from m31a_metrics.answers import SessionRow
 from m31a_metrics.budgets import Limit
 from m31a_metrics.catalog.records import session_name
 from m31a_metrics.config import Config
+from m31a_metrics.errors import ForeignFile
 from m31a_metrics.timestamps import machine_today, micros
 
 
@@ -42,7 +43,10 @@ class MachineLimits:
         """
         verdict = budgets.Verdict(tuple(one for each in judged for one in each.balances))
         name = name_of(row)
-        held = verdicts.read(self._live_dir, name, self._now_us)
+        try:
+            held = verdicts.read(self._live_dir, name, self._now_us)
+        except ForeignFile:
+            held = None  # a link, say, which is replaced
         figures = verdicts.NO_FIGURES if held is None else held.figures
         made = verdicts.of(name, verdict, self.today, self._now_us, figures)
         verdicts.write(self._live_dir, made)
