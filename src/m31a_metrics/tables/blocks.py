@@ -49,10 +49,10 @@ FOR_PEOPLE = (
     ENDS,
     STATE,
     columns.TOKENS,
-    OF_LARGEST,
     columns.COST,
-    columns.UNPRICED,
+    OF_LARGEST,
     BURN_COST,
+    columns.UNPRICED,
 )
 ACTIVE = [
     columns.AGENT,

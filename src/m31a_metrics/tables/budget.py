@@ -33,11 +33,11 @@ BUDGET = [
     LIMIT,
     GRANTED,
     LEFT,
-    PER_HOUR,
-    LASTS,
-    SPENT_AT,
-    columns.UNPRICED,
     STATE,
+    PER_HOUR,
+    SPENT_AT,
+    LASTS,
+    columns.UNPRICED,
 ]
 FREE, NEAR, SPENT = "free", "near", "spent"
 
@@ -98,11 +98,11 @@ def _row(part: Budgeted, balance: Balance, now_us: int) -> tuple[Cell, ...]:
         _amount(unit, balance.limit),
         _amount(unit, balance.granted),
         _amount(unit, balance.left),
-        _rate(unit, balance.per_hour),
-        None if after_us is None else ms(after_us),
-        None if spent_us is None or balance.is_spent else known_time(spent_us),
-        balance.unpriced_tokens,
         SPENT if balance.is_spent else NEAR if balance.is_near else FREE,
+        _rate(unit, balance.per_hour),
+        None if spent_us is None or balance.is_spent else known_time(spent_us),
+        None if after_us is None else ms(after_us),
+        balance.unpriced_tokens,
     )
 
 
@@ -110,7 +110,7 @@ def _unlimited(part: Budgeted) -> tuple[Cell, ...]:
     rate = _rate(USD, part.use.per_hour(USD))
     used, unknown = usd(part.use.cost_nano), part.use.unpriced_tokens
     head = (part.scope, part.which, USD, used)
-    return (*head, None, None, None, rate, None, None, unknown, None)
+    return (*head, None, None, None, None, rate, None, None, unknown)
 
 
 def _amount(unit: str, amount: int) -> float | int:
