@@ -53,6 +53,7 @@ def test_what_a_hook_reads(live: str) -> None:
         "figures": {
             "session_usd": 5.02,
             "today_usd": None,
+            "today_until_us": None,
             "left_usd": None,
             "left_scope": None,
             "usd_per_active_hour": None,

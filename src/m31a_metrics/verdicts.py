@@ -47,12 +47,14 @@ class Reached(Struct, frozen=True):
 class Figures(Struct, frozen=True):
     """What a status line shows, as of the verdict; None is not known.
 
-    `left_usd` is what is left of the limit in USD of which the least is, which is that of
-    `left_scope`. `unpriced_tokens` are in no cost.
+    `today_usd` is of the day that ends at `today_until_us` (Unix microseconds). `left_usd` is
+    what is left of the limit in USD of which the least is, which is that of `left_scope`: of
+    the session in its own verdict, else of the day or the month. `unpriced_tokens` are in no cost.
     """
 
     session_usd: float | None = None
     today_usd: float | None = None
+    today_until_us: int | None = None
     left_usd: float | None = None
     left_scope: str | None = None
     usd_per_active_hour: float | None = None

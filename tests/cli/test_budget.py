@@ -99,6 +99,7 @@ def test_a_person_allows_a_session_more(live: str, m31: M31, person: Person) -> 
     verdict = verdicts.read(live, "s1", 0)
     assert verdict is not None
     assert (verdict.stops, verdict.is_near) == ([], False)
+    assert (verdict.figures.left_usd, verdict.figures.left_scope) == (4.5, "session")
 
 
 def test_a_person_allows_the_day_more(live: str, m31: M31, person: Person) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from m31a_metrics import budgets, verdicts
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.budgets import Limit
@@ -12,6 +14,7 @@ from m31a_metrics.catalog.records import session_name
 from m31a_metrics.config import Config
 from m31a_metrics.errors import ForeignFile
 from m31a_metrics.timestamps import machine_today, micros
+from m31a_metrics.units import usd
 
 
 class MachineLimits:
@@ -39,7 +42,7 @@ class MachineLimits:
         """Write a verdict anew at once, so that nobody waits for the next settling.
 
         `judged` is of the session, or of the day and of the month. Its figures stay those of
-        the one before.
+        the one before, but for what is left.
         """
         verdict = budgets.Verdict(tuple(one for each in judged for one in each.balances))
         name = name_of(row)
@@ -48,6 +51,10 @@ class MachineLimits:
         except ForeignFile:
             held = None  # a link, say, which is replaced
         figures = verdicts.NO_FIGURES if held is None else held.figures
+        tightest = verdict.tightest()
+        if tightest is not None:
+            left_usd, left_scope = usd(tightest.left), tightest.scope
+            figures = replace(figures, left_usd=left_usd, left_scope=left_scope)
         made = verdicts.of(name, verdict, self.today, self._now_us, figures)
         verdicts.write(self._live_dir, made)
 
