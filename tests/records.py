@@ -14,7 +14,7 @@ from m31a_metrics.record import (
     SessionRecord,
     ToolDay,
 )
-from m31a_metrics.transcript import Damage, Effects
+from m31a_metrics.transcript import Damage, Effects, RateLimit
 from m31a_metrics.units import DAY_US
 
 FIRST_US = 1_769_860_800_000_000  # 2026-01-31, 12:00 UTC
@@ -92,6 +92,16 @@ failure_days = st.builds(
 _labels = st.sampled_from(["prompt", "team"])
 
 
+_rate_limits = st.builds(
+    RateLimit,
+    st.sampled_from(["primary", "five_hour"]),
+    st.floats(0, 100),
+    st.sampled_from([0, 300]),
+    st.integers(0, 10**9),
+    st.integers(0, 10**15),
+)
+
+
 @st.composite
 def session_records(draw: st.DrawFn, native_id: str | None = None) -> SessionRecord:
     """A session: few days, tools and models, any figures."""
@@ -121,4 +131,5 @@ def session_records(draw: st.DrawFn, native_id: str | None = None) -> SessionRec
         effects=Effects(*draw(st.tuples(*[_counts] * len(Effects.__struct_fields__)))),
         labels=draw(st.dictionaries(_labels, st.sampled_from(["a", "b"]), max_size=2)),
         is_recorded=agent == "m31a" or draw(st.booleans()),
+        rate_limits=draw(st.lists(_rate_limits, max_size=2, unique_by=lambda one: one.name)),
     )

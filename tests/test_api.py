@@ -32,7 +32,7 @@ from m31a_metrics.session import Session
 from tests.codec.strategies import sessions
 
 NAMES = {
-    "Collector", "load", "save", "new_session_id",
+    "Budget", "Collector", "load", "save", "new_session_id",
     "Usage", "UNKNOWN_USAGE", "WorkflowPhase", "SessionMetrics", "SessionDetail",
     "ToolMetric", "LLMMetric", "PhaseMetric", "EditStrategyMetric",
     "ToolDurations", "ModelMetric", "LatestEvent", "RecentCalls", "PhaseSpan", "PhaseTime", "Spend",
@@ -133,7 +133,7 @@ def test_a_collector_is_made_so() -> None:
     """Arguments, their order and defaults."""
     assert signature(Collector) == (
         "(session_id, sessions_dir=None, *, enabled=None, journal=True, on_event=None, "
-        "project=None, branch=None, agent=None, labels=None)"
+        "project=None, branch=None, agent=None, labels=None, budget=None)"
     )
 
 

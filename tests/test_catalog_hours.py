@@ -101,6 +101,24 @@ def test_by_hour(configured: Config, clean_home: Path) -> None:
         assert set(tokens(answers, about, "hour").values()) == {TOTAL}
 
 
+def test_by_moment(configured: Config, clean_home: Path) -> None:
+    """LLM use by moment is each answer at its own time, within the bounds, once."""
+    times = [NOW, NOW + MINUTE / 7, NOW + MINUTE, NOW + 40 * MINUTE]
+    lines = [answer(f"a{at}", time) for at, time in enumerate(times)]
+    transcripts.write(clean_home, ONE, *lines)
+    transcripts.write(clean_home, TWO, lines[0])
+    with ask(configured, environ(clean_home)) as asking:
+        answers = asking.answers
+        rows = answers.llms(Slice(), ("moment",))
+        assert sorted(int(row.key) for row in rows) == [micros(time) for time in times]
+        assert {row.total_tokens for row in rows} == {TOTAL}
+        assert sum(row.cost_nano for row in rows) == answers.totals(Slice())[0].cost_nano
+        later = answers.llms(which((NOW + MINUTE).isoformat()), ("moment",))
+        assert sorted(int(row.key) for row in later) == [micros(time) for time in times[2:]]
+        with pytest.raises(ValueError, match="moment"):
+            answers.llms(Slice(), ("moment", "model"))
+
+
 def test_what_is_gone_cannot_be_divided(configured: Config, clean_home: Path) -> None:
     """Of a session whose file was deleted only days are known: it is left out, and said."""
     path = transcripts.write(clean_home, ONE, answer("a", NOW))

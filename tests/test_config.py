@@ -60,7 +60,7 @@ failure_lines = false
 input = 1.5
 output = 6
 [metrics.budget]
-day = 10
+day_usd = 10
 [metrics.phases]
 "just preview" = "verify"
 """)
@@ -71,7 +71,7 @@ day = 10
         journal=False,
         retention_days=30,
         prices={"my-model": {"input": 1.5, "output": 6}},
-        budget={"day": 10},
+        budget={"day_usd": 10},
         failure_lines=False,
         phases={"just preview": "verify"},
         path=str(file),

@@ -103,6 +103,7 @@ def test_figures_of_metrics_are_those_that_are_sums() -> None:
         "total_tokens",
         "interaction_count",
         "unpriced_tokens",
+        "unknown_usage_count",
     )
     assert set(figures_of(PhaseMetric, but=("duration_ms",))) - set(
         shared(PhaseMetric, PhaseSums)

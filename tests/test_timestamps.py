@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from struct import pack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics.timestamps import millis, span_ms, unix_us, uuid7_us
+from m31a_metrics.timestamps import (
+    machine_today,
+    micros,
+    millis,
+    moment,
+    span_ms,
+    unix_us,
+    uuid7_us,
+)
 from m31a_metrics.timestamps import zone as zone_of
-from m31a_metrics.units import EPOCH
+from m31a_metrics.units import EPOCH, YEAR_10000_US
 
 MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30))  # noqa: DTZ001 - UTC below
 
@@ -99,3 +109,71 @@ def test_a_zone_without_a_name_has_one(zone: Callable[[str], None]) -> None:
     """Where nobody says TZ, the machine's own zone is named."""
     zone("UTC")
     assert zone_of({}).name
+
+
+def localtime(folder: Path, rules: str) -> str:
+    """Write the file of a machine whose zone has these rules, as POSIX writes them in TZ."""
+    empty = pack(">4sc15x6l", b"TZif", b"2", 0, 0, 0, 0, 1, 4) + pack(">lBB", 0, 0, 0) + b"UTC\0"
+    path = folder / "localtime"
+    path.write_bytes(empty * 2 + f"\n{rules}\n".encode())
+    return str(path)
+
+
+BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
+CAIRO = "EET-2EEST,M4.5.5/0,M10.5.4/24"
+
+
+@pytest.mark.parametrize(
+    ("rules", "at", "expected"),
+    [
+        ("UTC0", "11-30T12:00", "11-30: from 11-30T00 to 12-01T00, month to 12-01T00"),
+        (BERLIN, "12-31T23:30", "01-01: from 12-31T23 to 01-01T23, month to 01-31T23"),
+        (BERLIN, "03-29T12:00", "03-29: from 03-28T23 to 03-29T22, month to 03-31T22"),
+        (BERLIN, "10-25T12:00", "10-25: from 10-24T22 to 10-25T23, month to 10-31T23"),
+        (CAIRO, "04-24T12:00", "04-24: from 04-23T22 to 04-24T21, month to 04-30T21"),
+        ("X+12", "02-01T11:59", "01-31: from 01-31T12 to 02-01T12, month to 02-01T12"),
+    ],
+)
+def test_the_day_of_a_machine(tmp_path: Path, rules: str, at: str, expected: str) -> None:
+    """A day begins and ends by the machine's zone, also where it has 23 or 25 hours."""
+    at_us = micros(datetime.fromisoformat(f"2026-{at}+00:00"))
+    today = machine_today(at_us, localtime(tmp_path, rules))
+    begins, ends, month_ends = (
+        moment(edge).isoformat()[5:13]
+        for edge in (today.day_from_us, today.day_until_us, today.month_until_us)
+    )
+    assert f"{today.day[5:]}: from {begins} to {ends}, month to {month_ends}" == expected
+    assert today.month == today.day[:7]
+    assert today.month_from_us <= today.day_from_us <= at_us < today.day_until_us
+
+
+@pytest.mark.parametrize("zone_of_process", ["Pacific/Kiritimati", "Etc/GMT+12", "nonsense", ""])
+def test_no_process_moves_the_machines_day(
+    tmp_path: Path, zone: Callable[[str], None], zone_of_process: str
+) -> None:
+    """Whatever TZ says, a day of the machine is the machine's."""
+    path = localtime(tmp_path, BERLIN)
+    at_us = micros(datetime(2026, 6, 20, 22, 30, tzinfo=UTC))
+    zone(zone_of_process)
+    assert machine_today(at_us, path).day == "2026-06-21"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"TZif", b"TZif2" + b"\0" * 39])
+def test_a_machine_without_a_zone_has_utc(tmp_path: Path, content: bytes | None) -> None:
+    """A zone that is not there, or cannot be read, is UTC, as for the C library."""
+    path = tmp_path / "localtime"
+    if content is not None:
+        path.write_bytes(content)
+    today = machine_today(micros(datetime(2026, 6, 20, 23, 30, tzinfo=UTC)), str(path))
+    assert (today.day, moment(today.day_until_us)) == (
+        "2026-06-20",
+        datetime(2026, 6, 21, tzinfo=UTC),
+    )
+
+
+@given(at_us=st.integers(0, YEAR_10000_US - 1))
+def test_every_time_is_within_its_day(at_us: int) -> None:
+    """To both ends of the calendar a time is in its day, and the day in its month."""
+    today = machine_today(at_us)
+    assert today.month_from_us <= today.day_from_us <= at_us
+    assert at_us < today.day_until_us <= today.month_until_us

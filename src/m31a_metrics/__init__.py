@@ -8,7 +8,7 @@ with Collector(new_session_id()) as collector:
 
 from typing import TYPE_CHECKING
 
-from m31a_metrics.collector import Collector
+from m31a_metrics.collector import Budget, Collector
 from m31a_metrics.errors import (
     BudgetExceeded,
     ConfigError,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNKNOWN_USAGE",
+    "Budget",
     "BudgetExceeded",
     "Collector",
     "ConfigError",

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.measures import LLMSums, PhaseTotals, SessionSums, ToolSums
-from m31a_metrics.transcript import Effects, SessionRef
+from m31a_metrics.transcript import Effects, RateLimit, SessionRef
 
 LABEL = "label:"
 """Before the name of a label, where questions are grouped by it: `label:prompt`."""
@@ -212,12 +212,20 @@ class ReadingRow(Struct):
     effects: Effects = field(default_factory=Effects)
 
 
+class RateLimitRow(Struct):
+    """What an agent was told last of one limit of its provider's."""
+
+    agent: str
+    limit: RateLimit
+
+
 class Answers(Protocol):
     """Whoever can answer: the index of this machine, one in memory, a fleet's database.
 
     `by` names what the rows are the parts of: `day`, `week`, `month`, `agent`, `project`,
     `branch`, `label:NAME`, `model`, `phase`, `tool`, `session`, or "" for the slice as one;
-    of whoever reads events (`Exact` in `catalog`) also `hour`.
+    of whoever reads events (`Exact` in `catalog`) also `hour`, and of LLM use `moment`, which
+    is the Unix time of each answer in microseconds.
     ValueError for a part that a question cannot be grouped by. Parts come in no certain order;
     those of time have the names that `part_of` gives, and what has no value of a part (a
     session without that label) is of the part "". Wholes of sessions, to which each belongs
@@ -273,4 +281,11 @@ class Answers(Protocol):
 
     def reading(self, which: Slice) -> ReadingRow:
         """What the rules of counting did to the sessions of a slice, for the audit."""
+        ...
+
+    def rate_limits(self, which: Slice) -> list[RateLimitRow]:
+        """Of each agent the limits of its provider, as they were told last; by agent and name.
+
+        Of the latest few hundred sessions of the slice, for these are about now.
+        """
         ...

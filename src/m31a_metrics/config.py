@@ -36,7 +36,8 @@ class Config(Struct, frozen=True):
     `journal` "write": journals are appended to by `write` on every file system.
     `path` is the file that was read, to be named where a price in it is wrong. `forgotten`
     is the list of sessions that are not to be read again, and no setting: an index that
-    moves must not bring them back.
+    moves must not bring them back. `live_dir` holds what coding agents start and what that
+    needs, and is no setting either: its path stands in the agents' own settings.
     """
 
     sessions_dir: str
@@ -50,6 +51,7 @@ class Config(Struct, frozen=True):
     phases: dict[str, str] = {}
     path: str = ""
     forgotten: str = field(default_factory=lambda: _path(f"{_HOME}/forgotten"))
+    live_dir: str = field(default_factory=lambda: _path(f"{_HOME}/live"))
 
 
 _TYPES: dict[str, tuple[type, str]] = {
@@ -81,6 +83,10 @@ def read(environ: Mapping[str, str] | None = None) -> Config:
         from m31a_metrics.pricing import overrides
 
         overrides(settings["prices"], path)  # refused here, at the door, if they are wrong
+    if settings.get("budget"):
+        from m31a_metrics.budgets import limits
+
+        limits(settings["budget"], path)
     _check_phases(settings.get("phases"), path)
     enabled = _table(tables, "features", path).get("metrics_enabled", True)
     if not isinstance(enabled, bool):

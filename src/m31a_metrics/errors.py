@@ -65,7 +65,11 @@ class SessionIsRunning(MetricsError):
 
 
 class BudgetExceeded(MetricsError):
-    """The only exception of an `on_event` callback that reaches the host."""
+    """What a session may use is used up; allow more, or stop.
+
+    A Collector with a budget raises it from record calls. It is also the only exception of an
+    `on_event` callback that reaches the host.
+    """
 
 
 class NotThisFormat(MetricsError):

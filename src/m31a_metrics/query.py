@@ -234,6 +234,24 @@ class Machine:
         ask = self._ask(slice_)
         return _table(overview(ask, over=over))
 
+    def budget(self) -> Table:
+        """What running sessions, the machine's day and month may still use; as `m31 budget`.
+
+        Raises ConfigError where a limit in the configuration is none.
+        """
+        from m31a_metrics.catalog.limits import MachineLimits
+        from m31a_metrics.questions.budget import budget
+
+        ask = Ask(self._open().answers, Slice(), _now())
+        limits = MachineLimits(self.settings, ask.now)
+        return _table(budget(ask, limits.limits, limits.today, limits.granted, whole=True))
+
+    def blocks(self, *, since: str = "3d", until: str = "", agents: Sequence[str] = ()) -> Table:
+        """Windows of five hours, those that go on first; as `m31 blocks`. `since=""`: all."""
+        from m31a_metrics.questions.blocks import blocks
+
+        return self._answer(blocks, {"since": since, "until": until, "agents": agents})
+
     def compare(self, a: str, b: str = "", **slice_: Any) -> Table:
         """Two slices or sessions, each written as for `m31 compare`; without `b` the period before.
 

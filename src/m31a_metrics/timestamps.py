@@ -10,7 +10,7 @@ import os
 import time
 from array import array
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from msgspec import Struct
 
@@ -143,6 +143,65 @@ def zone(environ: Mapping[str, str]) -> Zone:
         _, found, name = place.partition("/zoneinfo/")
         name = name if found else "/".join(dict.fromkeys(time.tzname))
     return Zone(name, blake2b(_changes().tobytes(), digest_size=4).hexdigest())
+
+
+LOCALTIME = "/etc/localtime"
+"""The time zone of a machine: what the C library goes by where TZ is not set."""
+
+
+class Today(Struct, frozen=True):
+    """A day and its month on a machine, as 2026-11-30 and 2026-11, and when each begins and ends.
+
+    In Unix microseconds; the end is the first moment of the next one.
+    """
+
+    day: str
+    month: str
+    day_from_us: int
+    day_until_us: int
+    month_from_us: int
+    month_until_us: int
+
+
+def machine_today(at_us: int, localtime: str = LOCALTIME) -> Today:
+    """The day and the month of a time where the machine is, whatever TZ says.
+
+    A process that chose its own TZ would choose its own day with it, and a limit of the day
+    would begin anew. UTC where the machine has no zone, or one that cannot be read.
+    """
+    zone = _machine_zone(localtime)
+    day = _in_zone(moment(at_us), zone).date()
+    first = day.replace(day=1)
+    following = (first + timedelta(days=31)).replace(day=1) if first < _LAST_MONTH else None
+    return Today(
+        day.isoformat(),
+        day.isoformat()[:7],
+        _begins_us(day, zone),
+        _begins_us(day + timedelta(days=1) if day < date.max else None, zone),
+        _begins_us(first, zone),
+        _begins_us(following, zone),
+    )
+
+
+_LAST_MONTH = date(9999, 12, 1)
+
+
+def _begins_us(day: date | None, zone: tzinfo) -> int:
+    """Tell when a day begins; where clocks are set forward at midnight, that is later."""
+    if day is None:
+        return YEAR_10000_US
+    begins = datetime(day.year, day.month, day.day, tzinfo=zone)
+    return micros(begins)
+
+
+def _machine_zone(localtime: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # not where sessions are recorded
+
+    try:
+        with open(localtime, "rb") as file:
+            return ZoneInfo.from_file(file)
+    except (OSError, ValueError):
+        return UTC
 
 
 _FROM_S, _TO_S = 946_684_800, 2_145_916_800  # 2000 and 2038

@@ -45,6 +45,21 @@ def test_forgets_one(sessions_dir: Path, m31: M31) -> None:
     assert m31("show", machine.FULL).code == NOT_THERE
 
 
+def test_no_agent_forgets_what_it_used(
+    sessions_dir: Path, m31: M31, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is a budget an agent may look, and not take back what was used of it."""
+    (sessions_dir.parent / "config.toml").write_text("[metrics.budget]\nday_usd = 1")
+    monkeypatch.setenv("CLAUDECODE", "1")
+    said = m31("forget", "--all", "--yes")
+    assert said.code == WRONG_USAGE
+    assert "CLAUDECODE is set" in said.err
+    assert len(ids(m31)) == 4
+    assert m31("forget", "--all", "--dry-run").code == 0
+    monkeypatch.delenv("CLAUDECODE")
+    assert m31("forget", "--all", "--yes").code == 0
+
+
 def test_what_is_not_there(sessions_dir: Path, m31: M31) -> None:
     """An unknown session is exit code 3, a slice that holds nothing is not."""
     said = m31("forget", "nobody", "--yes")

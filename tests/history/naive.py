@@ -12,6 +12,7 @@ from m31a_metrics.answers import (
     HealRow,
     LLMRow,
     PhaseRow,
+    RateLimitRow,
     ReadingRow,
     SessionParts,
     SessionRow,
@@ -20,7 +21,7 @@ from m31a_metrics.answers import (
     TotalsRow,
 )
 from m31a_metrics.record import SessionRecord
-from m31a_metrics.transcript import Effects
+from m31a_metrics.transcript import Effects, RateLimit
 
 Row = TypeVar("Row", ToolRow, LLMRow, PhaseRow, TotalsRow)
 Part = tuple[SessionRecord, Any]
@@ -116,6 +117,14 @@ class Naive:
                 summed = getattr(total.effects, name) + getattr(record.effects, name)
                 setattr(total.effects, name, summed)
         return total
+
+    def rate_limits(self, which: Slice) -> list[RateLimitRow]:
+        """What was told last of each limit."""
+        told = [(one.agent, limit) for one in self._chosen(which) for limit in one.rate_limits]
+        latest = {}
+        for agent, limit in sorted(told, key=lambda one: _told(one[1])):
+            latest[agent, limit.name] = RateLimitRow(agent, limit)
+        return [latest[key] for key in sorted(latest)]
 
     def heals(self, which: Slice) -> list[HealRow]:
         """Failures that agents set out to heal."""
@@ -292,3 +301,7 @@ def _add(row: Any, one: Any) -> None:
     if isinstance(row, PhaseRow) and hasattr(one, "success"):
         row.ended_count += one.success is not None
         row.success_count += one.success is True
+
+
+def _told(limit: RateLimit) -> tuple[float, ...]:
+    return limit.seen_us, limit.resets_us, limit.used_percent, limit.window_minutes

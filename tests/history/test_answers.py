@@ -83,6 +83,7 @@ def assert_answers(history: History, records: list[SessionRecord], which: Slice)
         part.phases.sort(key=lambda phase: phase.key)
     assert by_key(parts) == by_key(naive.parts(which))
     assert history.reading(which) == naive.reading(which)
+    assert history.rate_limits(which) == naive.rate_limits(which)
     heals = history.heals(which)
     assert by_key(heals) == by_key(naive.heals(which))
     assert [heal.cost_nano or 0 for heal in heals] == sorted(

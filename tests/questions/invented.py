@@ -10,6 +10,7 @@ from m31a_metrics.answers import (
     HealRow,
     LLMRow,
     PhaseRow,
+    RateLimitRow,
     ReadingRow,
     SessionParts,
     SessionRow,
@@ -64,3 +65,6 @@ class Invented:
     def reading(self, which: Slice) -> ReadingRow:
         self._give("reading", which)
         return ReadingRow()
+
+    def rate_limits(self, which: Slice) -> list[RateLimitRow]:
+        return self._give("rate_limits", which)

@@ -17,6 +17,7 @@ from m31a_metrics.answers import (
     HealRow,
     LLMRow,
     PhaseRow,
+    RateLimitRow,
     ReadingRow,
     SessionParts,
     SessionRow,
@@ -25,15 +26,14 @@ from m31a_metrics.answers import (
     TotalsRow,
 )
 from m31a_metrics.catalog.agents import Roots
-from m31a_metrics.catalog.records import PartOf, only_within
+from m31a_metrics.catalog.records import HOUR, MOMENT, PartOf, only_within
 from m31a_metrics.catalog.refresh import Progress, Reader, Told, size_of
 from m31a_metrics.config import Config
 from m31a_metrics.history import MEMORY, History, Part
+from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.record import SessionRecord, joined
 from m31a_metrics.timestamps import local_day
 from m31a_metrics.transcript import SessionRef
-
-HOUR = "hour"
 
 KEPT = 4
 """So many stretches of time stay summed in memory, for a page asks several questions of one."""
@@ -90,7 +90,9 @@ class Exact:
         return answers.tools(which, _by(by))
 
     def llms(self, which: Slice, by: Sequence[str] = ("phase",)) -> list[LLMRow]:
-        """LLM use by one part, or by one and model."""
+        """LLM use by one part, or by one and model; by moment alone each answer by its time."""
+        if tuple(by) == (MOMENT,):
+            return self._moments(to_now(which, self._now_us))
         answers, which = self._within(which, *by)
         return answers.llms(which, tuple(map(_by, by)))
 
@@ -114,6 +116,21 @@ class Exact:
         answers, which = self._within(which)
         return answers.reading(which)
 
+    def rate_limits(self, which: Slice) -> list[RateLimitRow]:
+        """The limits of providers, as they were told last, by whole sessions."""
+        return self._history.rate_limits(to_now(which, self._now_us))
+
+    def _moments(self, which: Slice) -> list[LLMRow]:
+        """LLM use by its Unix time (microseconds), model and phase, of all models."""
+        within = self._part_of(which, by=MOMENT)
+        rows: list[LLMRow] = []
+        for record in self._divided(replace(which, model="", tool=""), within):
+            for row in record.llms if only_within(record) else ():
+                found = LLMRow(key=row.day, model=row.model, session_count=1)
+                add(found, row, LLMSums.__struct_fields__)
+                rows.append(found)
+        return rows
+
     def _within(self, which: Slice, *by: str) -> tuple[History, Slice]:
         """Who knows the sums of a slice, and how it is asked there."""
         which = to_now(which, self._now_us)
@@ -126,7 +143,7 @@ class Exact:
             if len(self._summed) >= KEPT:
                 self.close()
             summed = self._held.enter_context(History(MEMORY))
-            within = self._part_of(which, by_hour=by_hour)
+            within = self._part_of(which, by=HOUR if by_hour else "")
             with summed.batch():
                 for record in self._divided(key[0], within):
                     ends = (record.started_us, record.updated_us)
@@ -135,12 +152,12 @@ class Exact:
             self._summed[key] = summed
         return summed, replace(which, first_day="", last_day="", since_us=None, until_us=None)
 
-    def _part_of(self, which: Slice, *, by_hour: bool) -> PartOf:
+    def _part_of(self, which: Slice, *, by: str) -> PartOf:
         """The stretch of time that a slice means; its last day, if that is today, ends now."""
         until_us = which.until_us
         if until_us is None and which.last_day == local_day(self._now_us):
             until_us = self._now_us + 1
-        return PartOf(which.first_day, which.last_day, which.since_us, until_us, by_hour=by_hour)
+        return PartOf(which.first_day, which.last_day, which.since_us, until_us, by=by)
 
 
 def to_now(which: Slice, now_us: int) -> Slice:

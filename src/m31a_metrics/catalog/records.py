@@ -60,6 +60,10 @@ def derived_name(agent: str, identity: str) -> str:
     return f"{agent}-{digest[:16]}"
 
 
+HOUR, MOMENT = "hour", "moment"
+"""Parts of time that only events know: an index has days."""
+
+
 class Days(dict[int, str]):
     """Tells the local day of a time, asking for the zone's rules once per quarter of an hour.
 
@@ -93,6 +97,8 @@ class DayOf:
         self.now_us = now_us
         self.edges: Sequence[int] = (now_us + 1,)
         """Times at which the day may change within a quarter of an hour (Unix microseconds)."""
+        self.step_us = QUARTER_HOUR_US
+        """So much of Unix time is of one day, but for that."""
 
     def __call__(self, t_us: int) -> str:
         """The day of a time (Unix microseconds), as YYYY-MM-DD."""
@@ -107,8 +113,9 @@ class PartOf(DayOf):
     """Which part of a stretch of time an event counts in; "" for what is outside of it.
 
     From `first_day` to `last_day` ("" is no bound) and from `since_us` to before `until_us`.
-    The parts are days, or with `by_hour` the hours where the person is, each with its offset
-    from UTC, for one may come twice: 2026-10-25T02:00+02:00.
+    The parts are days; with `by` HOUR the hours where the person is, each with its offset
+    from UTC, for one may come twice: 2026-10-25T02:00+02:00; with MOMENT each microsecond, as
+    its Unix time.
     """
 
     def __init__(
@@ -118,23 +125,27 @@ class PartOf(DayOf):
         since_us: int | None = None,
         until_us: int | None = None,
         *,
-        by_hour: bool = False,
+        by: str = "",
     ) -> None:
         super().__init__()
         self._days = first_day, last_day or "9999-12-31"
         self._from_us = 0 if since_us is None else since_us
         self._to_us = YEAR_10000_US if until_us is None else until_us
-        self._by_hour = by_hour
+        self._by = by
         self.edges = (self._from_us, self._to_us)
+        if by == MOMENT:
+            self.step_us = 1
 
     def __call__(self, t_us: int) -> str:
-        """The day or the hour of a time (Unix microseconds); "" outside."""
+        """The day, the hour or the moment of a time (Unix microseconds); "" outside."""
         if not self._from_us <= t_us < self._to_us:
             return ""
         day = _days.of(t_us)
         if not self._days[0] <= day <= self._days[1]:
             return ""
-        return local_hour(t_us) if self._by_hour else day
+        if self._by == MOMENT:
+            return str(t_us)
+        return local_hour(t_us) if self._by == HOUR else day
 
 
 def only_within(record: SessionRecord) -> bool:
@@ -179,7 +190,7 @@ def record_of(
     was read: a worker process hands on nothing but the record. Its `started_us` is the
     time that decides which of two sessions that hold one event began first.
     """
-    ledger = Ledger(price, day_of, day_of.edges)
+    ledger = Ledger(price, day_of, day_of.edges, day_of.step_us)
     recorded = transcript.events if inference is None else inference.events
     phases = {} if inference is None else {call.id: call.phase for call in inference.calls}
     ledger.add_all(recorded, phases)
@@ -235,7 +246,7 @@ class Recording(Struct):
 
     def summed(self, price: Price, day_of: DayOf = EACH_DAY) -> SessionRecord:
         """Sum it; `price` is asked for the cost of what came without one."""
-        ledger = Ledger(price, day_of, day_of.edges)
+        ledger = Ledger(price, day_of, day_of.edges, day_of.step_us)
         if self.base is not None:
             ledger.add_metrics(self.base)
         counted = ledger.add_all(self.events)

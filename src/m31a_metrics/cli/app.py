@@ -27,6 +27,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "errors": ("m31a_metrics.cli.errors", "The most frequent ways in which tools fail."),
     "explain": ("m31a_metrics.cli.explain", "One session call by call, and why each phase."),
+    "budget": ("m31a_metrics.cli.budget", "What may still be used, and allowing more."),
+    "blocks": ("m31a_metrics.cli.blocks", "Windows of five hours, and the agents' own limits."),
     "compare": ("m31a_metrics.cli.compare", "Is A better or worse than B, beyond noise."),
     "gate": ("m31a_metrics.cli.gate", "Fail a build whose sessions cost or fail too much."),
     "baseline": ("m31a_metrics.cli.baseline", "Keep the metrics of a slice for m31 gate."),

@@ -18,6 +18,7 @@ from m31a_metrics.cli.options import (
     format_options,
     only_dir,
     reading_progress,
+    refuse_agents,
     say,
     sessions_dir_option,
     settings,
@@ -70,6 +71,9 @@ def command(
 
     sessions, slices = _wanted(ctx, names, everything)
     config = settings(ctx)
+    if config.budget and not dry_run:
+        # What is forgotten is used no more: an agent could take its budget back so.
+        refuse_agents("forgets sessions where there is a budget", environment())
     found = forget_sessions.find(
         config,
         environment(),

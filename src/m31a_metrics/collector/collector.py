@@ -23,6 +23,7 @@ from msgspec import MsgspecError
 from msgspec.structs import replace
 
 from m31a_metrics import events, validation
+from m31a_metrics.collector.budget import Budget, Meter
 from m31a_metrics.collector.log import exception, info, warn
 from m31a_metrics.collector.scopes import HealScope, P, PhaseScope, R, ToolScope, recorded
 from m31a_metrics.collector.writer import SessionWriter
@@ -66,6 +67,9 @@ class Collector:
     They stand in the journal's first event, so that without a journal nobody keeps them. What
     a session was said to be first, it stays; a later Collector adds what is missing.
 
+    Where a `budget` is reached, the record call of a model's answer raises BudgetExceeded after
+    it has recorded the answer, and so does each later one; or the budget's callback is called.
+
     Opening a session that exists continues it. Raises InvalidSessionId, ValueError, TypeError.
     Trouble with the disk raises nothing: counting goes on in memory, one warning is
     logged, and the next flush tries again.
@@ -83,7 +87,10 @@ class Collector:
         branch: str | None = None,
         agent: str | None = None,
         labels: Mapping[str, str] | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        if budget is not None and not isinstance(budget, Budget):
+            raise TypeError(f"budget must be a Budget, not {type(budget).__name__}")
         if journal not in (True, False, "write"):
             raise ValueError(f'journal must be True, False or "write", not {journal!r}')
         said = validation.session_start(project=project, branch=branch, agent=agent, labels=labels)
@@ -106,6 +113,10 @@ class Collector:
         self._writer = SessionWriter(session, said, journalled=bool(journal))
         self._succeeded = self._writer.succeeded
         self._failed = self._writer.failed
+        self._after = on_event
+        if budget is not None:
+            held, price = self.snapshot(), session.price
+            self._after = Meter(budget, session_id, held, price, on_event)
 
     def __repr__(self) -> str:
         """Say which session this is, where it lies, and where its events go."""
@@ -277,10 +288,10 @@ class Collector:
         self._take(journalled(event))
 
     def _take(self, event: Event) -> None:
-        if not self._writer.take(event) or self._on_event is None:
+        if not self._writer.take(event) or self._after is None:
             return
         try:
-            self._on_event(event)
+            self._after(event)
         except BudgetExceeded:
             raise
         except Exception as error:  # noqa: BLE001 - a host's own code may raise anything

@@ -15,6 +15,7 @@ from m31a_metrics.answers import (
     HealRow,
     LLMRow,
     PhaseRow,
+    RateLimitRow,
     ReadingRow,
     SessionParts,
     SessionRow,
@@ -39,7 +40,7 @@ from m31a_metrics.queries.tables import (
     TOOLS,
     Summed,
 )
-from m31a_metrics.transcript import Effects
+from m31a_metrics.transcript import Effects, RateLimit
 
 _TIMES = ("day", "week", "month")
 _WHOLES = ("", "agent", "project", "branch")
@@ -47,6 +48,10 @@ _IN_NO_ROLLUP = ("branch", "session")
 _SESSIONS_NAMED = 5
 _models = json.Decoder(list[str])
 _labels = json.Decoder(dict[str, str])
+_limits = json.Decoder(list[RateLimit])
+
+_LIMITED = 200
+"""Of so many of the latest sessions the limits of providers are looked at."""
 
 _LATEST = 1_000
 """So many of the latest sessions are looked at for a text before all are."""
@@ -150,6 +155,17 @@ class Reading:
         ((count, *sums),) = self._ask(texts.readings(self._choose(which)))
         transcripts, tokens, unpaired, damage, *effects = (figure or 0 for figure in sums)
         return ReadingRow(count, transcripts, tokens, unpaired, damage, Effects(*effects))
+
+    @in_read_transaction
+    def rate_limits(self, which: Slice) -> list[RateLimitRow]:
+        """Of each agent the limits of its provider, as they were told last."""
+        latest: dict[tuple[str, str], RateLimitRow] = {}
+        for agent, told in self._ask(texts.rate_limits(self._choose(which), _LIMITED)):
+            for limit in _limits.decode(told):
+                known = latest.get((agent, limit.name))
+                if known is None or _told(known.limit) < _told(limit):
+                    latest[agent, limit.name] = RateLimitRow(agent, limit)
+        return [latest[key] for key in sorted(latest)]
 
     @in_read_transaction
     def totals(self, which: Slice, by: str = "") -> list[TotalsRow]:
@@ -403,6 +419,11 @@ def _session_row(values: Values) -> SessionRow:
     fields[_MODELS] = _models.decode(values[_MODELS])
     fields[_IS_GONE] = bool(values[_IS_GONE])
     return convert(fields, SessionRow)  # a third of what giving each sum by its name costs
+
+
+def _told(limit: RateLimit) -> tuple[float, ...]:
+    """When a limit was told; of one moment the later and the fuller window is the last."""
+    return limit.seen_us, limit.resets_us, limit.used_percent, limit.window_minutes
 
 
 def _row(rows: dict[str, TotalsRow], key: str) -> TotalsRow:

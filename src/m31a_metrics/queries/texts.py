@@ -137,6 +137,16 @@ def readings(chosen: Chosen) -> Query:
     return Query(f"SELECT COUNT(*), {columns} FROM sessions{where}", chosen.parameters)
 
 
+def rate_limits(chosen: Chosen, limit: int) -> Query:
+    """The agent and the limits of its provider (JSON) of the latest sessions that have some."""
+    condition = " AND ".join(filter(None, (chosen.sessions, "rate_limits <> ''")))
+    return Query(
+        f"SELECT agent, rate_limits FROM sessions WHERE {condition} "
+        f"ORDER BY updated_us DESC LIMIT {limit}",
+        chosen.parameters,
+    )
+
+
 def parts(table: Summed, chosen: Chosen, keys: Iterable[str], *, joined: str = "") -> Query:
     """Sums of each session by some keys: the keys, the session, the sums.
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from m31a_metrics.answers import Slice
+from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.questions.ask import Ask, totals_of
 from m31a_metrics.slices import previous
 from m31a_metrics.table import Panel, Table
@@ -65,11 +65,16 @@ def overview(ask: Ask, *, over: str = "") -> list[Panel]:
 
 def running(ask: Ask) -> Panel:
     """The sessions in which something happened a moment ago."""
+    empty = f"No session of the last {RUNNING_MINUTES} minutes."
+    table = listing("Running now", running_sessions(ask), empty)
+    return Panel("running", table, is_wide=True, is_optional=True)
+
+
+def running_sessions(ask: Ask) -> list[SessionRow]:
+    """The sessions that are taken to be running, the latest few."""
     since_us = micros(ask.now - timedelta(minutes=RUNNING_MINUTES))
     rows = ask.answers.sessions(ask.which, limit=RUNNING_MAX)
-    latest = [row for row in rows if since_us <= row.updated_us <= micros(ask.now)]
-    empty = f"No session of the last {RUNNING_MINUTES} minutes."
-    return Panel("running", listing("Running now", latest, empty), is_wide=True, is_optional=True)
+    return [row for row in rows if since_us <= row.updated_us <= micros(ask.now)]
 
 
 def _sums(ask: Ask, over_time: Table) -> Panel:

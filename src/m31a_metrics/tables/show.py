@@ -25,6 +25,7 @@ from m31a_metrics.tables.phases import SHOWN, healing, phase_table
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.tables.sessions import known_time, labelled, session_table, with_labels
 from m31a_metrics.tables.tools import for_people, timed_notes, tool_table
+from m31a_metrics.transcript import RateLimit
 
 TRANSCRIPT = [
     columns.AGENT,
@@ -162,8 +163,12 @@ def _strategies(metrics: SessionMetrics) -> Table:
 def _rate_limits(told: SessionRecord | None) -> Table:
     """Show how much of what its provider allows was used, when it was last told."""
     table = Table("Rate limits", RATE_LIMITS)
-    for limit in told.rate_limits if told else ():
-        times = known_time(limit.resets_us), known_time(limit.seen_us)
-        window_ms = limit.window_minutes * 60_000 or None
-        table.rows.append((limit.name, limit.used_percent / 100, window_ms, *times))
+    table.rows = [rate_limit_row(limit) for limit in (told.rate_limits if told else ())]
     return table
+
+
+def rate_limit_row(limit: RateLimit) -> tuple[Cell, ...]:
+    """The cells of RATE_LIMITS."""
+    times = known_time(limit.resets_us), known_time(limit.seen_us)
+    window_ms = limit.window_minutes * 60_000 or None
+    return (limit.name, limit.used_percent / 100, window_ms, *times)

@@ -205,13 +205,21 @@ class Ledger:
 
     `price` is asked for the cost (USD, or None) of an interaction that came without one.
     Events are to be added in the order of their times: then a phase ends as it does in
-    METRICS.json. `edges` are times at which the day may change besides.
+    METRICS.json. What `day_of` says holds throughout so much of Unix time (`step_us`); `edges`
+    are times at which it may change besides.
     """
 
-    def __init__(self, price: Price, day_of: DayOf, edges: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        price: Price,
+        day_of: DayOf,
+        edges: Sequence[int] = (),
+        step_us: int = QUARTER_HOUR_US,
+    ) -> None:
         self._price = price
         self.day_of = day_of
         self._edges = edges
+        self._step_us = step_us
         self.started_us = NEVER_STARTED_US
         self.updated_us = NEVER_UPDATED_US
         self.user_turn_count = 0
@@ -270,15 +278,15 @@ class Ledger:
         counted = self._not_yet_counted(recorded)
         tools, llms = self._tools, self._llms
         day = in_force = ""
-        latest_us, quarter_ends_us = self.updated_us, NEVER_UPDATED_US
+        latest_us, same_until_us = self.updated_us, NEVER_UPDATED_US
         for event in counted:
             t_us = event.t_us
             # In time order this is true once per quarter of an hour, and what it sets holds.
-            if not latest_us <= t_us < quarter_ends_us:
+            if not latest_us <= t_us < same_until_us:
                 self.started_us = min(self.started_us, t_us)
                 self.updated_us = max(self.updated_us, latest_us)
                 day = self.day_of(t_us)
-                quarter_ends_us = self._same_day_until_us(t_us)
+                same_until_us = self._same_day_until_us(t_us)
             latest_us = t_us
             if type(event) is ToolCall:
                 phase = in_force if phases is None else phases.get(event.id or "", "")
@@ -304,8 +312,8 @@ class Ledger:
 
     def _same_day_until_us(self, t_us: int) -> int:
         """Tell until when what `day_of` says of a time is certain to hold."""
-        quarter_ends_us = t_us - t_us % QUARTER_HOUR_US + QUARTER_HOUR_US
-        return min((quarter_ends_us, *(edge for edge in self._edges if edge > t_us)))
+        step_ends_us = t_us - t_us % self._step_us + self._step_us
+        return min((step_ends_us, *(edge for edge in self._edges if edge > t_us)))
 
     def _not_yet_counted(self, recorded: Sequence[events.Event]) -> Sequence[events.Event]:
         """Return the events whose ids were not met before, and keep these ids."""

@@ -14,12 +14,14 @@ from msgspec import Struct
 
 from m31a_metrics.active_time import Stretch, stretches_of
 from m31a_metrics.answers import SessionRow
+from m31a_metrics.catalog.hours import Exact
 from m31a_metrics.catalog.records import record_of
 from m31a_metrics.events import Event, LLMInteraction
 from m31a_metrics.history import MEMORY, History
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.tally import Price, Tally
+from m31a_metrics.timestamps import LATEST_US
 from m31a_metrics.transcript import Transcript
 from m31a_metrics.views.web.app import dashboard
 from m31a_metrics.views.web.credentials import Credentials
@@ -62,7 +64,9 @@ class Invented:
                     self._history.put(record)
                 for name, course in self._courses.items():
                     self._history.put(record_of(f"/home/ada/{name}.jsonl", course, None, free))
-        return nullcontext(Noted(self._history, ()))
+        # No file tells when within a day anything was.
+        answers = Exact(self._history, lambda _which, _within: (), LATEST_US)
+        return nullcontext(Noted(answers, ()))
 
     def close(self) -> None:
         """Let go of the index."""

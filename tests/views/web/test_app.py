@@ -21,7 +21,7 @@ from tests.views.web.served import Invented, connect, credentials, fetch, served
 NOW = datetime.now().astimezone()
 SOME = 200
 
-PAGES = ("/", "/sessions", "/tools", "/phases", "/compare")
+PAGES = ("/", "/sessions", "/tools", "/phases", "/blocks", "/compare")
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from playwright.sync_api import Browser, expect
 from tests.views.web.browser import Visit, browser
 
 NOW = datetime.now().astimezone()
-PAGES = ("/", "/sessions", "/tools", "/phases", "/compare")
+PAGES = ("/", "/sessions", "/tools", "/phases", "/blocks", "/compare")
 
 HOSTILE = '<script>document.title="owned"</script>"\'><img src=x onerror=alert(1)>\u202egnp.exe'
 

@@ -14,6 +14,7 @@ The options are kept in `ctx.meta`, which a group and its commands share, so tha
 `m31 --json` and `m31 sessions --json` mean the same.
 """
 
+from m31a_metrics.cli.options.consent import person_agrees, refuse_agents
 from m31a_metrics.cli.options.declared import question_command
 from m31a_metrics.cli.options.facts import checked, said, said_options
 from m31a_metrics.cli.options.output import (
@@ -79,9 +80,11 @@ __all__ = [
     "limit_of",
     "now",
     "only_dir",
+    "person_agrees",
     "question_command",
     "read_session",
     "reading_progress",
+    "refuse_agents",
     "row_options",
     "said",
     "said_options",

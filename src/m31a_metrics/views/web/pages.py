@@ -12,6 +12,7 @@ from m31a_metrics import slices
 from m31a_metrics.answers import Answers, SessionRow, Slice
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.questions.ask import Ask
+from m31a_metrics.questions.blocks import blocks, lately
 from m31a_metrics.questions.compare import compare, side
 from m31a_metrics.questions.overview import overview
 from m31a_metrics.questions.phases import phases_over_time
@@ -22,7 +23,7 @@ from m31a_metrics.tables.order import ordered, unknown_column
 from m31a_metrics.tables.sessions import SORTABLE, labelled
 from m31a_metrics.tables.timeline import timeline
 from m31a_metrics.views.web.index_thread import Machine
-from m31a_metrics.views.web.state import State, WrongState
+from m31a_metrics.views.web.state import SINCE, State, WrongState
 
 COMPARED = "7d"
 """What is compared with the period before it unless the address says otherwise."""
@@ -116,6 +117,14 @@ def the_phases(asked: Asked) -> Page:
     return _sorted(Page("phases", "Phases and heals", panels, main="heals"), asked.state)
 
 
+def the_blocks(asked: Asked) -> Page:
+    """Windows of five hours; of the last days, unless the address says from when."""
+    ask = asked.ask
+    if asked.state.since == SINCE:
+        ask = lately(ask.narrowed(first_day=""))
+    return Page("blocks", "Blocks", blocks(ask))
+
+
 def the_comparison(asked: Asked) -> Page:
     """Two slices side by side: what differs, and whether by more than noise."""
     state = asked.state
@@ -191,6 +200,7 @@ PAGES = {
     "session": PageKind("/sessions/{session_id:path}", "", one_session),
     "tools": PageKind("/tools", "Tools", the_tools),
     "phases": PageKind("/phases", "Phases", the_phases),
+    "blocks": PageKind("/blocks", "Blocks", the_blocks),
     "compare": PageKind("/compare", "Compare", the_comparison),
 }
 """Name -> page, in the order of the list of pages."""
