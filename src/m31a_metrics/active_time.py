@@ -348,8 +348,9 @@ def ran(call: ToolCall) -> Span:
     took_us = round(call.duration_ms * 1000)
     # What only elapsed may hold a person's wait, which came before the tool ran.
     longest_us = MODEL_WAIT_US if call.elapsed_only else LONGEST_US
-    # Written out, because min() takes as long as all the rest.
-    return t_us - (took_us if took_us < longest_us else longest_us), t_us  # noqa: FURB136 - above
+    if took_us > longest_us:  # noqa: PLR1730 - min() takes as long as all the rest
+        took_us = longest_us
+    return t_us - took_us, t_us
 
 
 def stretches_of(events: Iterable[Event], *, inferred: bool) -> list[Stretch]:
