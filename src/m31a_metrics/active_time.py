@@ -348,7 +348,7 @@ def ran(call: ToolCall) -> Span:
     took_us = round(call.duration_ms * 1000)
     # What only elapsed may hold a person's wait, which came before the tool ran.
     longest_us = MODEL_WAIT_US if call.elapsed_only else LONGEST_US
-    if took_us > longest_us:  # noqa: PLR1730 - min() takes as long as all the rest
+    if took_us > longest_us:  # min() takes as long as all the rest
         took_us = longest_us
     return t_us - took_us, t_us
 
