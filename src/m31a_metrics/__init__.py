@@ -8,7 +8,7 @@ with Collector(new_session_id()) as collector:
 
 from typing import TYPE_CHECKING
 
-from m31a_metrics.collector import Budget, Collector
+from m31a_metrics.collector import Collector
 from m31a_metrics.errors import (
     BudgetExceeded,
     ConfigError,
@@ -41,6 +41,8 @@ from m31a_metrics.model import (
 from m31a_metrics.session import load, new_session_id, save
 
 if TYPE_CHECKING:
+    from m31a_metrics.collector.budget import Budget
+
     __version__: str
 
 __all__ = [
@@ -79,8 +81,12 @@ __all__ = [
 
 if not TYPE_CHECKING:  # a type checker would take any name for one that is here
 
-    def __getattr__(name: str) -> str:
-        """Look `__version__` up when it is asked for: importlib.metadata costs milliseconds."""
+    def __getattr__(name: str) -> object:
+        """Give what few ask for when they do: either costs milliseconds to import."""
+        if name == "Budget":
+            from m31a_metrics.collector.budget import Budget
+
+            return Budget
         if name != "__version__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib.metadata import PackageNotFoundError, version

@@ -1,7 +1,6 @@
 """The recording API: a Collector per session, exact under threads, safe when killed."""
 
-from m31a_metrics.collector.budget import Budget
 from m31a_metrics.collector.collector import Collector
 from m31a_metrics.collector.scopes import HealScope, PhaseScope, ToolScope
 
-__all__ = ["Budget", "Collector", "HealScope", "PhaseScope", "ToolScope"]
+__all__ = ["Collector", "HealScope", "PhaseScope", "ToolScope"]
