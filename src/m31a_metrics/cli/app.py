@@ -43,6 +43,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "record": ("m31a_metrics.cli.record", "Record one event."),
     "setup": ("m31a_metrics.cli.setup", "Set up hooks, status line and budget, in one step."),
     "hooks": ("m31a_metrics.cli.hooks", "Have coding agents tell m31 what they do."),
+    "statusline": (
+        "m31a_metrics.cli.statusline",
+        "What Claude Code shows below its prompt: cost, budget, context.",
+    ),
     "demo": ("m31a_metrics.cli.demo", "Record a small workflow and look at the review of it."),
     "doctor": ("m31a_metrics.cli.doctor", "Look for damage, and repair it with --fix."),
     "completion": ("m31a_metrics.cli.completion", "Print the completion script of a shell."),
