@@ -14,7 +14,7 @@ import pytest
 
 from m31a_metrics import events
 from m31a_metrics.journal import read
-from m31a_metrics.live import commands, hook
+from m31a_metrics.live import agents, hook
 
 SESSION = "5f0c2d7e-1b7a-4f0e-9d53-6a2d8b1f0c11"
 
@@ -74,7 +74,7 @@ class Machine:
         self, payload: bytes, agent: str = "claude-code"
     ) -> subprocess.CompletedProcess[bytes]:
         """Start the hook as an agent does."""
-        return begin(commands.arguments("hook", str(self.live), agent), payload)
+        return begin(agents.arguments("hook", str(self.live), agent), payload)
 
     def install(self) -> None:
         """Put the program where real starts find it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics import events
-from m31a_metrics.live import commands
+from m31a_metrics.live import agents
 from tests.live.hooked import SESSION, Machine, begin, payload
 
 CAPTURES = {
@@ -66,9 +66,9 @@ def test_a_started_hook_says_nothing_and_keeps_the_line(machine: Machine) -> Non
     """By the command without a shell and by the one for a shell alike."""
     machine.install()
     said = payload("PostToolUse", tool_name="Bash", tool_use_id="t1", duration_ms=7)
-    shell = commands.shell_command("hook", str(machine.live), "claude-code")
+    shell = agents.shell_command("hook", str(machine.live), "claude-code")
     for command in (
-        commands.arguments("hook", str(machine.live), "claude-code"),
+        agents.arguments("hook", str(machine.live), "claude-code"),
         ["sh", "-c", shell],
     ):
         done = begin(command, said)
@@ -140,18 +140,18 @@ def test_an_interpreter_that_is_gone_denies_nothing(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A shell is silent about it; without one the agent is told that there is no such program."""
-    monkeypatch.setattr(commands, "interpreter", lambda: "/nowhere/python3")
-    shell = commands.shell_command("hook", str(machine.live), "claude-code")
+    monkeypatch.setattr(agents, "interpreter", lambda: "/nowhere/python3")
+    shell = agents.shell_command("hook", str(machine.live), "claude-code")
     done = begin(["sh", "-c", shell], payload("Stop"))
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     with pytest.raises(FileNotFoundError):
-        begin(commands.arguments("hook", str(machine.live), "claude-code"), b"")
+        begin(agents.arguments("hook", str(machine.live), "claude-code"), b"")
 
 
 def test_closed_streams_fail_nobody(machine: Machine) -> None:
     """An agent that gives no input, or is gone when the answer comes."""
     machine.install()
-    command = commands.shell_command("hook", str(machine.live), "claude-code")
+    command = agents.shell_command("hook", str(machine.live), "claude-code")
     for redirected in ("<&-", ">&- 2>&- </dev/null", "</", ">/dev/full </dev/null"):
         done = begin(["sh", "-c", f"({command}) {redirected}"], b"")
         assert (done.returncode, done.stdout) == (0, b"")
@@ -163,7 +163,7 @@ def test_a_repository_cannot_plant_code(machine: Machine, tmp_path: Path) -> Non
     for name in ("hook", "_json", "posix", "time", "sitecustomize", "encodings"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit(2)\n")
     done = subprocess.run(
-        commands.arguments("hook", str(machine.live), "claude-code"),
+        agents.arguments("hook", str(machine.live), "claude-code"),
         input=payload("Stop"),
         cwd=tmp_path,
         env={"PYTHONPATH": str(tmp_path), "PYTHONSTARTUP": str(tmp_path / "hook.py")},
@@ -185,7 +185,7 @@ def test_very_many_events_lose_nothing(machine: Machine) -> None:
     """Eight processes with 10,000 events each, and 500 starts, 16 at a time."""
     attend_in_processes(machine, 8, 10_000)
     machine.install()
-    command = commands.arguments("hook", str(machine.live), "claude-code")
+    command = agents.arguments("hook", str(machine.live), "claude-code")
     for first in range(0, 500, 16):
         started = []
         for number in range(first, min(first + 16, 500)):

@@ -1,9 +1,13 @@
-"""The commands that stand in agents' settings: bare Python, running a file that may be gone.
+"""The agents that hooks are installed in: where their settings are, and what stands there.
 
-`python -I -S missing.py` would end with 2, by which a hook denies. So a guard in `-c` runs the
-file as a module (its bytecode is kept, which spares compiling it each time), and ends with 0
-and without a word whatever is missing or broken. The text must stay what it is from version to
-version: by it we know our own entries.
+A command is bare Python, running a file of ours that may be gone. `python -I -S missing.py`
+would end with 2, by which a hook denies. So a guard in `-c` runs the file as a module (its
+bytecode is kept, which spares compiling it each time), and ends with 0 and without a word
+whatever is missing or broken. The call in it must stay what it is from version to version: by
+it we know our own entries.
+
+Events that only tell are asynchronous. Where a budget may deny, a tool call and a prompt wait
+for the answer; Claude Code starts that one without a shell, which spares a third of the time.
 """
 
 from __future__ import annotations
@@ -11,7 +15,9 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
 
 _GUARD = (
     'import sys,posix;exec("try:\\n sys.path[:0]=sys.argv[1:2];'
@@ -37,7 +43,115 @@ def shell_command(program: str, live_dir: str, *more: str) -> str:
     return f"{shlex.join(arguments(program, live_dir, *more))} 2>/dev/null || true"
 
 
-def is_ours(program: str, words: Sequence[object]) -> bool:
-    """Tell whether a command, in whatever pieces, runs a program of ours of any version."""
+def is_ours(program: str, entry: object) -> bool:
+    """Tell whether an entry of settings runs a program of ours, of any version."""
+    if not isinstance(entry, dict):
+        return False
+    more = entry.get("args")
+    words: Sequence[object] = more if isinstance(more, list) else ()
     call = f"import {program};{program}.main("
-    return any(isinstance(word, str) and call in word for word in words)
+    return any(isinstance(word, str) and call in word for word in (entry.get("command"), *words))
+
+
+Entry = dict[str, object]
+
+
+def _claude_code(live_dir: str, waits: bool) -> Entry:
+    if waits:
+        python, *more = arguments(HOOK, live_dir, "claude-code")
+        return {"hooks": [{"type": "command", "command": python, "args": more, "timeout": 10}]}
+    command = shell_command(HOOK, live_dir, "claude-code")
+    return {"hooks": [{"type": "command", "command": command, "async": True}]}
+
+
+def _codex(live_dir: str, waits: bool) -> Entry:
+    one: Entry = {"type": "command", "command": shell_command(HOOK, live_dir, "codex")}
+    return {"hooks": [one | _asynchronous(waits) | {"timeout": 10}]}
+
+
+def _qwen(live_dir: str, waits: bool) -> Entry:
+    one: Entry = {"type": "command", "command": shell_command(HOOK, live_dir, "qwen")}
+    one |= {"name": "m31a-metrics"} | _asynchronous(waits)
+    return {"matcher": "*", "hooks": [one | {"timeout": 10_000}]}  # in milliseconds, here alone
+
+
+def _asynchronous(waits: bool) -> Entry:
+    return {} if waits else {"async": True}
+
+
+class Agent(Struct, frozen=True):
+    """An agent with hooks. `tells` are events that are only told; `asks` wait with a budget.
+
+    `folder` is where its settings are, below the home or where `variable` says; `needs` is
+    what only a person can do. `entry` gives what stands in the settings under an event.
+    """
+
+    name: str
+    title: str
+    variable: str
+    folder: str
+    file: str
+    tells: tuple[str, ...]
+    asks: tuple[str, ...]
+    entry: Callable[[str, bool], Entry]
+    needs: str = ""
+    project_file: str = ""
+    has_statusline: bool = False
+
+    def home(self, environ: Mapping[str, str]) -> str:
+        """The folder of its settings. Of several that are named the first."""
+        given = environ.get(self.variable, "").partition(",")[0].strip()
+        return given or f"{environ.get('HOME') or os.path.expanduser('~')}/{self.folder}"
+
+    def entries(self, live_dir: str, *, budget: bool) -> dict[str, Entry]:
+        """What is to stand under each event."""
+        waiting = self.asks if budget else ()
+        events = [*self.tells, *(event for event in waiting if event not in self.tells)]
+        return {event: self.entry(live_dir, event in waiting) for event in events}
+
+
+_TOLD = (
+    *("SessionStart", "UserPromptSubmit", "PostToolUse", "PostToolUseFailure", "SubagentStop"),
+    *("PostCompact", "Stop", "SessionEnd"),
+)
+
+AGENTS = {
+    agent.name: agent
+    for agent in (
+        Agent(
+            "claude-code",
+            "Claude Code",
+            "CLAUDE_CONFIG_DIR",
+            ".claude",
+            "settings.json",
+            _TOLD,
+            ("PreToolUse", "UserPromptSubmit"),
+            _claude_code,
+            project_file=".claude/settings.local.json",
+            has_statusline=True,
+        ),
+        Agent(
+            "codex",
+            "Codex",
+            "CODEX_HOME",
+            ".codex",
+            "hooks.json",
+            # It has no event for a failure, and tells the length of no call: hence both ends.
+            ("PreToolUse", *(event for event in _TOLD if event != "PostToolUseFailure")),
+            ("PreToolUse",),
+            _codex,
+            needs="it runs no hook that nobody trusts: type /hooks in Codex and trust them",
+        ),
+        Agent(
+            "qwen",
+            "Qwen Code",
+            "QWEN_HOME",
+            ".qwen",
+            "settings.json",
+            _TOLD,
+            ("PreToolUse", "UserPromptSubmit"),
+            _qwen,
+        ),
+    )
+}
+"""By the names that `--agent` has for them."""
