@@ -19,6 +19,7 @@ from m31a_metrics.live.settings_json import (
 
 VALUE = {"hooks": [{"type": "command", "command": "x"}]}
 
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(
     st.none()
     | st.booleans()
