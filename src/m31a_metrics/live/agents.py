@@ -82,12 +82,13 @@ def _asynchronous(waits: bool) -> Entry:
 class Agent(Struct, frozen=True):
     """An agent with hooks. `tells` are events that are only told; `asks` wait with a budget.
 
-    `folder` is where its settings are, below the home or where `variable` says; `needs` is
-    what only a person can do. `entry` gives what stands in the settings under an event.
+    `command` starts it; `folder` is where its settings are, below the home or where `variable`
+    says; `needs` is what only a person can do. `entry` gives what stands under an event.
     """
 
     name: str
     title: str
+    command: str
     variable: str
     folder: str
     file: str
@@ -121,6 +122,7 @@ AGENTS = {
         Agent(
             "claude-code",
             "Claude Code",
+            "claude",
             "CLAUDE_CONFIG_DIR",
             ".claude",
             "settings.json",
@@ -133,6 +135,7 @@ AGENTS = {
         Agent(
             "codex",
             "Codex",
+            "codex",
             "CODEX_HOME",
             ".codex",
             "hooks.json",
@@ -145,6 +148,7 @@ AGENTS = {
         Agent(
             "qwen",
             "Qwen Code",
+            "qwen",
             "QWEN_HOME",
             ".qwen",
             "settings.json",

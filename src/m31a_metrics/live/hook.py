@@ -453,8 +453,20 @@ def attend(live: str, agent: str) -> None:
         posix.write(1, answer.encode())
     try:
         keep(sessions_dir, event, lines_of(event, is_stopped))
+        fired(live, agent)
     finally:
         settle(event, is_stopped or any(verdict.get("is_near") is True for verdict in verdicts))
+
+
+def fired(live: str, agent: str) -> None:
+    """Leave the time for `m31 hooks status`: it tells whether an agent runs its hooks at all."""
+    path = f"{live}/fired/{agent}"
+    try:
+        posix.utime(path, None, follow_symlinks=False)
+    except FileNotFoundError:
+        make(f"{live}/fired")
+        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_NOFOLLOW | posix.O_CLOEXEC
+        posix.close(posix.open(path, flags, 0o600))
 
 
 def note(live: str, agent: str, words: str) -> None:

@@ -27,7 +27,8 @@ THERE, BLANK, MISSING = "there", "blank", "missing"
 class Before(Struct, frozen=True):
     """What cannot be seen of a file any more once ours stands in it.
 
-    `was` tells whether there was a file, and `text` what stood in one without settings;
+    `was` tells whether there was a file, and `text` what stood in one without settings (of TOML
+    the newline that its last line had to get);
     `empty` names hooks and events that had nothing in them, `status_line` is the text of the
     one that ours took the place of.
     """

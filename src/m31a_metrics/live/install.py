@@ -1,0 +1,376 @@
+"""Putting hooks and a status line into agents' settings on this machine, and taking them out.
+
+A change is planned first, from the file as it is, so that it can be shown; then carried out:
+what was there is kept in `~/.m31a/live/backups`, what cannot be seen of it any more is noted in
+`installed.json` beside that, and the file is replaced at once, its mode kept. A file that
+changed in between is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from time import time_ns
+
+from msgspec import MsgspecError, Struct
+from msgspec.json import decode, encode
+
+from m31a_metrics import store
+from m31a_metrics.config import Config
+from m31a_metrics.errors import ForeignFile, MetricsError
+from m31a_metrics.live import settings_files, settings_toml
+from m31a_metrics.live.agents import AGENTS, Agent, Entry
+from m31a_metrics.live.files import install_files
+from m31a_metrics.live.settings_files import Before, Wanted
+from m31a_metrics.live.settings_json import NotStrictJSON, is_blank
+
+NOTES = "installed.json"
+BACKUPS = "backups"
+BACKUPS_MAX = 20
+
+MANAGED = (
+    "/etc/claude-code/managed-settings.json",
+    "/Library/Application Support/ClaudeCode/managed-settings.json",
+)
+"""What a company sets for Claude Code, on Linux and on macOS; `managed-settings.d` beside it."""
+
+_FORBIDDING = ("allowManagedHooksOnly", "disableAllHooks")
+
+
+class SettingsRefused(MetricsError):
+    """An agent's settings cannot take hooks as they are; the sentence says what to change."""
+
+
+class Place(Struct, frozen=True):
+    """A settings file of an agent."""
+
+    agent: Agent
+    path: str
+
+    @property
+    def is_toml(self) -> bool:
+        """Tell whether this is Codex's configuration and no JSON."""
+        return self.path.endswith(".toml")
+
+
+class Change(Struct, frozen=True):
+    """What is to be done to a settings file: its text before and after; None is no file."""
+
+    place: Place
+    before: str | None
+    after: str | None
+    note: Before
+
+    def is_one(self) -> bool:
+        """Tell whether there is anything to do."""
+        return self.before != self.after
+
+
+class Installed(Struct, frozen=True):
+    """What is installed in a settings file.
+
+    `events` are those that we are told, none where nothing is. `waits`: a call waits for our
+    answer. `fired_s` is when a hook of the agent ran last (Unix seconds).
+    """
+
+    place: Place
+    events: tuple[str, ...]
+    waits: bool
+    is_current: bool
+    status_line: str
+    fired_s: float | None
+
+
+class _Note(Struct, frozen=True):
+    agent: str
+    before: Before
+
+
+class _Notes(Struct, frozen=True):
+    format: int = 1
+    files: dict[str, _Note] = {}
+
+    def before(self, path: str) -> Before | None:
+        note = self.files.get(path)
+        return None if note is None else note.before
+
+
+def found(environ: Mapping[str, str]) -> list[Agent]:
+    """The agents that are on this machine: their settings' folder is, or their command."""
+    return [
+        agent
+        for agent in AGENTS.values()
+        if os.path.isdir(agent.home(environ))
+        or shutil.which(agent.command, path=environ.get("PATH"))
+    ]
+
+
+def place_of(agent: Agent, environ: Mapping[str, str], *, project: str = "") -> Place:
+    """Where an agent's hooks belong: the person's settings, or theirs in a project.
+
+    Raises SettingsRefused where an agent has no settings of one person in a project.
+    """
+    if project:
+        if not agent.project_file:
+            raise SettingsRefused(
+                f"{agent.title} has no file in a project that is one person's alone: install for "
+                "all projects, without --project"
+            )
+        return Place(agent, f"{project}/{agent.project_file}")
+    home = os.path.abspath(agent.home(environ))
+    path = f"{home}/{agent.file}"
+    toml = f"{home}/config.toml"
+    # Codex reads both files, and warns where both have hooks.
+    is_free = agent.name == "codex" and not os.path.lexists(path)
+    if is_free and settings_toml.has_hooks(_tables(toml, _read(toml))):
+        return Place(agent, toml)
+    return Place(agent, path)
+
+
+def plan(
+    place: Place, config: Config, *, status_line: bool = False, replaces: bool = False
+) -> Change:
+    """Say what installing would change. Raises SettingsRefused, StorageError, ForeignFile."""
+    text = _read(place.path)
+    _check_allowed(place, text)
+    entries = place.agent.entries(config.live_dir, budget=bool(config.budget))
+    if place.is_toml:
+        return _toml_plan(place, text or "", entries, _notes(config).before(place.path))
+    wanted = Wanted(
+        entries,
+        config.live_dir,
+        status_line and place.agent.has_statusline,
+        replaces and place.agent.has_statusline,
+    )
+    try:
+        after, note = settings_files.with_ours(text, _notes(config).before(place.path), wanted)
+    except NotStrictJSON as error:
+        raise _refused(place, error) from error
+    return Change(place, text, after, note)
+
+
+def plan_removal(place: Place, config: Config) -> Change:
+    """Say what removing would change. Raises SettingsRefused, StorageError, ForeignFile."""
+    text = _read(place.path)
+    note = _notes(config).before(place.path)
+    try:
+        if text is None:
+            after: str | None = None
+        elif place.is_toml:
+            _tables(place.path, text)
+            after = settings_toml.take_hooks_out(text)
+            if note is not None and after != text:
+                after = after.removesuffix(note.text)
+        else:
+            after = settings_files.without_ours(text, note)
+    except NotStrictJSON as error:
+        raise _refused(place, error) from error
+    return Change(place, text, after, note or Before())
+
+
+def carry_out(change: Change, config: Config) -> str:
+    """Write what was planned; give where what stood there is kept, "" where nothing did.
+
+    Raises SettingsRefused where the file is another by now, StorageError, ForeignFile.
+    """
+    place = change.place
+    target = os.path.realpath(place.path)  # whoever keeps all settings in one folder links to them
+    if _read(place.path) != change.before:
+        raise SettingsRefused(f"{place.path} was changed this moment, and is left alone; try again")
+    store.make_directory(config.live_dir)
+    backup = _back_up(change, config)
+    notes = _notes(config)
+    _write_notes(config, notes.files | {place.path: _Note(place.agent.name, change.note)})
+    if change.after is None:
+        store.remove(target)
+    else:
+        folder = os.path.dirname(target)
+        if not os.path.isdir(folder):
+            os.makedirs(folder, 0o700)
+        mode = stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else 0o600
+        store.replace(target, change.after.encode("utf-8", "surrogatepass"), mode=mode)
+    return backup
+
+
+def forget_note(place: Place, config: Config) -> None:
+    """Drop the note on a file in which nothing of ours is left."""
+    notes = _notes(config)
+    if place.path in notes.files:
+        _write_notes(config, {path: one for path, one in notes.files.items() if path != place.path})
+
+
+def install(changes: Sequence[Change], config: Config, *, python: str) -> list[str]:
+    """Carry out installations, and put the programs that they start in place; give the backups.
+
+    The programs come first: no agent is to start what is not there yet.
+    """
+    install_files(config, python=python)
+    store.make_directory(config.sessions_dir)
+    return [carry_out(change, config) for change in changes if change.is_one()]
+
+
+def look(place: Place, config: Config) -> Installed:
+    """What is installed in a settings file. Raises SettingsRefused, StorageError, ForeignFile."""
+    text = _read(place.path)
+    entries: dict[str, list[Entry]] = {}
+    line = ""
+    try:
+        if text is None or is_blank(text):
+            pass
+        elif place.is_toml:
+            entries = settings_toml.our_hooks(_tables(place.path, text))
+        else:
+            entries = settings_files.ours(text)
+            if place.agent.has_statusline and settings_files.has_our_status_line(text):
+                line = "ours"
+            elif place.agent.has_statusline and settings_files.has_their_status_line(text):
+                line = "another"
+    except NotStrictJSON as error:
+        raise _refused(place, error) from error
+    wanted = place.agent.entries(config.live_dir, budget=bool(config.budget))
+    return Installed(
+        place,
+        tuple(entries),
+        settings_files.waits(entries),
+        entries == {event: one["hooks"] for event, one in wanted.items()},
+        line,
+        _fired_s(config, place.agent),
+    )
+
+
+def noted_places(config: Config) -> Iterator[Place]:
+    """The files in which something was installed, projects' ones too."""
+    for path, note in _notes(config).files.items():
+        if note.agent in AGENTS:
+            yield Place(AGENTS[note.agent], path)
+
+
+# ---- inside
+
+
+def _fired_s(config: Config, agent: Agent) -> float | None:
+    try:
+        return os.stat(f"{config.live_dir}/fired/{agent.name}").st_mtime
+    except OSError:
+        return None
+
+
+def _read(path: str) -> str | None:
+    """Read settings, by way of a link too. Raises SettingsRefused for what is no text."""
+    data = store.read(os.path.realpath(path))
+    if data is None:
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode()
+        place = NotStrictJSON("this is no UTF-8", before, len(before))
+        raise SettingsRefused(f"{path}, {place}; nothing was changed") from error
+
+
+def _tables(path: str, text: str | None) -> dict[str, object]:
+    try:
+        return tomllib.loads(text or "")
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SettingsRefused(f"{path} is not valid TOML: {error}; nothing was changed") from error
+
+
+def _refused(place: Place, error: NotStrictJSON) -> SettingsRefused:
+    return SettingsRefused(
+        f"{place.path}, {error}; {place.agent.title} reads no such file, and nothing was changed: "
+        "put it right first"
+    )
+
+
+def _check_allowed(place: Place, text: str | None) -> None:
+    """Refuse where hooks would never run. Raises SettingsRefused."""
+    if place.agent.name == "codex":
+        toml = f"{os.path.dirname(place.path)}/config.toml"
+        if settings_toml.is_switched_off(_tables(toml, _read(toml))):
+            raise SettingsRefused(
+                f"{toml} says `hooks = false` under [features], so Codex would run none: remove it"
+            )
+        return
+    files = [(place.path, text)]
+    if place.agent.name == "claude-code":
+        files += _managed()
+    for path, one in files:
+        for name in _FORBIDDING:
+            try:
+                is_said = one is not None and not is_blank(one) and settings_files.says(one, name)
+            except NotStrictJSON:
+                continue  # the own file is read again, and refused with the place
+            if is_said:
+                whose = "remove it" if path == place.path else "ask whoever manages this machine"
+                raise SettingsRefused(
+                    f"{path} says `{name}`, so {place.agent.title} would run no hook of ours: "
+                    f"{whose}"
+                )
+
+
+def _managed() -> Iterator[tuple[str, str | None]]:
+    for path in MANAGED:
+        more = f"{path.removesuffix('.json')}.d"
+        try:
+            names = sorted(os.listdir(more))
+        except OSError:
+            names = []
+        for one in (path, *(f"{more}/{name}" for name in names if name.endswith(".json"))):
+            try:
+                yield one, _read(one)
+            except MetricsError:
+                continue  # not for us to read
+
+
+def _toml_plan(
+    place: Place, text: str, entries: Mapping[str, Entry], before: Before | None
+) -> Change:
+    there = settings_toml.our_hooks(_tables(place.path, text))
+    wanted = {event: one["hooks"] for event, one in entries.items()}
+    if there == wanted:
+        return Change(place, text, text, before or Before())
+    plain = settings_toml.take_hooks_out(text)
+    if there and before is not None:
+        plain = plain.removesuffix(before.text)
+    # A last line without an end would go on with what is added: the note is of this newline.
+    ending = "" if plain.endswith("\n") else "\n"
+    plain += ending
+    after = settings_toml.add_hooks(plain, entries)
+    try:
+        is_whole = settings_toml.our_hooks(tomllib.loads(after)) == wanted
+    except tomllib.TOMLDecodeError:
+        is_whole = False
+    if not is_whole or settings_toml.take_hooks_out(after) != plain:
+        raise SettingsRefused(
+            f"{place.path} has its hooks in a way that nothing can be added to: write them as "
+            "[[hooks.EVENT]]; nothing was changed"
+        )
+    return Change(place, text, after, Before(text=ending))
+
+
+def _back_up(change: Change, config: Config) -> str:
+    if change.before is None:
+        return ""
+    folder = f"{config.live_dir}/{BACKUPS}"
+    store.make_directory(folder)
+    name = os.path.basename(change.place.path)
+    path = f"{folder}/{time_ns() // 1_000_000}-{change.place.agent.name}-{name}"
+    store.replace(path, change.before.encode())
+    for old in sorted(os.listdir(folder))[:-BACKUPS_MAX]:
+        store.remove(f"{folder}/{old}")
+    return path
+
+
+def _notes(config: Config) -> _Notes:
+    """What is noted; nothing where that is gone or damaged: then less comes back by itself."""
+    try:
+        return decode(store.read(f"{config.live_dir}/{NOTES}") or b"", type=_Notes)
+    except (MsgspecError, ForeignFile):
+        return _Notes()
+
+
+def _write_notes(config: Config, files: dict[str, _Note]) -> None:
+    store.replace(f"{config.live_dir}/{NOTES}", encode(_Notes(1, files)) + b"\n")
