@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -221,3 +222,24 @@ def test_environment_is_read_at_the_door_only(file: Path, monkeypatch: pytest.Mo
     assert config.read().metrics_enabled is False
     monkeypatch.setenv("M31A_METRICS_ENABLED", "1")
     assert config.read().metrics_enabled is True
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# mine", '[metrics]\njournal = "write"\n', "[features]\nmetrics_enabled = true"]
+)
+def test_a_budget_is_added_behind_what_stands_there(text: str) -> None:
+    """Every byte before it stays, and the file says both."""
+    added = config.with_budget(text, {"session_usd": 5.0}, "config.toml")
+    assert added.startswith(text)
+    tables = tomllib.loads(added)
+    assert tables["metrics"]["budget"] == {"session_usd": 5.0}
+    assert {**tables, "metrics": 0} == {**tomllib.loads(text), "metrics": 0}
+
+
+@pytest.mark.parametrize(
+    "text", ["[metrics.budget]\nday_usd = 1\n", "metrics = {journal = true}\n", "[metrics\n"]
+)
+def test_a_budget_is_not_added_where_it_cannot_stand(text: str) -> None:
+    """One is there already, or the table is closed, or the file is broken."""
+    with pytest.raises(ConfigError, match=r"config\.toml"):
+        config.with_budget(text, {"session_usd": 5.0}, "config.toml")

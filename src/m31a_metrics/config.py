@@ -100,6 +100,22 @@ def read(environ: Mapping[str, str] | None = None) -> Config:
     )
 
 
+def with_budget(text: str, limits: Mapping[str, float], path: str) -> str:
+    """Add `[metrics.budget]` to the text of a configuration file, behind all that stands there.
+
+    Raises ConfigError where there is one, or where a table cannot be added.
+    """
+    if "budget" in _table(_parse(text.encode(), path), "metrics", path):
+        raise ConfigError(f"{path} has a [metrics.budget] already: change it there")
+    lines = [f"{name} = {value}" for name, value in limits.items()]
+    ending = "" if not text or text.endswith("\n") else "\n"
+    added = (
+        text + ending + "\n".join(["\n[metrics.budget]" if text else "[metrics.budget]", *lines])
+    )
+    _parse(added.encode(), path)
+    return f"{added}\n"
+
+
 def defaults() -> Config:
     """The configuration of a machine that has none."""
     return Config(_path(f"{_HOME}/sessions"), _path(f"{_HOME}/metrics.db"))

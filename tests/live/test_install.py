@@ -40,7 +40,9 @@ def environ(home: Path) -> dict[str, str]:
 def installed(place: Place, config: Config, **asked: bool) -> Change:
     """Install, and give what was changed."""
     change = install.plan(place, config, **asked)
-    install.install([change], config, python="/usr/bin/python3")
+    install.put_programs(config, python="/usr/bin/python3")
+    if change.is_one():
+        install.carry_out(change, config)
     return change
 
 
@@ -74,7 +76,7 @@ def test_what_stood_there_is_kept_and_comes_back(home: Path, config: Config) -> 
     (home / ".claude" / "settings.json").symlink_to(real)
     place = install.place_of(CLAUDE, environ(home))
     change = install.plan(place, config, status_line=True)
-    (backup,) = install.install([change], config, python="/usr/bin/python3")
+    backup = install.carry_out(change, config)
     assert Path(backup).read_bytes() == b'\xef\xbb\xbf{\r\n  "model": "x"\r\n}'
     assert stat.S_IMODE(os.stat(backup).st_mode) == 0o600
     assert stat.S_IMODE(real.stat().st_mode) == 0o644

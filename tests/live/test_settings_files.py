@@ -11,7 +11,7 @@ from m31a_metrics.live.settings_files import (
     Before,
     Wanted,
     has_our_status_line,
-    has_their_status_line,
+    has_status_line,
     ours,
     waits,
     with_ours,
@@ -140,9 +140,10 @@ def test_a_status_line_is_replaced_only_when_asked_and_comes_back() -> None:
     """Another's stays without a word from the person; ours gives it back as it was written."""
     text = json.dumps({"statusLine": THEIRS}, indent=3)
     kept, _ = with_ours(text, None, wanted())
-    assert has_their_status_line(kept)
+    assert has_status_line(kept)
+    assert not has_our_status_line(kept)
     added, _ = with_ours(text, None, Wanted(wanted().entries, LIVE, status_line=True))
-    assert has_their_status_line(added)
+    assert added == kept
     replaced, before = with_ours(text, None, wanted(line=True))
     assert has_our_status_line(replaced)
     # A later installation without the option leaves ours where it is.

@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from time import time_ns
 
 from msgspec import MsgspecError, Struct
@@ -26,8 +26,10 @@ from m31a_metrics.live.agents import AGENTS, Agent, Entry
 from m31a_metrics.live.files import install_files
 from m31a_metrics.live.settings_files import Before, Wanted
 from m31a_metrics.live.settings_json import NotStrictJSON, is_blank
+from m31a_metrics.units import YEAR_10000_US
 
 NOTES = "installed.json"
+TROUBLE = "trouble"
 BACKUPS = "backups"
 BACKUPS_MAX = 20
 
@@ -82,6 +84,15 @@ class Installed(Struct, frozen=True):
     is_current: bool
     status_line: str
     fired_s: float | None
+
+
+class Trouble(Struct):
+    """What a hook left for `m31 doctor`: in whose hook, what, how often, and when last (us)."""
+
+    agent: str
+    words: str
+    count: int
+    last_us: int
 
 
 class _Note(Struct, frozen=True):
@@ -202,14 +213,13 @@ def forget_note(place: Place, config: Config) -> None:
         _write_notes(config, {path: one for path, one in notes.files.items() if path != place.path})
 
 
-def install(changes: Sequence[Change], config: Config, *, python: str) -> list[str]:
-    """Carry out installations, and put the programs that they start in place; give the backups.
+def put_programs(config: Config, *, python: str) -> None:
+    """Put the programs that agents start in place, before any is to start them.
 
-    The programs come first: no agent is to start what is not there yet.
+    `python` is the interpreter that settles. Raises StorageError, ForeignFile.
     """
     install_files(config, python=python)
     store.make_directory(config.sessions_dir)
-    return [carry_out(change, config) for change in changes if change.is_one()]
 
 
 def look(place: Place, config: Config) -> Installed:
@@ -226,7 +236,7 @@ def look(place: Place, config: Config) -> Installed:
             entries = settings_files.ours(text)
             if place.agent.has_statusline and settings_files.has_our_status_line(text):
                 line = "ours"
-            elif place.agent.has_statusline and settings_files.has_their_status_line(text):
+            elif place.agent.has_statusline and settings_files.has_status_line(text):
                 line = "another"
     except NotStrictJSON as error:
         raise _refused(place, error) from error
@@ -246,6 +256,29 @@ def noted_places(config: Config) -> Iterator[Place]:
     for path, note in _notes(config).files.items():
         if note.agent in AGENTS:
             yield Place(AGENTS[note.agent], path)
+
+
+def troubles(live_dir: str) -> list[Trouble]:
+    """What hooks could not do, each kind once, in the order of its first time.
+
+    Raises StorageError, ForeignFile.
+    """
+    found: dict[str, Trouble] = {}
+    data = store.read(f"{live_dir}/{TROUBLE}") or b""
+    for line in data.decode(errors="replace").splitlines():
+        at, _, rest = line.partition(" ")
+        agent, _, words = rest.partition(" ")
+        if not at.isdecimal() or not words:
+            continue  # a full disk took half of it
+        one = found.setdefault(rest, Trouble(agent, words, 0, 0))
+        one.count += 1
+        one.last_us = min(int(at[:20]), YEAR_10000_US - 1)
+    return list(found.values())
+
+
+def forget_troubles(live_dir: str) -> None:
+    """Clear what hooks left. Raises StorageError."""
+    store.remove(f"{live_dir}/{TROUBLE}")
 
 
 # ---- inside

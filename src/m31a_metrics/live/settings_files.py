@@ -113,9 +113,9 @@ def has_our_status_line(text: str) -> bool:
     return node is not None and is_ours(STATUSLINE, _decoded(text, node))
 
 
-def has_their_status_line(text: str) -> bool:
-    """Tell whether there is a status line that is not ours. Raises NotStrictJSON."""
-    return _root(text).get(STATUSLINE_MEMBER) is not None and not has_our_status_line(text)
+def has_status_line(text: str) -> bool:
+    """Tell whether there is a status line, ours or another. Raises NotStrictJSON."""
+    return not is_blank(text) and _root(text).get(STATUSLINE_MEMBER) is not None
 
 
 def status_line(live_dir: str) -> Entry:

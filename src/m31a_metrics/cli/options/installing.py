@@ -1,0 +1,121 @@
+"""What `m31 hooks` and `m31 setup` do alike: plan changes, show them, carry them out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from difflib import unified_diff
+from typing import TYPE_CHECKING
+
+import click
+
+from m31a_metrics.cli import FOUND_PROBLEMS, NOT_THERE
+from m31a_metrics.cli.options.output import say, wants_text
+from m31a_metrics.config import Config, environment
+from m31a_metrics.live.agents import AGENTS
+from m31a_metrics.table import Cell, Column
+
+if TYPE_CHECKING:
+    from m31a_metrics.live.install import Change, Place
+
+DONE_COLUMNS = [
+    Column("agent", "Agent"),
+    Column("file", "File"),
+    Column("state", "State"),
+    Column("backup", "Kept before"),
+]
+
+
+def places_of(names: Sequence[str], project: bool) -> tuple[list[Place], list[str]]:
+    """Where to install, and what refuses that. Leaves where no agent is here and none named."""
+    from m31a_metrics.live import install
+
+    environ = environment()
+    agents = [AGENTS[name] for name in dict.fromkeys(names)] or install.found(environ)
+    if project and not names:
+        agents = [AGENTS["claude-code"]]
+    if not agents:
+        say("no agent with hooks is here; name one to install for it all the same")
+        raise click.exceptions.Exit(NOT_THERE)
+    places, refused = [], []
+    for agent in agents:
+        try:
+            where = os.getcwd() if project else ""
+            places.append(install.place_of(agent, environ, project=where))
+        except install.SettingsRefused as error:
+            refused.append(str(error))
+    return places, refused
+
+
+def planned(
+    places: Iterable[Place],
+    config: Config,
+    refused: list[str],
+    *,
+    statusline: bool,
+    replaces: bool,
+) -> list[Change]:
+    """Plan what installing changes; what refuses it is added to `refused`."""
+    from m31a_metrics.live import install
+
+    changes = []
+    for place in places:
+        try:
+            change = install.plan(place, config, status_line=statusline, replaces=replaces)
+            changes.append(change)
+        except install.SettingsRefused as error:
+            refused.append(str(error))
+    return changes
+
+
+def show_changes(ctx: click.Context, changes: Iterable[Change]) -> None:
+    """Show the lines that change, where a person reads them."""
+    if not wants_text(ctx):
+        return
+    from m31a_metrics.views.names import clean
+
+    for change in changes:
+        path = change.place.path
+        before, after = ((text or "").splitlines() for text in (change.before, change.after))
+        for line in unified_diff(before, after, path, path, lineterm="", n=1):
+            click.echo(clean(line))
+
+
+def carried_out(
+    changes: Sequence[Change], config: Config, refused: list[str], *, dry_run: bool
+) -> list[tuple[Cell, ...]]:
+    """Carry changes out, programs first, and give the rows that say so."""
+    from m31a_metrics.live import install
+
+    if changes and not dry_run:
+        install.put_programs(config, python=sys.executable)
+    rows: list[tuple[Cell, ...]] = []
+    for change in changes:
+        backup = ""
+        state = "unchanged"
+        if change.is_one():
+            state = "would be installed" if dry_run else "installed"
+            try:
+                backup = "" if dry_run else install.carry_out(change, config)
+            except install.SettingsRefused as error:
+                refused.append(str(error))
+                continue
+        rows.append((change.place.agent.name, change.place.path, state, backup or None))
+    return rows
+
+
+def tell_needs(changes: Iterable[Change]) -> None:
+    """Say what each agent needs from its person before it runs a hook."""
+    for change in changes:
+        if change.is_one() and change.place.agent.needs:
+            say(f"{change.place.agent.title}: {change.place.agent.needs}")
+
+
+def tell_refused(refused: Iterable[str]) -> int:
+    """Say what was refused, and return the exit code."""
+    code = 0
+    for sentence in refused:
+        say(sentence)
+        code = FOUND_PROBLEMS
+    return code
