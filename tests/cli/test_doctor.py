@@ -171,3 +171,24 @@ def test_a_directory_that_cannot_be_listed(doctor: Doctor, tmp_path: Path) -> No
     assert (code, out) == (4, "")
     assert err.startswith("m31: cannot list ")
     assert err.count("\n") == 1
+
+
+def test_what_hooks_could_not_do_is_told(doctor: Doctor, clean_home: Path) -> None:
+    """Each kind once, with its number; --fix clears it; half a line and other lines are none."""
+    live = clean_home / ".m31a" / "live"
+    live.mkdir(parents=True)
+    (live / "trouble").write_text(
+        "1796000000000000 codex cannot record: No space left on device\n"
+        "1796000001000000 codex cannot record: No space left on device\n"
+        "1796000002000000 qwen was given no JSON\n\nodd\n17960000"
+    )
+    code, out, _ = doctor("--json")
+    assert code == 1
+    assert "a hook cannot record: No space left on device (2 times, last 2026-" in out
+    assert "a hook was given no JSON (1 times" in out
+    code, out, _ = doctor("--fix")
+    assert code == 0
+    assert not (live / "trouble").exists()
+    assert doctor()[0] == 0
+    (live / "trouble").symlink_to("/nowhere")
+    assert "symbolic link" in doctor("--json")[1]

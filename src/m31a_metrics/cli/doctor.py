@@ -26,6 +26,7 @@ from m31a_metrics.config import environment
 from m31a_metrics.errors import MetricsError, StorageError
 from m31a_metrics.session import Session
 from m31a_metrics.table import Cell, Column, Table
+from m31a_metrics.timestamps import moment
 
 COLUMNS = [
     Column("session", "Session"),
@@ -54,9 +55,9 @@ def command(ctx: click.Context, names: tuple[str, ...], fix: bool) -> int:
     """Look for damage: wrong modes, links, torn files, an outdated METRICS.json.
 
     Without SESSION it also looks for what other agents keep and cannot be read, or not
-    whole. With --fix, damaged files are set aside as FILE.bad-TIME and made anew from
-    the journals, and what killed recorders left behind is cut off. A living recorder's files
-    are never touched, nor are other agents' files.
+    whole, and for what hooks could not do. With --fix, damaged files are set aside as
+    FILE.bad-TIME and made anew from the journals, and what killed recorders left behind is cut
+    off. A living recorder's files are never touched, nor are other agents' files.
     """
     sessions_dir = settings(ctx).sessions_dir
     here: list[Finding] = []
@@ -69,6 +70,7 @@ def command(ctx: click.Context, names: tuple[str, ...], fix: bool) -> int:
         here += examine(session, fix=fix)
     is_everywhere = not names and not is_bounded(ctx)
     if is_everywhere:
+        here += _of_hooks(settings(ctx).live_dir, fix=fix)
         elsewhere = _elsewhere(ctx, {finding.session_id for finding in here})
     looked = f"{len(sessions):,} session{'' if len(sessions) == 1 else 's'} in {sessions_dir}"
     emit(ctx, [table(here + elsewhere, looked + ", and at other agents'" * is_everywhere)])
@@ -93,6 +95,29 @@ def _all_sessions(sessions_dir: str, *, only: bool) -> list[Session]:
         if only:
             raise
         return []
+
+
+def _of_hooks(live_dir: str, *, fix: bool) -> list[Finding]:
+    """What hooks could not do, of which they say nothing to their agents."""
+    from m31a_metrics.live import install
+
+    path = f"{live_dir}/{install.TROUBLE}"
+    try:
+        troubles = install.troubles(live_dir)
+        if troubles and fix:
+            install.forget_troubles(live_dir)
+    except MetricsError as error:
+        return [Finding("hooks", path, _problem(path, str(error)), "remove it")]
+    return [
+        Finding(
+            one.agent,
+            path,
+            f"a hook {one.words} ({one.count:,} times, last {moment(one.last_us):%F %T} UTC)",
+            "see to it; `m31 hooks status` tells what is installed",
+            done="told, and cleared: see to it" if fix else "",
+        )
+        for one in troubles
+    ]
 
 
 def _elsewhere(ctx: click.Context, told: Collection[str]) -> list[Finding]:
