@@ -184,6 +184,8 @@ def test_each_agent_gets_its_events(agent: str) -> None:
     for budget in (False, True):
         entries = AGENTS[agent].entries(LIVE, budget=budget)
         waiting = {event for event, one in entries.items() if "async" not in str(one)}
+        # Codex warns of an asynchronous hook at the end, where it waits anyway.
+        waiting -= {"SessionEnd"} if agent == "codex" else set()
         assert waiting == (set(AGENTS[agent].asks) if budget else set())
         text, _ = with_ours(None, Before(), Wanted(entries, LIVE))
         assert scan(text).is_object()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -76,11 +77,12 @@ _project_option = click.option(
 @click.argument("names", nargs=-1, metavar="[AGENT]...", type=click.Choice([*AGENTS]))
 @_project_option
 @click.option("--statusline", is_flag=True, help="Show m31's status line in place of another.")
+@click.option("--yes", "sure", is_flag=True, help="Do not ask, at a terminal either.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be changed.")
 @format_options
 @click.pass_context
 def install_command(
-    ctx: click.Context, names: tuple[str, ...], project: bool, statusline: bool, dry_run: bool
+    ctx: click.Context, /, names: tuple[str, ...], *, project: bool, **asked: bool
 ) -> int:
     """Install hooks in AGENT, or in all that are here, and show what that changes.
 
@@ -89,8 +91,12 @@ def install_command(
     """
     config = settings(ctx)
     places, refused = places_of(names, project)
-    changes = planned(places, config, refused, statusline=statusline, replaces=statusline)
+    line, dry_run = asked["statusline"], asked["dry_run"]
+    changes = planned(places, config, refused, statusline=line, replaces=line)
     show_changes(ctx, changes)
+    is_asking = not (asked["sure"] or dry_run) and sys.stdin.isatty() and sys.stderr.isatty()
+    if is_asking and any(change.is_one() for change in changes):
+        click.confirm("Install this?", abort=True, err=True)
     rows = carried_out(changes, config, refused, dry_run=dry_run)
     emit(ctx, [Table("Hooks", DONE_COLUMNS, rows, "")])
     if not dry_run:

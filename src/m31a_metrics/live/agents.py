@@ -56,7 +56,7 @@ def is_ours(program: str, entry: object) -> bool:
 Entry = dict[str, object]
 
 
-def _claude_code(live_dir: str, waits: bool) -> Entry:
+def _claude_code(live_dir: str, _: str, waits: bool) -> Entry:
     if waits:
         python, *more = arguments(HOOK, live_dir, "claude-code")
         return {"hooks": [{"type": "command", "command": python, "args": more, "timeout": 10}]}
@@ -64,12 +64,14 @@ def _claude_code(live_dir: str, waits: bool) -> Entry:
     return {"hooks": [{"type": "command", "command": command, "async": True}]}
 
 
-def _codex(live_dir: str, waits: bool) -> Entry:
+def _codex(live_dir: str, event: str, waits: bool) -> Entry:
     one: Entry = {"type": "command", "command": shell_command(HOOK, live_dir, "codex")}
+    if event == "SessionEnd":  # runs while Codex waits, for 3 s at most: it warns of anything else
+        return {"hooks": [one | {"timeout": 3}]}
     return {"hooks": [one | _asynchronous(waits) | {"timeout": 10}]}
 
 
-def _qwen(live_dir: str, waits: bool) -> Entry:
+def _qwen(live_dir: str, _: str, waits: bool) -> Entry:
     one: Entry = {"type": "command", "command": shell_command(HOOK, live_dir, "qwen")}
     one |= {"name": "m31a-metrics"} | _asynchronous(waits)
     return {"matcher": "*", "hooks": [one | {"timeout": 10_000}]}  # in milliseconds, here alone
@@ -94,7 +96,7 @@ class Agent(Struct, frozen=True):
     file: str
     tells: tuple[str, ...]
     asks: tuple[str, ...]
-    entry: Callable[[str, bool], Entry]
+    entry: Callable[[str, str, bool], Entry]
     needs: str = ""
     project_file: str = ""
     has_statusline: bool = False
@@ -108,7 +110,7 @@ class Agent(Struct, frozen=True):
         """What is to stand under each event."""
         waiting = self.asks if budget else ()
         events = [*self.tells, *(event for event in waiting if event not in self.tells)]
-        return {event: self.entry(live_dir, event in waiting) for event in events}
+        return {event: self.entry(live_dir, event, event in waiting) for event in events}
 
 
 _TOLD = (
