@@ -269,6 +269,14 @@ def test_a_disk_that_takes_half_a_line_is_told(
         hook.keep(str(machine.sessions), event, [hook.begin(event)])
 
 
+def test_the_switch_of_the_configuration_holds_here_too(machine: Machine) -> None:
+    """No place for sessions: nothing is recorded, asked or settled, and that is no trouble."""
+    machine.set(sessions_dir="", budget=True, python="/nowhere/python")
+    machine.verdict(SESSION, stops=[stop()])
+    assert machine.tell("PreToolUse", **TOOL) == ""
+    assert machine.trouble() == []
+
+
 def test_the_switch_of_the_environment_holds_here_too(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -446,6 +446,8 @@ def attend(live: str, agent: str) -> None:
     sessions_dir = None if settings is None else settings.get("sessions_dir")
     if settings is None or type(sessions_dir) is not str:
         raise Trouble("cannot record: live.json is missing or damaged")
+    if not sessions_dir.startswith("/"):
+        return  # recording is switched off
     event = Event(live, agent, settings, said)
     verdicts = verdicts_of(event)
     answer, is_stopped = answer_of(event, verdicts)
