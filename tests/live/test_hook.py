@@ -445,6 +445,14 @@ def test_a_settling_begins_every_few_seconds_at_most(tmp_path: Path) -> None:
     assert hook.due_in_s(settling, "s", 3) == 0
 
 
+def test_the_first_call_waits_for_no_settling(machine: Machine, settled: Path) -> None:
+    """The beginning is settled, a prompt is not, and neither has the first call come too early."""
+    machine.start(payload("SessionStart"))
+    machine.start(payload("UserPromptSubmit", prompt="Go on"))
+    machine.start(payload("PreToolUse", **TOOL))
+    assert len(wait_for(settled, 2)) == 2
+
+
 def test_near_a_limit_every_event_is_settled(
     machine: Machine, settled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -373,8 +373,11 @@ def settle(event: Event, is_near: bool) -> None:
     """Start a settling in a process of its own, unless one began within the last seconds.
 
     An event that comes too early has the next one wait for its time, so that the last event
-    of a turn is settled too.
+    of a turn is settled too. A session that begins is settled for what others spent since, and
+    a prompt costs nothing yet: neither keeps the first call's settling waiting.
     """
+    if event.kind == "UserPromptSubmit" and not is_near:
+        return
     python = event.settings.get("python")
     every_s = event.settings.get("settle_every_s")
     transcript = event.said.get("transcript_path")
@@ -382,7 +385,9 @@ def settle(event: Event, is_near: bool) -> None:
         return
     if not posix.access(python, posix.X_OK):
         raise Trouble("cannot settle: its Python is gone")
-    wait_s = 0.0 if is_near else due_in_s(f"{event.live}/settling", event.session, every_s)
+    wait_s: float | None = 0.0
+    if not is_near and event.kind != "SessionStart":
+        wait_s = due_in_s(f"{event.live}/settling", event.session, every_s)
     if wait_s is None or posix.fork():
         return
     try:
