@@ -100,7 +100,9 @@ def test_a_project_gets_what_is_one_persons(
     """settings.local.json of the folder, which `remove` finds again from elsewhere."""
     (tmp_path / "shop").mkdir()
     monkeypatch.chdir(tmp_path / "shop")
-    assert m31("hooks", "install", "--project").code == 0
+    said = m31("hooks", "install", "--project")
+    assert said.code == 0
+    assert "keep it out of version control" in said.err
     local = tmp_path / "shop" / ".claude" / "settings.local.json"
     assert local.exists()
     assert "PostToolUse" not in settings(agreeing).read_text()

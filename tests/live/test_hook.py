@@ -320,6 +320,12 @@ def test_a_spent_budget_stops_the_call_and_the_turn(machine: Machine, agent: str
     assert (denied.id, denied.denied) == ("toolu_1", True)
 
 
+def test_a_limit_in_tokens_is_raised_in_tokens() -> None:
+    """The command that a person is told is one that does it."""
+    limit = {"scope": "day", "limit": "1,200 tokens"}
+    assert "m31 budget allow --day --tokens +AMOUNT" in hook.told(limit, "is spent", SESSION)
+
+
 def test_the_model_is_not_told_how_to_allow_more() -> None:
     """It reads that a person must decide; commands are for the person."""
     assert "person" in hook.STOPPED

@@ -3,8 +3,8 @@
 A command is bare Python, running a file of ours that may be gone. `python -I -S missing.py`
 would end with 2, by which a hook denies. So a guard in `-c` runs the file as a module (its
 bytecode is kept, which spares compiling it each time), and ends with 0 and without a word
-whatever is missing or broken. The call in it must stay what it is from version to version: by
-it we know our own entries.
+whatever is missing or broken (docs/decisions/hook-in-bare-python.md). The call in it must stay
+what it is from version to version: by it we know our own entries.
 
 Events that only tell are asynchronous. Where a budget may deny, a tool call and a prompt wait
 for the answer; Claude Code starts that one without a shell, which spares a third of the time.

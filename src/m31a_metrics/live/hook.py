@@ -309,6 +309,8 @@ def told(one: Object, what: str, name: str) -> str:
     if used := text_of(one.get("used")):
         sentence += f" ({used} used)"
     which = f"--session {name}" if scope == "session" else f"--{scope}"
+    if (text_of(one.get("limit")) or "").endswith("tokens"):
+        which += " --tokens"
     return f"{sentence}. See it: m31 budget. Allow more: m31 budget allow {which} +AMOUNT"
 
 

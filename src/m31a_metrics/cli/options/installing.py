@@ -108,8 +108,11 @@ def carried_out(
 def tell_needs(changes: Iterable[Change]) -> None:
     """Say what each agent needs from its person before it runs a hook."""
     for change in changes:
-        if change.is_one() and change.place.agent.needs:
-            say(f"{change.place.agent.title}: {change.place.agent.needs}")
+        agent, path = change.place.agent, change.place.path
+        if change.is_one() and agent.needs:
+            say(f"{agent.title}: {agent.needs}")
+        if change.before is None and agent.project_file and path.endswith(agent.project_file):
+            say(f"{path} is yours alone: keep it out of version control")
 
 
 def tell_refused(refused: Iterable[str]) -> int:
