@@ -322,7 +322,7 @@ def test_a_spent_budget_stops_the_call_and_the_turn(machine: Machine, agent: str
 
 def test_a_limit_in_tokens_is_raised_in_tokens() -> None:
     """The command that a person is told is one that does it."""
-    limit = {"scope": "day", "limit": "1,200 tokens"}
+    limit: dict[str, object] = {"scope": "day", "limit": "1,200 tokens"}
     assert "m31 budget allow --day --tokens +AMOUNT" in hook.told(limit, "is spent", SESSION)
 
 
