@@ -192,3 +192,19 @@ def test_what_hooks_could_not_do_is_told(doctor: Doctor, clean_home: Path) -> No
     assert doctor()[0] == 0
     (live / "trouble").symlink_to("/nowhere")
     assert "symbolic link" in doctor("--json")[1]
+
+
+def test_a_session_that_only_hooks_tell_of_is_no_problem(
+    doctor: Doctor, sessions_dir: Path
+) -> None:
+    """They write no METRICS.json: missing is not told, and behind is fine."""
+    session = Session(str(sessions_dir), "hooked")
+    session.append([ToolCall(t_us=1_796_000_000_000_000, name="Bash", success=True, duration_ms=5)])
+    code, out, _ = doctor()
+    assert code == 0
+    assert "nothing is wrong" in out
+    session.flush()
+    session.append([ToolCall(t_us=1_796_000_000_000_001, name="Bash", success=True, duration_ms=5)])
+    assert doctor()[0] == 0
+    assert doctor("--fix")[0] == 0
+    assert session.is_current()
