@@ -10,7 +10,15 @@ from msgspec.structs import replace
 
 from m31a_metrics import config as configuration
 from m31a_metrics import store
-from m31a_metrics.cli.options import emit, examples, format_options, person_agrees, say, settings
+from m31a_metrics.cli.options import (
+    emit,
+    examples,
+    format_options,
+    person_agrees,
+    say,
+    settings,
+    wants_text,
+)
 from m31a_metrics.cli.options.installing import (
     DONE_COLUMNS,
     carried_out,
@@ -81,26 +89,38 @@ def command(ctx: click.Context, /, names: tuple[str, ...], **asked: float | bool
         statusline=not asked["no_statusline"],
         replaces=bool(asked["replace_statusline"]),
     )
-    emit(ctx, [_page(changes, config, budget)])
-    if asked["dry_run"]:
-        show_changes(ctx, changes)
-        return tell_refused(refused)
-    if not (budget or any(change.is_one() for change in changes)):
+    page = _page(changes, config, budget)
+    if wants_text(ctx):
+        emit(ctx, [page])
+    is_done = not (budget or any(change.is_one() for change in changes))
+    if is_done:
         say("everything is set up; see whether it tells: `m31 hooks status`")
+    elif asked["dry_run"]:
+        show_changes(ctx, changes)
+    elif asked["sure"] or person_agrees("Set this up?", "sets agents up", {}):
+        rows = _set_up(changes, config, refused, budget)
+        emit(ctx, [Table("Done", DONE_COLUMNS, rows, "")])
         return tell_refused(refused)
-    if not asked["sure"] and not person_agrees("Set this up?", "sets agents up", {}):
+    else:
         say("nothing was changed")
-        return tell_refused(refused)
+    if not wants_text(ctx):
+        emit(ctx, [page])
+    return tell_refused(refused)
+
+
+def _set_up(
+    changes: list[Change], config: Config, refused: list[str], budget: tuple[str, str] | None
+) -> list[tuple[Cell, ...]]:
+    """Do what was shown, say what is left to a person and how to undo it; give the rows."""
     if budget:
         store.make_directory(os.path.dirname(budget[0]))
         store.replace(budget[0], budget[1].encode())
     rows = carried_out(changes, config, refused, dry_run=False)
-    emit(ctx, [Table("Done", DONE_COLUMNS, rows, "")])
     tell_needs(changes)
     say("agents that are running take it up when they start anew")
     undo = f", and [metrics.budget] out of {budget[0]}" if budget else ""
     say(f"undo it: take hooks and status line out with `m31 hooks remove`{undo}")
-    return tell_refused(refused)
+    return rows
 
 
 def _budget_file(config: Config, limits: dict[str, float]) -> tuple[str, str]:
