@@ -52,7 +52,7 @@ def test_session_ids_come_from_the_directory_that_is_named(sessions_dir: object)
 
 def test_commands_and_options_are_completed() -> None:
     """Commands by their beginning, options behind a dash."""
-    assert completed("m31 s") == ["sessions", "show", "serve", "setup"]
+    assert completed("m31 s") == ["sessions", "show", "serve", "setup", "statusline"]
     assert "--sessions-dir" in completed("m31 show --")
     assert completed("m31 --j") == ["--json"]
 
