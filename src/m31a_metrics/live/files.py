@@ -1,0 +1,98 @@
+"""The files in `~/.m31a/live` that agents start without this package, and their settings.
+
+The programs are copies of files of this folder that need nothing but Python itself. They are
+renewed where they differ: when they are installed or looked at, and by each settling, so that
+an upgrade reaches them at the next tool call.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from hashlib import sha256
+
+from msgspec import DecodeError, Struct, ValidationError
+from msgspec.json import decode, encode
+
+from m31a_metrics import store
+from m31a_metrics.config import Config
+from m31a_metrics.errors import ForeignFile
+
+PROGRAMS = ("hook.py", "statusline.py")
+SETTINGS = "live.json"
+
+SETTLE_EVERY_S = 3
+"""A session is settled at most this often, but for one that is near a limit."""
+
+
+class LiveSettings(Struct, frozen=True):
+    """What `live.json` tells the programs: they read no configuration.
+
+    `python` is the interpreter that settles, which has this package; `budget` tells that a
+    limit is configured, so that a hook asks the verdicts.
+    """
+
+    format: int
+    sessions_dir: str
+    python: str
+    settle_every_s: int
+    budget: bool
+
+
+def install_files(config: Config, *, python: str = "") -> list[str]:
+    """Write the programs and their settings where they differ; give the paths written.
+
+    `python` is the interpreter that is to settle; without it the one that is there stays,
+    while it can be run, else this one. Raises ForeignFile, StorageError.
+    """
+    store.make_directory(config.live_dir)
+    written = []
+    for name in PROGRAMS:
+        text = store.read(os.path.join(os.path.dirname(__file__), name))
+        if text is not None and _body(path := f"{config.live_dir}/{name}") != text:
+            store.replace(path, _first_line(text) + text)
+            written.append(path)
+    path = f"{config.live_dir}/{SETTINGS}"
+    settings = encode(_settings(config, python or _interpreter(path))) + b"\n"
+    if _there(path) != settings:
+        store.replace(path, settings)
+        written.append(path)
+    return written
+
+
+def _settings(config: Config, python: str) -> LiveSettings:
+    return LiveSettings(1, config.sessions_dir, python, SETTLE_EVERY_S, bool(config.budget))
+
+
+def _first_line(text: bytes) -> bytes:
+    """Which version's file it is. A comment, so that what follows stays a module's text."""
+    from m31a_metrics import __version__
+
+    return f"# m31a-metrics {__version__} {sha256(text).hexdigest()[:16]}\n".encode()
+
+
+def _body(path: str) -> bytes | None:
+    there = _there(path)
+    return None if there is None else there.partition(b"\n")[2]
+
+
+def _there(path: str) -> bytes | None:
+    """What is there; None where there is nothing, or what is to be replaced: a link, a pipe."""
+    try:
+        return store.read(path)
+    except ForeignFile:
+        return None
+
+
+def _read_settings(path: str) -> LiveSettings | None:
+    try:
+        return decode(_there(path) or b"", type=LiveSettings)
+    except (DecodeError, ValidationError):
+        return None
+
+
+def _interpreter(path: str) -> str:
+    told = _read_settings(path)
+    if told is not None and os.access(told.python, os.X_OK):
+        return told.python
+    return sys.executable
