@@ -21,6 +21,7 @@ TYPES = {
     "prices": ("a table", ["1", "[]"]),
     "budget": ("a table", ['"10 USD"']),
     "phases": ("a table", ['"verify"']),
+    "statusline": ("a table", ['"session"', "[]"]),
 }
 
 
@@ -63,6 +64,9 @@ output = 6
 day_usd = 10
 [metrics.phases]
 "just preview" = "verify"
+[metrics.statusline]
+segments = ["left", "phase"]
+colors = { left = "cyan", alert = "bold" }
 """)
     assert config.read({}) == Config(
         sessions_dir=f"{clean_home}/elsewhere",
@@ -74,6 +78,7 @@ day_usd = 10
         budget={"day_usd": 10},
         failure_lines=False,
         phases={"just preview": "verify"},
+        statusline={"segments": ["left", "phase"], "colors": {"left": "cyan", "alert": "bold"}},
         path=str(file),
     )
 
@@ -105,6 +110,27 @@ def test_a_phase_must_be_one(file: Path) -> None:
     ) as e:
         config.read({})
     assert str(e.value).endswith("not 'verfy'; did you mean 'verify'?")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("segment = []", "unknown key 'segment' in [metrics.statusline]; did you mean 'segments'?"),
+        ('segments = "left"', "segments must be a list, not 'left'"),
+        ('segments = ["lefd"]', "heals, not 'lefd'; did you mean 'left'?"),
+        ("segments = [1]", "heals, not 1"),
+        ('colors = "red"', "colors must be true, false or a table, not 'red'"),
+        ('colors = { warnings = "red" }', "alert, not 'warnings'; did you mean 'warning'?"),
+        ('colors = { left = "rad" }', "colors.left must be one of none, bold, dim, red"),
+    ],
+)
+def test_a_status_line_shows_what_there_is(file: Path, line: str, words: str) -> None:
+    """A segment, a colour, or a key that is not known is refused, and the nearest one named."""
+    file.write_text(f"[metrics.statusline]\n{line}")
+    with pytest.raises(ConfigError) as error:
+        config.read({})
+    assert str(file) in str(error.value)
+    assert words in str(error.value)
 
 
 def test_environment_names_another_file(tmp_path: Path, file: Path) -> None:

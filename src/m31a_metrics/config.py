@@ -49,6 +49,7 @@ class Config(Struct, frozen=True):
     prices: dict[str, Any] = {}
     budget: dict[str, Any] = {}
     phases: dict[str, str] = {}
+    statusline: dict[str, Any] = {}
     path: str = ""
     forgotten: str = field(default_factory=lambda: _path(f"{_HOME}/forgotten"))
     live_dir: str = field(default_factory=lambda: _path(f"{_HOME}/live"))
@@ -63,7 +64,28 @@ _TYPES: dict[str, tuple[type, str]] = {
     "prices": (dict, "a table"),
     "budget": (dict, "a table"),
     "phases": (dict, "a table"),
+    "statusline": (dict, "a table"),
 }
+
+SEGMENTS = ("session", "today", "left", "rate", "context", "window", "phase", "heals")
+"""What a status line can show, in the order in which it does where nobody says otherwise."""
+
+COLORS = {
+    "none": "",
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+    "white": "37",
+}
+"""Colours of a status line by name, as a terminal is told them (SGR)."""
+
+COLORED = (*SEGMENTS, "warning", "alert")
+"""What has a colour in a status line: segments, what is nearly full, what is full."""
 
 
 def read(environ: Mapping[str, str] | None = None) -> Config:
@@ -88,6 +110,7 @@ def read(environ: Mapping[str, str] | None = None) -> Config:
 
         limits(settings["budget"], path)
     _check_phases(settings.get("phases"), path)
+    _check_statusline(settings.get("statusline") or {}, path)
     enabled = _table(tables, "features", path).get("metrics_enabled", True)
     if not isinstance(enabled, bool):
         raise ConfigError(f"{path}: features.metrics_enabled must be true or false")
@@ -155,6 +178,31 @@ def _check_phases(table: dict[str, Any] | None, path: str) -> None:
                 f"{path}: metrics.phases.{name} must be one of {', '.join(PHASES)}, "
                 f"not {phase!r}{_nearest(str(phase), PHASES)}"
             )
+
+
+def _check_statusline(table: dict[str, Any], path: str) -> None:
+    for key, value in table.items():
+        if key not in ("segments", "colors"):
+            near = _nearest(key, ("segments", "colors"))
+            raise ConfigError(f"{path}: unknown key {key!r} in [metrics.statusline]{near}")
+        if key == "segments" and not isinstance(value, list):
+            raise ConfigError(f"{path}: metrics.statusline.segments must be a list, not {value!r}")
+        if key == "colors" and not isinstance(value, dict | bool):
+            raise ConfigError(
+                f"{path}: metrics.statusline.colors must be true, false or a table, not {value!r}"
+            )
+    for name in table.get("segments", ()):
+        _check_word(name, SEGMENTS, f"{path}: metrics.statusline.segments", "list")
+    colors = table.get("colors")
+    for name, color in colors.items() if isinstance(colors, dict) else ():
+        _check_word(name, COLORED, f"{path}: metrics.statusline.colors", "have keys of")
+        _check_word(color, COLORS, f"{path}: metrics.statusline.colors.{name}", "be one of")
+
+
+def _check_word(word: object, known: Iterable[str], where: str, must: str) -> None:
+    if word not in (known := tuple(known)):
+        near = _nearest(str(word), known)
+        raise ConfigError(f"{where} must {must} {', '.join(known)}, not {word!r}{near}")
 
 
 def _nearest(key: str, known: Iterable[str] = _TYPES) -> str:

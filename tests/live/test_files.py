@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from m31a_metrics.config import Config
 from m31a_metrics.live import files, install_files
@@ -50,6 +51,20 @@ def test_only_what_differs_is_renewed(config: Config) -> None:
     assert not (live / "hook.py").is_symlink()
 
 
+def test_the_configuration_says_what_a_status_line_shows(config: Config) -> None:
+    """Segments and colours are those of the configuration; where metrics are off, no place is."""
+    wanted = {"segments": ["phase", "left"], "colors": {"phase": "red", "left": "none"}}
+    install_files(replace(config, statusline=wanted, metrics_enabled=False))
+    told = json.loads(Path(config.live_dir, "live.json").read_bytes())
+    assert told["sessions_dir"] == ""
+    assert told["statusline"]["segments"] == ["phase", "left"]
+    assert told["statusline"]["colors"]["phase"] == "31"
+    assert told["statusline"]["colors"]["left"] == ""
+    install_files(replace(config, statusline={"colors": False}))
+    told = json.loads(Path(config.live_dir, "live.json").read_bytes())
+    assert told["statusline"]["colors"] == {}
+
+
 def test_the_interpreter_that_was_installed_settles(config: Config, tmp_path: Path) -> None:
     """It stays whoever renews the files, until it is gone."""
     python = tmp_path / "python"
@@ -57,7 +72,9 @@ def test_the_interpreter_that_was_installed_settles(config: Config, tmp_path: Pa
     install_files(config, python=str(python))
     install_files(config)
     settings = Path(config.live_dir, "live.json")
-    assert json.loads(settings.read_bytes()) == {
+    told = json.loads(settings.read_bytes())
+    assert told.pop("statusline")["segments"][:2] == ["session", "today"]
+    assert told == {
         "format": 1,
         "sessions_dir": config.sessions_dir,
         "python": str(python),

@@ -41,6 +41,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "forget": ("m31a_metrics.cli.forget", "Remove for good what is kept of sessions."),
     "run": ("m31a_metrics.cli.run", "Run a command and record it as a tool call."),
     "record": ("m31a_metrics.cli.record", "Record one event."),
+    "statusline": (
+        "m31a_metrics.cli.statusline",
+        "What Claude Code shows below its prompt: cost, budget, context.",
+    ),
     "demo": ("m31a_metrics.cli.demo", "Record a small workflow and look at the review of it."),
     "doctor": ("m31a_metrics.cli.doctor", "Look for damage, and repair it with --fix."),
     "completion": ("m31a_metrics.cli.completion", "Print the completion script of a shell."),

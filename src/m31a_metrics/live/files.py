@@ -15,8 +15,9 @@ from msgspec import DecodeError, Struct, ValidationError
 from msgspec.json import decode, encode
 
 from m31a_metrics import store
-from m31a_metrics.config import Config
+from m31a_metrics.config import COLORS, SEGMENTS, Config
 from m31a_metrics.errors import ForeignFile
+from m31a_metrics.live import statusline
 
 PROGRAMS = ("hook.py", "statusline.py")
 SETTINGS = "live.json"
@@ -25,11 +26,19 @@ SETTLE_EVERY_S = 3
 """A session is settled at most this often, but for one that is near a limit."""
 
 
+class StatusLine(Struct, frozen=True):
+    """Which segments a status line shows, in which order, and the colours by name (SGR)."""
+
+    segments: list[str]
+    colors: dict[str, str]
+
+
 class LiveSettings(Struct, frozen=True):
     """What `live.json` tells the programs: they read no configuration.
 
     `python` is the interpreter that settles, which has this package; `budget` tells that a
-    limit is configured, so that a hook asks the verdicts.
+    limit is configured, so that a hook asks the verdicts. `sessions_dir` is "" where nothing
+    is to be recorded.
     """
 
     format: int
@@ -37,6 +46,7 @@ class LiveSettings(Struct, frozen=True):
     python: str
     settle_every_s: int
     budget: bool
+    statusline: StatusLine
 
 
 def install_files(config: Config, *, python: str = "") -> list[str]:
@@ -53,15 +63,29 @@ def install_files(config: Config, *, python: str = "") -> list[str]:
             store.replace(path, _first_line(text) + text)
             written.append(path)
     path = f"{config.live_dir}/{SETTINGS}"
-    settings = encode(_settings(config, python or _interpreter(path))) + b"\n"
+    settings = encode(settings_of(config, python or _interpreter(path))) + b"\n"
     if _there(path) != settings:
         store.replace(path, settings)
         written.append(path)
     return written
 
 
-def _settings(config: Config, python: str) -> LiveSettings:
-    return LiveSettings(1, config.sessions_dir, python, SETTLE_EVERY_S, bool(config.budget))
+def settings_of(config: Config, python: str) -> LiveSettings:
+    """What the programs are to be told by a configuration."""
+    wanted = config.statusline
+    colors: dict[str, str] = dict(statusline.COLORS)
+    if wanted.get("colors") is False:
+        colors = {}
+    elif isinstance(wanted.get("colors"), dict):
+        colors |= {name: COLORS[color] for name, color in wanted["colors"].items()}
+    return LiveSettings(
+        1,
+        config.sessions_dir if config.metrics_enabled else "",
+        python,
+        SETTLE_EVERY_S,
+        bool(config.budget),
+        StatusLine(wanted.get("segments", list(SEGMENTS)), colors),
+    )
 
 
 def _first_line(text: bytes) -> bytes:
