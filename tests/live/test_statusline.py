@@ -195,6 +195,16 @@ def test_before_anything_is_used_nothing_is_kept(here: Path, tmp_path: Path) -> 
     assert not (tmp_path / "sessions").exists()
 
 
+def test_what_a_session_counts_already_is_kept(here: Path, tmp_path: Path) -> None:
+    """A METRICS.json that stood alone becomes the base of the journals that begin with a line."""
+    session = tmp_path / "sessions" / SESSION
+    session.mkdir(parents=True)
+    (session / "METRICS.json").write_text("{}")
+    settings = PLAIN | {"sessions_dir": str(tmp_path / "sessions")}
+    line(here, GIVEN, settings)
+    assert (session / "events" / "base.json").read_text() == "{}"
+
+
 def _unwritable(tmp_path: Path) -> None:
     (tmp_path / "sessions").write_text("a file where a folder belongs")
 

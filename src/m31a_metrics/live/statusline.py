@@ -162,16 +162,29 @@ def keep(here: str, sessions_dir: str, name: str, found: dict[str, int | float],
 
 
 def _append(sessions_dir: str, name: str, line: str, t_us: int) -> None:
-    events = f"{sessions_dir}/{name}/events"
-    for directory in (sessions_dir, f"{sessions_dir}/{name}", events):
+    session = f"{sessions_dir}/{name}"
+    events = f"{session}/events"
+    for directory in (sessions_dir, session, events):
         _directory(directory)
     path = f"{events}/hooks.jsonl"
     try:
         posix.lstat(path)
     except OSError:
+        _keep_base(session, events)
         start = '{"event":"session_start","t_us":%d,"agent":"%s","native_id":"%s"}'
         line = start % (t_us, _AGENT, name) + "\n" + line
     _write(path, posix.O_CREAT | posix.O_APPEND, f"\n{line}\n".encode())
+
+
+def _keep_base(session: str, events: str) -> None:
+    """Keep what a session counts already, which its first journal would else take the place of."""
+    if any(name.endswith(".jsonl") for name in posix.listdir(events)):
+        return
+    try:
+        # METRICS.json is replaced and never written into: another name for it is a copy.
+        posix.link(f"{session}/METRICS.json", f"{events}/base.json", follow_symlinks=False)
+    except (FileNotFoundError, FileExistsError):
+        pass  # it counts nothing, or that is kept already
 
 
 def _directory(path: str) -> None:
