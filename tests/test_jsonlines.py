@@ -233,3 +233,25 @@ def test_a_file_that_is_not_there_raises(tmp_path: Path) -> None:
     """The caller knows what the file was for, so it says what to do."""
     with pytest.raises(FileNotFoundError):
         list(batches(str(tmp_path / "a"), DECODE, Damage()))
+
+
+def test_an_excerpt_is_read_as_a_file_without_its_middle(tmp_path: Path) -> None:
+    """Of a known file the bytes named are read, of another what it holds; both are noted."""
+    lines = [encode(Record(n, "x" * (n % 7) * 40_000)) + b"\n" for n in range(40)]
+    path, other = tmp_path / "a", tmp_path / "b"
+    path.write_bytes(b"".join(lines) + b'{"n":99')
+    other.write_bytes(lines[0])
+    head, since = len(b"".join(lines[:3])), len(b"".join(lines[:30]))
+    until = path.stat().st_size
+    excerpts = jsonlines.Excerpts({str(path): jsonlines.Excerpt(head, since, until)})
+    damage = Damage()
+
+    def numbers(one: Path) -> list[int]:
+        return [record.n for batch in batches(str(one), DECODE, damage) for record in batch]
+
+    with excerpts.in_force():
+        assert numbers(path) == [0, 1, 2, *range(30, 40)]
+        assert numbers(other) == [0]
+    assert excerpts.opened == {str(path): until, str(other): len(lines[0])}
+    assert numbers(path) == list(range(40))
+    assert not damage.count

@@ -8,10 +8,13 @@ kills the process.)
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterator
-from io import FileIO
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from io import FileIO, RawIOBase
+from typing import Any, Generic, TypeVar
 
 from msgspec import MsgspecError, Raw, Struct
 from msgspec.json import Decoder
@@ -127,7 +130,7 @@ def chunks(path: str) -> Iterator[Chunk]:
         buffer = bytearray(CHUNK_BYTES)
     at = held = 0
     try:
-        with open_bytes(path) as file:
+        with _opened(path) as file:
             while size := file.readinto(memoryview(buffer)[held:]):
                 cut = buffer.rfind(b"\n", held, held + size) + 1
                 held += size
@@ -150,6 +153,81 @@ def chunks(path: str) -> Iterator[Chunk]:
             _spare.append(buffer)
 
 
+class Excerpt(Struct, frozen=True):
+    """Which bytes of a file are read: those before `head`, then from `since` to before `until`.
+
+    Each is where a line begins.
+    """
+
+    head: int
+    since: int
+    until: int
+
+
+class Excerpts:
+    """What is read of files while these are in force, whoever reads them; and which these were.
+
+    Who follows a transcript of megabytes needs its beginning, which says whose it is, and what
+    is new: a source reads such a file as one of which the middle is lost. `opened` is how far
+    each file was read, by path.
+    """
+
+    def __init__(self, known: Mapping[str, Excerpt] | None = None) -> None:
+        self.opened: dict[str, int] = {}
+        self._known = known or {}
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Read within: of known files their excerpts, of others what they hold now."""
+        token = _in_force.set(self)
+        try:
+            yield
+        finally:
+            _in_force.reset(token)
+
+    def part_of(self, path: str, file: FileIO) -> _Part:
+        """Give the excerpt of a file that was opened."""
+        known = self._known.get(path) or Excerpt(0, 0, os.fstat(file.fileno()).st_size)
+        self.opened[path] = known.until
+        return _Part(file, known)
+
+
+_in_force: ContextVar[Excerpts | None] = ContextVar("excerpts", default=None)
+
+
+class _Part(RawIOBase):
+    """An excerpt of a file, from its beginning to its end."""
+
+    def __init__(self, file: FileIO, excerpt: Excerpt) -> None:
+        self._file = file
+        self._spans = [(0, excerpt.head), (excerpt.since, excerpt.until)]
+        self._left = 0
+
+    def close(self) -> None:
+        """Close the file, too."""
+        self._file.close()
+        super().close()
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill a buffer as far as it goes; 0 at the end. Raises OSError."""
+        while self._left <= 0:
+            if not self._spans:
+                return 0
+            begins, ends = self._spans.pop(0)
+            self._left = ends - begins
+            self._file.seek(begins)
+        size = self._file.readinto(memoryview(buffer)[: self._left])
+        self._left -= size
+        return size
+
+
+def _opened(path: str) -> FileIO | Unpacked | _Part:
+    file, excerpts = open_bytes(path), _in_force.get()
+    if excerpts is None or not isinstance(file, FileIO):
+        return file
+    return excerpts.part_of(path, file)
+
+
 def first_line(path: str, at_most: int = LINE_BYTES_MAX) -> bytes:
     """Return the first line that is not blank, or its first bytes. Raises OSError."""
     for chunk in chunks(path):
@@ -159,7 +237,7 @@ def first_line(path: str, at_most: int = LINE_BYTES_MAX) -> bytes:
     return b""
 
 
-def _behind_newline(file: FileIO | Unpacked, buffer: bytearray, at: int) -> tuple[int, int]:
+def _behind_newline(file: FileIO | Unpacked | _Part, buffer: bytearray, at: int) -> tuple[int, int]:
     """Read on behind the next newline; return the offset there, and how much is held."""
     while size := file.readinto(buffer):
         cut = buffer.find(b"\n", 0, size) + 1
@@ -329,5 +407,5 @@ def _number(path: str, at: int) -> int:
     return number
 
 
-def _pass_hole(file: FileIO | Unpacked) -> int:
+def _pass_hole(file: FileIO | Unpacked | _Part) -> int:
     return pass_hole(file) if isinstance(file, FileIO) else 0
