@@ -28,6 +28,7 @@ DOORS = {
 EDGES = {
     "__main__.py": "where `python -m m31a_metrics` looks",
     "collector/log.py": "the host's log, imported when there is something to say",
+    "settle.py": "where `python -m m31a_metrics.settle` looks",
     "shell_report.py": "a format of Gemini CLI that its offspring write too",
     "tables/arithmetic.py": "how every table makes a figure of a whole number",
     "units.py": "what one is, for all floors above values",

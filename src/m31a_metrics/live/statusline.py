@@ -227,14 +227,19 @@ class Verdict:
         self.figures: dict[str, Any] = {}
         self.stops: list[dict[str, Any]] = []
         self.warns: list[dict[str, Any]] = []
+        self.left: list[tuple[float, str]] = []
         for told, scopes in ((machine, ("day", "month")), (own, ("session",))):
-            self.figures |= _object(told.get("figures"))
+            figures = _object(told.get("figures"))
+            left = figure(figures.get("left_usd"))
+            if left is not None:
+                self.left.append((left, _text(figures, "left_scope")))
+            self.figures |= {name: one for name, one in figures.items() if one is not None}
             self.stops += _in_force(told.get("stops"), scopes, now_us)
             self.warns += _in_force(told.get("warns"), scopes, now_us)
         until_us = figure(self.figures.get("today_until_us"), _YEAR_10000_US)
         if until_us is not None and until_us <= now_us:
-            for of_a_day in ("today_usd", "left_usd"):
-                self.figures.pop(of_a_day, None)
+            self.figures.pop("today_usd", None)
+            self.left = [one for one in self.left if one[1] == "session"]
 
 
 def _valid(path: str) -> dict[str, Any]:
@@ -302,10 +307,9 @@ class Line:
             scope = f"--session {self._name}" if one["scope"] == "session" else f"--{one['scope']}"
             said = f"{one['scope']} budget spent ({_text(one, 'used')} of {_text(one, 'limit')})"
             return f"{said}: m31 budget allow {scope} +5", "alert"
-        left = self._figure("left_usd")
-        scope = _text(self._verdict.figures, "left_scope")
         tone = "warning" if self._verdict.warns else "left"
-        if left is not None:
+        if self._verdict.left:
+            left, scope = min(self._verdict.left)
             left = max(left - self._since, 0)
             return f"left {_usd(left)}{f' of the {scope}' if scope else ''}", tone
         for one in self._verdict.warns:

@@ -1,0 +1,244 @@
+"""Settling: which verdicts are left of a session, and of the machine's day and month."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from m31a_metrics import catalog, verdicts
+from m31a_metrics.budgets import DAY, SESSION, Limit
+from m31a_metrics.catalog.settling import is_refresh_due, refresh, settle
+from m31a_metrics.config import Config
+from m31a_metrics.errors import SessionNotFound
+from m31a_metrics.timestamps import machine_today, micros
+from m31a_metrics.verdicts import MACHINE, Verdict
+from tests import transcripts
+
+ANSWER_USD = 0.00453
+"""What one response of `tests.transcripts` costs at PRICES."""
+PRICES = {
+    transcripts.MODEL: {
+        "input": 3.0,
+        "output": 30.0,
+        "cache_read": 0.0,
+        "cache_write_5m": 0.0,
+        "cache_write_1h": 3.0,
+    }
+}
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A minute ago; at midnight the tests' sessions are of today all the same."""
+    moment = datetime.now(UTC) - timedelta(seconds=1)
+    today = machine_today(time.time_ns() // 1000)
+    return max(moment, datetime.fromtimestamp(today.day_from_us / 1e6, UTC))
+
+
+@pytest.fixture
+def config(clean_home: Path) -> Config:
+    """A machine on which a session may cost two responses and a half."""
+    home = clean_home / ".m31a"
+    return Config(
+        str(home / "sessions"),
+        str(home / "metrics.db"),
+        prices=PRICES,
+        budget={"session_usd": 2.5 * ANSWER_USD, "warn_at": 0.7},
+        live_dir=str(home / "live"),
+    )
+
+
+def environ(home: Path) -> dict[str, str]:
+    """Where the agents of these tests are."""
+    return {"HOME": str(home)}
+
+
+def answered(home: Path, session: str, count: int, now: datetime) -> Path:
+    """A session with so many responses."""
+    lines = [transcripts.answer(f"{session[:4]}{n}", now) for n in range(count)]
+    return transcripts.write(home, session, transcripts.prompt(now), *lines)
+
+
+def settled(config: Config, home: Path, session: str, count: int, now: datetime) -> Verdict:
+    """Settle a session that has so many responses by now; the verdict on it."""
+    path = answered(home, session, count, now)
+    settle(config, "claude-code", session, str(path), environ(home))
+    return read(config, session)
+
+
+def read(config: Config, name: str) -> Verdict:
+    """What a hook would read."""
+    verdict = verdicts.read(config.live_dir, name, time.time_ns() // 1000)
+    assert verdict is not None
+    return verdict
+
+
+def test_a_session_is_warned_and_then_stopped(
+    config: Config, clean_home: Path, now: datetime
+) -> None:
+    """Below, near, and beyond its limit; figures for the status line stand beside."""
+    calm = settled(config, clean_home, transcripts.ONE, 1, now)
+    assert (calm.stops, calm.warns, calm.is_near) == ([], [], False)
+    near = settled(config, clean_home, transcripts.ONE, 2, now)
+    assert (near.stops, near.is_near) == ([], True)
+    assert near.warns[0].scope == SESSION
+    assert near.figures.session_usd == pytest.approx(2 * ANSWER_USD)
+    assert near.figures.left_usd == pytest.approx(0.5 * ANSWER_USD)
+    over = settled(config, clean_home, transcripts.ONE, 3, now)
+    assert [one.until_us for one in over.stops] == [None]
+    today = machine_today(time.time_ns() // 1000)
+    more = Limit(SESSION, "usd", round(5 * ANSWER_USD * 1e9))
+    verdicts.allow(config.live_dir, transcripts.ONE, more, today, 0)
+    assert settled(config, clean_home, transcripts.ONE, 3, now).stops == []
+
+
+def test_the_day_is_of_all_sessions(config: Config, clean_home: Path, now: datetime) -> None:
+    """What another session used is in it, as long as no index knows it, and then once."""
+    config = replace(config, budget={"day_usd": 4.5 * ANSWER_USD})
+    settled(config, clean_home, transcripts.ONE, 3, now)
+    assert read(config, MACHINE).figures.today_usd == pytest.approx(3 * ANSWER_USD)
+    settled(config, clean_home, transcripts.TWO, 1, now)
+    machine = read(config, MACHINE)
+    assert machine.stops == []
+    assert machine.figures.left_usd == pytest.approx(0.5 * ANSWER_USD)
+    assert is_refresh_due(config, environ(clean_home))
+    refresh(config, environ(clean_home))
+    assert not is_refresh_due(config, environ(clean_home))
+    assert read(config, MACHINE).figures.today_usd == pytest.approx(4 * ANSWER_USD)
+    settled(config, clean_home, transcripts.TWO, 2, now)
+    machine = read(config, MACHINE)
+    assert machine.figures.today_usd == pytest.approx(5 * ANSWER_USD)
+    (stop,) = machine.stops
+    today = machine_today(time.time_ns() // 1000)
+    assert (stop.scope, stop.until_us) == (DAY, today.day_until_us)
+    assert machine.figures.today_until_us == today.day_until_us
+
+
+def test_sessions_of_before_are_in_the_month_alone(
+    config: Config, clean_home: Path, now: datetime
+) -> None:
+    """A session that nobody settled counts by the index; last month's use counts nowhere."""
+    today = machine_today(time.time_ns() // 1000)
+    before = datetime.fromtimestamp(today.month_from_us / 1e6, UTC) - timedelta(minutes=1)
+    answered(clean_home, transcripts.ONE, 4, before)
+    config = replace(config, budget={"month_tokens": 3 * transcripts.TOTAL})
+    answered(clean_home, "1" + transcripts.TWO[1:], 1, now)
+    with catalog.ask(config, environ(clean_home)):
+        pass
+    settled(config, clean_home, transcripts.TWO, 1, now)
+    assert read(config, MACHINE).stops == []
+    settled(config, clean_home, transcripts.TWO, 2, now)
+    (stop,) = read(config, MACHINE).stops
+    assert (stop.scope, stop.until_us) == ("month", today.month_until_us)
+
+
+def test_a_session_that_only_hooks_know_is_judged_by_them(
+    config: Config, clean_home: Path, now: datetime
+) -> None:
+    """Where the agent writes no transcript, what was recorded counts; without either nothing."""
+    gone = str(clean_home / "gone.jsonl")
+    with pytest.raises(SessionNotFound):
+        settle(config, "claude-code", transcripts.ONE, gone, environ(clean_home))
+    assert verdicts.read(config.live_dir, transcripts.ONE, 0) is None
+    events = Path(config.sessions_dir, transcripts.ONE, "events")
+    events.mkdir(parents=True, mode=0o700)
+    start = {"event": "session_start", "t_us": micros(now), "agent": "claude-code"}
+    turn = {"event": "user_turn", "t_us": micros(now)}
+    (events / "hooks.jsonl").write_text(f"{json.dumps(start)}\n{json.dumps(turn)}\n")
+    settle(config, "claude-code", transcripts.ONE, gone, environ(clean_home))
+    assert read(config, transcripts.ONE).figures.session_usd == 0
+
+
+def test_the_programs_are_renewed(config: Config, clean_home: Path, now: datetime) -> None:
+    """After an upgrade the next settling replaces what agents start."""
+    settled(config, clean_home, transcripts.ONE, 1, now)
+    program = Path(config.live_dir, "statusline.py")
+    text = program.read_bytes()
+    program.write_text("# m31a-metrics 0.0 0\n")
+    settled(config, clean_home, transcripts.ONE, 1, now)
+    assert program.read_bytes() == text
+
+
+@pytest.fixture
+def held(config: Config) -> Iterator[int]:
+    """Another process is settling the session."""
+    folder = Path(config.live_dir, "settling")
+    folder.mkdir(parents=True)
+    lock = os.open(folder / f"{transcripts.ONE}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    yield lock
+    os.close(lock)
+
+
+def test_one_settles_one_waits_and_others_leave(
+    config: Config, clean_home: Path, now: datetime, held: int
+) -> None:
+    """The one that waits sees all that happened until its turn, so that no third is needed."""
+    path = str(answered(clean_home, transcripts.ONE, 1, now))
+    arguments: Any = config, "claude-code", transcripts.ONE, path, environ(clean_home)
+    waiting = threading.Thread(target=settle, args=arguments)
+    waiting.start()
+    next_lock = Path(config.live_dir, "settling", f"{transcripts.ONE}.next")
+    while not _is_taken(next_lock):
+        time.sleep(0.001)
+    settle(*arguments)  # does nothing, and does not wait
+    assert not Path(verdicts.path(config.live_dir, transcripts.ONE)).exists()
+    answered(clean_home, transcripts.ONE, 2, now)
+    fcntl.flock(held, fcntl.LOCK_UN)
+    waiting.join()
+    assert read(config, transcripts.ONE).figures.session_usd == pytest.approx(2 * ANSWER_USD)
+
+
+def _is_taken(path: Path) -> bool:
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def test_what_is_left_of_old_sessions_goes(config: Config, clean_home: Path, now: datetime) -> None:
+    """With the index's turn, after a month; what a person allowed stays."""
+    settled(config, clean_home, transcripts.ONE, 1, now)
+    live = Path(config.live_dir)
+    today = machine_today(time.time_ns() // 1000)
+    verdicts.allow(config.live_dir, transcripts.ONE, Limit(SESSION, "usd", 10**9), today, 0)
+    stays = {live / "live.json", live / "statusline.py"}
+    for path in (one for one in live.rglob("*") if one.is_file() and one not in stays):
+        os.utime(path, (0, 0))
+    refresh(config, environ(clean_home))
+    left = {one.name for one in live.rglob("*") if one.is_file() and one not in stays}
+    assert left == {".index", "machine.json", f"{transcripts.ONE}.allow.json"}
+
+
+def test_an_index_that_cannot_be_read_costs_the_others_part_alone(
+    config: Config, clean_home: Path, now: datetime
+) -> None:
+    """The day is judged by what settled."""
+    Path(config.index).parent.mkdir(exist_ok=True)
+    Path(config.index).mkdir()
+    settled(config, clean_home, transcripts.ONE, 2, now)
+    assert read(config, MACHINE).figures.today_usd == pytest.approx(2 * ANSWER_USD)
+
+
+def test_nobody_waits_for_another_that_refreshes(config: Config, clean_home: Path) -> None:
+    """Of several settlings one brings the index up to date."""
+    folder = Path(config.live_dir, "settling")
+    folder.mkdir(parents=True)
+    with (folder / ".index").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refresh(config, environ(clean_home))
+    assert not Path(config.index).exists()
