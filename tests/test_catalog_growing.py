@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from m31a_metrics import sources
 from m31a_metrics.catalog import growing
 from m31a_metrics.catalog.growing import GrowingSession, Grown, standing_path
+from m31a_metrics.catalog.load import Loader
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError
-from m31a_metrics.events import LLMInteraction
+from m31a_metrics.events import AgentTotals, LLMInteraction, encode
 from m31a_metrics.spending import Spent
 from m31a_metrics.timestamps import Today, micros
 from tests import transcripts
@@ -170,6 +171,59 @@ def used(grown: Grown) -> list[tuple[int, int, int]]:
     """Money and tokens by parts of time."""
     parts = grown.spending.before, grown.spending.month, grown.spending.day
     return [(one.cost_nano, one.total_tokens, one.unpriced_tokens) for one in parts]
+
+
+def told(config: Config, cost_usd: float, when: datetime) -> None:
+    """The agent's status line says what its session cost so far."""
+    events = Path(config.sessions_dir, transcripts.ONE, "events")
+    events.mkdir(parents=True, exist_ok=True, mode=0o700)
+    line = AgentTotals(t_us=at(when), cost_usd=cost_usd)
+    with (events / "hooks.jsonl").open("ab") as file:
+        file.write(b"\n" + encode(line) + b"\n")
+
+
+def paid(path: Path, key: str, when: datetime) -> None:
+    """Append a response that cost a dollar, as the transcript says."""
+    line = transcripts.answer(key, when) | {"costUSD": 1.0}
+    written = transcripts.write(path.with_name("other"), transcripts.ONE, line)
+    with path.open("ab") as file:
+        file.write(written.read_bytes())
+
+
+def test_what_an_agents_total_holds_beyond_its_calls_is_used_too(
+    config: Config, tmp_path: Path, wholes: list[str]
+) -> None:
+    """Compactions are in no transcript: as they come, and over runs of the agent."""
+    config = replace(config, prices={})
+    path = tmp_path / "projects" / "-src-app" / f"{transcripts.ONE}.jsonl"
+    path.parent.mkdir(parents=True)
+
+    def cost_usd() -> float:
+        grown = GrowingSession(config, "claude-code", str(path), TODAY).look(transcripts.ONE)
+        fresh = replace(config, live_dir=f"{config.live_dir}-fresh")
+        shutil.rmtree(fresh.live_dir, ignore_errors=True)
+        whole = GrowingSession(fresh, "claude-code", str(path), TODAY).look(transcripts.ONE)
+        assert grown.spending.in_all == whole.spending.in_all
+        shown = Loader(config).load("claude-code", str(path)).record.llms
+        assert sum(llm.cost_nano for llm in shown) == grown.spending.in_all.cost_nano
+        return grown.spending.in_all.cost_nano / 1e9
+
+    for number in range(20):
+        paid(path, f"a{number}", START + timedelta(seconds=number))
+    assert cost_usd() == 20
+    told(config, 20.0, START + timedelta(minutes=1))
+    assert cost_usd() == 20
+    told(config, 20.5, START + timedelta(minutes=2))  # a compaction
+    assert cost_usd() == 20.5
+    paid(path, "b", START + timedelta(minutes=3))  # the total does not hold it yet
+    assert cost_usd() == 21.5
+    told(config, 21.5, START + timedelta(minutes=4))
+    assert cost_usd() == 21.5
+    told(config, 0.25, START + timedelta(minutes=5))  # another run, which counts anew
+    paid(path, "c", START + timedelta(minutes=6))
+    told(config, 1.75, START + timedelta(minutes=7))
+    assert cost_usd() == 23.0
+    assert wholes.count(str(path)) == 1 + 6
 
 
 def _cut(path: Path) -> None:

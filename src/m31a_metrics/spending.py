@@ -5,6 +5,8 @@ Pure: whole numbers, made of a session's sums that were divided by these parts o
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Self
 
 from msgspec import Struct, field
@@ -12,6 +14,7 @@ from msgspec import Struct, field
 from m31a_metrics.budgets import Use
 from m31a_metrics.measures import add, subtract
 from m31a_metrics.record import SessionRecord
+from m31a_metrics.witnesses import Amount, excess, runs
 
 BEFORE, MONTH, DAY = "before", "month", "day"
 """Parts of time, which exclude each other: before this month, in it before today, today."""
@@ -80,3 +83,31 @@ class Spending(Struct):
 def use(spent: Spent) -> Use:
     """Say what was used as budgets are judged by it."""
     return Use(spent.cost_nano, spent.total_tokens, spent.unpriced_tokens, spent.active_us)
+
+
+class Account(Struct):
+    """What a session's calls cost, set against what its agent said that they did.
+
+    As little as tells later by how much the agent's totals exceed the calls: of each run of
+    the agent its first total and the latest, and what was spent between these times.
+    """
+
+    told: list[list[Amount]] = []
+    spent: list[Amount] = []
+
+    @classmethod
+    def of(cls, told: Sequence[Amount], spent: Sequence[Amount]) -> Self:
+        """Make one of all totals and all costs, each in the order of time."""
+        ends = [[run[0], run[-1]] if len(run) > 1 else run for run in runs(told)]
+        edges = [t_us for run in ends for t_us, _ in run]
+        summed: dict[int, Amount] = {}
+        for t_us, nano in spent:
+            # Up to the next edge it makes no difference when it was spent.
+            place = bisect_left(edges, t_us)
+            summed[place] = t_us, summed.get(place, (0, 0))[1] + nano
+        return cls(ends, list(summed.values()))
+
+    def rest(self, told: Sequence[Amount] = (), spent: Sequence[Amount] = ()) -> int:
+        """By how much the totals exceed the calls (nano-USD), with what came since."""
+        every = [one for run in self.told for one in run]
+        return excess(sorted((*self.spent, *spent)), runs((*every, *told)))[0]

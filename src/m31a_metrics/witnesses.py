@@ -404,19 +404,53 @@ def with_rest(
     return events
 
 
+Amount = tuple[int, int]
+"""When (Unix microseconds), and nano-USD."""
+
+
 def _rest(
     events: Iterable[Event],
     totals: Iterable[AgentTotals],
     price: Callable[[LLMInteraction], float | None],
-) -> tuple[int, int]:
+) -> Amount:
     """By how much totals exceed calls (nano-USD), and since when they do."""
-    spent = [
+    return excess(spent_in(events, price), runs(told_in(totals)))
+
+
+def spent_in(
+    events: Iterable[Event], price: Callable[[LLMInteraction], float | None]
+) -> list[Amount]:
+    """What LLM use cost, as far as that is known."""
+    return [
         (event.t_us, nano_usd(cost))
         for event in events
         if type(event) is LLMInteraction and (cost := _cost(event, price)) is not None
     ]
+
+
+def told_in(totals: Iterable[AgentTotals]) -> list[Amount]:
+    """What an agent said that its session cost so far."""
+    return [(one.t_us, nano_usd(one.cost_usd)) for one in totals if one.cost_usd is not None]
+
+
+def runs(told: Iterable[Amount]) -> list[list[Amount]]:
+    """The totals of each run of the agent. A total that falls begins one."""
+    found: list[list[Amount]] = []
+    for one in told:
+        if found and found[-1][-1][1] <= one[1]:
+            found[-1].append(one)
+        else:
+            found.append([one])
+    return found
+
+
+def excess(spent: Sequence[Amount], told: Iterable[Sequence[Amount]]) -> Amount:
+    """By how much the totals of runs exceed what was spent (nano-USD), and since when they do.
+
+    Both are in the order of time.
+    """
     rest_nano = at_us = 0
-    for number, run in enumerate(_runs(totals)):
+    for number, run in enumerate(told):
         # What a later run took over from those before it, nobody knows: only its growth counts.
         since_us, held_nano = run[0] if number else (-1, 0)
         more = list(_beyond(run, [one for one in spent if one[0] > since_us], held_nano))
@@ -434,23 +468,7 @@ def _cost(event: LLMInteraction, price: Callable[[LLMInteraction], float | None]
     return price(event)
 
 
-def _runs(totals: Iterable[AgentTotals]) -> list[list[tuple[int, int]]]:
-    """The totals of each run of the agent: times, and nano-USD. A total that falls begins one."""
-    runs: list[list[tuple[int, int]]] = []
-    for total in totals:
-        if total.cost_usd is None:
-            continue
-        told = total.t_us, nano_usd(total.cost_usd)
-        if runs and runs[-1][-1][1] <= told[1]:
-            runs[-1].append(told)
-        else:
-            runs.append([told])
-    return runs
-
-
-def _beyond(
-    run: Iterable[tuple[int, int]], spent: Sequence[tuple[int, int]], held_nano: int
-) -> Iterator[int]:
+def _beyond(run: Iterable[Amount], spent: Sequence[Amount], held_nano: int) -> Iterator[int]:
     """By how much each total of a run exceeds what was spent until then."""
     place = spent_nano = 0
     for t_us, total_nano in run:

@@ -23,12 +23,22 @@ from m31a_metrics.catalog.load import LoadedSession, Loader
 from m31a_metrics.catalog.records import DayOf
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError
-from m31a_metrics.events import LLMInteraction, PhaseTransition
-from m31a_metrics.jsonlines import Excerpt, Excerpts
+from m31a_metrics.events import (
+    UNATTRIBUTED,
+    AgentTotals,
+    LLMInteraction,
+    PhaseTransition,
+    decoder,
+)
+from m31a_metrics.foreign_files import open_regular
+from m31a_metrics.journal import SHARED
+from m31a_metrics.jsonlines import UNREADABLE, Excerpt, Excerpts
 from m31a_metrics.pricing import library
 from m31a_metrics.rates import pricer, remember
-from m31a_metrics.spending import BEFORE, DAY, MONTH, Spending
+from m31a_metrics.spending import BEFORE, DAY, MONTH, Account, Spending
 from m31a_metrics.timestamps import Today
+from m31a_metrics.units import nano_usd
+from m31a_metrics.witnesses import Amount, excess, runs, spent_in, told_in
 
 _FORMAT = 1
 _WORTH_BYTES = 1 << 20
@@ -44,6 +54,8 @@ _RESTING_NS = 3600 * 10**9
 _MARK_BYTES = 4096
 _STANDING_BYTES_MAX = 1 << 20
 _LATEST = 2
+_AGENT_TOTALS = b'"agent_totals"'
+_JOURNAL_BYTES_MAX = 1 << 26
 
 
 class Grown(Struct, frozen=True):
@@ -67,7 +79,10 @@ class _File(Struct, frozen=True):
 class _Standing(Struct, frozen=True):
     """What a session used when its transcript was last read whole, and what is read since.
 
-    `whole` are its sums, `view` those of the excerpts alone; `latest` tell the latest responses,
+    `whole` are its sums, with the `rest_nano` by which what the agent said of its cost exceeded
+    its calls; `account` is what tells how that goes on, from the byte `told_until` of the
+    journal that says so. `view` are the sums of the excerpts alone, of which the latest
+    response was at `until_us`, and they cost `view_nano`; `latest` tell the latest responses,
     which are the same in both. `rules` stand for what else the sums depend on.
     """
 
@@ -79,6 +94,11 @@ class _Standing(Struct, frozen=True):
     view: Spending
     phase: str
     latest: list[str]
+    until_us: int
+    view_nano: int
+    account: Account
+    told_until: int
+    rest_nano: int
 
 
 _standing = Decoder(_Standing)
@@ -120,7 +140,7 @@ class GrowingSession:
         """
         place = standing_path(self._config.live_dir, name)
         standing = self._read_standing(place)
-        grown = None if standing is None else self._since(standing)
+        grown = None if standing is None else self._since(standing, name)
         if grown is None:
             grown, standing = self._whole(name)
             if standing is None:
@@ -131,27 +151,47 @@ class GrowingSession:
         remember(self._config, self._price)
         return grown
 
-    def _load(self, excerpts: Excerpts, timed_by: list[str]) -> LoadedSession:
+    def _load(self, excerpts: Excerpts, witnesses: list[str] | None = None) -> LoadedSession:
+        """Read what excerpts leave of the transcript; `witnesses` None: all that there are."""
         with excerpts.in_force():
-            return self._loader.load(self._agent, self._path, timed_by=timed_by, goes_on=True)
+            return self._loader.load(self._agent, self._path, witnesses=witnesses, goes_on=True)
 
     def _spent(self, loaded: LoadedSession) -> Spending:
+        """Sum by parts of time what calls took: what the agent's totals exceed is apart."""
+        part_of = self._part_of(loaded)
+        spending = Spending.of(loaded.divided(part_of))
+        for event in loaded.events:
+            if type(event) is LLMInteraction and event.phase == UNATTRIBUTED and event.cost:
+                self._add_rest(spending, part_of(event.t_us), -nano_usd(event.cost))
+        return spending
+
+    def _part_of(self, loaded: LoadedSession) -> _PartOf:
         facts = loaded.facts
-        copied_until_us = facts.started_us if facts.parent_id else 0
-        return Spending.of(loaded.divided(_PartOf(self._today, copied_until_us)))
+        return _PartOf(self._today, facts.started_us if facts.parent_id else 0)
+
+    def _add_rest(self, spending: Spending, part: str, nano: int) -> None:
+        if part:
+            getattr(spending, part).cost_nano += nano
+
+    def _costs(self, responses: list[LLMInteraction]) -> list[Amount]:
+        return spent_in(responses, self._price)
 
     # ---- whole
 
     def _whole(self, name: str) -> tuple[Grown, _Standing | None]:
-        excerpts = Excerpts()
-        directory = f"{self._config.sessions_dir}/{name}"
-        loaded = self._load(excerpts, [directory] if os.path.isdir(directory) else [])
-        spending, phase = self._spent(loaded), _phase(loaded)
+        excerpts, journal = Excerpts(), self._journal(name)
+        told, told_until = _totals(journal, 0)
+        loaded = self._load(excerpts)
+        spending, phase, responses = self._spent(loaded), _phase(loaded), _responses(loaded)
+        if any(self._price.has_own(one.model) for one in responses if one.model):
+            told = []  # the agent's prices are others
+        costs = self._costs(responses)
+        rest_nano, at_us = excess(costs, runs(told))
+        self._add_rest(spending, self._part_of(loaded)(at_us), rest_nano)
         grown = Grown(spending, phase)
         if sum(excerpts.opened.values()) < _WORTH_BYTES:
             return grown, None
-        latest = _responses(loaded)[-_LATEST:]
-        told = [_known_by(one) for one in latest]
+        latest = responses[-_LATEST:]
         for overlap in _OVERLAPS_BYTES:
             try:
                 files = [_file(path, until, overlap) for path, until in excerpts.opened.items()]
@@ -168,9 +208,17 @@ class GrowingSession:
                     spending,
                     self._spent(view),
                     phase,
-                    told,
+                    [_known_by(one) for one in latest],
+                    latest[-1].t_us,
+                    sum(nano for _, nano in self._costs(seen)),
+                    Account.of(told, costs),
+                    told_until,
+                    rest_nano,
                 )
         return grown, None
+
+    def _journal(self, name: str) -> str:
+        return f"{self._config.sessions_dir}/{name}/{store.EVENTS}/{SHARED}"
 
     # ---- what is new
 
@@ -184,23 +232,37 @@ class GrowingSession:
             return None
         return standing
 
-    def _since(self, standing: _Standing) -> Grown | None:
+    def _since(self, standing: _Standing, name: str) -> Grown | None:
         grown = _grown(standing.files)
         if grown is None:
             return None
         excerpts = _excerpts(grown)
         try:
             view = self._load(excerpts, [])
-            if excerpts.opened.keys() - {file.path for file in grown}:
-                return None  # a subagent began
-            if not set(standing.latest) <= set(map(_known_by, _responses(view))):
-                return None
             spending = standing.whole
             spending.add(self._spent(view))
         except MetricsError:
             return None  # read whole, it may tell what is wrong
+        if excerpts.opened.keys() - {file.path for file in grown}:
+            return None  # a subagent began
+        responses = _responses(view)
+        if not set(standing.latest) <= set(map(_known_by, responses)):
+            return None
         spending.take_out(standing.view)
+        rest_nano = self._rest(standing, name, self._costs(responses))
+        self._add_rest(spending, DAY, rest_nano - standing.rest_nano)
         return Grown(spending, _phase(view) or standing.phase)
+
+    def _rest(self, standing: _Standing, name: str, costs: list[Amount]) -> int:
+        """By how much the agent's totals exceed its calls by now."""
+        told, _ = _totals(self._journal(name), standing.told_until)
+        if not told and not standing.account.told:
+            return 0
+        since = [one for one in costs if one[0] > standing.until_us]
+        # What went on when the transcript was read whole took more than was known of it then.
+        more_nano = sum(nano for _, nano in costs) - standing.view_nano
+        more_nano -= sum(nano for _, nano in since)
+        return standing.account.rest(told, [(standing.until_us, more_nano), *since])
 
     def _rules(self) -> str:
         settings = (self._path, self._agent, self._config.prices, self._config.phases)
@@ -223,9 +285,11 @@ def _phase(loaded: LoadedSession) -> str:
 
 
 def _responses(loaded: LoadedSession) -> list[LLMInteraction]:
-    """The responses that have an id, without what was inferred of them."""
+    """The responses that a transcript tells of, without what was inferred of them."""
     return [
-        replace(one, phase="") for one in loaded.events if type(one) is LLMInteraction and one.id
+        replace(one, phase="")
+        for one in loaded.events
+        if type(one) is LLMInteraction and one.phase != UNATTRIBUTED
     ]
 
 
@@ -239,9 +303,28 @@ def _known_by(response: LLMInteraction) -> str:
     return blake2b(told, digest_size=8).hexdigest()
 
 
+def _totals(journal: str, since: int) -> tuple[list[Amount], int]:
+    """What an agent said of its cost behind a byte of a journal; and how far that was read."""
+    told: list[Amount] = []
+    try:
+        with open(store.open_file(journal, os.O_RDONLY), "rb", buffering=0) as file:
+            file.seek(since)
+            data = file.read(_JOURNAL_BYTES_MAX) or b""
+    except (OSError, MetricsError):
+        return told, since  # there are no hooks and no status line here
+    for line in data.split(b"\n"):
+        if _AGENT_TOTALS in line:
+            try:
+                event = decoder().decode(line)
+            except UNREADABLE:
+                continue
+            told += told_in([event] if type(event) is AgentTotals else [])
+    return told, since + data.rfind(b"\n") + 1
+
+
 def _file(path: str, until: int, overlap: int) -> _File:
     """Mark how far a file was read, and say what is read of it from now on. Raises OSError."""
-    with open(path, "rb", buffering=0) as file:
+    with open_regular(path) as file:
         status = os.fstat(file.fileno())
         excerpt = None
         if time_ns() - status.st_mtime_ns < _RESTING_NS:
@@ -282,7 +365,7 @@ def _grown(files: list[_File]) -> list[_File] | None:
                     return None  # it rests no more
                 grown.append(one)
                 continue
-            with open(one.path, "rb", buffering=0) as file:
+            with open_regular(one.path) as file:
                 if status.st_size < one.until or _mark(file.fileno(), one.until) != one.mark:
                     return None
         except OSError:
