@@ -178,9 +178,24 @@ def fill_rates(home: Path) -> None:
     (home / ".m31a" / "cache" / "rates.json").write_text('{"models":{"tin-model-9":[]}}')
 
 
+def fill_live(home: Path) -> None:
+    """What a settling, a hook and a status line left."""
+    for path in (
+        f"settling/{ONE}",
+        *(f"settling/{ONE}.{ending}" for ending in ("json", "used", "lock", "next")),
+        f"totals/{ONE}",
+        f"warned/{ONE}",
+        f"verdicts/{ONE}.json",
+        f"verdicts/{ONE}.allow.json",
+    ):
+        place = home / ".m31a" / "live" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("/src/wreckers")
+
+
 def fill_half_written(home: Path) -> None:
     """What killed processes were writing."""
-    for folder in (".m31a", ".m31a/cache", ".m31a/sessions"):
+    for folder in (".m31a", ".m31a/cache", ".m31a/sessions", ".m31a/live", ".m31a/live/settling"):
         (home / folder).mkdir(parents=True, exist_ok=True)
         (home / folder / ".rates.json.999999999-0badc0de.tmp").write_text("tin-model-9")
 
@@ -190,6 +205,7 @@ FILLED: dict[str, Callable[[Path], None]] = {
     "index": fill_index,
     "damaged index": fill_damaged_index,
     "rates": fill_rates,
+    "live": fill_live,
     "half written file": fill_half_written,
 }
 

@@ -93,6 +93,7 @@ def test_every_place_is_named() -> None:
         "index": "rows of every index",
         "damaged index": "damaged indexes",
         "rates": "looked-up prices",
+        "live": "what settlings, status lines and budgets left",
         "half written file": "half written",
     }
     assert [place.name for place in PLACES] == list(words)

@@ -27,7 +27,7 @@ from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, SessionForgotten
 from m31a_metrics.history import History, zones
 from m31a_metrics.history.connection import looked_ago_s
-from m31a_metrics.live import install_files
+from m31a_metrics.live.files import FOLDERS, install_files
 from m31a_metrics.measures import add, subtract
 from m31a_metrics.spending import Spent, use
 from m31a_metrics.timestamps import Today, machine_today, zone
@@ -39,8 +39,8 @@ REFRESH_EVERY_S = 300.0
 """So often a settling brings the index up to date: other sessions of today settle themselves."""
 
 _WAIT_S = 10.0
-_KEPT_DAYS = {"settling": 35, "totals": 35, "warned": 35, "verdicts": 90}
-"""How long what is left of a session lies in a folder of `live_dir`, from its last change."""
+_KEPT_DAYS = 35
+"""How long what is left of a session lies in `live_dir`, from its last change."""
 _USED_BYTES_MAX = 1 << 16
 _SUMMED = ("cost_nano", "total_tokens", "unpriced_tokens", "active_us")
 
@@ -256,8 +256,8 @@ def refresh(config: Config, environ: Mapping[str, str]) -> None:
 
 
 def _clean(live_dir: str) -> None:
-    for folder, days in _KEPT_DAYS.items():
-        before_s = time_ns() / 1e9 - days * DAY_US / SECOND_US
+    before_s = time_ns() / 1e9 - _KEPT_DAYS * DAY_US / SECOND_US
+    for folder in FOLDERS:
         try:
             with os.scandir(f"{live_dir}/{folder}") as entries:
                 for entry in entries:

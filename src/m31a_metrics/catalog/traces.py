@@ -17,11 +17,12 @@ from msgspec import Struct, field
 from m31a_metrics import rates, store
 from m31a_metrics.catalog.import_sessions import staged_in
 from m31a_metrics.catalog.open_index import ask
-from m31a_metrics.catalog.records import RECORDED
+from m31a_metrics.catalog.records import RECORDED, session_name
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, StorageError
 from m31a_metrics.history import History, zones
 from m31a_metrics.history.erasure import count_rows, holds_rows, is_index
+from m31a_metrics.live.files import FOLDERS, files_of
 from m31a_metrics.session import Session
 from m31a_metrics.session.removal import own_files, remove
 from m31a_metrics.transcript import SessionRef
@@ -176,6 +177,24 @@ class _Rates:
         return _unlink([rates.path(job.config)])
 
 
+class _Live:
+    """What was settled of sessions and shown of them, and what budgets said and a person allowed."""
+
+    name = "live"
+
+    def find(self, job: Job) -> list[Trace]:
+        return [Trace(self.name, path, 1, _bytes_of([path])) for path in self._paths(job)]
+
+    def clear(self, job: Job) -> list[str]:
+        return _unlink(self._paths(job))
+
+    def _paths(self, job: Job) -> list[str]:
+        names = [os.path.basename(directory) for directory in job.recordings]
+        names += [session_name(ref.agent, ref.native_id, "") for ref in job.refs]
+        live_dir = job.config.live_dir
+        return [path for name in dict.fromkeys(names) for path in files_of(live_dir, name)]
+
+
 class _HalfWritten:
     """Files that a killed process left half written."""
 
@@ -190,7 +209,8 @@ class _HalfWritten:
     def _paths(self, job: Job) -> list[str]:
         config = job.config
         files = (config.index, config.forgotten, rates.path(config))
-        folders = [config.sessions_dir, *map(os.path.dirname, files)]
+        folders = [config.sessions_dir, *map(os.path.dirname, files), config.live_dir]
+        folders += [f"{config.live_dir}/{name}" for name in FOLDERS]
         return [
             path
             for folder in dict.fromkeys(folders)
@@ -199,7 +219,14 @@ class _HalfWritten:
         ]
 
 
-PLACES: Sequence[Place] = (_Recordings(), _Indexes(), _SetAside(), _Rates(), _HalfWritten())
+PLACES: Sequence[Place] = (
+    _Recordings(),
+    _Indexes(),
+    _SetAside(),
+    _Rates(),
+    _Live(),
+    _HalfWritten(),
+)
 """In the order in which they are cleared."""
 
 

@@ -22,6 +22,9 @@ from m31a_metrics.live import statusline
 PROGRAMS = ("hook.py", "statusline.py")
 SETTINGS = "live.json"
 
+FOLDERS = ("settling", "totals", "verdicts", "warned")
+"""Where a file, or some, are kept of each session."""
+
 SETTLE_EVERY_S = 3
 """A session is settled at most this often, but for one that is near a limit."""
 
@@ -86,6 +89,25 @@ def settings_of(config: Config, python: str) -> LiveSettings:
         bool(config.budget),
         StatusLine(wanted.get("segments", list(SEGMENTS)), colors),
     )
+
+
+def files_of(live_dir: str, name: str) -> list[str]:
+    """What is kept of a session in `live_dir`, by the name of its directory."""
+    found = []
+    for folder in FOLDERS:
+        try:
+            with os.scandir(f"{live_dir}/{folder}") as entries:
+                found += [one.path for one in entries if _is_of(one.name, name)]
+        except OSError:
+            continue  # it is not there
+    return sorted(found)
+
+
+def _is_of(file: str, name: str) -> bool:
+    return file == name or (file.startswith(f"{name}.") and file[len(name) + 1 :] in _ENDINGS)
+
+
+_ENDINGS = ("json", "allow.json", "used", "lock", "next")
 
 
 def _first_line(text: bytes) -> bytes:
