@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from m31a_metrics import Collector, Usage, compressed_files, config, events
 from m31a_metrics.answers import SessionRow, Slice
-from m31a_metrics.catalog import ask
+from m31a_metrics.catalog import ask, reminders
 from m31a_metrics.catalog.agents import places
 from m31a_metrics.catalog.find_session import load_named
 from m31a_metrics.catalog.import_sessions import import_transcripts
@@ -23,6 +23,8 @@ from m31a_metrics.config import Config
 from m31a_metrics.errors import IndexTooNew, StorageError
 from m31a_metrics.session import Session
 from tests import children, price_library, transcripts
+from tests.cli.terminal import on_terminal
+from tests.commands import m31
 from tests.transcripts import MODEL, NOW, ONE, TOTAL, TWO, answer, call, prompt
 
 HOUR = timedelta(hours=1)
@@ -388,3 +390,27 @@ def test_what_was_priced_stays_so_for_readers_without_the_price_library(
     after = costs(settings, home)
     assert after[ONE][0] > before[ONE][0]
     assert after[ONE][1] == 0
+
+
+def test_once_a_week_it_is_said_that_transcripts_are_deleted(settings: Config, home: Path) -> None:
+    """With the days that the agent is set to; where nobody can keep that it was said, never."""
+    (home / ".claude" / "settings.json").write_text('{"cleanupPeriodDays": 12, "hooks": {}}')
+    (said,) = reminders(settings, environ(home))
+    assert said == (
+        "claude-code deletes its transcripts after 12 days; the index keeps their sums, and "
+        "`m31 import claude-code` their events"
+    )
+    assert reminders(settings, environ(home)) == []
+    kept = home / ".m31a" / "cache" / "reminded"
+    os.utime(kept, (kept.stat().st_mtime - 8 * 86_400,) * 2)
+    assert reminders(settings, environ(home)) == [said]
+    (home / "file").write_text("")
+    elsewhere = replace(settings, index=str(home / "file" / "metrics.db"))
+    assert reminders(elsewhere, environ(home)) == []
+
+
+def test_a_person_at_a_terminal_is_reminded(home: Path) -> None:
+    """It stands behind the answer, once; what a program reads is left alone."""
+    assert "deletes its transcripts" not in m31("tools").stderr
+    assert "deletes its transcripts" in on_terminal("tools", columns=200, stderr_too=True)
+    assert "deletes its transcripts" not in on_terminal("tools", columns=200, stderr_too=True)

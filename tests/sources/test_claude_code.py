@@ -270,3 +270,24 @@ def test_what_nobody_said_is_no_turn(tmp_path: Path, content: Any, more: dict[st
     """Output of commands, marks, notifications and words to subagents are not a person's."""
     transcript = read(tmp_path, answer(0, "a", 1), said(1, content, **more))
     assert not any(isinstance(event, UserTurn) for event in transcript.events)
+
+
+@pytest.mark.parametrize(
+    ("settings", "days"),
+    [
+        (None, 30),
+        ("{}", 30),
+        ('{"cleanupPeriodDays": 7}', 7),
+        ('{"cleanupPeriodDays": "7"}', 30),
+        ('{"cleanupPeriodDays": -3}', 0),
+        ("{ // no JSON", 30),
+    ],
+)
+def test_how_long_transcripts_are_kept(tmp_path: Path, settings: str | None, days: int) -> None:
+    """As its settings say, by default 30 days; where it is not here nobody can tell."""
+    environ = {"HOME": str(tmp_path)}
+    assert claude_code.kept_days(environ) is None
+    (tmp_path / ".claude" / "projects").mkdir(parents=True)
+    if settings is not None:
+        (tmp_path / ".claude" / "settings.json").write_text(settings)
+    assert claude_code.kept_days(environ) == days

@@ -16,7 +16,7 @@ from m31a_metrics.catalog.find_session import (
     resolve,
 )
 from m31a_metrics.catalog.load import LoadedSession
-from m31a_metrics.catalog.open_index import OpenIndex, ask
+from m31a_metrics.catalog.open_index import OpenIndex, ask, reminders
 from m31a_metrics.catalog.refresh import Progress, quiet
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "load_named",
     "named",
     "quiet",
+    "reminders",
     "resolve",
 ]

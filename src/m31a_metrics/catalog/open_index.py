@@ -6,11 +6,11 @@ import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from time import time_ns
+from time import time, time_ns
 
 from msgspec import Struct
 
-from m31a_metrics import sources
+from m31a_metrics import sources, store
 from m31a_metrics.answers import Answers
 from m31a_metrics.catalog.agents import refused
 from m31a_metrics.catalog.guard import Trouble
@@ -39,6 +39,7 @@ from m31a_metrics.timestamps import zone as zone_of
 PATIENCE_S = 2.0
 """So long a question waits for another process that writes the index."""
 
+_REMINDED_EVERY_S = 7 * 86_400
 _FOLDERS_SHOWN = 3
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
@@ -125,6 +126,31 @@ def ask(
                 yield OpenIndex(history, notes, passing, others, config.index, exact)
         except sqlite3.Error as error:
             raise unusable(history.path, error) from error
+
+
+def reminders(config: Config, environ: Mapping[str, str]) -> list[str]:
+    """Say which agents delete their transcripts, and when, once a week; else nothing.
+
+    Where nobody can keep in mind that it was said, it is not.
+    """
+    told = f"{os.path.dirname(config.index)}/cache/reminded"
+    try:
+        if time() - os.stat(told).st_mtime < _REMINDED_EVERY_S:
+            return []
+    except OSError:
+        pass  # never yet
+    found = [
+        f"{name} deletes its transcripts after {days} days; the index keeps their sums, and "
+        f"`m31 import {name}` their events"
+        for name, days in sources.kept_days(environ).items()
+    ]
+    if found:
+        try:
+            store.make_directory(os.path.dirname(told))
+            store.replace(told, b"", sync=False)
+        except MetricsError:
+            return []
+    return found
 
 
 class _Looking(Struct):

@@ -178,7 +178,7 @@ class _Rates:
 
 
 class _Live:
-    """What was settled of sessions and shown of them, and what budgets said and a person allowed."""
+    """What settlings and status lines left of sessions, what budgets said, what was allowed."""
 
     name = "live"
 

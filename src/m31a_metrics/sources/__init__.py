@@ -71,6 +71,14 @@ class ByName(Source, Protocol):
         ...
 
 
+class Deleting(Source, Protocol):
+    """What a module offers besides where its agent deletes old transcripts by itself."""
+
+    def kept_days(self, environ: Mapping[str, str]) -> int | None:
+        """So many days the agent keeps a transcript; None: for ever, or nothing is here."""
+        ...
+
+
 class Entry(Struct, frozen=True):
     """Where a source's module is, and what shows without importing it that its agent is here.
 
@@ -179,6 +187,17 @@ def is_by_name_only(name: str) -> bool:
 def why_none(name: str, environ: Mapping[str, str]) -> str:
     """Say why there is no session of an agent that is asked by name, and what would help."""
     return cast("ByName", import_module(SOURCES[name].module)).why_none(environ)
+
+
+def kept_days(environ: Mapping[str, str]) -> dict[str, int]:
+    """The agents here that delete old transcripts, and after how many days each does."""
+    found = {}
+    for name in present(environ):
+        look = getattr(source(name), "kept_days", None)
+        days = None if look is None else cast("Deleting", source(name)).kept_days(environ)
+        if days is not None:
+            found[name] = days
+    return found
 
 
 def roots(name: str, environ: Mapping[str, str]) -> Sequence[str] | None:

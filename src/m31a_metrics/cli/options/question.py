@@ -76,6 +76,9 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
         yield found
         for note in asking.notes[known_count:]:
             say(note)  # what came up while files were read for the answer
+        if sys.stderr.isatty() and not (bounded or keeper or asking.is_in_memory):
+            for sentence in catalog.reminders(configured, environ):
+                say(sentence)
 
 
 def _keeper(ctx: click.Context, about: Slice) -> str:

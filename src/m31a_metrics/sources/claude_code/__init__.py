@@ -22,6 +22,7 @@ from m31a_metrics.sources.claude_code.files import (
     agent_id,
     agent_type,
     find,
+    kept_days,
     roots,
     subagents,
 )
@@ -177,7 +178,7 @@ def _fork(lines: Iterable[Line]) -> str:
     return ""
 
 
-__all__ = ["NAME", "find", "read", "roots"]
+__all__ = ["NAME", "find", "kept_days", "read", "roots"]
 
 _time: Callable[[Event | Call], int] = attrgetter("t_us")
 

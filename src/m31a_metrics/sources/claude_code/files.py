@@ -36,6 +36,15 @@ class _Meta(Struct, rename="camel"):
 
 _meta_decoder = Decoder(_Meta)
 
+_KEPT_DAYS = 30
+
+
+class _Settings(Struct, rename="camel"):
+    cleanup_period_days: int | float = _KEPT_DAYS
+
+
+_settings_decoder = Decoder(_Settings)
+
 
 def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session's path below the folders that `environ` names, each once.
@@ -57,6 +66,23 @@ def roots(environ: Mapping[str, str]) -> list[str]:
         config if os.path.basename(config) == "projects" else f"{config}/projects"
         for config in _configs(environ)
     ]
+
+
+def kept_days(environ: Mapping[str, str]) -> int | None:
+    """After how many days Claude Code deletes a transcript: `cleanupPeriodDays`, 30 by default.
+
+    Of several folders the least; None where there is none. See its documentation on settings.
+    """
+    days = []
+    for folder in roots(environ):
+        if os.path.isdir(folder):
+            days.append(_KEPT_DAYS)
+            try:
+                head = read_head(f"{os.path.dirname(folder)}/settings.json", _HEAD_BYTES)
+                days[-1] = max(int(decode_json(_settings_decoder, head).cleanup_period_days), 0)
+            except (OSError, *UNREADABLE):
+                continue
+    return min(days, default=None)
 
 
 def _configs(environ: Mapping[str, str]) -> list[str]:
