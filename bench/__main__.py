@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import m31a_metrics
-from bench import dashboard, index, opening, phases, recording, screen, startup, transcripts
+from bench import dashboard, index, live, opening, phases, recording, screen, startup, transcripts
 from bench.measure import Row
 
 _REPORT = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -31,6 +31,7 @@ _PARTS: dict[str, tuple[str, Callable[[Path], Iterable[Row]]]] = {
     "scores": ("Phases and heals, against labelled sessions", phases.scores),
     "phases": ("Inferring phases", phases.cost),
     "processes": ("Whole processes", startup.processes),
+    "live": ("In coding agents", live.rows),
     "index": ("The index of all sessions", index.rows),
     "dashboard": ("The dashboard", dashboard.rows),
     "screen": ("The live screen", screen.rows),
