@@ -124,6 +124,21 @@ def test_the_day_is_of_all_sessions(config: Config, clean_home: Path, now: datet
     assert machine.figures.today_until_us == today.day_until_us
 
 
+def test_a_subagents_thread_counts_in_its_session_alone(
+    config: Config, clean_home: Path, now: datetime
+) -> None:
+    """It is stopped by its own limit, and its use is in the day once, as its session's."""
+    agents = answered(clean_home, transcripts.TWO, 2, now).parent
+    path = agents / transcripts.ONE / "subagents" / "agent-0badcafe.jsonl"
+    path.parent.mkdir(parents=True)
+    (agents / f"{transcripts.TWO}.jsonl").rename(path)
+    settle(config, "claude-code", "agent-0badcafe", str(path), environ(clean_home))
+    assert read(config, "agent-0badcafe").is_near
+    assert read(config, MACHINE).figures.today_usd == 0
+    settled(config, clean_home, transcripts.ONE, 1, now)
+    assert read(config, MACHINE).figures.today_usd == pytest.approx(3 * ANSWER_USD)
+
+
 def test_sessions_of_before_are_in_the_month_alone(
     config: Config, clean_home: Path, now: datetime
 ) -> None:

@@ -59,10 +59,14 @@ _JOURNAL_BYTES_MAX = 1 << 26
 
 
 class Grown(Struct, frozen=True):
-    """What a session used by now, and the phase that it is in, "" where no call told."""
+    """What a session used by now, and the phase that it is in, "" where no call told.
+
+    `is_part`: it is a subagent's, and counts in the session that began it.
+    """
 
     spending: Spending
     phase: str
+    is_part: bool = False
 
 
 class _File(Struct, frozen=True):
@@ -188,7 +192,7 @@ class GrowingSession:
         costs = self._costs(responses)
         rest_nano, at_us = excess(costs, runs(told))
         self._add_rest(spending, self._part_of(loaded)(at_us), rest_nano)
-        grown = Grown(spending, phase)
+        grown = Grown(spending, phase, bool(loaded.subagent_of))
         if sum(excerpts.opened.values()) < _WORTH_BYTES:
             return grown, None
         latest = responses[-_LATEST:]
@@ -251,7 +255,7 @@ class GrowingSession:
         spending.take_out(standing.view)
         rest_nano = self._rest(standing, name, self._costs(responses))
         self._add_rest(spending, DAY, rest_nano - standing.rest_nano)
-        return Grown(spending, _phase(view) or standing.phase)
+        return Grown(spending, _phase(view) or standing.phase, bool(view.subagent_of))
 
     def _rest(self, standing: _Standing, name: str, costs: list[Amount]) -> int:
         """By how much the agent's totals exceed its calls by now."""

@@ -56,6 +56,7 @@ class LoadedSession:
     `reader` is who read it: a source, or `m31a` for what was recorded here. `calls` and
     `inference` are those of a transcript; what was recorded says its phases itself. `notes`
     are what was wrong with the index that it was found in, and `row` is what that has of it.
+    A transcript of a subagent counts in the session `subagent_of`, while that is there.
     Sums are made when they are first asked for; whatever goes wrong then is a MetricsError
     that names the file.
     """
@@ -68,6 +69,7 @@ class LoadedSession:
         self.calls = told.calls
         self.inference = told.inference
         self.damage = told.damage
+        self.subagent_of = told.subagent_of
         self.notes: list[str] = []
         self.row: SessionRow | None = None
         self._config = config
@@ -299,6 +301,7 @@ class _Told(Protocol):
     calls: Sequence[Call]
     inference: Inference | None
     damage: Damage
+    subagent_of: str
 
     def events(self) -> list[Event]: ...
 
@@ -321,6 +324,7 @@ class _OfTranscript:
         self.calls: Sequence[Call] = transcript.calls
         self.inference: Inference | None = inference
         self.damage = transcript.damage
+        self.subagent_of = transcript.subagent_of
         self._path = path
         self._transcript = transcript
         self._events = inference.events
@@ -347,6 +351,7 @@ class _OfTranscript:
 class _OfRecording:
     calls: Sequence[Call] = ()
     inference: Inference | None = None
+    subagent_of = ""
 
     def __init__(
         self, session: Session, recording: Recording, price: Price, *, lines: bool
@@ -388,6 +393,7 @@ class _OfRecording:
 class _OfMetrics:
     calls: Sequence[Call] = ()
     inference: Inference | None = None
+    subagent_of = ""
 
     def __init__(self, path: str, metrics: SessionMetrics) -> None:
         self.facts = Facts(RECORDED, metrics.session_id)

@@ -84,7 +84,8 @@ def settle(
         except SessionForgotten:
             return
         _judge_session(config, name, limits, today, grown)
-        _keep_used(config, SessionRef(agent, native_id), name, today, grown)
+        if not grown.is_part:
+            _keep_used(config, SessionRef(agent, native_id), name, today, grown)
         _judge_machine(config, limits, environ)
 
 
