@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from m31a_metrics import config
 from m31a_metrics.live import statusline
@@ -144,6 +146,51 @@ def test_whatever_it_is_given_it_prints_a_line(here: Path, tmp_path: Path, given
     settings = PLAIN | {"sessions_dir": str(tmp_path / "sessions")}
     assert line(here, given, settings) == ""
     assert not (tmp_path / "sessions").exists()
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["session", "day", "writer", __file__]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(
+            ["session_id", "cost", "total_cost_usd", "context_window", "used_percentage",
+             "rate_limits", "five_hour", "resets_at", "figures", "stops", "warns", "scope",
+             "until_us", "limit", "used", "writer", "left_usd", "left_scope", "phase",
+             "heal_count", "today_usd", "statusline", "segments", "colors", "alert"]
+        ),
+        inner,
+        max_size=6,
+    ),
+    max_leaves=20,
+)  # fmt: skip
+"""Values of any kind under the names that are read."""
+
+
+@given(said=JSON, own=JSON, machine=JSON, wanted=JSON)
+def test_no_value_of_any_kind_ends_it(
+    tmp_path_factory: pytest.TempPathFactory,
+    said: object,
+    own: object,
+    machine: object,
+    wanted: object,
+) -> None:
+    """Whatever an agent gives, a verdict or the settings hold, a line comes out."""
+    here = tmp_path_factory.getbasetemp() / "any"
+    (here / "verdicts").mkdir(parents=True, exist_ok=True)
+    for name, told in (("s", own), ("machine", machine)):
+        full = told | {"writer": __file__} if isinstance(told, dict) else told
+        (here / "verdicts" / f"{name}.json").write_text(json.dumps(full))
+    with_id = said | {"session_id": "s"} if isinstance(said, dict) else said
+    data = json.dumps(with_id).encode()
+    settings = {"statusline": wanted, "sessions_dir": str(here / "sessions")}
+    text = statusline.answer(data, str(here), settings, {}, NOW_US)
+    assert "\n" not in text
+    assert text.replace("\x1b[", "").isprintable()
 
 
 def journal(tmp_path: Path) -> list[dict[str, Any]]:

@@ -32,11 +32,14 @@ from m31a_metrics.measures import add, subtract
 from m31a_metrics.spending import Spent, use
 from m31a_metrics.timestamps import Today, machine_today, zone
 from m31a_metrics.transcript import SessionRef
-from m31a_metrics.units import DAY_US, HOUR_US, SECOND_US, usd
+from m31a_metrics.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, usd
 from m31a_metrics.verdicts import MACHINE, Figures
 
 REFRESH_EVERY_S = 300.0
 """So often a settling brings the index up to date: other sessions of today settle themselves."""
+
+_RATED_US = MINUTE_US
+"""Of less active time a rate says nothing: the first response would make it thousands."""
 
 _WAIT_S = 10.0
 _KEPT_DAYS = 35
@@ -138,7 +141,9 @@ def _judge_session(config: Config, name: str, limits: Limits, today: Today, grow
         left_usd=None if tightest is None else usd(tightest.left),
         left_scope=None if tightest is None else tightest.scope,
         usd_per_active_hour=(
-            usd(spent.cost_nano) * HOUR_US / spent.active_us if spent.active_us else None
+            usd(spent.cost_nano) * HOUR_US / spent.active_us
+            if spent.active_us >= _RATED_US
+            else None
         ),
         phase=grown.phase or None,
         heal_count=spent.heal_count,

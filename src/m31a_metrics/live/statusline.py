@@ -37,6 +37,7 @@ _FILE_BYTES_MAX = 1 << 16
 _LARGEST = 2**53
 _YEAR_10000_US = 253_402_300_800_000_000
 _ID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+_SGR = frozenset("0123456789;")
 _SEPARATOR = " | "
 _NEARLY_FULL, _FULL = 80, 95
 _OFF = (b"0", b"false", b"no", b"off")
@@ -245,9 +246,10 @@ class Verdict:
 def _valid(path: str) -> dict[str, Any]:
     """A verdict; nothing of one whose writer is gone, which nobody would renew."""
     told = decoded(read(path))
+    writer = told.get("writer")
     try:
-        posix.stat(told.get("writer") or "")
-    except (OSError, ValueError, TypeError):
+        posix.stat(writer if type(writer) is str else "")
+    except (OSError, ValueError):
         return {}
     return told
 
@@ -382,7 +384,8 @@ def shown(line: Line, segments: object, colors: Mapping[str, Any]) -> str:
         if found is not None:
             text, tone = found
             color = colors.get(tone)
-            parts.append(f"\x1b[{color}m{text}\x1b[0m" if color else text)
+            is_one = type(color) is str and color != "" and _SGR.issuperset(color)
+            parts.append(f"\x1b[{color}m{text}\x1b[0m" if is_one else text)
     return _SEPARATOR.join(parts)
 
 
