@@ -29,6 +29,7 @@ from m31a_metrics.history import History, zones
 from m31a_metrics.history.connection import looked_ago_s
 from m31a_metrics.live.files import FOLDERS, install_files
 from m31a_metrics.measures import add, subtract
+from m31a_metrics.session.lock import locked
 from m31a_metrics.spending import Spent, use
 from m31a_metrics.timestamps import Today, machine_today, zone
 from m31a_metrics.transcript import SessionRef
@@ -96,6 +97,7 @@ def settle(
 def _only_one(path: str) -> Iterator[bool]:
     """Hold the lock of a session's settling; False for who is not needed."""
     with _open(f"{path}.lock") as lock:
+        os.utime(lock)  # else it would lie there unchanged, and be taken for an old session's
         if _take(lock):
             yield True
             return
@@ -156,6 +158,12 @@ def _judge_session(config: Config, name: str, limits: Limits, today: Today, grow
 
 
 def _judge_machine(config: Config, limits: Limits, environ: Mapping[str, str]) -> None:
+    # One after the other: the last one has seen what all before it left.
+    with locked(f"{config.live_dir}/settling/.machine", _WAIT_S):
+        _write_machine(config, limits, environ)
+
+
+def _write_machine(config: Config, limits: Limits, environ: Mapping[str, str]) -> None:
     now_us = time_ns() // 1000
     today = machine_today(now_us)
     day, month = _machine_used(config, today, environ)
@@ -178,12 +186,12 @@ def _judge_machine(config: Config, limits: Limits, environ: Mapping[str, str]) -
 def _machine_used(config: Config, today: Today, environ: Mapping[str, str]) -> tuple[Use, Use]:
     """What all sessions used today and in this month: by the index, and what settled since."""
     day, month = Spent(), Spent()
-    looked_us = 0
-    settled = list(_all_used(config.live_dir, today))
     with _index(config, environ) as history:
+        looked_us = 0
         if history is not None:
             looked_us = time_ns() // 1000 - round(looked_ago_s(history.path) * SECOND_US)
-            settled = [one for one in settled if one.at_us >= looked_us]
+        settled = list(_used_since(config.live_dir, max(looked_us, today.month_from_us)))
+        if history is not None:
             for spent, first_day in ((day, today.day), (month, f"{today.month}-01")):
                 when = Slice(first_day=first_day, last_day=today.day)
                 for row in history.totals(when):
@@ -224,19 +232,21 @@ def _keep_used(config: Config, ref: SessionRef, name: str, today: Today, grown: 
     store.replace(f"{config.live_dir}/settling/{name}.used", encode(used), sync=False)
 
 
-def _all_used(live_dir: str, today: Today) -> Iterator[_Used]:
-    """What was left of the sessions that were settled in this month."""
+def _used_since(live_dir: str, since_us: int) -> Iterator[_Used]:
+    """What was left of the sessions that were settled since then."""
     folder = f"{live_dir}/settling"
     with os.scandir(folder) as entries:
         for entry in entries:
             if not entry.name.endswith(".used"):
                 continue
-            if entry.stat(follow_symlinks=False).st_mtime * SECOND_US < today.month_from_us:
+            if entry.stat(follow_symlinks=False).st_mtime * SECOND_US < since_us:
                 continue
             try:
-                yield _used.decode(store.read(entry.path, at_most=_USED_BYTES_MAX) or b"")
+                used = _used.decode(store.read(entry.path, at_most=_USED_BYTES_MAX) or b"")
             except (MsgspecError, UnicodeDecodeError, MetricsError):
                 continue  # it is written anew by the session's next settling
+            if used.at_us >= since_us:
+                yield used
 
 
 # What takes longer, and is done behind the verdicts.
@@ -269,7 +279,8 @@ def _clean(live_dir: str) -> None:
                 for entry in entries:
                     is_old = entry.stat(follow_symlinks=False).st_mtime < before_s
                     # What a person allowed stays until a person takes it back.
-                    if is_old and not entry.name.endswith("allow.json"):
+                    stays = entry.name.endswith("allow.json") or entry.name.startswith(".")
+                    if is_old and not stays:
                         store.remove(entry.path)
         except (OSError, MetricsError):
             continue  # it is not there, or goes the next time
