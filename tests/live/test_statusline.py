@@ -309,6 +309,21 @@ def test_it_needs_nothing_but_python(here: Path, tmp_path: Path) -> None:
     assert len(journal(tmp_path)) == 2
 
 
+def test_it_imports_what_starts_quickly(here: Path) -> None:
+    """Started as it is installed, as a module of that folder: no json, no os, no re."""
+    (here / "statusline.py").write_bytes(Path(statusline.__file__).read_bytes())
+    start = "import sys; sys.path[:0] = sys.argv[1:]; import statusline as s; s.main(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"{start}; print(*sys.modules)", str(here)],
+        input=json.dumps(GIVEN).encode(),
+        capture_output=True,
+        check=True,
+    )
+    shown, _, modules = done.stdout.decode().partition("\n")
+    assert "session $1.25" in shown
+    assert not {"json", "os", "re", "collections", "typing"} & set(modules.split())
+
+
 def test_a_real_agents_lines_are_kept_when_they_change(
     here: Path, tmp_path: Path, shared: Path
 ) -> None:
