@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -145,26 +147,41 @@ def test_every_shape_grows_as_it_is_read(
 ) -> None:
     """Line by line, each session of an agent comes to what it comes to when it is read whole."""
     again = 0
+    variables = ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "QWEN_HOME")
     for shape in golden.shapes(agent):
         home = tmp_path / shape
         shutil.copytree(golden.GOLDEN / agent / shape, home)
-        variables = ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "QWEN_HOME")
-        for found in list(sources.source(agent).find(dict.fromkeys(variables, str(home)))):
-            path = Path(found)
-            data = path.read_bytes().splitlines(keepends=True)
-            path.write_bytes(b"")
+        environ = dict.fromkeys(variables, str(home))
+        found = [Path(path) for path in sources.source(agent).find(environ)]
+        lines = list(as_written(home))
+        for path in found:
             shutil.rmtree(config.live_dir, ignore_errors=True)
-            for line in data:
-                with path.open("ab") as file:
-                    file.write(line)
+            for file in home.rglob("*.jsonl"):
+                file.unlink()
+            for file, line in lines:
+                with file.open("ab") as growing_file:
+                    growing_file.write(line)
                 try:
                     grown = look(config, path, agent=agent)
                 except MetricsError:
                     continue  # no record in it can be read yet
                 again += 1
                 whole = anew(config, path, agent)
-                assert used(grown) == used(whole), f"{shape}, {line[:80]!r}"
+                assert used(grown) == used(whole), f"{shape}, {file.name}, {line[:80]!r}"
     assert again < len(wholes) < 2 * again, "each was read whole once more to compare"
+
+
+def as_written(home: Path) -> Iterator[tuple[Path, bytes]]:
+    """The lines of all files below a folder, in the order in which their agent wrote them."""
+    timed = []
+    for file in sorted(home.rglob("*.jsonl"), key=lambda path: len(path.parts)):
+        when = ""
+        for line in file.read_bytes().splitlines(keepends=True):
+            told = re.search(rb'"timestamp": ?"([^"]+)"', line)
+            when = told[1].decode() if told else when
+            timed.append((when, file, line))
+    timed.sort(key=lambda one: one[0])
+    yield from ((file, line) for _, file, line in timed)
 
 
 def used(grown: Grown) -> list[tuple[int, int, int]]:

@@ -11,6 +11,7 @@ is read whole again. What is kept are figures, ids and places of files.
 from __future__ import annotations
 
 import os
+from array import array
 from hashlib import blake2b
 from time import time_ns
 
@@ -31,6 +32,7 @@ from m31a_metrics.events import (
     decoder,
 )
 from m31a_metrics.foreign_files import open_regular
+from m31a_metrics.history.source_files import hashed
 from m31a_metrics.journal import SHARED
 from m31a_metrics.jsonlines import UNREADABLE, Excerpt, Excerpts
 from m31a_metrics.pricing import library
@@ -52,7 +54,7 @@ _GROWN_BYTES_MAX = 1 << 22
 _RESTING_NS = 3600 * 10**9
 """A file that did not change for so long before (a subagent's that ended) is read no more."""
 _MARK_BYTES = 4096
-_STANDING_BYTES_MAX = 1 << 20
+_STANDING_BYTES_MAX = 1 << 24
 _LATEST = 2
 _AGENT_TOTALS = b'"agent_totals"'
 _JOURNAL_BYTES_MAX = 1 << 26
@@ -87,7 +89,8 @@ class _Standing(Struct, frozen=True):
     its calls; `account` is what tells how that goes on, from the byte `told_until` of the
     journal that says so. `view` are the sums of the excerpts alone, of which the latest
     response was at `until_us`, and they cost `view_nano`; `latest` tell the latest responses,
-    which are the same in both. `rules` stand for what else the sums depend on.
+    which are the same in both. `known` are the hashed ids of all responses, `seen` those of
+    the view: what only the former has was read before, wherever it comes again. `rules` stand for what else the sums depend on.
     """
 
     format: int
@@ -98,6 +101,8 @@ class _Standing(Struct, frozen=True):
     view: Spending
     phase: str
     latest: list[str]
+    known: bytes
+    seen: bytes
     until_us: int
     view_nano: int
     account: Account
@@ -213,6 +218,8 @@ class GrowingSession:
                     self._spent(view),
                     phase,
                     [_known_by(one) for one in latest],
+                    _ids(responses).tobytes(),
+                    _ids(seen).tobytes(),
                     latest[-1].t_us,
                     sum(nano for _, nano in self._costs(seen)),
                     Account.of(told, costs),
@@ -252,6 +259,9 @@ class GrowingSession:
         responses = _responses(view)
         if not set(standing.latest) <= set(map(_known_by, responses)):
             return None
+        known, seen = set(_numbers(standing.known)), set(_numbers(standing.seen))
+        if any(one in known and one not in seen for one in _ids(responses)):
+            return None  # a copy of what is in no excerpt
         spending.take_out(standing.view)
         rest_nano = self._rest(standing, name, self._costs(responses))
         self._add_rest(spending, DAY, rest_nano - standing.rest_nano)
@@ -305,6 +315,16 @@ def _known_by(response: LLMInteraction) -> str:
     """
     told = f"{response.id} {response.model} {response.tier}".encode("utf-8", "surrogateescape")
     return blake2b(told, digest_size=8).hexdigest()
+
+
+def _ids(responses: list[LLMInteraction]) -> array[int]:
+    return array("q", hashed([one.id for one in responses if one.id]))
+
+
+def _numbers(data: bytes) -> array[int]:
+    numbers = array("q")
+    numbers.frombytes(data[: len(data) // numbers.itemsize * numbers.itemsize])
+    return numbers
 
 
 def _totals(journal: str, since: int) -> tuple[list[Amount], int]:
