@@ -29,7 +29,6 @@ from m31a_metrics.events import (
     AgentTotals,
     LLMInteraction,
     PhaseTransition,
-    decoder,
 )
 from m31a_metrics.foreign_files import open_regular
 from m31a_metrics.history.source_files import hashed
@@ -90,7 +89,8 @@ class _Standing(Struct, frozen=True):
     journal that says so. `view` are the sums of the excerpts alone, of which the latest
     response was at `until_us`, and they cost `view_nano`; `latest` tell the latest responses,
     which are the same in both. `known` are the hashed ids of all responses, `seen` those of
-    the view: what only the former has was read before, wherever it comes again. `rules` stand for what else the sums depend on.
+    the view: what only the former has was read before, wherever it comes again. `rules` stand
+    for what else the sums depend on.
     """
 
     format: int
@@ -111,6 +111,7 @@ class _Standing(Struct, frozen=True):
 
 
 _standing = Decoder(_Standing)
+_agent_totals = Decoder(AgentTotals)
 
 
 class _PartOf(DayOf):
@@ -339,10 +340,9 @@ def _totals(journal: str, since: int) -> tuple[list[Amount], int]:
     for line in data.split(b"\n"):
         if _AGENT_TOTALS in line:
             try:
-                event = decoder().decode(line)
+                told += told_in([_agent_totals.decode(line)])
             except UNREADABLE:
-                continue
-            told += told_in([event] if type(event) is AgentTotals else [])
+                continue  # damaged, or another event of which this is a part
     return told, since + data.rfind(b"\n") + 1
 
 
