@@ -17,12 +17,13 @@ from msgspec.structs import replace
 
 from m31a_metrics import catalog, verdicts
 from m31a_metrics.budgets import DAY, SESSION, Limit
+from m31a_metrics.catalog import settling
 from m31a_metrics.catalog.settling import is_refresh_due, refresh, settle
 from m31a_metrics.config import Config
 from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.timestamps import machine_today, micros
 from m31a_metrics.verdicts import MACHINE, Verdict
-from tests import transcripts
+from tests import children, transcripts
 
 ANSWER_USD = 0.00453
 """What one response of `tests.transcripts` costs at PRICES."""
@@ -35,6 +36,16 @@ PRICES = {
         "cache_write_1h": 3.0,
     }
 }
+
+
+@pytest.fixture(autouse=True)
+def machine_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Who settles is in the machine's time zone, whatever TZ says."""
+    monkeypatch.delenv("TZ", raising=False)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.fixture
@@ -196,33 +207,28 @@ def held(config: Config) -> Iterator[int]:
 
 
 def test_one_settles_one_waits_and_others_leave(
-    config: Config, clean_home: Path, now: datetime, held: int
+    config: Config, clean_home: Path, now: datetime, held: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one that waits sees all that happened until its turn, so that no third is needed."""
     path = str(answered(clean_home, transcripts.ONE, 1, now))
     arguments: Any = config, "claude-code", transcripts.ONE, path, environ(clean_home)
+    is_waiting = threading.Event()
+    wait_for = settling._wait_for
+
+    def told(lock: int) -> bool:
+        is_waiting.set()
+        return wait_for(lock)
+
+    monkeypatch.setattr(settling, "_wait_for", told)
     waiting = threading.Thread(target=settle, args=arguments)
     waiting.start()
-    next_lock = Path(config.live_dir, "settling", f"{transcripts.ONE}.next")
-    while not _is_taken(next_lock):
-        time.sleep(0.001)
+    assert is_waiting.wait(children.PATIENCE_S)
     settle(*arguments)  # does nothing, and does not wait
     assert not Path(verdicts.path(config.live_dir, transcripts.ONE)).exists()
     answered(clean_home, transcripts.ONE, 2, now)
     fcntl.flock(held, fcntl.LOCK_UN)
     waiting.join()
     assert read(config, transcripts.ONE).figures.session_usd == pytest.approx(2 * ANSWER_USD)
-
-
-def _is_taken(path: Path) -> bool:
-    if not path.exists():
-        return False
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def test_what_is_left_of_old_sessions_goes(config: Config, clean_home: Path, now: datetime) -> None:

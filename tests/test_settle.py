@@ -32,8 +32,9 @@ runpy.run_module({MODULE!r}, run_name="__main__", alter_sys=True)
 
 
 @pytest.fixture
-def path(clean_home: Path) -> Path:
+def path(clean_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A transcript with one response, on a machine where that is all that a session may use."""
+    monkeypatch.delenv("TZ", raising=False)  # settling would take it out for good
     (clean_home / ".m31a").mkdir()
     (clean_home / ".m31a" / "config.toml").write_text(CONFIGURATION)
     return transcripts.write(
