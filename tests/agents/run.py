@@ -1,6 +1,6 @@
 """Runs one real agent against the scripted model, in a network of its own: loopback, no more.
 
-`python -m tests.agents.run AGENT AGENTS OUT [--hooks] [--budget USD] [--typed]` makes OUT/home and
+`python -m tests.agents.run AGENT AGENTS OUT [--hooks] [--budget USD] [--long] [--typed]` makes OUT/home and
 OUT/project, installs what `m31 setup` would where it is asked to, runs the agent to its end and
 writes OUT/served.json. It is a program of its own because a process that leaves its network
 cannot come back.
@@ -31,6 +31,7 @@ from tests.agents.scripted_model import ScriptedModel, Step
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
 _GET_FLAGS, _SET_FLAGS, _IS_UP = 0x8913, 0x8914, 1
 _PATIENCE_S = 120
+_LONG_STEPS = 12
 _ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]|\s")
 """What a screen is drawn with between its letters, blanks among it."""
 _KEY = "sk-ant-invented-00000000000000000000"
@@ -219,20 +220,22 @@ def main() -> int:
     parser.add_argument("agents", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--hooks", action="store_true")
-    parser.add_argument("--budget", type=float)
+    parser.add_argument("--budget", type=float, help="set up, with so many dollars a session")
+    parser.add_argument("--long", action="store_true", help="work that outlasts a settling")
     parser.add_argument("--typed", action="store_true", help="before a terminal (Claude Code)")
     asked = parser.parse_args()
     leave_the_network()
     home, project = asked.out / "home", asked.out / "project"
     home.mkdir(parents=True)
     project.mkdir()
-    model = ScriptedModel(_steps(project, asked.agent))
+    steps = _steps(project, asked.agent)
+    if asked.long:
+        steps = [Step("run", f"echo {number}; sleep 2") for number in range(_LONG_STEPS)]
+    model = ScriptedModel(steps)
     with model.serving() as address:
         command, environment = PREPARE[asked.agent](asked.agents, home, project, address)
         if asked.budget is not None:
-            (home / ".m31a").mkdir(mode=0o700)
-            limit = f"[metrics.budget]\nsession_usd = {asked.budget}\n"
-            (home / ".m31a" / "config.toml").write_text(limit)
+            _m31(home, "setup", asked.agent, "--session-usd", str(asked.budget), "--yes")
         if asked.hooks:
             _m31(home, "hooks", "install", asked.agent, "--yes")
         environment |= {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
