@@ -1,9 +1,9 @@
 """Runs one real agent against the scripted model, in a network of its own: loopback, no more.
 
-`python -m tests.agents.run AGENT AGENTS OUT [--hooks] [--budget USD] [--long] [--typed]` makes OUT/home and
-OUT/project, installs what `m31 setup` would where it is asked to, runs the agent to its end and
-writes OUT/served.json. It is a program of its own because a process that leaves its network
-cannot come back.
+`python -m tests.agents.run AGENT AGENTS OUT [--hooks] [--budget USD] [--long] [--typed]` makes
+OUT/home and OUT/project, installs what it is asked to, runs the agent to its end and writes
+OUT/served.json. It is a program of its own because a process that leaves its network cannot
+come back.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ USD_PER_TOKEN = {
 
 def price(answer: Answer) -> float:
     """What an answer of Claude Code's model costs."""
-    return sum(getattr(answer, name) * usd for name, usd in USD_PER_TOKEN.items())
+    tokens = asdict(answer)
+    return float(sum(tokens[name] * usd for name, usd in USD_PER_TOKEN.items()))
 
 
 def m31(of: Run, *arguments: str) -> Any:
