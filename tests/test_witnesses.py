@@ -38,6 +38,7 @@ from m31a_metrics.witnesses import (
 )
 
 S = 1_000_000
+THREAD = "55555555-5555-4555-8555-555555555555"
 
 
 def joined(first: Sequence[Event], *others: Sequence[Event]) -> list[Event]:
@@ -69,11 +70,11 @@ def test_run_time_is_that_of_hooks() -> None:
 
 def test_the_id_is_the_one_that_the_agent_gave() -> None:
     """Sources tell calls of one id apart; each is found, and takes what was said at its time."""
-    for wanted in ("a@9000000", "a#2", "thread:a"):
+    for wanted in ("a@9000000", "a#2", f"{THREAD}:a"):
         said = ToolCall(9 * S, "Bash", True, 3_000, elapsed_only=True, id=wanted)
         call = only_call([said], [ToolCall(8 * S, "Bash", True, 88, id="a")])
         assert (call.id, call.duration_ms, call.elapsed_only) == (wanted, 88, False)
-    twice = [ToolCall(at * S, "Bash", True, 9, id=f"t:0#{at}") for at in (2, 5)]
+    twice = [ToolCall(at * S, "Bash", True, 9, id=f"{THREAD}:0#{at}") for at in (2, 5)]
     seen = [ToolCall(at * S, "Bash", True, at, id="0") for at in (2, 5)]
     assert [call.duration_ms for call in joined(twice, seen) if isinstance(call, ToolCall)] == [
         2,
@@ -194,9 +195,13 @@ def test_what_a_total_exceeds_calls_by_is_unattributed() -> None:
     """It is LLM use without tokens, since when the total held it; never less than nothing."""
     use = LLMInteraction(2 * S, "plan", Usage(5, 1), model="m")
     totals = [AgentTotals(3 * S, 0.5), AgentTotals(5 * S, 0.75), AgentTotals(9 * S, 0.75)]
-    found = with_rest([use], totals, free(0.5))
-    assert found[0] is use
-    assert found[1] == LLMInteraction(5 * S, UNATTRIBUTED, cost=0.25, id=UNATTRIBUTED)
+    last = UserTurn(8 * S)
+    found = with_rest([use, last], totals, free(0.5))
+    assert found == [
+        use,
+        LLMInteraction(5 * S, UNATTRIBUTED, cost=0.25, id=UNATTRIBUTED),
+        last,
+    ]
     assert isinstance(found[1], LLMInteraction)
     assert found[1].has_unknown_usage
     for cost in (0.75, 0.8):
@@ -227,6 +232,39 @@ def test_a_total_that_falls_is_of_another_run() -> None:
         if isinstance(event, LLMInteraction) and event.phase == UNATTRIBUTED
     ]
     assert rest.cost == pytest.approx(0.2)
+
+
+def test_tokens_that_a_total_has_beyond_calls_are_told_with_it() -> None:
+    """A total that says tokens by model tells those of calls in no transcript, by class."""
+    use = LLMInteraction(2 * S, "plan", Usage(50, 4, cache_read_tokens=30), model="m")
+    whole = {"m": Usage(155, 11, cache_read_tokens=95)}
+    unseen: list[Event] = [Subagent(3 * S, ""), Subagent(4 * S, "")]
+    told = join([Witness(TRANSCRIPT, "t", [use, *unseen, AgentTotals(9 * S, 2.0, usage=whole)])])
+    first, second = with_rest(told.events, told.totals, free(0.5))[1:]
+    assert isinstance(first, LLMInteraction)
+    assert isinstance(second, LLMInteraction)
+    assert (first.usage, first.model, first.cost) == (
+        Usage(53, 4, cache_read_tokens=33),
+        "m",
+        0.75,
+    )
+    assert second.usage == Usage(52, 3, cache_read_tokens=32)
+    # Not where it calls the model otherwise, nor where a later total holds more.
+    renamed = [AgentTotals(9 * S, 2.0, usage={"other": whole["m"]})]
+    later = [*told.totals, AgentTotals(10 * S, 2.5)]
+    for totals in (renamed, later):
+        rest = with_rest([use], totals, free(0.5))[-1]
+        assert isinstance(rest, LLMInteraction)
+        assert rest.has_unknown_usage
+
+
+def test_what_a_fork_took_over_is_not_its_own() -> None:
+    """Its totals may hold what the session spent from which it began: only growth counts."""
+    use = LLMInteraction(5 * S, "plan", Usage(50, 4), model="m")
+    totals = [AgentTotals(4 * S, 7.0), AgentTotals(9 * S, 7.75)]
+    found = with_rest([use], totals, free(0.5), is_fork=True)
+    assert [event.cost for event in found if isinstance(event, LLMInteraction)] == [None, 0.25]
+    assert with_rest([use], totals[1:], free(0.5), is_fork=True) == [use]
 
 
 def test_the_latest_limits_are_those_of_the_provider() -> None:
@@ -260,6 +298,7 @@ transcripts = st.lists(
         LLMInteraction, times, st.just(""), st.just(Usage(5, 1)), id=st.sampled_from("rst")
     ),
     max_size=8,
+    unique_by=lambda event: event.id or object(),
 )
 hooks = st.lists(
     told_calls

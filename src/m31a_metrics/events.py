@@ -270,11 +270,12 @@ class ToolEnd(_Event, frozen=True, tag="tool_end", omit_defaults=True, gc=False)
 
 
 class AgentTotals(_Event, frozen=True, tag="agent_totals", omit_defaults=True, gc=False):
-    """What an agent says of itself so far, as its status line is given it.
+    """What an agent says of itself so far, to its status line or in its transcript.
 
     `cost_usd` (USD), `duration_ms` since it began and `api_duration_ms` waiting for its model
     are of the session; the context is how full it is now; of its provider's limits of five
     hours and seven days, what is used (percent) and when they begin anew (Unix microseconds).
+    `usage` is that of the session by model.
     No sums: the latest of a session holds all before it.
     """
 
@@ -288,6 +289,7 @@ class AgentTotals(_Event, frozen=True, tag="agent_totals", omit_defaults=True, g
     five_hour_resets_us: Micros | None = None
     seven_day_used_percent: Percent | None = None
     seven_day_resets_us: Micros | None = None
+    usage: dict[str, Usage] | None = None
 
 
 class Counts(_Event, frozen=True, tag="counts", omit_defaults=True, gc=False):

@@ -29,7 +29,7 @@ from m31a_metrics.events import (
     ToolStart,
     UserTurn,
 )
-from m31a_metrics.model import UNKNOWN_USAGE
+from m31a_metrics.model import UNKNOWN_USAGE, Usage
 from m31a_metrics.transcript import Call, RateLimit
 from m31a_metrics.units import NANO_PER_USD, SECOND_US, nano_usd
 
@@ -46,6 +46,9 @@ _ONE_COUNTS = (ToolCall, UserTurn, Compaction, Subagent, Mode, PermissionWait, L
 """What others may tell of, and of which without ids one witness counts.
 
 Who ran where, and phases, are the first one's to say."""
+
+_THREAD_LENGTH = 36
+"""Of a UUID, by which Codex calls its threads."""
 
 _OWN_IDS = frozenset(["qwen"])
 """Agents that give their hooks other ids of calls than their transcripts have."""
@@ -101,11 +104,11 @@ def join(witnesses: Iterable[Witness], *, only_fields: bool = False) -> Joined:
     """
     ranked = sorted(witnesses, key=lambda one: (one.rank, one.name))
     told = [(one.rank, sorted(one.events, key=_time)) for one in ranked]
-    totals = {event for _, events in told for event in events if type(event) is AgentTotals}
+    totals = [event for _, events in told for event in events if type(event) is AgentTotals]
     if not told:
         return Joined([], [])
     calls = _Calls(told)
-    joined = list(_first_told(told, calls, has_totals=bool(totals)))
+    joined = list(_first_told(told, calls))
     if not only_fields:
         ids = {event.id for event in joined if event.id is not None}
         joined += calls.untold()
@@ -114,7 +117,7 @@ def join(witnesses: Iterable[Witness], *, only_fields: bool = False) -> Joined:
     return Joined(joined, sorted(totals, key=_total_order))
 
 
-def _first_told(told: _Ordered, calls: _Calls, *, has_totals: bool) -> Iterator[Event]:
+def _first_told(told: _Ordered, calls: _Calls) -> Iterator[Event]:
     """What the first witness tells, each id once, completed by what others know."""
     uses = _uses(told)
     ids: set[str] = set()
@@ -129,9 +132,6 @@ def _first_told(told: _Ordered, calls: _Calls, *, has_totals: bool) -> Iterator[
             ids.add(event.id)
         if type(event) is ToolCall:
             yield calls.joined(event)
-        elif type(event) is LLMInteraction and event.phase == UNATTRIBUTED and has_totals:
-            if event.id != _REST:  # told anew from the totals
-                yield replace(event, cost=None)
         elif type(event) is LLMInteraction and event.id in uses:
             yield _joined_use(event, uses[event.id])
         else:
@@ -300,7 +300,7 @@ def _joined_use(use: LLMInteraction, others: Iterable[LLMInteraction]) -> LLMInt
 def _untold(told: _Ordered, ids: set[str]) -> Iterator[Event]:
     """What others tell, beside calls, and the first witness does not."""
     first = told[0][1]
-    latest_us = max((event.t_us for event in first), default=-1)
+    latest_us = max((event.t_us for event in first if type(event) not in _PARTS), default=-1)
     for kind in _ONE_COUNTS:
         known_us = [event.t_us for event in first if type(event) is kind and _is_named(event)]
         is_told = bool(known_us)
@@ -351,7 +351,9 @@ def call_id(event_id: str) -> str:
     Sources put its thread before it, and its time or a number behind it, where an agent gives
     several calls one id.
     """
-    return event_id.partition("@")[0].partition("#")[0].rpartition(":")[2]
+    given = event_id.partition("@")[0].partition("#")[0]
+    thread, _, own = given.partition(":")
+    return own if own and len(thread) == _THREAD_LENGTH else given
 
 
 def with_calls(calls: Sequence[Call], events: Iterable[Event]) -> list[Call]:
@@ -375,33 +377,77 @@ def with_rest(
     events: list[Event],
     totals: Sequence[AgentTotals],
     price: Callable[[LLMInteraction], float | None],
+    *,
+    is_fork: bool = False,
 ) -> list[Event]:
     """Add what the agent's own totals exceed its calls by, as LLM use that nobody told apart.
 
     Calls that are known to have been made and are in no transcript share it evenly; without
     such it is one event, at the time at which the total first held it. `events` are in the
     order of time; `price` is asked what LLM use cost that came without a cost (USD, or None).
-    Never less than nothing.
+    Of what a fork took over from the session that it began from, nobody knows how much its
+    totals hold. Never less than nothing.
     """
-    rest_nano, at_us = _rest(events, totals, price)
-    if rest_nano < _ROUNDING_NANO:
+    uses = [event for event in events if type(event) is LLMInteraction]
+    rest = _rest(uses, totals, price, is_fork=is_fork)
+    if rest is None:
         return events
     unseen = [
-        at
-        for at, event in enumerate(events)
-        if type(event) is LLMInteraction and event.phase == UNATTRIBUTED and event.cost is None
+        use
+        for use in uses
+        if use.phase == UNATTRIBUTED
+        and (use.cost is None or use.id == _REST)
+        and use.t_us <= rest.until_us
     ]
     if not unseen:
-        use = LLMInteraction(
-            at_us, UNATTRIBUTED, UNKNOWN_USAGE, cost=rest_nano / NANO_PER_USD, id=_REST
+        # A total may be told long after all else.
+        at_us = min(rest.since_us, events[-1].t_us if events else rest.since_us)
+        unseen = [LLMInteraction(at_us, UNATTRIBUTED, id=_REST)]
+    taken = {use.id for use in unseen}
+    told = [event for event in events if event.id is None or event.id not in taken]
+    for number, use in enumerate(unseen):
+        nano = nano_usd(use.cost or 0.0) + _share(rest.nano, number, len(unseen))
+        usage = _usage_of(rest.tokens, number, len(unseen))
+        told.append(
+            replace(
+                use,
+                cost=nano / NANO_PER_USD,
+                model=use.model or rest.model,
+                usage=usage if use.has_unknown_usage else use.usage,
+            )
         )
-        return sorted((*events, use), key=_time)
-    events = list(events)
-    each_nano, left_nano = divmod(rest_nano, len(unseen))
-    for number, at in enumerate(unseen):
-        cost = (each_nano + (number < left_nano)) / NANO_PER_USD
-        events[at] = replace(events[at], cost=cost)
-    return events
+    return sorted(told, key=_time)
+
+
+class _Rest(NamedTuple):
+    """What totals exceed calls by: nano-USD and tokens, since when and until when."""
+
+    nano: int
+    tokens: tuple[int, ...]
+    model: str | None
+    since_us: int
+    until_us: int
+
+
+def _share(whole: int, number: int, count: int) -> int:
+    """One of so many nearly equal parts, which add up to the whole."""
+    return whole // count + (number < whole % count)
+
+
+def _usage_of(whole: tuple[int, ...], number: int, count: int) -> Usage:
+    if not any(whole):
+        return UNKNOWN_USAGE
+    parts = (_share(one, number, count) for one in whole)
+    return Usage(**dict(zip(_CLASSES, parts, strict=True)))
+
+
+_CLASSES = (
+    "prompt_tokens",
+    "completion_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+)
 
 
 Amount = tuple[int, int]
@@ -409,12 +455,23 @@ Amount = tuple[int, int]
 
 
 def _rest(
-    events: Iterable[Event],
-    totals: Iterable[AgentTotals],
+    uses: Sequence[LLMInteraction],
+    totals: Sequence[AgentTotals],
     price: Callable[[LLMInteraction], float | None],
-) -> Amount:
-    """By how much totals exceed calls (nano-USD), and since when they do."""
-    return excess(spent_in(events, price), runs(told_in(totals)))
+    *,
+    is_fork: bool,
+) -> _Rest | None:
+    """By how much totals exceed calls; None where they do not."""
+    # An imported copy has what was told apart of it already.
+    known_nano = sum(nano_usd(use.cost or 0.0) for use in uses if use.phase == UNATTRIBUTED)
+    own = [use for use in uses if use.phase != UNATTRIBUTED]
+    told = runs(told_in(totals))
+    nano, since_us = excess(spent_in(own, price), told, is_fork=is_fork)
+    nano -= known_nano
+    if nano <= _ROUNDING_NANO:
+        return None
+    tokens, model = ((), None) if len(told) > 1 or is_fork else _tokens_beyond(totals, uses)
+    return _Rest(nano, tokens, model, since_us, told[-1][-1][0])
 
 
 def spent_in(
@@ -444,7 +501,9 @@ def runs(told: Iterable[Amount]) -> list[list[Amount]]:
     return found
 
 
-def excess(spent: Sequence[Amount], told: Iterable[Sequence[Amount]]) -> Amount:
+def excess(
+    spent: Sequence[Amount], told: Iterable[Sequence[Amount]], *, is_fork: bool = False
+) -> Amount:
     """By how much the totals of runs exceed what was spent (nano-USD), and since when they do.
 
     Both are in the order of time.
@@ -452,7 +511,7 @@ def excess(spent: Sequence[Amount], told: Iterable[Sequence[Amount]]) -> Amount:
     rest_nano = at_us = 0
     for number, run in enumerate(told):
         # What a later run took over from those before it, nobody knows: only its growth counts.
-        since_us, held_nano = run[0] if number else (-1, 0)
+        since_us, held_nano = run[0] if number or is_fork else (-1, 0)
         more = list(_beyond(run, [one for one in spent if one[0] > since_us], held_nano))
         if more[-1] > 0:
             rest_nano += more[-1]
@@ -460,6 +519,33 @@ def excess(spent: Sequence[Amount], told: Iterable[Sequence[Amount]]) -> Amount:
                 at for (at, _), beyond in zip(run, more, strict=True) if beyond >= more[-1]
             )
     return rest_nano, at_us
+
+
+def _tokens_beyond(
+    totals: Sequence[AgentTotals], uses: Iterable[LLMInteraction]
+) -> tuple[tuple[int, ...], str | None]:
+    """What tokens the totals of one run hold beyond those of calls, by class, and of which model.
+
+    None where nobody says it of the last total.
+    """
+    last_nano = max(nano for _, nano in told_in(totals))
+    told = next((total for total in reversed(totals) if total.usage), None)
+    if told is None or not told.usage or nano_usd(told.cost_usd or 0.0) < last_nano:
+        return (), None
+    counted = [use for use in uses if use.t_us <= told.t_us and not use.has_unknown_usage]
+    models = {
+        model: tuple(
+            max(getattr(usage, name) - sum(getattr(use.usage, name) for use in of_it), 0)
+            for name in _CLASSES
+        )
+        for model, usage in told.usage.items()
+        for of_it in [[use for use in counted if use.model == model]]
+    }
+    if not {use.model for use in counted} <= models.keys():
+        return (), None  # it calls models otherwise
+    more = [model for model, tokens in models.items() if any(tokens)]
+    tokens = tuple(sum(counts) for counts in zip(*models.values(), strict=True))
+    return tokens, more[0] if len(more) == 1 else None
 
 
 def _cost(event: LLMInteraction, price: Callable[[LLMInteraction], float | None]) -> float | None:

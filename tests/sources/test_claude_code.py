@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from m31a_metrics import Usage
 from m31a_metrics.errors import NotThisFormat, StorageError
-from m31a_metrics.events import LLMInteraction, ToolCall, UserTurn
+from m31a_metrics.events import AgentTotals, LLMInteraction, ToolCall, UserTurn
 from m31a_metrics.sources import claude_code
 from m31a_metrics.transcript import Transcript
 from tests.sources import golden
@@ -291,3 +292,43 @@ def test_how_long_transcripts_are_kept(tmp_path: Path, settings: str | None, day
     if settings is not None:
         (tmp_path / ".claude" / "settings.json").write_text(settings)
     assert claude_code.kept_days(environ) == days
+
+
+def test_what_a_session_came_to_is_its_own_word(tmp_path: Path) -> None:
+    """At its end it says cost and tokens by model, its compactions' among them; no other answer."""
+    counts = {
+        "inputTokens": 20,
+        "outputTokens": 9,
+        "cacheReadInputTokens": 30,
+        "cacheCreationInputTokens": 12,
+        "cacheCreationEphemeral1hInputTokens": 7,
+        "costUSD": 0.5,
+    }
+    came_to = {
+        "type": "cost-state",
+        "sessionId": ONE,
+        "totalCostUSD": 0.5,
+        "totalDuration": 60_000,
+        "startTime": 4_000_000_000_000,
+        "modelUsage": {"opus": counts},
+    }
+    lines = [said(1), answer(2, "m", 7), json.dumps(came_to)]
+    (total,) = [one for one in read(tmp_path, *lines).events if isinstance(one, AgentTotals)]
+    assert (total.t_us, total.cost_usd, total.duration_ms) == (4_000_000_060_000_000, 0.5, 60_000)
+    assert total.usage == {
+        "opus": Usage(
+            62,
+            9,
+            cache_read_tokens=30,
+            cache_write_5m_tokens=5,
+            cache_write_1h_tokens=7,
+        )
+    }
+    for odd in ({"totalCostUSD": "much"}, {"totalCostUSD": -1}, {"totalCostUSD": True}):
+        events = read(tmp_path, said(1), json.dumps(came_to | odd)).events
+        assert not any(isinstance(one, AgentTotals) for one in events)
+    odd_usage = json.dumps(came_to | {"modelUsage": [1], "startTime": None})
+    (bare,) = [
+        one for one in read(tmp_path, said(1), odd_usage).events if isinstance(one, AgentTotals)
+    ]
+    assert (bare.usage, bare.t_us < total.t_us) == ({}, True)

@@ -219,7 +219,8 @@ class Loader:
             witnesses = self.hooks_of(transcript.facts, path)
         totals = self._join(transcript, path, skip, witnesses, only_fields=only_fields)
         inference = _inferred(transcript, self._config)
-        inference.events = self._with_rest(inference.events, totals)
+        is_fork = bool(skip or transcript.facts.parent_id)
+        inference.events = self._with_rest(inference.events, totals, is_fork=is_fork)
         told = _OfTranscript(path, transcript, inference, self.price, goes_on=goes_on)
         return LoadedSession(path, agent, self._config, self.price, told)
 
@@ -247,7 +248,7 @@ class Loader:
         """Join a transcript with what else tells of it; returns what its agent said of itself."""
         agent = transcript.facts.agent
         others = [beside(agent, one) for one in self._witnesses(witnesses)]
-        if not others:
+        if not others and not any(type(event) is AgentTotals for event in transcript.events):
             return []
         elsewhere = {call_id(one) for one in skip}
         others = [
@@ -268,14 +269,16 @@ class Loader:
         transcript.rate_limits = limits_of(totals) or transcript.rate_limits
         return totals
 
-    def _with_rest(self, events: list[Event], totals: Sequence[AgentTotals]) -> list[Event]:
+    def _with_rest(
+        self, events: list[Event], totals: Sequence[AgentTotals], *, is_fork: bool = False
+    ) -> list[Event]:
         """Add what an agent's own totals exceed its calls by, if these are at its prices."""
         if not totals or any(
             type(event) is LLMInteraction and event.model and self.price.has_own(event.model)
             for event in events
         ):
             return events
-        return with_rest(events, totals, self.price)
+        return with_rest(events, totals, self.price, is_fork=is_fork)
 
 
 def load_row(row: SessionRow, config: Config) -> LoadedSession | None:

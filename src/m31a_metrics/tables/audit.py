@@ -143,10 +143,12 @@ def _rules(
     whole: bool,
 ) -> Table:
     lines: list[_Line] = []
+    # Which no line of a transcript has.
+    unseen_tokens = 0 if unattributed is None else unattributed.total_tokens
     if reading.transcript_count:
         lines = [
-            *_count_lines(reading),
-            *(_strict_lines(alike) if alike.transcript_count else ()),
+            *_count_lines(reading, unseen_tokens),
+            *(_strict_lines(alike, unseen_tokens) if alike.transcript_count else ()),
             *_price_lines(rows),
             *_loss_lines(reading, scope),
         ]
@@ -160,7 +162,7 @@ def _rules(
     return table
 
 
-def _count_lines(reading: ReadingRow) -> list[_Line]:
+def _count_lines(reading: ReadingRow, unseen_tokens: int) -> list[_Line]:
     effects = reading.effects
     more = effects.repeated_tokens + effects.replayed_tokens
     return [
@@ -168,7 +170,7 @@ def _count_lines(reading: ReadingRow) -> list[_Line]:
             "lines with usage",
             "a tool that adds up every line shows so many tokens.",
             effects.lines,
-            reading.transcript_tokens + more,
+            reading.transcript_tokens - unseen_tokens + more,
         ),
         _Line(
             "repeated lines",
@@ -207,11 +209,12 @@ def _count_lines(reading: ReadingRow) -> list[_Line]:
     ]
 
 
-def _strict_lines(reading: ReadingRow) -> list[_Line]:
+def _strict_lines(reading: ReadingRow, unseen_tokens: int) -> list[_Line]:
     """Make the lines that lead from our total of LIKE_CCUSAGE to ccusage's, and that total."""
     fewer, more = _fewer_lines(reading.effects), _more_lines(reading.effects)
     total = (
         reading.transcript_tokens
+        - unseen_tokens
         - sum(line.tokens or 0 for line in fewer)
         + sum(line.tokens or 0 for line in more)
     )
@@ -339,7 +342,7 @@ def _unseen_lines(rows: Sequence[LLMRow], unattributed: LLMRow | None) -> Iterat
             "the summaries of compactions is in no transcript; a tool that reads transcripts "
             "alone shows so much less.",
             unattributed.interaction_count,
-            None,
+            unattributed.total_tokens or None,
             usd(unattributed.cost_nano),
         )
     unknown_count = sum(row.unknown_usage_count for row in rows)

@@ -9,8 +9,8 @@ from datetime import datetime
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
-from m31a_metrics.events import Compaction, Event, Mode, Subagent, UserTurn
-from m31a_metrics.figures import text, tokens
+from m31a_metrics.events import AgentTotals, Compaction, Event, Mode, Subagent, UserTurn
+from m31a_metrics.figures import text, tokens, usd
 from m31a_metrics.jsonlines import UNREADABLE
 from m31a_metrics.model import Usage
 from m31a_metrics.sources.claude_code.calls import AGENTS, Calls
@@ -34,6 +34,7 @@ from m31a_metrics.sources.claude_code.responses import (
 )
 from m31a_metrics.timestamps import micros, millis, span_ms
 from m31a_metrics.transcript import Call, Effects
+from m31a_metrics.units import YEAR_10000_US
 
 # The permission mode over the time of a session.
 
@@ -177,6 +178,20 @@ def _usage(said: Result) -> Usage | None:
     )
 
 
+def _used(counts: dict[str, object]) -> Usage:
+    """Return what a session used of one model."""
+    read = tokens(counts.get("cacheReadInputTokens"))
+    written = tokens(counts.get("cacheCreationInputTokens"))
+    written_1h = min(tokens(counts.get("cacheCreationEphemeral1hInputTokens")), written)
+    return Usage(
+        tokens(counts.get("inputTokens")) + read + written,
+        tokens(counts.get("outputTokens")),
+        cache_read_tokens=read,
+        cache_write_5m_tokens=written - written_1h,
+        cache_write_1h_tokens=written_1h,
+    )
+
+
 def _object(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
@@ -225,6 +240,8 @@ class Reading:
                 self._system(line)
             elif kind == "permission-mode":
                 self._permission_mode(line)
+            elif kind == "cost-state" and not self._agent:
+                self._totals(line)
 
     def begin_subagent(self, agent: str) -> None:
         """Say that the next lines come from a subagent's own transcript."""
@@ -367,6 +384,27 @@ class Reading:
     def _permission_mode(self, line: Line) -> None:
         # This record has no time of its own.
         self.modes.set(text(line.permission_mode), self._now_us, None)
+
+    def _totals(self, line: Line) -> None:
+        """Take what the session has come to, which it says when it ends (since 2.1.3xx).
+
+        The requests by which a compaction makes its summary are in that, and nowhere else.
+        """
+        cost_usd = usd(line.total_cost_usd)
+        if cost_usd is None:
+            return
+        used = _object(line.model_usage)
+        # It has no time of its own, and subagents may have worked on behind the last record.
+        ended_ms = tokens(line.start_time) + tokens(line.total_duration)
+        t_us = max(self._now_us, ended_ms * 1000)
+        self.events.append(
+            AgentTotals(
+                t_us if t_us < YEAR_10000_US else self._now_us,
+                cost_usd,
+                duration_ms=tokens(line.total_duration),
+                usage={model: _used(_object(of_it)) for model, of_it in used.items()},
+            )
+        )
 
     def _origin(self, line: Line) -> Origin:
         return self._known_origin(FILE, self._agent or line.agent_id)

@@ -215,6 +215,10 @@ class Line(_Record, gc=False, rename="camel"):
     leaf_uuid: Any = None
     cost_usd: Any = field(default=UNSET, name="costUSD")
     is_api_error_message: Any = UNSET
+    total_cost_usd: Any = field(default=None, name="totalCostUSD")
+    total_duration: Any = None
+    start_time: Any = None
+    model_usage: Any = None
 
 
 class Kind(_Record, gc=False):
