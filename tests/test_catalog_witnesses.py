@@ -175,6 +175,21 @@ def test_compactions_cost_what_the_status_line_says(shared: Path, settings: Conf
     assert one.record.compaction_count == 1
 
 
+def test_a_person_who_was_asked_was_waited_for(shared: Path, settings: Config) -> None:
+    """Twice the agent asked: what hooks and transcript tell is what its own telemetry says."""
+    run = shared / "captures" / "claude-code" / "ccint2"
+    path = tell(settings, "claude-code", run, of_hooks("claude-code", run))
+    calls = calls_of(Loader(settings).load("claude-code", str(path)))
+    asked_us = [
+        t for t, told in lines(run / "hooks.tsv") if told["hook_event_name"] == "PermissionRequest"
+    ]
+    waited = [call for call in calls.values() if call.wait_ms is not None]
+    assert [call.name for call in waited] == ["Bash", "Write"]
+    for call, since_us in zip(waited, asked_us, strict=True):
+        answered_us = call.t_us - call.duration_ms * 1000
+        assert call.wait_ms == pytest.approx((answered_us - since_us) / 1000, abs=150)
+
+
 def test_the_index_and_one_session_agree(shared: Path, settings: Config, clean_home: Path) -> None:
     """What a list says of a joined session is what is shown of it, however it is loaded."""
     run = shared / "captures" / "claude-code" / "ccint2"

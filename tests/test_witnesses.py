@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from m31a_metrics.events import (
     UNATTRIBUTED,
@@ -116,6 +117,24 @@ def test_a_person_was_waited_for_between_start_and_run() -> None:
     assert only_call([said], [start, quick]).wait_ms is None  # which is how long hooks take
 
 
+def test_a_person_was_waited_for_where_one_may_have_been_asked() -> None:
+    """What a call took beyond its run is the wait, but for what ran meanwhile."""
+    asked = ToolCall(9 * S, "Bash", True, 8_000, elapsed_only=True, id="a")
+    ran = ToolCall(9 * S, "Bash", True, 500, id="a")
+    call = only_call([asked], [ran])
+    assert (call.duration_ms, call.wait_ms, call.elapsed_only) == (500, 7_500, False)
+    assert only_call([replace(asked, elapsed_only=False)], [ran]).wait_ms is None
+    assert only_call([asked], [replace(ran, duration_ms=7_500)]).wait_ms is None
+    # It was made at 1 s, its response was whole at 2 s, and another call of that ran for 4 s.
+    before = ToolCall(7 * S, "Bash", True, 5_000, elapsed_only=True, id="b")
+    waited = joined([before, asked], [ran, ToolCall(7 * S, "Bash", True, 4_000, id="b")])
+    assert [one.wait_ms for one in waited if isinstance(one, ToolCall)] == [1_000, 2_500]
+    # Those of a subagent hold nobody up.
+    elsewhere = replace(before, subagent="s")
+    waited = joined([elsewhere, asked], [ran, ToolCall(7 * S, "Bash", True, 4_000, id="b")])
+    assert [one.wait_ms for one in waited if isinstance(one, ToolCall)] == [1_000, 7_500]
+
+
 def test_who_saw_it_fail_or_refused_is_believed() -> None:
     """An outcome is that of whoever saw it; a call that anybody knows as denied never ran."""
     well, badly = (
@@ -165,7 +184,7 @@ def test_a_second_file_of_a_session_takes_only_fields() -> None:
         UserTurn(99 * S),
     ]
     told = [Witness(TRANSCRIPT, "t", [said]), Witness(HOOKS, "h", seen)]
-    assert join(told, only_fields=True).events == [seen[0]]
+    assert join(told, only_fields=True).events == [replace(seen[0], wait_ms=2_995)]
 
 
 def test_a_model_call_is_filled_in_field_by_field() -> None:
@@ -309,6 +328,7 @@ hooks = st.lists(
     | st.builds(Subagent, times, st.sampled_from(["", "general"]))
     | st.builds(AgentTotals, times, st.floats(0, 2)),
     max_size=10,
+    unique_by=lambda event: (type(event), event.id or object()),
 )
 sessions = st.tuples(transcripts, transcripts, hooks, hooks)
 
@@ -359,12 +379,13 @@ def test_a_subset_gives_what_it_knew(told: tuple[list[Event], ...], chosen: set[
 
 
 @settings(max_examples=60)
-@given(sessions)
-def test_what_was_joined_can_be_joined_again(told: tuple[list[Event], ...]) -> None:
+@given(transcripts, hooks)
+def test_what_was_joined_can_be_joined_again(said: list[Event], seen: list[Event]) -> None:
     """An imported copy holds what was joined: with the same hooks it comes to the same."""
-    once = join(witnesses(told))
+    hooked = Witness(HOOKS, "hooks", seen)
+    once = join([Witness(TRANSCRIPT, "transcript", said), hooked])
     events = with_rest(once.events, once.totals, free(0.01))
-    again = join([Witness(COPY, "copy", events), *witnesses(told)[2:]])
+    again = join([Witness(COPY, "copy", events), hooked])
     assert with_rest(again.events, again.totals, free(0.01)) == events
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from m31a_metrics.active_time import Span, merged
 from m31a_metrics.events import (
     UNATTRIBUTED,
     AgentTotals,
@@ -39,8 +40,8 @@ TRANSCRIPT, COPY, HOOKS, UNREAD = 0, 1, 2, 9
 SAME_US = 10 * SECOND_US
 """Two witnesses write down one moment within this time: a hook starts in well under it."""
 
-WAITED_MS = 1000
-"""What a call took beyond its run, from where it is certain that a person was waited for."""
+WAITED_US = 1 * SECOND_US
+"""What passed before a call ran, from where on a person was waited for: so long no hook takes."""
 
 _ONE_COUNTS = (ToolCall, UserTurn, Compaction, Subagent, Mode, PermissionWait, LLMInteraction)
 """What others may tell of, and of which without ids one witness counts.
@@ -164,6 +165,7 @@ class _Calls:
         self._starts = _starts(told)
         self._words: dict[str, list[_Word]] = {}
         self._first_told: dict[str, list[ToolCall]] = {}
+        self._threads: dict[str, list[ToolCall]] = {}
         ids: set[str] = set()
         for place, (rank, events) in enumerate(told):
             for event in events:
@@ -174,6 +176,7 @@ class _Calls:
                     elif event.id not in ids:
                         ids.add(event.id)
                         self._first_told.setdefault(key, []).append(event)
+                        self._threads.setdefault(event.subagent or "", []).append(event)
                 elif type(event) is ToolEnd and event.id:
                     key = call_id(event.id)
                     ended = event.call(self._start(key, event.t_us))
@@ -222,7 +225,7 @@ class _Calls:
             timed.is_pair and any(one.elapsed_only for one in saw)
         )
         if wait_ms is None and timed.rank == HOOKS and not timed.is_pair and not elapsed_only:
-            wait_ms = _waited_ms(self._start(key, timed.call.t_us), timed.call)
+            wait_ms = self._waited_ms(key, call, timed.call)
         return replace(
             call,
             success=not failed,
@@ -232,6 +235,40 @@ class _Calls:
             wait_ms=wait_ms,
             subagent=subagent,
         )
+
+    def _waited_ms(self, key: str, call: ToolCall, ran: ToolCall) -> float | None:
+        """What passed before a call ran, where that was a person's wait.
+
+        Since a hook was told that it began; else since it was made, where its agent may have
+        asked, without what other calls of its thread took meanwhile.
+        """
+        ran_us = min(call.t_us, ran.t_us) - round(ran.duration_ms * 1000)
+        start = self._start(key, ran.t_us)
+        if start is not None:
+            waited_us = ran_us - start.t_us
+        elif call.elapsed_only:
+            began_us, others = self._meanwhile(call, ran_us)
+            waited_us = ran_us - began_us - sum(ended - began for began, ended in others)
+        else:
+            return None
+        return waited_us / 1000 if waited_us >= WAITED_US else None
+
+    def _meanwhile(self, call: ToolCall, ran_us: int) -> tuple[int, list[Span]]:
+        """Since when a call waited, and when others of its thread ran until it did."""
+        thread = self._threads.get(call.subagent or "", ())
+        # Its response goes on until all calls of that are made.
+        made_us = [_began_us(one) for one in thread]
+        began_us = max(
+            one for one in (_began_us(call), *made_us) if one <= max(ran_us, _began_us(call))
+        )
+        runs = []
+        for one in thread:
+            for word in self._words.get(call_id(one.id or ""), ()):
+                if one is not call and word.rank == HOOKS and not word.call.elapsed_only:
+                    began, ended = _began_us(word.call), word.call.t_us
+                    if ended > began_us and began < ran_us:
+                        runs.append((max(began, began_us), min(ended, ran_us)))
+        return began_us, merged(runs)
 
     def _start(self, key: str, ended_us: int) -> ToolStart | None:
         """The start of a call that ended then."""
@@ -265,12 +302,8 @@ def _how_timed(word: _Word) -> int:
     return 0 if word.rank == HOOKS else 1
 
 
-def _waited_ms(start: ToolStart | None, ran: ToolCall) -> float | None:
-    """What passed between a call's start and its run, where that was a person's wait."""
-    if start is None:
-        return None
-    beyond_ms = (ran.t_us - start.t_us) / 1000 - ran.duration_ms
-    return round(beyond_ms, 3) if beyond_ms >= WAITED_MS else None
+def _began_us(call: ToolCall) -> int:
+    return call.t_us - round(call.duration_ms * 1000)
 
 
 def _uses(told: _Ordered) -> dict[str | None, list[LLMInteraction]]:
