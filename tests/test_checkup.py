@@ -14,7 +14,7 @@ import pytest
 from m31a_metrics import Collector, LLMMetric, PhaseMetric, SessionMetrics, Usage, load, save
 from m31a_metrics.checkup import Finding, examine, session_names
 from m31a_metrics.codec import decode
-from m31a_metrics.events import ToolCall
+from m31a_metrics.events import SessionStart, ToolCall
 from m31a_metrics.model import ToolMetric
 from m31a_metrics.session import Session
 from tests import children
@@ -457,3 +457,14 @@ def test_what_was_set_aside_is_not_found_again(session: Session) -> None:
     examine(session, fix=True)
     assert examine(session) == []
     assert json.loads(file(session, "METRICS.json").read_bytes())["session_id"] == ID
+
+
+def test_what_hooks_tell_of_is_never_written_down(tmp_path: Path) -> None:
+    """They keep events and no METRICS.json: readers add these up, and nothing is wrong."""
+    hooked = Session(str(tmp_path), "hooked")
+    start = SessionStart(1, agent="codex", native_id="hooked")
+    hooked.append([start, ToolCall(2, "Bash", True, 5, id="a")])
+    assert examine(hooked) == []
+    hooked.flush()
+    hooked.append([ToolCall(3, "Bash", True, 5, id="b")])
+    assert examine(hooked) == []

@@ -325,6 +325,8 @@ def labels_of(sessions: Iterable[Session]) -> dict[str, str]:
     labels: dict[str, str] = {}
     for session in sessions:
         try:
+            if is_copy(session.journal_names()):
+                continue  # which has none
             recording = read_recording(session, lines=False)
         except MetricsError:
             continue

@@ -10,6 +10,7 @@ from msgspec.json import decode
 from m31a_metrics import codec, journal, store
 from m31a_metrics.checkup.findings import Examination, Repair
 from m31a_metrics.errors import DamagedMetrics, MetricsError, StorageError
+from m31a_metrics.events import SessionStart
 from m31a_metrics.journal import Journal, Trimmed
 from m31a_metrics.journal.mend import mend
 from m31a_metrics.model import SessionMetrics
@@ -163,7 +164,7 @@ def _damage(examination: Examination, file: str) -> str:
 def _currency(examination: Examination, journals: list[str], writer_lives: bool) -> None:
     session = examination.session
     try:
-        if session.is_current():
+        if session.is_current() or _is_told_by_hooks(session, journals):
             return
         file, problem = _what_is_behind(session)
     except MetricsError:
@@ -182,6 +183,17 @@ def _currency(examination: Examination, journals: list[str], writer_lives: bool)
     if of_hooks and not os.path.lexists(session.metrics_path):
         return
     examination.find(file, problem, remedy, repair, harmless=writer_lives or of_hooks)
+
+
+def _is_told_by_hooks(session: Session, journals: list[str]) -> bool:
+    """Tell whether an agent's hooks record here, which never write METRICS.json: readers add up."""
+    if journal.SHARED not in journals:
+        return False
+    return any(
+        type(event) is SessionStart and event.native_id is not None
+        for _, events in journal.batches(session.events, Journal(journal.SHARED))
+        for event in events
+    )
 
 
 def _what_is_behind(session: Session) -> tuple[str, str]:
