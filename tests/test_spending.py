@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from m31a_metrics.agent_totals import excess, runs
 from m31a_metrics.record import LLMDay, PhaseDay, SessionRecord
 from m31a_metrics.spending import BEFORE, DAY, MONTH, Account, Spending, Spent, use
-from m31a_metrics.witnesses import excess, runs
 
 AMOUNTS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 20)), max_size=12).map(sorted)
 """When, and how much: in the order of time."""

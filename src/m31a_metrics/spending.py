@@ -11,10 +11,10 @@ from typing import Self
 
 from msgspec import Struct, field
 
+from m31a_metrics.agent_totals import Amount, excess, runs
 from m31a_metrics.budgets import Use
 from m31a_metrics.measures import add, subtract
 from m31a_metrics.record import SessionRecord
-from m31a_metrics.witnesses import Amount, excess, runs
 
 BEFORE, MONTH, DAY = "before", "month", "day"
 """Parts of time, which exclude each other: before this month, in it before today, today."""

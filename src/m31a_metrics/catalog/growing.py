@@ -20,6 +20,7 @@ from msgspec.json import Decoder, encode
 from msgspec.structs import replace
 
 from m31a_metrics import store
+from m31a_metrics.agent_totals import Amount, excess, runs, spent_in, told_in
 from m31a_metrics.catalog.load import LoadedSession, Loader
 from m31a_metrics.catalog.records import DayOf
 from m31a_metrics.config import Config
@@ -39,7 +40,6 @@ from m31a_metrics.rates import pricer, remember
 from m31a_metrics.spending import BEFORE, DAY, MONTH, Account, Spending
 from m31a_metrics.timestamps import Today
 from m31a_metrics.units import nano_usd
-from m31a_metrics.witnesses import Amount, excess, runs, spent_in, told_in
 
 _FORMAT = 1
 _WORTH_BYTES = 1 << 20

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from m31a_metrics import codec, sources, store
 from m31a_metrics.active_time import Stretch, stretches_of
+from m31a_metrics.agent_totals import limits_of, with_rest
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog import projects, records
 from m31a_metrics.catalog.fingerprints import Seen
@@ -35,16 +36,7 @@ from m31a_metrics.session import Session
 from m31a_metrics.tally import Price
 from m31a_metrics.tally.live import LiveTally
 from m31a_metrics.transcript import Call, Damage, Facts, SessionRef, Transcript
-from m31a_metrics.witnesses import (
-    TRANSCRIPT,
-    Witness,
-    beside,
-    call_id,
-    join,
-    limits_of,
-    with_calls,
-    with_rest,
-)
+from m31a_metrics.witnesses import TRANSCRIPT, Witness, beside, call_id, join, with_calls
 
 if TYPE_CHECKING:
     from m31a_metrics.phases import Inference

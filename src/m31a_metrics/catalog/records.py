@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from m31a_metrics import store
 from m31a_metrics.active_time import stretches_of
+from m31a_metrics.agent_totals import limits_of
 from m31a_metrics.errors import InvalidSessionId, MetricsError
 from m31a_metrics.events import (
     AgentTotals,
@@ -35,7 +36,7 @@ from m31a_metrics.timestamps import LATEST_US, local_day, local_hour
 from m31a_metrics.transcript import Damage, Facts, Transcript
 from m31a_metrics.units import QUARTER_HOUR_US, YEAR_10000_US, file_of
 from m31a_metrics.validation import LABELS_MAX, is_label
-from m31a_metrics.witnesses import COPY, HOOKS, Witness, beside, join, limits_of
+from m31a_metrics.witnesses import COPY, HOOKS, Witness, beside, join
 
 if TYPE_CHECKING:
     from m31a_metrics.phases import Episode, Inference
