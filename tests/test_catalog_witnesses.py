@@ -38,7 +38,8 @@ def of_hooks(agent: str, run: Path) -> Iterator[Event]:
     """The events that hooks write down."""
     for t_us, told in lines(run / "hooks.tsv"):
         name, tool = told["hook_event_name"], told.get("tool_name", "")
-        call_id: Any = told.get("tool_use_id")
+        # Qwen Code gives hooks an id of their own beside the transcript's.
+        call_id: Any = told.get("tool_call_id") or told.get("tool_use_id")
         if name == "SessionStart" and told["source"] == "startup":
             yield events.SessionStart(t_us, agent=agent, native_id=told["session_id"])
         elif name == "UserPromptSubmit" and "<task-notification>" not in told.get("prompt", ""):

@@ -26,7 +26,7 @@ from m31a_metrics.events import (
 )
 from m31a_metrics.model import Usage
 from m31a_metrics.transcript import Call
-from m31a_metrics.witnesses import COPY, HOOKS, TRANSCRIPT, Witness, beside, join, with_calls
+from m31a_metrics.witnesses import COPY, HOOKS, TRANSCRIPT, Witness, join, with_calls
 
 S = 1_000_000
 THREAD = "55555555-5555-4555-8555-555555555555"
@@ -289,17 +289,3 @@ def test_what_was_joined_can_be_joined_again(said: list[Event], seen: list[Event
     events = with_rest(once.events, once.totals, free(0.01))
     again = join([Witness(COPY, "copy", events), hooked])
     assert with_rest(again.events, again.totals, free(0.01)) == events
-
-
-def test_ids_of_calls_that_are_the_hooks_own_mean_nothing() -> None:
-    """Qwen Code gives hooks other ids than its transcript has: there one witness counts."""
-    said = ToolCall(9 * S, "shell", True, 300, id="call_1")
-    seen: list[Event] = [
-        ToolCall(9 * S, "shell", True, 229, id="toolu_1"),
-        ToolStart(80 * S, "shell", "toolu_2"),
-        ToolEnd(82 * S, "shell", id="toolu_2"),
-    ]
-    own = Witness(TRANSCRIPT, "t", [said])
-    told = join([own, beside("qwen", Witness(HOOKS, "h", seen))]).events
-    assert told == [said, ToolCall(82 * S, "shell", True, 2_000)]
-    assert len(join([own, beside("codex", Witness(HOOKS, "h", seen))]).events) == 3

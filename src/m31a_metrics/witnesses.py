@@ -51,9 +51,6 @@ Who ran where, and phases, are the first one's to say."""
 _THREAD_LENGTH = 36
 """Of a UUID, by which Codex calls its threads."""
 
-_OWN_IDS = frozenset(["qwen"])
-"""Agents that give their hooks other ids of calls than their transcripts have."""
-
 
 _time = attrgetter("t_us")
 
@@ -64,24 +61,6 @@ class Witness(NamedTuple):
     rank: int
     name: str
     events: Sequence[Event]
-
-
-def beside(agent: str, witness: Witness) -> Witness:
-    """A witness as others can be joined with it: ids of calls that are its own mean nothing."""
-    if agent not in _OWN_IDS:
-        return witness
-    events: list[Event] = []
-    starts: dict[str, ToolStart] = {}
-    for event in witness.events:
-        if type(event) is ToolStart:
-            starts[event.call_id] = event
-        elif type(event) is ToolEnd:
-            events.append(replace(event.call(starts.pop(event.id or "", None)), id=None))
-        elif type(event) is ToolCall:
-            events.append(replace(event, id=None))
-        else:
-            events.append(event)
-    return witness._replace(events=events)
 
 
 class Joined(NamedTuple):

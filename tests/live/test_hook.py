@@ -109,13 +109,15 @@ def test_only_a_persons_prompt_is_a_turn(machine: Machine) -> None:
 
 
 def test_a_compaction_and_a_subagent_are_told_when_they_end(machine: Machine) -> None:
-    """What only begins is not kept, nor the subagent without a kind that compacts."""
+    """What only begins is not kept; a subagent without a kind is one of the agent's requests."""
     machine.tell("PreCompact", trigger="auto")
     machine.tell("SubagentStop", agent_id="a2", agent_type="")
     machine.tell("PostCompact", trigger="auto", compact_summary="SECRET")
     machine.tell("SubagentStart", agent_id="a1", agent_type="Explore")
     machine.tell("SubagentStop", agent_id="a1", agent_type="Explore")
-    _, compaction, subagent = machine.lines()
+    _, request, compaction, subagent = machine.lines()
+    assert isinstance(request, events.Subagent)
+    assert request.name == ""
     assert isinstance(compaction, events.Compaction)
     assert isinstance(subagent, events.Subagent)
     assert (compaction.trigger, subagent.name) == ("auto", "Explore")

@@ -21,7 +21,7 @@ CAPTURES = {
         "session_start": 1,
         "tool_call": 5,
         "user_turn": 1,
-        "subagent": 1,
+        "subagent": 3,
         "compaction": 1,
     },
     "claude-code/ccdeny": {"session_start": 1, "tool_call": 1, "user_turn": 1},

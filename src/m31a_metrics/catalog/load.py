@@ -36,7 +36,7 @@ from m31a_metrics.session import Session
 from m31a_metrics.tally import Price
 from m31a_metrics.tally.live import LiveTally
 from m31a_metrics.transcript import Call, Damage, Facts, SessionRef, Transcript
-from m31a_metrics.witnesses import TRANSCRIPT, Witness, beside, call_id, join, with_calls
+from m31a_metrics.witnesses import TRANSCRIPT, Witness, call_id, join, with_calls
 
 if TYPE_CHECKING:
     from m31a_metrics.phases import Inference
@@ -238,8 +238,7 @@ class Loader:
         only_fields: bool,
     ) -> list[AgentTotals]:
         """Join a transcript with what else tells of it; returns what its agent said of itself."""
-        agent = transcript.facts.agent
-        others = [beside(agent, one) for one in self._witnesses(witnesses)]
+        others = self._witnesses(witnesses)
         if not others and not any(type(event) is AgentTotals for event in transcript.events):
             return []
         elsewhere = {call_id(one) for one in skip}

@@ -36,7 +36,7 @@ from m31a_metrics.timestamps import LATEST_US, local_day, local_hour
 from m31a_metrics.transcript import Damage, Facts, Transcript
 from m31a_metrics.units import QUARTER_HOUR_US, YEAR_10000_US, file_of
 from m31a_metrics.validation import LABELS_MAX, is_label
-from m31a_metrics.witnesses import COPY, HOOKS, Witness, beside, join
+from m31a_metrics.witnesses import COPY, HOOKS, Witness, join
 
 if TYPE_CHECKING:
     from m31a_metrics.phases import Episode, Inference
@@ -290,9 +290,8 @@ def read_recording(
         others += [one for one in [witness(session, lines=lines)] if one is not None]
     if others or any(type(event) in _PARTIAL for event in events):
         rank = COPY if copies else HOOKS
-        told = [Witness(rank, session.directory, events)]
-        told += [beside(record.agent, other) for other in others]
-        recording.events, recording.totals = join(told)
+        own = Witness(rank, session.directory, events)
+        recording.events, recording.totals = join([own, *others])
         recording.is_joined = True
         record.rate_limits = limits_of(recording.totals)
     return recording

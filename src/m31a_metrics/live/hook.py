@@ -212,9 +212,10 @@ def lines_of(event: Event, denied: bool) -> list[str]:
         return [line("user_turn", t_us)]
     if kind == "PostCompact":
         return [line("compaction", t_us, trigger=text_of(said.get("trigger")))]
-    name = text_of(said.get("agent_type"))
-    if kind == "SubagentStop" and name is not None:  # /compact says it too, of nobody
-        return [line("subagent", t_us, name=name)]
+    agent_type = said.get("agent_type")
+    if kind == "SubagentStop" and type(agent_type) is str:
+        # One without a kind is a request of the agent's own, as /compact makes.
+        return [line("subagent", t_us, name=text_of(agent_type) or "")]
     return []
 
 
