@@ -6,8 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+
+from m31a_metrics import Collector
+from m31a_metrics.collector import writer
 
 HOST = """
 import resource, sys
@@ -85,3 +89,21 @@ print({tool.name: tool.call_count for tool in collector.snapshot().tools})
         timeout=300,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("{'logged': 1, 'Bash': 1}\n", "", 0)
+
+
+def test_what_c_makes_of_an_error_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A SystemError in its place is one as well: the flush is refused, and the next one writes."""
+
+    def merge(*_: object) -> NoReturn:
+        raise SystemError("ToolRow returned a result with an exception set") from MemoryError()
+
+    collector = Collector("one", tmp_path)
+    collector.record_tool_call("Bash", True, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "merge", merge)
+        assert not collector.flush()
+    assert caplog.messages == ["metrics of one not written: there is no memory left"]
+    assert collector.flush()
+    collector.stop()

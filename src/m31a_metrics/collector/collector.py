@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from m31a_metrics import events, validation
 from m31a_metrics.collector.log import exception, info, warn
 from m31a_metrics.collector.scopes import HealScope, P, PhaseScope, R, ToolScope, recorded
-from m31a_metrics.collector.writer import SessionWriter
+from m31a_metrics.collector.writer import NO_MEMORY, SessionWriter
 from m31a_metrics.errors import BudgetExceeded, ConfigError, StorageError
 from m31a_metrics.events import (
     LINE_END,
@@ -377,7 +377,7 @@ class Collector:
         self._writer.finish()
         try:
             metrics = self.snapshot()
-        except MemoryError:
+        except NO_MEMORY:
             return  # what is left out is a line of the log
         info(
             f"session metrics: id={self.session_id} tools={len(metrics.tools)} "

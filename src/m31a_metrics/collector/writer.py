@@ -37,7 +37,11 @@ if TYPE_CHECKING:
     from m31a_metrics.session.counting import Counted
     from m31a_metrics.session.following import Following
 
-TROUBLE = (MetricsError, OSError, MemoryError, ImportError)
+NO_MEMORY = (MemoryError, SystemError)
+"""SystemError is what CPython makes of a MemoryError that code in C did not look for (msgspec's
+structs: "returned a result with an exception set")."""
+
+TROUBLE = (MetricsError, OSError, *NO_MEMORY, ImportError)
 """What is no reason to disturb the host: counts stay in memory, and the next flush tries again.
 
 Importing fails when the interpreter is being taken apart.
@@ -240,7 +244,7 @@ class SessionWriter:
                 except JournalLost as error:
                     self._leave(journal, error)
                     continue
-                except (StorageError, MemoryError) as error:
+                except (StorageError, *NO_MEMORY) as error:
                     if self.journal is journal:
                         self._go_on_in_memory(event, error)
                         return
@@ -597,4 +601,6 @@ class SessionWriter:
 
 def reason(error: Exception) -> str:
     """Say what is wrong."""
+    if isinstance(error, SystemError) and isinstance(error.__cause__, MemoryError):
+        error = error.__cause__
     return str(error) or "there is no memory left"  # MemoryError says nothing of itself
