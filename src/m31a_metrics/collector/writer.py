@@ -38,15 +38,10 @@ if TYPE_CHECKING:
     from m31a_metrics.session.following import Following
 
 NO_MEMORY = (MemoryError, SystemError)
-"""SystemError is what CPython makes of a MemoryError that code in C did not look for (msgspec's
-structs: "returned a result with an exception set")."""
+"""The second is what becomes of the first in code in C that does not look for it (msgspec's)."""
 
-TROUBLE = (MetricsError, OSError, *NO_MEMORY, ImportError)
-"""What is no reason to disturb the host: counts stay in memory, and the next flush tries again.
-
-Importing fails when the interpreter is being taken apart.
-"""
-
+TROUBLE = (MetricsError, OSError, *NO_MEMORY, ImportError)  # the last at the interpreter's end
+"""What is no reason to disturb the host: counts stay in memory, and the next flush tries again."""
 
 Plain = tuple[bytes, ToolCount, Tally, Writer | None]
 """What a plain call of a tool with an outcome needs: the middle of its line, and where it is
@@ -601,6 +596,4 @@ class SessionWriter:
 
 def reason(error: Exception) -> str:
     """Say what is wrong."""
-    if isinstance(error, SystemError) and isinstance(error.__cause__, MemoryError):
-        error = error.__cause__
-    return str(error) or "there is no memory left"  # MemoryError says nothing of itself
+    return "there is no memory left" if isinstance(error, NO_MEMORY) else str(error)
