@@ -250,6 +250,15 @@ def test_each_active_instant_is_counted_once(made: list[events.Event], inferred:
         assert all(0 < us <= length_s * _S for _, _, us in parts)
 
 
+@given(invented())
+def test_what_lies_within_stays_need_not_be_looked_at(made: list[events.Event]) -> None:
+    """Of all events at once the same comes as of one after the other."""
+    time = ActiveTime(inferred=False)
+    for event in made:
+        time.add(event)
+    assert stretches_of(made, inferred=False) == time.stretches()
+
+
 @given(invented(), st.booleans())
 def test_calls_of_a_transcript_are_active_while_they_ran(
     made: list[events.Event], inferred: bool

@@ -33,7 +33,7 @@ from m31a_metrics.events import (
     ToolStart,
     UserTurn,
 )
-from m31a_metrics.units import DAY_US, QUARTER_HOUR_US
+from m31a_metrics.units import DAY_US, QUARTER_HOUR_US, YEAR_10000_US
 
 MODEL_WAIT_US = 600_000_000
 """So much at most of a gap is taken for waiting for the model, where nobody timed that.
@@ -151,6 +151,10 @@ class ActiveTime:
         held_count = len(main.spans) + len(main.marks) + len(self._stays) + len(self._uses)
         if keep and held_count > _KEPT_MOST * keep:
             self._settle()
+
+    def go_on_until(self, t_us: int) -> None:
+        """Note that something was at a time, whatever it was."""
+        self._updated_us = max(self._updated_us, t_us)
 
     def add(self, event: Event) -> None:
         """Take one event."""
@@ -280,6 +284,13 @@ class ActiveTime:
                 self._stretches = _overlaid(pieces, since_us)
         return self._stretches
 
+    def stays(self) -> list[Span]:
+        """When it was in the phases that a recorder entered; who has not left one is in it."""
+        return [
+            (stay.began_us, YEAR_10000_US if stay.ended_us is None else stay.ended_us)
+            for stay in self._stays
+        ]
+
     def by_phase(self) -> dict[str, int]:
         """The active time by phase up to the last event, in microseconds."""
         return time_by_phase(self.stretches(), self._settled)
@@ -356,8 +367,35 @@ def ran(call: ToolCall) -> Span:
 def stretches_of(events: Iterable[Event], *, inferred: bool) -> list[Stretch]:
     """Give the active time of a session by its events, which are in the order of time."""
     time = ActiveTime(inferred=inferred)
+    if not inferred:
+        events = list(events)
+        time.go_on_until(max((event.t_us for event in events), default=0))
+        events = _beside_stays(events)
     time.add_all(events)
     return time.stretches()
+
+
+def _beside_stays(events: Sequence[Event]) -> Iterator[Event]:
+    """Leave out the calls and answers that lie within a stay, whose time is the stay's.
+
+    In a recorded session nearly all do. What is said of stays afterwards may shorten them, so
+    that is looked at first.
+    """
+    stays = ActiveTime(inferred=False)
+    stays.add_all(event for event in events if type(event) in _OF_STAYS)
+    spans = stays.stays()
+    began_us = ended_us = -1
+    for event in events:
+        t_us = event.t_us
+        while spans and spans[0][0] < t_us:
+            began_us, ended_us = spans.pop(0)
+        if not (
+            t_us <= ended_us
+            and (type(event) is ToolCall or type(event) is LLMInteraction)
+            and not event.subagent
+            and t_us - began_us > (event.duration_ms or 0) * 1000
+        ):
+            yield event
 
 
 def time_by(
@@ -440,6 +478,8 @@ _MAIN, _USE, _STAY = 1 << 40, (1 << 40) + 1, 1 << 41
 
 
 _TELLS_NO_TIME = (AgentTotals, ToolStart, ToolEnd)
+_OF_STAYS = frozenset([PhaseTransition, PhaseDuration])
+
 _THEN_THE_MODEL = (UserTurn, PermissionWait, Compaction, Subagent)
 """Events of a transcript behind which the agent asks its model, besides those of calls."""
 
