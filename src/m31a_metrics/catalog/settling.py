@@ -19,7 +19,7 @@ from msgspec.json import Decoder, encode
 
 from m31a_metrics import budgets, store, verdicts
 from m31a_metrics.answers import Slice
-from m31a_metrics.budgets import DAY, MONTH, SESSION, Limits, Use
+from m31a_metrics.budgets import DAY, MONTH, SESSION, USD, Limits, Use
 from m31a_metrics.catalog.growing import GrowingSession, Grown
 from m31a_metrics.catalog.open_index import PATIENCE_S, ask
 from m31a_metrics.catalog.records import RECORDED, session_name
@@ -33,7 +33,7 @@ from m31a_metrics.session.lock import locked
 from m31a_metrics.spending import Spent, use
 from m31a_metrics.timestamps import Today, machine_today, zone
 from m31a_metrics.transcript import SessionRef
-from m31a_metrics.units import DAY_US, HOUR_US, MINUTE_US, SECOND_US, usd
+from m31a_metrics.units import DAY_US, MINUTE_US, SECOND_US, usd
 from m31a_metrics.verdicts import MACHINE, Figures
 
 REFRESH_EVERY_S = 300.0
@@ -134,19 +134,17 @@ def _wait_for(descriptor: int) -> bool:
 
 def _judge_session(config: Config, name: str, limits: Limits, today: Today, grown: Grown) -> None:
     spent = grown.spending.in_all
+    used = use(spent)
     verdict = budgets.judge(
-        limits.of(SESSION), {SESSION: use(spent)}, verdicts.granted(config.live_dir, name, today)
+        limits.of(SESSION), {SESSION: used}, verdicts.granted(config.live_dir, name, today)
     )
     tightest = verdict.tightest()
+    per_hour_nano = used.per_hour(USD) if used.active_us >= _RATED_US else None
     figures = Figures(
         session_usd=usd(spent.cost_nano),
         left_usd=None if tightest is None else usd(tightest.left),
         left_scope=None if tightest is None else tightest.scope,
-        usd_per_active_hour=(
-            usd(spent.cost_nano) * HOUR_US / spent.active_us
-            if spent.active_us >= _RATED_US
-            else None
-        ),
+        usd_per_active_hour=None if per_hour_nano is None else usd(round(per_hour_nano)),
         phase=grown.phase or None,
         heal_count=spent.heal_count,
         unpriced_tokens=spent.unpriced_tokens,
