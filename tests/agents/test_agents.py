@@ -22,7 +22,7 @@ from tests.agents.scripted_model import Answer
 pytestmark = pytest.mark.agents
 
 ROOT = Path(__file__).resolve().parents[2]
-AGENTS = Path(os.environ.get("M31_AGENTS", ROOT / ".agents"))
+AGENTS = Path(os.environ.get("M31_AGENTS", ROOT / ".agents")).resolve()
 TRANSCRIPTS = {
     "claude-code": ".claude/projects/*/*.jsonl",
     "codex": ".codex/sessions/*/*/*/*.jsonl",
