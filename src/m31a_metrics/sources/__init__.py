@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from msgspec import Struct
 
+from m31a_metrics.conversation import WINDOW_PARTS, Title, Window
 from m31a_metrics.errors import NotThisFormat, SourceUnusable, StorageError
 from m31a_metrics.foreign_files import Folders, is_absent
 from m31a_metrics.transcript import Transcript
@@ -76,6 +77,37 @@ class Deleting(Source, Protocol):
 
     def kept_days(self, environ: Mapping[str, str]) -> int | None:
         """So many days the agent keeps a transcript; None: for ever, or nothing is here."""
+        ...
+
+
+class Conversational(Source, Protocol):
+    """What a module offers besides where its agent's files hold what was said.
+
+    Everything is read anew, in windows: no more than a window is in memory at once, whatever
+    the size of the file. Each raises NotThisFormat, and StorageError for what cannot be read.
+    """
+
+    def title(self, path: str) -> Title:
+        """Give the title of a session and its first words, from a bounded part of its file."""
+        ...
+
+    def window(self, path: str, *, at: str = "", limit: int = WINDOW_PARTS) -> Window:
+        """Give `limit` parts from the place `at` on; "" is the beginning, "end" the last ones.
+
+        A place may be of any byte (or row) of a record, which is then where the window begins.
+        """
+        ...
+
+    def place_of(self, path: str, id: str) -> str:  # noqa: A002 - as events name it
+        """Find the place of the call, answer or turn with an id; "" where it has none."""
+        ...
+
+    def image(self, path: str, place: str) -> tuple[str, bytes]:
+        """Give an image's media type and its bytes. Raises KeyError where there is none."""
+        ...
+
+    def texts(self, path: str) -> Sequence[str]:
+        """Name the files that hold the conversation: its own, then those of its subagents."""
         ...
 
 
