@@ -44,7 +44,7 @@ def tell(_place: str, data: bytes) -> Told:
             told.parts.append(part)
             told.calls[item["call"]] = part
         elif "result" in item:
-            judge = lambda tool: (tool == "Bash", False)  # noqa: E731 - as readers give it
+            judge = lambda part: (part.tool == "Bash", False)  # noqa: E731 - as readers give it
             told.results.append(Result(item["result"], item["of"], judge=judge))
     return told
 

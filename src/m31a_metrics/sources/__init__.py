@@ -135,7 +135,7 @@ SOURCES: dict[str, Entry] = {
         ("CLAUDE_CONFIG_DIR",),
         keeps_text=True,
     ),
-    "codex": Entry(f"{_HERE}.codex", (".codex",), ("CODEX_HOME",)),
+    "codex": Entry(f"{_HERE}.codex", (".codex",), ("CODEX_HOME",), keeps_text=True),
     "gemini-cli": Entry(f"{_HERE}.gemini_cli", (".gemini/tmp",), ("GEMINI_CLI_HOME",)),
     "opencode": Entry(
         f"{_HERE}.opencode", (".local/share/opencode",), ("XDG_DATA_HOME", "OPENCODE_DB")

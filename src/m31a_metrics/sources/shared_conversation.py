@@ -7,6 +7,7 @@ belongs to which call, and where to go on at, is worked out here for all of them
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from difflib import unified_diff
@@ -53,12 +54,14 @@ _object = Decoder(dict[str, Raw])
 class Result(Struct):
     """What came of a call, from the record that says so. `call` is the id that it names.
 
-    `judge` says of a tool's call by this result whether it succeeded, and whether it was denied.
+    `judge` says by this result whether the call succeeded, and whether it was denied, and
+    `goes_on` that another record will tell more.
     """
 
     call: str
     output: str = ""
-    judge: Callable[[str], tuple[bool | None, bool]] | None = None
+    judge: Callable[[Part], tuple[bool | None, bool]] | None = None
+    goes_on: bool = False
     diff: str = ""
     images: tuple[Image, ...] = ()
     subagent: str = ""
@@ -84,7 +87,7 @@ def take(part: Part, result: Result) -> None:
     """Give a call what came of it."""
     part.output = result.output or part.output
     if result.judge is not None:
-        part.success, part.denied = result.judge(part.tool)
+        part.success, part.denied = result.judge(part)
     part.diff = result.diff or part.diff
     part.images += result.images
     part.subagent = result.subagent or part.subagent
@@ -101,7 +104,7 @@ class Lines:
     def __init__(self, path: str) -> None:
         self._path = path
         self._file = open_bytes(path)
-        self._is_packed = isinstance(self._file, Unpacked)
+        self.is_packed = isinstance(self._file, Unpacked)
 
     def close(self) -> None:
         """Close the file."""
@@ -121,7 +124,7 @@ class Lines:
     @property
     def end(self) -> int:
         """Where the file ends."""
-        if self._is_packed:
+        if self.is_packed:
             return sum(len(data) for data, _ in self._pieces(0))
         return self._file.seek(0, 2)
 
@@ -151,7 +154,7 @@ class Lines:
 
     def backwards(self, before: int) -> Iterator[tuple[int, bytes]]:
         """Yield lines and where they begin, from the last one on before a line's beginning."""
-        if self._is_packed:
+        if self.is_packed:
             yield from self._packed_backwards(before)
             return
         at, held, size = before, deque[bytes](), 0
@@ -191,7 +194,7 @@ class Lines:
             yield from reversed(held)
 
     def _line_begins(self, at: int) -> int:
-        if at <= 0 or self._is_packed:
+        if at <= 0 or self.is_packed:
             return self._packed_line_begins(at) if at > 0 else 0
         before = at = min(at, self.end)
         while before > max(0, at - _BACK_BYTES_MAX):
@@ -307,9 +310,9 @@ class Records:
             part.place = place_at(self.prefix, at, number)
         return told
 
-    def find(self, wanted: str, needle: str) -> str:
+    def find(self, wanted: str, *needles: str) -> str:
         """Find the part with an id, by a text that stands in its record; "" if there is none."""
-        for _, told in self.forwards(0, [needle.encode()]):
+        for _, told in self.forwards(0, [needle.encode() for needle in needles]):
             for part in told.parts if told is not None else ():
                 if part.id == wanted:
                     return part.place
@@ -381,9 +384,11 @@ class _Reading:
 
     def _join(self, results: Iterable[Result]) -> None:
         for result in results:
-            part = self._open.pop(result.call, None)
+            part = self._open.get(result.call)
             if part is not None:
                 take(part, result)
+                if not result.goes_on:
+                    del self._open[result.call]
 
     def _orphans(self, at: int, told: Told) -> list[Part]:
         """Show each result of a record as the call that it ends."""
@@ -497,6 +502,51 @@ def patch_of(path: str, hunks: Iterable[Any]) -> str:
             lines.append(f"@@ -{old} +{new} @@")
             lines += [line for line in hunk["lines"] if isinstance(line, str)]
     return cut("\n".join([f"--- {path}", f"+++ {path}", *lines]))[0] if lines else ""
+
+
+_PATCHED = re.compile(r"\*\*\* (Add File|Update File|Delete File|Move to): (.*)")
+
+
+def diff_of_patch(patch: str) -> str:
+    """Write a patch as models are asked for it (`*** Begin Patch`) in unified form.
+
+    OpenAI's format: developers.openai.com/api/docs/guides/tools-apply-patch. Its hunks name no
+    lines. A text that is no such patch gives "".
+    """
+    if "*** Begin Patch" not in patch:
+        return ""
+    lines: list[str] = []
+    for line in patch[patch.index("*** Begin Patch") :].splitlines()[1:]:
+        if line.startswith("*** End Patch"):
+            break
+        found = _PATCHED.match(line)
+        if found is None:
+            lines += () if line.startswith("*** ") else (line,)
+        elif found[1] == "Move to":
+            lines[-1:] = [f"+++ {found[2]}"]
+        else:
+            old, new = found[1] != "Add File", found[1] != "Delete File"
+            lines.append(f"--- {found[2] if old else '/dev/null'}")
+            lines.append(f"+++ {found[2] if new else '/dev/null'}")
+    return cut("\n".join(lines))[0]
+
+
+_DATA_URL = re.compile(r"data:([a-z0-9.+/-]{1,80});base64,", re.IGNORECASE)
+
+
+def media_type_of(url: Raw | bytes) -> str:
+    """Name the type of an image that is written as a `data:` address; "" of any other."""
+    found = _DATA_URL.match(memoryview(url)[1:120].tobytes().decode("latin-1"))
+    return found[1].lower() if found else ""
+
+
+def image_of(url: Raw | bytes) -> tuple[str, bytes]:
+    """Return the type and the bytes of such an image. Raises one of UNREADABLE."""
+    written = decode_json(_string, url)
+    found = _DATA_URL.match(written)
+    if found is None:
+        raise ValueError("it is no image that is written here")
+    return found[1].lower(), b64decode(written[found.end() :], validate=True)
 
 
 def _span(hunk: dict[str, Any], which: str) -> str:

@@ -539,8 +539,8 @@ def _paired(message: Message, texts: _Message | None) -> list[tuple[Block, _Bloc
     return list(zip(content, blocks, strict=True))
 
 
-def _outcome(block: Block, line: Line | Envelope, tool: str) -> tuple[bool, bool]:
-    return outcome(tool, block, line.tool_use_result, line.tool_denial_kind)
+def _outcome(block: Block, line: Line | Envelope, call: Part) -> tuple[bool, bool]:
+    return outcome(call.tool, block, line.tool_use_result, line.tool_denial_kind)
 
 
 def _response_id(message: Message, line: Line | Envelope, t_us: int) -> str:
