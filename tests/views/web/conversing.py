@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.conversation import WINDOW_PARTS, Part, Title, Window
-from m31a_metrics.errors import StorageError
+from m31a_metrics.errors import ConversationAbsent
 from m31a_metrics.events import Event, LLMInteraction, ToolCall, UserTurn
 from m31a_metrics.model import Usage
 from m31a_metrics.phases import infer
@@ -61,7 +61,7 @@ class Said:
     def window(self, row: SessionRow, at: str = "", limit: int = WINDOW_PARTS) -> Window:
         self.window_count += 1
         if self.trouble:
-            raise StorageError(f"{row.path}: {self.trouble}")
+            raise ConversationAbsent(f"{row.path}: {self.trouble}")
         prefix, colon, number = at.rpartition(":")
         thread = self._threads.get(prefix + colon, [])
         first = max(len(thread) - limit, 0) if number == "end" else int(number or 0)
@@ -79,6 +79,8 @@ class Said:
         )
 
     def image(self, _row: SessionRow, place: str) -> tuple[str, bytes]:
+        if place not in self._images:
+            raise ConversationAbsent(f"there is no image at {place!r}")
         return self._images[place]
 
 

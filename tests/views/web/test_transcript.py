@@ -67,12 +67,13 @@ def timed(parts: Sequence[Part]) -> list[Part]:
     return list(parts)
 
 
+DIFF = "--- /home/ada/shop/src/cart.py\n+++ /home/ada/shop/src/cart.py\n@@ -1 +1 @@\n-1\n+2"
 CART = timed(
     [
         prompt(),
         answer("I look first.", id="a0"),
         call("c0", "Bash", "pytest", success=False, output="FAILED tests/test_cart.py::test_total"),
-        call("c1", "Edit", '{"file_path": "/home/ada/shop/src/cart.py"}', diff="@@ 1 @@\n-1\n+2"),
+        call("c1", "Edit", "file_path: x", diff=DIFF),
         call("c2", "Bash", "pytest"),
         answer("It passes.", id="a1-costly"),
         prompt("Now push it."),
@@ -155,7 +156,7 @@ def test_a_subagent_has_a_conversation_of_its_own() -> None:
     """A call leads into it, its pages go on within it, and a link leads back to the call."""
     answers = [answer(f"answer {number}", author="looker") for number in range(150)]
     own = timed([prompt("Look around", author="looker"), *answers])
-    parts = timed([prompt(), call("c0", "Task", '{"prompt": "look"}', subagent="agent-looker:0")])
+    parts = timed([prompt(), call("c0", "Task", "prompt: look", subagent="agent-looker:0")])
     with serving(Said(parts, subagents={"looker": own})) as app:
         page = page_of(app)
         into = unescape(re.search(r'class="into"><a href="([^"]*)"', page)[1])  # type: ignore[index]
@@ -200,9 +201,9 @@ def test_hostile_text_is_text() -> None:
                f"| {HOSTILE} |\n|---|\n| {HOSTILE} |\n**{HOSTILE}** `{HOSTILE}`\n"
                f"[{HOSTILE}](javascript:alert`1`) [x](https://a.example/{quote(HOSTILE)})"),
     ]  # fmt: skip
-    given = json.encode({"command": HOSTILE, "other": [HOSTILE]}).decode()
     said = Said(
-        timed([*everywhere, *markdown, call("c", HOSTILE, given)]), title=Title(HOSTILE, HOSTILE)
+        timed([*everywhere, *markdown, call("c", HOSTILE, f"command: {HOSTILE}")]),
+        title=Title(HOSTILE, HOSTILE),
     )
     with serving(said) as app:
         page = page_of(app, f"{PAGE}?at=0&q={quote(HOSTILE)}&from={quote(HOSTILE)}")

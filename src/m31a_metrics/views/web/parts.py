@@ -6,17 +6,15 @@ but in a link that somebody clicks, or a character that changes how its surround
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from itertools import pairwise
 from urllib.parse import quote, urlencode
 
 from msgspec import Struct, field
-from msgspec import json as encoding
-from msgspec.json import Decoder
 
 from m31a_metrics.conversation import Part, PartKind
-from m31a_metrics.jsonlines import UNREADABLE, decode_json
 from m31a_metrics.timestamps import local, moment
 from m31a_metrics.views.names import clean, clean_lines, cut, cut_middle
 from m31a_metrics.views.web.markdown import Block, blocks
@@ -24,23 +22,10 @@ from m31a_metrics.views.web.markdown import Block, blocks
 SAID_CHARS, DONE_CHARS = 20_000, 4_000
 """So much of what was said is on a page, and of what stands folded; the rest is a click away."""
 TARGET_WIDTH = 110
-FIELDS_MAX = 60
 
-_TARGETS = (
-    "command", "cmd", "script", "file_path", "filePath", "path", "notebook_path", "pattern",
-    "query", "url", "description", "subject", "name", "prompt", "message",
-)  # fmt: skip
-"""What of a call's input says in a few words what it was about, the first that is there."""
-
+_NAMED = re.compile(r"[A-Za-z_]{1,40}:(?: |\n|$)")
+"""The name of an argument, as it stands before its value."""
 _SIGNS = {"+": "added", "-": "removed", "@": "hunk"}
-_decoder = Decoder(dict[str, Any])
-
-
-class Field(Struct):
-    """One argument of a call: a name, and its value as text."""
-
-    name: str
-    text: str
 
 
 class DiffLine(Struct):
@@ -66,6 +51,7 @@ class DrawnPart(Struct):
     day: str = ""
     time: str = ""
     when: str = ""
+    is_same_minute: bool = False
     author: str = ""
     model: str = ""
     text: str = ""
@@ -74,7 +60,7 @@ class DrawnPart(Struct):
     tool_name: str = ""
     target: str = ""
     outcome: str = ""
-    fields: list[Field] = field(default_factory=list)
+    given: str = ""
     diff: list[DiffLine] = field(default_factory=list)
     output: str = ""
     images: list[str] = field(default_factory=list)
@@ -123,13 +109,15 @@ def draw_parts(
     left out.
     """
     drawn: list[DrawnPart] = []
-    day = model = ""
+    day = model = time = ""
     for part in parts:
         one = _drawn(part, addresses, project, whole=whole)
         one.is_here = part.place == here
         if part.t_us:
             at = local(moment(part.t_us))
             one.time, one.when = f"{at:%H:%M}", f"{at:%Y-%m-%d %H:%M:%S}"
+            one.is_same_minute = one.time == time and part.kind is not PartKind.PROMPT
+            time = one.time
             if day != f"{at:%Y-%m-%d}":
                 day = f"{at:%Y-%m-%d}"
                 one.day = _day(at)
@@ -193,22 +181,16 @@ class _Shortener:
 def _draw_call(drawn: DrawnPart, part: Part, shorten: Callable[[str], str], project: str) -> None:
     drawn.tool_name = clean(part.tool) or "tool"
     drawn.tool = cut(short_tool(drawn.tool_name), 40)
-    arguments = _arguments(part.input)
-    target = _target(arguments, part)
+    target = _changed_file(part.diff) or _first_line(_NAMED.sub("", part.input[:DONE_CHARS], 1))
     drawn.target = cut_middle(clean(_below(target, project)), TARGET_WIDTH)
     if part.denied:
         drawn.outcome = "denied"
     elif part.success is not None:
         drawn.outcome = "ok" if part.success else "failed"
     if part.diff:
-        drawn.diff = [_diff_line(line) for line in shorten(part.diff).split("\n")]
-    elif arguments:
-        drawn.fields = [
-            Field(cut(clean(name), 40), shorten(_as_text(value)))
-            for name, value in list(arguments.items())[:FIELDS_MAX]
-        ]
-    elif part.input:
-        drawn.fields = [Field("", shorten(part.input))]
+        drawn.diff = _diff_lines(shorten(part.diff))
+    else:
+        drawn.given = shorten(part.input)
     drawn.output = shorten(part.output)
 
 
@@ -220,33 +202,9 @@ def short_tool(name: str) -> str:
     return f"{server}: {tool}" if tool else server
 
 
-def _arguments(given: str) -> dict[str, Any]:
-    """Take apart what a call was given; nothing where that is plain text, or was cut."""
-    if not given.startswith("{"):
-        return {}
-    try:
-        return decode_json(_decoder, given)
-    except UNREADABLE:
-        return {}
-
-
-def _target(arguments: dict[str, Any], part: Part) -> str:
-    named = (arguments[name] for name in _TARGETS if arguments.get(name))
-    value: object = next(named, None)
-    if value is None and len(arguments) == 1:
-        value = next(iter(arguments.values()))
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        value = " ".join(value)
-    if isinstance(value, str):
-        return _first_line(value)
-    if part.diff:
-        return _diffed_file(part.diff)
-    return "" if arguments else _first_line(part.input)
-
-
-def _diffed_file(diff: str) -> str:
+def _changed_file(diff: str) -> str:
     for line in diff[:DONE_CHARS].split("\n"):
-        if line.startswith("+++ "):
+        if line.startswith("+++ ") and line != "+++ /dev/null":
             return line[4:].partition("\t")[0].removeprefix("b/")
     return ""
 
@@ -259,19 +217,19 @@ def _below(target: str, project: str) -> str:
 def _first_line(text: str) -> str:
     text = text[:DONE_CHARS].strip()
     first, _, rest = text.partition("\n")
-    return f"{first.strip()} …" if rest else first
+    return f"{first.strip()} …" if rest and not _NAMED.match(rest) else first.strip()
 
 
-def _as_text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    try:
-        return encoding.format(encoding.encode(value)).decode()
-    except UNREADABLE:
-        return ""
-
-
-def _diff_line(line: str) -> DiffLine:
-    if line.startswith(("+++ ", "--- ")):
-        return DiffLine("file", line)
-    return DiffLine(_SIGNS.get(line[:1], ""), line)
+def _diff_lines(diff: str) -> list[DiffLine]:
+    lines = diff.split("\n")
+    # A line that was taken out may begin with two minuses: only a pair of lines names files.
+    heads = {
+        at + step
+        for at, (one, other) in enumerate(pairwise(lines))
+        if one.startswith("--- ") and other.startswith("+++ ")
+        for step in (0, 1)
+    }
+    return [
+        DiffLine("file" if at in heads else _SIGNS.get(line[:1], ""), line)
+        for at, line in enumerate(lines)
+    ]

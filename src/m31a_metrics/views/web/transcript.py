@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.conversation import WINDOW_PARTS, Title, Window
-from m31a_metrics.errors import MetricsError
+from m31a_metrics.errors import ConversationAbsent
 from m31a_metrics.table import Unit
 from m31a_metrics.tables.arithmetic import known_usd
 from m31a_metrics.tables.names import RECORDED
@@ -68,7 +68,7 @@ _TYPES = (
 
 
 class Conversing(Protocol):
-    """Who reads conversations from agents' own files. Each raises MetricsError."""
+    """Who reads conversations from agents' files; all but `title` raise ConversationAbsent."""
 
     @property
     def is_on(self) -> bool:
@@ -88,7 +88,7 @@ class Conversing(Protocol):
         ...
 
     def image(self, row: SessionRow, place: str) -> tuple[str, bytes]:
-        """A stored image. Raises KeyError where there is none."""
+        """A stored image: its media type and its bytes."""
         ...
 
 
@@ -155,8 +155,8 @@ class Transcripts:
         try:
             shown = self._window(conversations, reading)
             shown.title = clean(conversations.title(row).line)
-        except MetricsError as error:
-            return Shown(sentence=clean(str(error)))
+        except ConversationAbsent as error:
+            return Shown(sentence=_sentence(str(error)))
         shown.search = clean(query.get("q", ""))
         return shown
 
@@ -197,13 +197,19 @@ class Transcripts:
             raise HTTPException(404, self._off)
         try:
             _, data = self._conversations.image(reading.row, reading.query.get("place", ""))
-        except KeyError:
-            raise HTTPException(404, "There is no such image.") from None
+        except ConversationAbsent as error:
+            raise HTTPException(404, str(error)) from None
         media_type = media_type_of(data)
         if not media_type or len(data) > IMAGE_BYTES_MAX:
             raise HTTPException(404, "That is no image that can be shown.")
         sealed = {"content-security-policy": SEALED, "content-disposition": "inline"}
         return Response(data, media_type=media_type, headers=sealed)
+
+
+def _sentence(reason: str) -> str:
+    """Write a reason as a sentence of its own."""
+    reason = clean(reason)
+    return f"{reason[:1].upper()}{reason[1:]}{'' if reason.endswith('.') else '.'}"
 
 
 def media_type_of(data: bytes) -> str:

@@ -131,7 +131,7 @@
       }
       if (heal && heal.failed === part.dataset.id) {
         healing = heal;
-        gutter.append(span("heal", "heal begins"));
+        gutter.append(span("heal", "heal"));
       }
     }
   }
