@@ -21,7 +21,7 @@ PROJECT = "/home/ada/shop"
 SESSION = "4c1d7e90-5a3b-4f6e-9b1a-2f8e6d0c7a11"
 SUBAGENT = "a1b2c3d4e5f6"
 
-PROMPTS = """\
+_PROMPTS = """\
 The total of a cart with a voucher is wrong when an item is taken out again. Please find out \
 why and mend it, with a test.
 %
@@ -39,8 +39,8 @@ One of the tests fails on CI but not here:
     FAILED tests/test_checkout.py::test_two_currencies - AssertionError: 12.49 != 12.50
 
 What could it be?
-""".split("%\n")
-THOUGHTS = """\
+"""
+_THOUGHTS = """\
 The voucher is applied to the sum of all lines, and kept when a line is removed. So the \
 discount is of a sum that is not there any more. I should look at `Cart.remove` first, then at \
 who calls `apply`.
@@ -50,8 +50,8 @@ is simpler, and carts are small.
 %
 The test fails because of the order in which currencies are converted. Rounding before the sum \
 and after it differ by a cent.
-""".split("%\n")
-ANSWERS = """\
+"""
+_ANSWERS = """\
 I'll look at how the total is made first.
 %
 The cause is in `Cart.remove`: it takes the line out and leaves `discount` as it was.
@@ -88,7 +88,8 @@ The checkout asks the tax service **once per line**. With 40 lines that is 40 re
 > Requests for the same country are the same.
 
 I'd ask once per country and keep the answer for the request.
-""".split("%\n")
+"""
+PROMPTS, THOUGHTS, ANSWERS = (text.split("%\n") for text in (_PROMPTS, _THOUGHTS, _ANSWERS))
 FILES = ("src/cart.py", "src/voucher.py", "src/checkout.py", "tests/test_cart.py", "src/tax.py")
 FAILED = (
     "============ FAILURES ============\n"

@@ -181,7 +181,7 @@ class _Shortener:
 def _draw_call(drawn: DrawnPart, part: Part, shorten: Callable[[str], str], project: str) -> None:
     drawn.tool_name = clean(part.tool) or "tool"
     drawn.tool = cut(short_tool(drawn.tool_name), 40)
-    target = _changed_file(part.diff) or _first_line(_NAMED.sub("", part.input[:DONE_CHARS], 1))
+    target = _changed_file(part.diff) or _first_line(_without_name(part.input[:DONE_CHARS]))
     drawn.target = cut_middle(clean(_below(target, project)), TARGET_WIDTH)
     if part.denied:
         drawn.outcome = "denied"
@@ -212,6 +212,11 @@ def _changed_file(diff: str) -> str:
 def _below(target: str, project: str) -> str:
     """Write a path without the project that it is in."""
     return target.removeprefix(f"{project}/") if project else target
+
+
+def _without_name(given: str) -> str:
+    named = _NAMED.match(given)
+    return given[named.end() :] if named else given
 
 
 def _first_line(text: str) -> str:
