@@ -13,6 +13,7 @@
   const PARTS_MAX = 1500;
   const jump = document.getElementById("jump");
   const said = document.getElementById("said");
+  const unfold = document.getElementById("unfold");
   const marks = { turns: [], calls: [], heals: [], colors: {}, at: new Map(), turnAt: new Map(), healed: new Map() };
   let current = null;
 
@@ -279,6 +280,8 @@
       const nav = link.closest(".onward");
       const known = new Set(parts().map((one) => one.dataset.place));
       const grown = [...fresh.querySelectorAll("#conversation > .part, #conversation > .day")].filter((one) => !known.has(one.dataset.place));
+      const isOpen = unfold.getAttribute("aria-pressed") === "true";
+      if (isOpen) for (const one of grown) for (const fold of one.querySelectorAll("details")) fold.open = true;
       const kept = isLater ? null : inView();
       const top = kept?.getBoundingClientRect().top;
       if (isLater) nav.before(...grown);
@@ -320,7 +323,7 @@
     }
     const nav = document.getElementById(isLater ? "earlier" : "later");
     const link = document.createElement("a");
-    link.href = isLater ? addressAt(gone[Math.max(0, gone.length - 100)].dataset.place) : addressAt(gone[0].dataset.place);
+    link.href = `${addressAt((isLater ? gone[Math.max(0, gone.length - 100)] : gone[0]).dataset.place)}&walk=1`;
     link.rel = isLater ? "prev" : "next";
     link.dataset.onward = "";
     link.textContent = isLater ? "Earlier" : "Later";
@@ -343,12 +346,11 @@
     const last = all[all.length - 1];
     if (!last || document.querySelector("#later [data-onward]")) return;
     const isAtEnd = innerHeight + scrollY > document.body.scrollHeight - 120;
-    const fresh = await pageOf(addressAt(last.dataset.place));
+    const fresh = await pageOf(`${addressAt(last.dataset.place)}&walk=1`);
     const nav = document.getElementById("later");
     const [same, ...grown] = fresh.querySelectorAll("#conversation > .part");
     if (same?.dataset.place !== last.dataset.place) return;
     const isOpen = last.querySelector("details")?.open;
-    same.classList.remove("here");
     for (const one of same.querySelectorAll("details")) one.open = Boolean(isOpen);
     if (current === last) current = same;
     last.replaceWith(same);
@@ -380,7 +382,6 @@
 
   // ---- Folds, links, words that were searched for
 
-  const unfold = document.getElementById("unfold");
   function unfoldAll() {
     const open = unfold.getAttribute("aria-pressed") !== "true";
     const kept = here();
