@@ -141,7 +141,12 @@ SOURCES: dict[str, Entry] = {
         f"{_HERE}.opencode", (".local/share/opencode",), ("XDG_DATA_HOME", "OPENCODE_DB")
     ),
     "copilot-cli": Entry(f"{_HERE}.copilot_cli", (".copilot",), ("COPILOT_HOME",)),
-    "pi": Entry(f"{_HERE}.pi", (".pi",), ("PI_CODING_AGENT_DIR", "PI_CODING_AGENT_SESSION_DIR")),
+    "pi": Entry(
+        f"{_HERE}.pi",
+        (".pi",),
+        ("PI_CODING_AGENT_DIR", "PI_CODING_AGENT_SESSION_DIR"),
+        keeps_text=True,
+    ),
     "qwen": Entry(f"{_HERE}.qwen", (".qwen",), ("QWEN_HOME", "QWEN_RUNTIME_DIR")),
     "aider": Entry(f"{_HERE}.aider", (".aider.conf.yml",), ("AIDER_ANALYTICS_LOG",)),
     "entire": Entry(f"{_HERE}.entire"),

@@ -40,17 +40,19 @@ from m31a_metrics.sources.shared_conversation import (
     Records,
     Result,
     Told,
+    parsed,
+    place_of_part,
+    window_of,
+)
+from m31a_metrics.sources.shared_texts import (
     cut,
     diff_of,
     first_of,
     input_of,
     one_line,
-    parsed,
     patch_of,
-    place_of_part,
     text_of,
     titled,
-    window_of,
 )
 from m31a_metrics.timestamps import micros
 

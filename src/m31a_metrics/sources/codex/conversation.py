@@ -61,13 +61,15 @@ from m31a_metrics.sources.shared_conversation import (
     Records,
     Result,
     Told,
-    image_of,
-    media_type_of,
     parsed,
     place_of_part,
+    window_of,
+)
+from m31a_metrics.sources.shared_texts import (
+    image_of,
+    media_type_of,
     text_of,
     titled,
-    window_of,
 )
 from m31a_metrics.timestamps import unix_us
 
