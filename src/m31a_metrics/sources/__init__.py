@@ -147,7 +147,7 @@ SOURCES: dict[str, Entry] = {
         ("PI_CODING_AGENT_DIR", "PI_CODING_AGENT_SESSION_DIR"),
         keeps_text=True,
     ),
-    "qwen": Entry(f"{_HERE}.qwen", (".qwen",), ("QWEN_HOME", "QWEN_RUNTIME_DIR")),
+    "qwen": Entry(f"{_HERE}.qwen", (".qwen",), ("QWEN_HOME", "QWEN_RUNTIME_DIR"), keeps_text=True),
     "aider": Entry(f"{_HERE}.aider", (".aider.conf.yml",), ("AIDER_ANALYTICS_LOG",)),
     "entire": Entry(f"{_HERE}.entire"),
 }
