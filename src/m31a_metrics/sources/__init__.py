@@ -136,7 +136,9 @@ SOURCES: dict[str, Entry] = {
         keeps_text=True,
     ),
     "codex": Entry(f"{_HERE}.codex", (".codex",), ("CODEX_HOME",), keeps_text=True),
-    "gemini-cli": Entry(f"{_HERE}.gemini_cli", (".gemini/tmp",), ("GEMINI_CLI_HOME",)),
+    "gemini-cli": Entry(
+        f"{_HERE}.gemini_cli", (".gemini/tmp",), ("GEMINI_CLI_HOME",), keeps_text=True
+    ),
     "opencode": Entry(
         f"{_HERE}.opencode", (".local/share/opencode",), ("XDG_DATA_HOME", "OPENCODE_DB")
     ),

@@ -7,6 +7,7 @@ belongs to which call, and where to go on at, is worked out here for all of them
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from io import FileIO
@@ -233,6 +234,27 @@ class Lines:
             return  # cut or damaged: read up to there
 
 
+class Listed:
+    """Records that were read already, each with the byte or the number that it begins at."""
+
+    def __init__(self, records: Sequence[tuple[int, bytes]]) -> None:
+        self._records = records
+        self._begins = [at for at, _ in records]
+
+    @property
+    def end(self) -> int:
+        """Where the last one ends."""
+        return self._begins[-1] + 1 if self._begins else 0
+
+    def forwards(self, at: int) -> Iterator[tuple[int, bytes]]:
+        """Yield records from the one on that `at` is of."""
+        yield from self._records[max(0, bisect_right(self._begins, at) - 1) :]
+
+    def backwards(self, before: int) -> Iterator[tuple[int, bytes]]:
+        """Yield records from the last one on before where one begins."""
+        yield from reversed(self._records[: bisect_left(self._begins, before)])
+
+
 def opened(path: str, is_ours: Callable[[bytes], bool], at_most: int, otherwise: str) -> Lines:
     """Open a file that an agent wrote, as one of its first records tells.
 
@@ -294,7 +316,7 @@ _BYTE, _NUMBER = re.compile("[0-9]{1,18}"), re.compile("[0-9]{1,8}")
 class Records:
     """The records of a JSON Lines file; `prefix` is how places in it begin."""
 
-    def __init__(self, lines: Lines, prefix: str, tell: Tell) -> None:
+    def __init__(self, lines: Lines | Listed, prefix: str, tell: Tell) -> None:
         self.prefix = prefix
         self._lines = lines
         self._tell = tell
