@@ -140,7 +140,10 @@ SOURCES: dict[str, Entry] = {
         f"{_HERE}.gemini_cli", (".gemini/tmp",), ("GEMINI_CLI_HOME",), keeps_text=True
     ),
     "opencode": Entry(
-        f"{_HERE}.opencode", (".local/share/opencode",), ("XDG_DATA_HOME", "OPENCODE_DB")
+        f"{_HERE}.opencode",
+        (".local/share/opencode",),
+        ("XDG_DATA_HOME", "OPENCODE_DB"),
+        keeps_text=True,
     ),
     "copilot-cli": Entry(f"{_HERE}.copilot_cli", (".copilot",), ("COPILOT_HOME",)),
     "pi": Entry(
