@@ -145,7 +145,7 @@ SOURCES: dict[str, Entry] = {
         ("XDG_DATA_HOME", "OPENCODE_DB"),
         keeps_text=True,
     ),
-    "copilot-cli": Entry(f"{_HERE}.copilot_cli", (".copilot",), ("COPILOT_HOME",)),
+    "copilot-cli": Entry(f"{_HERE}.copilot_cli", (".copilot",), ("COPILOT_HOME",), keeps_text=True),
     "pi": Entry(
         f"{_HERE}.pi",
         (".pi",),
