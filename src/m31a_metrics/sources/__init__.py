@@ -136,13 +136,23 @@ SOURCES: dict[str, Entry] = {
         keeps_text=True,
     ),
     "codex": Entry(f"{_HERE}.codex", (".codex",), ("CODEX_HOME",), keeps_text=True),
-    "gemini-cli": Entry(f"{_HERE}.gemini_cli", (".gemini/tmp",), ("GEMINI_CLI_HOME",)),
-    "opencode": Entry(
-        f"{_HERE}.opencode", (".local/share/opencode",), ("XDG_DATA_HOME", "OPENCODE_DB")
+    "gemini-cli": Entry(
+        f"{_HERE}.gemini_cli", (".gemini/tmp",), ("GEMINI_CLI_HOME",), keeps_text=True
     ),
-    "copilot-cli": Entry(f"{_HERE}.copilot_cli", (".copilot",), ("COPILOT_HOME",)),
-    "pi": Entry(f"{_HERE}.pi", (".pi",), ("PI_CODING_AGENT_DIR", "PI_CODING_AGENT_SESSION_DIR")),
-    "qwen": Entry(f"{_HERE}.qwen", (".qwen",), ("QWEN_HOME", "QWEN_RUNTIME_DIR")),
+    "opencode": Entry(
+        f"{_HERE}.opencode",
+        (".local/share/opencode",),
+        ("XDG_DATA_HOME", "OPENCODE_DB"),
+        keeps_text=True,
+    ),
+    "copilot-cli": Entry(f"{_HERE}.copilot_cli", (".copilot",), ("COPILOT_HOME",), keeps_text=True),
+    "pi": Entry(
+        f"{_HERE}.pi",
+        (".pi",),
+        ("PI_CODING_AGENT_DIR", "PI_CODING_AGENT_SESSION_DIR"),
+        keeps_text=True,
+    ),
+    "qwen": Entry(f"{_HERE}.qwen", (".qwen",), ("QWEN_HOME", "QWEN_RUNTIME_DIR"), keeps_text=True),
     "aider": Entry(f"{_HERE}.aider", (".aider.conf.yml",), ("AIDER_ANALYTICS_LOG",)),
     "entire": Entry(f"{_HERE}.entire"),
 }

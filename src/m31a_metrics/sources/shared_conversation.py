@@ -7,22 +7,22 @@ belongs to which call, and where to go on at, is worked out here for all of them
 from __future__ import annotations
 
 import re
-from base64 import b64decode
+from abc import ABC, abstractmethod
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
-from difflib import unified_diff
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from io import FileIO
+from itertools import takewhile
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from msgspec import Raw, Struct, field
-from msgspec.json import Decoder
-from msgspec.json import format as formatted
+from msgspec import Struct, field
 
 from m31a_metrics.compressed_files import Torn, Unpacked, open_bytes
-from m31a_metrics.conversation import TEXT_CHARS_MAX, Image, Part, PartKind, Title, Window
+from m31a_metrics.conversation import Image, Part, PartKind, Window
+from m31a_metrics.errors import NotThisFormat
 from m31a_metrics.foreign_files import pass_hole
-from m31a_metrics.jsonlines import LINE_BYTES_MAX, UNREADABLE, decode_json
+from m31a_metrics.jsonlines import LINE_BYTES_MAX, UNREADABLE, records_of
 
 END = "end"
 """The place of the last parts."""
@@ -30,25 +30,22 @@ END = "end"
 LIMIT_MAX = 2_000
 """More parts than this no window has, whoever asks for them."""
 
-FIRST_WORDS_CHARS = 120
-"""So much of the first prompt tells a session from others."""
 
 _CHUNK_BYTES = 2**18
 _LOOK_BYTES = 2**23
 """So far a result is looked for behind a window, and its call before it."""
 
+_ENDS_BYTES = 2**16
+"""So much of both ends of a file is looked through for its title."""
+
+_SPLIT_BYTES_MAX = 2**20
+"""Longer lines are not looked through for records within: that takes time."""
+
 _BACK_BYTES_MAX = 2**28
 """So far back a line may have begun; more is a hole, or no text."""
 
-_DIFFED_LINES_MAX = 500
-"""Longer texts are shown as taken out and put in whole: comparing takes time by the square."""
 
 _AROUND = b"\0 \t\r\n\xef\xbb\xbf"
-_CHAR_BYTES_MAX = 12
-"""So many bytes a character may take: two escapes of a surrogate pair."""
-
-_string = Decoder(str)
-_object = Decoder(dict[str, Raw])
 
 
 class Result(Struct):
@@ -238,6 +235,61 @@ class Lines:
             return  # cut or damaged: read up to there
 
 
+class Listed:
+    """Records that were read already, each with the byte or the number that it begins at."""
+
+    def __init__(self, records: Sequence[tuple[int, bytes]]) -> None:
+        self._records = records
+        self._begins = [at for at, _ in records]
+
+    @property
+    def end(self) -> int:
+        """Where the last one ends."""
+        return self._begins[-1] + 1 if self._begins else 0
+
+    def forwards(self, at: int) -> Iterator[tuple[int, bytes]]:
+        """Yield records from the one on that `at` is of."""
+        yield from self._records[max(0, bisect_right(self._begins, at) - 1) :]
+
+    def backwards(self, before: int) -> Iterator[tuple[int, bytes]]:
+        """Yield records from the last one on before where one begins."""
+        yield from reversed(self._records[: bisect_left(self._begins, before)])
+
+
+def opened(path: str, is_ours: Callable[[bytes], bool], at_most: int, otherwise: str) -> Lines:
+    """Open a file that an agent wrote, as one of its first records tells.
+
+    `is_ours` may raise one of UNREADABLE. Raises NotThisFormat with the sentence `otherwise`,
+    and OSError.
+    """
+    lines = Lines(path)
+    try:
+        for number, (_, data) in enumerate(lines.forwards(0)):
+            if number == at_most:
+                break
+            if any(_is(is_ours, record) for record in _records_of(data)):
+                return lines
+    except BaseException:
+        lines.close()
+        raise
+    lines.close()
+    raise NotThisFormat(otherwise)
+
+
+def _records_of(line: bytes) -> Iterator[bytes]:
+    """Yield a line, then what it is made of where records lost the newlines between them."""
+    yield line
+    if len(line) <= _SPLIT_BYTES_MAX:
+        yield from records_of(line)
+
+
+def _is(is_ours: Callable[[bytes], bool], record: bytes) -> bool:
+    try:
+        return is_ours(record)
+    except UNREADABLE:
+        return False
+
+
 def place_at(prefix: str, at: int, number: int = 0) -> str:
     """Write where a part stands: its file's prefix, the byte its record begins at, its number."""
     return place_of_part(f"{prefix}{at}", number)
@@ -262,53 +314,31 @@ def parsed(place: str) -> tuple[str, int, int]:
 _BYTE, _NUMBER = re.compile("[0-9]{1,18}"), re.compile("[0-9]{1,8}")
 
 
-class Records:
-    """The records of a JSON Lines file; `prefix` is how places in it begin."""
+class Records(ABC):
+    """The records of a conversation; `prefix` is how places in it begin."""
 
-    def __init__(self, lines: Lines, prefix: str, tell: Tell) -> None:
+    def __init__(self, prefix: str) -> None:
         self.prefix = prefix
-        self._lines = lines
-        self._tell = tell
 
     @property
+    @abstractmethod
     def end(self) -> int:
-        """Where the file ends."""
-        return self._lines.end
+        """Where it ends."""
 
+    @abstractmethod
     def forwards(
         self, at: int, needles: Collection[bytes] = ()
     ) -> Iterator[tuple[int, Told | None]]:
-        """Yield where records begin and what they hold, from the one on that byte `at` is of.
+        """Yield where records begin and what they hold, from the one on that `at` is of.
 
-        None stands for what is damaged. Records without one of the needles are passed over.
+        None stands for what is damaged. Records without one of the needles may be passed over.
         """
-        return self._told(self._lines.forwards(at), needles)
 
+    @abstractmethod
     def backwards(
         self, before: int, needles: Collection[bytes] = ()
     ) -> Iterator[tuple[int, Told | None]]:
-        """Yield the same, from the last record on before a byte where one begins."""
-        return self._told(self._lines.backwards(before), needles)
-
-    def _told(
-        self, lines: Iterable[tuple[int, bytes]], needles: Collection[bytes]
-    ) -> Iterator[tuple[int, Told | None]]:
-        for at, data in lines:
-            if needles and not any(needle in data for needle in needles):
-                continue
-            yield at, self._hold(at, data)
-
-    def _hold(self, at: int, data: bytes) -> Told | None:
-        record = data.strip(_AROUND)
-        if not record:
-            return Told() if data else None
-        try:
-            told = self._tell(place_at(self.prefix, at), record)
-        except UNREADABLE:
-            return None
-        for number, part in enumerate(told.parts):
-            part.place = place_at(self.prefix, at, number)
-        return told
+        """Yield the same, from the last record on before where one begins."""
 
     def find(self, wanted: str, *needles: str) -> str:
         """Find the part with an id, by a text that stands in its record; "" if there is none."""
@@ -338,6 +368,71 @@ class Records:
             if told is not None and call in told.calls:
                 return told.calls[call]
         return None
+
+
+class LineRecords(Records):
+    """Those of a file of lines, or of records that were read: `tell` says what each holds."""
+
+    def __init__(self, lines: Lines | Listed, prefix: str, tell: Tell) -> None:
+        super().__init__(prefix)
+        self._lines = lines
+        self._tell = tell
+
+    @property
+    def end(self) -> int:
+        """Where the file ends."""
+        return self._lines.end
+
+    def forwards(
+        self, at: int, needles: Collection[bytes] = ()
+    ) -> Iterator[tuple[int, Told | None]]:
+        """Yield records from the one on that byte `at` is of."""
+        return self._told(self._lines.forwards(at), needles)
+
+    def backwards(
+        self, before: int, needles: Collection[bytes] = ()
+    ) -> Iterator[tuple[int, Told | None]]:
+        """Yield records from the last one on before a byte where one begins."""
+        return self._told(self._lines.backwards(before), needles)
+
+    def _told(
+        self, lines: Iterable[tuple[int, bytes]], needles: Collection[bytes]
+    ) -> Iterator[tuple[int, Told | None]]:
+        for at, data in lines:
+            if needles and not any(needle in data for needle in needles):
+                continue
+            yield at, self._hold(at, data)
+
+    def _hold(self, at: int, data: bytes) -> Told | None:
+        record = data.strip(_AROUND)
+        if not record:
+            return Told() if data else None
+        place = place_at(self.prefix, at)
+        try:
+            told = self._tell(place, record)
+        except UNREADABLE:
+            several = self._told_of_several(place, list(_records_of(record))[1:])
+            if several is None:
+                return None
+            told = several
+        for number, part in enumerate(told.parts):
+            part.place = place_at(self.prefix, at, number)
+        return told
+
+    def _told_of_several(self, place: str, records: Sequence[bytes]) -> Told | None:
+        """Take records that lost the newlines between them; None if one of them is damaged."""
+        if len(records) < 2:
+            return None
+        all_ = Told()
+        for record in records:
+            try:
+                told = self._tell(place, record)
+            except UNREADABLE:
+                return None
+            all_.parts += told.parts
+            all_.results += told.results
+            all_.calls |= told.calls
+        return all_
 
 
 def window_of(records: Records, place: str, limit: int) -> Window:
@@ -409,164 +504,32 @@ class _Reading:
             self._join(told.results if told is not None else ())
 
 
-# Texts: as much of them as is shown, decoded without the rest.
+def named_at_last(
+    lines: Lines, needle: bytes, name_of: Callable[[bytes], str | None], at_most: int = _ENDS_BYTES
+) -> str:
+    """Return the last name in the end of a file, else in its beginning; "" if there is none.
 
-
-def first_of(raw: Raw | bytes) -> str:
-    """Return how a JSON value begins, which tells its kind; "" of none."""
-    return memoryview(raw)[:1].tobytes().decode("latin-1")
-
-
-def text_of(raw: Raw | bytes, at_most: int = TEXT_CHARS_MAX) -> tuple[str, int]:
-    """Return the beginning of a JSON text, and how many characters are left out of it.
-
-    Of what is no text, its JSON with a line for each part; of null and nothing "". Raises
-    one of UNREADABLE.
+    Names stand in lines with the needle; `name_of` gives that of one, None if it has none, and
+    may raise one of UNREADABLE.
     """
-    data = memoryview(raw)
-    if first_of(raw) in ("", "n"):
-        return "", 0
-    if first_of(raw) != '"':
-        return cut(_as_json(data, at_most), at_most, len(data))
-    if len(data) <= _CHAR_BYTES_MAX * at_most:
-        return cut(decode_json(_string, bytes(data)), at_most)
-    head = bytes(data[: _CHAR_BYTES_MAX * (at_most + 1)])
-    for dropped in range(_CHAR_BYTES_MAX + 1):
-        try:
-            read = decode_json(_string, head[: len(head) - dropped] + b'"')
-        except UNREADABLE:
-            continue
-        return read[:at_most], len(data) - len(head) + max(0, len(read) - at_most)
-    return "", len(data)
+    end = lines.end
+    ends = takewhile(lambda line: line[0] >= end - at_most, lines.backwards(end))
+    name = next(_names(ends, needle, name_of), None)
+    if name is None:
+        head = takewhile(lambda line: line[0] < at_most, lines.forwards(0))
+        for found in _names(head, needle, name_of):
+            name = found
+    return name or ""
 
 
-def cut(text: str, at_most: int = TEXT_CHARS_MAX, whole: int = 0) -> tuple[str, int]:
-    """Return the beginning of a text, and how many characters (of `whole`) are left out."""
-    if len(text) <= at_most:
-        return text, 0
-    return text[:at_most], max(whole, len(text)) - at_most
-
-
-def _as_json(data: memoryview, at_most: int) -> str:
-    if len(data) > at_most:
-        return bytes(data[: 4 * at_most]).decode("utf-8", "replace")
-    return formatted(bytes(data), indent=2).decode("utf-8", "replace")
-
-
-_COMMANDS = ("command", "cmd", "script")
-_TARGETS = ("file_path", "filePath", "path", "notebook_path", "pattern", "query", "url")
-
-
-def input_of(raw: Raw | bytes) -> tuple[str, int]:
-    """Return what a tool was called with, as a person reads it, and what is left out of it.
-
-    A command stands first and by itself, then what the call is about, then the rest, each
-    behind its name.
-    """
-    if first_of(raw) != "{":
-        return text_of(raw)
-    given = decode_json(_object, raw)
-    lines: list[str] = []
-    left_out, room = 0, TEXT_CHARS_MAX
-    order = {name: rank for rank, name in enumerate((*_COMMANDS, *_TARGETS))}
-    for name in sorted(given, key=lambda name: order.get(name, len(order))):
-        value, left = text_of(given[name], max(room, 0))
-        line = value if name in _COMMANDS and not lines else _named(name, value)
-        lines.append(line)
-        left_out = max(left_out, left)
-        room -= len(line)
-    return "\n".join(lines), left_out
-
-
-def _named(name: str, value: str) -> str:
-    return f"{name}:\n{value}" if "\n" in value else f"{name}: {value}"
-
-
-def diff_of(path: str, old: str, new: str) -> str:
-    """Write what one text was changed to in unified form."""
-    before, after = old.splitlines(), new.splitlines()
-    if max(len(before), len(after)) > _DIFFED_LINES_MAX:
-        lines = [f"-{line}" for line in before] + [f"+{line}" for line in after]
-        changed = [f"--- {path}", f"+++ {path}", *lines]
-    else:
-        changed = list(unified_diff(before, after, path, path, lineterm=""))
-    return cut("\n".join(changed))[0]
-
-
-def patch_of(path: str, hunks: Iterable[Any]) -> str:
-    """Write the hunks of a patch, as jsdiff gives them, in unified form; "" if there are none."""
-    lines: list[str] = []
-    for hunk in hunks:
-        if isinstance(hunk, dict) and isinstance(hunk.get("lines"), list):
-            old, new = _span(hunk, "old"), _span(hunk, "new")
-            lines.append(f"@@ -{old} +{new} @@")
-            lines += [line for line in hunk["lines"] if isinstance(line, str)]
-    return cut("\n".join([f"--- {path}", f"+++ {path}", *lines]))[0] if lines else ""
-
-
-_PATCHED = re.compile(r"\*\*\* (Add File|Update File|Delete File|Move to): (.*)")
-
-
-def diff_of_patch(patch: str) -> str:
-    """Write a patch as models are asked for it (`*** Begin Patch`) in unified form.
-
-    OpenAI's format: developers.openai.com/api/docs/guides/tools-apply-patch. Its hunks name no
-    lines. A text that is no such patch gives "".
-    """
-    if "*** Begin Patch" not in patch:
-        return ""
-    lines: list[str] = []
-    for line in patch[patch.index("*** Begin Patch") :].splitlines()[1:]:
-        if line.startswith("*** End Patch"):
-            break
-        found = _PATCHED.match(line)
-        if found is None:
-            lines += () if line.startswith("*** ") else (line,)
-        elif found[1] == "Move to":
-            lines[-1:] = [f"+++ {found[2]}"]
-        else:
-            old, new = found[1] != "Add File", found[1] != "Delete File"
-            lines.append(f"--- {found[2] if old else '/dev/null'}")
-            lines.append(f"+++ {found[2] if new else '/dev/null'}")
-    return cut("\n".join(lines))[0]
-
-
-_DATA_URL = re.compile(r"data:([a-z0-9.+/-]{1,80});base64,", re.IGNORECASE)
-
-
-def media_type_of(url: Raw | bytes) -> str:
-    """Name the type of an image that is written as a `data:` address; "" of any other."""
-    found = _DATA_URL.match(memoryview(url)[1:120].tobytes().decode("latin-1"))
-    return found[1].lower() if found else ""
-
-
-def image_of(url: Raw | bytes) -> tuple[str, bytes]:
-    """Return the type and the bytes of such an image. Raises one of UNREADABLE."""
-    written = decode_json(_string, url)
-    found = _DATA_URL.match(written)
-    if found is None:
-        raise ValueError("it is no image that is written here")
-    return found[1].lower(), b64decode(written[found.end() :], validate=True)
-
-
-def _span(hunk: dict[str, Any], which: str) -> str:
-    return ",".join(
-        str(value) if isinstance(value := hunk.get(f"{which}{name}"), int) else "0"
-        for name in ("Start", "Lines")
-    )
-
-
-def one_line(text: str, at_most: int = FIRST_WORDS_CHARS) -> str:
-    """Put a text on one line: its words, without control characters, cut behind a whole one."""
-    head = text[: 20 * at_most]
-    words = "".join(c if c.isprintable() else " " for c in head).split()
-    line = " ".join(words)
-    if len(line) <= at_most:
-        return line
-    shorter = line[: at_most - 1]
-    return f"{shorter[: shorter.rfind(' ')] if ' ' in shorter[at_most // 2 :] else shorter}…"
-
-
-def titled(title: str, first_words: str) -> Title:
-    """Return a title of texts as a file has them."""
-    return Title(one_line(title), one_line(first_words))
+def _names(
+    lines: Iterable[tuple[int, bytes]], needle: bytes, name_of: Callable[[bytes], str | None]
+) -> Iterator[str]:
+    for _, data in lines:
+        if needle in data:
+            try:
+                name = name_of(data)
+            except UNREADABLE:
+                continue
+            if name is not None:
+                yield name

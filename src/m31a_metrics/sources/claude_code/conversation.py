@@ -16,7 +16,6 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from m31a_metrics.conversation import WINDOW_PARTS, Image, Part, PartKind, Title, Window
-from m31a_metrics.errors import NotThisFormat
 from m31a_metrics.figures import call_key, text
 from m31a_metrics.jsonlines import UNREADABLE, decode_json
 from m31a_metrics.sources.claude_code import is_own
@@ -36,21 +35,24 @@ from m31a_metrics.sources.claude_code.records import (
 from m31a_metrics.sources.claude_code.responses import SYNTHETIC
 from m31a_metrics.sources.shared import named
 from m31a_metrics.sources.shared_conversation import (
+    LineRecords,
     Lines,
-    Records,
     Result,
     Told,
+    opened,
+    parsed,
+    place_of_part,
+    window_of,
+)
+from m31a_metrics.sources.shared_texts import (
     cut,
     diff_of,
     first_of,
     input_of,
     one_line,
-    parsed,
     patch_of,
-    place_of_part,
     text_of,
     titled,
-    window_of,
 )
 from m31a_metrics.timestamps import micros
 
@@ -193,7 +195,7 @@ def window(path: str, *, at: str = "", limit: int = WINDOW_PARTS) -> Window:
     file = files.get(prefix, path)
     telling = _Telling(prefix, files, agent_id(file))
     with named(file), _opened(file) as lines:
-        return window_of(Records(lines, prefix, telling.tell), at, limit)
+        return window_of(LineRecords(lines, prefix, telling.tell), at, limit)
 
 
 def place_of(path: str, id: str) -> str:  # noqa: A002 - as events name it
@@ -203,7 +205,7 @@ def place_of(path: str, id: str) -> str:  # noqa: A002 - as events name it
     for prefix, file in files.items() if needle else ():
         telling = _Telling(prefix, files, agent_id(file))
         with named(file), Lines(file) as lines:
-            if place := Records(lines, prefix, telling.tell).find(id, needle):
+            if place := LineRecords(lines, prefix, telling.tell).find(id, needle):
                 return place
     return ""
 
@@ -235,27 +237,11 @@ def _files(path: str) -> dict[str, str]:
 
 
 def _opened(path: str) -> Lines:
-    """Open a transcript; raises NotThisFormat where another program wrote it."""
-    lines = Lines(path)
-    try:
-        for number, (_, data) in enumerate(lines.forwards(0)):
-            if number == _FIRST_LINES:
-                break
-            line = _line(data)
-            if line is not None and is_own([line]):
-                return lines
-    except BaseException:
-        lines.close()
-        raise
-    lines.close()
-    raise NotThisFormat(f"{path} is no transcript of Claude Code")
+    return opened(path, _is_own, _FIRST_LINES, f"{path} is no transcript of Claude Code")
 
 
-def _line(data: bytes) -> Line | None:
-    try:
-        return decode_json(decoder(), data)
-    except UNREADABLE:
-        return None
+def _is_own(data: bytes) -> bool:
+    return is_own([decode_json(decoder(), data)])
 
 
 class _Titles:

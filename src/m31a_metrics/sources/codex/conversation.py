@@ -17,7 +17,6 @@ from msgspec import Struct, field
 from msgspec.json import Decoder
 
 from m31a_metrics.conversation import WINDOW_PARTS, Image, Part, PartKind, Title, Window
-from m31a_metrics.errors import NotThisFormat
 from m31a_metrics.foreign_files import open_regular
 from m31a_metrics.jsonlines import UNREADABLE, decode_json
 from m31a_metrics.sources.codex import children, is_ours, thread_id
@@ -57,17 +56,20 @@ from m31a_metrics.sources.codex.texts import (
 from m31a_metrics.sources.codex.thread import INJECTED, INJECTED_KINDS, Thread, ended_item
 from m31a_metrics.sources.shared import named
 from m31a_metrics.sources.shared_conversation import (
+    LineRecords,
     Lines,
-    Records,
     Result,
     Told,
-    image_of,
-    media_type_of,
+    opened,
     parsed,
     place_of_part,
+    window_of,
+)
+from m31a_metrics.sources.shared_texts import (
+    image_of,
+    media_type_of,
     text_of,
     titled,
-    window_of,
 )
 from m31a_metrics.timestamps import unix_us
 
@@ -118,7 +120,7 @@ def window(path: str, *, at: str = "", limit: int = WINDOW_PARTS) -> Window:
     prefix = parsed(at)[0]
     file = files.get(prefix, path)
     with named(file), _opened(file) as lines:
-        return window_of(Records(lines, prefix, _Telling(file, lines, files).tell), at, limit)
+        return window_of(LineRecords(lines, prefix, _Telling(file, lines, files).tell), at, limit)
 
 
 def place_of(path: str, id: str) -> str:  # noqa: A002 - as events name it
@@ -129,7 +131,7 @@ def place_of(path: str, id: str) -> str:  # noqa: A002 - as events name it
         if thread and thread != thread_id(file):
             continue
         with named(file), Lines(file) as lines:
-            records = Records(lines, prefix, _Telling(file, lines, files).tell)
+            records = LineRecords(lines, prefix, _Telling(file, lines, files).tell)
             if place := records.find(id, rest, _UNNAMED):
                 return place
     return ""
@@ -194,23 +196,11 @@ def _first(path: str) -> Thread:
 
 
 def _opened(path: str) -> Lines:
-    """Open a rollout; raises NotThisFormat where another program wrote it."""
-    lines = Lines(path)
-    try:
-        for number, (_, data) in enumerate(lines.forwards(0)):
-            if number == _FIRST_LINES:
-                break
-            try:
-                line = decode_json(line_decoder(), data)
-            except UNREADABLE:
-                continue
-            if is_ours(line) or (number == 0 and _is_bare(data)):
-                return lines
-    except BaseException:
-        lines.close()
-        raise
-    lines.close()
-    raise NotThisFormat(f"{path} is no transcript of Codex")
+    return opened(path, _is_own, _FIRST_LINES, f"{path} is no transcript of Codex")
+
+
+def _is_own(data: bytes) -> bool:
+    return is_ours(decode_json(line_decoder(), data)) or _is_bare(data)
 
 
 def _is_bare(data: bytes) -> bool:

@@ -10,7 +10,7 @@ from msgspec.json import Decoder
 from m31a_metrics.conversation import Part
 from m31a_metrics.jsonlines import UNREADABLE, decode_json
 from m31a_metrics.sources.codex.calls import PATCHES, SHELLS
-from m31a_metrics.sources.shared_conversation import (
+from m31a_metrics.sources.shared_texts import (
     cut,
     diff_of_patch,
     first_of,
