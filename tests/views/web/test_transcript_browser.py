@@ -144,7 +144,7 @@ def test_jumps_lead_over_the_ends_of_windows(visit: Visit) -> None:
 
 
 def test_a_page_is_walked_by_keys(visit: Visit) -> None:
-    """Keys j and k go by parts, n and p by prompts, o folds, x folds all, ? helps, g and G go far."""
+    """Keys j and k go by parts, n and p by prompts, o folds, x folds all, G goes to the end."""
     page = opened(visit)
     page.keyboard.press("j")
     assert "The total of a cart" in page.locator(".part.current").inner_text()

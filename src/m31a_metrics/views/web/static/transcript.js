@@ -127,7 +127,7 @@
       const heal = marks.healed.get(part.dataset.id);
       part.classList.toggle("healing", Boolean(healing ?? heal));
       if (healing && part.dataset.id === healing.end) {
-        if (healing.rerun) gutter.append(span("heal", healing.passed ? "healed" : "not healed"));
+        if (healing.rerun) gutter.append(span("heal", healing.passed ? "healed" : "unhealed"));
         healing = null;
       }
       if (heal && heal.failed === part.dataset.id) {
