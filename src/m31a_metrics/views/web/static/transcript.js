@@ -236,7 +236,8 @@
       return undefined;
     }
     const onward = document.querySelector(step > 0 ? "#later [data-onward]" : "#earlier [data-onward]");
-    if (onward && conversation.dataset.marked !== "yes") return extend(onward).then((grown) => grown && go(kind, step));
+    // Before the marks are there, and for a turn without an id, one looks window by window.
+    if (onward && (next || conversation.dataset.marked !== "yes")) return extend(onward).then((grown) => grown && go(kind, step));
     const names = { prompt: "prompt", failure: "failure", heal: "heal", expensive: "costly turn" };
     say(`No ${names[kind]} ${step > 0 ? "after" : "before"} this.`);
     return undefined;
