@@ -38,7 +38,7 @@ _LOOK_BYTES = 2**23
 _ENDS_BYTES = 2**16
 """So much of both ends of a file is looked through for its title."""
 
-_SPLIT_BYTES_MAX = 2**20
+_SPLIT_BYTES_MAX = 2**15
 """Longer lines are not looked through for records within: that takes time."""
 
 _BACK_BYTES_MAX = 2**28
