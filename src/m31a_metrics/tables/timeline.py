@@ -34,6 +34,8 @@ ERRORS_MAX = 200
 PHASES_LANE = "phases"
 HEALS_LANE = "heals"
 OTHER_TOOLS = "other tools"
+OF_PHASE = "phase "
+"""What the kind of a phase's span begins with; its name follows."""
 
 BEGAN = Column("began_at", "Began", Unit.TIME)
 LASTED = Column("duration_ms", "Took", Unit.MS)
@@ -89,7 +91,7 @@ def timeline(
 def _phase(stretch: Stretch) -> _Span:
     """Draw a time without a gap in one phase; where none is drawn, nothing ran."""
     began_us, ended_us, name = stretch
-    kind = f"phase {name}" if name else "no phase"
+    kind = f"{OF_PHASE}{name}" if name else "no phase"
     return _Span(began_us, ended_us, PHASES_LANE, kind, name, name)
 
 

@@ -92,7 +92,8 @@ class Server:
 
         def answer(request: Request, page: Page, _: State, __: Sequence[str]) -> Response:
             query = request.query_params
-            return api.answer(page, query.get("panel", ""), query.get("format", "json"))
+            form = query.get("format", "json")
+            return api.answer(page, query.get("panel", ""), form, query.get("plot", ""))
 
         return self._answering(kind.build, answer)
 

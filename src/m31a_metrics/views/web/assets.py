@@ -15,7 +15,7 @@ PLOTLY = "plotly.js"
 STATIC = Path(__file__).parent / "static"
 
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-_OURS = ("dashboard.css", "dashboard.js", "theme.js", "unpack.js")
+_OURS = ("dashboard.css", "dashboard.js", "theme.js")
 
 
 class Asset(Struct, frozen=True):

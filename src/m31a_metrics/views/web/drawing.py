@@ -1,25 +1,22 @@
 """Panels as HTML: what the templates are given, and nothing that they could get wrong.
 
-Autoescaping is on for every template. What goes into a script element is JSON in which no
-character is left that HTML knows, so that no name ends the element.
+Autoescaping is on for every template, and no name is written by anything else.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 from urllib.parse import quote
 
 import jinja2
-from markupsafe import Markup
-from msgspec import Struct, json
+from msgspec import Struct
 
-from m31a_metrics.table import Cell, Column, Panel, Plot, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.table import Cell, Column, Panel, Table, Unit
 from m31a_metrics.views.names import clean, cut
 from m31a_metrics.views.numbers import head_of, is_number, text_of
-from m31a_metrics.views.web import plots
-from m31a_metrics.views.web.state import State, session_path
+from m31a_metrics.views.web.charts import chart
+from m31a_metrics.views.web.links import Links
+from m31a_metrics.views.web.marks import Chart
 
 TEXT_WIDTH = 160
 """Longer texts are cut on the page; CSV and JSON have them whole."""
@@ -53,8 +50,16 @@ class DrawnColumn(Struct):
     sorted_as: str = ""
 
 
+class DrawnPlot(Struct):
+    """A plot: its title, how it is drawn, and the address of the figure to zoom into."""
+
+    title: str
+    chart: Chart
+    figure: str = ""
+
+
 class DrawnPanel(Struct):
-    """A panel as the template takes it. `figures` are JSON, one for each plot."""
+    """A panel as the template takes it. `answer` is a sentence that stands above it."""
 
     name: str
     title: str
@@ -62,11 +67,12 @@ class DrawnPanel(Struct):
     rows: list[list[DrawnCell]]
     empty: str
     notes: list[str]
-    figures: list[tuple[str, Markup]]
+    plots: list[DrawnPlot]
     is_wide: bool
     is_open: bool
     csv: str = ""
     json: str = ""
+    answer: str = ""
 
 
 class Card(Struct):
@@ -77,20 +83,6 @@ class Card(Struct):
     change: str = ""
     direction: str = ""
     points: str = ""
-
-
-class Links(Struct, frozen=True):
-    """Where a page's links lead. `state` None: nowhere, for a page in a file has no server.
-
-    `root` is what all addresses of the server begin with.
-    """
-
-    state: State | None = None
-    path: str = "/"
-    data: str = ""
-    sorts: frozenset[str] = frozenset()
-    sorted_by: str = ""
-    root: str = ""
 
 
 def draw(panel: Panel, links: Links) -> DrawnPanel:
@@ -110,15 +102,20 @@ def draw(panel: Panel, links: Links) -> DrawnPanel:
         ],
         table.empty or "Nothing here.",
         list(table.notes),
-        [(plot.title, figure_json(table, plot)) for plot in panel.plots] if table.rows else [],
+        [DrawnPlot(plot.title, chart(table, plot, links)) for plot in panel.plots]
+        if table.rows
+        else [],
         panel.is_wide,
         panel.is_open or not panel.plots,
     )
+    drawn.answer = clean(getattr(table, "answer", ""))
     if links.data and links.state is not None:
         query = links.state.query()
         one = f"{query}{'&' if query else '?'}panel={quote(panel.name)}"
         drawn.csv = f"{links.data}{one}&format=csv"
         drawn.json = f"{links.data}{one}"
+        for number, plot in enumerate(drawn.plots):
+            plot.figure = f"{links.data}{one}&format=figure&plot={number}"
     return drawn
 
 
@@ -171,24 +168,8 @@ def cell_of(cell: Cell, column: Column, unit: Unit, links: Links) -> DrawnCell:
         drawn.tone = _VERDICTS.get(text, "")
     elif column.name in _FAILURES and isinstance(cell, int | float) and cell > 0:
         drawn.tone = "bad"
-    if links.state is not None and isinstance(cell, str) and cell:
-        target = _leads_to(cell, column.name, links.state)
-        drawn.href = target and links.root + target
+    drawn.href = links.to(column.name, cell)
     return drawn
-
-
-def _leads_to(cell: str, name: str, state: State) -> str:
-    if name == "session_id":
-        return session_path(cell)
-    if name == "tool":
-        return f"/tools{state.query(tool=cell, sort='', page=1)}"
-    if name == "project":
-        return f"/sessions{state.query(project=cell, sort='', page=1)}"
-    if name == "model" and "*" not in cell and " " not in cell:
-        return f"/sessions{state.query(model=cell, sort='', page=1)}"
-    if name in columns.TIMES:
-        return f"/sessions{state.query(since=cell, until=cell, sort='', page=1)}"
-    return ""
 
 
 def spark(cell: list[float] | list[str]) -> str:
@@ -203,19 +184,6 @@ def spark(cell: list[float] | list[str]) -> str:
         f"{at * step:.1f},{SPARK_HEIGHT - 2 - max(point, 0) / top * room:.1f}"
         for at, point in enumerate(points)
     )
-
-
-def figure_json(table: Table, plot: Plot) -> Markup:
-    """Give what plotly.js draws, as it stands in the page."""
-    return script_json(plots.figure(table, plot))
-
-
-def script_json(value: Any) -> Markup:
-    """Write a value as JSON that may stand in a script element."""
-    text = json.encode(value).decode()
-    for character, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
-        text = text.replace(character, escape)
-    return Markup(text)  # noqa: S704 - no character is left that HTML knows
 
 
 @cache

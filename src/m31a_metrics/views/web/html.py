@@ -11,10 +11,14 @@ from m31a_metrics.table import CARDS
 from m31a_metrics.tables.phrases import NOTHING_YET
 from m31a_metrics.views.names import clean
 from m31a_metrics.views.web.assets import assets
-from m31a_metrics.views.web.drawing import Links, cards, draw, templates
+from m31a_metrics.views.web.briefs import briefs
+from m31a_metrics.views.web.drawing import cards, draw, templates
+from m31a_metrics.views.web.links import Links
 from m31a_metrics.views.web.pages import PAGES, Page
 from m31a_metrics.views.web.state import ALWAYS, PERIODS, State
 
+BUDGET = "budget"
+"""The panel that the overview shows in brief and not as a table."""
 LIVE = "/live"
 
 
@@ -42,7 +46,7 @@ class Html:
         drawn = [
             draw(panel, links if panel.name == page.main else plain)
             for panel in page.panels
-            if panel.name != CARDS and (panel.table.rows or not panel.is_optional)
+            if panel.name not in (CARDS, BUDGET) and (panel.table.rows or not panel.is_optional)
         ]
         sums = [panel for panel in page.panels if panel.name == CARDS]
         return self._render(
@@ -53,6 +57,7 @@ class Html:
             path=path,
             warnings=[clean(one) for one in warnings],
             drawn=drawn,
+            briefs=briefs(page.panels, plain) if page.name == "overview" else [],
             cards=cards(sums[0].table) if sums else [],
             card_notes=sums[0].table.notes if sums else [],
             card_links=draw(sums[0], plain) if sums else None,

@@ -78,8 +78,10 @@ class Page(Struct):
 
 
 def the_overview(asked: Asked) -> Page:
-    """A period on one page."""
-    return Page("overview", "Overview", overview(asked.ask, over=asked.state.by))
+    """A period on one page, and what is left of the machine's budget."""
+    ask = asked.ask
+    left = [replace(one, is_optional=True) for one in asked.machine.budget(asked.everything)]
+    return Page("overview", "Overview", [*overview(ask, over=asked.state.by), *left])
 
 
 def the_sessions(asked: Asked) -> Page:
