@@ -16,7 +16,10 @@ from m31a_metrics.tables import sessions as of_sessions
 from m31a_metrics.tables.cost import token_classes
 from m31a_metrics.tables.from_metrics import session_metrics
 from m31a_metrics.tables.overview import cost_by, tools_by_time
-from m31a_metrics.tables.sessions import LATEST, SORTABLE, head, listing, sorted_by
+from m31a_metrics.tables.sessions import FOLDED, LATEST, SORTABLE, head, listing, sorted_by
+
+SUGGESTED_OF, SUGGESTED_MAX = 200, 50
+"""Names are suggested of so many of the latest sessions, and so many of a kind."""
 
 
 def sessions(
@@ -44,7 +47,7 @@ def sessions(
     return [Panel("sessions", of_sessions.sessions(found, ask.scope, whole=whole), is_wide=True)]
 
 
-def sessions_listed(ask: Ask, *, sort: str, limit: int, offset: int) -> list[Panel]:
+def rows_listed(ask: Ask, *, sort: str, limit: int, offset: int) -> list[SessionRow]:
     """`limit` sessions from the `offset`-th on, in the order of a column.
 
     Raises KeyError for a column that the list cannot be sorted by.
@@ -52,10 +55,28 @@ def sessions_listed(ask: Ask, *, sort: str, limit: int, offset: int) -> list[Pan
     field, descending = sorted_by(sort)
     if field is None or sort.removeprefix("-") not in SORTABLE:
         raise KeyError(sort)
-    rows = ask.answers.sessions(
+    return ask.answers.sessions(
         ask.which, sort=field, descending=descending, limit=limit, offset=offset
     )
-    return [Panel("sessions", listing("Sessions", rows, "No session fits."), is_wide=True)]
+
+
+def listed(rows: Sequence[SessionRow]) -> Panel:
+    """Sessions as a page lists them, in the order given."""
+    table = listing("Sessions", rows, "No session fits.")
+    return Panel("sessions", table, is_wide=True, folded=FOLDED)
+
+
+def suggested(answers: Answers) -> dict[str, list[str]]:
+    """Names that a person may mean, by what they narrow: those of the latest sessions first."""
+    names: dict[str, dict[str, None]] = {
+        name: {} for name in ("project", "model", "branch", "label")
+    }
+    for row in answers.sessions(Slice(), limit=SUGGESTED_OF):
+        names["project"][row.project] = None
+        names["branch"][row.branch] = None
+        names["model"] |= dict.fromkeys(row.models)
+        names["label"] |= {f"{name}={value}": None for name, value in row.labels.items()}
+    return {kind: [name for name in found if name][:SUGGESTED_MAX] for kind, found in names.items()}
 
 
 def find(answers: Answers, session_id: str, agents: Sequence[str] = ()) -> SessionRow:

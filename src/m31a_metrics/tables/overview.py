@@ -14,8 +14,8 @@ from m31a_metrics.units import ms, usd
 
 TOP = 8
 TREND_POINTS_MAX = 60
-FEW_SESSIONS, FEW_SHARE = 3, 0.1
-"""A period with fewer sessions than this, or than this part of another's, is nearly empty."""
+FEW_SHARE = 0.2
+"""A period with no more than this part of another's sessions is nearly empty beside it."""
 
 SUMS = [
     columns.SESSIONS,
@@ -77,7 +77,7 @@ def sums(now: TotalsRow, before: TotalsRow | None, over_time: Table, period: str
 
 def _is_nearly_empty(before: TotalsRow, now: TotalsRow) -> bool:
     """Tell whether a percentage against a period would say more of that one than of this."""
-    return before.session_count < max(FEW_SESSIONS, now.session_count * FEW_SHARE)
+    return before.session_count <= now.session_count * FEW_SHARE
 
 
 def _figures(row: TotalsRow) -> tuple[float | None, ...]:

@@ -25,7 +25,7 @@ from m31a_metrics.table import Panel
 from m31a_metrics.tally import Price, Tally
 from m31a_metrics.timestamps import LATEST_US
 from m31a_metrics.transcript import Transcript
-from m31a_metrics.views.web.app import dashboard
+from m31a_metrics.views.web.app import TitlesOf, dashboard, no_titles
 from m31a_metrics.views.web.credentials import Credentials
 from m31a_metrics.views.web.index_thread import Machine, Noted
 from m31a_metrics.views.web.safety import Doors
@@ -104,12 +104,12 @@ OPEN = Doors(credentials, asks_token=False)
 
 
 @contextmanager
-def served(machine: Machine, doors: Doors = OPEN) -> Iterator[str]:
+def served(machine: Machine, doors: Doors = OPEN, titles: TitlesOf = no_titles) -> Iterator[str]:
     """Serve a machine's sessions; gives the address of the overview, without its last slash."""
     listening = listen("127.0.0.1", 0)
     bugs: list[Exception] = []
     clock = partial(datetime.now, datetime.now().astimezone().tzinfo)
-    app = dashboard(machine, clock, AGENTS, doors, bugs.append)
+    app = dashboard(machine, clock, AGENTS, doors, bugs.append, titles=titles)
     started = threading.Event()
     running = Running(app, started.set)
     thread = threading.Thread(target=running.serve_on, args=[listening])

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from m31a_metrics import codec
 from m31a_metrics.errors import StorageError
 from m31a_metrics.views.web.api import described
-from m31a_metrics.views.web.app import Server
+from m31a_metrics.views.web.app import Server, no_titles
 from m31a_metrics.views.web.assets import PLOTLY, assets
 from m31a_metrics.views.web.serving import listen
 from tests.views.web.invented import records
@@ -166,7 +166,7 @@ def test_every_address_for_programs_is_described(base: str) -> None:
     assert told["servers"] == [{"url": f"/{credentials().prefix}"}]
     assert told["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     assert {"token": []} in told["security"]
-    server = Server(Invented([]), lambda: NOW, (), print)
+    server = Server(Invented([]), lambda: NOW, (), print, no_titles)
     routes = {
         route.path.replace(":path", "")
         for route in server.routes()

@@ -27,7 +27,7 @@ from tests.views.web.served import Invented, fetch, served
 pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # says none
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.views.web.browser import Visit, browser
 
@@ -124,20 +124,86 @@ def test_a_filter_narrows_the_page_and_stays_in_its_address(visit: Visit) -> Non
     page = visit.open("/sessions?since=all")
     page.get_by_label("Agent").select_option("codex")
     page.wait_for_url("**agent=codex**")
-    assert set(visit.column("sessions", 2)) == {"codex"}
+    assert set(visit.column("sessions", "Agent")) == {"codex"}
     page.get_by_label("Search").fill("shop")
     page.keyboard.press("Enter")
     page.wait_for_url("**q=shop**")
-    shown = visit.column("sessions", 3)
+    shown = visit.column("sessions", "Project")
     assert shown
     assert all("shop" in project for project in shown)
-    state = parse_qs(urlsplit(page.url).query)
-    assert state == {"since": ["all"], "agent": ["codex"], "q": ["shop"]}
+    assert chosen(page) == {"since": ["all"], "agent": ["codex"], "q": ["shop"]}
     page.reload()
-    assert visit.column("sessions", 3) == shown
+    assert visit.column("sessions", "Project") == shown
     expect(page.get_by_label("Search")).to_have_value("shop")
     page.get_by_role("link", name="Clear").click()
     page.wait_for_url(re.compile(r"sessions\?since=all$"))
+
+
+def chosen(page: Page) -> dict[str, list[str]]:
+    """What the address says."""
+    return parse_qs(urlsplit(page.url).query)
+
+
+def test_what_is_clicked_narrows_the_page_and_back_undoes_it(visit: Visit) -> None:
+    """A day, a model, a project and a phase narrow the overview; each is a chip that goes."""
+    page = visit.open("/?since=90d")
+    page.locator("#use .area a").last.click()
+    page.wait_for_url("**until=**")
+    (day,) = chosen(page)["until"]
+    assert chosen(page)["since"] == [day]
+    page.go_back()
+    assert chosen(page) == {"since": ["90d"]}
+    page.locator("#use .legend").first.get_by_role("link", name="claude-opus-4-5").click()
+    page.wait_for_url("**model=claude-opus-4-5**")
+    page.locator("#cost_by_project .row", has_text="ada/shop").click()
+    page.wait_for_url("**project=**")
+    page.locator("#days .area a").last.click()
+    page.wait_for_url("**until=**")
+    chips = page.get_by_label("What is chosen")
+    assert [text.split()[0] for text in chips.locator("li").all_text_contents()] == [
+        *("Period", "Project", "Model")
+    ]
+    chips.get_by_role("link", name="Model").click()
+    page.wait_for_url(lambda url: "model=" not in url)
+    assert set(chosen(page)) == {"since", "until", "project"}
+    page.go_back()
+    assert "model" in chosen(page)
+
+
+def test_names_are_suggested(visit: Visit) -> None:
+    """Fields offer the names that there are, as many as a person can look through."""
+    page = visit.open("/")
+    offered = {
+        name: page.locator(f"#{name}-names option").evaluate_all("all => all.map((o) => o.value)")
+        for name in ("project", "model", "branch")
+    }
+    assert "/home/ada/shop" in offered["project"]
+    assert "claude-opus-4-5" in offered["model"]
+    page.locator("input[name=model]").fill("claude-opus-4-5")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**model=claude-opus-4-5**")
+    expect(page.get_by_label("What is chosen")).to_contain_text("claude-opus-4-5")
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_sessions_fit_the_width(chromium: Browser, few: str, width: int) -> None:
+    """What one looks for is in sight without scrolling sideways; the rest unfolds."""
+    visiting = Visit(chromium, few)
+    visiting.page.set_viewport_size({"width": width, "height": 900})
+    page = visiting.open("/sessions?since=all")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    row = page.locator("#sessions tbody tr").first
+    for cell in row.locator("td").all():
+        box = cell.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= width
+    row.locator("summary").click()
+    expect(row.locator("dl")).to_contain_text("Models")
+    if width < 640:
+        expect(page.get_by_label("Agent")).to_be_hidden()
+        page.get_by_text("Filters").click()
+    expect(page.get_by_label("Agent")).to_be_visible()
+    visiting.close()
 
 
 def test_the_list_is_sorted_and_paged(visit: Visit) -> None:
@@ -279,8 +345,10 @@ def test_hostile_names_are_text(chromium: Browser) -> None:
             )
             assert visiting.page.title() != "owned"
         visiting.open("/sessions?since=all")
-        assert any("<script>document.title" in text for text in visiting.column("sessions", 3))
-        links = visiting.page.locator("#sessions tbody td:first-child a")
+        assert any(
+            "<script>document.title" in text for text in visiting.column("sessions", "Project")
+        )
+        links = visiting.page.locator("#sessions tbody td:first-child > a")
         for number in range(3):
             visiting.open("/sessions?since=all")
             links.nth(number).click()

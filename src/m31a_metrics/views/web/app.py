@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -16,8 +16,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from m31a_metrics import codec
+from m31a_metrics.answers import SessionRow
+from m31a_metrics.conversation import Title
 from m31a_metrics.errors import MetricsError, SessionNotFound
 from m31a_metrics.model import SessionMetrics
+from m31a_metrics.questions.sessions import suggested
+from m31a_metrics.transcript import SessionRef
 from m31a_metrics.views.web import api
 from m31a_metrics.views.web.api import API, METRICS_NAME, described
 from m31a_metrics.views.web.assets import assets
@@ -42,6 +46,9 @@ Clock = Callable[[], datetime]
 OnBug = Callable[[Exception], None]
 """Is told of what should not have happened, for people see no more than that it did."""
 
+TitlesOf = Callable[[Sequence[SessionRow]], Mapping[SessionRef, Title]]
+"""Gives what people know sessions by, as their own files have it now."""
+
 _KEPT = {"cache-control": "private, max-age=31536000, immutable"}
 _SENTENCES = {
     400: "Not understood",
@@ -56,9 +63,15 @@ class Server:
     """What the addresses share: the index, the templates, the clock, open streams."""
 
     def __init__(
-        self, machine: Machine, clock: Clock, agents: tuple[str, ...], on_bug: OnBug
+        self,
+        machine: Machine,
+        clock: Clock,
+        agents: tuple[str, ...],
+        on_bug: OnBug,
+        titles: TitlesOf,
     ) -> None:
         self.index = IndexThread(machine)
+        self._titles = titles
         self._on_bug = on_bug
         self.live = Live(self.index.seen, on_bug)
         self._clock = clock
@@ -83,9 +96,15 @@ class Server:
             root, within = _place(request)
             data = f"{API}/overview" if within == "/" else f"{API}{within}"
             place = Place(root, root + within, root + data)
-            return HTMLResponse(self._html.page(page, state, place, notes))
+            return HTMLResponse(self._html.page(page, state, place, notes, self._titles(page.rows)))
 
-        return self._answering(kind.build, answer)
+        def build(asked: Asked) -> Page:
+            page = kind.build(asked)
+            if page.form == "filters":
+                page.suggested = suggested(asked.answers)
+            return page
+
+        return self._answering(build, answer)
 
     def tables(self, kind: PageKind) -> Endpoint:
         """Make the address of a page's tables."""
@@ -182,11 +201,25 @@ async def openapi(request: Request) -> Response:
     return JSONResponse(described(installed, _place(request)[0]))
 
 
+def no_titles(_: Sequence[SessionRow]) -> Mapping[SessionRef, Title]:
+    """Tell no title, where none may be read."""
+    return {}
+
+
 def dashboard(
-    machine: Machine, clock: Clock, agents: tuple[str, ...], doors: Doors, on_bug: OnBug
+    machine: Machine,
+    clock: Clock,
+    agents: tuple[str, ...],
+    doors: Doors,
+    on_bug: OnBug,
+    *,
+    titles: TitlesOf = no_titles,
 ) -> ASGIApp:
-    """Make the server as an ASGI application. `agents` can be chosen from on its pages."""
-    server = Server(machine, clock, agents, on_bug)
+    """Make the server as an ASGI application. `agents` can be chosen from on its pages.
+
+    `titles` is asked for what stands on pages, and on nothing else.
+    """
+    server = Server(machine, clock, agents, on_bug, titles)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -5,7 +5,9 @@ Autoescaping is on for every template, and no name is written by anything else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from urllib.parse import quote
 
 import jinja2
@@ -16,7 +18,7 @@ from m31a_metrics.views.names import clean, cut
 from m31a_metrics.views.numbers import head_of, is_number, text_of
 from m31a_metrics.views.web.charts import chart
 from m31a_metrics.views.web.links import Links
-from m31a_metrics.views.web.marks import Chart
+from m31a_metrics.views.web.marks import Chart, short_name
 
 TEXT_WIDTH = 160
 """Longer texts are cut on the page; CSV and JSON have them whole."""
@@ -30,7 +32,7 @@ class DrawnCell(Struct):
     """One cell: its text, and what the page makes of it.
 
     `share` fills a bar (0..1), `points` draw a sparkline, `href` leads somewhere, `tone`
-    is a class of the style sheet.
+    is a class of the style sheet. `whole` is what `text` is short for, `under` stands below it.
     """
 
     text: str
@@ -39,6 +41,10 @@ class DrawnCell(Struct):
     points: str = ""
     tone: str = ""
     is_name: bool = False
+    whole: str = ""
+    under: str = ""
+    folded: list[tuple[str, DrawnCell]] = []
+    """Of the first cell of a row: what is shown of the row on demand, with its titles."""
 
 
 class DrawnColumn(Struct):
@@ -73,6 +79,7 @@ class DrawnPanel(Struct):
     csv: str = ""
     json: str = ""
     answer: str = ""
+    is_folding: bool = False
 
 
 class Card(Struct):
@@ -85,30 +92,30 @@ class Card(Struct):
     points: str = ""
 
 
-def draw(panel: Panel, links: Links) -> DrawnPanel:
+Titles = Mapping[tuple[str, str], str]
+"""What people know sessions by, by agent and id: read from their files, for live pages alone."""
+
+
+def draw(panel: Panel, links: Links, titles: Titles = MappingProxyType({})) -> DrawnPanel:
     """Make what the template needs of a panel."""
     table = panel.table
-    columns = table.columns
+    shown = [at for at, column in enumerate(table.columns) if column.name not in panel.folded]
     drawn = DrawnPanel(
         panel.name,
         clean(table.title),
-        [_head(column, links) for column in columns],
-        [
-            [
-                cell_of(cell, columns[at], table.unit_of(row, at), links)
-                for at, cell in enumerate(row)
-            ]
-            for row in table.rows
-        ],
-        table.empty or "Nothing here.",
-        list(table.notes),
-        [DrawnPlot(plot.title, chart(table, plot, links)) for plot in panel.plots]
+        [_head(table.columns[at], links) for at in shown],
+        [_row(panel, row, shown, links) for row in table.rows],
+        clean(table.empty) or "Nothing here.",
+        [clean(note) for note in table.notes],
+        [DrawnPlot(clean(plot.title), chart(table, plot, links)) for plot in panel.plots]
         if table.rows
         else [],
         panel.is_wide,
         panel.is_open or not panel.plots,
     )
     drawn.answer = clean(getattr(table, "answer", ""))
+    drawn.is_folding = bool(panel.folded)
+    _entitle(drawn, table, titles)
     if links.data and links.state is not None:
         query = links.state.query()
         one = f"{query}{'&' if query else '?'}panel={quote(panel.name)}"
@@ -117,6 +124,35 @@ def draw(panel: Panel, links: Links) -> DrawnPanel:
         for number, plot in enumerate(drawn.plots):
             plot.figure = f"{links.data}{one}&format=figure&plot={number}"
     return drawn
+
+
+def _row(
+    panel: Panel, row: tuple[Cell, ...], shown: Sequence[int], links: Links
+) -> list[DrawnCell]:
+    columns, table = panel.table.columns, panel.table
+    cells = [
+        cell_of(cell, columns[at], table.unit_of(row, at), links) for at, cell in enumerate(row)
+    ]
+    first, *others = (cells[at] for at in shown)
+    first.folded = [
+        (head_of(column), cells[at])
+        for at, column in enumerate(columns)
+        if at not in shown and row[at] is not None
+    ]
+    return [first, *others]
+
+
+def _entitle(drawn: DrawnPanel, table: Table, titles: Titles) -> None:
+    """Write titles where sessions stand by their ids, and the ids below them."""
+    names = [column.name for column in table.columns]
+    if not titles or "session_id" not in names or "agent" not in names:
+        return
+    at, agent_at = names.index("session_id"), names.index("agent")
+    for row, cells in zip(table.rows, drawn.rows, strict=True):
+        title = titles.get((str(row[agent_at]), str(row[at])), "")
+        if title and at == 0:
+            cells[0].under, cells[0].tone = cells[0].text, "titled"
+            cells[0].text = cells[0].whole = cut(clean(title), TEXT_WIDTH)
 
 
 def cards(table: Table) -> list[Card]:
@@ -159,7 +195,9 @@ def cell_of(cell: Cell, column: Column, unit: Unit, links: Links) -> DrawnCell:
     if unit is Unit.BAR and isinstance(cell, int | float):
         return DrawnCell(text_of(cell, Unit.SHARE), share=min(max(float(cell), 0.0), 1.0))
     text = cut(text_of(cell, unit), TEXT_WIDTH)
-    drawn = DrawnCell(text, is_name=isinstance(cell, str))
+    drawn = DrawnCell(text, is_name=isinstance(cell, str), whole=text)
+    if column.name == "project":
+        drawn.text = short_name("project", text)
     if column.name == "session_id":
         drawn.tone = "id"
     if unit is Unit.OUTCOME and cell is not None:

@@ -14,9 +14,9 @@ from m31a_metrics.model import SessionMetrics
 from m31a_metrics.questions.ask import Ask
 from m31a_metrics.questions.blocks import blocks, lately
 from m31a_metrics.questions.compare import compare, side
-from m31a_metrics.questions.overview import overview
+from m31a_metrics.questions.overview import overview, running_sessions
 from m31a_metrics.questions.phases import phases_over_time
-from m31a_metrics.questions.sessions import find, metrics_of, session, sessions_listed
+from m31a_metrics.questions.sessions import find, listed, metrics_of, rows_listed, session
 from m31a_metrics.questions.tools import tools_over_time
 from m31a_metrics.table import Panel, Table
 from m31a_metrics.tables.order import ordered, unknown_column
@@ -63,7 +63,9 @@ class Page(Struct):
     `main` names the panel that `sort`, `page` and `rows` of the address are about, `sorts`
     the columns it can be sorted by, `sort` the one it is. `found` counts what is paged
     through, None where nothing is. `under` stands beside the title; `form` names the
-    template of what can be chosen above the page.
+    template of what can be chosen above the page. `rows` are the sessions that it names, whose
+    titles a live page reads from their files. `suggested` are names to choose from, by what
+    they narrow.
     """
 
     name: str
@@ -75,13 +77,16 @@ class Page(Struct):
     found: int | None = None
     under: str = ""
     form: str = "filters"
+    rows: list[SessionRow] = []
+    suggested: dict[str, list[str]] = {}
 
 
 def the_overview(asked: Asked) -> Page:
     """A period on one page, and what is left of the machine's budget."""
     ask = asked.ask
     left = [replace(one, is_optional=True) for one in asked.machine.budget(asked.everything)]
-    return Page("overview", "Overview", [*overview(ask, over=asked.state.by), *left])
+    panels = [*overview(ask, over=asked.state.by), *left]
+    return Page("overview", "Overview", panels, rows=running_sessions(ask))
 
 
 def the_sessions(asked: Asked) -> Page:
@@ -89,20 +94,19 @@ def the_sessions(asked: Asked) -> Page:
     state, ask = asked.state, asked.ask
     sort = state.sort or LATEST_FIRST
     try:
-        panels = sessions_listed(
-            ask, sort=sort, limit=state.rows, offset=(state.page - 1) * state.rows
-        )
+        rows = rows_listed(ask, sort=sort, limit=state.rows, offset=(state.page - 1) * state.rows)
     except KeyError:
         known = ", ".join(sorted(SORTABLE))
         raise WrongState(f"sort must be one of {known}.") from None
     return Page(
         "sessions",
         "Sessions",
-        panels,
+        [listed(rows)],
         main="sessions",
         sorts=SORTABLE,
         sort=sort,
         found=ask.totals.session_count,
+        rows=rows,
     )
 
 
@@ -155,7 +159,7 @@ def one_session(asked: Asked) -> Page:
     panels = session(asked.everything, row, course)
     known = (row.agent, row.project, row.branch, labelled(row.labels))
     where = " · ".join(part for part in known if part)
-    return Page("session", row.session_id, panels, under=where, form="")
+    return Page("session", row.session_id, panels, under=where, form="", rows=[row])
 
 
 def session_metrics(asked: Asked) -> SessionMetrics:
