@@ -17,6 +17,7 @@ from m31a_metrics.tables.cost import token_classes
 from m31a_metrics.tables.from_metrics import session_metrics
 from m31a_metrics.tables.overview import cost_by, tools_by_time
 from m31a_metrics.tables.sessions import FOLDED, LATEST, SORTABLE, head, listing, sorted_by
+from m31a_metrics.tables.timeline import EVERYTHING, Only
 
 SUGGESTED_OF, SUGGESTED_MAX = 200, 50
 """Names are suggested of so many of the latest sessions, and so many of a kind."""
@@ -94,13 +95,20 @@ def of_one(ask: Ask, row: SessionRow) -> Ask:
     return Ask(ask.answers, which, ask.now, row.session_id)
 
 
-def session(ask: Ask, row: SessionRow, over_time: Iterable[Panel] = ()) -> list[Panel]:
+def session(
+    ask: Ask, row: SessionRow, over_time: Iterable[Panel] = (), only: Only = EVERYTHING
+) -> list[Panel]:
     """What happened in one session: sums, its course (`over_time`), phases, heals, tools, use.
 
-    `over_time` is made of its events, which the index does not keep.
+    `over_time` is made of its events, which the index does not keep. `only` asks for a part.
     """
-    one = of_one(ask, row)
+    one = of_one(ask, row).narrowed(tool=only.tool, phase=only.phase)
+    if only.stretch_us is not None:
+        since_us, last_us = only.stretch_us
+        one = one.narrowed(since_us=since_us, until_us=last_us + 1)
     answers, which = one.answers, one.which
+    if only != EVERYTHING:
+        row = next(iter(answers.sessions(which, limit=1)), row)
     in_phases, healing = phases(one)
     rows = answers.tools(which)
     by_tool = tools_of(one, rows)

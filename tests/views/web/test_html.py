@@ -141,6 +141,24 @@ def test_names_are_suggested(base: str) -> None:
     assert "/home/ada/shop" in offered
 
 
+def test_a_session_is_narrowed_to_a_tool_a_phase_or_a_time(base: str) -> None:
+    """What is clicked on its line of time is what its page shows, with a chip that undoes it."""
+    address = "/sessions/5e0f7a31-cart-faster"
+    whole = text_of(base, address)
+    spans = re.findall(rf'href="([^"]*{address}[^"]*span=[^"]*)"', whole)
+    assert spans
+    tools = re.findall(rf'href="[^"]*{address}[?]tool=([^"]*)"', whole)
+    assert {"Bash", "Edit"} <= set(tools)
+    narrowed = text_of(base, f"{address}?tool=Edit&phase=execute")
+    names = re.findall(r'<(?:bdi|a) class="name"[^>]*title="([^"]*)"', narrowed)
+    assert names == ["phases", "Edit"]
+    assert narrowed.count('title="Remove it"') == 2
+    moment = unescape(spans[0]).partition("?")[2]
+    lanes = re.findall(r'<li><svg class="swatch"', text_of(base, f"{address}?{moment}"))
+    assert len(lanes) < len(re.findall(r'<li><svg class="swatch"', whole))
+    assert fetch(base, f"{address}?span=now")[0] == 400
+
+
 class Limited(Invented):
     """A machine that has a limit for the day."""
 

@@ -100,7 +100,7 @@ class Html:
         return self._environment.get_template(template).render(
             root=root,
             nav=[(name, one.title, root + one.path) for name, one in PAGES.items() if one.title],
-            nav_query=state.query(sort="", page=1, tool="", a="", b="", by=""),
+            nav_query=state.elsewhere(phase=state.phase if page.form else ""),
             cleared=State(since=state.since, until=state.until).query(),
             periods=periods,
             agents=tuple(dict.fromkeys((*self._agents, *state.agent))),

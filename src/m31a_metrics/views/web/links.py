@@ -50,7 +50,7 @@ class Links(Struct, frozen=True):
         """Give the address of another page that shows what is chosen; "" where nowhere."""
         if self.state is None:
             return ""
-        return self.root + path + self.state.query(sort="", page=1, tool="", by="")
+        return self.root + path + self.state.elsewhere()
 
     def to(self, name: str, cell: Cell) -> str:
         """Give where a cell of a column leads; "" where nowhere."""
@@ -63,13 +63,13 @@ class Links(Struct, frozen=True):
         if name in ("tool", "phase") and self.is_session:
             return self.path + self.state.query(**{name: cell}, span="", sort="", page=1)
         if name == "tool":
-            return self.root + _OF_TOOLS + self.state.query(tool=cell, sort="", page=1)
+            return self.root + _OF_TOOLS + self.state.elsewhere(tool=cell, by=self.state.by)
         changes = _narrowed(name, cell)
         if not changes:
             return ""
         page = self.within if self.within in _NARROWED else _LISTS
         sort = self.state.sort if page == self.within else ""
-        return self.root + page + self.state.query(**changes, span="", sort=sort, page=1)
+        return self.root + page + self.state.query(**changes, span="", gaps="", sort=sort, page=1)
 
     def span(self, began_us: int, ended_us: int) -> str:
         """Give where a stretch of a session's time leads: to its page, narrowed to that."""

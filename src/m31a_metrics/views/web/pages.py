@@ -21,7 +21,7 @@ from m31a_metrics.questions.tools import tools_over_time
 from m31a_metrics.table import Panel, Table
 from m31a_metrics.tables.order import ordered, unknown_column
 from m31a_metrics.tables.sessions import SORTABLE, labelled
-from m31a_metrics.tables.timeline import timeline
+from m31a_metrics.tables.timeline import Only, timeline
 from m31a_metrics.views.web.index_thread import Machine
 from m31a_metrics.views.web.state import SINCE, State, WrongState
 
@@ -155,8 +155,14 @@ def one_session(asked: Asked) -> Page:
     """What happened in one session, its course from its own file."""
     row = asked.row
     told = asked.machine.read(row)
-    course = timeline(told.events, told.price, told.active, told.phases) if told is not None else ()
-    panels = session(asked.everything, row, course)
+    state = asked.state
+    only = Only(state.tool, state.phase, state.stretch_us)
+    course = (
+        timeline(told.events, told.price, told.active, told.phases, only)
+        if told is not None
+        else ()
+    )
+    panels = session(asked.everything, row, course, only)
     known = (row.agent, row.project, row.branch, labelled(row.labels))
     where = " · ".join(part for part in known if part)
     return Page("session", row.session_id, panels, under=where, form="", rows=[row])

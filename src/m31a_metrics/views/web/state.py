@@ -35,6 +35,11 @@ PERIODS = (
 _FILTERS = ("agent", "project", "model", "branch", "label", "q", "tool", "phase")
 """What narrows a page, apart from its period."""
 
+_OF_ONE_PAGE: dict[str, Any] = {
+    **dict.fromkeys(("sort", "tool", "by", "a", "b", "span", "gaps"), ""),
+    "page": 1,
+}
+
 _SPAN = re.compile(r"\d{1,17}-\d{1,17}", re.ASCII)
 _SORT = re.compile(r"-?[a-z][a-z0-9_]{0,60}")
 
@@ -85,6 +90,7 @@ class State(Struct, frozen=True):
                 label=self.label,
                 text=self.q,
                 tool=self.tool,
+                phase=self.phase,
             )
         except ValueError as error:
             raise WrongState(str(error)) from None
@@ -99,6 +105,10 @@ class State(Struct, frozen=True):
         pairs = [(name, value) for name, value in changed.items() if value != _DEFAULTS[name]]
         text = urlencode(pairs, doseq=True, errors="replace")
         return f"?{text}" if text else ""
+
+    def elsewhere(self, **changes: Any) -> str:
+        """Write the query of another page: without what says nothing there, and changed."""
+        return self.query(**(_OF_ONE_PAGE | changes))
 
     @property
     def is_filtered(self) -> bool:
