@@ -72,7 +72,7 @@ def choose(which: Slice, names: Names, contains: str, always: str = "") -> Chose
         sessions.append(f"session IN (SELECT session FROM llm_days{of_model})")
     phase = among("phase", (which.phase,), parameters) if which.phase else ""
     if phase:
-        used = (f"SELECT session FROM {name}{all_of(phase)}" for name in _IN_PHASES)
+        used = (f"SELECT session FROM {name}{all_of(phase, on_days)}" for name in _IN_PHASES)
         sessions.append(f"session IN ({' UNION ALL '.join(used)})")
     if which.session:
         sessions.append("session_id = :session_id")

@@ -114,10 +114,13 @@ def x_labels(texts: Sequence[str]) -> list[Tick]:
     count = len(texts)
     step = -(-count // X_LABELS_MAX) or 1
     chosen = range((count - 1) % step, count, step)
-    return [
-        Tick((at + 0.5) / count * 100, texts[at], is_minor=number % 2 == 0 and len(chosen) > 4)
-        for number, at in enumerate(reversed(chosen), 1)
-    ]
+    ticks = []
+    for number, at in enumerate(reversed(chosen), 1):
+        tick = Tick((at + 0.5) / count * 100, texts[at], number % 2 == 0 and len(chosen) > 4)
+        if tick.at > 94:  # a text in the middle would reach out of the plot
+            tick.at, tick.anchor = 100, "end"
+        ticks.append(tick)
+    return ticks
 
 
 def _short(cell: Any) -> str:
@@ -357,7 +360,7 @@ def _range(columns: Columns, plot: Plot, links: Links) -> Chart:
             mark.is_dot = True
         cell = columns.raw(plot.x)[at]
         row = Row(short_name(plot.x, whole), whole, [Group(marks)])
-        row.text = text_of(figures[0][at], unit)
+        row.text = f"{columns.column(plot.y[0]).title} {text_of(figures[0][at], unit)}"
         row.href = links.to(plot.x, cell)
         row.title = title_of([whole, *hovers[at]])
         made.rows.append(row)

@@ -99,7 +99,11 @@ Titles = Mapping[tuple[str, str], str]
 def draw(panel: Panel, links: Links, titles: Titles = MappingProxyType({})) -> DrawnPanel:
     """Make what the template needs of a panel."""
     table = panel.table
-    shown = [at for at, column in enumerate(table.columns) if column.name not in panel.folded]
+    shown = [
+        at
+        for at, column in enumerate(table.columns)
+        if column.name not in panel.folded and (panel.folded or _says_something(table, at, links))
+    ]
     drawn = DrawnPanel(
         panel.name,
         clean(table.title),
@@ -126,6 +130,14 @@ def draw(panel: Panel, links: Links, titles: Titles = MappingProxyType({})) -> D
     return drawn
 
 
+def _says_something(table: Table, at: int, links: Links) -> bool:
+    """Tell whether any row counts something in a column; one that is sorted by stays."""
+    column = table.columns[at]
+    if not table.rows or not is_number(column.unit) or column.name == links.sorted_by.lstrip("-"):
+        return True
+    return any(row[at] for row in table.rows)
+
+
 def _row(
     panel: Panel, row: tuple[Cell, ...], shown: Sequence[int], links: Links
 ) -> list[DrawnCell]:
@@ -137,7 +149,7 @@ def _row(
     first.folded = [
         (head_of(column), cells[at])
         for at, column in enumerate(columns)
-        if at not in shown and row[at] is not None
+        if column.name in panel.folded and row[at] is not None
     ]
     return [first, *others]
 

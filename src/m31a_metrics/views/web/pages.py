@@ -86,7 +86,9 @@ def the_overview(asked: Asked) -> Page:
     ask = asked.ask
     left = [replace(one, is_optional=True) for one in asked.machine.budget(asked.everything)]
     panels = [*overview(ask, over=asked.state.by), *left]
-    return Page("overview", "Overview", panels, rows=running_sessions(ask))
+    running = next(panel for panel in panels if panel.name == "running")
+    rows = running_sessions(ask) if running.table.rows else []
+    return Page("overview", "Overview", panels, rows=rows)
 
 
 def the_sessions(asked: Asked) -> Page:
