@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from html import unescape
 from html.parser import HTMLParser
@@ -15,9 +15,9 @@ from m31a_metrics.questions.ask import Ask
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.table import Panel, Table
 from m31a_metrics.tables.budget import BUDGET, FREE
-from m31a_metrics.transcript import SessionRef
+from tests.views.web.conversing import OWN_DOORS, PASS, Said
 from tests.views.web.invented import course, records
-from tests.views.web.served import Invented, fetch, served
+from tests.views.web.served import OPEN, Invented, fetch, served
 
 NOW = datetime.now().astimezone()
 TITLE = "Make the cart faster when it holds ten thousand rows"
@@ -25,17 +25,16 @@ FIRST_WORDS = "please look why the cart is slow"
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>\u202egnp.exe\x1b[31m'
 
 
-def titles(rows: Sequence[SessionRow]) -> Mapping[SessionRef, Title]:
-    """Entitle every other session, and give the others first words alone."""
-    return {
-        row.ref: Title(TITLE if number % 2 == 0 else "", FIRST_WORDS)
-        for number, row in enumerate(rows)
-    }
+class Entitled(Said):
+    """Every other session has a title, the others first words alone."""
+
+    def title(self, row: SessionRow) -> Title:
+        return Title(TITLE if int(row.native_id[:8], 16) % 2 == 0 else "", FIRST_WORDS)
 
 
 def text_of(base: str, address: str) -> str:
     """The page at an address."""
-    status, body = fetch(base, address)
+    status, body = fetch(base, address, **PASS)
     assert status == 200, body
     return body.decode()
 
@@ -43,26 +42,38 @@ def text_of(base: str, address: str) -> str:
 @pytest.fixture(scope="module")
 def base() -> Iterator[str]:
     """A server with some sessions that have titles, one of them running."""
-    with served(Invented(records(40, NOW), [course(NOW)]), titles=titles) as address:
+    machine = Invented(records(40, NOW), [course(NOW)])
+    with served(machine, OWN_DOORS, Entitled([])) as address:
         yield address
 
 
 def test_sessions_are_known_by_their_titles(base: str) -> None:
     """A title, or first words, stands above the id, in lists and on the session's own page."""
     listed = text_of(base, "/sessions?since=all")
-    assert listed.count(TITLE) >= 20
+    assert listed.count(TITLE) >= 15
     assert FIRST_WORDS in listed
-    assert TITLE in text_of(base, "/")
+    assert FIRST_WORDS in text_of(base, "/")
     page = text_of(base, "/sessions/5e0f7a31-cart-faster")
-    assert f"<h1><bdi>{TITLE}</bdi></h1>" in page
+    assert f"<h1><bdi>{FIRST_WORDS}</bdi></h1>" in page
     assert "<title>5e0f7a31-cart-faster" in page
+
+
+def test_doors_that_are_open_show_no_titles() -> None:
+    """Where any account may read, and where conversations are off, there are ids alone."""
+    for doors, said in ((OPEN, Entitled([])), (OWN_DOORS, Entitled([], is_on=False))):
+        with served(Invented(records(5, NOW, days=5)), doors, said) as base:
+            page = text_of(base, "/sessions")
+            assert TITLE not in page
+            assert FIRST_WORDS not in page
+            assert 'class="listing"' in page
 
 
 @pytest.mark.parametrize("path", ["overview", "sessions", "sessions/5e0f7a31-cart-faster"])
 def test_titles_are_for_people_alone(base: str, path: str) -> None:
     """No table for programs holds a title, in any of its forms."""
     for query in ("", "?panel=sessions", "?panel=sessions&format=csv"):
-        _, body = fetch(base, f"/api/{path}{query}")
+        status, body = fetch(base, f"/api/{path}{query}", **PASS)
+        assert status in (200, 404)
         assert TITLE.encode() not in body
         assert FIRST_WORDS.encode() not in body
 
@@ -95,11 +106,7 @@ def hostile() -> Iterator[SessionRecord]:
 
 def test_hostile_titles_and_names_are_text() -> None:
     """In titles, chips, suggestions, briefs and plots a name is text, and turns nothing around."""
-
-    def attack(rows: Sequence[SessionRow]) -> Mapping[SessionRef, Title]:
-        return {row.ref: Title(HOSTILE) for row in rows}
-
-    with served(Invented(hostile()), titles=attack) as base:
+    with served(Invented(hostile()), OWN_DOORS, Said([], title=Title(HOSTILE))) as base:
         name = "%22%3E%3Cimg%3E%E2%80%AE"
         pages = ("/", "/sessions", "/tools", f"/tools?q={name}&tool={name}")
         for address in pages:
@@ -156,7 +163,7 @@ def test_a_session_is_narrowed_to_a_tool_a_phase_or_a_time(base: str) -> None:
     moment = unescape(spans[0]).partition("?")[2]
     lanes = re.findall(r'<li><svg class="swatch"', text_of(base, f"{address}?{moment}"))
     assert len(lanes) < len(re.findall(r'<li><svg class="swatch"', whole))
-    assert fetch(base, f"{address}?span=now")[0] == 400
+    assert fetch(base, f"{address}?span=now", **PASS)[0] == 400
 
 
 class Limited(Invented):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -16,12 +18,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from m31a_metrics import codec
-from m31a_metrics.answers import SessionRow
-from m31a_metrics.conversation import Title
 from m31a_metrics.errors import MetricsError, SessionNotFound
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.questions.sessions import suggested
-from m31a_metrics.transcript import SessionRef
 from m31a_metrics.views.web import api
 from m31a_metrics.views.web.api import API, METRICS_NAME, described
 from m31a_metrics.views.web.assets import assets
@@ -37,6 +36,15 @@ from m31a_metrics.views.web.pages import (
 )
 from m31a_metrics.views.web.safety import Doors, Guard
 from m31a_metrics.views.web.state import State, WrongState, read
+from m31a_metrics.views.web.transcript import (
+    MARKS,
+    NAME,
+    Conversing,
+    MarksOfSessions,
+    Reading,
+    Transcripts,
+    why_off,
+)
 
 Found = TypeVar("Found")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -45,9 +53,6 @@ Clock = Callable[[], datetime]
 
 OnBug = Callable[[Exception], None]
 """Is told of what should not have happened, for people see no more than that it did."""
-
-TitlesOf = Callable[[Sequence[SessionRow]], Mapping[SessionRef, Title]]
-"""Gives what people know sessions by, as their own files have it now."""
 
 _KEPT = {"cache-control": "private, max-age=31536000, immutable"}
 _SENTENCES = {
@@ -68,10 +73,14 @@ class Server:
         clock: Clock,
         agents: tuple[str, ...],
         on_bug: OnBug,
-        titles: TitlesOf,
+        transcripts: Transcripts,
     ) -> None:
         self.index = IndexThread(machine)
-        self._titles = titles
+        self._transcripts = transcripts
+        self._marks = MarksOfSessions(machine.read)
+        # Reading a window takes a moment, loading a session seconds: neither holds up the index.
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="m31-windows")
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="m31-marks")
         self._on_bug = on_bug
         self.live = Live(self.index.seen, on_bug)
         self._clock = clock
@@ -85,6 +94,9 @@ class Server:
             Route(LIVE, self.stream),
             Route(f"{API}/openapi.json", openapi),
             Route(f"/sessions/{{session_id:path}}/{METRICS_NAME}", self.metrics()),
+            Route(f"/sessions/{{session_id:path}}/{NAME}", self.transcript()),
+            Route(f"/sessions/{{session_id:path}}/{NAME}/image", self.image()),
+            Route(f"/sessions/{{session_id:path}}/{NAME}/{MARKS}", self.marks()),
             *(Route(_data_path(kind), self.tables(kind)) for _, kind in pages),
             *(Route(kind.path, self.page(kind)) for _, kind in pages),
         ]
@@ -92,19 +104,32 @@ class Server:
     def page(self, kind: PageKind) -> Endpoint:
         """Make the address of a page."""
 
-        def answer(request: Request, page: Page, state: State, notes: Sequence[str]) -> Response:
-            root, within = _place(request)
-            data = f"{API}/overview" if within == "/" else f"{API}{within}"
-            place = Place(root, root + within, root + data)
-            return HTMLResponse(self._html.page(page, state, place, notes, self._titles(page.rows)))
-
         def build(asked: Asked) -> Page:
             page = kind.build(asked)
             if page.form == "filters":
                 page.suggested = suggested(asked.answers)
             return page
 
-        return self._answering(build, answer)
+        def draw(request: Request, page: Page, state: State, notes: Sequence[str]) -> Response:
+            root, within = _place(request)
+            data = f"{API}/overview" if within == "/" else f"{API}{within}"
+            place, titles = Place(root, root + within, root + data), self._transcripts.titles
+            return HTMLResponse(self._html.page(page, state, place, notes, titles(page.rows)))
+
+        async def drawn(request: Request) -> Response:
+            def ask(opened: Opened) -> tuple[Page, State, Sequence[str]]:
+                asked = self._asked(request, opened)
+                return build(asked), asked.state, opened.notes
+
+            built = await self.index.ask(ask)
+            # Titles are read from files, and holding up the index for them would hold up all.
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._readers, draw, request, *built)
+
+        async def endpoint(request: Request) -> Response:
+            return await self._told(drawn(request))
+
+        return endpoint
 
     def tables(self, kind: PageKind) -> Endpoint:
         """Make the address of a page's tables."""
@@ -123,6 +148,33 @@ class Server:
             return Response(codec.encode(metrics), media_type="application/json")
 
         return self._answering(session_metrics, answer)
+
+    def transcript(self) -> Endpoint:
+        """Make the address of one session's conversation."""
+
+        def answer(reading: Reading) -> Response:
+            shown = self._transcripts.shown(reading)
+            state = State(agent=tuple(reading.query.getlist("agent")))
+            address = f"{reading.addresses.path}/{MARKS}{state.query()}"
+            session_id = reading.row.session_id
+            text = self._html.transcript(
+                session_id, state, reading.root, row=reading.row, shown=shown, marks=address
+            )
+            return HTMLResponse(text)
+
+        return self._reading(self._readers, answer)
+
+    def image(self) -> Endpoint:
+        """Make the address of an image in a conversation."""
+        return self._reading(self._readers, self._transcripts.image)
+
+    def marks(self) -> Endpoint:
+        """Make the address of a conversation's marks."""
+
+        def answer(reading: Reading) -> Response:
+            return Response(self._marks.marks(reading.row), media_type="application/json")
+
+        return self._reading(self._loader, answer)
 
     async def stream(self, _: Request) -> Response:
         """Keep an open page informed."""
@@ -151,27 +203,54 @@ class Server:
 
         async def endpoint(request: Request) -> Response:
             def ask(opened: Opened) -> Response:
-                state = read(request.query_params.multi_items())
-                session_id = request.path_params.get("session_id", "")
-                machine = self.index.machine
-                asked = Asked(opened.answers, state, self._clock(), machine, session_id)
-                return answer(request, question(asked), state, opened.notes)
+                asked = self._asked(request, opened)
+                return answer(request, question(asked), asked.state, opened.notes)
 
-            try:
-                return await self.index.ask(ask)
-            except HTTPException:
-                raise
-            except WrongState as error:
-                raise HTTPException(400, str(error)) from None
-            except SessionNotFound as error:
-                raise HTTPException(404, str(error)) from None
-            except MetricsError as error:
-                raise HTTPException(503, str(error)) from None
-            except Exception as error:  # noqa: BLE001 - one page that fails is not the server's end
-                self._on_bug(error)
-                raise HTTPException(500, "It is told where m31 runs: m31 --debug serve") from None
+            return await self._told(self.index.ask(ask))
 
         return endpoint
+
+    def _reading(
+        self, threads: ThreadPoolExecutor, answer: Callable[[Reading], Response]
+    ) -> Endpoint:
+        """Ask the index for a session, then read its file in other threads."""
+
+        async def read_on(request: Request) -> Response:
+            row = await self.index.ask(lambda opened: self._asked(request, opened).row)
+            reading = Reading(row, request.query_params, _place(request)[0])
+            return await asyncio.get_running_loop().run_in_executor(threads, answer, reading)
+
+        async def endpoint(request: Request) -> Response:
+            return await self._told(read_on(request))
+
+        return endpoint
+
+    def _asked(self, request: Request, opened: Opened) -> Asked:
+        state = read(request.query_params.multi_items())
+        session_id = request.path_params.get("session_id", "")
+        return Asked(opened.answers, state, self._clock(), self.index.machine, session_id)
+
+    async def _told(self, answer: Awaitable[Response]) -> Response:
+        """Give an answer, or say in a sentence why there is none."""
+        try:
+            return await answer
+        except HTTPException:
+            raise
+        except WrongState as error:
+            raise HTTPException(400, str(error)) from None
+        except SessionNotFound as error:
+            raise HTTPException(404, str(error)) from None
+        except MetricsError as error:
+            raise HTTPException(503, str(error)) from None
+        except Exception as error:  # noqa: BLE001 - one page that fails is not the server's end
+            self._on_bug(error)
+            raise HTTPException(500, "It is told where m31 runs: m31 --debug serve") from None
+
+    def close(self) -> None:
+        """Let go of the index and the threads; a session that is being loaded is not waited for."""
+        self._readers.shutdown(cancel_futures=True)
+        self._loader.shutdown(wait=False, cancel_futures=True)
+        self.index.close()
 
 
 def _place(request: Request) -> tuple[str, str]:
@@ -201,11 +280,6 @@ async def openapi(request: Request) -> Response:
     return JSONResponse(described(installed, _place(request)[0]))
 
 
-def no_titles(_: Sequence[SessionRow]) -> Mapping[SessionRef, Title]:
-    """Tell no title, where none may be read."""
-    return {}
-
-
 def dashboard(
     machine: Machine,
     clock: Clock,
@@ -213,20 +287,22 @@ def dashboard(
     doors: Doors,
     on_bug: OnBug,
     *,
-    titles: TitlesOf = no_titles,
+    conversations: Conversing | None = None,
 ) -> ASGIApp:
     """Make the server as an ASGI application. `agents` can be chosen from on its pages.
 
-    `titles` is asked for what stands on pages, and on nothing else.
+    What was said in sessions is shown where `conversations` reads it, and the doors are this
+    person's own.
     """
-    server = Server(machine, clock, agents, on_bug, titles)
+    transcripts = Transcripts(conversations, why_off(doors, conversations))
+    server = Server(machine, clock, agents, on_bug, transcripts)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            server.index.close()
+            server.close()
 
     app = Starlette(
         routes=server.routes(),
