@@ -155,7 +155,7 @@ def test_what_is_clicked_narrows_the_page_and_back_undoes_it(visit: Visit) -> No
     assert chosen(page) == {"since": ["90d"]}
     page.locator("#use .legend").first.get_by_role("link", name="claude-opus-4-5").click()
     page.wait_for_url("**model=claude-opus-4-5**")
-    page.locator("#cost_by_project .row", has_text="ada/shop").click()
+    page.locator("#cost_by_project .row", has_text="shop").click()
     page.wait_for_url("**project=**")
     page.locator("#days .area a").last.click()
     page.wait_for_url("**until=**")

@@ -35,6 +35,8 @@ from m31a_metrics.views.web.marks import (
 from m31a_metrics.views.web.plots import Columns, ms_tick, ms_ticks
 from m31a_metrics.views.web.spans import TimeScale, spans
 
+SHORTEST, LONGEST = 1e-12, 1e18
+"""What is less is nothing on a plot, and nothing that is more makes a plot of anything else."""
 X_LABELS_MAX = 7
 Y_TICKS = 4
 DAYS_FILLED_MAX = 400
@@ -69,9 +71,9 @@ def _is_named(columns: Columns, plot: Plot) -> bool:
 
 
 def figure_of(cell: Any) -> float:
-    """Give a cell as a length; nothing where it is not known."""
+    """Give a cell as a length that can be drawn; nothing where it is not known."""
     known = isinstance(cell, int | float) and not isinstance(cell, bool) and isfinite(cell)
-    return max(float(cell), 0.0) if known else 0.0
+    return float(min(cell, LONGEST)) if known and cell > SHORTEST else 0.0
 
 
 # --- axes ---------------------------------------------------------------------------------
@@ -79,7 +81,7 @@ def figure_of(cell: Any) -> float:
 
 def y_axis(cells: Sequence[Any], column: Column) -> tuple[float, list[Tick]]:
     """Give the top of an axis of figures that begins at nought, and its ticks."""
-    top = max((figure_of(cell) for cell in cells), default=0.0)
+    top = max(map(figure_of, cells), default=0.0)
     if column.unit is Unit.MS:
         values = ms_ticks([top], log=False)
     else:

@@ -22,6 +22,8 @@ from m31a_metrics.views.web.marks import Chart, short_name
 
 TEXT_WIDTH = 160
 """Longer texts are cut on the page; CSV and JSON have them whole."""
+ROWS_MAX = 200
+"""A page shows so many rows of a table unless it is asked for more; CSV and JSON have them all."""
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24
 
 _FAILURES = ("fail_count", "fail_rate")
@@ -96,9 +98,16 @@ Titles = Mapping[tuple[str, str], str]
 """What people know sessions by, by agent and id: read from their files, for live pages alone."""
 
 
-def draw(panel: Panel, links: Links, titles: Titles = MappingProxyType({})) -> DrawnPanel:
-    """Make what the template needs of a panel."""
+def draw(
+    panel: Panel,
+    links: Links,
+    titles: Titles = MappingProxyType({}),
+    *,
+    rows_max: int = ROWS_MAX,
+) -> DrawnPanel:
+    """Make what the template needs of a panel; of its rows so many at most, of its plots all."""
     table = panel.table
+    rows = table.rows[:rows_max]
     shown = [
         at
         for at, column in enumerate(table.columns)
@@ -108,7 +117,7 @@ def draw(panel: Panel, links: Links, titles: Titles = MappingProxyType({})) -> D
         panel.name,
         clean(table.title),
         [_head(table.columns[at], links) for at in shown],
-        [_row(panel, row, shown, links) for row in table.rows],
+        [_row(panel, row, shown, links) for row in rows],
         clean(table.empty) or "Nothing here.",
         [clean(note) for note in table.notes],
         [DrawnPlot(clean(plot.title), chart(table, plot, links)) for plot in panel.plots]
@@ -119,6 +128,8 @@ def draw(panel: Panel, links: Links, titles: Titles = MappingProxyType({})) -> D
     )
     drawn.answer = clean(getattr(table, "answer", ""))
     drawn.is_folding = bool(panel.folded)
+    if len(rows) < len(table.rows):
+        drawn.notes.append(f"The first {len(rows):,} of {len(table.rows):,} rows; CSV has all.")
     _entitle(drawn, table, titles)
     if links.data and links.state is not None:
         query = links.state.query()
@@ -160,7 +171,7 @@ def _entitle(drawn: DrawnPanel, table: Table, titles: Titles) -> None:
     if not titles or "session_id" not in names or "agent" not in names:
         return
     at, agent_at = names.index("session_id"), names.index("agent")
-    for row, cells in zip(table.rows, drawn.rows, strict=True):
+    for row, cells in zip(table.rows, drawn.rows, strict=False):  # not all of them are drawn
         title = titles.get((str(row[agent_at]), str(row[at])), "")
         if title and at == 0:
             cells[0].under, cells[0].tone = cells[0].text, "titled"

@@ -18,7 +18,7 @@ from m31a_metrics.views.names import clean
 from m31a_metrics.views.numbers import text_of
 from m31a_metrics.views.web.assets import assets
 from m31a_metrics.views.web.briefs import briefs
-from m31a_metrics.views.web.drawing import cards, draw, templates
+from m31a_metrics.views.web.drawing import ROWS_MAX, cards, draw, templates
 from m31a_metrics.views.web.links import Links
 from m31a_metrics.views.web.pages import PAGES, Page
 from m31a_metrics.views.web.state import ALWAYS, PERIODS, SINCE, TEXT_MAX, State
@@ -60,9 +60,10 @@ class Html:
         path, data = place.path, place.data
         links = Links(state, path, data, page.sorts, page.sort, place.root)
         plain = Links(state, path, data, root=place.root)
+        rows_max = max(ROWS_MAX, state.rows)
         lines = {(row.agent, row.session_id): _title(titles, row) for row in page.rows}
         drawn = [
-            draw(panel, links if panel.name == page.main else plain, lines)
+            draw(panel, links if panel.name == page.main else plain, lines, rows_max=rows_max)
             for panel in page.panels
             if panel.name not in (CARDS, BUDGET) and (panel.table.rows or not panel.is_optional)
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -9,6 +10,9 @@ from msgspec import Struct
 from m31a_metrics.views.names import clean, cut
 from m31a_metrics.views.palette import phase_color
 from m31a_metrics.views.web.plots import HOVER_WIDTH
+
+_HOME = re.compile(r"(?i)^(?:[a-z]:)?/(?:home|users)/[^/]+/(?=.)")
+"""A person's own folder, in which most projects lie."""
 
 TONES = tuple(f"c{number}" for number in range(1, 9))
 """Classes of the style sheet, each a colour in the light and another in the dark."""
@@ -110,6 +114,6 @@ def short_name(kind: str, whole: str) -> str:
         server, _, tool = whole.removeprefix("mcp__").partition("__")
         return f"{tool} ({server})" if tool else whole
     if kind == "project":
-        parts = [part for part in whole.replace("\\", "/").split("/") if part]
+        parts = [part for part in _HOME.sub("", whole.replace("\\", "/")).split("/") if part]
         return "/".join(parts[-2:]) if parts else whole
     return whole

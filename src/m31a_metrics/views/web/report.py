@@ -15,7 +15,6 @@ from io import StringIO
 
 from markupsafe import Markup
 from msgspec import Struct, json
-from msgspec.structs import replace
 
 from m31a_metrics.exports import tabular
 from m31a_metrics.table import CARDS, Panel
@@ -103,11 +102,7 @@ def _part(page: Page) -> Part:
 
 def _drawn(panel: Panel, page: str) -> DrawnPanel:
     table = panel.table
-    shown = replace(panel, table=replace(table, rows=table.rows[:ROWS_MAX]))
-    drawn = draw(shown, _NOWHERE)
-    if len(table.rows) > ROWS_MAX:
-        drawn.notes.append(f"The first {ROWS_MAX:,} of {len(table.rows):,} rows; CSV has all.")
-        drawn.plots = draw(panel, _NOWHERE).plots
+    drawn = draw(panel, _NOWHERE, rows_max=ROWS_MAX)
     drawn.name = f"{page}-{panel.name}"
     written = StringIO(newline="")
     tabular.write_csv(table, written)
