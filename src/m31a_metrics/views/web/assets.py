@@ -21,7 +21,6 @@ _OURS = (
     "theme.js",
     "transcript.css",
     "transcript.js",
-    "unpack.js",
 )
 
 
