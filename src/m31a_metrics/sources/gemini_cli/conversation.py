@@ -284,6 +284,9 @@ class _Telling:
         t_us = unix_us(line.timestamp) or 0
         words, left_out = _joined(written.content)
         if line.type == "user":
+            # What the person wrote; the model was given the files that it names, too.
+            if written.display_content:
+                words, left_out = _joined(written.display_content)
             images = tuple(
                 Image(place_of_part(place, number), found.mime_type)
                 for number, found in enumerate(_images(written))
