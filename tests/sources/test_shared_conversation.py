@@ -186,6 +186,14 @@ def test_damage_costs_nothing_else(path: Path) -> None:
     assert found.damage == 3
 
 
+def test_a_last_line_may_be_being_written(path: Path) -> None:
+    """Without its newline it is no damage; a whole one is shown."""
+    path.write_bytes(b'[{"say": "a"}]\n[{"say": "b')
+    assert (said(window(path)), window(path).damage) == (["a"], 0)
+    path.write_bytes(b'[{"say": "a"}]\n[{"say": "b"}]')
+    assert said(window(path)) == ["a", "b"]
+
+
 def test_a_line_of_fifty_megabytes_takes_no_more_than_the_bound(path: Path) -> None:
     """It is damage; no more of it is in memory than of the longest record that there may be."""
     with path.open("wb") as file:

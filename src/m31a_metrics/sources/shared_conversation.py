@@ -239,7 +239,7 @@ class Lines:
 
 
 class Listed:
-    """Records that were read already, each with the byte or the number that it begins at."""
+    """Records that were read already, each with the byte that it begins at, and its newline."""
 
     def __init__(self, records: Sequence[tuple[int, bytes]]) -> None:
         self._records = records
@@ -413,7 +413,10 @@ class LineRecords(Records):
                     continue
             elif needles and not any(needle in data for needle in needles):
                 continue
-            yield at, self._hold(at, data)
+            told = self._hold(at, data)
+            if told is None and data and not data.endswith(b"\n"):
+                told = Told()  # it may be being written
+            yield at, told
 
     def _hold(self, at: int, data: bytes) -> Told | None:
         record = data.strip(_AROUND)
