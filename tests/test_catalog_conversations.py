@@ -115,6 +115,17 @@ def test_a_file_of_another_format_is_named(
         conversations.window(row)
 
 
+def test_what_is_no_file_keeps_nobody_waiting(
+    row: SessionRow, conversations: Conversations, tmp_path: Path
+) -> None:
+    """A pipe that nobody writes to stands in the transcript's place."""
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    row = replace(row, path=str(tmp_path / "pipe.jsonl"))
+    assert conversations.title(row) == Title()
+    with pytest.raises(ConversationAbsent, match="it is a pipe"):
+        conversations.window(row)
+
+
 def test_a_reader_that_fails_costs_its_own_session(
     row: SessionRow, conversations: Conversations, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -200,6 +200,7 @@ def test_a_subagents_conversation_is_linked(tmp_path: Path) -> None:
     assert searched.place.startswith("agent-abc1234:")
     assert place_of(str(path), searched.id) == searched.place
     assert texts(str(path)) == [str(path), str(folder / "agent-abc1234.jsonl")]
+    assert title(str(folder / "agent-abc1234.jsonl")).line == "look"
 
 
 def test_what_only_progress_tells_of_a_subagent_is_shown(tmp_path: Path) -> None:
