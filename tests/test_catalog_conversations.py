@@ -103,6 +103,16 @@ def test_a_recorded_session_keeps_no_text(
         conversations.window(row)
 
 
+def test_a_transcript_within_a_repository_is_not_shown(
+    row: SessionRow, conversations: Conversations, tmp_path: Path
+) -> None:
+    """A team's checkpoints are read for their figures."""
+    row = replace(row, path=f"{tmp_path}::2026-05-04-{ONE}")
+    assert conversations.title(row) == Title()
+    with pytest.raises(ConversationAbsent, match=f"in the repository {tmp_path}"):
+        conversations.window(row)
+
+
 def test_a_file_of_another_format_is_named(
     row: SessionRow, conversations: Conversations, tmp_path: Path
 ) -> None:
