@@ -200,7 +200,6 @@ def test_a_subagents_conversation_is_linked(tmp_path: Path) -> None:
     assert searched.place.startswith("agent-abc1234:")
     assert place_of(str(path), searched.id) == searched.place
     assert texts(str(path)) == [str(path), str(folder / "agent-abc1234.jsonl")]
-    assert title(str(folder / "agent-abc1234.jsonl")).line == "look"
 
 
 def test_what_only_progress_tells_of_a_subagent_is_shown(tmp_path: Path) -> None:
@@ -238,6 +237,14 @@ def test_a_title_is_what_a_person_or_the_agent_called_it(tmp_path: Path) -> None
     assert titled(tmp_path, *ours, said("hello"), made) == ("Till mended", "hello")
     assert titled(tmp_path, ours[1], said("hello"), ours[0])[0] == "Old"
     assert titled(tmp_path, said("hello"))[0] == ""
+
+
+def test_a_subagents_lone_transcript_is_called_by_what_it_was_told(tmp_path: Path) -> None:
+    """Its session is gone, and nobody else said anything in it."""
+    path = tmp_path / "agent-abc1234.jsonl"
+    line = said("look", isSidechain=True, agentId="abc1234", sessionId=ONE)
+    path.write_text(json.dumps(line) + "\n")
+    assert title(str(path)).line == "look"
 
 
 def test_a_summary_of_another_session_is_no_title(tmp_path: Path) -> None:
