@@ -18,6 +18,7 @@ from m31a_metrics.cli.options import (
     settings,
 )
 from m31a_metrics.errors import ConversationAbsent
+from m31a_metrics.questions.sessions import asked_for
 
 if TYPE_CHECKING:
     from m31a_metrics.catalog.conversations import Conversations
@@ -27,7 +28,7 @@ _PLACE = re.compile(r"(?:[^:]+:)?[0-9]+(?:\.[0-9]+)?")
 
 @click.command(
     epilog=examples(
-        ("m31 open", "the session with the latest event, in the browser"),
+        ("m31 open", "the latest session, in the browser"),
         ("m31 open 3f2a", "any unique beginning of an id will do"),
         ("m31 open 3f2a --text | less", "the conversation as text"),
         ("m31 open 3f2a --at toolu_01A", "from a call on, by its id"),
@@ -67,7 +68,7 @@ def command(ctx: click.Context, name: str | None, as_text: bool, at: str) -> obj
 
 def _row(ctx: click.Context, name: str) -> SessionRow:
     with asking(ctx, name) as ask:
-        return ask.answers.sessions(ask.which, limit=1)[0]
+        return asked_for(ask)
 
 
 def _print(conversations: Conversations, row: SessionRow, at: str) -> None:

@@ -7,6 +7,7 @@ belongs to which call, and where to go on at, is worked out here for all of them
 from __future__ import annotations
 
 import re
+import sys
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections import deque
@@ -37,6 +38,11 @@ _LOOK_BYTES = 2**23
 
 _ENDS_BYTES = 2**16
 """So much of both ends of a file is looked through for its title."""
+
+_FEW = 4
+
+_OBJECTS_MAX, _BETWEEN = 100_000, re.compile(rb"\}[ \t\r]*,[ \t\r]*\{")
+"""A record of more objects, one behind the other, would take many times its length."""
 
 _SPLIT_BYTES_MAX = 2**15
 """Longer lines are not looked through for records within: that takes time."""
@@ -91,11 +97,24 @@ def take(part: Part, result: Result) -> None:
     part.left_out = max(part.left_out, result.left_out)
 
 
+def _taken(line: bytes, size: int) -> bytes:
+    """Give a line of a size; nothing of one that would take more memory than may be."""
+    if size > LINE_BYTES_MAX:
+        return b""
+    if size > _SPLIT_BYTES_MAX and _is_too_many(line):
+        return b""
+    return line
+
+
+def _is_too_many(line: bytes) -> bool:
+    return any(number > _OBJECTS_MAX for number, _ in enumerate(_BETWEEN.finditer(line)))
+
+
 class Lines:
     """The lines of a file from any place on, forwards and backwards, one in memory at a time.
 
-    A line longer than LINE_BYTES_MAX comes as no bytes. A compressed file is read from its
-    beginning each time. Raises OSError.
+    A line longer than LINE_BYTES_MAX, or of too many objects, comes as no bytes. A compressed
+    file is read from its beginning each time. Raises OSError.
     """
 
     def __init__(self, path: str) -> None:
@@ -134,10 +153,10 @@ class Lines:
             while cut := data.find(b"\n", since) + 1:
                 size += cut - since
                 if not held:
-                    yield begins, data[since:cut] if size <= LINE_BYTES_MAX else b""
+                    yield begins, _taken(data[since:cut], size)
                 else:
                     held += data[since:cut]
-                    yield begins, bytes(held) if size <= LINE_BYTES_MAX else b""
+                    yield begins, _taken(bytes(held), size)
                     held = bytearray()
                 begins, size, since = begins + size, 0, cut
             size += len(data) - since
@@ -147,7 +166,7 @@ class Lines:
                 held = bytearray(b"\0")  # which stands for all that is too long
             size += hole
         if size:
-            yield begins, bytes(held) if size <= LINE_BYTES_MAX else b""
+            yield begins, _taken(bytes(held), size)
 
     def backwards(self, before: int) -> Iterator[tuple[int, bytes]]:
         """Yield lines and where they begin, from the last one on before a line's beginning."""
@@ -164,7 +183,7 @@ class Lines:
             while (cut := data.rfind(b"\n", 0, until if size else max(until - 1, 0))) >= 0:
                 size += until - cut - 1
                 held.appendleft(data[cut + 1 : until])
-                yield at + cut + 1, b"".join(held) if size <= LINE_BYTES_MAX else b""
+                yield at + cut + 1, _taken(b"".join(held), size)
                 held.clear()
                 size, until = 0, cut + 1
             size += until
@@ -173,7 +192,7 @@ class Lines:
             else:
                 held.clear()
         if size and at == 0:
-            yield 0, b"".join(held) if size <= LINE_BYTES_MAX else b""
+            yield 0, _taken(b"".join(held), size)
 
     def _packed_backwards(self, before: int) -> Iterator[tuple[int, bytes]]:
         while before > 0:
@@ -236,10 +255,10 @@ class Lines:
 
 
 class Listed:
-    """Records that were read already, each with the byte or the number that it begins at."""
+    """Records that were read already, each with the byte that it begins at, and its newline."""
 
     def __init__(self, records: Sequence[tuple[int, bytes]]) -> None:
-        self._records = records
+        self._records = [(at, _taken(data, len(data))) for at, data in records]
         self._begins = [at for at, _ in records]
 
     @property
@@ -327,16 +346,17 @@ class Records(ABC):
 
     @abstractmethod
     def forwards(
-        self, at: int, needles: Collection[bytes] = ()
+        self, at: int, needles: Collection[bytes] = (), reach: int = sys.maxsize
     ) -> Iterator[tuple[int, Told | None]]:
         """Yield where records begin and what they hold, from the one on that `at` is of.
 
-        None stands for what is damaged. Records without one of the needles may be passed over.
+        None stands for what is damaged. Records without one of the needles, and those farther
+        away than `reach`, may be passed over.
         """
 
     @abstractmethod
     def backwards(
-        self, before: int, needles: Collection[bytes] = ()
+        self, before: int, needles: Collection[bytes] = (), reach: int = sys.maxsize
     ) -> Iterator[tuple[int, Told | None]]:
         """Yield the same, from the last record on before where one begins."""
 
@@ -365,9 +385,7 @@ class Records(ABC):
 
     def call_before(self, at: int, call: str) -> Part | None:
         """Find the call that a result is of, in what stands before it."""
-        for begins, told in self.backwards(at, [call.encode()]) if call else ():
-            if begins < at - _LOOK_BYTES:
-                break
+        for _, told in self.backwards(at, [call.encode()], _LOOK_BYTES) if call else ():
             if told is not None and call in told.calls:
                 return told.calls[call]
         return None
@@ -387,24 +405,34 @@ class LineRecords(Records):
         return self._lines.end
 
     def forwards(
-        self, at: int, needles: Collection[bytes] = ()
+        self, at: int, needles: Collection[bytes] = (), reach: int = sys.maxsize
     ) -> Iterator[tuple[int, Told | None]]:
         """Yield records from the one on that byte `at` is of."""
-        return self._told(self._lines.forwards(at), needles)
+        near = takewhile(lambda line: line[0] - at <= reach, self._lines.forwards(at))
+        return self._told(near, needles)
 
     def backwards(
-        self, before: int, needles: Collection[bytes] = ()
+        self, before: int, needles: Collection[bytes] = (), reach: int = sys.maxsize
     ) -> Iterator[tuple[int, Told | None]]:
         """Yield records from the last one on before a byte where one begins."""
-        return self._told(self._lines.backwards(before), needles)
+        near = takewhile(lambda line: before - line[0] <= reach, self._lines.backwards(before))
+        return self._told(near, needles)
 
     def _told(
         self, lines: Iterable[tuple[int, bytes]], needles: Collection[bytes]
     ) -> Iterator[tuple[int, Told | None]]:
+        # One look for many of them, but a look for each of a few is quicker.
+        many = re.compile(b"|".join(map(re.escape, needles))) if len(needles) > _FEW else None
         for at, data in lines:
-            if needles and not any(needle in data for needle in needles):
+            if many is not None:
+                if many.search(data) is None:
+                    continue
+            elif needles and not any(needle in data for needle in needles):
                 continue
-            yield at, self._hold(at, data)
+            told = self._hold(at, data)
+            if told is None and data and not data.endswith(b"\n"):
+                told = Told()  # it may be being written
+            yield at, told
 
     def _hold(self, at: int, data: bytes) -> Told | None:
         record = data.strip(_AROUND)
@@ -499,10 +527,15 @@ class _Reading:
         return orphans
 
     def _join_behind(self, at: int) -> None:
-        """Look behind a window for what came of its calls."""
-        needles = [call.encode() for call in self._open if call]
-        for begins, told in self._records.forwards(at, needles) if needles else ():
-            if begins > at + _LOOK_BYTES or not self._open:
+        """Look behind a window for what came of its calls, of which nothing was seen yet."""
+        self._open = {
+            call: part
+            for call, part in self._open.items()
+            if call and part.success is None and not part.output
+        }
+        needles = [call.encode() for call in self._open]
+        for _, told in self._records.forwards(at, needles, _LOOK_BYTES) if needles else ():
+            if not self._open:
                 break
             self._join(told.results if told is not None else ())
 
