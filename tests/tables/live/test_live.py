@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from m31a_metrics import SessionMetrics, events
-from m31a_metrics.model import SessionDetail, Usage
+from m31a_metrics.model import PhaseTime, SessionDetail, Usage
 from m31a_metrics.tables import live
 from m31a_metrics.tally import moment
 from m31a_metrics.tally.live import LiveTally
@@ -101,8 +101,8 @@ def test_rates_are_per_active_hour() -> None:
     assert (row["cost_per_hour_usd"], row["calls_per_minute"]) == (15.0, 1.0)
 
 
-def test_timeline_is_of_the_time_that_the_session_lasted() -> None:
-    """Each stretch is a part of the time from the first event to now; the last is current."""
+def test_timeline_is_of_the_active_time() -> None:
+    """Each stretch is a part of all the time in which something ran; the last is current."""
     metrics, detail = work()
     rows = records(live.timeline(metrics, detail, metrics.updated_at))
     assert [(row["phase"], row["is_current"]) for row in rows] == [
@@ -128,16 +128,33 @@ def test_what_goes_on_counts_up_to_now() -> None:
     assert execute["duration_ms"] == 120_000
 
 
-def test_a_gap_is_a_gap() -> None:
-    """Between two stays nothing is drawn."""
+def test_gaps_are_left_out_unless_they_are_asked_for() -> None:
+    """A pause between two stays takes no room in the bar; with gaps, nothing is drawn there."""
     metrics, detail = told(
         events.PhaseTransition(at(0), "plan"),
         events.PhaseDuration(at(25), "plan", 25_000, True),
         events.PhaseTransition(at(75), "ship"),
         events.PhaseDuration(at(100), "ship", 25_000, True),
     )
+    for gaps, shares in ((False, [(0, 0.5), (0.5, 0.5)]), (True, [(0, 0.25), (0.75, 0.25)])):
+        rows = records(live.timeline(metrics, detail, NOW, gaps=gaps))
+        assert [(row["began_share"], row["width_share"]) for row in rows] == shares
+
+
+def test_what_is_known_by_phase_alone_stands_first() -> None:
+    """A session with more stretches than are kept: the bar has the time of the others, too."""
+    metrics, detail = told(
+        events.PhaseTransition(at(0), "plan"),
+        events.PhaseDuration(at(25), "plan", 25_000, True),
+    )
+    detail.times = [PhaseTime("plan", 50 * _S), PhaseTime("ship", 25 * _S)]
     rows = records(live.timeline(metrics, detail, NOW))
-    assert [(row["began_share"], row["width_share"]) for row in rows] == [(0, 0.25), (0.75, 0.25)]
+    assert [(row["phase"], row["duration_ms"]) for row in rows] == [
+        ("plan", 25_000),
+        ("ship", 25_000),
+        ("plan", 25_000),
+    ]
+    assert [row["width_share"] for row in rows] == pytest.approx([1 / 3] * 3)
 
 
 def test_timeline_without_events_is_by_duration() -> None:

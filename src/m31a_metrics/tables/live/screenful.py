@@ -347,13 +347,15 @@ class Screenful(Struct):
     """What a screen shows of one session at one moment.
 
     `is_live` says that something happened within the last half minute, `idle_ms` how long ago
-    the last event was (None: there is none).
+    the last event was (None: there is none). `timeline` is of the active time, `lasted` of all
+    the time from the first event on.
     """
 
     is_live: bool
     idle_ms: int | None
     cards: Table
     timeline: Table
+    lasted: Table
     tools: Table
     phases: Table
     cost_by_phase: Table
@@ -370,6 +372,7 @@ def screenful(metrics: SessionMetrics, detail: SessionDetail | None, now: dateti
         _idle_ms(metrics, now),
         cards(metrics, known, now),
         timeline(metrics, known, now),
+        timeline(metrics, known, now, gaps=True),
         tools(metrics, known),
         by_phase(metrics, known, now),
         cost_by_phase(metrics),

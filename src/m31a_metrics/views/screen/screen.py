@@ -27,6 +27,7 @@ COMMANDS = {
     "Failed only": ("failed", "Show only what failed, or all again"),
     "Sort by the next column": ("sort", "From left to right, then the order as it came"),
     "Reverse the order": ("reverse", "Smallest first, or largest first"),
+    "Idle gaps": ("gaps", "Show in the bar of phases when nothing ran, or only what did"),
     "Pause": ("pause", "Stop the screen, or let it go on"),
     "Keys": ("help", "What every key does"),
 }

@@ -200,6 +200,7 @@ KEYS: list[Keys] = [
     ("f", "only what failed, or all again"),
     ("s", "sort by the next column"),
     ("r", "reverse the order"),
+    ("i", "the bar with its idle gaps, or without"),
     ("p  space", "pause, and go on"),
     ("ctrl+p", "command palette"),
     ("?", "these keys"),
@@ -259,6 +260,7 @@ class MetricsView(Widget, can_focus=True):
         Binding("f", "failed", "Failed"),
         Binding("s", "sort", "Sort"),
         Binding("r", "reverse", "Reverse", show=False),
+        Binding("i", "gaps", "Idle gaps", show=False),
         Binding("p,space", "pause", "Pause", key_display="p"),
         Binding("question_mark", "help", "Help", key_display="?"),
     ]
@@ -280,6 +282,7 @@ class MetricsView(Widget, can_focus=True):
         self._clock = clock
         self._look: Look | None = None
         self._trouble = ""
+        self._gaps = False
         self._searched = LiveTable()
         self._feed = Feed(self, self._ask, interval_s)
 
@@ -349,7 +352,7 @@ class MetricsView(Widget, can_focus=True):
             return
         shown = look.shown
         self.query_one(Cards).show(shown.cards)
-        self.query_one(Timeline).show(shown.timeline, shown.phases)
+        self.query_one(Timeline).show(shown.lasted if self._gaps else shown.timeline, shown.phases)
         for table_id, table in self._tables(shown).items():
             self.query_one(f"#{table_id}", LiveTable).show(table)
         for plot in self._active.query(SpendPlot):
@@ -436,6 +439,11 @@ class MetricsView(Widget, can_focus=True):
     def action_reverse(self) -> None:
         """Reverse the order."""
         self._table.ask(descending=not self._table.descending)
+
+    def action_gaps(self) -> None:
+        """Show in the bar when nothing ran, or only what did."""
+        self._gaps = not self._gaps
+        self._draw()
 
     def action_pause(self) -> None:
         """Stop the screen, or let it go on."""
