@@ -185,9 +185,10 @@ def test_running_sessions_are_found(
         collector.record_tool_call("Bash", True, 5)
         found = {one.session_id: one for one in sessions.look()}
         assert found["abc"].metrics.tools[0].call_count == 1
-        assert sessions.followed("claude-code", ONE).session_id == ONE
-        with pytest.raises(KeyError):
-            sessions.followed("codex", ONE)
+        followed = sessions.followed("claude-code", ONE)
+        assert followed is not None
+        assert followed.session_id == ONE
+        assert sessions.followed("codex", ONE) is None
         only = RunningSessions(settings, environ, only_dir=True).look()
         assert {one.agent for one in only} == {"m31a"}
 

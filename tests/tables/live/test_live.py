@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from m31a_metrics import SessionMetrics, events
+from m31a_metrics.answers import TotalsRow
 from m31a_metrics.model import PhaseTime, SessionDetail, Usage
+from m31a_metrics.table import Table
 from m31a_metrics.tables import live
 from m31a_metrics.tally import moment
 from m31a_metrics.tally.live import LiveTally
-from tests.tables.builders import NOW, column, llm, records, session, tool
+from tests.tables.builders import NOW, column, llm, records, session
 
 _START_US = int(NOW.timestamp()) * 1_000_000
 _S = 1_000_000
@@ -260,24 +262,6 @@ def test_one_tool_and_one_phase() -> None:
     ]
 
 
-def test_running_sessions_are_latest_first() -> None:
-    """One row each: whose, how long idle, in what phase; one that cannot be read has a note."""
-    metrics, detail = work()
-    old = session("old", days_ago=1, tools=[tool("Bash", 4, 1)])
-    table = live.running(
-        [
-            live.Running("old", "m31a", "", old, SessionDetail(), "it is damaged"),
-            live.Running("abc", "codex", "/srv/shop/", metrics, detail),
-        ],
-        moment(at(190)),
-    )
-    first, second = records(table)
-    assert (first["session_id"], first["project"], first["phase"]) == ("abc", "shop", "execute")
-    assert (first["idle_ms"], second["fail_count"], second["phase"]) == (10_000, 1, None)
-    assert table.notes == ["old: it is damaged"]
-    assert "m31 run" in live.running([], NOW).empty
-
-
 def test_screenful_without_detail_says_so() -> None:
     """Only the sums are known: the tables that need events say why they are empty."""
     metrics, detail = work()
@@ -293,5 +277,6 @@ def test_a_year_that_is_no_date_is_shown() -> None:
     """Times at the ends of the calendar break no table."""
     metrics = SessionMetrics("abc", datetime.min.replace(tzinfo=NOW.tzinfo), moment(2**62))
     live.screenful(metrics, SessionDetail(), NOW)  # raises for a time that it cannot show
-    listed = live.running([live.Running("abc", "m31a", "", metrics, SessionDetail())], NOW)
-    assert [row[0] for row in listed.rows] == ["abc"]
+    one = live.Running("abc", "m31a", "", metrics, SessionDetail())
+    nothing = live.Period(TotalsRow(), [], [], Table("Limits", []))
+    assert column(live.sessions(nothing, [one], NOW), "session_id") == ["abc"]

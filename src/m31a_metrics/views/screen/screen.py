@@ -75,11 +75,14 @@ class MetricsScreen(Screen[None]):
         detail: Callable[[], SessionDetail] | None = None,
         *,
         about: str = "",
+        title: str = "",
         interval_s: float = 1.0,
         clock: Callable[[], datetime] = now,
     ) -> None:
         super().__init__()
-        self._view = MetricsView(snapshot, detail, about=about, interval_s=interval_s, clock=clock)
+        self._view = MetricsView(
+            snapshot, detail, about=about, title=title, interval_s=interval_s, clock=clock
+        )
 
     def compose(self) -> ComposeResult:
         """The view, and a footer below it."""

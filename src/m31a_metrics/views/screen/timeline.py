@@ -81,9 +81,9 @@ class Timeline(Widget):
             else:
                 segments.append(Segment("━" * width, base + Style(color=phase_color(phase))))
         if segments and self._stays.rows and self._stays.rows[-1][4]:
-            *_, (phase, *_) = self._stays.rows
+            current = str(self._stays.rows[-1][0])
             segments[-1] = Segment(segments[-1].text[:-1], segments[-1].style)
-            segments.append(Segment("▶", base + Style(color=phase_color(str(phase)))))
+            segments.append(Segment("▶", base + Style(color=phase_color(current))))
         return segments
 
     def _legend(self, base: Style) -> list[Segment]:

@@ -88,7 +88,7 @@ class DrillScreen(ModalScreen[None]):
         with Vertical():
             for _ in facts:
                 yield Facts()
-            yield LiveTable(key_cells=5)
+            yield LiveTable(EVENT_KEY)
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -184,8 +184,8 @@ class Cards(Horizontal):
 WIDE, TALL = 120, 34
 """From so many cells on, the overview has two columns; from so many lines on, a plot."""
 
-_EVENT_CELLS = 5
-"""Time, event, name, outcome and duration tell one event from another."""
+EVENT_KEY = ("clock", "event", "name", "success", "duration_ms")
+"""These columns tell one event from another."""
 
 _NEWEST = 100
 """So many events stand in the overview. A table that grows lays the whole screen out anew,
@@ -226,8 +226,9 @@ class MetricsView(Widget, can_focus=True):
     """Follows one session through two functions of the host's, every `interval_s` seconds.
 
     `snapshot` gives its sums; `detail` gives what only events know, and is a dash where it
-    is absent. Both are called in a thread, one at a time. `about` says whose session it is.
-    It can have the focus itself, so that its keys work wherever the mouse was clicked.
+    is absent. Both are called in a thread, one at a time. `about` says whose session it is,
+    `title` what people recognise it by: it stands in place of the id, which follows it. The
+    view can have the focus itself, so that its keys work wherever the mouse was clicked.
     """
 
     DEFAULT_CSS = """
@@ -271,6 +272,7 @@ class MetricsView(Widget, can_focus=True):
         detail: Callable[[], SessionDetail] | None = None,
         *,
         about: str = "",
+        title: str = "",
         interval_s: float = 1.0,
         clock: Callable[[], datetime] = now,
     ) -> None:
@@ -278,6 +280,7 @@ class MetricsView(Widget, can_focus=True):
         self._snapshot = snapshot
         self._detail = detail
         self._about = about
+        self._title = title
         self._interval_s = interval_s
         self._clock = clock
         self._look: Look | None = None
@@ -295,7 +298,7 @@ class MetricsView(Widget, can_focus=True):
             with TabPane("1 Overview", id="overview"), Container(classes="overview"):
                 yield LiveTable(id="top-tools")
                 yield SpendPlot(classes="beside")
-                yield LiveTable(_EVENT_CELLS, id="top-events")
+                yield LiveTable(EVENT_KEY, id="top-events")
                 with Vertical(classes="beside"):
                     yield LiveTable(id="top-phases")
                     yield LiveTable(id="top-models")
@@ -308,7 +311,7 @@ class MetricsView(Widget, can_focus=True):
                 yield LiveTable(id="cost-models")
                 yield SpendPlot(classes="over-time")
             with TabPane("5 Events", id="events"):
-                yield LiveTable(_EVENT_CELLS, id="all-events")
+                yield LiveTable(EVENT_KEY, id="all-events")
         yield SearchLine()
 
     def on_mount(self) -> None:
@@ -386,7 +389,10 @@ class MetricsView(Widget, can_focus=True):
             state, state_tone = self._trouble, Tone.BAD
         elif self._feed.paused:
             state, state_tone = "‖ paused", Tone.BAD
-        self.query_one(Status).show(name, self._about, state, state_tone)
+        about = self._about
+        if self._title:
+            name, about = self._title, "  ".join(one for one in (about, name) if one)
+        self.query_one(Status).show(name, about, state, state_tone)
 
     # Keys
 
