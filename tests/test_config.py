@@ -19,6 +19,7 @@ TYPES = {
     "retention_days": ("a whole number of days", ["1.5", '"30"', "true"]),
     "index": ("a string", ["false"]),
     "failure_lines": ("true or false", ["0", '"no"']),
+    "conversations": ("true or false", ["0", '"no"']),
     "prices": ("a table", ["1", "[]"]),
     "budget": ("a table", ['"10 USD"']),
     "phases": ("a table", ['"verify"']),
@@ -58,6 +59,7 @@ journal = false
 retention_days = 30
 index = "/srv/index.db"
 failure_lines = false
+conversations = false
 [metrics.prices."my-model"]
 input = 1.5
 output = 6
@@ -78,6 +80,7 @@ colors = { left = "cyan", alert = "bold" }
         prices={"my-model": {"input": 1.5, "output": 6}},
         budget={"day_usd": 10},
         failure_lines=False,
+        conversations=False,
         phases={"just preview": "verify"},
         statusline={"segments": ["left", "phase"], "colors": {"left": "cyan", "alert": "bold"}},
         path=str(file),

@@ -2,7 +2,7 @@
 
     ~/.m31a/config.toml (M31A_CONFIG names another)
     [features]  metrics_enabled              M31A's own switch
-    [metrics]   sessions_dir, journal, retention_days, index, failure_lines
+    [metrics]   sessions_dir, journal, retention_days, index, failure_lines, conversations
     [metrics.prices], [metrics.budget], [metrics.phases]
     M31A_METRICS_ENABLED=0                   overrides the switch
 
@@ -46,6 +46,7 @@ class Config(Struct, frozen=True):
     journal: bool | Literal["write"] = True
     retention_days: int | None = None
     failure_lines: bool = True
+    conversations: bool = True
     prices: dict[str, Any] = {}
     budget: dict[str, Any] = {}
     phases: dict[str, str] = {}
@@ -61,6 +62,7 @@ _TYPES: dict[str, tuple[type, str]] = {
     "retention_days": (int, "a whole number of days"),
     "index": (str, "a string"),
     "failure_lines": (bool, "true or false"),
+    "conversations": (bool, "true or false"),
     "prices": (dict, "a table"),
     "budget": (dict, "a table"),
     "phases": (dict, "a table"),

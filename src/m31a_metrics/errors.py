@@ -80,6 +80,10 @@ class SourceUnusable(MetricsError):
     """Another package's source does not work: update or uninstall it; the rest is read."""
 
 
+class ConversationAbsent(MetricsError):
+    """What was said in a session cannot be shown: its file is gone, holds no text, or it is off."""
+
+
 class ReadingBug(MetricsError):
     """A defect of ours in reading one file: report it; the other files can be read."""
 

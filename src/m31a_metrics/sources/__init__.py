@@ -80,9 +80,10 @@ class Deleting(Source, Protocol):
         ...
 
 
-class Conversational(Source, Protocol):
-    """What a module offers besides where its agent's files hold what was said.
+class Conversational(Protocol):
+    """What shows what was said, where an agent's files hold that.
 
+    Of a built-in source its module `conversation` does, of another package's the source itself.
     Everything is read anew, in windows: no more than a window is in memory at once, whatever
     the size of the file. Each raises NotThisFormat, and StorageError for what cannot be read.
     """
@@ -115,12 +116,14 @@ class Entry(Struct, frozen=True):
     """Where a source's module is, and what shows without importing it that its agent is here.
 
     One of the folders (below HOME) exists, or one of the environment's variables is set.
-    A source with neither is asked only by name.
+    A source with neither is asked only by name. `keeps_text`: a module `conversation` in it
+    shows what was said.
     """
 
     module: str
     folders: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    keeps_text: bool = False
 
 
 _HERE = "m31a_metrics.sources"
@@ -130,15 +133,21 @@ SOURCES: dict[str, Entry] = {
         f"{_HERE}.claude_code",
         (".claude/projects", ".config/claude/projects"),
         ("CLAUDE_CONFIG_DIR",),
+        keeps_text=True,
     ),
-    "codex": Entry(f"{_HERE}.codex", (".codex",), ("CODEX_HOME",)),
+    "codex": Entry(f"{_HERE}.codex", (".codex",), ("CODEX_HOME",), keeps_text=True),
     "gemini-cli": Entry(f"{_HERE}.gemini_cli", (".gemini/tmp",), ("GEMINI_CLI_HOME",)),
     "opencode": Entry(
         f"{_HERE}.opencode", (".local/share/opencode",), ("XDG_DATA_HOME", "OPENCODE_DB")
     ),
     "copilot-cli": Entry(f"{_HERE}.copilot_cli", (".copilot",), ("COPILOT_HOME",)),
-    "pi": Entry(f"{_HERE}.pi", (".pi",), ("PI_CODING_AGENT_DIR", "PI_CODING_AGENT_SESSION_DIR")),
-    "qwen": Entry(f"{_HERE}.qwen", (".qwen",), ("QWEN_HOME", "QWEN_RUNTIME_DIR")),
+    "pi": Entry(
+        f"{_HERE}.pi",
+        (".pi",),
+        ("PI_CODING_AGENT_DIR", "PI_CODING_AGENT_SESSION_DIR"),
+        keeps_text=True,
+    ),
+    "qwen": Entry(f"{_HERE}.qwen", (".qwen",), ("QWEN_HOME", "QWEN_RUNTIME_DIR"), keeps_text=True),
     "aider": Entry(f"{_HERE}.aider", (".aider.conf.yml",), ("AIDER_ANALYTICS_LOG",)),
     "entire": Entry(f"{_HERE}.entire"),
 }
@@ -184,6 +193,19 @@ def source(name: str) -> Source:
             f"nothing here reads the sessions of {name!r}; install the package that does, again"
         )
     return found
+
+
+def conversational(name: str) -> Conversational | None:
+    """Return what shows the conversations of an agent; None where nothing does."""
+    if name in SOURCES:
+        entry = SOURCES[name]
+        if not entry.keeps_text:
+            return None
+        return cast("Conversational", import_module(f"{entry.module}.conversation"))
+    if not is_known(name):
+        return None
+    offered = source(name)
+    return cast("Conversational", offered) if hasattr(offered, "window") else None
 
 
 def present(environ: Mapping[str, str]) -> list[str]:

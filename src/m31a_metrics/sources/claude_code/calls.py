@@ -227,6 +227,16 @@ def _succeeded(tool: str, block: Block, said: ToolUseResult) -> bool:
     return True
 
 
+def outcome(tool: str, block: Block, said: ToolUseResult, denial: object) -> tuple[bool, bool]:
+    """Tell by its result whether a call succeeded, and whether it was denied, as events do."""
+    if denial is not None:
+        return False, True
+    if _succeeded(tool, block, said):
+        return True, False
+    why = _why(block, said)
+    return False, bool(_denial(why)) or _REFUSED.match(why) is not None
+
+
 def _why(block: Block, said: ToolUseResult) -> str:
     try:
         content = _content_decoder.decode(block.content) if block.content else None

@@ -217,10 +217,11 @@ def _take_all(path: str, thread: Thread, damage: Damage) -> bool:
     """Take all records; False if the first ones are not Codex's."""
     decoder = line_decoder()
     decode = Decode(decoder.decode_lines, partial(_one, decoder.decode))
-    return take_records(path, decode, _is_ours, thread.take, damage)
+    return take_records(path, decode, is_ours, thread.take, damage)
 
 
-def _is_ours(line: Line) -> bool:
+def is_ours(line: Line) -> bool:
+    """Whether a record was written by Codex."""
     return line.type in _ENVELOPES and line.payload is not None
 
 

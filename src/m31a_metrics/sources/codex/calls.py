@@ -78,7 +78,7 @@ _DENIED = re.compile(
 _DENIED_HINTS = ("ejected", "blocked by", "approval", "MCP tool call")
 _DENIED_CHARS = 20_000
 _BY_PERSON = re.compile(r"\b(?:rejected by user|user (?:rejected|denied|cancelled|canceled))\b")
-_DECLINED = "declined"
+DECLINED = "declined"
 
 
 class Outcome(Struct, gc=False):
@@ -180,13 +180,14 @@ def _failed_inside(body: str) -> str:
     return ""
 
 
-def _is_denial(text: str) -> bool:
+def is_denial(text: str) -> bool:
+    """Tell whether a result says that its call was not let run."""
     begins = text[:_DENIED_CHARS]
     return any(hint in begins for hint in _DENIED_HINTS) and _DENIED.match(begins) is not None
 
 
 def _of_sentence(text: str) -> Outcome:
-    if _is_denial(text):
+    if is_denial(text):
         return Outcome(False, error_text(text), denied=True)
     if _REFUSED.match(text):
         return Outcome(False, error_text(text))
@@ -223,8 +224,8 @@ def _number(digits: str) -> float | None:
 
 _PATCHED = re.compile(r"^\*\*\* (?:(?:Add|Update|Delete) File|Move to): (.{1,4096})$", re.MULTILINE)
 _ESCALATED = "require_escalated"
-_USER_SHELL = "user_shell"
-_SHELLS = ("-c", "-lc", "/c", "-Command")
+USER_SHELL = "user_shell"
+SHELLS = ("-c", "-lc", "/c", "-Command")
 # These never need permission, so what passes while they run is run time.
 _FREE = frozenset(
     (
@@ -247,13 +248,14 @@ _FREE = frozenset(
 _ASKS = "request_user_input"
 
 _RUNS_SCRIPT = "exec"
-_RUNS_COMMAND = "exec_command"
-_PATCHES = "apply_patch"
+RUNS_COMMAND = "exec_command"
+PATCHES = "apply_patch"
+POLLS = "write_stdin"
 _MCP_END = "mcp_tool_call_end"
 _HANDED_OVER_CHARS = 300
 _RANDOM_CHARS = 20
-_DONE = ("completed", "success")
-_GOING_ON = ("in_progress", "searching", "generating")
+DONE = ("completed", "success")
+GOING_ON = ("in_progress", "searching", "generating")
 
 
 class _Open(Struct, gc=False):
@@ -274,6 +276,14 @@ class _Open(Struct, gc=False):
     in_background: bool = False
     has_calls: bool = False
     denied: bool = False
+
+
+def call_id_of(given: str, thread_id: str) -> str:
+    """Return an id that no other call has, but for its copies in other threads.
+
+    OpenAI's ids are random. Other providers may number theirs from 0 in each response.
+    """
+    return given if len(given) >= _RANDOM_CHARS else f"{thread_id}:{given}"
 
 
 class Calls:
@@ -368,12 +378,12 @@ class Calls:
     def executed(self, payload: Payload, t_us: int) -> None:
         """Take the end event of a command, which may have gone on in the background."""
         opened = self._open.get(payload.call_id or "")
-        if payload.exit_code is None or payload.source == _USER_SHELL:
+        if payload.exit_code is None or payload.source == USER_SHELL:
             return
         ran_ms = run_ms(payload.duration)
         if opened is None:
             printed = payload.aggregated_output or ""
-            made = Payload(name=_RUNS_COMMAND, arguments=Arguments(cmd=payload.command))
+            made = Payload(name=RUNS_COMMAND, arguments=Arguments(cmd=payload.command))
             error = "" if payload.exit_code == 0 else printed or f"exit code {payload.exit_code}"
             call = self._of_script(payload, made, t_us, payload.exit_code == 0, error_text(error))
             if call is not None:
@@ -382,13 +392,13 @@ class Calls:
             self._exit(opened.key, t_us, payload.exit_code == 0, "", ran_ms)
         else:
             opened.success, opened.seen_us, opened.run_ms = payload.exit_code == 0, t_us, ran_ms
-            opened.denied = opened.denied or payload.status == _DECLINED
+            opened.denied = opened.denied or payload.status == DECLINED
 
     def reported(self, payload: Payload, t_us: int) -> None:
         """Take the end event of a patch, of an MCP call, or of a client's own tool."""
         success, error = payload.success, ""
         if isinstance(payload.result, Result):
-            success, error = _mcp_result(payload.result)
+            success, error = mcp_outcome(payload.result)
         if success is None:
             return
         call_id = payload.call_id or f"call-{len(self.calls)}"
@@ -396,7 +406,7 @@ class Calls:
         opened = self._open.get(call_id)
         if opened is None:
             tool = payload.invocation
-            name = f"mcp__{tool.server}__{tool.tool}" if tool is not None else _PATCHES
+            name = f"mcp__{tool.server}__{tool.tool}" if tool is not None else PATCHES
             call = self._of_script(payload, Payload(name=name), t_us, success, error)
             if call is not None and payload.changes:
                 call.paths = tuple(payload.changes)
@@ -404,7 +414,7 @@ class Calls:
         if payload.changes:
             opened.call.paths = tuple(payload.changes)
         opened.success, opened.error, opened.seen_us = success, error, t_us
-        opened.denied = payload.status == _DECLINED or _is_denial(error)
+        opened.denied = payload.status == DECLINED or is_denial(error)
         opened.run_ms = ran_ms if ran_ms is not None else opened.run_ms
 
     def _of_script(
@@ -430,7 +440,7 @@ class Calls:
             call.response = script.call.response
             self._unanswered.remove(call)
         opened.seen_us, opened.run_ms = t_us, ran_ms
-        opened.denied = ended.status == _DECLINED or _is_denial(error)
+        opened.denied = ended.status == DECLINED or is_denial(error)
         self._finish(call_id, success, error)
         return call
 
@@ -445,11 +455,11 @@ class Calls:
             payload.call_id = self._web_searches.pop(0)
         status = payload.status if isinstance(payload.status, str) else ""
         opened = self._begin(payload, t_us)
-        if status in _GOING_ON:
+        if status in GOING_ON:
             return
         # Nobody wrote when it began, so its duration is none at all.
         opened.seen_us, opened.no_approvals = t_us, False
-        self._finish(opened.key, status in _DONE or not status, "")
+        self._finish(opened.key, status in DONE or not status, "")
 
     def close(self) -> list[Event]:
         """Settle what is still open at the end, and return the events."""
@@ -512,9 +522,7 @@ class Calls:
 
     def _unique(self, call_id: str) -> str:
         """Return an id that no other call has, in this thread or any other but its copies."""
-        # OpenAI's ids are random. Other providers may number theirs from 0 in each response.
-        is_random = len(call_id) >= _RANDOM_CHARS
-        return self._ids.unique(call_id if is_random else f"{self.thread_id}:{call_id}")
+        return self._ids.unique(call_id_of(call_id, self.thread_id))
 
 
 def tool_name(payload: Payload) -> str:
@@ -551,7 +559,7 @@ def _command(arguments: Arguments) -> str:
         return command
     words: Sequence[str] = command or ()
     # `bash -lc SCRIPT` is how every command was written once.
-    if len(words) == 3 and words[1] in _SHELLS:
+    if len(words) == 3 and words[1] in SHELLS:
         return words[2]
     from shlex import join
 
@@ -577,7 +585,8 @@ def _paths(arguments: Arguments, text: str) -> tuple[str, ...]:
     return tuple(path for path in (arguments.file_path, arguments.path, arguments.dir_path) if path)
 
 
-def _mcp_result(result: Result) -> tuple[bool, str]:
+def mcp_outcome(result: Result) -> tuple[bool, str]:
+    """Tell whether an MCP server's call succeeded, and its error."""
     if result.Err is not None:
         return False, error_text(result.Err)
     answer = result.Ok

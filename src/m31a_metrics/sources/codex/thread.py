@@ -37,8 +37,9 @@ _ENVELOPES = ("response_item", "event_msg")
 _PERCENT_MAX = 1_000
 _COMPLETED = "completed"
 _ENDED = (_COMPLETED, "failed")
-_INJECTED = ("<", "# AGENTS.md", "# Context from my IDE")
-_INJECTED_KINDS = ("environment_context", "user_instructions")
+INJECTED = ("<", "# AGENTS.md", "# Context from my IDE")
+"""How messages begin that Codex wrote in a person's name."""
+INJECTED_KINDS = ("environment_context", "user_instructions")
 
 
 class Thread:
@@ -234,12 +235,12 @@ class Thread:
             self._calls.answered(response)
 
     def _user_message(self, payload: Payload, t_us: int) -> None:
-        if payload.kind not in _INJECTED_KINDS:
+        if payload.kind not in INJECTED_KINDS:
             self._user_turns.append(t_us)
 
     def _message(self, payload: Payload, t_us: int) -> None:
         # Counted only where no record is the user's own: Codex puts much into these messages.
-        if payload.role == "user" and not _text(payload.content).startswith(_INJECTED):
+        if payload.role == "user" and not _text(payload.content).startswith(INJECTED):
             self._user_messages.append(t_us)
 
     def _compacted(self, payload: Payload, t_us: int) -> None:
@@ -258,23 +259,13 @@ class Thread:
         self._calls.searched(payload)
 
     def _item_completed(self, payload: Payload, t_us: int) -> None:
-        item = payload.item
-        if item is None:
+        ended = ended_item(payload)
+        if ended is None:
             return
-        ended = Payload(call_id=item.id, source=item.source, duration=item.duration)
-        if item.exit_code is not None:
-            ended.exit_code, ended.command = item.exit_code, item.command
-            ended.aggregated_output = item.aggregated_output
+        if ended.exit_code is not None:
             self._calls.executed(ended, t_us)
-        elif isinstance(item.status, str) and item.status in _ENDED:
-            ended.success = item.status == _COMPLETED
-            ended.changes = item.changes
-            if item.tool:
-                ended.invocation = Invocation(item.server, item.tool)
-                failed = isinstance(item.result, Success) and item.result.isError
-                ended.success = ended.success and not failed
-            if ended.changes or ended.invocation:
-                self._calls.reported(ended, t_us)
+        else:
+            self._calls.reported(ended, t_us)
 
     def _agents_waited(self, payload: Payload, t_us: int) -> None:
         for agent in payload.agent_statuses or ():
@@ -296,6 +287,27 @@ class Thread:
         self._events.append(
             Subagent(t_us=t_us, name=name or "subagent", success=success, id=f"agent:{thread_id}")
         )
+
+
+def ended_item(payload: Payload) -> Payload | None:
+    """Return what an item of a turn tells of a call that ended, as older versions' events do."""
+    item = payload.item
+    if item is None:
+        return None
+    ended = Payload(call_id=item.id, source=item.source, duration=item.duration)
+    if item.exit_code is not None:
+        ended.exit_code, ended.command = item.exit_code, item.command
+        ended.aggregated_output = item.aggregated_output
+        return ended
+    if not isinstance(item.status, str) or item.status not in _ENDED:
+        return None
+    ended.success = item.status == _COMPLETED
+    ended.changes = item.changes
+    if item.tool:
+        ended.invocation = Invocation(item.server, item.tool)
+        failed = isinstance(item.result, Success) and item.result.isError
+        ended.success = ended.success and not failed
+    return ended if ended.changes or ended.invocation else None
 
 
 def _time(event: Event) -> int:

@@ -6,7 +6,7 @@ pi does not write its version. It has no modes, and asks nobody before a tool ru
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from msgspec import UNSET, Struct
@@ -41,10 +41,10 @@ from m31a_metrics.transcript import Call, Facts, Transcript
 # of a later one in the old formats, where it begins when the one before it has ended.
 
 # pi runs no call of an answer that did not come to its end.
-_CUT_OFF = frozenset(("aborted", "error"))
+CUT_OFF = frozenset(("aborted", "error"))
 
 # What an extension that blocks a call says where it gives no reason of its own.
-_BLOCKED = "Tool execution was blocked"
+BLOCKED = "Tool execution was blocked"
 
 _SHELL = "bash"
 
@@ -72,7 +72,7 @@ class Calls:
 
     def made(self, message: Message, t_us: int, response: str) -> list[Call]:
         """Take the calls of an answer that was complete at `t_us`; return them."""
-        if message.stop_reason in _CUT_OFF:
+        if message.stop_reason in CUT_OFF:
             return []
         answer = _Answer()
         found: list[Call] = []
@@ -101,7 +101,7 @@ class Calls:
             call.printed = printed_ends(_said(message))
         if not call.success:
             call.error = error_text(_said(message))
-            call.denied = call.error.startswith(_BLOCKED)
+            call.denied = call.error.startswith(BLOCKED)
         ran_ms = 0.0 if call.denied else span_ms(began_us, t_us)
         return tool_call(call, ran_ms, elapsed_only=after_another and self.at_once)
 
@@ -442,6 +442,12 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     fold.finish()
     transcript.events.insert(0, transcript.facts.start())
     return transcript
+
+
+def check_entries(path: str, entries: Sequence[Entry]) -> None:
+    """Raise NotThisFormat if a file with these first entries is not pi's."""
+    _refuse_openclaw(path, entries)
+    _recognise(path, entries)
 
 
 def _recognise(path: str, entries: Iterable[Entry]) -> None:
