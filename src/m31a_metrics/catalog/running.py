@@ -11,6 +11,7 @@ from time import monotonic, time
 
 from m31a_metrics.answers import Slice
 from m31a_metrics.catalog.agents import Place
+from m31a_metrics.catalog.conversations import Conversations
 from m31a_metrics.catalog.follow import Followed, follow_place, latest
 from m31a_metrics.catalog.limits import MachineLimits
 from m31a_metrics.catalog.load import keeper_of
@@ -131,6 +132,7 @@ class WatchedMachine:
         self._all_folders = all_folders
         self._progress = progress
         self._running = RunningSessions(config, environ, only_dir=only_dir)
+        self._conversations = Conversations(config)
         self._since = ""
         self._period: Period | None = None
         self._ask_at_s = 0.0
@@ -166,6 +168,7 @@ class WatchedMachine:
                 running_count=len(running_sessions(asked.about(Slice()))),
             )
             period = watched(asked, budgeted)
+            period.titles = self._conversations.titles(period.rows)
             period.notes = opened.notes
         return period
 

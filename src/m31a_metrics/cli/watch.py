@@ -66,6 +66,7 @@ def command(
         from m31a_metrics.views.screen.app import PERIODS, WatchApp, Watched
     except ImportError as error:
         raise ExtraNotInstalled("the live screen", "tui") from error
+    from m31a_metrics.catalog.conversations import Conversations
     from m31a_metrics.catalog.follow import Followed, follow
     from m31a_metrics.catalog.running import WatchedMachine
     from m31a_metrics.model import SessionMetrics
@@ -75,9 +76,11 @@ def command(
             followed.look()
             return followed.metrics()
 
-        return Watched(followed.about, snapshot, followed.detail)
+        title = conversations.title(followed.row).line
+        return Watched(followed.about, snapshot, followed.detail, title)
 
     config, environ, bounded = settings(ctx), dict(os.environ), only_dir(ctx)
+    conversations = Conversations(config)
     if name is not None:
         followed = follow(config, None if name == "last" else name, environ, only_dir=bounded)
         app = WatchApp(watched(followed), light=light, interval_s=interval_s)

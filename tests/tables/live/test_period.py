@@ -155,7 +155,7 @@ def test_limits_stand_by_their_worth() -> None:
     assert list(by_name) == [
         "budget today",
         "codex 5 h",
-        "claude-code 5 h block",
+        "claude-code block",
         "budget this month",
         "codex 7 d",
     ]
@@ -167,7 +167,7 @@ def test_limits_stand_by_their_worth() -> None:
         0.4,
         3_600_000,
     )
-    window = by_name["claude-code 5 h block"]
+    window = by_name["claude-code block"]
     assert (window["used"], window["at_end"], window["used_share"]) == (2.0, 10.0, None)
 
 

@@ -172,7 +172,7 @@ def _block_row(agent: str, block: Block, now_us: int) -> tuple[Cell, ...]:
     is_priced = block.cost_nano > 0 or not block.unpriced_tokens
     at_end = block.projected(block.cost_nano, now_us) if is_priced else None
     return (
-        f"{agent} 5 h block",
+        f"{agent} block",
         None,
         None,
         usd(block.cost_nano) if is_priced else None,
