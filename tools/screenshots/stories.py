@@ -157,6 +157,21 @@ PROJECTS = (
     ),
 )
 
+LONG = (
+    "Make every total add up to the cent",
+    "The total on this receipt is one cent less than its lines. Find out why, and mend it.",
+)
+DELEGATED = Act("task", "Find all callers", "Three callers; two of them are tests.", seconds=1.0)
+"""What an agent hands to a subagent."""
+
+
+def again(story: tuple[str, str]) -> tuple[str, str]:
+    """The same work, taken up another day."""
+    title, _ = story
+    asked = f"Look once more over what we did for {title[0].lower()}{title[1:]}: what is missing?"
+    return f"Review: {title}", asked
+
+
 _THOUGHTS = (
     (
         "The numbers differ by less than one unit, so this looks like rounding. Read where it is "
@@ -232,10 +247,10 @@ def _look_around(chance: Random, project: Project, changed: str) -> Iterator[Act
     yield Act("search", changed.rpartition("/")[2].partition(".")[0], _matches(project), True, 0.1)
     for file in chance.sample(project.files, chance.randint(1, 4)):
         missing = chance.random() < 0.04
-        output = "File does not exist." if missing else _listing(file)
+        output = "File does not exist." if missing else listing(file)
         yield Act("read", file, output, not missing, 0.05)
-    if chance.random() < 0.25:
-        yield Act("task", "Find all callers", "Three callers, all of them in tests.", True, 48.0)
+    if chance.random() < 0.1:
+        yield DELEGATED
 
 
 def _change(chance: Random, project: Project, changed: str) -> Iterator[Act]:
@@ -246,7 +261,7 @@ def _change(chance: Random, project: Project, changed: str) -> Iterator[Act]:
     yield Act("edit", changed, "", True, 0.1, before, after)
     for _ in range(chance.choice((0, 0, 0, 1, 1, 2))):
         yield Act("shell", project.check, project.failure, False, chance.uniform(3, 9))
-        yield Act("read", project.files[3], _listing(project.files[3]), True, 0.05)
+        yield Act("read", project.files[3], listing(project.files[3]), True, 0.05)
         yield Act("edit", changed, "", True, 0.1, after, after.replace("  ", "   ", 1))
     yield Act("shell", project.check, project.passes, True, chance.uniform(3, 9))
     yield Act("shell", "git diff --stat", f" {changed} | 6 +++---", True, 0.1)
@@ -258,7 +273,8 @@ def _code(file: str) -> tuple[str, str]:
     return _CODE.get(file.rpartition(".")[2].replace("tsx", "ts"), _CODE["py"])
 
 
-def _listing(file: str) -> str:
+def listing(file: str) -> str:
+    """A part of a file, as agents show it: with the numbers of its lines."""
     before, _ = _code(file)
     return "\n".join(f"{at:>6}\t{line}" for at, line in enumerate(before.splitlines(), 12))
 
