@@ -136,11 +136,16 @@ SOURCES: dict[str, Entry] = {
         keeps_text=True,
     ),
     "codex": Entry(f"{_HERE}.codex", (".codex",), ("CODEX_HOME",), keeps_text=True),
-    "gemini-cli": Entry(f"{_HERE}.gemini_cli", (".gemini/tmp",), ("GEMINI_CLI_HOME",)),
-    "opencode": Entry(
-        f"{_HERE}.opencode", (".local/share/opencode",), ("XDG_DATA_HOME", "OPENCODE_DB")
+    "gemini-cli": Entry(
+        f"{_HERE}.gemini_cli", (".gemini/tmp",), ("GEMINI_CLI_HOME",), keeps_text=True
     ),
-    "copilot-cli": Entry(f"{_HERE}.copilot_cli", (".copilot",), ("COPILOT_HOME",)),
+    "opencode": Entry(
+        f"{_HERE}.opencode",
+        (".local/share/opencode",),
+        ("XDG_DATA_HOME", "OPENCODE_DB"),
+        keeps_text=True,
+    ),
+    "copilot-cli": Entry(f"{_HERE}.copilot_cli", (".copilot",), ("COPILOT_HOME",), keeps_text=True),
     "pi": Entry(
         f"{_HERE}.pi",
         (".pi",),

@@ -7,6 +7,8 @@ belongs to which call, and where to go on at, is worked out here for all of them
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from io import FileIO
@@ -233,6 +235,27 @@ class Lines:
             return  # cut or damaged: read up to there
 
 
+class Listed:
+    """Records that were read already, each with the byte or the number that it begins at."""
+
+    def __init__(self, records: Sequence[tuple[int, bytes]]) -> None:
+        self._records = records
+        self._begins = [at for at, _ in records]
+
+    @property
+    def end(self) -> int:
+        """Where the last one ends."""
+        return self._begins[-1] + 1 if self._begins else 0
+
+    def forwards(self, at: int) -> Iterator[tuple[int, bytes]]:
+        """Yield records from the one on that `at` is of."""
+        yield from self._records[max(0, bisect_right(self._begins, at) - 1) :]
+
+    def backwards(self, before: int) -> Iterator[tuple[int, bytes]]:
+        """Yield records from the last one on before where one begins."""
+        yield from reversed(self._records[: bisect_left(self._begins, before)])
+
+
 def opened(path: str, is_ours: Callable[[bytes], bool], at_most: int, otherwise: str) -> Lines:
     """Open a file that an agent wrote, as one of its first records tells.
 
@@ -291,11 +314,67 @@ def parsed(place: str) -> tuple[str, int, int]:
 _BYTE, _NUMBER = re.compile("[0-9]{1,18}"), re.compile("[0-9]{1,8}")
 
 
-class Records:
-    """The records of a JSON Lines file; `prefix` is how places in it begin."""
+class Records(ABC):
+    """The records of a conversation; `prefix` is how places in it begin."""
 
-    def __init__(self, lines: Lines, prefix: str, tell: Tell) -> None:
+    def __init__(self, prefix: str) -> None:
         self.prefix = prefix
+
+    @property
+    @abstractmethod
+    def end(self) -> int:
+        """Where it ends."""
+
+    @abstractmethod
+    def forwards(
+        self, at: int, needles: Collection[bytes] = ()
+    ) -> Iterator[tuple[int, Told | None]]:
+        """Yield where records begin and what they hold, from the one on that `at` is of.
+
+        None stands for what is damaged. Records without one of the needles may be passed over.
+        """
+
+    @abstractmethod
+    def backwards(
+        self, before: int, needles: Collection[bytes] = ()
+    ) -> Iterator[tuple[int, Told | None]]:
+        """Yield the same, from the last record on before where one begins."""
+
+    def find(self, wanted: str, *needles: str) -> str:
+        """Find the part with an id, by a text that stands in its record; "" if there is none."""
+        for _, told in self.forwards(0, [needle.encode() for needle in needles]):
+            for part in told.parts if told is not None else ():
+                if part.id == wanted:
+                    return part.place
+        return ""
+
+    def before(self, at: int, number: int, limit: int) -> tuple[int, int] | None:
+        """Find the place `limit` parts before one; the first if there are less, None if none."""
+        if number >= limit:
+            return at, number - limit
+        count, first = number, (at, 0) if number else None
+        for begins, told in self.backwards(at):
+            if told is not None and told.parts:
+                count, first = count + len(told.parts), (begins, 0)
+                if count >= limit:
+                    return begins, count - limit
+        return first
+
+    def call_before(self, at: int, call: str) -> Part | None:
+        """Find the call that a result is of, in what stands before it."""
+        for begins, told in self.backwards(at, [call.encode()]) if call else ():
+            if begins < at - _LOOK_BYTES:
+                break
+            if told is not None and call in told.calls:
+                return told.calls[call]
+        return None
+
+
+class LineRecords(Records):
+    """Those of a file of lines, or of records that were read: `tell` says what each holds."""
+
+    def __init__(self, lines: Lines | Listed, prefix: str, tell: Tell) -> None:
+        super().__init__(prefix)
         self._lines = lines
         self._tell = tell
 
@@ -307,16 +386,13 @@ class Records:
     def forwards(
         self, at: int, needles: Collection[bytes] = ()
     ) -> Iterator[tuple[int, Told | None]]:
-        """Yield where records begin and what they hold, from the one on that byte `at` is of.
-
-        None stands for what is damaged. Records without one of the needles are passed over.
-        """
+        """Yield records from the one on that byte `at` is of."""
         return self._told(self._lines.forwards(at), needles)
 
     def backwards(
         self, before: int, needles: Collection[bytes] = ()
     ) -> Iterator[tuple[int, Told | None]]:
-        """Yield the same, from the last record on before a byte where one begins."""
+        """Yield records from the last one on before a byte where one begins."""
         return self._told(self._lines.backwards(before), needles)
 
     def _told(
@@ -357,35 +433,6 @@ class Records:
             all_.results += told.results
             all_.calls |= told.calls
         return all_
-
-    def find(self, wanted: str, *needles: str) -> str:
-        """Find the part with an id, by a text that stands in its record; "" if there is none."""
-        for _, told in self.forwards(0, [needle.encode() for needle in needles]):
-            for part in told.parts if told is not None else ():
-                if part.id == wanted:
-                    return part.place
-        return ""
-
-    def before(self, at: int, number: int, limit: int) -> tuple[int, int] | None:
-        """Find the place `limit` parts before one; the first if there are less, None if none."""
-        if number >= limit:
-            return at, number - limit
-        count, first = number, (at, 0) if number else None
-        for begins, told in self.backwards(at):
-            if told is not None and told.parts:
-                count, first = count + len(told.parts), (begins, 0)
-                if count >= limit:
-                    return begins, count - limit
-        return first
-
-    def call_before(self, at: int, call: str) -> Part | None:
-        """Find the call that a result is of, in what stands before it."""
-        for begins, told in self.backwards(at, [call.encode()]) if call else ():
-            if begins < at - _LOOK_BYTES:
-                break
-            if told is not None and call in told.calls:
-                return told.calls[call]
-        return None
 
 
 def window_of(records: Records, place: str, limit: int) -> Window:
