@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from m31a_metrics import Collector, SessionMetrics, ToolMetric, config, events, save
 from m31a_metrics.catalog import follow as following
@@ -254,6 +255,16 @@ def test_a_period_is_watched_with_what_runs(
         assert followed.row.path.endswith(f"{name}.jsonl")
     with pytest.raises(SessionNotFound):
         machine.followed("codex", ONE)
+
+
+def test_titles_are_off_where_conversations_are(
+    clean_home: Path, settings: Config, environ: Mapping[str, str]
+) -> None:
+    """`[metrics] conversations = false`: sessions are called by their ids, on the screen too."""
+    title = {"type": "ai-title", "aiTitle": "Mend the gate", "timestamp": now().isoformat()}
+    write(clean_home, ONE, *call("a", now()), title)
+    machine = WatchedMachine(replace(settings, conversations=False), environ)
+    assert column(machine.look("1d", now()).sessions, "title") == [ONE[:8]]
 
 
 def test_a_recording_of_a_period_is_opened_from_its_directory(

@@ -18,7 +18,7 @@ from m31a_metrics.tables.arithmetic import ratio
 from m31a_metrics.tables.budget import Budgeted
 from m31a_metrics.tables.from_metrics import session_row
 from m31a_metrics.tables.live.course import BY_PHASE, TIMELINE, current_phase, times
-from m31a_metrics.tables.live.screenful import card_row, idle_ms
+from m31a_metrics.tables.live.screenful import card_row
 from m31a_metrics.tables.names import shortened, tails
 from m31a_metrics.tables.order import counted_only, known_only
 from m31a_metrics.tables.phases import phases
@@ -32,7 +32,7 @@ from m31a_metrics.tables.sessions import (
 )
 from m31a_metrics.timestamps import micros
 from m31a_metrics.transcript import RateLimit, SessionRef
-from m31a_metrics.units import MINUTE_US, ms, usd
+from m31a_metrics.units import MINUTE_US, SECOND_US, ms, usd
 
 SESSIONS_MAX = 100
 """So many sessions of a period are listed, the latest."""
@@ -254,10 +254,10 @@ def sessions(period: Period, running: Sequence[Running], now: datetime) -> Table
     ends = tails([one.project for one in running] + [row.project for row in period.rows])
     listed: list[tuple[int, tuple[Cell, ...]]] = []
 
-    def add(row: SessionRow, known: SessionRow, idle: float | None, phase: str) -> None:
+    def add(row: SessionRow, known: SessionRow, phase: str) -> None:
         title = period.titles.get(known.ref)
         name = (title.line if title is not None else "") or ids[row.session_id]
-        listed.append((row.updated_us, _row(name, row, idle, phase, ends)))
+        listed.append((row.updated_us, _row(name, row, phase, ends, now)))
 
     for one in running:
         row = session_row(one.metrics, times=times(one.metrics, one.detail, now))
@@ -265,10 +265,9 @@ def sessions(period: Period, running: Sequence[Running], now: datetime) -> Table
         row.session_id, row.agent = one.session_id, known.agent or one.agent
         row.project = one.project or known.project
         phase = current_phase(one.detail.spans) or WorkflowPhase.IDLE
-        add(row, known, idle_ms(one.metrics, now), phase)
+        add(row, known, phase)
     for row in of_period.values():
-        idle_us = max(micros(now) - row.updated_us, 0)
-        add(row, row, ms(idle_us // MINUTE_US * MINUTE_US), "")
+        add(row, row, "")
     listed.sort(key=lambda one: one[0], reverse=True)
     table = Table(
         "Sessions",
@@ -283,14 +282,14 @@ def sessions(period: Period, running: Sequence[Running], now: datetime) -> Table
 
 
 def _row(
-    title: str, row: SessionRow, idle: float | None, phase: str, ends: Mapping[str, str]
+    title: str, row: SessionRow, phase: str, ends: Mapping[str, str], now: datetime
 ) -> tuple[Cell, ...]:
     return (
         title,
         row.agent,
         cost_of(row),
         phase,
-        idle,
+        _idle_ms(row, now),
         ends.get(row.project, row.project) or None,
         row.call_count,
         row.fail_count,
@@ -301,3 +300,11 @@ def _row(
         row.denied_count,
         row.session_id,
     )
+
+
+def _idle_ms(row: SessionRow, now: datetime) -> float | None:
+    """Tell how long ago the last event was, in whole seconds, and after a minute in minutes."""
+    if row.updated_us <= 0:
+        return None
+    idle_us = max(micros(now) - row.updated_us, 0)
+    return ms(idle_us - idle_us % (SECOND_US if idle_us < MINUTE_US else MINUTE_US))

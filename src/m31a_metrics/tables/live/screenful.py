@@ -340,8 +340,7 @@ def card_row(title: str, sums: SessionRow | TotalsRow, lasted: tuple[Column, Cel
     return Table(title, [column for column, _ in pairs], [row])
 
 
-def idle_ms(metrics: SessionMetrics, now: datetime) -> int | None:
-    """Tell how long ago the last event was; None: there is none."""
+def _idle_ms(metrics: SessionMetrics, now: datetime) -> int | None:
     if metrics.updated_at <= ZERO_TIME:
         return None
     # Whole seconds: a figure that changed with every look would only be restless.
@@ -377,7 +376,7 @@ def screenful(metrics: SessionMetrics, detail: SessionDetail | None, now: dateti
     known = SessionDetail() if detail is None else detail
     shown = Screenful(
         now - metrics.updated_at < _LIVE,
-        idle_ms(metrics, now),
+        _idle_ms(metrics, now),
         cards(metrics, known, now),
         timeline(metrics, known, now),
         timeline(metrics, known, now, gaps=True),
