@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "glance": ("m31a_metrics.cli.glance", "This machine on one screen (the default)."),
     "sessions": ("m31a_metrics.cli.sessions", "List the sessions, latest first."),
     "show": ("m31a_metrics.cli.show", "What happened in one session."),
+    "open": ("m31a_metrics.cli.open_", "What was said in a session, in a browser or as text."),
     "watch": (
         "m31a_metrics.cli.watch",
         "Today and what runs now, or one session, on a live screen.",

@@ -341,10 +341,13 @@ class Records(ABC):
         """Yield the same, from the last record on before where one begins."""
 
     def find(self, wanted: str, *needles: str) -> str:
-        """Find the part with an id, by a text that stands in its record; "" if there is none."""
+        """Find the part with an id, by a text that stands in its record; "" if there is none.
+
+        Ids that a time was added to are found without it, too: so the agent writes them.
+        """
         for _, told in self.forwards(0, [needle.encode() for needle in needles]):
             for part in told.parts if told is not None else ():
-                if part.id == wanted:
+                if wanted in (part.id, part.id.partition("@")[0]):
                     return part.place
         return ""
 
