@@ -107,8 +107,11 @@ class Conversational(Protocol):
         """Give an image's media type and its bytes. Raises KeyError where there is none."""
         ...
 
-    def texts(self, path: str) -> Sequence[str]:
-        """Name the files that hold the conversation: its own, then those of its subagents."""
+    def texts(self, path: str) -> Mapping[str, str]:
+        """Name the files that hold the conversation: its own, then those of its subagents.
+
+        Each by how a place in it begins: "" of its own, whose places are bare.
+        """
         ...
 
 
