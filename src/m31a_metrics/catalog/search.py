@@ -22,13 +22,14 @@ from m31a_metrics.catalog.load import load_row
 from m31a_metrics.catalog.refresh import size_of
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
-from m31a_metrics.conversation import Part, PartKind
+from m31a_metrics.conversation import ONE_RECORD, Part, PartKind
 from m31a_metrics.errors import ConversationAbsent, MetricsError
 from m31a_metrics.events import LLMInteraction, UserTurn
 from m31a_metrics.foreign_files import open_regular
 from m31a_metrics.patterns import Pattern
 from m31a_metrics.record_search import Records, find_records, key_before
 from m31a_metrics.timestamps import local_day
+from m31a_metrics.transcript import SessionRef
 from m31a_metrics.units import WITHIN
 
 HITS_MAX = 1000
@@ -38,7 +39,6 @@ LINE_CHARS = 160
 """So much of a line is shown around what was found in it."""
 
 _LINES_SUFFIX = ".jsonl"
-_PARTS_OF_RECORD = 20
 _PARTS_AT_ONCE = 500
 _BYTES_BEFORE = 256
 
@@ -61,8 +61,10 @@ def search(
     its phase. Raises ConversationAbsent where conversations are switched off.
     """
     conversations.check_on()
-    found = _Search(conversations, rows, pattern, which or Slice(), limit).run()
+    which = which or Slice()
+    found = _Search(conversations, rows, pattern, which, limit).run()
     _mark(found.hits, config)
+    found.hits = [hit for hit in found.hits if _is_within(hit.t_us, which)]
     return found
 
 
@@ -161,12 +163,11 @@ class _Search:
         """Read the parts of the record that an offset is in."""
         row = self._rows[number]
         try:
-            at = f"{prefix}{offset}"
-            window = self._conversations.window(row, at=at, limit=_PARTS_OF_RECORD)
+            window = self._conversations.window(row, at=f"{prefix}{offset}", limit=ONE_RECORD)
         except ConversationAbsent as error:
             self._problem(row, error)
             return []
-        return [part for part in window.parts if _begins_at(part.place, prefix) <= offset]
+        return window.parts
 
     def _add(self, number: int, parts: Iterable[Part]) -> bool:
         """Add the places in which it stands in these parts; tell whether there are any."""
@@ -187,7 +188,7 @@ class _Search:
 
     def _put(self, number: int, hit: Hit) -> None:
         key = number, hit.id if hit.kind is PartKind.CALL and hit.id else hit.place, hit.field
-        if key in self._seen or not self._is_within(hit.t_us):
+        if key in self._seen or not _is_within(hit.t_us, self._which):
             return
         if self._has_enough():
             self._found.more_records += 1
@@ -195,19 +196,6 @@ class _Search:
             return
         self._seen.add(key)
         self._found.hits.append(hit)
-
-    def _is_within(self, t_us: int) -> bool:
-        """Tell whether a time is of the slice; what has none is."""
-        which = self._which
-        if not t_us:
-            return True
-        if which.since_us is not None and t_us < which.since_us:
-            return False
-        if which.until_us is not None and t_us >= which.until_us:
-            return False
-        if not (which.first_day or which.last_day):
-            return True
-        return which.first_day <= local_day(t_us) <= (which.last_day or "9999-12-31")
 
     def _hit(self, number: int, part: Part, field: str, text: str) -> Hit | None:
         spans = self._pattern.spans(text)
@@ -259,6 +247,19 @@ class _Search:
             self._found.problems.append(sentence)
 
 
+def _is_within(t_us: int, which: Slice) -> bool:
+    """Tell whether a time is of a slice; what has none is."""
+    if not t_us:
+        return True
+    if which.since_us is not None and t_us < which.since_us:
+        return False
+    if which.until_us is not None and t_us >= which.until_us:
+        return False
+    if not (which.first_day or which.last_day):
+        return True
+    return which.first_day <= local_day(t_us) <= (which.last_day or "9999-12-31")
+
+
 def _hit_in(row: SessionRow, part: Part, field: str) -> Hit:
     return Hit(row, part.place, part.kind, field, part.tool, part.id, part.author, part.t_us)
 
@@ -273,12 +274,6 @@ def _texts(part: Part) -> Iterator[tuple[str, str]]:
     yield "output", part.output
 
 
-def _begins_at(place: str, prefix: str) -> int:
-    """The byte at which the record of a place begins."""
-    at = place.removeprefix(prefix).partition(".")[0]
-    return int(at) if at.isascii() and at.isdigit() else 0
-
-
 def _key_at(path: str, offset: int) -> bytes:
     try:
         with open_regular(path) as file:
@@ -288,28 +283,48 @@ def _key_at(path: str, offset: int) -> bytes:
         return b""
 
 
+class _Call(Struct):
+    """What its session knows of a call."""
+
+    id: str
+    tool: str
+    t_us: int
+    phase: str = ""
+    subagent: str = ""
+
+
 class _Marks(Struct):
-    """When turns began, and the phases of calls and answers, by id."""
+    """When turns began; calls and the phases of answers, by id."""
 
     turns_us: list[int] = []
+    calls: dict[str, _Call] = {}
     phases: dict[str, str] = {}
 
 
 def _mark(hits: Sequence[Hit], config: Config) -> None:
-    """Look up turns and phases in the events of the sessions."""
+    """Look up turns, phases and calls in what is read of the sessions for their figures."""
     rows = {one.row.ref: one.row for one in hits}
-    wanted = {ref: {one.id for one in hits if one.row.ref == ref} for ref in rows}
+    wanted: dict[SessionRef, set[str]] = {ref: set() for ref in rows}
+    for hit in hits:
+        wanted[hit.row.ref].add(hit.id)
     sessions = list(rows.values())
     sizes = [size_of(row.path) for row in sessions]
 
     def marks(row: SessionRow) -> _Marks:
         return _marks(row, config, wanted[row.ref])
 
-    for number, found in work(sessions, sizes, marks, _Marks, process_count(sizes)):
-        for hit in hits:
-            if hit.row.ref == sessions[number].ref:
-                hit.turn = bisect_right(found.turns_us, hit.t_us) if hit.t_us else 0
-                hit.phase = found.phases.get(hit.id, "")
+    found = {
+        sessions[number].ref: marks
+        for number, marks in work(sessions, sizes, marks, _Marks, process_count(sizes))
+    }
+    for hit in hits:
+        known = found[hit.row.ref]
+        call = known.calls.get(hit.id)
+        if call is not None:
+            hit.id, hit.tool, hit.t_us = call.id, call.tool, hit.t_us or call.t_us
+            hit.phase, hit.author = call.phase, hit.author or call.subagent
+        hit.phase = hit.phase or known.phases.get(hit.id, "")
+        hit.turn = bisect_right(known.turns_us, hit.t_us) if hit.t_us else 0
 
 
 def _marks(row: SessionRow, config: Config, ids: set[str]) -> _Marks:
@@ -320,12 +335,15 @@ def _marks(row: SessionRow, config: Config, ids: set[str]) -> _Marks:
         events = loaded.events
     except MetricsError:
         return _Marks()  # it is told of where it is read for its figures
-    phases = {
-        event.id: event.phase
-        for event in events
-        if type(event) is LLMInteraction and event.id in ids and event.phase
-    }
-    if loaded.inference is not None:
-        phases |= {call.id: call.phase for call in loaded.inference.calls if call.id in ids}
-    turns_us = sorted({event.t_us for event in events if type(event) is UserTurn})
-    return _Marks(turns_us, phases)
+    marks = _Marks(sorted({event.t_us for event in events if type(event) is UserTurn}))
+    for event in events:
+        if type(event) is LLMInteraction and event.id in ids and event.phase:
+            marks.phases[event.id] = event.phase
+    inferred = () if loaded.inference is None else loaded.inference.calls
+    phases = {call.id: call.phase for call in inferred}
+    for call in loaded.calls:
+        # A result names its call as its agent does, without what makes that unlike all others.
+        for name in {call.id, call.id.partition("@")[0]} & ids:
+            known = _Call(call.id, call.tool, call.t_us, phases.get(call.id, ""), call.subagent)
+            marks.calls.setdefault(name, known)
+    return marks

@@ -96,6 +96,8 @@ class Conversational(Protocol):
         """Give `limit` parts from the place `at` on; "" is the beginning, "end" the last ones.
 
         A place may be of any byte (or row) of a record, which is then where the window begins.
+        `limit` ONE_RECORD gives what that record holds, for those who search. Of a file that
+        has no records the first part will do.
         """
         ...
 
