@@ -314,6 +314,12 @@ def _take_one(line: bytes, decode: Decode[Record], records: list[Record]) -> Exc
     return None
 
 
+def records_of(line: bytes) -> list[bytes]:
+    """Split a line of records that lost the newlines between them; damage stays what it is."""
+    found = _FIRST_KEY.match(line)
+    return _parts(line, {found[1]} if found else set()) if line.find(_OBJECT, 1) > 0 else [line]
+
+
 _OBJECT = b'{"'
 _FIRST_KEY = re.compile(rb'\s*(\{"[^"\\]{1,64}":)')
 _FOLLOWS = re.compile(r"[\0\s]*(?:\{|\Z)")

@@ -13,6 +13,7 @@ import ctypes
 import os
 import re
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from io import FileIO
 from threading import Lock, Thread
 
@@ -194,8 +195,7 @@ class _Look:
         """Note what is in a part of the buffer; tell whether the last record goes on."""
         find = self._in_buffer
         if self._pattern.ignores_case:
-            lowered = self._buffer.lower()
-            find = lambda begins, ends: lowered.find(self._needle, begins, ends)  # noqa: E731
+            find = partial(self._buffer.lower().find, self._needle)
         while (place := find(begins, ends)) >= 0:
             begins = place + 1
             if self._is_passed_over(place) or not self._is_found(file, offset + place):

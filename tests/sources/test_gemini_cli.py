@@ -301,7 +301,7 @@ def test_a_document_without_bounds_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One JSON document is held in memory whole, so its size has a bound, and an error says so."""
-    monkeypatch.setattr(gemini_cli, "_BYTES_MAX", 100)
+    monkeypatch.setattr(gemini_cli, "BYTES_MAX", 100)
     path = tmp_path / "a.json"
     path.write_text(json.dumps(DOCUMENT), encoding="utf-8")
     with pytest.raises(StorageError, match="longer than"):

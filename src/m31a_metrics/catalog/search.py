@@ -38,7 +38,9 @@ HITS_MAX = 1000
 LINE_CHARS = 160
 """So much of a line is shown around what was found in it."""
 
-_LINES_SUFFIX = ".jsonl"
+_WITH_BYTES = (".jsonl", ".json")
+"""In files of these names a place is a byte, and a byte of a record a place."""
+
 _PARTS_AT_ONCE = 500
 _BYTES_BEFORE = 256
 
@@ -115,7 +117,7 @@ class _Search:
         for number, row in enumerate(self._rows):
             if row.is_gone or os.path.isdir(row.path):
                 continue
-            if WITHIN in row.path or not row.path.endswith(_LINES_SUFFIX):
+            if WITHIN in row.path or not row.path.endswith(_WITH_BYTES):
                 self._read_by_windows.append(number)
                 continue
             try:

@@ -141,7 +141,9 @@ SOURCES: dict[str, Entry] = {
         keeps_text=True,
     ),
     "codex": Entry(f"{_HERE}.codex", (".codex",), ("CODEX_HOME",), keeps_text=True),
-    "gemini-cli": Entry(f"{_HERE}.gemini_cli", (".gemini/tmp",), ("GEMINI_CLI_HOME",)),
+    "gemini-cli": Entry(
+        f"{_HERE}.gemini_cli", (".gemini/tmp",), ("GEMINI_CLI_HOME",), keeps_text=True
+    ),
     "opencode": Entry(
         f"{_HERE}.opencode", (".local/share/opencode",), ("XDG_DATA_HOME", "OPENCODE_DB")
     ),
@@ -152,7 +154,7 @@ SOURCES: dict[str, Entry] = {
         ("PI_CODING_AGENT_DIR", "PI_CODING_AGENT_SESSION_DIR"),
         keeps_text=True,
     ),
-    "qwen": Entry(f"{_HERE}.qwen", (".qwen",), ("QWEN_HOME", "QWEN_RUNTIME_DIR")),
+    "qwen": Entry(f"{_HERE}.qwen", (".qwen",), ("QWEN_HOME", "QWEN_RUNTIME_DIR"), keeps_text=True),
     "aider": Entry(f"{_HERE}.aider", (".aider.conf.yml",), ("AIDER_ANALYTICS_LOG",)),
     "entire": Entry(f"{_HERE}.entire"),
 }

@@ -7,8 +7,9 @@ belongs to which call, and where to go on at, is worked out here for all of them
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from io import FileIO
 from itertools import takewhile
 from types import TracebackType
@@ -18,8 +19,9 @@ from msgspec import Struct, field
 
 from m31a_metrics.compressed_files import Torn, Unpacked, open_bytes
 from m31a_metrics.conversation import ONE_RECORD, Image, Part, PartKind, Window
+from m31a_metrics.errors import NotThisFormat
 from m31a_metrics.foreign_files import pass_hole
-from m31a_metrics.jsonlines import LINE_BYTES_MAX, UNREADABLE
+from m31a_metrics.jsonlines import LINE_BYTES_MAX, UNREADABLE, records_of
 
 END = "end"
 """The place of the last parts."""
@@ -34,6 +36,9 @@ _LOOK_BYTES = 2**23
 
 _ENDS_BYTES = 2**16
 """So much of both ends of a file is looked through for its title."""
+
+_SPLIT_BYTES_MAX = 2**20
+"""Longer lines are not looked through for records within: that takes time."""
 
 _BACK_BYTES_MAX = 2**28
 """So far back a line may have begun; more is a hole, or no text."""
@@ -229,6 +234,61 @@ class Lines:
             return  # cut or damaged: read up to there
 
 
+class Listed:
+    """Records that were read already, each with the byte or the number that it begins at."""
+
+    def __init__(self, records: Sequence[tuple[int, bytes]]) -> None:
+        self._records = records
+        self._begins = [at for at, _ in records]
+
+    @property
+    def end(self) -> int:
+        """Where the last one ends."""
+        return self._begins[-1] + 1 if self._begins else 0
+
+    def forwards(self, at: int) -> Iterator[tuple[int, bytes]]:
+        """Yield records from the one on that `at` is of."""
+        yield from self._records[max(0, bisect_right(self._begins, at) - 1) :]
+
+    def backwards(self, before: int) -> Iterator[tuple[int, bytes]]:
+        """Yield records from the last one on before where one begins."""
+        yield from reversed(self._records[: bisect_left(self._begins, before)])
+
+
+def opened(path: str, is_ours: Callable[[bytes], bool], at_most: int, otherwise: str) -> Lines:
+    """Open a file that an agent wrote, as one of its first records tells.
+
+    `is_ours` may raise one of UNREADABLE. Raises NotThisFormat with the sentence `otherwise`,
+    and OSError.
+    """
+    lines = Lines(path)
+    try:
+        for number, (_, data) in enumerate(lines.forwards(0)):
+            if number == at_most:
+                break
+            if any(_is(is_ours, record) for record in _records_of(data)):
+                return lines
+    except BaseException:
+        lines.close()
+        raise
+    lines.close()
+    raise NotThisFormat(otherwise)
+
+
+def _records_of(line: bytes) -> Iterator[bytes]:
+    """Yield a line, then what it is made of where records lost the newlines between them."""
+    yield line
+    if len(line) <= _SPLIT_BYTES_MAX:
+        yield from records_of(line)
+
+
+def _is(is_ours: Callable[[bytes], bool], record: bytes) -> bool:
+    try:
+        return is_ours(record)
+    except UNREADABLE:
+        return False
+
+
 def place_at(prefix: str, at: int, number: int = 0) -> str:
     """Write where a part stands: its file's prefix, the byte its record begins at, its number."""
     return place_of_part(f"{prefix}{at}", number)
@@ -256,7 +316,7 @@ _BYTE, _NUMBER = re.compile("[0-9]{1,18}"), re.compile("[0-9]{1,8}")
 class Records:
     """The records of a JSON Lines file; `prefix` is how places in it begin."""
 
-    def __init__(self, lines: Lines, prefix: str, tell: Tell) -> None:
+    def __init__(self, lines: Lines | Listed, prefix: str, tell: Tell) -> None:
         self.prefix = prefix
         self._lines = lines
         self._tell = tell
@@ -293,13 +353,32 @@ class Records:
         record = data.strip(_AROUND)
         if not record:
             return Told() if data else None
+        place = place_at(self.prefix, at)
         try:
-            told = self._tell(place_at(self.prefix, at), record)
+            told = self._tell(place, record)
         except UNREADABLE:
-            return None
+            several = self._told_of_several(place, list(_records_of(record))[1:])
+            if several is None:
+                return None
+            told = several
         for number, part in enumerate(told.parts):
             part.place = place_at(self.prefix, at, number)
         return told
+
+    def _told_of_several(self, place: str, records: Sequence[bytes]) -> Told | None:
+        """Take records that lost the newlines between them; None if one of them is damaged."""
+        if len(records) < 2:
+            return None
+        all_ = Told()
+        for record in records:
+            try:
+                told = self._tell(place, record)
+            except UNREADABLE:
+                return None
+            all_.parts += told.parts
+            all_.results += told.results
+            all_.calls |= told.calls
+        return all_
 
     def at(self, at: int) -> list[Part]:
         """Give what the record holds that a byte is of, with nothing that stands around it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import quote
 
 from m31a_metrics.answers import Found, Hit, SessionRow
 from m31a_metrics.conversation import PartKind, Title
@@ -33,7 +32,6 @@ FOR_PROGRAMS = [
     columns.PHASE,
     Column("subagent", "Subagent"),
     _PLACE,
-    Column("address", "Address"),
 ]
 WITH_TEXT = [Column("title", "Title"), _LINE]
 """What was said, in addition, for whoever asks for it."""
@@ -51,12 +49,6 @@ def where(hit: Hit) -> str:
     """Say in what it stands: a prompt, an answer, a tool's input or output."""
     name = f"{hit.tool or 'call'} {hit.field}" if hit.kind is PartKind.CALL else _NAMES[hit.kind]
     return f"{name} ({hit.author})" if hit.author else name
-
-
-def address(hit: Hit) -> str:
-    """Give the place's address in the dashboard."""
-    session = quote(hit.row.session_id, safe="", errors="replace")
-    return f"/sessions/{session}/transcript?at={quote(hit.place, safe=':.')}"
 
 
 def by_session(found: Found) -> list[tuple[SessionRow, list[Hit]]]:
@@ -119,7 +111,7 @@ def hits(found: Found, titles: Mapping[SessionRef, Title], *, with_text: bool) -
             *(row.session_id, row.agent, row.project or None, hit.turn or None),
             moment(hit.t_us) if hit.t_us else None,
             *(hit.kind.value, hit.tool or None, hit.field or None, hit.phase or None),
-            *(hit.author or None, hit.place, address(hit)),
+            *(hit.author or None, hit.place),
         )
         if with_text:
             cells += (titles.get(row.ref, Title()).line or None, hit.line or None)

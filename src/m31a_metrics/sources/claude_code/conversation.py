@@ -16,7 +16,6 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from m31a_metrics.conversation import WINDOW_PARTS, Image, Part, PartKind, Title, Window
-from m31a_metrics.errors import NotThisFormat
 from m31a_metrics.figures import call_key, text
 from m31a_metrics.jsonlines import UNREADABLE, decode_json
 from m31a_metrics.sources.claude_code import is_own
@@ -40,6 +39,7 @@ from m31a_metrics.sources.shared_conversation import (
     Records,
     Result,
     Told,
+    opened,
     parsed,
     place_of_part,
     window_of,
@@ -237,27 +237,11 @@ def _files(path: str) -> dict[str, str]:
 
 
 def _opened(path: str) -> Lines:
-    """Open a transcript; raises NotThisFormat where another program wrote it."""
-    lines = Lines(path)
-    try:
-        for number, (_, data) in enumerate(lines.forwards(0)):
-            if number == _FIRST_LINES:
-                break
-            line = _line(data)
-            if line is not None and is_own([line]):
-                return lines
-    except BaseException:
-        lines.close()
-        raise
-    lines.close()
-    raise NotThisFormat(f"{path} is no transcript of Claude Code")
+    return opened(path, _is_own, _FIRST_LINES, f"{path} is no transcript of Claude Code")
 
 
-def _line(data: bytes) -> Line | None:
-    try:
-        return decode_json(decoder(), data)
-    except UNREADABLE:
-        return None
+def _is_own(data: bytes) -> bool:
+    return is_own([decode_json(decoder(), data)])
 
 
 class _Titles:

@@ -17,7 +17,6 @@ from msgspec import Struct, field
 from msgspec.json import Decoder
 
 from m31a_metrics.conversation import WINDOW_PARTS, Image, Part, PartKind, Title, Window
-from m31a_metrics.errors import NotThisFormat
 from m31a_metrics.foreign_files import open_regular
 from m31a_metrics.jsonlines import UNREADABLE, decode_json
 from m31a_metrics.sources.codex import children, is_ours, thread_id
@@ -61,6 +60,7 @@ from m31a_metrics.sources.shared_conversation import (
     Records,
     Result,
     Told,
+    opened,
     parsed,
     place_of_part,
     window_of,
@@ -196,23 +196,11 @@ def _first(path: str) -> Thread:
 
 
 def _opened(path: str) -> Lines:
-    """Open a rollout; raises NotThisFormat where another program wrote it."""
-    lines = Lines(path)
-    try:
-        for number, (_, data) in enumerate(lines.forwards(0)):
-            if number == _FIRST_LINES:
-                break
-            try:
-                line = decode_json(line_decoder(), data)
-            except UNREADABLE:
-                continue
-            if is_ours(line) or (number == 0 and _is_bare(data)):
-                return lines
-    except BaseException:
-        lines.close()
-        raise
-    lines.close()
-    raise NotThisFormat(f"{path} is no transcript of Codex")
+    return opened(path, _is_own, _FIRST_LINES, f"{path} is no transcript of Codex")
+
+
+def _is_own(data: bytes) -> bool:
+    return is_ours(decode_json(line_decoder(), data)) or _is_bare(data)
 
 
 def _is_bare(data: bytes) -> bool:

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -183,16 +184,12 @@ class Session:
             end_us=ended_us if status in _OVER else 0,
             subagent=self.subagent,
         )
-        if status in _OVER:
-            output, error = _result(record.result)
+        call.success, call.denied, output, error = outcome(record)
+        if call.success is not None:
             if record.name == shell_report.TOOL:
                 call.printed = printed_ends(output)
-            call.success = status == "success" and not error
-            if record.name == shell_report.TOOL and call.success:
-                call.success = shell_report.exit_code(output) in (None, 0)
             if not call.success:
                 call.error = error_text(error or shell_report.printed(output) or status)
-                call.denied = bool(_BY_PERSON.match(error) or _REFUSED.match(error))
         message.tools[key] = call
 
     def _tool_event(self, call: Call) -> list[Event]:
@@ -221,6 +218,27 @@ class Session:
         facts = self.facts
         facts.started_us = min(facts.started_us or t_us, t_us) if t_us else facts.started_us
         facts.ended_us = max(facts.ended_us, t_us)
+
+
+class Outcome(NamedTuple):
+    """How a call went: what it gave back, and its error. `success` None: it is not over."""
+
+    success: bool | None
+    denied: bool
+    output: str
+    error: str
+
+
+def outcome(record: ToolCallRecord) -> Outcome:
+    """Read how a call went."""
+    if (record.status or "") not in _OVER:
+        return Outcome(None, False, "", "")
+    output, error = _result(record.result)
+    success = record.status == "success" and not error
+    if record.name == shell_report.TOOL and success:
+        success = shell_report.exit_code(output) in (None, 0)
+    denied = not success and bool(_BY_PERSON.match(error) or _REFUSED.match(error))
+    return Outcome(success, denied, output, error)
 
 
 def _usage(tokens: TokenCounts) -> Usage:
@@ -270,7 +288,7 @@ def _time(event: Event) -> int:
 # Caught in the middle of that, or damaged, it is no JSON any more: then its messages are
 # read one by one, as far as they are whole.
 
-_BYTES_MAX = 2**26
+BYTES_MAX = 2**26
 _HEAD_BYTES = 2**12
 _ATTEMPTS = 20
 
@@ -287,7 +305,7 @@ def read_document(path: str, session: Session, damage: Damage) -> bool:
     """Take all messages of a document; False if it is no chat. Raises OSError."""
     if not read_head(path, _HEAD_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return False
-    data = read_whole(path, _BYTES_MAX)
+    data = read_whole(path, BYTES_MAX)
     try:
         chat = decode_json(chat_decoder(), data)
     except UNREADABLE as error:
@@ -393,7 +411,7 @@ def _chats(directory: str, folders: Folders) -> Iterator[str]:
         if "." not in name and not any(name[:8] in chat for chat in names if chat != name):
             path = os.path.join(directory, name)
             children = folders.listing(path).files
-            yield from (os.path.join(path, child) for child in children if _is_chat(child))
+            yield from (os.path.join(path, child) for child in children if is_chat(child))
 
 
 def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
@@ -404,7 +422,7 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
         folder = os.path.join(os.path.dirname(path), facts.native_id)
         folders = Folders()
         for name in folders.listing(folder).files:
-            if _is_chat(name):
+            if is_chat(name):
                 _merge(transcript, os.path.join(folder, name), skip)
         for place, reason in folders.troubles.items():
             transcript.damage.add(place, reason)
@@ -487,5 +505,6 @@ def _project(path: str) -> str:
         return "" if len(name) == _HASH_CHARS and set(name) <= _HEX else name
 
 
-def _is_chat(name: str) -> bool:
+def is_chat(name: str) -> bool:
+    """Tell by its name whether a file is a chat."""
     return name.endswith((".json", ".jsonl"))

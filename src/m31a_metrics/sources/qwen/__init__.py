@@ -9,6 +9,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from msgspec import Struct, ValidationError
 
@@ -76,6 +77,32 @@ class _Telemetry(Struct, gc=False):
     event: UiEvent
 
 
+class Outcome(NamedTuple):
+    """How a call went, by its result: what it gave back, and its error."""
+
+    success: bool
+    denied: bool
+    output: str
+    error: str
+
+
+def outcome(tool: str, result: ToolCallResult, given: FunctionResponse | None) -> Outcome:
+    """Read the result of a call of a tool. What a person decided, telemetry alone may tell."""
+    response = given.response if given else None
+    output = text(response.output) if response else ""
+    error = text(response.error) if response else ""
+    success = (result.status or "") not in _FAILED and not error
+    if tool == shell_report.TOOL and success:
+        success = shell_report.exit_code(output) in (None, 0)
+    denied = not success and (result.errorType == _DENIED or _REFUSED.match(error) is not None)
+    return Outcome(success, denied, output, error)
+
+
+def is_prompt(line: Line) -> bool:
+    """Tell whether a person said what a record of type `user` holds."""
+    return line.provenance in (None, "real_user") and line.subtype in _SAID
+
+
 class Session:
     """Reads one session."""
 
@@ -107,8 +134,7 @@ class Session:
         elif line.type == "tool_result":
             self._tool_result(line, t_us)
         elif line.type == "user":
-            said_it = line.provenance in (None, "real_user") and line.subtype in _SAID
-            if said_it and not line.isSidechain:
+            if is_prompt(line) and not line.isSidechain:
                 self._events.append(UserTurn(t_us=t_us))
         elif line.type == "system":
             self._system(line, t_us)
@@ -189,25 +215,18 @@ class Session:
     def _end(
         self, call: Call, result: ToolCallResult, given: FunctionResponse | None, t_us: int
     ) -> None:
-        status = result.status or ""
-        response = given.response if given else None
-        output = text(response.output) if response else ""
-        error = text(response.error) if response else ""
-        call.success = status not in _FAILED and not error
+        found = outcome(call.tool, result, given)
+        call.success = found.success
         if call.tool == shell_report.TOOL:
-            call.printed = printed_ends(output)
-        if call.tool == shell_report.TOOL and call.success:
-            call.success = shell_report.exit_code(output) in (None, 0)
-        told_error = error or shell_report.printed(output) or status
+            call.printed = printed_ends(found.output)
+        told_error = found.error or shell_report.printed(found.output) or result.status or ""
         call.error = "" if call.success else error_text(told_error)
         call.end_us = t_us
         told = self._told_run(call, t_us)
         run_ms = millis(told.duration_ms) if told is not None else None
         decided = told is not None and told.decision in _PERSON_DECIDED
         by_person = told is not None and told.decision == _REJECTED
-        call.denied = not call.success and (
-            by_person or result.errorType == _DENIED or _REFUSED.match(error) is not None
-        )
+        call.denied = found.denied or (by_person and not call.success)
         if call.denied:
             run_ms, decided = 0, False
         if call.id in self._skip:
@@ -381,9 +400,9 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     """Read a session. Raises NotThisFormat, StorageError."""
     damage = Damage()
     session = Session(skip)
-    decode = Decode(line_decoder().decode_lines, _one)
+    decode = Decode(line_decoder().decode_lines, decode_one)
     with named(path):
-        told = take_records(path, decode, _is_ours, session.take, damage)
+        told = take_records(path, decode, is_ours, session.take, damage)
     if not told:
         raise NotThisFormat(f"{path} is no chat of Qwen Code: it does not begin with its records")
     transcript = session.transcript()
@@ -391,7 +410,7 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     return transcript
 
 
-def _is_ours(line: Line) -> bool:
+def is_ours(line: Line) -> bool:
     """Tell from Claude Code, whose records have the same keys: messages here have parts."""
     if line.type not in _TYPES or line.uuid is None or line.sessionId is None:
         return False
@@ -400,7 +419,7 @@ def _is_ours(line: Line) -> bool:
     return line.message is not None and line.message.parts is not None
 
 
-def _one(line: bytes) -> Line | None:
+def decode_one(line: bytes) -> Line | None:
     """Decode a line among damaged ones; None for one of a kind that figures never come from."""
     try:
         return line_decoder().decode(line)
