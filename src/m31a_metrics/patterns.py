@@ -19,8 +19,9 @@ TEXT_MAX = 500
 """So many characters a pattern may have."""
 
 _ALWAYS_ITSELF = re.compile(r"[ !#-%'-;=?-\[\]-~]+")
-"""What JSON is written with by everybody: no quote, backslash, control character or letter
-beyond ASCII; and none of `<>&`, which Go escapes."""
+"""What JSON is written with by all agents: no quote, backslash, control character or letter
+beyond ASCII; and none of `<>&`, which Go escapes. (PHP escapes `/`, and no agent is written in
+it.)"""
 
 _ESCAPED_BACKSLASH, _QUOTE = "\x00", "\x01"
 _SIMPLE_ESCAPES = (("\\n", "\n"), ("\\t", "\t"), ("\\r", "\r"), ("\\/", "/"))
