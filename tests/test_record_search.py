@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import tracemalloc
@@ -47,8 +48,8 @@ def test_it_finds_what_going_through_the_lines_finds(
     monkeypatch.setattr(record_search, "_BLOCK_BYTES", block)
     monkeypatch.setattr(record_search, "RECORDS_MAX", 5)
     if not libc:
-        monkeypatch.setattr(record_search.ctypes, "CDLL", lambda _: object())
-    random = Random(seed)  # noqa: S311 - to choose examples
+        monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    random = Random(seed)
     data = bytes(random.choices(b'abAB"\\ \n', k=3000))
     path = tmp_path / "a.jsonl"
     path.write_bytes(data)
@@ -65,12 +66,10 @@ def test_what_is_more_than_a_needle_is_looked_at_in_its_record(tmp_path: Path) -
     path = tmp_path / "a.jsonl"
     path.write_text('{"a":"err err7"}\n{"a":"err"}\n{"a":"x","b":"errno12"}\n')
     pattern = Pattern("err(no)?[0-9]+", is_regex=True)
-    assert [number_of(at, path.read_bytes()) for at in all_of(pattern, [path])[str(path)]] == [0, 2]
-    anything = Pattern("x|7", is_regex=True)  # has no needle
-    assert [number_of(at, path.read_bytes()) for at in all_of(anything, [path])[str(path)]] == [
-        0,
-        2,
-    ]
+    anything = Pattern("x|7", is_regex=True)  # which has no needle
+    for one in (pattern, anything):
+        found = all_of(one, [path])[str(path)]
+        assert [number_of(offset, path.read_bytes()) for offset in found] == [0, 2]
 
 
 def test_texts_of_some_keys_do_not_count(tmp_path: Path) -> None:

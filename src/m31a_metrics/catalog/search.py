@@ -175,8 +175,8 @@ class _Search:
         """Add the places in which it stands in these parts; tell whether there are any."""
         is_there, longest = False, None
         for part in parts:
-            for field, text in _texts(part):
-                hit = self._hit(number, part, field, text)
+            for field, text in texts_of(part):
+                hit = hit_of(self._rows[number], part, field, text, self._pattern)
                 if hit is None:
                     continue
                 is_there = True
@@ -198,22 +198,6 @@ class _Search:
             return
         self._seen.add(key)
         self._found.hits.append(hit)
-
-    def _hit(self, number: int, part: Part, field: str, text: str) -> Hit | None:
-        spans = self._pattern.spans(text)
-        first = next(spans, None)
-        if first is None:
-            return None
-        hit = _hit_in(self._rows[number], part, field)
-        begins = max(text.rfind("\n", 0, first[0]) + 1, first[0] - LINE_CHARS // 2)
-        ends = text.find("\n", first[1])
-        ends = min(len(text) if ends < 0 else ends, begins + LINE_CHARS)
-        hit.line = text[begins:ends]
-        for began, ended in (first, *spans):
-            if began >= ends:
-                break
-            hit.spans.append((began - begins, min(ended, ends) - begins))
-        return hit
 
     def _read_up_to(self, number: int) -> None:
         """Read the sessions before one that are read by windows."""
@@ -241,7 +225,7 @@ class _Search:
             at = window.after
 
     def _is_in(self, part: Part) -> bool:
-        return any(True for _, text in _texts(part) for _ in self._pattern.spans(text))
+        return any(True for _, text in texts_of(part) for _ in self._pattern.spans(text))
 
     def _problem(self, row: SessionRow, error: ConversationAbsent) -> None:
         sentence = f"{row.session_id}: {error}"
@@ -262,11 +246,29 @@ def _is_within(t_us: int, which: Slice) -> bool:
     return which.first_day <= local_day(t_us) <= (which.last_day or "9999-12-31")
 
 
+def hit_of(row: SessionRow, part: Part, field: str, text: str, pattern: Pattern) -> Hit | None:
+    """Give the place in a text of a part, with the line of its first occurrence; None: none."""
+    spans = pattern.spans(text)
+    first = next(spans, None)
+    if first is None:
+        return None
+    hit = _hit_in(row, part, field)
+    begins = max(text.rfind("\n", 0, first[0]) + 1, first[0] - LINE_CHARS // 2)
+    ends = text.find("\n", first[1])
+    ends = min(len(text) if ends < 0 else ends, begins + LINE_CHARS)
+    hit.line = text[begins:ends]
+    for began, ended in (first, *spans):
+        if began >= ends:
+            break
+        hit.spans.append((began - begins, min(ended, ends) - begins))
+    return hit
+
+
 def _hit_in(row: SessionRow, part: Part, field: str) -> Hit:
     return Hit(row, part.place, part.kind, field, part.tool, part.id, part.author, part.t_us)
 
 
-def _texts(part: Part) -> Iterator[tuple[str, str]]:
+def texts_of(part: Part) -> Iterator[tuple[str, str]]:
     """The texts of a part, each with the field that it is."""
     if part.kind is not PartKind.CALL:
         yield "", part.text
