@@ -15,8 +15,8 @@ from m31a_metrics.conversation import Part, PartKind, Window
 from m31a_metrics.jsonlines import LINE_BYTES_MAX
 from m31a_metrics.sources.shared_conversation import (
     LIMIT_MAX,
+    LineRecords,
     Lines,
-    Records,
     Result,
     Told,
     parsed,
@@ -55,7 +55,7 @@ def written(path: Path, *records: list[dict[str, str]]) -> list[int]:
 def window(path: Path, at: str = "", limit: int = 3) -> Window:
     """Read one window."""
     with Lines(str(path)) as lines:
-        return window_of(Records(lines, "", tell), at, limit)
+        return window_of(LineRecords(lines, "", tell), at, limit)
 
 
 def said(found: Window) -> list[str]:
@@ -210,7 +210,7 @@ def test_the_part_with_an_id_is_found(path: Path) -> None:
     """By a text of its record; the id itself must be that of a part."""
     begins = written(path, [{"say": "one"}], [{"say": "a"}, {"call": "one"}])
     with Lines(str(path)) as lines:
-        records = Records(lines, "x:", tell)
+        records = LineRecords(lines, "x:", tell)
         assert records.find("one", "one") == f"x:{begins[1]}.1"
         assert not records.find("two", "one")
 

@@ -30,16 +30,12 @@ from m31a_metrics.patterns import Pattern
 from m31a_metrics.record_search import Records, find_records, key_before
 from m31a_metrics.timestamps import local_day
 from m31a_metrics.transcript import SessionRef
-from m31a_metrics.units import WITHIN
 
 HITS_MAX = 1000
 """So many a program gets that asks for no other number."""
 
 LINE_CHARS = 160
 """So much of a line is shown around what was found in it."""
-
-_WITH_BYTES = (".jsonl", ".json")
-"""In files of these names a place is a byte, and a byte of a record a place."""
 
 _PARTS_AT_ONCE = 500
 _BYTES_BEFORE = 256
@@ -117,14 +113,13 @@ class _Search:
         for number, row in enumerate(self._rows):
             if row.is_gone or os.path.isdir(row.path):
                 continue
-            if WITHIN in row.path or not row.path.endswith(_WITH_BYTES):
-                self._read_by_windows.append(number)
-                continue
             try:
                 files = self._conversations.texts(row)
             except ConversationAbsent as error:
                 self._found.problems.append(f"{row.path}: {error}")
                 continue
+            if not files:
+                self._read_by_windows.append(number)
             for prefix, file in files.items():
                 if file not in self._places and own.get(file, number) == number:
                     self._places[file] = (number, prefix)
@@ -208,21 +203,21 @@ class _Search:
             self._read_by_windows.pop(0)
 
     def _read_whole(self, number: int) -> None:
-        row, at = self._rows[number], ""
-        if WITHIN not in row.path:
-            (records,), _ = find_records(self._pattern, [(row.path, -1)])
-            if not (records.offsets or records.reason):
-                return
-        while True:
+        """Read a session by windows, and behind it the conversations of its subagents."""
+        row, places, known = self._rows[number], [""], {""}
+        while places and not self._has_enough():
+            at = places.pop(0)
             try:
                 window = self._conversations.window(row, at=at, limit=_PARTS_AT_ONCE)
             except ConversationAbsent as error:
                 self._problem(row, error)
                 return
             self._add(number, [part for part in window.parts if self._is_in(part)])
-            if self._has_enough() or not window.after or window.after == at:
-                return
-            at = window.after
+            begun = [part.subagent for part in window.parts]
+            for place in dict.fromkeys([window.after, *begun]):
+                if place not in known:
+                    known.add(place)
+                    places.append(place)
 
     def _is_in(self, part: Part) -> bool:
         return any(True for _, text in texts_of(part) for _ in self._pattern.spans(text))

@@ -110,9 +110,10 @@ class Conversational(Protocol):
         ...
 
     def texts(self, path: str) -> Mapping[str, str]:
-        """Name the files that hold the conversation: its own, then those of its subagents.
+        """Name the files of which each byte is a place, as its own and those of its subagents.
 
-        Each by how a place in it begins: "" of its own, whose places are bare.
+        By how a place in it begins: "" of its own file, whose places are bare. None where a
+        place is no byte: then what is searched for is sought by windows.
         """
         ...
 
@@ -145,9 +146,12 @@ SOURCES: dict[str, Entry] = {
         f"{_HERE}.gemini_cli", (".gemini/tmp",), ("GEMINI_CLI_HOME",), keeps_text=True
     ),
     "opencode": Entry(
-        f"{_HERE}.opencode", (".local/share/opencode",), ("XDG_DATA_HOME", "OPENCODE_DB")
+        f"{_HERE}.opencode",
+        (".local/share/opencode",),
+        ("XDG_DATA_HOME", "OPENCODE_DB"),
+        keeps_text=True,
     ),
-    "copilot-cli": Entry(f"{_HERE}.copilot_cli", (".copilot",), ("COPILOT_HOME",)),
+    "copilot-cli": Entry(f"{_HERE}.copilot_cli", (".copilot",), ("COPILOT_HOME",), keeps_text=True),
     "pi": Entry(
         f"{_HERE}.pi",
         (".pi",),

@@ -7,6 +7,7 @@ belongs to which call, and where to go on at, is worked out here for all of them
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -313,11 +314,85 @@ def parsed(place: str) -> tuple[str, int, int]:
 _BYTE, _NUMBER = re.compile("[0-9]{1,18}"), re.compile("[0-9]{1,8}")
 
 
-class Records:
-    """The records of a JSON Lines file; `prefix` is how places in it begin."""
+class Records(ABC):
+    """The records of a conversation; `prefix` is how places in it begin."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    @property
+    @abstractmethod
+    def end(self) -> int:
+        """Where it ends."""
+
+    @abstractmethod
+    def forwards(
+        self, at: int, needles: Collection[bytes] = ()
+    ) -> Iterator[tuple[int, Told | None]]:
+        """Yield where records begin and what they hold, from the one on that `at` is of.
+
+        None stands for what is damaged. Records without one of the needles may be passed over.
+        """
+
+    @abstractmethod
+    def backwards(
+        self, before: int, needles: Collection[bytes] = ()
+    ) -> Iterator[tuple[int, Told | None]]:
+        """Yield the same, from the last record on before where one begins."""
+
+    def at(self, at: int) -> list[Part]:
+        """Give what the record holds that a byte is of, with nothing that stands around it."""
+        begins, told = next(self.forwards(at), (0, None))
+        if told is None:
+            return []
+        results = [
+            Part(
+                PartKind.CALL,
+                place_at(self.prefix, begins, number),
+                id=one.call,
+                diff=one.diff,
+                output=one.output,
+                left_out=one.left_out,
+            )
+            for number, one in enumerate(told.results)
+        ]
+        return told.parts + results
+
+    def find(self, wanted: str, *needles: str) -> str:
+        """Find the part with an id, by a text that stands in its record; "" if there is none."""
+        for _, told in self.forwards(0, [needle.encode() for needle in needles]):
+            for part in told.parts if told is not None else ():
+                if part.id == wanted:
+                    return part.place
+        return ""
+
+    def before(self, at: int, number: int, limit: int) -> tuple[int, int] | None:
+        """Find the place `limit` parts before one; the first if there are less, None if none."""
+        if number >= limit:
+            return at, number - limit
+        count, first = number, (at, 0) if number else None
+        for begins, told in self.backwards(at):
+            if told is not None and told.parts:
+                count, first = count + len(told.parts), (begins, 0)
+                if count >= limit:
+                    return begins, count - limit
+        return first
+
+    def call_before(self, at: int, call: str) -> Part | None:
+        """Find the call that a result is of, in what stands before it."""
+        for begins, told in self.backwards(at, [call.encode()]) if call else ():
+            if begins < at - _LOOK_BYTES:
+                break
+            if told is not None and call in told.calls:
+                return told.calls[call]
+        return None
+
+
+class LineRecords(Records):
+    """Those of a file of lines, or of records that were read: `tell` says what each holds."""
 
     def __init__(self, lines: Lines | Listed, prefix: str, tell: Tell) -> None:
-        self.prefix = prefix
+        super().__init__(prefix)
         self._lines = lines
         self._tell = tell
 
@@ -329,16 +404,13 @@ class Records:
     def forwards(
         self, at: int, needles: Collection[bytes] = ()
     ) -> Iterator[tuple[int, Told | None]]:
-        """Yield where records begin and what they hold, from the one on that byte `at` is of.
-
-        None stands for what is damaged. Records without one of the needles are passed over.
-        """
+        """Yield records from the one on that byte `at` is of."""
         return self._told(self._lines.forwards(at), needles)
 
     def backwards(
         self, before: int, needles: Collection[bytes] = ()
     ) -> Iterator[tuple[int, Told | None]]:
-        """Yield the same, from the last record on before a byte where one begins."""
+        """Yield records from the last one on before a byte where one begins."""
         return self._told(self._lines.backwards(before), needles)
 
     def _told(
@@ -379,47 +451,6 @@ class Records:
             all_.results += told.results
             all_.calls |= told.calls
         return all_
-
-    def at(self, at: int) -> list[Part]:
-        """Give what the record holds that a byte is of, with nothing that stands around it."""
-        begins, told = next(self.forwards(at), (0, None))
-        if told is None:
-            return []
-        results = [
-            Part(PartKind.CALL, place_at(self.prefix, begins, number), id=one.call, diff=one.diff,
-                 output=one.output, left_out=one.left_out)
-            for number, one in enumerate(told.results)
-        ]  # fmt: skip
-        return told.parts + results
-
-    def find(self, wanted: str, *needles: str) -> str:
-        """Find the part with an id, by a text that stands in its record; "" if there is none."""
-        for _, told in self.forwards(0, [needle.encode() for needle in needles]):
-            for part in told.parts if told is not None else ():
-                if part.id == wanted:
-                    return part.place
-        return ""
-
-    def before(self, at: int, number: int, limit: int) -> tuple[int, int] | None:
-        """Find the place `limit` parts before one; the first if there are less, None if none."""
-        if number >= limit:
-            return at, number - limit
-        count, first = number, (at, 0) if number else None
-        for begins, told in self.backwards(at):
-            if told is not None and told.parts:
-                count, first = count + len(told.parts), (begins, 0)
-                if count >= limit:
-                    return begins, count - limit
-        return first
-
-    def call_before(self, at: int, call: str) -> Part | None:
-        """Find the call that a result is of, in what stands before it."""
-        for begins, told in self.backwards(at, [call.encode()]) if call else ():
-            if begins < at - _LOOK_BYTES:
-                break
-            if told is not None and call in told.calls:
-                return told.calls[call]
-        return None
 
 
 def window_of(records: Records, place: str, limit: int) -> Window:

@@ -35,8 +35,8 @@ from m31a_metrics.sources.claude_code.records import (
 from m31a_metrics.sources.claude_code.responses import SYNTHETIC
 from m31a_metrics.sources.shared import named
 from m31a_metrics.sources.shared_conversation import (
+    LineRecords,
     Lines,
-    Records,
     Result,
     Told,
     opened,
@@ -195,7 +195,7 @@ def window(path: str, *, at: str = "", limit: int = WINDOW_PARTS) -> Window:
     file = files.get(prefix, path)
     telling = _Telling(prefix, files, agent_id(file))
     with named(file), _opened(file) as lines:
-        return window_of(Records(lines, prefix, telling.tell), at, limit)
+        return window_of(LineRecords(lines, prefix, telling.tell), at, limit)
 
 
 def place_of(path: str, id: str) -> str:  # noqa: A002 - as events name it
@@ -205,7 +205,7 @@ def place_of(path: str, id: str) -> str:  # noqa: A002 - as events name it
     for prefix, file in files.items() if needle else ():
         telling = _Telling(prefix, files, agent_id(file))
         with named(file), Lines(file) as lines:
-            if place := Records(lines, prefix, telling.tell).find(id, needle):
+            if place := LineRecords(lines, prefix, telling.tell).find(id, needle):
                 return place
     return ""
 

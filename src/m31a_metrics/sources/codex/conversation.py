@@ -56,8 +56,8 @@ from m31a_metrics.sources.codex.texts import (
 from m31a_metrics.sources.codex.thread import INJECTED, INJECTED_KINDS, Thread, ended_item
 from m31a_metrics.sources.shared import named
 from m31a_metrics.sources.shared_conversation import (
+    LineRecords,
     Lines,
-    Records,
     Result,
     Told,
     opened,
@@ -120,7 +120,7 @@ def window(path: str, *, at: str = "", limit: int = WINDOW_PARTS) -> Window:
     prefix = parsed(at)[0]
     file = files.get(prefix, path)
     with named(file), _opened(file) as lines:
-        return window_of(Records(lines, prefix, _Telling(file, lines, files).tell), at, limit)
+        return window_of(LineRecords(lines, prefix, _Telling(file, lines, files).tell), at, limit)
 
 
 def place_of(path: str, id: str) -> str:  # noqa: A002 - as events name it
@@ -131,7 +131,7 @@ def place_of(path: str, id: str) -> str:  # noqa: A002 - as events name it
         if thread and thread != thread_id(file):
             continue
         with named(file), Lines(file) as lines:
-            records = Records(lines, prefix, _Telling(file, lines, files).tell)
+            records = LineRecords(lines, prefix, _Telling(file, lines, files).tell)
             if place := records.find(id, rest, _UNNAMED):
                 return place
     return ""

@@ -243,6 +243,33 @@ def _code(data: Data) -> str:
     return text(data.error.code) if isinstance(data.error, Error) else ""
 
 
+def outcome(data: Data, *, polls: bool) -> tuple[bool | None, bool]:
+    """Tell by its result alone whether a call succeeded, and whether it was denied.
+
+    `success` is None for a command that goes on in the background. `polls`: the call asks about
+    one, whose exit code is not its own.
+    """
+    output = text(data.result.content) if isinstance(data.result, Result) else ""
+    metrics = data.toolTelemetry.metrics if data.toolTelemetry else None
+    exit_code = metrics.exit_code if metrics else None
+    tail = output[-_TAIL_CHARS:]
+    if not polls:
+        if data.success and _RUNNING.search(tail):
+            return None, False
+        exit_code = next((int(code) for _, code in reversed(_EXITED.findall(tail))), exit_code)
+    success = bool(data.success) and exit_code in (None, 0)
+    error = "" if success else _error(data) or output
+    denied = not data.success and (
+        _code(data).startswith(_DENIED) or _REFUSED.match(error) is not None
+    )
+    return success, denied
+
+
+def is_prompt(data: Data) -> bool:
+    """Tell whether a person said what a message of the user holds."""
+    return data.source in (None, "user") and data.parentToolCallId is None
+
+
 NAME = "copilot-cli"
 _DEFAULT_MODE = "interactive"
 
@@ -357,7 +384,7 @@ class Session:
 
     def _user_message(self, data: Data, t_us: int) -> None:
         # Skills, the autopilot and others speak as the user too, and say so.
-        if data.source in (None, "user") and data.parentToolCallId is None:
+        if is_prompt(data):
             self._events.append(UserTurn(t_us=t_us))
 
     def _assistant_message(self, data: Data, t_us: int) -> None:
@@ -416,7 +443,7 @@ __all__ = ["NAME", "find", "read", "roots"]
 
 _STATE = "session-state"
 _STORE = "session-store.db"
-_EVENTS = "events.jsonl"
+EVENTS = "events.jsonl"
 _TYPES = ("session.", "user.", "assistant.", "tool.", "hook.", "system.", "permission.")
 
 
@@ -429,7 +456,7 @@ def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator
             if name.endswith(".jsonl") and name.removesuffix(".jsonl") not in found.folders:
                 yield os.path.join(root, name)
         for name in found.folders:
-            path = os.path.join(root, name, _EVENTS)
+            path = os.path.join(root, name, EVENTS)
             if folders.holds(path):
                 yield path
 
@@ -446,9 +473,9 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     """Read a session. Raises NotThisFormat, StorageError."""
     damage = Damage()
     session = Session(skip)
-    decode = Decode(line_decoder().decode_lines, _one)
+    decode = Decode(line_decoder().decode_lines, decode_one)
     with named(path):
-        told = take_records(path, decode, _is_ours, session.take, damage)
+        told = take_records(path, decode, is_ours, session.take, damage)
     if not told:
         raise NotThisFormat(f"{path} is no session of Copilot CLI: its first records are not")
     transcript = session.transcript(_rows(path, session.facts.native_id, damage))
@@ -458,7 +485,7 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
 
 def _rows(path: str, session_id: str, damage: Damage) -> list[Row]:
     state = os.path.dirname(os.path.abspath(path))
-    if os.path.basename(path) == _EVENTS:
+    if os.path.basename(path) == EVENTS:
         state = os.path.dirname(state)
     store = os.path.join(os.path.dirname(state), _STORE)
     if os.path.basename(state) != _STATE or not os.path.lexists(store):
@@ -468,11 +495,12 @@ def _rows(path: str, session_id: str, damage: Damage) -> list[Row]:
     return rows(store, session_id, damage)
 
 
-def _is_ours(line: Line) -> bool:
+def is_ours(line: Line) -> bool:
+    """Tell whether Copilot CLI wrote a record."""
     return line.data is not None and line.timestamp is not None and line.type.startswith(_TYPES)
 
 
-def _one(line: bytes) -> Line | None:
+def decode_one(line: bytes) -> Line | None:
     """Decode a line among damaged ones; None for one of a kind that figures never come from."""
     try:
         return line_decoder().decode(line)

@@ -23,8 +23,8 @@ from m31a_metrics.sources.gemini_cli import BYTES_MAX, is_chat, outcome
 from m31a_metrics.sources.gemini_cli.records import ToolCallRecord, line_decoder
 from m31a_metrics.sources.shared import named
 from m31a_metrics.sources.shared_conversation import (
+    LineRecords,
     Listed,
-    Records,
     Told,
     parsed,
     place_of_part,
@@ -189,10 +189,10 @@ def _files(path: str) -> dict[str, str]:
     return files
 
 
-def _records(path: str, prefix: str) -> Records:
+def _records(path: str, prefix: str) -> LineRecords:
     chat = _read(path)
     telling = _Telling(chat.session_id, "subagent" if chat.is_subagent else "")
-    return Records(Listed(chat.messages), prefix, telling.tell)
+    return LineRecords(Listed(chat.messages), prefix, telling.tell)
 
 
 def _read(path: str) -> _Chat:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+from msgspec import Raw
 
 from m31a_metrics.errors import NotThisFormat, SessionNotFound, StorageError
 from m31a_metrics.figures import text
@@ -39,6 +41,7 @@ _THERE = "SELECT 1 FROM sessions WHERE id = ?"
 _CHILDREN = "SELECT id FROM sessions WHERE parent_id = ? ORDER BY time_created, id"
 _INFO = "SELECT parent_id, directory, version, time_created FROM sessions WHERE id = ?"
 _AGENT = "SELECT agent FROM sessions WHERE id = ?"
+_TITLE = "SELECT title FROM sessions WHERE id = ?"
 _FORK = "SELECT fork_session_id FROM sessions WHERE id = ?"
 
 # Rows are fetched one by one: one that is damaged, or longer than any request to a model,
@@ -107,6 +110,7 @@ class Database:
             # Not every version has these columns.
             agent=_str((self._row(_in(table, _AGENT), session_id, Damage()) or (None,))[0]),
             fork_id=_str((self._row(_in(table, _FORK), session_id, Damage()) or (None,))[0]),
+            title=_str((self._row(_in(table, _TITLE), session_id, Damage()) or (None,))[0]),
         )
 
     def children(self, session_id: str, /) -> list[str]:
@@ -117,36 +121,38 @@ class Database:
             found |= dict.fromkeys(_str(row[0]) for row in rows)
         return list(found)
 
-    def turns(self, session_id: str, damage: Damage, /) -> Iterator[Turn]:
-        """Yield a session's messages in the order of their times."""
+    def turns(self, session_id: str, damage: Damage, /, since: int = 0) -> Iterator[Turn]:
+        """Yield a session's messages in the order of their times, from a number on."""
         first = self._rows(_MESSAGES, session_id) if self._first else []
         second = self._rows(_MESSAGES_V2, session_id) if self._second else []
         # Late versions of 1.x wrote both, to try the second; what they read was the first.
         if second and (not first or self._table(session_id) == "session_v2"):
-            for message_id, created in second:
+            for message_id, created in second[since:]:
                 yield self._second_turn(_str(message_id), created, damage)
             return
-        for message_id, created in first:
+        for message_id, created in first[since:]:
             yield self._first_turn(_str(message_id), created, damage)
 
     def _first_turn(self, message_id: str, created: object, damage: Damage) -> Turn:
         place = f"{self._path}, message {message_id}"
-        row = self._row(_MESSAGE, message_id, damage, place)
-        message = one(Message, row[0], place, damage) if row else None
+        row_of_message = self._row(_MESSAGE, message_id, damage, place)
+        message = one(Message, row_of_message[0], place, damage) if row_of_message else None
         if message is None:
             # Its parts tell the tokens and what the tools did.
             message = Message(role="assistant")
         _name(message, message_id, created)
-        parts = []
+        parts: list[Part] = []
+        parts_written: list[bytes | Raw] = []
         for (raw_id,) in self._rows(_PARTS, message_id):
             part_id = _str(raw_id)
             place = f"{self._path}, part {part_id}"
             row = self._row(_PART, part_id, damage, place)
             part = one(Part, row[0], place, damage) if row else None
-            if part is not None:
+            if part is not None and row is not None:
                 part.id = part_id
                 parts.append(part)
-        return Turn(message, parts)
+                parts_written.append(row[0])
+        return Turn(message, parts, row_of_message[0] if row_of_message else b"", parts_written)
 
     def _second_turn(self, message_id: str, created: object, damage: Damage) -> Turn:
         place = f"{self._path}, message {message_id}"
@@ -157,7 +163,7 @@ class Database:
         else:
             message.type = _str(row[1])
         _name(message, message_id, created)
-        return of_second_generation(message, place, damage)
+        return of_second_generation(message, place, damage, row[0] if row else b"")
 
     def _table(self, session_id: str) -> str | None:
         for table in self._sessions:
@@ -200,6 +206,8 @@ NAME = "opencode"
 
 _ATTEMPTS = 5
 
+Made = TypeVar("Made")
+
 
 def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator[str]:
     """Yield every session, in databases as `<file>::<id>`; of two copies the database's.
@@ -233,23 +241,33 @@ def read(path: str, skip: frozenset[str] = frozenset()) -> Transcript:
     Raises NotThisFormat, SessionNotFound (a database that is named without one of its
     sessions), StorageError.
     """
+    return with_store(path, lambda store, session_id: _transcript(store, session_id, skip))
+
+
+def with_store(path: str, use: Callable[[Store, str], Made]) -> Made:
+    """Give what is made of a session: from its store and its id there.
+
+    Raises NotThisFormat, SessionNotFound (a database that is named without one of its
+    sessions), StorageError.
+    """
     file, _, session_id = path.rpartition(WITHIN)
     if not file or os.path.exists(path):
         file, session_id = path, ""
     try:
         if not is_database(file):
-            return _from_file(path, skip)
+            store = open_file(path)
+            return use(store, store.session_id)
     except OSError as error:
         raise StorageError(f"cannot read {file}: {error.strerror}") from error
     for _ in range(_ATTEMPTS):
         try:
-            return _from_database(file, session_id, skip)
+            return _with_database(file, session_id, use)
         except Changed:
             continue
     raise StorageError(f"{file} is written all the time; try again")
 
 
-def _from_database(file: str, session_id: str, skip: frozenset[str]) -> Transcript:
+def _with_database(file: str, session_id: str, use: Callable[[Store, str], Made]) -> Made:
     with opened(file) as database:
         if not session_id:
             roots = database.roots()
@@ -261,12 +279,7 @@ def _from_database(file: str, session_id: str, skip: frozenset[str]) -> Transcri
             session_id = roots[0]
         if not database.knows(session_id):
             raise SessionNotFound(f"{file} holds no session {session_id}")
-        return _transcript(database, session_id, skip)
-
-
-def _from_file(path: str, skip: frozenset[str]) -> Transcript:
-    store = open_file(path)
-    return _transcript(store, store.session_id, skip)
+        return use(database, session_id)
 
 
 def _transcript(store: Store, session_id: str, skip: frozenset[str]) -> Transcript:

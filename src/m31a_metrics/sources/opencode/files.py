@@ -79,30 +79,41 @@ class Files:
         """Return the sessions of this project that name the given one as their parent."""
         return list(_children(self._sessions).get(session_id, ()))
 
-    def turns(self, session_id: str, damage: Damage, /) -> Iterator[Turn]:
-        """Yield the session's messages, by time."""
+    def turns(self, session_id: str, damage: Damage, /, since: int = 0) -> Iterator[Turn]:
+        """Yield the session's messages, by time, from a number on."""
         directory = f"{self._messages}/{session_id}"
         folders = Folders()
         if not folders.holds(directory) and not folders.troubles:
             damage.add(directory, "the session's messages are not there")
-        messages: list[tuple[int, str, Message]] = []
+        messages: list[tuple[int, str, Message, bytes]] = []
         for name in _names(directory, folders):
             stem = name.removesuffix(SUFFIX)
-            message = _record(Message, f"{directory}/{name}", damage)
+            message, written = _read(Message, f"{directory}/{name}", damage)
             if message is None:
                 # Its parts tell the tokens and what the tools did.
                 message = Message(id=stem, role="assistant")
             message.id = text(message.id) or stem
             created = message.time.created if message.time else None
-            messages.append((unix_us(created) or _LATEST_US, stem, message))
+            messages.append((unix_us(created) or _LATEST_US, stem, message, written))
         # Where one has no time, it is as if it came right after the others.
         messages.sort(key=lambda one: one[:2])
-        for _, _, message in messages:
+        for _, _, message, written in messages[since:]:
             paths = self._paths(session_id, text(message.id), folders)
-            found = (_record(Part, path, damage) for path in paths)
-            yield Turn(message, [part for part in found if part is not None])
+            read = [_read(Part, path, damage) for path in paths]
+            parts = [part for part, _ in read if part is not None]
+            parts_written = [data for part, data in read if part is not None]
+            yield Turn(message, parts, written, [*parts_written])
         for place, reason in folders.troubles.items():
             damage.add(place, reason)
+
+    def paths(self, session_id: str) -> list[str]:
+        """Name the files that a session's messages and their parts lie in."""
+        folders, directory = Folders(), f"{self._messages}/{session_id}"
+        found = []
+        for name in _names(directory, folders):
+            found.append(f"{directory}/{name}")
+            found += self._paths(session_id, name.removesuffix(SUFFIX), folders)
+        return found
 
     def _paths(self, session_id: str, message_id: str, folders: Folders) -> list[str]:
         directory = f"{self._parts}/{session_id}" if self._by_session else self._parts
@@ -133,9 +144,9 @@ class Export:
         """Nothing: an export holds one session."""
         return []
 
-    def turns(self, _session_id: str, damage: Damage, /) -> Iterator[Turn]:
-        """Yield the session's messages in the order of the file."""
-        for number, raw in enumerate(self._document.messages or [], 1):
+    def turns(self, _session_id: str, damage: Damage, /, since: int = 0) -> Iterator[Turn]:
+        """Yield the session's messages in the order of the file, from a number on."""
+        for number, raw in enumerate((self._document.messages or [])[since:], since + 1):
             place = f"{self._path}, message {number}"
             try:
                 envelope = decode_json(decoder(Envelope), raw)
@@ -144,10 +155,12 @@ class Export:
                 damage.add(place, error)
                 continue
             if is_second_generation(message):
-                yield of_second_generation(message, place, damage)
+                yield of_second_generation(message, place, damage, envelope.info or raw)
                 continue
-            found = (one(Part, part, place, damage) for part in envelope.parts or [])
-            yield Turn(message, [part for part in found if part is not None])
+            read = [(one(Part, part, place, damage), part) for part in envelope.parts or []]
+            parts = [part for part, _ in read if part is not None]
+            written = [raw_part for part, raw_part in read if part is not None]
+            yield Turn(message, parts, envelope.info or raw, [*written])
 
 
 def open_file(path: str) -> Files | Export:
@@ -208,12 +221,17 @@ def _is_one_line_of_many(head: bytes) -> bool:
 
 
 def _record(kind: type[Kind], path: str, damage: Damage) -> Kind | None:
+    return _read(kind, path, damage)[0]
+
+
+def _read(kind: type[Kind], path: str, damage: Damage) -> tuple[Kind | None, bytes]:
+    """Return a record, and as it is written."""
     try:
         data = read_whole(path, LINE_BYTES_MAX)
     except OSError as error:
         damage.add(path, error.strerror)
-        return None
-    return one(kind, data, path, damage)
+        return None, b""
+    return one(kind, data, path, damage), data
 
 
 def _names(directory: str, folders: Folders) -> list[str]:

@@ -178,6 +178,7 @@ class Info(_Record, gc=False):
     directory: Any = None
     version: Any = None
     agent: Any = None
+    title: Any = None
     time: Time | None = None
 
 

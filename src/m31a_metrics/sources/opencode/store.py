@@ -22,10 +22,15 @@ from m31a_metrics.transcript import Damage
 
 
 class Turn(Struct, gc=False):
-    """A message and its parts, in order, under the first generation's names."""
+    """A message and its parts, in order, under the first generation's names.
+
+    `written` and `parts_written` are the same as they stand in the file: for their texts.
+    """
 
     message: Message
     parts: list[Part]
+    written: bytes | Raw = b""
+    parts_written: list[bytes | Raw] = []
 
 
 class Store(Protocol):
@@ -39,8 +44,8 @@ class Store(Protocol):
         """Return the ids of the sessions that this one's subagents ran in."""
         ...
 
-    def turns(self, session_id: str, damage: Damage, /) -> Iterator[Turn]:
-        """Yield a session's messages in the order of their times."""
+    def turns(self, session_id: str, damage: Damage, /, since: int = 0) -> Iterator[Turn]:
+        """Yield a session's messages in the order of their times, from a number on."""
         ...
 
 
@@ -54,16 +59,20 @@ def one(kind: type[Kind], data: bytes | Raw, place: str, damage: Damage) -> Kind
     return record
 
 
-def of_second_generation(message: Message, place: str, damage: Damage) -> Turn:
+def of_second_generation(
+    message: Message, place: str, damage: Damage, written: bytes | Raw = b""
+) -> Turn:
     """Give a message of OpenCode 2, which holds its parts itself, the first one's names."""
     message.role = message.type
     content = message.content if isinstance(message.content, list) else []
-    parts = []
+    parts: list[Part] = []
+    parts_written: list[bytes | Raw] = []
     for number, raw in enumerate(content, 1):
         part = one(Part, raw, f"{place}, part {number}", damage)
         if part is not None:
             parts.append(_renamed(part) if part.type == "tool" else part)
-    return Turn(message, parts)
+            parts_written.append(raw)
+    return Turn(message, parts, written, parts_written)
 
 
 def _renamed(part: Part) -> Part:

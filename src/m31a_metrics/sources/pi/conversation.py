@@ -18,8 +18,8 @@ from m31a_metrics.sources.pi import BLOCKED, CUT_OFF, answer, check_entries, mod
 from m31a_metrics.sources.pi.records import DECODE, Entry, Message
 from m31a_metrics.sources.shared import named
 from m31a_metrics.sources.shared_conversation import (
+    LineRecords,
     Lines,
-    Records,
     Result,
     Told,
     named_at_last,
@@ -91,7 +91,7 @@ def title(path: str) -> Title:
 def window(path: str, *, at: str = "", limit: int = WINDOW_PARTS) -> Window:
     """Give a window of a session's conversation."""
     with named(path), _opened(path) as lines:
-        return window_of(Records(lines, "", _tell), at, limit)
+        return window_of(LineRecords(lines, "", _tell), at, limit)
 
 
 def place_of(path: str, id: str) -> str:  # noqa: A002 - as events name it
@@ -99,7 +99,7 @@ def place_of(path: str, id: str) -> str:  # noqa: A002 - as events name it
     began_us = id.partition(":")[0]
     needle = began_us[:-3] if began_us.isdecimal() else id.partition("#")[0].partition("@")[0]
     with named(path), Lines(path) as lines:
-        return Records(lines, "", _tell).find(id, needle) if needle else ""
+        return LineRecords(lines, "", _tell).find(id, needle) if needle else ""
 
 
 def image(path: str, place: str) -> tuple[str, bytes]:

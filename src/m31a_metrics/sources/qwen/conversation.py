@@ -16,8 +16,8 @@ from m31a_metrics.sources.qwen import decode_one, is_ours, is_prompt, outcome
 from m31a_metrics.sources.qwen.records import FunctionResponse, Line, ToolCallResult
 from m31a_metrics.sources.shared import named
 from m31a_metrics.sources.shared_conversation import (
+    LineRecords,
     Lines,
-    Records,
     Result,
     Told,
     named_at_last,
@@ -106,14 +106,14 @@ def title(path: str) -> Title:
 def window(path: str, *, at: str = "", limit: int = WINDOW_PARTS) -> Window:
     """Give a window of a session's conversation."""
     with named(path), _opened(path) as lines:
-        return window_of(Records(lines, "", _Telling(lines).tell), at, limit)
+        return window_of(LineRecords(lines, "", _Telling(lines).tell), at, limit)
 
 
 def place_of(path: str, id: str) -> str:  # noqa: A002 - as events name it
     """Find the place of a call or an answer."""
     needle = id.partition("#")[0].rpartition(":")[2]
     with named(path), Lines(path) as lines:
-        return Records(lines, "", _Telling(lines).tell).find(id, needle) if needle else ""
+        return LineRecords(lines, "", _Telling(lines).tell).find(id, needle) if needle else ""
 
 
 def image(path: str, place: str) -> tuple[str, bytes]:
