@@ -32,6 +32,7 @@ EDGES = {
     "shell_report.py": "a format of Gemini CLI that its offspring write too",
     "tables/arithmetic.py": "how every table makes a figure of a whole number",
     "units.py": "what one is, for all floors above values",
+    "views/palette.py": "a colour of each phase, for screens and pages alike",
     "views/web/assets.py": "what is read off the installed plotly",
 }
 """Why each of the small files is one of its own."""

@@ -25,7 +25,8 @@ from m31a_metrics.tables.live import arrange
 from m31a_metrics.views.grid import GAP, Grid, GridColumn, fit
 from m31a_metrics.views.names import clean, cut, pad, wrap
 from m31a_metrics.views.numbers import Tone, tone
-from m31a_metrics.views.screen.theme import phase_color, tone_styles
+from m31a_metrics.views.palette import phase_color
+from m31a_metrics.views.screen.theme import tone_styles
 
 _EMPTY = Table("", [])
 

@@ -1,12 +1,9 @@
-"""Colours: a dark and a light theme for `m31 watch`, and one colour for each phase.
+"""Colours: a dark and a light theme for `m31 watch`.
 
-A host's program keeps its own theme: widgets name theme variables only. The colours of
-phases are of a middle lightness, so that they can be told on dark and on light alike.
+A host's program keeps its own theme: widgets name theme variables only.
 """
 
 from __future__ import annotations
-
-from zlib import crc32
 
 from rich.style import Style
 from textual.app import App
@@ -45,20 +42,6 @@ LIGHT = Theme(
     variables={"footer-key-foreground": "#0a5fb4", "block-cursor-text-style": "none"},
 )
 
-_PHASES = {
-    "idle": "#7b8794",
-    "initialize": "#8f8a6a",
-    "discuss": "#7f8fd0",
-    "explore": "#4a9bd4",
-    "plan": "#9d7ad2",
-    "execute": "#35a58c",
-    "verify": "#cc9433",
-    "runtime": "#6ca644",
-    "ship": "#d0649b",
-}
-_OTHERS = ("#5fa8a8", "#b5775b", "#8a9a4a", "#a86fa0", "#5f86b3", "#b08d57")
-
-
 _TONES = {
     Tone.PLAIN: "foreground",
     Tone.UNKNOWN: "secondary",
@@ -72,10 +55,3 @@ def tone_styles(app: App[object]) -> dict[Tone, Style]:
     """Give the style of each tone in the app's theme of this moment."""
     variables = app.theme_variables
     return {tone: Style(color=variables[name]) for tone, name in _TONES.items()}
-
-
-def phase_color(phase: str) -> str:
-    """Give the colour of a phase, the same on every screen."""
-    known = _PHASES.get(phase)
-    # Not hash(): it differs from process to process.
-    return known or _OTHERS[crc32(phase.encode("utf-8", "replace")) % len(_OTHERS)]

@@ -20,7 +20,7 @@ from m31a_metrics.table import Cell, Table, Unit
 from m31a_metrics.timestamps import local, moment
 from m31a_metrics.views.names import cut, width_of
 from m31a_metrics.views.numbers import text_of
-from m31a_metrics.views.screen.theme import phase_color
+from m31a_metrics.views.palette import phase_color
 
 _EMPTY = Table("", [])
 
