@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "glance": ("m31a_metrics.cli.glance", "This machine on one screen (the default)."),
     "sessions": ("m31a_metrics.cli.sessions", "List the sessions, latest first."),
+    "grep": ("m31a_metrics.cli.grep", "Search what was said in all sessions."),
     "show": ("m31a_metrics.cli.show", "What happened in one session."),
     "open": ("m31a_metrics.cli.open_", "What was said in a session, in a browser or as text."),
     "watch": (

@@ -159,6 +159,7 @@ def _serve(
 
 def _dashboard(ctx: click.Context, doors: Doors) -> ASGIApp:
     """Make the application, after looking at all sessions once and naming what is damaged."""
+    from m31a_metrics.catalog.conversations import Conversations
     from m31a_metrics.views.web.app import dashboard
     from m31a_metrics.views.web.index_thread import ThisMachine
 
@@ -169,7 +170,8 @@ def _dashboard(ctx: click.Context, doors: Doors) -> ASGIApp:
     ) as asking:
         warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
     machine = ThisMachine(config, environ, only_dir=alone, all_folders=everywhere)
-    return dashboard(machine, now, agents(), doors, _on_bug(ctx))
+    said = Conversations(config)
+    return dashboard(machine, now, agents(), doors, _on_bug(ctx), conversations=said)
 
 
 class _Site(Struct, frozen=True):

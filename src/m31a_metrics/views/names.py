@@ -89,3 +89,29 @@ def wrap(text: str, width: int) -> list[str]:
         else:
             lines.append(word)
     return lines or [""]
+
+
+class _Replaced(dict[int, str | None]):
+    """What each character of a text becomes, found out when it is first met."""
+
+    def __missing__(self, code: int) -> str | None:
+        character = chr(code)
+        kept = character in "\n\t" or _harmless(character) == character or character.isspace()
+        self[code] = character if kept and character not in _BREAKS else None
+        return self[code]
+
+
+_BREAKS = "\r\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029"
+_replaced = _Replaced()
+
+
+def clean_lines(text: str) -> str:
+    """Make text of many lines safe to show: as `clean` does, but lines, tabs and spaces stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    if _ESCAPE in text:
+        # Line by line: an escape sequence that nobody ends takes no more than its line.
+        text = "\n".join(
+            _without_escapes(line) if _ESCAPE in line else line for line in text.split("\n")
+        )
+    return text.translate(_replaced)

@@ -19,6 +19,7 @@ from m31a_metrics.catalog.records import record_of
 from m31a_metrics.events import Event, LLMInteraction
 from m31a_metrics.history import MEMORY, History
 from m31a_metrics.model import SessionMetrics
+from m31a_metrics.phases import Inference
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.tally import Price, Tally
 from m31a_metrics.timestamps import LATEST_US
@@ -28,6 +29,7 @@ from m31a_metrics.views.web.credentials import Credentials
 from m31a_metrics.views.web.index_thread import Machine, Noted
 from m31a_metrics.views.web.safety import Doors
 from m31a_metrics.views.web.serving import Running, listen
+from m31a_metrics.views.web.transcript import Conversing
 
 AGENTS = ("m31a", "claude-code", "codex", "gemini-cli")
 
@@ -39,6 +41,7 @@ class Course(Struct):
     metrics: SessionMetrics
     price: Price
     phases: dict[str, str] = {}
+    inference: Inference | None = None
 
     @property
     def active(self) -> list[Stretch]:
@@ -99,12 +102,14 @@ OPEN = Doors(credentials, asks_token=False)
 
 
 @contextmanager
-def served(machine: Machine, doors: Doors = OPEN) -> Iterator[str]:
+def served(
+    machine: Machine, doors: Doors = OPEN, conversations: Conversing | None = None
+) -> Iterator[str]:
     """Serve a machine's sessions; gives the address of the overview, without its last slash."""
     listening = listen("127.0.0.1", 0)
     bugs: list[Exception] = []
     clock = partial(datetime.now, datetime.now().astimezone().tzinfo)
-    app = dashboard(machine, clock, AGENTS, doors, bugs.append)
+    app = dashboard(machine, clock, AGENTS, doors, bugs.append, conversations=conversations)
     started = threading.Event()
     running = Running(app, started.set)
     thread = threading.Thread(target=running.serve_on, args=[listening])

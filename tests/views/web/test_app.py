@@ -15,6 +15,7 @@ from m31a_metrics.views.web.api import described
 from m31a_metrics.views.web.app import Server
 from m31a_metrics.views.web.assets import PLOTLY, assets
 from m31a_metrics.views.web.serving import listen
+from m31a_metrics.views.web.transcript import SWITCHED_OFF, Transcripts
 from tests.views.web.invented import records
 from tests.views.web.served import Invented, connect, credentials, fetch, served
 
@@ -166,7 +167,8 @@ def test_every_address_for_programs_is_described(base: str) -> None:
     assert told["servers"] == [{"url": f"/{credentials().prefix}"}]
     assert told["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     assert {"token": []} in told["security"]
-    server = Server(Invented([]), lambda: NOW, (), print)
+    nothing = Transcripts(None, SWITCHED_OFF)
+    server = Server(Invented([]), lambda: NOW, (), print, nothing)
     routes = {
         route.path.replace(":path", "")
         for route in server.routes()

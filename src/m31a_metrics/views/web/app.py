@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -33,6 +35,15 @@ from m31a_metrics.views.web.pages import (
 )
 from m31a_metrics.views.web.safety import Doors, Guard
 from m31a_metrics.views.web.state import State, WrongState, read
+from m31a_metrics.views.web.transcript import (
+    MARKS,
+    NAME,
+    Conversing,
+    MarksOfSessions,
+    Reading,
+    Transcripts,
+    why_off,
+)
 
 Found = TypeVar("Found")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -56,9 +67,19 @@ class Server:
     """What the addresses share: the index, the templates, the clock, open streams."""
 
     def __init__(
-        self, machine: Machine, clock: Clock, agents: tuple[str, ...], on_bug: OnBug
+        self,
+        machine: Machine,
+        clock: Clock,
+        agents: tuple[str, ...],
+        on_bug: OnBug,
+        transcripts: Transcripts,
     ) -> None:
         self.index = IndexThread(machine)
+        self._transcripts = transcripts
+        self._marks = MarksOfSessions(machine.read)
+        # Reading a window takes a moment, loading a session seconds: neither holds up the index.
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="m31-windows")
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="m31-marks")
         self._on_bug = on_bug
         self.live = Live(self.index.seen, on_bug)
         self._clock = clock
@@ -72,6 +93,9 @@ class Server:
             Route(LIVE, self.stream),
             Route(f"{API}/openapi.json", openapi),
             Route(f"/sessions/{{session_id:path}}/{METRICS_NAME}", self.metrics()),
+            Route(f"/sessions/{{session_id:path}}/{NAME}", self.transcript()),
+            Route(f"/sessions/{{session_id:path}}/{NAME}/image", self.image()),
+            Route(f"/sessions/{{session_id:path}}/{NAME}/{MARKS}", self.marks()),
             *(Route(_data_path(kind), self.tables(kind)) for _, kind in pages),
             *(Route(kind.path, self.page(kind)) for _, kind in pages),
         ]
@@ -104,6 +128,33 @@ class Server:
 
         return self._answering(session_metrics, answer)
 
+    def transcript(self) -> Endpoint:
+        """Make the address of one session's conversation."""
+
+        def answer(reading: Reading) -> Response:
+            shown = self._transcripts.shown(reading)
+            state = State(agent=tuple(reading.query.getlist("agent")))
+            address = f"{reading.addresses.path}/{MARKS}{state.query()}"
+            session_id = reading.row.session_id
+            text = self._html.transcript(
+                session_id, state, reading.root, row=reading.row, shown=shown, marks=address
+            )
+            return HTMLResponse(text)
+
+        return self._reading(self._readers, answer)
+
+    def image(self) -> Endpoint:
+        """Make the address of an image in a conversation."""
+        return self._reading(self._readers, self._transcripts.image)
+
+    def marks(self) -> Endpoint:
+        """Make the address of a conversation's marks."""
+
+        def answer(reading: Reading) -> Response:
+            return Response(self._marks.marks(reading.row), media_type="application/json")
+
+        return self._reading(self._loader, answer)
+
     async def stream(self, _: Request) -> Response:
         """Keep an open page informed."""
         if self.live.stream_count >= STREAMS_MAX:
@@ -131,27 +182,54 @@ class Server:
 
         async def endpoint(request: Request) -> Response:
             def ask(opened: Opened) -> Response:
-                state = read(request.query_params.multi_items())
-                session_id = request.path_params.get("session_id", "")
-                machine = self.index.machine
-                asked = Asked(opened.answers, state, self._clock(), machine, session_id)
-                return answer(request, question(asked), state, opened.notes)
+                asked = self._asked(request, opened)
+                return answer(request, question(asked), asked.state, opened.notes)
 
-            try:
-                return await self.index.ask(ask)
-            except HTTPException:
-                raise
-            except WrongState as error:
-                raise HTTPException(400, str(error)) from None
-            except SessionNotFound as error:
-                raise HTTPException(404, str(error)) from None
-            except MetricsError as error:
-                raise HTTPException(503, str(error)) from None
-            except Exception as error:  # noqa: BLE001 - one page that fails is not the server's end
-                self._on_bug(error)
-                raise HTTPException(500, "It is told where m31 runs: m31 --debug serve") from None
+            return await self._told(self.index.ask(ask))
 
         return endpoint
+
+    def _reading(
+        self, threads: ThreadPoolExecutor, answer: Callable[[Reading], Response]
+    ) -> Endpoint:
+        """Ask the index for a session, then read its file in other threads."""
+
+        async def read_on(request: Request) -> Response:
+            row = await self.index.ask(lambda opened: self._asked(request, opened).row)
+            reading = Reading(row, request.query_params, _place(request)[0])
+            return await asyncio.get_running_loop().run_in_executor(threads, answer, reading)
+
+        async def endpoint(request: Request) -> Response:
+            return await self._told(read_on(request))
+
+        return endpoint
+
+    def _asked(self, request: Request, opened: Opened) -> Asked:
+        state = read(request.query_params.multi_items())
+        session_id = request.path_params.get("session_id", "")
+        return Asked(opened.answers, state, self._clock(), self.index.machine, session_id)
+
+    async def _told(self, answer: Awaitable[Response]) -> Response:
+        """Give an answer, or say in a sentence why there is none."""
+        try:
+            return await answer
+        except HTTPException:
+            raise
+        except WrongState as error:
+            raise HTTPException(400, str(error)) from None
+        except SessionNotFound as error:
+            raise HTTPException(404, str(error)) from None
+        except MetricsError as error:
+            raise HTTPException(503, str(error)) from None
+        except Exception as error:  # noqa: BLE001 - one page that fails is not the server's end
+            self._on_bug(error)
+            raise HTTPException(500, "It is told where m31 runs: m31 --debug serve") from None
+
+    def close(self) -> None:
+        """Let go of the index and the threads; a session that is being loaded is not waited for."""
+        self._readers.shutdown(cancel_futures=True)
+        self._loader.shutdown(wait=False, cancel_futures=True)
+        self.index.close()
 
 
 def _place(request: Request) -> tuple[str, str]:
@@ -182,17 +260,28 @@ async def openapi(request: Request) -> Response:
 
 
 def dashboard(
-    machine: Machine, clock: Clock, agents: tuple[str, ...], doors: Doors, on_bug: OnBug
+    machine: Machine,
+    clock: Clock,
+    agents: tuple[str, ...],
+    doors: Doors,
+    on_bug: OnBug,
+    *,
+    conversations: Conversing | None = None,
 ) -> ASGIApp:
-    """Make the server as an ASGI application. `agents` can be chosen from on its pages."""
-    server = Server(machine, clock, agents, on_bug)
+    """Make the server as an ASGI application. `agents` can be chosen from on its pages.
+
+    What was said in sessions is shown where `conversations` reads it, and the doors are this
+    person's own.
+    """
+    transcripts = Transcripts(conversations, why_off(doors, conversations))
+    server = Server(machine, clock, agents, on_bug, transcripts)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            server.index.close()
+            server.close()
 
     app = Starlette(
         routes=server.routes(),

@@ -15,7 +15,14 @@ PLOTLY = "plotly.js"
 STATIC = Path(__file__).parent / "static"
 
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-_OURS = ("dashboard.css", "dashboard.js", "theme.js", "unpack.js")
+_OURS = (
+    "dashboard.css",
+    "dashboard.js",
+    "theme.js",
+    "transcript.css",
+    "transcript.js",
+    "unpack.js",
+)
 
 
 class Asset(Struct, frozen=True):

@@ -228,5 +228,6 @@ def templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["path"] = lambda text: quote(text, safe="")
+    environment.filters["path"] = lambda text: quote(text, safe="", errors="replace")
+    environment.filters["clean"] = clean
     return environment

@@ -60,6 +60,11 @@ class Html:
             notice=_notice(page, state, path),
         )
 
+    def transcript(self, session_id: str, state: State, root: str, **values: Any) -> str:
+        """Draw the page of a session's conversation; its title in the browser holds the id."""
+        page = Page("transcript", session_id, [], form="")
+        return self._render("transcript.html", page=page, state=state, root=root, **values)
+
     def error(self, title: str, sentence: str, root: str) -> str:
         """Draw a page that says what went wrong."""
         page = Page("error", title, [], form="")

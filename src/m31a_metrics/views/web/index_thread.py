@@ -21,6 +21,7 @@ from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, StorageError
 from m31a_metrics.events import Event
 from m31a_metrics.model import SessionMetrics
+from m31a_metrics.phases import Inference
 from m31a_metrics.questions.sessions import state_of
 from m31a_metrics.tables.timeline import Price
 
@@ -53,6 +54,11 @@ class Loaded(Protocol):
     @property
     def phases(self) -> Mapping[str, str]:
         """The phases that calls served, by the call's id, where they were inferred."""
+        ...
+
+    @property
+    def inference(self) -> Inference | None:
+        """What its calls were for; None where a recorder said it."""
         ...
 
     @property

@@ -54,6 +54,9 @@ POLICY = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
+SEALED = "default-src 'none'; sandbox; frame-ancestors 'none'"
+"""The policy of what is shown within a page and never runs: an image out of a conversation."""
+
 HEADERS = {
     "content-security-policy": POLICY,
     "cross-origin-opener-policy": "same-origin",
@@ -138,7 +141,10 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                is_sealed = headers.get("content-security-policy") == SEALED
                 headers.update(HEADERS)
+                if is_sealed:
+                    headers["content-security-policy"] = SEALED
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
