@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from m31a_metrics import config
+from m31a_metrics.catalog.conversations import Conversations
 from m31a_metrics.views.web.index_thread import ThisMachine
 from m31a_metrics.views.web.safety import Doors
 from tests.views.web.browser import Visit, browser
@@ -32,6 +33,7 @@ ADDRESSES = {
     "overview": f"/?{PERIOD}",
     "sessions": f"/sessions?{PERIOD}",
     "session": f"/sessions/{LONG_SESSION}",
+    "transcript": f"/sessions/{LONG_SESSION}/transcript",
     "tools": f"/tools?{PERIOD}",
     "phases": f"/phases?{PERIOD}",
     "blocks": f"/blocks?{PERIOD}",
@@ -44,6 +46,7 @@ PAGES = (
     Shot("dashboard-overview-dark", ADDRESSES["overview"], colors=DARK),
     Shot("dashboard-sessions", ADDRESSES["sessions"]),
     Shot("dashboard-session", ADDRESSES["session"]),
+    Shot("dashboard-transcript", ADDRESSES["transcript"]),
     Shot("dashboard-tools", ADDRESSES["tools"], colors=DARK),
     Shot("dashboard-overview-phone", ADDRESSES["overview"], PHONE),
     Shot("dashboard-sessions-phone", ADDRESSES["sessions"], PHONE),
@@ -61,9 +64,10 @@ EVERY = tuple(
 
 def draw(shots: Iterable[Shot], directory: Path) -> Iterator[Path]:
     """Serve the home of this process and take each picture."""
-    machine = ThisMachine(config.read(), config.environment(), only_dir=False)
-    doors = Doors(credentials)
-    with served(machine, doors) as address, browser() as chromium:
+    settings = config.read()
+    machine = ThisMachine(settings, config.environment(), only_dir=False)
+    doors, said = Doors(credentials), Conversations(settings)
+    with served(machine, doors, said) as address, browser() as chromium:
         for shot in shots:
             visit = Visit(chromium, address, color_scheme=shot.colors)
             visit.page.set_viewport_size({"width": shot.size[0], "height": shot.size[1]})
