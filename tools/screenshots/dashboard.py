@@ -18,15 +18,21 @@ from tools.screenshots.machine import LONG_SESSION
 LIGHT, DARK = "light", "dark"
 DESKTOP, LAPTOP, PHONE = (1440, 900), (1024, 768), (390, 844)
 PERIOD = "since=30d"
+_MOMENT_MS = 1_000
+"""So long a page has to do what a key asks for."""
 
 
 class Shot(Struct):
-    """A picture of a page: what it is called, the page's address, the window, the colours."""
+    """A picture of a page: what it is called, the page's address, the window, the colours.
+
+    `keys` are pressed before it is taken.
+    """
 
     name: str
     address: str
     size: tuple[int, int] = DESKTOP
     colors: str = LIGHT
+    keys: tuple[str, ...] = ()
 
 
 ADDRESSES = {
@@ -47,6 +53,7 @@ PAGES = (
     Shot("dashboard-sessions", ADDRESSES["sessions"]),
     Shot("dashboard-session", ADDRESSES["session"]),
     Shot("dashboard-transcript", ADDRESSES["transcript"]),
+    Shot("dashboard-transcript-heal", ADDRESSES["transcript"], colors=DARK, keys=("h",)),
     Shot("dashboard-tools", ADDRESSES["tools"], colors=DARK),
     Shot("dashboard-overview-phone", ADDRESSES["overview"], PHONE),
     Shot("dashboard-sessions-phone", ADDRESSES["sessions"], PHONE),
@@ -73,6 +80,9 @@ def draw(shots: Iterable[Shot], directory: Path) -> Iterator[Path]:
             visit.page.set_viewport_size({"width": shot.size[0], "height": shot.size[1]})
             between = "&" if "?" in shot.address else "?"
             visit.open(f"{shot.address}{between}token={doors.credentials().token}")
+            for key in shot.keys:
+                visit.page.keyboard.press(key)
+                visit.page.wait_for_timeout(_MOMENT_MS)
             path = directory / f"{shot.name}.png"
             visit.page.screenshot(path=path)
             visit.close()

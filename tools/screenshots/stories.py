@@ -284,15 +284,12 @@ def _matches(project: Project) -> str:
 
 
 def _picture() -> str:
-    """A screenshot that the person put into a prompt: a receipt, in blocks of grey."""
-    width, height = 320, 180
+    """A photograph that the person put into a prompt: a receipt, its words as bars of grey."""
+    width, height = 320, 200
     rows = bytearray()
     for y in range(height):
         rows.append(0)  # no filter
-        for x in range(width):
-            is_text = 24 < x < 24 + (y * 37) % 150 + 60 and y % 24 in range(8, 16)
-            is_sum = y > 140 and 220 < x < 296
-            rows.append(60 if is_text else 200 if is_sum else 245)
+        rows += bytes(_shade(x, y) for x in range(width))
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     parts = ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(rows), 9)), (b"IEND", b""))
     chunks = b"".join(
@@ -300,6 +297,21 @@ def _picture() -> str:
         for kind, data in parts
     )
     return base64.b64encode(b"\x89PNG\r\n\x1a\n" + chunks).decode()
+
+
+def _shade(x: int, y: int) -> int:
+    """How bright a point of the receipt is: lines with a word and a price, and their sum."""
+    if not 60 <= x < 260:
+        return 205  # the table that it lies on
+    line, within = divmod(y - 20, 24)
+    is_bar = 0 <= line < 7 and 6 <= within < 15
+    word_ends = 80 + (50, 84, 62, 0, 71, 0, 46)[line] if is_bar else 0
+    is_price = is_bar and 212 <= x < 242 and line != 3
+    if line == 5 and within == 3 and 78 <= x < 242:
+        return 120  # the rule above the sum
+    if is_bar and line == 6 and is_price:
+        return 40
+    return 120 if is_price or 80 <= x < word_ends else 250
 
 
 PICTURE = _picture()
