@@ -75,7 +75,12 @@ def test_a_browser_is_led_to_the_transcript(
     """Of a server that runs; the token comes first, the place behind it."""
     links: list[str] = []
     monkeypatch.setattr(Entrance, "is_served", lambda _self: True)
-    monkeypatch.setattr(Entrance, "open", lambda _self, link: not links.append(link))
+
+    def opened(_: Entrance, link: str) -> bool:
+        links.append(link)
+        return True
+
+    monkeypatch.setattr(Entrance, "open", opened)
     assert m31("open", ONE, *at).code == 0
     (link,) = links
     assert page in link

@@ -71,7 +71,7 @@ def _lines(path: Path, *records: dict[str, Any]) -> None:
 def claude_code(home: Path) -> None:
     """A session with all kinds of text, and two titles."""
     asked = {**prompt(), "message": {"role": "user", "content": said("prompt")}}
-    use = {"type": "tool_use", "id": "toolu_0123456789abcdefghij", "name": "Bash"}
+    use: dict[str, Any] = {"type": "tool_use", "id": "toolu_0123456789abcdefghij", "name": "Bash"}
     content = [
         {"type": "thinking", "thinking": said("thought")},
         {"type": "text", "text": said("answer")},

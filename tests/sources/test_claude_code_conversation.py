@@ -242,6 +242,14 @@ def test_a_title_is_what_a_person_or_the_agent_called_it(tmp_path: Path) -> None
     assert titled(tmp_path, said("hello"))[0] == ""
 
 
+def test_a_subagents_lone_transcript_is_called_by_what_it_was_told(tmp_path: Path) -> None:
+    """Its session is gone, and nobody else said anything in it."""
+    path = tmp_path / "agent-abc1234.jsonl"
+    line = said("look", isSidechain=True, agentId="abc1234", sessionId=ONE)
+    path.write_text(json.dumps(line) + "\n")
+    assert title(str(path)).line == "look"
+
+
 def test_a_summary_of_another_session_is_no_title(tmp_path: Path) -> None:
     """It names the last record that it is of, which must be one of this file."""
     summary = {"type": "summary", "summary": "Tills", "leafUuid": "leaf-1"}
@@ -258,6 +266,9 @@ def test_first_words_are_a_persons(tmp_path: Path) -> None:
     meta = said("Caveat: The messages below", isMeta=True)
     assert titled(tmp_path, meta, command, said("  Mend\n\n the till ")) == ("", "Mend the till")
     assert titled(tmp_path, meta, command) == ("", "/review 12")
+    opened = {"type": "text", "text": "<ide_opened_file>The user opened a.py</ide_opened_file>"}
+    wrote = {"type": "text", "text": "Mend it"}
+    assert titled(tmp_path, said([opened, wrote])) == ("", "Mend it")
     assert titled(tmp_path, meta) == ("", "")
 
 

@@ -13,6 +13,7 @@ from msgspec.json import Decoder
 
 from m31a_metrics.conversation import Part, PartKind, Window
 from m31a_metrics.jsonlines import LINE_BYTES_MAX
+from m31a_metrics.sources import shared_conversation
 from m31a_metrics.sources.shared_conversation import (
     LIMIT_MAX,
     LineRecords,
@@ -156,6 +157,17 @@ def test_a_window_at_a_result_begins_with_its_call(path: Path) -> None:
     assert found.parts[0].place == str(begins[2])
 
 
+def test_a_result_is_looked_for_only_so_far(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call whose result never came costs no look at a whole file, nor does such a result."""
+    filler = [[{"say": "x" * 100}] for _ in range(20)]
+    begins = written(path, [{"call": "one"}], *filler, [{"result": "one", "of": "done"}])
+    assert window(path, "", 1).parts[0].output == "done"
+    assert said(window(path, str(begins[-1]))) == ["one"]
+    monkeypatch.setattr(shared_conversation, "_LOOK_BYTES", 1_000)
+    assert window(path, "", 1).parts[0].output == ""
+    assert window(path, str(begins[-1]), 1).parts[0].tool == ""
+
+
 def test_a_result_without_a_call_is_none_of_the_session(path: Path) -> None:
     """At the beginning it is passed over; where somebody asks for it, its tool is not known."""
     begins = written(path, [{"result": "x", "of": "a"}], [{"result": "", "of": "b"}])
@@ -172,6 +184,14 @@ def test_damage_costs_nothing_else(path: Path) -> None:
     found = window(path)
     assert said(found) == ["a", "a"]
     assert found.damage == 3
+
+
+def test_a_last_line_may_be_being_written(path: Path) -> None:
+    """Without its newline it is no damage; a whole one is shown."""
+    path.write_bytes(b'[{"say": "a"}]\n[{"say": "b')
+    assert (said(window(path)), window(path).damage) == (["a"], 0)
+    path.write_bytes(b'[{"say": "a"}]\n[{"say": "b"}]')
+    assert said(window(path)) == ["a", "b"]
 
 
 def test_a_line_of_fifty_megabytes_takes_no_more_than_the_bound(path: Path) -> None:

@@ -62,11 +62,8 @@ class Conversations:
         if not self.is_on or row.is_gone:
             return Title()
         reader = sources.conversational(row.agent)
-        try:
-            looks = os.stat(file_of(row.path))
-        except (OSError, ValueError):
-            return Title()
-        if reader is None:
+        looks = None if reader is None else _looked_at(file_of(row.path))
+        if reader is None or looks is None:
             return Title()
         known = self._titles.get(row.path)
         if (
@@ -135,6 +132,10 @@ class Conversations:
                 "it was recorded here, as figures without any text; its agent's own transcript"
                 " is not among the files that are read"
             )
+        if os.path.isdir(file):
+            raise ConversationAbsent(
+                f"its transcript is kept in the repository {file}, of which figures alone are read"
+            )
         if row.is_gone or not os.path.exists(file):
             raise ConversationAbsent(
                 f"its transcript is gone, and only its figures are kept; it was {file}"
@@ -142,3 +143,10 @@ class Conversations:
         if reader is None:
             raise ConversationAbsent(f"what {row.agent} keeps in {file} cannot be shown")
         return reader
+
+
+def _looked_at(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except (OSError, ValueError):
+        return None

@@ -18,6 +18,7 @@ from m31a_metrics.cli.options import (
     settings,
 )
 from m31a_metrics.errors import ConversationAbsent
+from m31a_metrics.questions.sessions import asked_for
 
 if TYPE_CHECKING:
     from m31a_metrics.catalog.conversations import Conversations
@@ -67,7 +68,7 @@ def command(ctx: click.Context, name: str | None, as_text: bool, at: str) -> obj
 
 def _row(ctx: click.Context, name: str) -> SessionRow:
     with asking(ctx, name) as ask:
-        return ask.answers.sessions(ask.which, limit=1)[0]
+        return asked_for(ask)
 
 
 def _print(conversations: Conversations, row: SessionRow, at: str) -> None:

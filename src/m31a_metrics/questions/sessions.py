@@ -84,6 +84,11 @@ def find(answers: Answers, session_id: str, agents: Sequence[str] = ()) -> Sessi
     return rows[0]
 
 
+def asked_for(ask: Ask) -> SessionRow:
+    """The one session that is asked about."""
+    return ask.answers.sessions(ask.which, limit=1)[0]
+
+
 def of_one(ask: Ask, row: SessionRow) -> Ask:
     """The same asked of one session."""
     which = Slice(session=row.session_id, agents=(row.agent,))

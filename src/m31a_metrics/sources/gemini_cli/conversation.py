@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode
+from io import BytesIO
 from typing import Any
 
 from msgspec import Raw, Struct
@@ -143,7 +144,7 @@ def window(path: str, *, at: str = "", limit: int = WINDOW_PARTS) -> Window:
     """Give a window of a chat, or of one of its subagents'."""
     prefix = parsed(at)[0]
     with named(path):
-        file = _files(path).get(prefix, path)
+        file = _files(path).get(prefix, path) if prefix else path
         return window_of(_records(file, prefix), at, limit)
 
 
@@ -161,7 +162,8 @@ def image(path: str, place: str) -> tuple[str, bytes]:
     """Give the bytes of an image that a prompt or a result holds."""
     prefix, at, number = parsed(place)
     with named(path):
-        for begins, data in _read(_files(path).get(prefix, path)).messages:
+        file = _files(path).get(prefix, path) if prefix else path
+        for begins, data in _read(file).messages:
             if begins == at:
                 try:
                     found = _images(decode_json(_texts, data))[number]
@@ -198,6 +200,8 @@ def _records(path: str, prefix: str) -> LineRecords:
 def _read(path: str) -> _Chat:
     """Read a chat, whichever of both forms it has. Raises NotThisFormat, OSError."""
     data = read_whole(path, BYTES_MAX)
+    if _is_record(data.lstrip().partition(b"\n")[0]):
+        return _of_lines(path, data)
     try:
         whole = decode_json(_chat, data)
     except UNREADABLE:
@@ -210,18 +214,26 @@ def _read(path: str) -> _Chat:
     for raw in whole.messages:
         message = bytes(raw)
         at = data.find(message, at)
-        found.append((at, message))
+        found.append((at, message + b"\n"))
         at += len(message)
     is_subagent = whole.kind == "subagent"
     return _Chat(text(whole.session_id), text(whole.summary), is_subagent, found)
 
 
+def _is_record(line: bytes) -> bool:
+    """Tell whether the first line is a record of its own: then the file is JSON Lines."""
+    try:
+        return decode_json(_chat, line).messages is None
+    except UNREADABLE:
+        return False
+
+
 def _of_lines(path: str, data: bytes) -> _Chat:
     chat, last, is_ours, at = _Chat(), {}, False, 0
-    for line in data.split(b"\n"):
-        begins, at = at, at + len(line) + 1
+    for line in BytesIO(data):
+        begins, at = at, at + len(line)
         try:
-            record = decode_json(_chat, line.strip(b"\0 \t\r"))
+            record = decode_json(_chat, line.strip(b"\0 \t\r\n"))
         except UNREADABLE:
             last[f"#{begins}"] = (begins, line)  # to be counted as damage where it is met
             continue
@@ -273,6 +285,9 @@ class _Telling:
         t_us = unix_us(line.timestamp) or 0
         words, left_out = _joined(written.content)
         if line.type == "user":
+            # What the person wrote; the model was given the files that it names, too.
+            if written.display_content:
+                words, left_out = _joined(written.display_content)
             images = tuple(
                 Image(place_of_part(place, number), found.mime_type)
                 for number, found in enumerate(_images(written))
