@@ -49,11 +49,11 @@ def test_it_is_the_same_at_every_run(home: Path, tmp_path: Path) -> None:
 
 
 def test_its_sessions_are_read_without_damage(home: Path) -> None:
-    """Of four agents and the last 30 days, priced, each with a title, none outside the home."""
+    """Of four agents and the last 60 days, priced, each with a title, none outside the home."""
     rows = sessions(home)
     now_us = NOW.timestamp() * 1e6
     assert {row.agent for row in rows} == AGENTS
-    assert len(rows) > 40
+    assert len(rows) > 80
     titles = Conversations(config.defaults()).titles(rows)
     for row in rows:
         assert row.project.startswith(f"{HOME}/"), row.path

@@ -1,4 +1,4 @@
-"""An invented home: what four agents wrote there in the last 30 days. Nobody's text is in it.
+"""An invented home: what four agents wrote there in the last 60 days. Nobody's text is in it.
 
 Everything but the time is the same at every run: the same sessions, figures and words, so
 many days before the moment for which the home is made.
@@ -19,8 +19,9 @@ from tools.screenshots.stories import Act, Project, Turn
 
 HOME = "/home/ada"
 """Where the person of the pictures lives; the home itself lies in some temporary folder."""
-DAYS = 30
-BUDGET = "[metrics.budget]\nday_usd = 30\nmonth_usd = 120\n"
+DAYS = 60
+"""So that a month has one before it."""
+BUDGET = "[metrics.budget]\nday_usd = 12\nmonth_usd = 100\n"
 
 CLAUDE, CODEX, GEMINI, OPENCODE = "claude-code", "codex", "gemini-cli", "opencode"
 LONG_SESSION = "7c1e0f52-3b7a-4c11-9d0e-5a1f60c2b7d4"
@@ -42,7 +43,10 @@ def lay_out(home: Path, now: datetime) -> None:
     chance = Random(31)  # noqa: S311 - the same every time, and no secret
     told = [(project, story) for project in stories.PROJECTS for story in project.stories]
     told += [(project, stories.again(story)) for project, story in told]
+    before = list(told)
+    chance.shuffle(before)
     chance.shuffle(told)
+    told = before + told
     for number, (project, story) in enumerate(told):
         agent = _AGENTS[number % len(_AGENTS)]
         # None on Sundays, more on some days than on others.
