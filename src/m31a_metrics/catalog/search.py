@@ -27,7 +27,7 @@ from m31a_metrics.errors import ConversationAbsent, MetricsError
 from m31a_metrics.events import LLMInteraction, UserTurn
 from m31a_metrics.foreign_files import open_regular
 from m31a_metrics.patterns import Pattern
-from m31a_metrics.record_search import Records, find_records, key_before
+from m31a_metrics.record_search import File, Records, find_records, key_before
 from m31a_metrics.timestamps import local_day
 from m31a_metrics.transcript import SessionRef
 
@@ -66,6 +66,13 @@ def search(
     return found
 
 
+class _Share(Struct):
+    """What one process found, and what it left."""
+
+    found: list[Records]
+    left: list[File]
+
+
 class _Search:
     """One search, while it goes on."""
 
@@ -98,7 +105,7 @@ class _Search:
         waiting = [(path, -1) for path in self._files]
         threads = process_count(size_of(path) for path in self._files)
         while waiting and not self._has_enough():
-            found, left = find_records(self._pattern, waiting, self._passed_over, threads)
+            found, left = self._find(waiting, threads)
             again = self._take(found)
             looked_at = {one.path for one in found} if again else ()
             waiting = [*again, *(one for one in left if one[0] not in looked_at)]
@@ -106,6 +113,33 @@ class _Search:
         self._found.is_whole = not waiting and not self._read_by_windows
         self._found.more_sessions = len(self._with_more - {row for row, _, _ in self._seen})
         return self._found
+
+    def _find(self, waiting: Sequence[File], processors: int) -> tuple[list[Records], list[File]]:
+        """Look through files by threads of the C library; by processes what is Python's work."""
+        if self._pattern.is_quick or processors == 1:
+            return find_records(self._pattern, waiting, self._passed_over, processors)
+        shares = [waiting[number::processors] for number in range(processors)]
+
+        def look(share: Sequence[File]) -> _Share:
+            return _Share(*find_records(self._pattern, share, self._passed_over))
+
+        found: list[Records] = []
+        left: list[File] = []
+        for _, share in work(shares, [1] * processors, look, _Share, processors):
+            found += share.found
+            left += share.left
+        order = {path: place for place, (path, _) in enumerate(waiting)}
+        found.sort(key=lambda one: order[one.path])
+        left.sort(key=lambda one: order[one[0]])
+        if not left:
+            return found, left
+        # What comes behind a file that is left comes later.
+        until = order[left[0][0]]
+        early = [one for one in found if order[one.path] <= until]
+        late = [(one.path, one.behind) for one in found if order[one.path] > until]
+        kept = {path for path, _ in late}
+        left = [one for one in left if one[0] not in kept] + late
+        return early, sorted(left, key=lambda one: order[one[0]])
 
     def _gather(self) -> None:
         """Name the files of all sessions; one that is a session's own is of no other."""

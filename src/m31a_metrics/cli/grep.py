@@ -83,5 +83,5 @@ def command(
     if not wants_text(ctx):
         emit(ctx, [tables.hits(found, named, with_text=with_text)])
         return
-    answer = Table("", [], [], tables.answer(found, pattern, len(rows)))
+    answer = Table("", [], [], tables.answer(found, pattern, len(rows), how="--limit N"))
     emit(ctx, [answer, *tables.listing(found, named)])
