@@ -282,14 +282,18 @@ def hit_of(row: SessionRow, part: Part, field: str, text: str, pattern: Pattern)
     if first is None:
         return None
     hit = _hit_in(row, part, field)
-    begins = max(text.rfind("\n", 0, first[0]) + 1, first[0] - LINE_CHARS // 2)
-    ends = text.find("\n", first[1])
-    ends = min(len(text) if ends < 0 else ends, begins + LINE_CHARS)
-    hit.line = text[begins:ends]
-    for began, ended in (first, *spans):
-        if began >= ends:
+    begun = text.rfind("\n", 0, first[0]) + 1
+    ended = text.find("\n", first[1])
+    ended = len(text) if ended < 0 else ended
+    begins = max(begun, first[0] - LINE_CHARS // 2)
+    ends = min(ended, begins + LINE_CHARS)
+    before, after = "…" * (begins > begun), "…" * (ends < ended)
+    hit.line = f"{before}{text[begins:ends]}{after}"
+    for span in (first, *spans):
+        if span[0] >= ends:
             break
-        hit.spans.append((began - begins, min(ended, ends) - begins))
+        shift = len(before) - begins
+        hit.spans.append((span[0] + shift, min(span[1], ends) + shift))
     return hit
 
 

@@ -27,10 +27,10 @@ SCREENFUL = 50
 
 @click.command(
     epilog=examples(
-        ("m31 grep 'connection refused'", "prompts, answers, thoughts, commands, outputs"),
+        ("m31 grep 'connection refused'", "prompts, answers, commands, outputs"),
         ("m31 grep -i todo --since 7d", "in any case, of the last 7 days"),
         ("m31 grep -e 'E[0-9]{4}' --project webshop", "a regular expression (Python's)"),
-        ("m31 grep pytest --json", "the places, for a program: without what is said there"),
+        ("m31 grep pytest --json", "the places for a program, without text"),
     )
 )
 @click.argument("pattern")
