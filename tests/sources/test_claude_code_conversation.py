@@ -258,6 +258,9 @@ def test_first_words_are_a_persons(tmp_path: Path) -> None:
     meta = said("Caveat: The messages below", isMeta=True)
     assert titled(tmp_path, meta, command, said("  Mend\n\n the till ")) == ("", "Mend the till")
     assert titled(tmp_path, meta, command) == ("", "/review 12")
+    opened = {"type": "text", "text": "<ide_opened_file>The user opened a.py</ide_opened_file>"}
+    wrote = {"type": "text", "text": "Mend it"}
+    assert titled(tmp_path, said([opened, wrote])) == ("", "Mend it")
     assert titled(tmp_path, meta) == ("", "")
 
 

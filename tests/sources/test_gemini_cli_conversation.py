@@ -72,6 +72,14 @@ def test_a_conversation_has_what_was_said_thought_and_done(tmp_path: Path, write
     assert texts(path) == {"": path}
 
 
+def test_a_prompt_is_what_the_person_wrote(tmp_path: Path) -> None:
+    """Without the files that it names, which the model was given with it."""
+    told = said([{"text": "look at @a.py"}, {"text": "--- a.py ---"}])
+    (prompt,) = window(document(tmp_path, told | {"displayContent": "look at @a.py"})).parts
+    assert prompt.text == "look at @a.py"
+    assert title(document(tmp_path, told | {"displayContent": "look at @a.py"})).line == prompt.text
+
+
 def test_only_the_last_of_a_message_is_shown(tmp_path: Path) -> None:
     """It is written again when there is more of it; a change of the chat is no message."""
     path = lines(

@@ -13,6 +13,7 @@ from msgspec.json import Decoder
 
 from m31a_metrics.conversation import Part, PartKind, Window
 from m31a_metrics.jsonlines import LINE_BYTES_MAX
+from m31a_metrics.sources import shared_conversation
 from m31a_metrics.sources.shared_conversation import (
     LIMIT_MAX,
     LineRecords,
@@ -154,6 +155,17 @@ def test_a_window_at_a_result_begins_with_its_call(path: Path) -> None:
     assert said(found) == ["one", "b"]
     assert (found.parts[0].tool, found.parts[0].output) == ("Bash", "done")
     assert found.parts[0].place == str(begins[2])
+
+
+def test_a_result_is_looked_for_only_so_far(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call whose result never came costs no look at a whole file, nor does such a result."""
+    filler = [[{"say": "x" * 100}] for _ in range(20)]
+    begins = written(path, [{"call": "one"}], *filler, [{"result": "one", "of": "done"}])
+    assert window(path, "", 1).parts[0].output == "done"
+    assert said(window(path, str(begins[-1]))) == ["one"]
+    monkeypatch.setattr(shared_conversation, "_LOOK_BYTES", 1_000)
+    assert window(path, "", 1).parts[0].output == ""
+    assert window(path, str(begins[-1]), 1).parts[0].tool == ""
 
 
 def test_a_result_without_a_call_is_none_of_the_session(path: Path) -> None:

@@ -62,11 +62,8 @@ class Conversations:
         if not self.is_on or row.is_gone:
             return Title()
         reader = sources.conversational(row.agent)
-        try:
-            looks = os.stat(file_of(row.path))
-        except (OSError, ValueError):
-            return Title()
-        if reader is None:
+        looks = None if reader is None else _looked_at(file_of(row.path))
+        if reader is None or looks is None:
             return Title()
         known = self._titles.get(row.path)
         if (
@@ -142,3 +139,10 @@ class Conversations:
         if reader is None:
             raise ConversationAbsent(f"what {row.agent} keeps in {file} cannot be shown")
         return reader
+
+
+def _looked_at(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except (OSError, ValueError):
+        return None

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sessions": ("m31a_metrics.cli.sessions", "List the sessions, latest first."),
     "grep": ("m31a_metrics.cli.grep", "Search what was said in all sessions."),
     "show": ("m31a_metrics.cli.show", "What happened in one session."),
+    "open": ("m31a_metrics.cli.open_", "What was said in a session, in a browser or as text."),
     "watch": ("m31a_metrics.cli.watch", "Follow a session on a live screen."),
     "tools": ("m31a_metrics.cli.tools", "Which tools are slow or fail."),
     "cost": ("m31a_metrics.cli.cost", "Tokens and cost, by phase, model, day, project."),

@@ -11,6 +11,8 @@ from m31a_metrics.cli.options import (
     examples,
     format_options,
     sessions_dir_option,
+    titles_of,
+    titles_option,
     wants_text,
 )
 from m31a_metrics.questions.overview import glance
@@ -23,11 +25,12 @@ from m31a_metrics.questions.overview import glance
     )
 )
 @all_folders_option
+@titles_option
 @sessions_dir_option
 @format_options
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """This machine on one screen: the last sessions, their cost, the tools to look at."""
     with asking(ctx, None) as ask:
-        panels = glance(ask, whole=not wants_text(ctx))
+        panels = glance(ask, whole=not wants_text(ctx), titles_of=titles_of(ctx))
     emit(ctx, [panel.table for panel in panels])

@@ -64,6 +64,9 @@ _ROUTED = ("192.0.2.1", 9)  # RFC 5737: nobody's address
     help="The port; 0 takes a free one.",
 )
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
+@click.option(
+    "--page", metavar="PATH", default="", help="With --open: this page, as tools?since=7d."
+)
 @click.option("--new-token", is_flag=True, help="Make a new token; the old one is refused.")
 @click.option(
     "--no-token",
@@ -80,6 +83,7 @@ def command(
     host: str,
     port: int,
     show: bool,
+    page: str,
     new_token: bool,
     no_token: bool,
     quiet: bool,
@@ -104,15 +108,17 @@ def command(
     only_dir(ctx)  # says now that the directory is not there
     folder = os.path.dirname(settings(ctx).index)
     kept = CredentialsFile(f"{folder}/dashboard.json")
+    page = page.lstrip("/")
     if new_token:
         kept.renew()
         say("a new token was made, and the old one is refused from now on")
     if kept.note:
         say(f"{kept.note}; the token lasts as long as this server")
     if show and kept.is_kept and (running := Entrance(folder, host, port)).is_served():
-        _show(running, _Site(host, port, kept.current(), asks_token=True).link)
+        _show(running, _Site(host, port, kept.current(), asks_token=True).link_to(page))
         return
-    _serve(ctx, host, port, kept, asks_token=not no_token, show=show, is_quiet=quiet)
+    shown = page if show else None
+    _serve(ctx, host, port, kept, asks_token=not no_token, show=shown, is_quiet=quiet)
 
 
 def _serve(
@@ -122,10 +128,10 @@ def _serve(
     kept: CredentialsFile,
     *,
     asks_token: bool,
-    show: bool,
+    show: str | None,
     is_quiet: bool,
 ) -> None:
-    """Serve until the end; `show`: and open the browser."""
+    """Serve until the end; `show`: and open the browser at this page."""
     from m31a_metrics.views.web.opening import Entrance
     from m31a_metrics.views.web.safety import Doors
     from m31a_metrics.views.web.serving import Running, listen
@@ -134,7 +140,7 @@ def _serve(
         port = listening.getsockname()[1]
         site = _Site(host, port, kept.current(), asks_token)
         folder = kept.folder
-        if show and not kept.is_kept:
+        if show is not None and not kept.is_kept:
             folder = held.enter_context(TemporaryDirectory(prefix="m31-"))
         entrance = Entrance(folder, host, port)
         held.callback(entrance.close)
@@ -145,9 +151,9 @@ def _serve(
 
         def started() -> None:
             _tell(site, is_quiet=is_quiet, is_kept=kept.is_kept)
-            if show:
+            if show is not None:
                 # A browser in a terminal holds whoever starts it, and asks us meanwhile.
-                Thread(target=_show, args=[entrance, site.link], daemon=True).start()
+                Thread(target=_show, args=[entrance, site.link_to(show)], daemon=True).start()
 
         Running(_dashboard(ctx, doors), started, held.close).serve_on(listening)
 
@@ -190,8 +196,14 @@ class _Site(Struct, frozen=True):
     @property
     def link(self) -> str:
         """What lets in whoever opens it."""
-        token = f"?token={self.credentials.token}" if self.asks_token else ""
-        return f"{self.address}{self.credentials.prefix}/{token}"
+        return self.link_to("")
+
+    def link_to(self, page: str) -> str:
+        """The same, at a page, whose options stay behind the token."""
+        path, _, options = page.partition("?")
+        token = f"token={self.credentials.token}" if self.asks_token else ""
+        query = "&".join(part for part in (token, options) if part)
+        return f"{self.address}{self.credentials.prefix}/{path}{'?' if query else ''}{query}"
 
 
 def _tell(site: _Site, *, is_quiet: bool, is_kept: bool) -> None:

@@ -17,6 +17,8 @@ from m31a_metrics.cli.options import (
     slice_option,
     slice_options,
     sort_of,
+    titles_of,
+    titles_option,
     wants_text,
 )
 from m31a_metrics.questions.sessions import sessions
@@ -32,6 +34,7 @@ SCREENFUL = 50
         ("m31 sessions --sort cost --limit 5", "the five most expensive"),
         ("m31 sessions --text webshop", "search id, project, branch and model"),
         ("m31 sessions --by week", "what each week adds up to"),
+        ("m31 sessions --json --titles", "with titles, which programs get only if they ask"),
         ("m31 sessions --since 7d --json", "those of the last 7 days, for a program"),
     )
 )
@@ -39,11 +42,15 @@ SCREENFUL = 50
 @slice_option("text", "TEXT", "Only with TEXT in id, project, branch, agent or model.")
 @by_option(PARTS, "sessions")
 @row_options
+@titles_option
 @sessions_dir_option
 @format_options
 @click.pass_context
 def command(ctx: click.Context, by: str | None) -> None:
-    """List the sessions, latest first: whose, when, how long, calls, tokens, cost, heals."""
+    """List the sessions, latest first: whose, when, how long, calls, tokens, cost, heals.
+
+    Titles are read from the agents' own files as they are shown, and kept nowhere.
+    """
     sort = sort_of(ctx)
     is_cut = by is None and (sort is None or is_indexed(sort))
     with asking(ctx, None) as ask:
@@ -53,6 +60,7 @@ def command(ctx: click.Context, by: str | None) -> None:
             sort=sort,
             limit=limit_of(ctx, SCREENFUL) if is_cut else None,
             whole=not wants_text(ctx),
+            titles_of=titles_of(ctx),
         )
     tables = [panel.table for panel in panels]
     # What the index sorted and cut is as it is wanted.

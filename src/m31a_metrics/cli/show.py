@@ -11,6 +11,8 @@ from m31a_metrics.cli.options import (
     read_session,
     session_argument,
     sessions_dir_option,
+    titles_of,
+    titles_option,
     wants_text,
 )
 from m31a_metrics.questions.session import show
@@ -26,6 +28,7 @@ from m31a_metrics.questions.session import show
     )
 )
 @session_argument
+@titles_option
 @sessions_dir_option
 @format_options
 @click.pass_context
@@ -41,6 +44,14 @@ def command(ctx: click.Context, name: str | None) -> None:
     one = read_session(ctx, name or "last")
     told = one.record if one.is_transcript else None
     row = catalog.listed(one)
-    whole = not wants_text(ctx)
-    panels = show(one.metrics, one.detail, told, row=row, record=one.record, whole=whole)
+    whole, read = not wants_text(ctx), titles_of(ctx)
+    panels = show(
+        one.metrics,
+        one.detail,
+        told,
+        row=row,
+        record=one.record,
+        title=read([row])[0] if read else None,
+        whole=whole,
+    )
     emit(ctx, [panel.table for panel in panels])

@@ -8,12 +8,13 @@ from msgspec.structs import replace
 
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.questions.ask import Ask, totals_of
+from m31a_metrics.questions.sessions import TitlesOf
 from m31a_metrics.slices import previous
 from m31a_metrics.table import Panel, Table
 from m31a_metrics.tables import glance as of_glance
 from m31a_metrics.tables.cost import token_classes
 from m31a_metrics.tables.overview import cost_by, sums, tools_by_failure, tools_by_time
-from m31a_metrics.tables.sessions import listing
+from m31a_metrics.tables.sessions import listing, with_titles
 from m31a_metrics.tables.trend import calendar, heal_trend, trend, use_by_model
 from m31a_metrics.timestamps import micros
 
@@ -22,20 +23,26 @@ RUNNING_MINUTES = 5
 RUNNING_MAX = 10
 
 
-def glance(ask: Ask, *, whole: bool = False) -> list[Panel]:
-    """The last sessions, their cost, and the tools to look at."""
+def glance(ask: Ask, *, whole: bool = False, titles_of: TitlesOf | None = None) -> list[Panel]:
+    """The last sessions, their cost, and the tools to look at.
+
+    `titles_of` reads titles of sessions for whoever looks on.
+    """
     answers, everything = ask.answers, ask.which
     lately = replace(everything, first_day=of_glance.first_day(ask.today))
     of_today = totals_of(answers, replace(everything, first_day=ask.today))
     of_lately = totals_of(answers, lately)
+    last = answers.sessions(everything, limit=of_glance.LAST_SESSIONS)
     tables = of_glance.glance(
-        answers.sessions(everything, limit=of_glance.LAST_SESSIONS),
+        last,
         (of_today, of_lately, ask.totals),
         answers.llms(lately, ("day",)),
         answers.tools(lately if of_lately.call_count else everything),
         ask.today,
         whole=whole,
     )
+    if titles_of is not None:
+        tables[0] = with_titles(tables[0], titles_of(last), whole=whole)
     names = ("last_sessions", "totals", "slowest_tools", "most_failing_tools")
     return [Panel(name, table) for name, table in zip(names, tables, strict=True)]
 

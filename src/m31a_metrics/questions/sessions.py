@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from m31a_metrics.answers import Answers, SessionRow, Slice
+from m31a_metrics.conversation import Title
 from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.questions.ask import Ask
@@ -16,7 +17,17 @@ from m31a_metrics.tables import sessions as of_sessions
 from m31a_metrics.tables.cost import token_classes
 from m31a_metrics.tables.from_metrics import session_metrics
 from m31a_metrics.tables.overview import cost_by, tools_by_time
-from m31a_metrics.tables.sessions import LATEST, SORTABLE, head, listing, sorted_by
+from m31a_metrics.tables.sessions import (
+    LATEST,
+    SORTABLE,
+    head,
+    listing,
+    sorted_by,
+    with_titles,
+)
+
+TitlesOf = Callable[[Sequence[SessionRow]], Sequence[Title]]
+"""Reads the titles of sessions, one for each; what stands in a Table of them is kept nowhere."""
 
 
 def sessions(
@@ -26,8 +37,11 @@ def sessions(
     sort: str | None = None,
     limit: int | None = None,
     whole: bool = False,
+    titles_of: TitlesOf | None = None,
 ) -> list[Panel]:
     """Sessions, latest first, or in the order of a column; or what their parts add up to.
+
+    `titles_of` reads titles of sessions for whoever looks on.
 
     `sort` is written as for `m31 sessions --sort`; where the index cannot sort by that
     column, all rows come as they are.
@@ -41,7 +55,10 @@ def sessions(
     else:
         # Of many, the index sorts and cuts, so that few need to be made rows of.
         found = ask.answers.sessions(ask.which, sort=field, descending=descending, limit=limit)
-    return [Panel("sessions", of_sessions.sessions(found, ask.scope, whole=whole), is_wide=True)]
+    table = of_sessions.sessions(found, ask.scope, whole=whole)
+    if titles_of is not None:
+        table = with_titles(table, titles_of(found), whole=whole)
+    return [Panel("sessions", table, is_wide=True)]
 
 
 def sessions_listed(ask: Ask, *, sort: str, limit: int, offset: int) -> list[Panel]:
@@ -65,6 +82,11 @@ def find(answers: Answers, session_id: str, agents: Sequence[str] = ()) -> Sessi
     if not rows:
         raise SessionNotFound("The index knows no session of that id.")
     return rows[0]
+
+
+def asked_for(ask: Ask) -> SessionRow:
+    """The one session that is asked about."""
+    return ask.answers.sessions(ask.which, limit=1)[0]
 
 
 def of_one(ask: Ask, row: SessionRow) -> Ask:

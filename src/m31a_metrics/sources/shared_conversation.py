@@ -7,6 +7,7 @@ belongs to which call, and where to go on at, is worked out here for all of them
 from __future__ import annotations
 
 import re
+import sys
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections import deque
@@ -38,7 +39,9 @@ _LOOK_BYTES = 2**23
 _ENDS_BYTES = 2**16
 """So much of both ends of a file is looked through for its title."""
 
-_SPLIT_BYTES_MAX = 2**20
+_FEW = 4
+
+_SPLIT_BYTES_MAX = 2**15
 """Longer lines are not looked through for records within: that takes time."""
 
 _BACK_BYTES_MAX = 2**28
@@ -327,16 +330,17 @@ class Records(ABC):
 
     @abstractmethod
     def forwards(
-        self, at: int, needles: Collection[bytes] = ()
+        self, at: int, needles: Collection[bytes] = (), reach: int = sys.maxsize
     ) -> Iterator[tuple[int, Told | None]]:
         """Yield where records begin and what they hold, from the one on that `at` is of.
 
-        None stands for what is damaged. Records without one of the needles may be passed over.
+        None stands for what is damaged. Records without one of the needles, and those farther
+        away than `reach`, may be passed over.
         """
 
     @abstractmethod
     def backwards(
-        self, before: int, needles: Collection[bytes] = ()
+        self, before: int, needles: Collection[bytes] = (), reach: int = sys.maxsize
     ) -> Iterator[tuple[int, Told | None]]:
         """Yield the same, from the last record on before where one begins."""
 
@@ -359,10 +363,13 @@ class Records(ABC):
         return told.parts + results
 
     def find(self, wanted: str, *needles: str) -> str:
-        """Find the part with an id, by a text that stands in its record; "" if there is none."""
+        """Find the part with an id, by a text that stands in its record; "" if there is none.
+
+        Ids that a time was added to are found without it, too: so the agent writes them.
+        """
         for _, told in self.forwards(0, [needle.encode() for needle in needles]):
             for part in told.parts if told is not None else ():
-                if part.id == wanted:
+                if wanted in (part.id, part.id.partition("@")[0]):
                     return part.place
         return ""
 
@@ -380,9 +387,7 @@ class Records(ABC):
 
     def call_before(self, at: int, call: str) -> Part | None:
         """Find the call that a result is of, in what stands before it."""
-        for begins, told in self.backwards(at, [call.encode()]) if call else ():
-            if begins < at - _LOOK_BYTES:
-                break
+        for _, told in self.backwards(at, [call.encode()], _LOOK_BYTES) if call else ():
             if told is not None and call in told.calls:
                 return told.calls[call]
         return None
@@ -402,22 +407,29 @@ class LineRecords(Records):
         return self._lines.end
 
     def forwards(
-        self, at: int, needles: Collection[bytes] = ()
+        self, at: int, needles: Collection[bytes] = (), reach: int = sys.maxsize
     ) -> Iterator[tuple[int, Told | None]]:
         """Yield records from the one on that byte `at` is of."""
-        return self._told(self._lines.forwards(at), needles)
+        near = takewhile(lambda line: line[0] - at <= reach, self._lines.forwards(at))
+        return self._told(near, needles)
 
     def backwards(
-        self, before: int, needles: Collection[bytes] = ()
+        self, before: int, needles: Collection[bytes] = (), reach: int = sys.maxsize
     ) -> Iterator[tuple[int, Told | None]]:
         """Yield records from the last one on before a byte where one begins."""
-        return self._told(self._lines.backwards(before), needles)
+        near = takewhile(lambda line: before - line[0] <= reach, self._lines.backwards(before))
+        return self._told(near, needles)
 
     def _told(
         self, lines: Iterable[tuple[int, bytes]], needles: Collection[bytes]
     ) -> Iterator[tuple[int, Told | None]]:
+        # One look for many of them, but a look for each of a few is quicker.
+        many = re.compile(b"|".join(map(re.escape, needles))) if len(needles) > _FEW else None
         for at, data in lines:
-            if needles and not any(needle in data for needle in needles):
+            if many is not None:
+                if many.search(data) is None:
+                    continue
+            elif needles and not any(needle in data for needle in needles):
                 continue
             yield at, self._hold(at, data)
 
@@ -516,10 +528,15 @@ class _Reading:
         return orphans
 
     def _join_behind(self, at: int) -> None:
-        """Look behind a window for what came of its calls."""
-        needles = [call.encode() for call in self._open if call]
-        for begins, told in self._records.forwards(at, needles) if needles else ():
-            if begins > at + _LOOK_BYTES or not self._open:
+        """Look behind a window for what came of its calls, of which nothing was seen yet."""
+        self._open = {
+            call: part
+            for call, part in self._open.items()
+            if call and part.success is None and not part.output
+        }
+        needles = [call.encode() for call in self._open]
+        for _, told in self._records.forwards(at, needles, _LOOK_BYTES) if needles else ():
+            if not self._open:
                 break
             self._join(told.results if told is not None else ())
 

@@ -4,6 +4,8 @@ from m31a_metrics.answers import LABEL, label_of
 from m31a_metrics.table import Column, Unit
 
 SESSION = Column("session_id", "Session")
+TITLE = Column("title", "Title")
+FIRST_WORDS = Column("first_words", "First words")
 AGENT = Column("agent", "Agent")
 PROJECT = Column("project", "Project")
 BRANCH = Column("branch", "Branch")

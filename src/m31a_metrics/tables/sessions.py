@@ -8,6 +8,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from m31a_metrics.answers import SessionRow, TotalsRow, time_order
+from m31a_metrics.conversation import Title
 from m31a_metrics.table import CARDS, Cell, Column, Panel, Table, Unit
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, per_hour, ratio
@@ -22,6 +23,9 @@ LATEST = "updated_us"
 
 PARTS = (*columns.TIMES, *columns.OWNERS)
 """What sessions can be grouped by."""
+
+TITLE_CHARS = 44
+"""So much of a title people see in a list."""
 
 _PATH = Column("path", "Path")
 _GONE = Column("is_gone", "Gone")
@@ -304,6 +308,33 @@ def with_labels(table: Table, labels: Sequence[Mapping[str, str]]) -> Table:
         return table
     rows = [(*row, labelled(own)) for row, own in zip(table.rows, labels, strict=True)]
     return replace(table, columns=[*table.columns, columns.LABELS], rows=rows)
+
+
+def with_titles(table: Table, titles: Sequence[Title], *, whole: bool) -> Table:
+    """Add what people recognise sessions by, a title for each row; unchanged where none has one.
+
+    `whole` is for programs: title and first words apart, as long as they are. People see the
+    one or the other beside the session's id.
+    """
+    if not any(title.line for title in titles):
+        return table
+    rows = list(zip(table.rows, titles, strict=True))
+    if whole:
+        return replace(
+            table,
+            columns=[*table.columns, columns.TITLE, columns.FIRST_WORDS],
+            rows=[(*row, title.title or None, title.first_words or None) for row, title in rows],
+        )
+    first, *rest = table.columns
+    return replace(
+        table,
+        columns=[first, columns.TITLE, *rest],
+        rows=[(row[0], _title_cell(title.line), *row[1:]) for row, title in rows],
+    )
+
+
+def _title_cell(line: str) -> str | None:
+    return f"{line[: TITLE_CHARS - 1].rstrip()}…" if len(line) > TITLE_CHARS else line or None
 
 
 def known_tokens(row: SessionRow | TotalsRow) -> int | None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from m31a_metrics.answers import LLMRow, SessionRow, TotalsRow
+from m31a_metrics.conversation import Title
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.record import LLMDay, SessionRecord
 from m31a_metrics.table import Cell, Column, Table, Unit
@@ -23,7 +26,13 @@ from m31a_metrics.tables.from_metrics import (
 from m31a_metrics.tables.names import RECORDED
 from m31a_metrics.tables.phases import SHOWN, healing, phase_table
 from m31a_metrics.tables.phrases import Scope
-from m31a_metrics.tables.sessions import known_time, labelled, session_table, with_labels
+from m31a_metrics.tables.sessions import (
+    known_time,
+    labelled,
+    session_table,
+    with_labels,
+    with_titles,
+)
 from m31a_metrics.tables.tools import for_people, timed_notes, tool_table
 from m31a_metrics.transcript import RateLimit
 
@@ -101,6 +110,18 @@ def show(
         _rate_limits(told),
     ]
     return [head, _transcript(told, whole), *tables]
+
+
+def entitled(head: Table, transcript: Table, title: Title, *, whole: bool) -> list[Table]:
+    """Add a session's title: for programs to its head, for people to what its transcript tells."""
+    if whole:
+        return [with_titles(head, [title], whole=True), transcript]
+    lines = [
+        (column.title, line)
+        for column, line in ((columns.TITLE, title.title), (columns.FIRST_WORDS, title.first_words))
+        if line
+    ]
+    return [head, replace(transcript, rows=[*lines, *transcript.rows])]
 
 
 def _by_class(rows: list[LLMRow], days: Sequence[LLMDay]) -> list[LLMRow]:

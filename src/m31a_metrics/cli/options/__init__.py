@@ -59,6 +59,7 @@ from m31a_metrics.cli.options.slices import (
     slice_options,
     which,
 )
+from m31a_metrics.cli.options.titles import titles_of, titles_option
 
 __all__ = [
     "AGENTS",
@@ -97,6 +98,8 @@ __all__ = [
     "slice_option",
     "slice_options",
     "sort_of",
+    "titles_of",
+    "titles_option",
     "wants_text",
     "warn",
     "which",

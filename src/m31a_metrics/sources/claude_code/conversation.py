@@ -7,6 +7,7 @@ session's events, and for its texts. A place is a byte of the session's own file
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -283,7 +284,7 @@ def _head(lines: Lines) -> tuple[_Titles, str]:
             break
         titles.take(data)
         for part in _prompts(data):
-            words = part.text.strip()
+            words = _PUT_IN.sub("", part.text).strip()
             if part.kind is PartKind.PROMPT and words and not words.startswith(_COMMANDS):
                 return titles, words
             command = command or _command(words)
@@ -303,6 +304,8 @@ def _prompts(data: bytes) -> list[Part]:
 
 
 _COMMANDS = ("<command-message>", "<command-name>")
+_PUT_IN = re.compile(r"<(ide_[a-z_]{1,40}|system-reminder)>.*?</\1>", re.DOTALL)
+"""What an editor's extension and Claude Code put into a prompt."""
 
 
 def _command(written: str) -> str:

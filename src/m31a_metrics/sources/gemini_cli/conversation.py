@@ -143,7 +143,7 @@ def window(path: str, *, at: str = "", limit: int = WINDOW_PARTS) -> Window:
     """Give a window of a chat, or of one of its subagents'."""
     prefix = parsed(at)[0]
     with named(path):
-        file = _files(path).get(prefix, path)
+        file = _files(path).get(prefix, path) if prefix else path
         return window_of(_records(file, prefix), at, limit)
 
 
@@ -161,7 +161,8 @@ def image(path: str, place: str) -> tuple[str, bytes]:
     """Give the bytes of an image that a prompt or a result holds."""
     prefix, at, number = parsed(place)
     with named(path):
-        for begins, data in _read(_files(path).get(prefix, path)).messages:
+        file = _files(path).get(prefix, path) if prefix else path
+        for begins, data in _read(file).messages:
             if begins == at:
                 try:
                     found = _images(decode_json(_texts, data))[number]
@@ -198,6 +199,8 @@ def _records(path: str, prefix: str) -> LineRecords:
 def _read(path: str) -> _Chat:
     """Read a chat, whichever of both forms it has. Raises NotThisFormat, OSError."""
     data = read_whole(path, BYTES_MAX)
+    if _is_record(data.lstrip().partition(b"\n")[0]):
+        return _of_lines(path, data)
     try:
         whole = decode_json(_chat, data)
     except UNREADABLE:
@@ -214,6 +217,14 @@ def _read(path: str) -> _Chat:
         at += len(message)
     is_subagent = whole.kind == "subagent"
     return _Chat(text(whole.session_id), text(whole.summary), is_subagent, found)
+
+
+def _is_record(line: bytes) -> bool:
+    """Tell whether the first line is a record of its own: then the file is JSON Lines."""
+    try:
+        return decode_json(_chat, line).messages is None
+    except UNREADABLE:
+        return False
 
 
 def _of_lines(path: str, data: bytes) -> _Chat:
@@ -273,6 +284,9 @@ class _Telling:
         t_us = unix_us(line.timestamp) or 0
         words, left_out = _joined(written.content)
         if line.type == "user":
+            # What the person wrote; the model was given the files that it names, too.
+            if written.display_content:
+                words, left_out = _joined(written.display_content)
             images = tuple(
                 Image(place_of_part(place, number), found.mime_type)
                 for number, found in enumerate(_images(written))

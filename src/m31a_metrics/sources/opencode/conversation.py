@@ -7,6 +7,7 @@ session with `agent-<id>:` before it.
 from __future__ import annotations
 
 import re
+import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
@@ -209,6 +210,7 @@ class _Turns(Records):
         self,
         at: int,
         needles: Collection[bytes] = (),  # noqa: ARG002 - messages are no lines to look through
+        reach: int = sys.maxsize,  # noqa: ARG002 - they are counted, and no bytes
     ) -> Iterator[tuple[int, Told | None]]:
         """Yield messages from a number on; each is looked at, whatever the needles."""
         damage, known = Damage(), 0
@@ -220,6 +222,7 @@ class _Turns(Records):
         self,
         before: int,
         needles: Collection[bytes] = (),  # noqa: ARG002 - messages are no lines to look through
+        reach: int = sys.maxsize,  # noqa: ARG002 - they are counted, and no bytes
     ) -> Iterator[tuple[int, Told | None]]:
         """Yield messages before a number, the last one first."""
         while before > 0:
