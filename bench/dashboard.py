@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 
 from bench.measure import Row
 from m31a_metrics.views.web.report import report
+from tests.cli.test_serve import Server, get, serving
+from tests.views.web import spoken
 from tests.views.web.invented import records
 from tests.views.web.served import Invented, fetch, served
 
 SESSIONS = 10_000
 ROUNDS = 15
+TRANSCRIPT_BYTES = 100_000_000
+WINDOW_LIMIT_MS, WINDOW_LIMIT_MB = 1_000, 100
 
 PAGE_LIMIT_MS, API_LIMIT_MS = 300, 100
 ANSWERS = {
@@ -28,7 +32,7 @@ ANSWERS = {
 }
 
 
-def rows(_: Path) -> list[Row]:
+def rows(directory: Path) -> list[Row]:
     """Ask for each answer in turn; the quickest of several rounds counts."""
     best_ms = dict.fromkeys(ANSWERS, float("inf"))
     sizes = dict.fromkeys(ANSWERS, 0)
@@ -45,9 +49,56 @@ def rows(_: Path) -> list[Row]:
         Row(name, best_ms[name], limit, "ms", note=f"{SESSIONS:,} sessions; {sizes[name]:,} bytes")
         for name, (_, limit) in ANSWERS.items()
     ]
-    return [*measured, _report_row()]
+    return [*measured, _report_row(), *_transcript_rows(directory)]
 
 
 def _report_row() -> Row:
     size = len(report([], "empty", datetime.now().astimezone()).encode())
     return Row("a report without sessions", size / 1e6, 6, "MB")
+
+
+def _transcript_rows(home: Path) -> list[Row]:
+    """Measure the first window of a long session, in a server that never read one before.
+
+    Its memory is what the process grew by at its peak, over what it had when it began to serve.
+    """
+    began = datetime.now(UTC) - timedelta(days=1)
+    path = spoken.write(home, began, at_least_bytes=TRANSCRIPT_BYTES)
+    page = f"/sessions/{spoken.SESSION}/transcript"
+    environ = {"HOME": str(home), "CLAUDE_CONFIG_DIR": str(home / ".claude")}
+    with serving(home, **environ):
+        pass  # reads it into the index
+    with serving(home, **environ) as server:
+        get(f"{server.base}/sessions", server.token)
+        before_mb = _peak_mb(server, afresh=True)
+        first_ms = _took_ms(server, page)
+        grown_mb = _peak_mb(server) - before_mb
+        end_ms = _took_ms(server, f"{page}?at=end")
+        middle_ms = _took_ms(server, f"{page}?at={path.stat().st_size // 2}")
+        marks_ms = _took_ms(server, f"{page}/marks")
+    note = f"{path.stat().st_size / 1e6:,.0f} MB"
+    return [
+        Row("transcript: its first window", first_ms, WINDOW_LIMIT_MS, "ms", note=note),
+        Row("transcript: its end", end_ms, WINDOW_LIMIT_MS, "ms", note=note),
+        Row("transcript: its middle", middle_ms, WINDOW_LIMIT_MS, "ms", note=note),
+        Row("transcript: memory of its first window", grown_mb, WINDOW_LIMIT_MB, "MB", note=note),
+        Row("transcript: its marks, which follow", marks_ms, None, "ms", note=note),
+    ]
+
+
+def _took_ms(server: Server, address: str) -> float:
+    began_s = perf_counter()
+    status, body = get(server.base + address, server.token)
+    took_ms = (perf_counter() - began_s) * 1000
+    assert status == 200, address
+    assert spoken.SESSION.encode() in body or address.endswith("/marks")
+    return took_ms
+
+
+def _peak_mb(server: Server, *, afresh: bool = False) -> float:
+    """What a process has held at most; `afresh`: from now on (Linux)."""
+    folder = Path(f"/proc/{server.process.pid}")
+    if afresh:
+        (folder / "clear_refs").write_text("5")
+    lines = (folder / "status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024

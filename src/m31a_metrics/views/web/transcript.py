@@ -178,7 +178,8 @@ class Transcripts:
             elif not place:
                 notice = f"Nothing in this conversation has the id {clean(at)}: this is its start."
         window = conversations.window(row, place, 1 if is_alone else WINDOW_PARTS)
-        here = window.parts[0].place if place and place != END and window.parts else ""
+        is_sought = place and place != END and not reading.query.get("walk")
+        here = window.parts[0].place if is_sought and window.parts else ""
         parts = draw_parts(window.parts, addresses, here=here, project=row.project, whole=is_alone)
         if window.damage:
             noun = "record" if window.damage == 1 else "records"
@@ -188,8 +189,8 @@ class Transcripts:
         return Shown(
             notice=notice,
             parts=parts,
-            earlier=window.before and addresses.at(window.before),
-            later=window.after and addresses.at(window.after),
+            earlier=window.before and addresses.at(window.before, walk="1"),
+            later=window.after and addresses.at(window.after, walk="1"),
             first=main.at(""),
             last=main.at(END, anchor="later"),
             author=author,
