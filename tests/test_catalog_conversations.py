@@ -103,6 +103,16 @@ def test_a_recorded_session_keeps_no_text(
         conversations.window(row)
 
 
+def test_a_transcript_within_a_repository_is_not_shown(
+    row: SessionRow, conversations: Conversations, tmp_path: Path
+) -> None:
+    """A team's checkpoints are read for their figures."""
+    row = replace(row, path=f"{tmp_path}::2026-05-04-{ONE}")
+    assert conversations.title(row) == Title()
+    with pytest.raises(ConversationAbsent, match=f"in the repository {tmp_path}"):
+        conversations.window(row)
+
+
 def test_a_file_of_another_format_is_named(
     row: SessionRow, conversations: Conversations, tmp_path: Path
 ) -> None:
@@ -112,6 +122,17 @@ def test_a_file_of_another_format_is_named(
     row = replace(row, path=str(other))
     assert conversations.title(row) == Title()
     with pytest.raises(ConversationAbsent, match="cannot be read: .*other.jsonl"):
+        conversations.window(row)
+
+
+def test_what_is_no_file_keeps_nobody_waiting(
+    row: SessionRow, conversations: Conversations, tmp_path: Path
+) -> None:
+    """A pipe that nobody writes to stands in the transcript's place."""
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    row = replace(row, path=str(tmp_path / "pipe.jsonl"))
+    assert conversations.title(row) == Title()
+    with pytest.raises(ConversationAbsent, match="it is a pipe"):
         conversations.window(row)
 
 

@@ -242,6 +242,14 @@ def test_a_title_is_what_a_person_or_the_agent_called_it(tmp_path: Path) -> None
     assert titled(tmp_path, said("hello"))[0] == ""
 
 
+def test_a_subagents_lone_transcript_is_called_by_what_it_was_told(tmp_path: Path) -> None:
+    """Its session is gone, and nobody else said anything in it."""
+    path = tmp_path / "agent-abc1234.jsonl"
+    line = said("look", isSidechain=True, agentId="abc1234", sessionId=ONE)
+    path.write_text(json.dumps(line) + "\n")
+    assert title(str(path)).line == "look"
+
+
 def test_a_summary_of_another_session_is_no_title(tmp_path: Path) -> None:
     """It names the last record that it is of, which must be one of this file."""
     summary = {"type": "summary", "summary": "Tills", "leafUuid": "leaf-1"}

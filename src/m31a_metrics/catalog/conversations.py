@@ -132,6 +132,10 @@ class Conversations:
                 "it was recorded here, as figures without any text; its agent's own transcript"
                 " is not among the files that are read"
             )
+        if os.path.isdir(file):
+            raise ConversationAbsent(
+                f"its transcript is kept in the repository {file}, of which figures alone are read"
+            )
         if row.is_gone or not os.path.exists(file):
             raise ConversationAbsent(
                 f"its transcript is gone, and only its figures are kept; it was {file}"

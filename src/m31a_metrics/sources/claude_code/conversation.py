@@ -178,7 +178,7 @@ def title(path: str) -> Title:
     in transcripts of 2.0.76 to 2.1.219, and in those that claude-code-log tests with.
     """
     with named(path), _opened(path) as lines:
-        found, first = _head(lines)
+        found, first = _head(lines, agent_id(path))
         later, ends_at = _Titles(), lines.end
         for at, data in lines.backwards(ends_at):
             if at < ends_at - _TAIL_BYTES:
@@ -276,14 +276,17 @@ class _Titles:
             self.by_kind.setdefault(line.type, name)
 
 
-def _head(lines: Lines) -> tuple[_Titles, str]:
-    """Return titles from the beginning of a file and the first prompt: a command at worst."""
+def _head(lines: Lines, agent: str) -> tuple[_Titles, str]:
+    """Return titles from the beginning of a file and the first prompt: a command at worst.
+
+    Of a subagent that lost its session the first prompt is what it was told.
+    """
     titles, command = _Titles(), ""
     for at, data in lines.forwards(0):
         if at > _HEAD_BYTES:
             break
         titles.take(data)
-        for part in _prompts(data):
+        for part in _prompts(data, agent):
             words = _PUT_IN.sub("", part.text).strip()
             if part.kind is PartKind.PROMPT and words and not words.startswith(_COMMANDS):
                 return titles, words
@@ -291,16 +294,16 @@ def _head(lines: Lines) -> tuple[_Titles, str]:
     return titles, command
 
 
-def _prompts(data: bytes) -> list[Part]:
+def _prompts(data: bytes, agent: str) -> list[Part]:
     """What a person wrote by a record, and the commands that they gave."""
     if b'"user"' not in data and b'"queued_command"' not in data:
         return []
     try:
-        parts = _Telling("", {}).tell("", data).parts
+        parts = _Telling("", {}, agent).tell("", data).parts
     except UNREADABLE:
         return []
     kinds = (PartKind.PROMPT, PartKind.NOTICE)
-    return [part for part in parts if part.kind in kinds and not part.author]
+    return [part for part in parts if part.kind in kinds and part.author == agent]
 
 
 _COMMANDS = ("<command-message>", "<command-name>")

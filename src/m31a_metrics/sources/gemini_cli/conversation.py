@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode
+from io import BytesIO
 from typing import Any
 
 from msgspec import Raw, Struct
@@ -213,7 +214,7 @@ def _read(path: str) -> _Chat:
     for raw in whole.messages:
         message = bytes(raw)
         at = data.find(message, at)
-        found.append((at, message))
+        found.append((at, message + b"\n"))
         at += len(message)
     is_subagent = whole.kind == "subagent"
     return _Chat(text(whole.session_id), text(whole.summary), is_subagent, found)
@@ -229,10 +230,10 @@ def _is_record(line: bytes) -> bool:
 
 def _of_lines(path: str, data: bytes) -> _Chat:
     chat, last, is_ours, at = _Chat(), {}, False, 0
-    for line in data.split(b"\n"):
-        begins, at = at, at + len(line) + 1
+    for line in BytesIO(data):
+        begins, at = at, at + len(line)
         try:
-            record = decode_json(_chat, line.strip(b"\0 \t\r"))
+            record = decode_json(_chat, line.strip(b"\0 \t\r\n"))
         except UNREADABLE:
             last[f"#{begins}"] = (begins, line)  # to be counted as damage where it is met
             continue
