@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from m31a_metrics import codec
 from m31a_metrics.errors import MetricsError, SessionNotFound
 from m31a_metrics.model import SessionMetrics
+from m31a_metrics.questions.sessions import suggested
 from m31a_metrics.views.names import clean
 from m31a_metrics.views.web import api
 from m31a_metrics.views.web.api import API, METRICS_NAME, described
@@ -113,20 +114,40 @@ class Server:
     def page(self, kind: PageKind) -> Endpoint:
         """Make the address of a page."""
 
-        def answer(request: Request, page: Page, state: State, notes: Sequence[str]) -> Response:
+        def build(asked: Asked) -> Page:
+            page = kind.build(asked)
+            if page.form == "filters":
+                page.suggested = suggested(asked.answers)
+            return page
+
+        def draw(request: Request, page: Page, state: State, notes: Sequence[str]) -> Response:
             root, within = _place(request)
             data = f"{API}/overview" if within == "/" else f"{API}{within}"
-            place = Place(root, root + within, root + data)
-            return HTMLResponse(self._html.page(page, state, place, notes))
+            place, titles = Place(root, root + within, root + data), self._transcripts.titles
+            return HTMLResponse(self._html.page(page, state, place, notes, titles(page.rows)))
 
-        return self._answering(kind.build, answer)
+        async def drawn(request: Request) -> Response:
+            def ask(opened: Opened) -> tuple[Page, State, Sequence[str]]:
+                asked = self._asked(request, opened)
+                return build(asked), asked.state, opened.notes
+
+            built = await self.index.ask(ask)
+            # Titles are read from files, and holding up the index for them would hold up all.
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._readers, draw, request, *built)
+
+        async def endpoint(request: Request) -> Response:
+            return await self._told(drawn(request))
+
+        return endpoint
 
     def tables(self, kind: PageKind) -> Endpoint:
         """Make the address of a page's tables."""
 
         def answer(request: Request, page: Page, _: State, __: Sequence[str]) -> Response:
             query = request.query_params
-            return api.answer(page, query.get("panel", ""), query.get("format", "json"))
+            form = query.get("format", "json")
+            return api.answer(page, query.get("panel", ""), form, query.get("plot", ""))
 
         return self._answering(kind.build, answer)
 

@@ -22,7 +22,6 @@ _OURS = (
     "theme.js",
     "transcript.css",
     "transcript.js",
-    "unpack.js",
 )
 
 

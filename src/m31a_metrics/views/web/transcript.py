@@ -26,6 +26,7 @@ from m31a_metrics.errors import ConversationAbsent
 from m31a_metrics.table import Unit
 from m31a_metrics.tables.arithmetic import known_usd
 from m31a_metrics.tables.names import RECORDED
+from m31a_metrics.transcript import SessionRef
 from m31a_metrics.turns import CallMark, HealMark, Marks, Turn, marks
 from m31a_metrics.units import ms
 from m31a_metrics.views.names import clean
@@ -149,6 +150,13 @@ class Transcripts:
         if self.off or self._conversations is None:
             return ""
         return self._conversations.title(row).line
+
+    def titles(self, rows: Iterable[SessionRow]) -> dict[SessionRef, Title]:
+        """Read what sessions are known by; nothing where conversations are off."""
+        conversations = self._conversations
+        if self._off or conversations is None:
+            return {}
+        return {row.ref: conversations.title(row) for row in rows if row.agent != RECORDED}
 
     def shown(self, reading: Reading) -> Shown:
         """Read what a page shows: a window from the place or the id on that is asked for."""
