@@ -58,8 +58,10 @@ class Slice(Struct, frozen=True):
     `project` is a part of the project's path; `model` and `branch` are whole names, or
     patterns with `*`; `model` also leaves out the LLM use of other models. `text` is a part
     of the id, project, branch, agent or a model, in any case. `session` is one session's id.
-    `tool` leaves out the calls and failures of other tools. `labels` are names and whole
-    values; a session must have all of them.
+    `tool` leaves out the calls and failures of other tools. `phase` leaves out what was done in
+    other phases, and sessions in which nothing was done in it; failures are not kept by phase,
+    and there are none of one. `labels` are names and whole values; a session must have all of
+    them.
     """
 
     agents: tuple[str, ...] | None = None
@@ -74,6 +76,7 @@ class Slice(Struct, frozen=True):
     since_us: int | None = None
     until_us: int | None = None
     labels: tuple[tuple[str, str], ...] = ()
+    phase: str = ""
 
 
 class SessionRow(SessionSums, array_like=True):

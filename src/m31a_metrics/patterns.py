@@ -18,14 +18,22 @@ from typing import Any
 TEXT_MAX = 500
 """So many characters a pattern may have."""
 
+REACH_BYTES = 512
+"""So far around its needle a match of a regular expression is sought: a longer one is missed."""
+
+_CHAR_BYTES_MAX = 26
+"""So many bytes a character takes at most: two escapes of a surrogate pair, escaped again."""
+
 _ALWAYS_ITSELF = re.compile(r"[ !#-%'-;=?-\[\]-~]+")
 """What JSON is written with by all agents: no quote, backslash, control character or letter
 beyond ASCII; and none of `<>&`, which Go escapes. (PHP escapes `/`, and no agent is written in
 it.)"""
 
-_ESCAPED_BACKSLASH, _QUOTE = "\x00", "\x01"
-_SIMPLE_ESCAPES = (("\\n", "\n"), ("\\t", "\t"), ("\\r", "\r"), ("\\/", "/"))
-_RARE_ESCAPES = re.compile(r"((?:\\u[0-9a-fA-F]{4})+)|\\([bf])")
+_BACKSLASH, _QUOTE = b"\x00", b"\x01"
+"""They stand for what was escaped while other escapes are read; no text of JSON has them."""
+
+_SIMPLE_ESCAPES = ((b"\\n", b"\n"), (b"\\t", b"\t"), (b"\\r", b"\r"), (b"\\/", b"/"))
+_RARE_ESCAPES = re.compile(rb"\\(?:(u[0-9a-fA-F]{4}(?:\\u[0-9a-fA-F]{4})*)|([bf]))")
 
 _PASSED_OVER = ("AT", "ASSERT", "ASSERT_NOT")
 _REPEATED = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
@@ -71,20 +79,31 @@ class Pattern:
         same = self.text.lower() if self.ignores_case else self.text
         return not self.is_regex and self.needle == same.encode()
 
+    @property
+    def is_quick(self) -> bool:
+        """Tell whether nothing but the C library has to look for it."""
+        return self.is_needle and not self.ignores_case
+
+    @property
+    def reach(self) -> int:
+        """How many bytes before and behind the needle the whole of it may stand."""
+        return REACH_BYTES if self.is_regex else _CHAR_BYTES_MAX * len(self.text)
+
     def may_be_in(self, record: bytes) -> bool:
         """Tell whether one line of JSON may hold it in a text; False: it does not."""
         if self.is_needle:
             return self.needle in (record.lower() if self.ignores_case else record)
-        text = record.decode("utf-8", "replace")
-        once = _without_escapes(text)
+        once = _without_escapes(record)
         if self._has(once):
             return True
-        if "\\" not in once:
+        if b"\\" not in once:
             return False
         return self._has(_without_escapes(once))  # JSON within JSON
 
-    def _has(self, text: str) -> bool:
-        return any(found.end() > found.start() for found in self._found.finditer(text))
+    def _has(self, data: bytes) -> bool:
+        text = data.decode("utf-8", "replace")
+        found = self._found.search(text)
+        return found is not None and (bool(found[0]) or any(True for _ in self.spans(text)))
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where it stands in a text, first to last; what is empty is passed over."""
@@ -93,25 +112,25 @@ class Pattern:
                 yield found.span()
 
 
-def _without_escapes(text: str) -> str:
+def _without_escapes(data: bytes) -> bytes:
     """Read the strings of a line of JSON, or of a part of one.
 
     Its quotes become ends of lines, so that a text begins and ends as a line does.
     """
-    text = text.replace("\x00", "").replace("\x01", "")
-    text = text.replace("\\\\", _ESCAPED_BACKSLASH).replace('\\"', _QUOTE).replace('"', "\n")
+    data = data.replace(_BACKSLASH, b"").replace(_QUOTE, b"")
+    data = data.replace(b"\\\\", _BACKSLASH).replace(b'\\"', _QUOTE).replace(b'"', b"\n")
     for written, meant in _SIMPLE_ESCAPES:
-        text = text.replace(written, meant)
-    if "\\" in text:
-        text = _RARE_ESCAPES.sub(_meant, text)
-    return text.replace(_QUOTE, '"').replace(_ESCAPED_BACKSLASH, "\\")
+        data = data.replace(written, meant)
+    if b"\\" in data:
+        data = _RARE_ESCAPES.sub(_meant, data)
+    return data.replace(_QUOTE, b'"').replace(_BACKSLASH, b"\\")
 
 
-def _meant(found: re.Match[str]) -> str:
+def _meant(found: re.Match[bytes]) -> bytes:
     if found[1] is None:
-        return "\b" if found[2] == "b" else "\f"
-    units = bytes.fromhex(found[1].replace("\\u", ""))
-    return units.decode("utf-16-be", "replace")
+        return b"\b" if found[2] == b"b" else b"\f"
+    units = bytes.fromhex(found[1].replace(b"\\", b"").replace(b"u", b"").decode())
+    return units.decode("utf-16-be", "replace").encode()
 
 
 def _literals(pattern: str, flags: int) -> list[str]:

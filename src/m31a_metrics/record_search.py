@@ -35,8 +35,8 @@ _KEY_BYTES = 256
 
 _KEY = re.compile(rb'"([^"\\]{1,64})"\s*:\s*"[^"]*\Z')
 
-AROUND_BYTES = 2**10
-"""So far around a needle the whole pattern must be: what matches more than that is not found."""
+_LOOKED_AT_EACH = 20
+"""So many needles in a buffer are looked at one by one; more take longer than all of it."""
 
 _File = FileIO | Unpacked
 _Find = Callable[[int, int], int]
@@ -99,8 +99,8 @@ class _Stretch:
 
     def run(self, threads: int) -> list[Records]:
         """Look through the files; return what was found in each that was begun, in order."""
-        # Without a needle all is Python's work, and threads would wait for each other.
-        count = min(threads, len(self._files)) if self._pattern.needle else 1
+        # What Python looks at it looks at in one thread, whatever their number is.
+        count = min(threads, len(self._files)) if self._pattern.is_quick else 1
         others = [Thread(target=self._work, daemon=True) for _ in range(count - 1)]
         for one in others:
             one.start()
@@ -138,7 +138,7 @@ class _Look:
         self._pattern = pattern
         self._passed_over = passed_over
         self._needle = pattern.needle
-        self._kept = len(self._needle) - 1 + _KEY_BYTES
+        self._kept = len(self._needle) - 1 + max(_KEY_BYTES, pattern.reach)
         self._buffer = bytearray(self._kept + _BLOCK_BYTES)
         self._in_buffer = _finder(self._buffer, self._needle)
 
@@ -196,9 +196,10 @@ class _Look:
         find = self._in_buffer
         if self._pattern.ignores_case:
             find = partial(self._buffer.lower().find, self._needle)
+        begins = self._behind_what_is_certain(begins, ends, offset)
         while (place := find(begins, ends)) >= 0:
             begins = place + 1
-            if self._is_passed_over(place) or not self._is_found(file, offset + place):
+            if self._is_passed_over(place) or not self._is_found(file, place, ends, offset):
                 continue  # there may be another one in the same record
             records.offsets.append(offset + place)
             begins = self._buffer.find(b"\n", place, ends)
@@ -206,20 +207,36 @@ class _Look:
                 return True
         return False
 
+    def _behind_what_is_certain(self, begins: int, ends: int, offset: int) -> int:
+        """Pass what is certainly not found, where there is too much to look at each."""
+        pattern = self._pattern
+        if pattern.is_needle or pattern.ignores_case:
+            return begins
+        if self._buffer.count(self._needle, begins, ends) < _LOOKED_AT_EACH:
+            return begins
+        if pattern.may_be_in(bytes(self._buffer[max(begins - pattern.reach, -offset) : ends])):
+            return begins
+        return max(begins, ends - pattern.reach)  # what goes on behind the buffer
+
     def _is_passed_over(self, place: int) -> bool:
         if not self._passed_over:
             return False
         key = key_before(bytes(self._buffer[max(place - _KEY_BYTES, 0) : place]))
         return key in self._passed_over
 
-    def _is_found(self, file: _File, offset: int) -> bool:
-        if self._pattern.is_needle or not isinstance(file, FileIO):
+    def _is_found(self, file: _File, place: int, ends: int, offset: int) -> bool:
+        """Tell whether the rest of the pattern may stand around a needle in the buffer."""
+        pattern = self._pattern
+        if pattern.is_needle or not isinstance(file, FileIO):
             return True
-        begins = max(offset - AROUND_BYTES, 0)
-        around = os.pread(file.fileno(), offset - begins + AROUND_BYTES, begins)
-        before = around.rfind(b"\n", 0, offset - begins) + 1
-        after = around.find(b"\n", offset - begins)
-        return self._pattern.may_be_in(around[before : len(around) if after < 0 else after])
+        begins, until = max(place - pattern.reach, -offset), place + pattern.reach
+        if until <= ends:
+            around = bytes(self._buffer[begins:until])
+        else:
+            around = os.pread(file.fileno(), until - begins, offset + begins)
+        at = place - begins
+        before, after = around.rfind(b"\n", 0, at) + 1, around.find(b"\n", at)
+        return pattern.may_be_in(around[before : len(around) if after < 0 else after])
 
 
 def key_before(data: bytes) -> bytes:

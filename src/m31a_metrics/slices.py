@@ -172,7 +172,7 @@ def narrow(
     """Make a slice of what options say: times as people write them, and fields of Slice.
 
     `label` is one label, written NAME=VALUE, or several, all of which a session must have;
-    `names` are project, model, branch, text, tool. Raises ValueError for a time or a label
+    `names` are project, model, branch, text, tool, phase. Raises ValueError for a time or a label
     that is none, TypeError for a name that a slice does not have.
     """
     if names.get("project"):

@@ -106,7 +106,7 @@ class Panel(Struct):
 
     `is_wide` asks for the whole width of a page. `is_open` shows the table at once, and
     not on demand, though there is a plot. `is_optional`: a page leaves it out while it has
-    no rows.
+    no rows. `folded` names columns that a page shows of a row on demand.
     """
 
     name: str
@@ -115,3 +115,4 @@ class Panel(Struct):
     is_wide: bool = False
     is_open: bool = False
     is_optional: bool = False
+    folded: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ Price = Callable[[LLMInteraction], float | None]
 class Turn(Struct):
     """From what a person said to the next thing that one said; `t_us` is when.
 
-    `id` is that of the prompt, else of the first thing in the turn that has one. `cost_nano`
+    `id` is that of the prompt, else of the first call, else of the first answer. `cost_nano`
     (nano-USD) is None where nobody knows what some of it cost. `is_expensive`: it is one of
     the few turns that cost half of the session.
     """
@@ -101,14 +101,12 @@ def _turns(events: Sequence[Event], price: Price) -> list[Turn]:
     if not began_us:
         began_us = [event.t_us for event in events[:1]]
     turns = [Turn(t_us) for t_us in began_us]
-    prompts: set[int] = set()
+    ranks: dict[int, int] = {}
     for event in events:
         turn = _turn_at(turns, event.t_us)
-        if type(event) is UserTurn and event.id and turn.t_us not in prompts:
-            turn.id = event.id
-            prompts.add(turn.t_us)
-        elif event.id and not turn.id and event.t_us >= turn.t_us:
-            turn.id = event.id
+        rank = _RANKS.get(type(event), len(_RANKS))
+        if event.id and event.t_us >= turn.t_us and rank < ranks.get(turn.t_us, len(_RANKS)):
+            turn.id, ranks[turn.t_us] = event.id, rank
         if type(event) is ToolCall:
             turn.call_count += not event.denied
             turn.fail_count += not (event.success or event.denied)
@@ -120,6 +118,10 @@ def _turns(events: Sequence[Event], price: Price) -> list[Turn]:
             elif turn.cost_nano is not None:
                 turn.cost_nano += nano_usd(usd)
     return turns
+
+
+_RANKS: dict[type, int] = {UserTurn: 0, ToolCall: 1, LLMInteraction: 2}
+"""What a turn is found by, the best first: not every answer is a part of the conversation."""
 
 
 def _turn_at(turns: Sequence[Turn], t_us: int) -> Turn:

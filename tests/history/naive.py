@@ -82,7 +82,7 @@ class Naive:
             PhaseRow,
             by,
             lambda record: [*record.tools, *record.llms, *record.phases],
-            is_there=Slice(first_day=which.first_day, last_day=which.last_day),
+            is_there=Slice(first_day=which.first_day, last_day=which.last_day, phase=which.phase),
         )
 
     def parts(self, which: Slice) -> list[SessionParts]:
@@ -136,6 +136,8 @@ class Naive:
                 first, costs = heals[0], [heal.cost_nano for heal in heals]
                 if not _in(which, [first.day]) or which.tool not in ("", first.tool):
                     continue
+                if which.phase not in ("", first.phase):
+                    continue
                 rows.append(
                     HealRow(
                         record.agent,
@@ -162,6 +164,8 @@ class Naive:
     def failures(self, which: Slice) -> list[FailureRow]:
         """Ways to fail, with all their sessions, those first in which it was last."""
         rows: dict[tuple[str, str], FailureRow] = {}
+        if which.phase:
+            return []
         failed = [
             (one, record)
             for record in self._chosen(which)
@@ -215,6 +219,7 @@ class Naive:
             and which.project in record.project
             and (not which.branch or fnmatchcase(record.branch, which.branch))
             and (not which.model or any(fnmatchcase(llm.model, which.model) for llm in record.llms))
+            and (not which.phase or any(one.phase == which.phase for one in _parts(record)))
             and any(
                 which.text.lower() in text.lower()
                 for text in [*searched, record.agent, *record.models]
@@ -233,6 +238,7 @@ class Naive:
             for one in rows
             if _in(which, [one.day])
             and which.tool in ("", getattr(one, "tool", which.tool))
+            and which.phase in ("", getattr(one, "phase", which.phase))
             and (not which.model or fnmatchcase(getattr(one, "model", which.model), which.model))
         ]
 
@@ -255,6 +261,10 @@ class _OfSession:
         self.day = phase.day
         for name in self.__struct_fields__:
             setattr(self, name, getattr(phase, name))
+
+
+def _parts(record: SessionRecord) -> list[Any]:
+    return [*record.tools, *record.llms, *record.phases]
 
 
 def days(record: SessionRecord) -> list[str]:

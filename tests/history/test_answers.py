@@ -35,6 +35,7 @@ bounds = st.one_of(
     st.tuples(st.just("text"), st.sampled_from(["APP", "opus", "n1", "%"])),
     st.tuples(st.just("session"), st.just("codex-n2")),
     st.tuples(st.just("tool"), st.just("Bash")),
+    st.tuples(st.just("phase"), st.sampled_from(["verify", "plan", "nowhere"])),
     st.tuples(st.just("first_day"), st.sampled_from(DAYS)),
     st.tuples(st.just("first_day"), st.sampled_from(DAYS)),
     st.tuples(st.just("last_day"), st.sampled_from(DAYS)),

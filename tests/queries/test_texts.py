@@ -26,6 +26,7 @@ EVERYTHING = Slice(
     1,
     2,
     (("prompt", "x'y"), ("team", "codex")),
+    "verify",
 )
 OURS_ALONE = re.compile(
     r"\b(WITH|OVER|LIKE|GLOB|ILIKE|REGEXP|IIF|IFNULL|GROUP_CONCAT|STRFTIME|DATE|JSON\w*|"

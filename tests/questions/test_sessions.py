@@ -10,13 +10,16 @@ from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.history import MEMORY, History
 from m31a_metrics.questions.ask import Ask, why_none
 from m31a_metrics.questions.sessions import (
+    SUGGESTED_MAX,
     counts_by_agent,
     find,
+    listed,
     metrics_of,
+    rows_listed,
     session,
     sessions,
-    sessions_listed,
     state_of,
+    suggested,
 )
 from m31a_metrics.record import LLMDay, SessionRecord, ToolDay
 from m31a_metrics.tables.sessions import SORTABLE, head
@@ -57,8 +60,8 @@ def history() -> Iterator[History]:
 def test_the_list_is_in_any_order(history: History, sort: str) -> None:
     """Every column that says so sorts, and a minus turns the order around."""
     ask = Ask(history, Slice(), NOW)
-    there = sessions_listed(ask, sort=sort, limit=9, offset=0)[0].table
-    back = sessions_listed(ask, sort=f"-{sort}", limit=9, offset=0)[0].table
+    there = listed(rows_listed(ask, sort=sort, limit=9, offset=0)).table
+    back = listed(rows_listed(ask, sort=f"-{sort}", limit=9, offset=0)).table
     cells = column(there, sort)
     assert sorted(map(str, column(back, sort))) == sorted(map(str, cells))
     assert len(cells) == 3
@@ -67,10 +70,27 @@ def test_the_list_is_in_any_order(history: History, sort: str) -> None:
 def test_a_part_of_the_list(history: History) -> None:
     """The most expensive first, from the second on."""
     ask = Ask(history, Slice(), NOW)
-    table = sessions_listed(ask, sort="cost_usd", limit=1, offset=1)[0].table
+    table = listed(rows_listed(ask, sort="cost_usd", limit=1, offset=1)).table
     assert column(table, "cost_usd") == [2.0]
     with pytest.raises(KeyError):
-        sessions_listed(ask, sort="duration_ms", limit=1, offset=0)
+        rows_listed(ask, sort="duration_ms", limit=1, offset=0)
+
+
+def test_names_are_suggested_of_the_latest_sessions() -> None:
+    """Each name once, the latest first, and no more than one looks through."""
+    rows = [
+        SessionRow("codex", "a", project="/home/ada/shop", branch="main", models=["gpt", "mini"]),
+        SessionRow("codex", "b", project="/home/ada/shop", labels={"team": "x"}),
+        *(SessionRow("codex", str(at), project=f"/home/ada/{at}") for at in range(99)),
+    ]
+    found = suggested(Invented(sessions=rows))
+    assert found["project"][:2] == ["/home/ada/shop", "/home/ada/0"]
+    assert len(found["project"]) == SUGGESTED_MAX
+    assert (found["model"], found["branch"], found["label"]) == (
+        ["gpt", "mini"],
+        ["main"],
+        ["team=x"],
+    )
 
 
 def test_the_head_of_a_session() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -257,6 +258,24 @@ def test_threads_without_envelopes_are_read(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(one) + "\n" for one in (first, said, call)))
     assert [part.text or part.tool for part in window(str(path)).parts] == ["hi", "exec_command"]
     assert title(str(path)).first_words == "hi"
+
+
+def test_a_compressed_thread_is_shown_alike(tmp_path: Path) -> None:
+    """From its beginning, its end and a place within, forwards and backwards."""
+    zstd = pytest.importorskip(
+        "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+    )
+    ended = event("exec_command_end", call_id=CALL, exit_code=0, command=["ls"])
+    said = [event("user_message", message=f"{number}") for number in range(20)]
+    path = rollout(tmp_path, meta(), *said[:10], ran(), ended, gave("done"), *said[10:])
+    packed = f"{path}.zst"
+    Path(packed).write_bytes(zstd.compress(Path(path).read_bytes()))
+    whole = window(path).parts
+    assert window(packed).parts == whole
+    for at in ("end", whole[9].place, str(int(whole[9].place) + 3)):
+        assert window(packed, at=at, limit=4) == window(path, at=at, limit=4)
+    assert title(packed) == title(path)
+    assert place_of(packed, CALL) == place_of(path, CALL)
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -210,6 +210,19 @@ def test_a_line_of_fifty_megabytes_takes_no_more_than_the_bound(path: Path) -> N
     assert peak < 2 * LINE_BYTES_MAX + 2**20
 
 
+def test_a_record_of_a_million_objects_is_damage(path: Path) -> None:
+    """Decoded it would take many times the memory of its length; a long text is none of that."""
+    path.write_bytes(b'[{"say": "a"}]\n[' + b"{}," * 1_000_000 + b"{}]\n" + b'[{"say": "b"}]\n')
+    tracemalloc.start()
+    found = window(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (said(found), found.damage) == (["a", "b"], 1)
+    assert peak < 5 * path.stat().st_size
+    written(path, [{"say": "}\n,{" * 200_000}])
+    assert window(path).damage == 0
+
+
 def test_a_hole_takes_no_time(path: Path) -> None:
     """A sparse file of a terabyte is read as fast as what stands in it."""
     with path.open("wb") as file:

@@ -17,6 +17,19 @@ from tests.tables.builders import column, records
 NOW = datetime(2026, 6, 20, 15, 30, tzinfo=UTC)
 
 
+def test_a_nearly_empty_period_is_no_measure() -> None:
+    """Against one session of ten no percentage is told, and a sentence says why."""
+    now, before = TotalsRow("", 10, cost_nano=10**9), TotalsRow("", 1, cost_nano=10**6)
+    panel = sums(now, before, trend([], "day", Slice()), "2026-06-01 to 2026-06-10")
+    (row,) = records(panel.table)
+    assert {row[name] for name in row if name.endswith("_change")} == {None}
+    assert panel.table.notes == [
+        "No change is told: the period before it, 2026-06-01 to 2026-06-10, had 1 session."
+    ]
+    more = sums(now, TotalsRow("", 3, cost_nano=10**9), trend([], "day", Slice()), "June")
+    assert records(more.table)[0]["cost_usd_change"] == 0
+
+
 def test_a_period_stands_beside_the_one_before() -> None:
     """Each figure has its change, and its course; a figure that was nothing has no change."""
     over_time = trend(

@@ -12,7 +12,7 @@ from m31a_metrics.events import (
 )
 from m31a_metrics.model import Usage
 from m31a_metrics.table import Cell, Table
-from m31a_metrics.tables.timeline import CALLS_MAX, COST_POINTS_MAX, timeline
+from m31a_metrics.tables.timeline import CALLS_MAX, COST_POINTS_MAX, Only, timeline
 from tests.tables.builders import records
 
 SECOND = 1_000_000
@@ -125,3 +125,41 @@ def test_nothing_known_is_said() -> None:
     for table in tables([]).values():
         assert not table.rows
         assert table.empty
+
+
+COURSE: list[Event] = [
+    PhaseTransition(t_us=0, phase="plan"),
+    ToolCall(t_us=2 * SECOND, name="Read", success=True, duration_ms=1_000),
+    LLMInteraction(t_us=3 * SECOND, phase="plan", usage=Usage(9, 1), cost=1.0, model="opus"),
+    PhaseTransition(t_us=10 * SECOND, phase="verify"),
+    HealTrigger(t_us=11 * SECOND, phase="verify"),
+    ToolCall(t_us=14 * SECOND, name="Bash", success=False, duration_ms=2_000, error="boom"),
+    LLMInteraction(t_us=15 * SECOND, phase="verify", usage=Usage(9, 1), cost=2.0, model="opus"),
+    PhaseDuration(t_us=20 * SECOND, phase="verify", duration_ms=10_000, success=True),
+]
+
+
+def part(only: Only) -> tuple[list[tuple[Cell, Cell]], list[Cell]]:
+    """The spans that a part of the session is made of (lane and length), and its costs so far."""
+    active = stretches_of(COURSE, inferred=False)
+    drawn = timeline(COURSE, lambda _: 0.0, active, only=only)
+    rows = {panel.name: records(panel.table) for panel in drawn}
+    lanes = [(row["lane"], row["duration_ms"]) for row in rows["timeline"]]
+    return lanes, [row["cost_so_far_usd"] for row in rows["cost_over_time"]]
+
+
+def test_a_part_of_a_session_is_shown_alone() -> None:
+    """Of a phase its time, calls and cost; of a tool its calls beside all phases."""
+    lanes, costs = part(Only(phase="verify"))
+    assert lanes == [("phases", 10_000), ("heals", 0), ("Bash", 2_000)]
+    assert costs == [2.0]
+    lanes, costs = part(Only(tool="Read"))
+    assert [lane for lane, _ in lanes] == ["phases", "phases", "heals", "Read"]
+    assert costs == [1.0, 3.0]
+
+
+def test_a_stretch_of_time_cuts_what_reaches_out_of_it() -> None:
+    """A phase is as long as its part of the stretch, and what only touches it is not there."""
+    lanes, costs = part(Only(stretch_us=(10 * SECOND, 13 * SECOND)))
+    assert lanes == [("phases", 3_000), ("heals", 0), ("Bash", 2_000)]
+    assert costs == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics.views.names import clean, cut, cut_middle, pad, width_of, wrap
+from m31a_metrics.views.names import clean, clean_lines, cut, cut_middle, pad, width_of, wrap
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,18 @@ def test_a_cut_in_the_middle_keeps_both_ends() -> None:
 def test_a_cut_in_the_middle_keeps_the_width(text: str, width: int) -> None:
     """It is never wider than it may be."""
     assert width_of(cut_middle(text, width)) <= width
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("a\n\tb  c", "a\n\tb  c"),
+        ("a\r\nb\x0cc\u2028d", "a\nbcd"),
+        ("\x1b[31mred\x1b[0m\n\x1b]0;title\nkept", "red\n\nkept"),
+        ("a\u202eb\u2066c\u200bd\0e\x9bf\ud800", "abcdef"),
+        ("\u00e9\u4e2d\U0001f600", "\u00e9\u4e2d\U0001f600"),
+    ],
+)
+def test_text_of_many_lines_keeps_its_lines(text: str, cleaned: str) -> None:
+    """Lines, tabs and spaces stay; what is invisible, turns the writing or ends lines goes."""
+    assert clean_lines(text) == cleaned

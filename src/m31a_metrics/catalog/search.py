@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from m31a_metrics.answers import Found, Hit, SessionRow, Slice
 from m31a_metrics.catalog.agents import process_count
@@ -27,7 +28,7 @@ from m31a_metrics.errors import ConversationAbsent, MetricsError
 from m31a_metrics.events import LLMInteraction, UserTurn
 from m31a_metrics.foreign_files import open_regular
 from m31a_metrics.patterns import Pattern
-from m31a_metrics.record_search import Records, find_records, key_before
+from m31a_metrics.record_search import File, Records, find_records, key_before
 from m31a_metrics.timestamps import local_day
 from m31a_metrics.transcript import SessionRef
 
@@ -39,6 +40,9 @@ LINE_CHARS = 160
 
 _PARTS_AT_ONCE = 500
 _BYTES_BEFORE = 256
+
+_INFERENCE = 4
+"""So much more than reading a byte is reading it and inferring phases."""
 
 _MISSES = 20
 """A key below which so many occurrences are no part of what was said, and none is, has ids."""
@@ -64,6 +68,13 @@ def search(
     _mark(found.hits, config)
     found.hits = [hit for hit in found.hits if _is_within(hit.t_us, which)]
     return found
+
+
+class _Share(Struct):
+    """What one process found, and what it left."""
+
+    found: list[Records]
+    left: list[File]
 
 
 class _Search:
@@ -98,7 +109,7 @@ class _Search:
         waiting = [(path, -1) for path in self._files]
         threads = process_count(size_of(path) for path in self._files)
         while waiting and not self._has_enough():
-            found, left = find_records(self._pattern, waiting, self._passed_over, threads)
+            found, left = self._find(waiting, threads)
             again = self._take(found)
             looked_at = {one.path for one in found} if again else ()
             waiting = [*again, *(one for one in left if one[0] not in looked_at)]
@@ -106,6 +117,33 @@ class _Search:
         self._found.is_whole = not waiting and not self._read_by_windows
         self._found.more_sessions = len(self._with_more - {row for row, _, _ in self._seen})
         return self._found
+
+    def _find(self, waiting: Sequence[File], processors: int) -> tuple[list[Records], list[File]]:
+        """Look through files by threads of the C library; by processes what is Python's work."""
+        if self._pattern.is_quick or processors == 1:
+            return find_records(self._pattern, waiting, self._passed_over, processors)
+        shares = [waiting[number::processors] for number in range(processors)]
+
+        def look(share: Sequence[File]) -> _Share:
+            return _Share(*find_records(self._pattern, share, self._passed_over))
+
+        found: list[Records] = []
+        left: list[File] = []
+        for _, share in work(shares, [1] * processors, look, _Share, processors):
+            found += share.found
+            left += share.left
+        order = {path: place for place, (path, _) in enumerate(waiting)}
+        found.sort(key=lambda one: order[one.path])
+        left.sort(key=lambda one: order[one[0]])
+        if not left:
+            return found, left
+        # What comes behind a file that is left comes later.
+        until = order[left[0][0]]
+        early = [one for one in found if order[one.path] <= until]
+        late = [(one.path, one.behind) for one in found if order[one.path] > until]
+        kept = {path for path, _ in late}
+        left = [one for one in left if one[0] not in kept] + late
+        return early, sorted(left, key=lambda one: order[one[0]])
 
     def _gather(self) -> None:
         """Name the files of all sessions; one that is a session's own is of no other."""
@@ -248,14 +286,18 @@ def hit_of(row: SessionRow, part: Part, field: str, text: str, pattern: Pattern)
     if first is None:
         return None
     hit = _hit_in(row, part, field)
-    begins = max(text.rfind("\n", 0, first[0]) + 1, first[0] - LINE_CHARS // 2)
-    ends = text.find("\n", first[1])
-    ends = min(len(text) if ends < 0 else ends, begins + LINE_CHARS)
-    hit.line = text[begins:ends]
-    for began, ended in (first, *spans):
-        if began >= ends:
+    begun = text.rfind("\n", 0, first[0]) + 1
+    ended = text.find("\n", first[1])
+    ended = len(text) if ended < 0 else ended
+    begins = max(begun, first[0] - LINE_CHARS // 2)
+    ends = min(ended, begins + LINE_CHARS)
+    before, after = "…" * (begins > begun), "…" * (ends < ended)
+    hit.line = f"{before}{text[begins:ends]}{after}"
+    for span in (first, *spans):
+        if span[0] >= ends:
             break
-        hit.spans.append((began - begins, min(ended, ends) - begins))
+        shift = len(before) - begins
+        hit.spans.append((span[0] + shift, min(span[1], ends) + shift))
     return hit
 
 
@@ -307,7 +349,8 @@ def _mark(hits: Sequence[Hit], config: Config) -> None:
     for hit in hits:
         wanted[hit.row.ref].add(hit.id)
     sessions = list(rows.values())
-    sizes = [size_of(row.path) for row in sessions]
+    sizes = [size_of(row.path) * _INFERENCE for row in sessions]
+    config = replace(config, failure_lines=False)  # nobody asks here how calls failed
 
     def marks(row: SessionRow) -> _Marks:
         return _marks(row, config, wanted[row.ref])

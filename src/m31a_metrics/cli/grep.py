@@ -15,6 +15,8 @@ from m31a_metrics.cli.options import (
     sessions_dir_option,
     settings,
     slice_options,
+    titles_of,
+    titles_option,
     wants_text,
 )
 from m31a_metrics.patterns import Pattern
@@ -27,10 +29,10 @@ SCREENFUL = 50
 
 @click.command(
     epilog=examples(
-        ("m31 grep 'connection refused'", "prompts, answers, thoughts, commands, outputs"),
+        ("m31 grep 'connection refused'", "prompts, answers, commands, outputs"),
         ("m31 grep -i todo --since 7d", "in any case, of the last 7 days"),
         ("m31 grep -e 'E[0-9]{4}' --project webshop", "a regular expression (Python's)"),
-        ("m31 grep pytest --json", "the places, for a program: without what is said there"),
+        ("m31 grep pytest --json", "the places for a program, without text"),
     )
 )
 @click.argument("pattern")
@@ -42,7 +44,7 @@ SCREENFUL = 50
     metavar="N",
     help=f"Show the first N places.  [default: {SCREENFUL}; piped, 1000]",
 )
-@click.option("--titles", is_flag=True, help="In JSON and CSV titles and the lines found, too.")
+@titles_option
 @slice_options
 @sessions_dir_option
 @format_options
@@ -54,12 +56,12 @@ def command(
     ignore_case: bool,
     regex: bool,
     limit: int | None,
-    titles: bool,
 ) -> None:
     """Search what was said in all sessions, of all agents, the latest first.
 
     The agents' own files are read, and nothing of them is kept. Each place comes with its
     turn, its phase and where it stands: a prompt, an answer, a tool's input or output.
+    JSON and CSV hold the lines that were found only with --titles.
     """
     from m31a_metrics.catalog.conversations import Conversations
     from m31a_metrics.catalog.search import HITS_MAX, search
@@ -78,10 +80,11 @@ def command(
     for problem in found.problems[:1]:
         more = f"; {len(found.problems) - 1:,} more like this" if found.problems[1:] else ""
         say(f"{problem}{more}")
-    with_text = titles or wants_text(ctx)
-    named = conversations.titles(hit.row for hit in found.hits) if with_text else {}
+    read = titles_of(ctx)
+    shown = [row for row, _ in tables.by_session(found)]
+    named = {} if read is None else dict(zip((row.ref for row in shown), read(shown), strict=True))
     if not wants_text(ctx):
-        emit(ctx, [tables.hits(found, named, with_text=with_text)])
+        emit(ctx, [tables.hits(found, named, with_text=read is not None)])
         return
-    answer = Table("", [], [], tables.answer(found, pattern, len(rows)))
+    answer = Table("", [], [], tables.answer(found, pattern, len(rows), how="--limit N"))
     emit(ctx, [answer, *tables.listing(found, named)])

@@ -28,7 +28,7 @@ _PLACE = re.compile(r"(?:[^:]+:)?[0-9]+(?:\.[0-9]+)?")
 
 @click.command(
     epilog=examples(
-        ("m31 open", "the session with the latest event, in the browser"),
+        ("m31 open", "the latest session, in the browser"),
         ("m31 open 3f2a", "any unique beginning of an id will do"),
         ("m31 open 3f2a --text | less", "the conversation as text"),
         ("m31 open 3f2a --at toolu_01A", "from a call on, by its id"),

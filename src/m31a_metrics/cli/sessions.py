@@ -34,7 +34,7 @@ SCREENFUL = 50
         ("m31 sessions --sort cost --limit 5", "the five most expensive"),
         ("m31 sessions --text webshop", "search id, project, branch and model"),
         ("m31 sessions --by week", "what each week adds up to"),
-        ("m31 sessions --json --titles", "with titles, which programs get only if they ask"),
+        ("m31 sessions --json --titles", "with titles, for a program"),
         ("m31 sessions --since 7d --json", "those of the last 7 days, for a program"),
     )
 )

@@ -19,10 +19,14 @@ Names = Callable[[str], Iterable[str]]
 """Tells which names there are: of "project", "branch" or "model"."""
 
 
+_IN_PHASES = ("phase_days", "tool_days", "llm_days")
+"""What is done in phases, by its table."""
+
+
 class Chosen(Struct, frozen=True):
     """A Slice in SQL. `sessions` and `days` are conditions, "" where all are meant.
 
-    `days` is for tables with days, `tool` and `model` for those with these columns.
+    `days` is for tables with days, `tool`, `model` and `phase` for those with these columns.
     `is_simple`: nothing but agents, projects and whole days are chosen, so that rollups
     can answer; `projects` are then the names, None for all. `has_label`: sessions have a
     column `label`, the value of the label that is grouped by.
@@ -33,6 +37,7 @@ class Chosen(Struct, frozen=True):
     days: str
     tool: str
     model: str
+    phase: str
     parameters: Mapping[str, Value]
     projects: tuple[str, ...] | None
     is_simple: bool
@@ -65,18 +70,15 @@ def choose(which: Slice, names: Names, contains: str, always: str = "") -> Chose
         # Of these days here too, or all rows of all days are read through.
         of_model = all_of(model, on_days)
         sessions.append(f"session IN (SELECT session FROM llm_days{of_model})")
+    phase = among("phase", (which.phase,), parameters) if which.phase else ""
+    if phase:
+        used = (f"SELECT session FROM {name}{all_of(phase, on_days)}" for name in _IN_PHASES)
+        sessions.append(f"session IN ({' UNION ALL '.join(used)})")
     if which.session:
         sessions.append("session_id = :session_id")
         parameters["session_id"] = which.session
     sessions += _labelled(which, parameters)
-    times = []
-    for column, sign, bound in (
-        ("updated_us", ">=", which.since_us),
-        ("started_us", "<=", which.until_us),
-    ):
-        if bound is not None:
-            times.append(f"{column} {sign} :{column}")
-            parameters[column] = bound
+    times = _between_moments(which, parameters)
     sessions += times
     if which.text:
         # A table of its own, for all of it is read through for each text.
@@ -87,10 +89,25 @@ def choose(which: Slice, names: Names, contains: str, always: str = "") -> Chose
         parameters["text"] = which.text.lower()
     is_simple = which.since_us is None and which.until_us is None and not always
     is_simple &= not (which.branch or which.model or which.text or which.session or which.labels)
+    is_simple &= not phase
     if on_days:
         sessions.append(on_days)
     tool = among("tool", (which.tool,), parameters) if which.tool else ""
-    return Chosen(which, " AND ".join(sessions), days, tool, model, parameters, projects, is_simple)
+    chosen = " AND ".join(sessions)
+    return Chosen(which, chosen, days, tool, model, phase, parameters, projects, is_simple)
+
+
+def _between_moments(which: Slice, parameters: dict[str, Value]) -> list[str]:
+    """The conditions that a session had an event between the slice's bounds within a day."""
+    times = []
+    for column, sign, bound in (
+        ("updated_us", ">=", which.since_us),
+        ("started_us", "<=", which.until_us),
+    ):
+        if bound is not None:
+            times.append(f"{column} {sign} :{column}")
+            parameters[column] = bound
+    return times
 
 
 def _labelled(which: Slice, parameters: dict[str, Value]) -> Iterator[str]:

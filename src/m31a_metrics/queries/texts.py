@@ -180,7 +180,7 @@ def _added(table: Summed, joined: str) -> str:
 
 def _rows_of(table: Summed, chosen: Chosen) -> str:
     name = _phase_days_of(chosen) if table is PHASES else table.name
-    where = all_of(chosen.days, _of_kind(table, chosen))
+    where = all_of(chosen.days, *_of_kind(table, chosen))
     return f"{name} AS d INNER JOIN {_sessions_of(chosen)} USING (session){where}"
 
 
@@ -220,10 +220,9 @@ def straddling(table: Summed, chosen: Chosen, keys: Iterable[str]) -> Query:
     parameters |= {
         key: value
         for key, value in chosen.parameters.items()
-        if key.startswith(("tool_", "model_"))
+        if key.startswith(("tool_", "model_", "phase_"))
     }
-    extra = _of_kind(table, chosen)
-    return Query(f"{text}{all_of(extra)}", parameters)
+    return Query(f"{text}{all_of(*_of_kind(table, chosen))}", parameters)
 
 
 _USED = {table.name: use for table, use in zip(SUMMED, SESSION_USES, strict=True)}
@@ -273,7 +272,7 @@ def heals(chosen: Chosen, limit: int | None) -> Query:
     facts = ("session_id", "project", "agent", "branch", "labels")
     source = (
         f"heals AS d INNER JOIN {_sessions_of(chosen, *facts)} "
-        f"USING (session){all_of(chosen.days, chosen.tool)}"
+        f"USING (session){all_of(chosen.days, chosen.tool, chosen.phase)}"
     )
     text = (
         f"SELECT agent, session_id, project, {', '.join(HEAL)}, branch, labels FROM {source} "
@@ -314,46 +313,52 @@ def _limited(text: str, limit: int | None) -> str:
 
 
 def _whole(chosen: Chosen) -> bool:
-    return not (chosen.days or chosen.tool or chosen.model)
+    return not (chosen.days or _is_part(chosen))
+
+
+def _is_part(chosen: Chosen) -> bool:
+    """Tell whether of what a session did some is left out, apart from days."""
+    return bool(chosen.tool or chosen.model or chosen.phase)
 
 
 def _days_of(chosen: Chosen) -> str:
-    """The sums of sessions by day, without other tools and models than are asked for."""
-    if not (chosen.tool or chosen.model):
+    """The sums of sessions by day, without other tools, models and phases than are asked for."""
+    if not _is_part(chosen):
         where = all_of(chosen.days)
         return f"(SELECT session, day, {', '.join(SESSION_SUMS)} FROM session_days{where})"
     sources = (
-        (TOOLS.name, chosen.tool, SESSIONS_OF[TOOLS.name]),
-        (LLMS.name, chosen.model, SESSIONS_OF[LLMS.name]),
-        (PHASES.name, "", SESSIONS_OF[PHASES.name]),
-        ("session_days", "", ()),  # a session is in a slice also if it used none of these
+        (TOOLS.name, (chosen.tool, chosen.phase), SESSIONS_OF[TOOLS.name]),
+        (LLMS.name, (chosen.model, chosen.phase), SESSIONS_OF[LLMS.name]),
+        (PHASES.name, (chosen.phase,), SESSIONS_OF[PHASES.name]),
+        ("session_days", (), ()),  # a session is in a slice also if it used none of these
     )
     return _united("session, day", SESSION_SUMS, chosen, sources)
 
 
 def _phase_days_of(chosen: Chosen) -> str:
     """The sums of phases by day, without other tools and models than are asked for."""
-    if not (chosen.tool or chosen.model):
+    if not _is_part(chosen):
         return PHASES.name
     of_tools, of_llms = PHASES_OF[TOOLS.name], PHASES_OF[LLMS.name]
     own = [name for name in PHASES.sums if name not in of_tools + of_llms]
     sources = (
-        (TOOLS.name, chosen.tool, of_tools),
-        (LLMS.name, chosen.model, of_llms),
-        (PHASES.name, "", own),
+        (TOOLS.name, (chosen.tool, chosen.phase), of_tools),
+        (LLMS.name, (chosen.model, chosen.phase), of_llms),
+        (PHASES.name, (chosen.phase,), own),
     )
     return _united("session, day, phase", PHASES.sums, chosen, sources)
 
 
-_Source = tuple[str, str, Collection[str]]
+_Source = tuple[str, tuple[str, ...], Collection[str]]
+"""A table, the conditions on its rows, and which of the sums it has."""
 
 
 def _united(keys: str, sums: Iterable[str], chosen: Chosen, sources: Iterable[_Source]) -> str:
-    """Rows of several tables (with a condition each) as one that has all the sums."""
+    """Rows of several tables (with conditions each) as one that has all the sums."""
     selects = []
-    for name, condition, own in sources:
+    for name, conditions, own in sources:
         columns = ", ".join(f"{column if column in own else '0'} AS {column}" for column in sums)
-        where = all_of(chosen.days, condition)
+        where = all_of(chosen.days, *conditions)
         selects.append(f"SELECT {keys}, {columns} FROM {name}{where}")
     return f"({' UNION ALL '.join(selects)})"
 
@@ -384,10 +389,10 @@ def _grouped(key: str) -> str:
     return f" GROUP BY {_column(key)}" if key else ""
 
 
-def _of_kind(table: Summed, chosen: Chosen) -> str:
+def _of_kind(table: Summed, chosen: Chosen) -> tuple[str, ...]:
     if table is TOOLS:
-        return chosen.tool
-    return chosen.model if table is LLMS else ""
+        return chosen.tool, chosen.phase
+    return (chosen.model, chosen.phase) if table is LLMS else (chosen.phase,)
 
 
 def _agents(chosen: Chosen, parameters: dict[str, Value]) -> str:

@@ -18,7 +18,7 @@ from m31a_metrics.tables import live
 from m31a_metrics.tables.budget import Budgeted
 from m31a_metrics.tables.cost import token_classes
 from m31a_metrics.tables.overview import cost_by, sums, tools_by_failure, tools_by_time
-from m31a_metrics.tables.sessions import listing, with_titles
+from m31a_metrics.tables.sessions import FOLDED, listing, with_titles
 from m31a_metrics.tables.trend import calendar, heal_trend, trend, use_by_model
 from m31a_metrics.timestamps import micros
 
@@ -93,7 +93,7 @@ def running(ask: Ask) -> Panel:
     """The sessions in which something happened a moment ago."""
     empty = f"No session of the last {RUNNING_MINUTES} minutes."
     table = listing("Running now", running_sessions(ask), empty)
-    return Panel("running", table, is_wide=True, is_optional=True)
+    return Panel("running", table, is_wide=True, is_optional=True, folded=FOLDED)
 
 
 def running_sessions(ask: Ask) -> list[SessionRow]:

@@ -18,6 +18,7 @@ from m31a_metrics.tables.cost import token_classes
 from m31a_metrics.tables.from_metrics import session_metrics
 from m31a_metrics.tables.overview import cost_by, tools_by_time
 from m31a_metrics.tables.sessions import (
+    FOLDED,
     LATEST,
     SORTABLE,
     head,
@@ -25,9 +26,12 @@ from m31a_metrics.tables.sessions import (
     sorted_by,
     with_titles,
 )
+from m31a_metrics.tables.timeline import EVERYTHING, Only
 
 TitlesOf = Callable[[Sequence[SessionRow]], Sequence[Title]]
 """Reads the titles of sessions, one for each; what stands in a Table of them is kept nowhere."""
+SUGGESTED_OF, SUGGESTED_MAX = 200, 50
+"""Names are suggested of so many of the latest sessions, and so many of a kind."""
 
 
 def sessions(
@@ -61,7 +65,7 @@ def sessions(
     return [Panel("sessions", table, is_wide=True)]
 
 
-def sessions_listed(ask: Ask, *, sort: str, limit: int, offset: int) -> list[Panel]:
+def rows_listed(ask: Ask, *, sort: str, limit: int, offset: int) -> list[SessionRow]:
     """`limit` sessions from the `offset`-th on, in the order of a column.
 
     Raises KeyError for a column that the list cannot be sorted by.
@@ -69,10 +73,28 @@ def sessions_listed(ask: Ask, *, sort: str, limit: int, offset: int) -> list[Pan
     field, descending = sorted_by(sort)
     if field is None or sort.removeprefix("-") not in SORTABLE:
         raise KeyError(sort)
-    rows = ask.answers.sessions(
+    return ask.answers.sessions(
         ask.which, sort=field, descending=descending, limit=limit, offset=offset
     )
-    return [Panel("sessions", listing("Sessions", rows, "No session fits."), is_wide=True)]
+
+
+def listed(rows: Sequence[SessionRow]) -> Panel:
+    """Sessions as a page lists them, in the order given."""
+    table = listing("Sessions", rows, "No session fits.")
+    return Panel("sessions", table, is_wide=True, folded=FOLDED)
+
+
+def suggested(answers: Answers) -> dict[str, list[str]]:
+    """Names that a person may mean, by what they narrow: those of the latest sessions first."""
+    names: dict[str, dict[str, None]] = {
+        name: {} for name in ("project", "model", "branch", "label")
+    }
+    for row in answers.sessions(Slice(), limit=SUGGESTED_OF):
+        names["project"][row.project] = None
+        names["branch"][row.branch] = None
+        names["model"] |= dict.fromkeys(row.models)
+        names["label"] |= {f"{name}={value}": None for name, value in row.labels.items()}
+    return {kind: [name for name in found if name][:SUGGESTED_MAX] for kind, found in names.items()}
 
 
 def find(answers: Answers, session_id: str, agents: Sequence[str] = ()) -> SessionRow:
@@ -95,13 +117,20 @@ def of_one(ask: Ask, row: SessionRow) -> Ask:
     return Ask(ask.answers, which, ask.now, row.session_id)
 
 
-def session(ask: Ask, row: SessionRow, over_time: Iterable[Panel] = ()) -> list[Panel]:
+def session(
+    ask: Ask, row: SessionRow, over_time: Iterable[Panel] = (), only: Only = EVERYTHING
+) -> list[Panel]:
     """What happened in one session: sums, its course (`over_time`), phases, heals, tools, use.
 
-    `over_time` is made of its events, which the index does not keep.
+    `over_time` is made of its events, which the index does not keep. `only` asks for a part.
     """
-    one = of_one(ask, row)
+    one = of_one(ask, row).narrowed(tool=only.tool, phase=only.phase)
+    if only.stretch_us is not None:
+        since_us, last_us = only.stretch_us
+        one = one.narrowed(since_us=since_us, until_us=last_us + 1)
     answers, which = one.answers, one.which
+    if only != EVERYTHING:
+        row = next(iter(answers.sessions(which, limit=1)), row)
     in_phases, healing = phases(one)
     rows = answers.tools(which)
     by_tool = tools_of(one, rows)

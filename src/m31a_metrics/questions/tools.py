@@ -67,4 +67,6 @@ def errors(ask: Ask, *, by: str = "", limit: int | None = None, whole: bool = Fa
     else:
         # Each row costs the index a question of its own: which sessions it was in.
         table = of_errors.errors(ask.answers.failures(ask.which, limit), ask.scope, whole=whole)
+        if ask.which.phase:
+            table.empty = "Which failures were in one phase is not kept."
     return [Panel("failures", table, is_wide=True)]

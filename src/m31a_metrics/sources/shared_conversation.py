@@ -41,6 +41,9 @@ _ENDS_BYTES = 2**16
 
 _FEW = 4
 
+_OBJECTS_MAX, _BETWEEN = 100_000, re.compile(rb"\}[ \t\r]*,[ \t\r]*\{")
+"""A record of more objects, one behind the other, would take many times its length."""
+
 _SPLIT_BYTES_MAX = 2**15
 """Longer lines are not looked through for records within: that takes time."""
 
@@ -94,11 +97,24 @@ def take(part: Part, result: Result) -> None:
     part.left_out = max(part.left_out, result.left_out)
 
 
+def _taken(line: bytes, size: int) -> bytes:
+    """Give a line of a size; nothing of one that would take more memory than may be."""
+    if size > LINE_BYTES_MAX:
+        return b""
+    if size > _SPLIT_BYTES_MAX and _is_too_many(line):
+        return b""
+    return line
+
+
+def _is_too_many(line: bytes) -> bool:
+    return any(number > _OBJECTS_MAX for number, _ in enumerate(_BETWEEN.finditer(line)))
+
+
 class Lines:
     """The lines of a file from any place on, forwards and backwards, one in memory at a time.
 
-    A line longer than LINE_BYTES_MAX comes as no bytes. A compressed file is read from its
-    beginning each time. Raises OSError.
+    A line longer than LINE_BYTES_MAX, or of too many objects, comes as no bytes. A compressed
+    file is read from its beginning each time. Raises OSError.
     """
 
     def __init__(self, path: str) -> None:
@@ -137,10 +153,10 @@ class Lines:
             while cut := data.find(b"\n", since) + 1:
                 size += cut - since
                 if not held:
-                    yield begins, data[since:cut] if size <= LINE_BYTES_MAX else b""
+                    yield begins, _taken(data[since:cut], size)
                 else:
                     held += data[since:cut]
-                    yield begins, bytes(held) if size <= LINE_BYTES_MAX else b""
+                    yield begins, _taken(bytes(held), size)
                     held = bytearray()
                 begins, size, since = begins + size, 0, cut
             size += len(data) - since
@@ -150,7 +166,7 @@ class Lines:
                 held = bytearray(b"\0")  # which stands for all that is too long
             size += hole
         if size:
-            yield begins, bytes(held) if size <= LINE_BYTES_MAX else b""
+            yield begins, _taken(bytes(held), size)
 
     def backwards(self, before: int) -> Iterator[tuple[int, bytes]]:
         """Yield lines and where they begin, from the last one on before a line's beginning."""
@@ -167,7 +183,7 @@ class Lines:
             while (cut := data.rfind(b"\n", 0, until if size else max(until - 1, 0))) >= 0:
                 size += until - cut - 1
                 held.appendleft(data[cut + 1 : until])
-                yield at + cut + 1, b"".join(held) if size <= LINE_BYTES_MAX else b""
+                yield at + cut + 1, _taken(b"".join(held), size)
                 held.clear()
                 size, until = 0, cut + 1
             size += until
@@ -176,7 +192,7 @@ class Lines:
             else:
                 held.clear()
         if size and at == 0:
-            yield 0, b"".join(held) if size <= LINE_BYTES_MAX else b""
+            yield 0, _taken(b"".join(held), size)
 
     def _packed_backwards(self, before: int) -> Iterator[tuple[int, bytes]]:
         while before > 0:
@@ -242,7 +258,7 @@ class Listed:
     """Records that were read already, each with the byte that it begins at, and its newline."""
 
     def __init__(self, records: Sequence[tuple[int, bytes]]) -> None:
-        self._records = records
+        self._records = [(at, _taken(data, len(data))) for at, data in records]
         self._begins = [at for at, _ in records]
 
     @property

@@ -24,6 +24,9 @@ _DIFFED_LINES_MAX = 500
 _CHAR_BYTES_MAX = 12
 """So many bytes a character may take: two escapes of a surrogate pair."""
 
+_INPUT_BYTES_MAX = 2**22
+"""A longer input is shown as it is written."""
+
 _string = Decoder(str)
 
 _object = Decoder(dict[str, Raw])
@@ -80,7 +83,7 @@ def input_of(raw: Raw | bytes) -> tuple[str, int]:
     A command stands first and by itself, then what the call is about, then the rest, each
     behind its name.
     """
-    if first_of(raw) != "{":
+    if first_of(raw) != "{" or len(memoryview(raw)) > _INPUT_BYTES_MAX:
         return text_of(raw)
     given = decode_json(_object, raw)
     lines: list[str] = []

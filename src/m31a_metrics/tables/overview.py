@@ -14,6 +14,8 @@ from m31a_metrics.units import ms, usd
 
 TOP = 8
 TREND_POINTS_MAX = 60
+FEW_SHARE = 0.2
+"""A period with no more than this part of another's sessions is nearly empty beside it."""
 
 SUMS = [
     columns.SESSIONS,
@@ -42,7 +44,9 @@ BY_FAILURE = [columns.TOOL, columns.FAILED, columns.CALLS, columns.FAIL_RATE]
 def sums(now: TotalsRow, before: TotalsRow | None, over_time: Table, period: str = "") -> Panel:
     """Show what a period adds up to. `before` is the one before it, which `period` names."""
     figures = _figures(now)
-    earlier = _figures(before) if before is not None else (None,) * len(figures)
+    too_few = before is not None and _is_nearly_empty(before, now)
+    compared = before if not too_few else None
+    earlier = _figures(compared) if compared is not None else (None,) * len(figures)
     names = [column.name for column in over_time.columns]
     all_columns: list[Column] = []
     cells: list[Cell] = []
@@ -62,10 +66,18 @@ def sums(now: TotalsRow, before: TotalsRow | None, over_time: Table, period: str
             [float(point) for point in points if isinstance(point, int | float)],
         ]
     table = Table("Sums", all_columns, [tuple(cells)])
-    if before is not None:
+    if compared is not None:
         table.notes = [f"Change: against {period}, the period of equal length before it."]
+    elif before is not None:
+        count = "1 session" if before.session_count == 1 else f"{before.session_count:,} sessions"
+        table.notes = [f"No change is told: the period before it, {period}, had {count}."]
     table.notes += unpriced(now.unpriced_tokens)
     return Panel(CARDS, table)
+
+
+def _is_nearly_empty(before: TotalsRow, now: TotalsRow) -> bool:
+    """Tell whether a percentage against a period would say more of that one than of this."""
+    return before.session_count <= now.session_count * FEW_SHARE
 
 
 def _figures(row: TotalsRow) -> tuple[float | None, ...]:

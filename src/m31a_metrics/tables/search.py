@@ -42,7 +42,7 @@ _NAMES = {
     PartKind.THINKING: "thinking",
     PartKind.NOTICE: "notice",
 }
-_TOO_LONG = "(in the part of a long text that is not read)"
+TOO_LONG = "(in the part of a long text that is not read)"
 
 
 def where(hit: Hit) -> str:
@@ -63,8 +63,8 @@ def _in_session(hit: Hit) -> tuple[bool, int]:
     return bool(hit.author), hit.t_us
 
 
-def answer(found: Found, pattern: str, session_count: int) -> str:
-    """Say in one sentence what was found, and what more there may be."""
+def answer(found: Found, pattern: str, session_count: int, *, how: str) -> str:
+    """Say in one sentence what was found, what more there may be, and `how` to see that."""
     searched = counted(session_count, "session")
     if not found.hits:
         return f"Nothing in {searched} says {pattern!r}."
@@ -73,7 +73,8 @@ def answer(found: Found, pattern: str, session_count: int) -> str:
     if found.is_whole and not found.more_records:
         return f"{places} in {in_sessions}."
     more = "there are more" if found.is_whole else "not all was looked through"
-    return f"The first {places}, in {in_sessions}; {more}: --limit N."
+    how = f": {how}" if how else ""
+    return f"The first {places}, in {in_sessions}; {more}{how}."
 
 
 def listing(found: Found, titles: Mapping[SessionRef, Title]) -> list[Table]:
@@ -89,7 +90,7 @@ def listing(found: Found, titles: Mapping[SessionRef, Title]) -> list[Table]:
                 moment(hit.t_us) if hit.t_us else None,
                 where(hit),
                 hit.phase or None,
-                hit.line.strip() or _TOO_LONG,
+                hit.line.strip() or TOO_LONG,
                 hit.place,
             )
             for hit in hits

@@ -105,20 +105,32 @@ BY_PART = [
 
 LISTED = [
     columns.SESSION,
-    columns.AGENT,
     columns.PROJECT,
-    columns.BRANCH,
-    columns.MODELS,
+    columns.AGENT,
     columns.UPDATED,
-    columns.ACTIVE,
-    columns.LASTED,
+    columns.COST,
+    columns.TOKENS,
     columns.CALLS,
     columns.FAILED,
-    columns.DENIED,
-    columns.TOKENS,
-    columns.COST,
     columns.HEALS,
+    columns.ACTIVE,
+    columns.LASTED,
+    columns.DENIED,
+    columns.BRANCH,
+    columns.MODELS,
 ]
+
+FOLDED = tuple(
+    column.name
+    for column in (
+        columns.ACTIVE,
+        columns.LASTED,
+        columns.DENIED,
+        columns.BRANCH,
+        columns.MODELS,
+    )
+)
+"""Of LISTED what a page shows of a session on demand: the others are what one looks for."""
 
 HEAD = [
     columns.COST,
@@ -381,19 +393,19 @@ def listing(title: str, rows: Sequence[SessionRow], empty: str) -> Table:
 def _listed(row: SessionRow) -> tuple[Cell, ...]:
     return (
         row.session_id,
-        row.agent,
         row.project or None,
-        row.branch or None,
-        ", ".join(row.models) or None,
+        row.agent,
         known_time(row.updated_us),
-        active_ms(row),
-        lasted_ms(row),
+        cost_of(row),
+        known_tokens(row),
         row.call_count,
         row.fail_count,
-        row.denied_count,
-        known_tokens(row),
-        cost_of(row),
         row.heal_trigger_count,
+        active_ms(row),
+        lasted_ms(row),
+        row.denied_count,
+        row.branch or None,
+        ", ".join(row.models) or None,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from m31a_metrics.active_time import Stretch, ran
 from m31a_metrics.events import (
@@ -34,6 +35,8 @@ ERRORS_MAX = 200
 PHASES_LANE = "phases"
 HEALS_LANE = "heals"
 OTHER_TOOLS = "other tools"
+OF_PHASE = "phase "
+"""What the kind of a phase's span begins with; its name follows."""
 
 BEGAN = Column("began_at", "Began", Unit.TIME)
 LASTED = Column("duration_ms", "Took", Unit.MS)
@@ -66,11 +69,32 @@ class _Span(Struct):
     error: str = ""
 
 
+class Only(Struct, frozen=True):
+    """What part of a session is shown: of a tool, of a phase, of a stretch of time; or all.
+
+    `stretch_us` is from and to, in Unix microseconds.
+    """
+
+    tool: str = ""
+    phase: str = ""
+    stretch_us: tuple[int, int] | None = None
+
+    def overlaps(self, began_us: int, ended_us: int) -> bool:
+        """Tell whether something that lasted so long is in the stretch of time."""
+        return self.stretch_us is None or (
+            began_us <= self.stretch_us[1] and ended_us >= self.stretch_us[0]
+        )
+
+
+EVERYTHING = Only()
+
+
 def timeline(
     events: Sequence[Event],
     price: Price,
     active: Iterable[Stretch],
     of_calls: Mapping[str, str] = NO_PHASES,
+    only: Only = EVERYTHING,
 ) -> list[Panel]:
     """Show a session by its events, which are in the order of time, and its `active` time.
 
@@ -79,17 +103,43 @@ def timeline(
     """
     phases = [_phase(stretch) for stretch in active]
     phase_of = _PhaseOf(phases, of_calls)
-    return [
-        _spans(events, phases, phase_of),
-        _cost(events, price),
-        _errors(events, phase_of),
+    calls = [
+        event
+        for event in events
+        if isinstance(event, ToolCall)
+        and only.tool in ("", event.name)
+        and (not only.phase or phase_of(event) == only.phase)
+        and only.overlaps(max(0, ran(event)[0]), event.t_us)
     ]
+    shown = [_within(span, only) for span in (*phases, *_episodes(events)) if _is_shown(span, only)]
+    return [
+        _spans(calls, shown, phase_of),
+        _cost(events, price, only),
+        _errors(calls, phase_of),
+    ]
+
+
+def _is_shown(span: _Span, only: Only) -> bool:
+    if only.phase not in ("", span.phase) or not only.overlaps(span.began_us, span.ended_us):
+        return False
+    cut = _within(span, only)
+    # What only touches the stretch of time is not in it.
+    return cut.ended_us > cut.began_us or span.ended_us == span.began_us
+
+
+def _within(span: _Span, only: Only) -> _Span:
+    """Cut what reaches out of the stretch of time."""
+    if only.stretch_us is None:
+        return span
+    first_us, last_us = only.stretch_us
+    began_us, ended_us = max(span.began_us, first_us), min(span.ended_us, last_us)
+    return replace(span, began_us=began_us, ended_us=ended_us)
 
 
 def _phase(stretch: Stretch) -> _Span:
     """Draw a time without a gap in one phase; where none is drawn, nothing ran."""
     began_us, ended_us, name = stretch
-    kind = f"phase {name}" if name else "no phase"
+    kind = f"{OF_PHASE}{name}" if name else "no phase"
     return _Span(began_us, ended_us, PHASES_LANE, kind, name, name)
 
 
@@ -111,10 +161,9 @@ class _PhaseOf:
         return self._phases[at].what if at >= 0 else ""
 
 
-def _spans(events: Sequence[Event], phases: list[_Span], phase_of: _PhaseOf) -> Panel:
-    calls = [event for event in events if isinstance(event, ToolCall)]
+def _spans(calls: Sequence[ToolCall], phases: list[_Span], phase_of: _PhaseOf) -> Panel:
     lanes = _lanes(calls)
-    spans = [*phases, *_episodes(events)]
+    spans = [*phases]
     spans += [
         _Span(
             max(0, ran(call)[0]),
@@ -189,11 +238,13 @@ def _span_row(span: _Span) -> tuple[Cell, ...]:
     )
 
 
-def _cost(events: Iterable[Event], price: Price) -> Panel:
+def _cost(events: Iterable[Event], price: Price, only: Only) -> Panel:
     cost_usd, tokens = 0.0, 0
     rows: list[tuple[Cell, ...]] = []
     for event in events:
         if isinstance(event, LLMInteraction):
+            if only.phase not in ("", event.phase) or not only.overlaps(event.t_us, event.t_us):
+                continue
             cost_usd += (event.cost if event.cost is not None else price(event)) or 0.0
             tokens += event.usage.total
             rows.append((_time(event.t_us), cost_usd, tokens, event.phase or None, event.model))
@@ -209,8 +260,7 @@ def _cost(events: Iterable[Event], price: Price) -> Panel:
     return Panel("cost_over_time", table, plots, is_wide=True)
 
 
-def _errors(events: Iterable[Event], phase_of: _PhaseOf) -> Panel:
-    calls = (event for event in events if isinstance(event, ToolCall))
+def _errors(calls: Iterable[ToolCall], phase_of: _PhaseOf) -> Panel:
     failed = [call for call in calls if not (call.success or call.denied)]
     table = Table(
         "Failed calls",

@@ -23,11 +23,6 @@ FLAGS = [
 # The shell first: the same engine without windows takes three quarters of the time.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
-DRAWN = """() => {
-  const plots = [...document.querySelectorAll(".plot")];
-  return plots.every((one) => one.data && one.querySelector(".main-svg"));
-}"""
-
 
 @contextmanager
 def browser() -> Iterator[Browser]:
@@ -69,19 +64,16 @@ class Visit:
             self.problems.append(message.text)
 
     def open(self, address: str) -> Page:
-        """Open an address and wait until every plot is drawn."""
+        """Open an address."""
         self.page.goto(self.base + address)
-        self.drawn()
         return self.page
 
-    def drawn(self) -> None:
-        """Wait until every plot of the page is drawn."""
-        self.page.wait_for_function(DRAWN)
-
-    def data(self, panel: str, plot: int = 0) -> list[dict[str, Any]]:
-        """Read back what plotly draws in a panel."""
-        read = "([panel, plot]) => document.querySelectorAll(`#${panel} .plot`)[plot].data"
-        found: list[dict[str, Any]] = self.page.evaluate(read, [panel, plot])
+    def zoomed(self, panel: str, plot: int = 0) -> list[dict[str, Any]]:
+        """Zoom into a plot of a panel, and read back what plotly draws."""
+        self.page.locator(f"#{panel} button.zoom").nth(plot).click()
+        zoomed = self.page.locator(f"#{panel} .plot").nth(plot).locator(".zoomed")
+        zoomed.locator(".main-svg").first.wait_for()
+        found: list[dict[str, Any]] = zoomed.evaluate("(div) => div.data")
         return found
 
     def column(self, panel: str, named: str | int) -> list[str]:

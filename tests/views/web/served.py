@@ -20,7 +20,9 @@ from m31a_metrics.events import Event, LLMInteraction
 from m31a_metrics.history import MEMORY, History
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.phases import Inference
+from m31a_metrics.questions.ask import Ask
 from m31a_metrics.record import SessionRecord
+from m31a_metrics.table import Panel
 from m31a_metrics.tally import Price, Tally
 from m31a_metrics.timestamps import LATEST_US
 from m31a_metrics.transcript import Transcript
@@ -76,6 +78,9 @@ class Invented:
         if self._history is not None:
             self._history.close()
             self._history = None
+
+    def budget(self, _: Ask, /) -> list[Panel]:
+        return []
 
     def read(self, row: SessionRow, /) -> Course | None:
         course = self._courses.get(row.session_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -139,10 +139,11 @@ class Session:
     def lines(self) -> Iterator[dict[str, Any]]:
         """Yield records turn by turn, without end."""
         for turn in range(10**9):
-            yield from self._turn(turn)
+            yield from self.turn(turn)
             self.at += timedelta(minutes=self.chance.randrange(1, 9))
 
-    def _turn(self, turn: int) -> Iterator[dict[str, Any]]:
+    def turn(self, turn: int) -> Iterator[dict[str, Any]]:
+        """Yield the records of one turn: which one decides what is asked."""
         said = PROMPTS[turn % len(PROMPTS)]
         content: list[dict[str, Any]] = [{"type": "text", "text": said}]
         if "picture" in said:
@@ -246,6 +247,11 @@ class Session:
                   "cwd": PROJECT, "version": "2.1.0", "gitBranch": "faster-cart",
                   "timestamp": self.at.isoformat(timespec="milliseconds")}  # fmt: skip
         return record | ({"message": message} if message is not None else {}) | more
+
+
+def written(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Write records as lines."""
+    return [json.dumps(record) for record in records]
 
 
 def write(home: Path, began: datetime, *, turn_count: int = 12, at_least_bytes: int = 0) -> Path:

@@ -100,12 +100,10 @@ def test_one_goes_on_back_and_opens_another_tab(visit: Visit) -> None:
     page.go_back()
     page.go_back()
     assert page.url == f"{visit.base}/"
-    visit.drawn()
     page.go_back()
     assert page.url == "about:blank"
     page.go_forward()
     page.reload()
-    visit.drawn()
     assert page.url == f"{visit.base}/"
     second = visit.another()
     second.goto(f"{visit.base}/tools")
@@ -192,7 +190,6 @@ def test_the_file_that_opens_the_browser_lets_in(
         page.goto(opened[0])
         page.wait_for_url(f"{base}/")
         expect(page.locator("#use")).to_be_visible()
-        visiting.drawn()
         assert not file.exists()
         page.reload()
         expect(page.locator("#use")).to_be_visible()

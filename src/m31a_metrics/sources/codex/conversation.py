@@ -295,8 +295,11 @@ class _Telling:
         return record.told
 
     def is_called(self, call_id: str, at: int) -> bool:
-        """Tell whether a record before this one makes a call, which it then tells more of."""
-        known = self._called.get(call_id)
+        """Tell whether a record before this one makes a call, which it then tells more of.
+
+        Of a compressed file it is taken that one does, as mostly: see `_before`.
+        """
+        known = True if self._lines.is_packed else self._called.get(call_id)
         if known is None:
             key = call_id.encode()
             known = self._called[call_id] = any(

@@ -15,26 +15,38 @@ from starlette.responses import Response
 from m31a_metrics.exports import tabular
 from m31a_metrics.table import Panel
 from m31a_metrics.views.web.pages import PAGES, Page
+from m31a_metrics.views.web.plots import figure
 from m31a_metrics.views.web.state import GRAINS, PAGE_MAX, ROWS_MAX, SINCE, TEXT_MAX
 
-FORMATS = ("json", "csv")
+FORMATS = ("json", "csv", "figure")
 
 
-def answer(page: Page, panel: str, form: str) -> Response:
+def answer(page: Page, panel: str, form: str, plot: str = "") -> Response:
     """Write the panels of a page: an object of arrays of rows, or the one that is named.
 
-    Raises HTTPException for a panel or a format that is not there.
+    `plot` is the number of the plot whose figure is asked for. Raises HTTPException for a
+    panel, a format or a plot that is not there.
     """
     if form not in FORMATS:
         raise HTTPException(400, f"format must be one of {', '.join(FORMATS)}.")
     if not panel:
-        if form == "csv":
-            raise HTTPException(400, f"CSV is of one panel: {', '.join(_names(page))}.")
+        if form != "json":
+            raise HTTPException(400, f"{form} is of one panel: {', '.join(_names(page))}.")
         return _json({one.name: tabular.records(one.table) for one in page.panels})
     chosen = [one for one in page.panels if one.name == panel]
     if not chosen:
         raise HTTPException(404, f"The panels here are {', '.join(_names(page))}.")
+    if form == "figure":
+        return _figure(chosen[0], plot or "0")
     return _csv(page, chosen[0]) if form == "csv" else _json(tabular.records(chosen[0].table))
+
+
+def _figure(panel: Panel, number: str) -> Response:
+    """Write what plotly.js draws of a plot."""
+    plots = panel.plots
+    if number not in map(str, range(len(plots))):
+        raise HTTPException(404, f"The plots of {panel.name} are numbered to {len(plots)} from 0.")
+    return _json(figure(panel.table, plots[int(number)]))
 
 
 def _names(page: Page) -> list[str]:
@@ -77,6 +89,8 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "label": ({"type": "array", "items": {"type": "string"}}, "NAME=VALUE, all of them"),
     "q": ({"type": "string", "maxLength": TEXT_MAX}, "a part of id, project, branch or model"),
     "tool": ({"type": "string", "maxLength": TEXT_MAX}, "one tool"),
+    "phase": ({"type": "string", "maxLength": TEXT_MAX}, "one phase"),
+    "span": ({"type": "string"}, "of a session: from and to, Unix microseconds, a dash between"),
     "by": ({"type": "string", "enum": list(GRAINS)}, "the grain of what is shown over time"),
     "sort": ({"type": "string"}, "a column of the main table, as m31 --sort takes it"),
     "page": ({"type": "integer", "minimum": 1, "maximum": PAGE_MAX}, "which part of the rows"),
@@ -84,7 +98,11 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "a": ({"type": "string"}, "the slice or session that is compared"),
     "b": ({"type": "string"}, "the slice or session it is compared with"),
     "panel": ({"type": "string"}, "one table of the page; all if none is named"),
-    "format": ({"type": "string", "enum": list(FORMATS), "default": "json"}, "csv: of one panel"),
+    "format": (
+        {"type": "string", "enum": list(FORMATS), "default": "json"},
+        "csv: of one panel; figure: of one plot",
+    ),
+    "plot": ({"type": "integer", "minimum": 0}, "which plot of the panel, as plotly.js draws it"),
 }
 
 _SECURITY = {

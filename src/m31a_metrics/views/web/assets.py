@@ -18,10 +18,10 @@ _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=ut
 _OURS = (
     "dashboard.css",
     "dashboard.js",
+    "search.css",
     "theme.js",
     "transcript.css",
     "transcript.js",
-    "unpack.js",
 )
 
 

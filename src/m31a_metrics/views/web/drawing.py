@@ -1,28 +1,29 @@
 """Panels as HTML: what the templates are given, and nothing that they could get wrong.
 
-Autoescaping is on for every template. What goes into a script element is JSON in which no
-character is left that HTML knows, so that no name ends the element.
+Autoescaping is on for every template, and no name is written by anything else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from types import MappingProxyType
 from urllib.parse import quote
 
 import jinja2
-from markupsafe import Markup
-from msgspec import Struct, json
+from msgspec import Struct
 
-from m31a_metrics.table import Cell, Column, Panel, Plot, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.table import Cell, Column, Panel, Table, Unit
 from m31a_metrics.views.names import clean, cut
 from m31a_metrics.views.numbers import head_of, is_number, text_of
-from m31a_metrics.views.web import plots
-from m31a_metrics.views.web.state import State, session_path
+from m31a_metrics.views.web.charts import chart
+from m31a_metrics.views.web.links import Links
+from m31a_metrics.views.web.marks import Chart, short_name
 
 TEXT_WIDTH = 160
 """Longer texts are cut on the page; CSV and JSON have them whole."""
+ROWS_MAX = 200
+"""A page shows so many rows of a table unless it is asked for more; CSV and JSON have them all."""
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24
 
 _FAILURES = ("fail_count", "fail_rate")
@@ -33,7 +34,7 @@ class DrawnCell(Struct):
     """One cell: its text, and what the page makes of it.
 
     `share` fills a bar (0..1), `points` draw a sparkline, `href` leads somewhere, `tone`
-    is a class of the style sheet.
+    is a class of the style sheet. `whole` is what `text` is short for, `under` stands below it.
     """
 
     text: str
@@ -42,6 +43,10 @@ class DrawnCell(Struct):
     points: str = ""
     tone: str = ""
     is_name: bool = False
+    whole: str = ""
+    under: str = ""
+    folded: list[tuple[str, DrawnCell]] = []
+    """Of the first cell of a row: what is shown of the row on demand, with its titles."""
 
 
 class DrawnColumn(Struct):
@@ -53,8 +58,16 @@ class DrawnColumn(Struct):
     sorted_as: str = ""
 
 
+class DrawnPlot(Struct):
+    """A plot: its title, how it is drawn, and the address of the figure to zoom into."""
+
+    title: str
+    chart: Chart
+    figure: str = ""
+
+
 class DrawnPanel(Struct):
-    """A panel as the template takes it. `figures` are JSON, one for each plot."""
+    """A panel as the template takes it. `answer` is a sentence that stands above it."""
 
     name: str
     title: str
@@ -62,11 +75,13 @@ class DrawnPanel(Struct):
     rows: list[list[DrawnCell]]
     empty: str
     notes: list[str]
-    figures: list[tuple[str, Markup]]
+    plots: list[DrawnPlot]
     is_wide: bool
     is_open: bool
     csv: str = ""
     json: str = ""
+    answer: str = ""
+    is_folding: bool = False
 
 
 class Card(Struct):
@@ -79,47 +94,88 @@ class Card(Struct):
     points: str = ""
 
 
-class Links(Struct, frozen=True):
-    """Where a page's links lead. `state` None: nowhere, for a page in a file has no server.
-
-    `root` is what all addresses of the server begin with.
-    """
-
-    state: State | None = None
-    path: str = "/"
-    data: str = ""
-    sorts: frozenset[str] = frozenset()
-    sorted_by: str = ""
-    root: str = ""
+Titles = Mapping[tuple[str, str], str]
+"""What people know sessions by, by agent and id: read from their files, for live pages alone."""
 
 
-def draw(panel: Panel, links: Links) -> DrawnPanel:
-    """Make what the template needs of a panel."""
+def draw(
+    panel: Panel,
+    links: Links,
+    titles: Titles = MappingProxyType({}),
+    *,
+    rows_max: int = ROWS_MAX,
+) -> DrawnPanel:
+    """Make what the template needs of a panel; of its rows so many at most, of its plots all."""
     table = panel.table
-    columns = table.columns
+    rows = table.rows[:rows_max]
+    shown = [
+        at
+        for at, column in enumerate(table.columns)
+        if column.name not in panel.folded and (panel.folded or _says_something(table, at, links))
+    ]
     drawn = DrawnPanel(
         panel.name,
         clean(table.title),
-        [_head(column, links) for column in columns],
-        [
-            [
-                cell_of(cell, columns[at], table.unit_of(row, at), links)
-                for at, cell in enumerate(row)
-            ]
-            for row in table.rows
-        ],
-        table.empty or "Nothing here.",
-        list(table.notes),
-        [(plot.title, figure_json(table, plot)) for plot in panel.plots] if table.rows else [],
+        [_head(table.columns[at], links) for at in shown],
+        [_row(panel, row, shown, links) for row in rows],
+        clean(table.empty) or "Nothing here.",
+        [clean(note) for note in table.notes],
+        [DrawnPlot(clean(plot.title), chart(table, plot, links)) for plot in panel.plots]
+        if table.rows
+        else [],
         panel.is_wide,
         panel.is_open or not panel.plots,
     )
+    drawn.answer = clean(getattr(table, "answer", ""))
+    drawn.is_folding = bool(panel.folded)
+    if len(rows) < len(table.rows):
+        drawn.notes.append(f"The first {len(rows):,} of {len(table.rows):,} rows; CSV has all.")
+    _entitle(drawn, table, titles)
     if links.data and links.state is not None:
         query = links.state.query()
         one = f"{query}{'&' if query else '?'}panel={quote(panel.name)}"
         drawn.csv = f"{links.data}{one}&format=csv"
         drawn.json = f"{links.data}{one}"
+        for number, plot in enumerate(drawn.plots):
+            plot.figure = f"{links.data}{one}&format=figure&plot={number}"
     return drawn
+
+
+def _says_something(table: Table, at: int, links: Links) -> bool:
+    """Tell whether any row counts something in a column; one that is sorted by stays."""
+    column = table.columns[at]
+    if not table.rows or not is_number(column.unit) or column.name == links.sorted_by.lstrip("-"):
+        return True
+    return any(row[at] for row in table.rows)
+
+
+def _row(
+    panel: Panel, row: tuple[Cell, ...], shown: Sequence[int], links: Links
+) -> list[DrawnCell]:
+    columns, table = panel.table.columns, panel.table
+    cells = [
+        cell_of(cell, columns[at], table.unit_of(row, at), links) for at, cell in enumerate(row)
+    ]
+    first, *others = (cells[at] for at in shown)
+    first.folded = [
+        (head_of(column), cells[at])
+        for at, column in enumerate(columns)
+        if column.name in panel.folded and row[at] is not None
+    ]
+    return [first, *others]
+
+
+def _entitle(drawn: DrawnPanel, table: Table, titles: Titles) -> None:
+    """Write titles where sessions stand by their ids, and the ids below them."""
+    names = [column.name for column in table.columns]
+    if not titles or "session_id" not in names or "agent" not in names:
+        return
+    at, agent_at = names.index("session_id"), names.index("agent")
+    for row, cells in zip(table.rows, drawn.rows, strict=False):  # not all of them are drawn
+        title = titles.get((str(row[agent_at]), str(row[at])), "")
+        if title and at == 0:
+            cells[0].under, cells[0].tone = cells[0].text, "titled"
+            cells[0].text = cells[0].whole = cut(clean(title), TEXT_WIDTH)
 
 
 def cards(table: Table) -> list[Card]:
@@ -162,7 +218,9 @@ def cell_of(cell: Cell, column: Column, unit: Unit, links: Links) -> DrawnCell:
     if unit is Unit.BAR and isinstance(cell, int | float):
         return DrawnCell(text_of(cell, Unit.SHARE), share=min(max(float(cell), 0.0), 1.0))
     text = cut(text_of(cell, unit), TEXT_WIDTH)
-    drawn = DrawnCell(text, is_name=isinstance(cell, str))
+    drawn = DrawnCell(text, is_name=isinstance(cell, str), whole=text)
+    if column.name == "project":
+        drawn.text = short_name("project", text)
     if column.name == "session_id":
         drawn.tone = "id"
     if unit is Unit.OUTCOME and cell is not None:
@@ -171,24 +229,8 @@ def cell_of(cell: Cell, column: Column, unit: Unit, links: Links) -> DrawnCell:
         drawn.tone = _VERDICTS.get(text, "")
     elif column.name in _FAILURES and isinstance(cell, int | float) and cell > 0:
         drawn.tone = "bad"
-    if links.state is not None and isinstance(cell, str) and cell:
-        target = _leads_to(cell, column.name, links.state)
-        drawn.href = target and links.root + target
+    drawn.href = links.to(column.name, cell)
     return drawn
-
-
-def _leads_to(cell: str, name: str, state: State) -> str:
-    if name == "session_id":
-        return session_path(cell)
-    if name == "tool":
-        return f"/tools{state.query(tool=cell, sort='', page=1)}"
-    if name == "project":
-        return f"/sessions{state.query(project=cell, sort='', page=1)}"
-    if name == "model" and "*" not in cell and " " not in cell:
-        return f"/sessions{state.query(model=cell, sort='', page=1)}"
-    if name in columns.TIMES:
-        return f"/sessions{state.query(since=cell, until=cell, sort='', page=1)}"
-    return ""
 
 
 def spark(cell: list[float] | list[str]) -> str:
@@ -203,19 +245,6 @@ def spark(cell: list[float] | list[str]) -> str:
         f"{at * step:.1f},{SPARK_HEIGHT - 2 - max(point, 0) / top * room:.1f}"
         for at, point in enumerate(points)
     )
-
-
-def figure_json(table: Table, plot: Plot) -> Markup:
-    """Give what plotly.js draws, as it stands in the page."""
-    return script_json(plots.figure(table, plot))
-
-
-def script_json(value: Any) -> Markup:
-    """Write a value as JSON that may stand in a script element."""
-    text = json.encode(value).decode()
-    for character, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
-        text = text.replace(character, escape)
-    return Markup(text)  # noqa: S704 - no character is left that HTML knows
 
 
 @cache

@@ -16,13 +16,17 @@ from m31a_metrics import catalog
 from m31a_metrics.active_time import Stretch
 from m31a_metrics.answers import Answers, SessionRow
 from m31a_metrics.catalog import LoadedSession, OpenIndex
+from m31a_metrics.catalog.limits import MachineLimits
 from m31a_metrics.catalog.load import load_row
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, StorageError
 from m31a_metrics.events import Event
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.phases import Inference
+from m31a_metrics.questions.ask import Ask
+from m31a_metrics.questions.budget import budget
 from m31a_metrics.questions.sessions import state_of
+from m31a_metrics.table import Panel
 from m31a_metrics.tables.timeline import Price
 
 Answer = TypeVar("Answer")
@@ -93,6 +97,10 @@ class Machine(Protocol):
 
     def read(self, row: SessionRow, /) -> Loaded | None:
         """Read one session of the index from its file; None where that is gone."""
+        ...
+
+    def budget(self, ask: Ask, /) -> list[Panel]:
+        """What may still be used: of the machine's own limits, at the time of the question."""
         ...
 
 
@@ -225,3 +233,11 @@ class ThisMachine:
     def read(self, row: SessionRow) -> LoadedSession | None:
         """Load one session from its file."""
         return load_row(row, self._config)
+
+    def budget(self, ask: Ask) -> list[Panel]:
+        """What is left of the configuration's limits; nothing where they cannot be told."""
+        try:
+            limits = MachineLimits(self._config, ask.now)
+            return budget(ask, limits.limits, limits.today, limits.granted, whole=True)
+        except MetricsError:
+            return []  # `m31 budget` says what is wrong with them

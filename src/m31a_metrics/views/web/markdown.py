@@ -20,9 +20,10 @@ CELLS_MAX = 40
 
 
 class Span(Struct):
-    """A piece of a line: `kind` is "", code, strong, em or link.
+    """A piece of a line: `kind` is "", code, strong, em, link or path.
 
-    `host` is said beside a link whose text does not show where it leads.
+    `host` is said beside a link whose text does not show where it leads; of a path, which leads
+    nowhere, it is what the text stands for.
     """
 
     text: str
@@ -196,5 +197,5 @@ def _link(said: str, target: str) -> Span:
     except ValueError:
         parts, host = urlsplit(""), ""
     if parts.scheme not in ("http", "https") or not host:
-        return Span(said if said == target else f"{said} ({target})")
+        return Span(said, "path", host=target)
     return Span(said, "link", target, "" if said.startswith(f"{parts.scheme}://{host}") else host)

@@ -14,14 +14,14 @@ from m31a_metrics.model import SessionMetrics
 from m31a_metrics.questions.ask import Ask
 from m31a_metrics.questions.blocks import blocks, lately
 from m31a_metrics.questions.compare import compare, side
-from m31a_metrics.questions.overview import overview
+from m31a_metrics.questions.overview import overview, running_sessions
 from m31a_metrics.questions.phases import phases_over_time
-from m31a_metrics.questions.sessions import find, metrics_of, session, sessions_listed
+from m31a_metrics.questions.sessions import find, listed, metrics_of, rows_listed, session
 from m31a_metrics.questions.tools import tools_over_time
 from m31a_metrics.table import Panel, Table
 from m31a_metrics.tables.order import ordered, unknown_column
 from m31a_metrics.tables.sessions import SORTABLE, labelled
-from m31a_metrics.tables.timeline import timeline
+from m31a_metrics.tables.timeline import Only, timeline
 from m31a_metrics.views.web.index_thread import Machine
 from m31a_metrics.views.web.state import SINCE, State, WrongState
 
@@ -63,7 +63,9 @@ class Page(Struct):
     `main` names the panel that `sort`, `page` and `rows` of the address are about, `sorts`
     the columns it can be sorted by, `sort` the one it is. `found` counts what is paged
     through, None where nothing is. `under` stands beside the title; `form` names the
-    template of what can be chosen above the page.
+    template of what can be chosen above the page. `rows` are the sessions that it names, whose
+    titles a live page reads from their files. `suggested` are names to choose from, by what
+    they narrow.
     """
 
     name: str
@@ -75,11 +77,18 @@ class Page(Struct):
     found: int | None = None
     under: str = ""
     form: str = "filters"
+    rows: list[SessionRow] = []
+    suggested: dict[str, list[str]] = {}
 
 
 def the_overview(asked: Asked) -> Page:
-    """A period on one page."""
-    return Page("overview", "Overview", overview(asked.ask, over=asked.state.by))
+    """A period on one page, and what is left of the machine's budget."""
+    ask = asked.ask
+    left = [replace(one, is_optional=True) for one in asked.machine.budget(asked.everything)]
+    panels = [*overview(ask, over=asked.state.by), *left]
+    running = next(panel for panel in panels if panel.name == "running")
+    rows = running_sessions(ask) if running.table.rows else []
+    return Page("overview", "Overview", panels, rows=rows)
 
 
 def the_sessions(asked: Asked) -> Page:
@@ -87,20 +96,19 @@ def the_sessions(asked: Asked) -> Page:
     state, ask = asked.state, asked.ask
     sort = state.sort or LATEST_FIRST
     try:
-        panels = sessions_listed(
-            ask, sort=sort, limit=state.rows, offset=(state.page - 1) * state.rows
-        )
+        rows = rows_listed(ask, sort=sort, limit=state.rows, offset=(state.page - 1) * state.rows)
     except KeyError:
         known = ", ".join(sorted(SORTABLE))
         raise WrongState(f"sort must be one of {known}.") from None
     return Page(
         "sessions",
         "Sessions",
-        panels,
+        [listed(rows)],
         main="sessions",
         sorts=SORTABLE,
         sort=sort,
         found=ask.totals.session_count,
+        rows=rows,
     )
 
 
@@ -149,11 +157,17 @@ def one_session(asked: Asked) -> Page:
     """What happened in one session, its course from its own file."""
     row = asked.row
     told = asked.machine.read(row)
-    course = timeline(told.events, told.price, told.active, told.phases) if told is not None else ()
-    panels = session(asked.everything, row, course)
+    state = asked.state
+    only = Only(state.tool, state.phase, state.stretch_us)
+    course = (
+        timeline(told.events, told.price, told.active, told.phases, only)
+        if told is not None
+        else ()
+    )
+    panels = session(asked.everything, row, course, only)
     known = (row.agent, row.project, row.branch, labelled(row.labels))
     where = " · ".join(part for part in known if part)
-    return Page("session", row.session_id, panels, under=where, form="")
+    return Page("session", row.session_id, panels, under=where, form="", rows=[row])
 
 
 def session_metrics(asked: Asked) -> SessionMetrics:

@@ -16,13 +16,17 @@ from msgspec import Struct, field
 
 from m31a_metrics.conversation import Part, PartKind
 from m31a_metrics.timestamps import local, moment
-from m31a_metrics.views.names import clean, clean_lines, cut, cut_middle
+from m31a_metrics.views.names import clean, clean_lines, cut
 from m31a_metrics.views.web.markdown import Block, blocks
 
 SAID_CHARS, DONE_CHARS = 20_000, 4_000
 """So much of what was said is on a page, and of what stands folded; the rest is a click away."""
-TARGET_WIDTH = 110
+TARGET_WIDTH, PATH_WIDTH = 160, 64
+"""Of a long command the beginning is shown, of a long path the end."""
+NOTICE_CHARS = 300
+"""A longer notice is folded, as the summary that a compaction leaves."""
 
+_PATH = re.compile(r"(?:[A-Za-z]:)?[/\\]\S+")
 _NAMED = re.compile(r"[A-Za-z_]{1,40}:(?: |\n|$)")
 """The name of an argument, as it stands before its value."""
 _SIGNS = {"+": "added", "-": "removed", "@": "hunk"}
@@ -157,6 +161,8 @@ def _drawn(part: Part, addresses: Addresses, project: str, *, whole: bool) -> Dr
         drawn.target = cut(clean(_first_line(drawn.text)), TARGET_WIDTH)
     else:
         drawn.text = shorten(part.text).strip("\n")
+        if part.kind is PartKind.NOTICE and len(drawn.text) > NOTICE_CHARS:
+            drawn.target = cut(clean(_first_line(drawn.text)), TARGET_WIDTH)
     drawn.left_out = shorten.left_out + part.left_out
     if shorten.left_out:
         drawn.whole = addresses.at(part.place, only="1")
@@ -182,7 +188,7 @@ def _draw_call(drawn: DrawnPart, part: Part, shorten: Callable[[str], str], proj
     drawn.tool_name = clean(part.tool) or "tool"
     drawn.tool = cut(short_tool(drawn.tool_name), 40)
     target = _changed_file(part.diff) or _first_line(_without_name(part.input[:DONE_CHARS]))
-    drawn.target = cut_middle(clean(_below(target, project)), TARGET_WIDTH)
+    drawn.target = _shortened(clean(target), project)
     if part.denied:
         drawn.outcome = "denied"
     elif part.success is not None:
@@ -209,9 +215,13 @@ def _changed_file(diff: str) -> str:
     return ""
 
 
-def _below(target: str, project: str) -> str:
-    """Write a path without the project that it is in."""
-    return target.removeprefix(f"{project}/") if project else target
+def _shortened(target: str, project: str) -> str:
+    """Write a path without the project that it is in, and keep the end of a long one."""
+    if not _PATH.fullmatch(target):
+        return cut(target, TARGET_WIDTH)
+    if project and target.startswith(project) and target[len(project) :][:1] in ("/", "\\"):
+        target = target[len(project) + 1 :]
+    return target if len(target) <= PATH_WIDTH else f"…{target[1 - PATH_WIDTH :]}"
 
 
 def _without_name(given: str) -> str:

@@ -12,9 +12,11 @@ from math import isfinite
 from typing import Any
 
 from m31a_metrics.table import Cell, Column, Kind, Plot, Table, Unit
+from m31a_metrics.tables.timeline import OF_PHASE
 from m31a_metrics.timestamps import local
 from m31a_metrics.views.names import clean, cut
 from m31a_metrics.views.numbers import text_of
+from m31a_metrics.views.palette import phase_color
 
 NAME_WIDTH = 28
 """Longer names are cut beside an axis; on hover and in the table they are whole."""
@@ -22,7 +24,7 @@ NAME_WIDTH = 28
 COLORS = tuple(f"var(--c{number})" for number in range(1, 9))
 
 _GOOD, _BAD, _QUIET = "var(--good)", "var(--bad)", "var(--quiet)"
-_OUTCOMES = {
+OUTCOMES = {
     "ok": "var(--c1)",
     "failed": _BAD,
     "denied": _QUIET,
@@ -31,6 +33,7 @@ _OUTCOMES = {
     "heal, open": _QUIET,
 }
 """Kinds of spans that have a colour of their own; the others take the next free one."""
+HOVER_WIDTH = 200
 TICKS_MAX = 5
 _MS_STEPS = [
     *(step * power for power in (0.001, 0.01, 0.1, 1, 10, 100) for step in (1, 2, 5)),
@@ -48,13 +51,13 @@ Traces = list[dict[str, Any]]
 
 def figure(table: Table, plot: Plot) -> dict[str, Any]:
     """Give what plotly.js draws of a table: `data` and `layout`."""
-    columns = _Columns(table)
+    columns = Columns(table)
     traces, layout = _DRAWN[plot.kind](columns, plot)
     return {"data": traces, "layout": layout}
 
 
-class _Columns:
-    """A table by the names of its columns."""
+class Columns:
+    """A table by the names of its columns; `rows` where not all of them are meant."""
 
     def __init__(self, table: Table) -> None:
         self.rows = table.rows
@@ -62,13 +65,21 @@ class _Columns:
         self._columns = table.columns
 
     def column(self, name: str) -> Column:
+        """The column of a name."""
         return self._columns[self._at[name]]
 
     def cells(self, name: str, rows: Sequence[tuple[Cell, ...]] | None = None) -> list[Any]:
+        """The cells of a column as plotly takes them."""
         at = self._at[name]
         return [_value(row[at]) for row in (self.rows if rows is None else rows)]
 
+    def raw(self, name: str, rows: Sequence[tuple[Cell, ...]] | None = None) -> list[Any]:
+        """The cells of a column as the table has them."""
+        at = self._at[name]
+        return [row[at] for row in (self.rows if rows is None else rows)]
+
     def texts(self, name: str, rows: Sequence[tuple[Cell, ...]] | None = None) -> list[str]:
+        """The cells of a column as people read them."""
         at, unit = self._at[name], self.column(name).unit
         return [text_of(row[at], unit) for row in (self.rows if rows is None else rows)]
 
@@ -81,14 +92,17 @@ class _Columns:
             parts.setdefault(text, []).append(row)
         return parts
 
-    def hovers(self, names: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> list[str]:
-        """What stands beside the pointer: a line for each column that is known."""
-        # plotly reads a few tags in hover texts, so what comes from strangers is escaped.
+    def lines(self, names: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> list[list[str]]:
+        """What stands beside the pointer, for each row: the title and the cell of each column."""
         parts = [(self.column(name).title, self.texts(name, rows)) for name in names]
         return [
-            "<br>".join(f"{title}: {_escaped(texts[at])}" for title, texts in parts)
+            [f"{title}: {cut(texts[at], HOVER_WIDTH)}" for title, texts in parts]
             for at in range(len(rows))
         ]
+
+    def hovers(self, names: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> list[str]:
+        """The same as plotly takes it, which reads a few tags in these texts."""
+        return ["<br>".join(map(_escaped, lines)) for lines in self.lines(names, rows)]
 
 
 def _value(cell: Cell) -> Any:
@@ -104,7 +118,7 @@ def _value(cell: Cell) -> Any:
 
 def _escaped(text: str) -> str:
     """Make a name harmless in plotly's texts, which know some HTML, and one line long."""
-    text = cut(clean(text).strip(), 200)
+    text = cut(clean(text).strip(), HOVER_WIDTH)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -119,26 +133,31 @@ def _axis(column: Column, cells: Sequence[Any], *, log: bool = False) -> dict[st
 
 
 def _ms_axis(cells: Sequence[Any], *, log: bool) -> dict[str, Any]:
-    """Durations have ticks at what people call round: plotly would write 200k ms."""
+    ticks = ms_ticks([cell for cell in cells if cell is not None], log=log)
+    drawn = {"tickvals": ticks, "ticktext": [ms_tick(ms) for ms in ticks]}
+    return drawn | ({"type": "log"} if log else {})
+
+
+def ms_ticks(cells: Sequence[float], *, log: bool) -> list[float]:
+    """Durations have ticks at what people call round: a library would write 200k ms."""
     if log:
-        known = [cell for cell in cells if cell]
+        known = [cell for cell in cells if cell > 0]
         is_narrow = bool(known) and max(known) / min(known) < 200
-        ticks = _MS_STEPS if is_narrow else _MS_POWERS
-        return {"type": "log", "tickvals": ticks, "ticktext": [_tick(ms) for ms in ticks]}
-    top = max((cell for cell in cells if cell is not None), default=0)
+        return _MS_STEPS if is_narrow else _MS_POWERS
+    top = max(cells, default=0)
     step = next((step for step in _MS_STEPS if top / step <= TICKS_MAX), top / TICKS_MAX or 1)
-    ticks = [step * number for number in range(int(top / step) + 2)]
-    return {"tickvals": ticks, "ticktext": [_tick(ms) for ms in ticks]}
+    return [step * number for number in range(int(top / step) + 2)]
 
 
-def _tick(ms: float) -> str:
+def ms_tick(ms: float) -> str:
+    """Write a round duration as short as it can be."""
     text = text_of(ms, Unit.MS)
     for tail in (" 00 s", " 00 min", " 00 h"):
         text = text.removesuffix(tail)
     return text.replace(".0 s", " s")
 
 
-def _lines(columns: _Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
+def _lines(columns: Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
     shape = "hv" if plot.kind is Kind.STEPS else "linear"
     traces: Traces = []
     for name in plot.y:
@@ -160,7 +179,7 @@ def _lines(columns: _Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
     return traces, _upright(columns, plot, len(traces))
 
 
-def _bars(columns: _Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
+def _bars(columns: Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
     # Durations on the x axis are the names of bars, which are all of one width.
     is_ms = columns.column(plot.x).unit is Unit.MS
     x_of = columns.texts if is_ms else columns.cells
@@ -187,7 +206,7 @@ def _bars(columns: _Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
     return traces, layout
 
 
-def _upright(columns: _Columns, plot: Plot, trace_count: int) -> dict[str, Any]:
+def _upright(columns: Columns, plot: Plot, trace_count: int) -> dict[str, Any]:
     x = columns.column(plot.x)
     return {
         "xaxis": {"type": _x_type(x, columns.cells(plot.x))},
@@ -213,7 +232,7 @@ def _is_day(text: str) -> bool:
     return len(text) == 10
 
 
-def _ranking(columns: _Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
+def _ranking(columns: Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
     names = [_shown(text) for text in columns.texts(plot.x)]
     traces: Traces = [
         {
@@ -225,14 +244,22 @@ def _ranking(columns: _Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
             "text": columns.hovers((plot.x, name, *plot.label), columns.rows),
             "textposition": "none",
             "hovertemplate": "%{text}<extra></extra>",
-            "marker": {"color": _BAD if "fail" in name else COLORS[number % 8]},
+            "marker": {"color": _colors(columns, plot, name, COLORS[number % 8])},
         }
         for number, name in enumerate(plot.y)
     ]
     return traces, _lying(columns, plot, names)
 
 
-def _range(columns: _Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
+def _colors(columns: Columns, plot: Plot, name: str, color: str) -> Any:
+    if "fail" in name:
+        return _BAD
+    if plot.x != "phase":
+        return color
+    return [phase_color(text) for text in columns.texts(plot.x)]
+
+
+def _range(columns: Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
     names = [_shown(text) for text in columns.texts(plot.x)]
     places = list(range(len(names)))
     low, high = columns.cells(plot.y[0]), columns.cells(plot.y[-1])
@@ -270,7 +297,7 @@ def _range(columns: _Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
     return traces, layout
 
 
-def _lying(columns: _Columns, plot: Plot, names: list[str]) -> dict[str, Any]:
+def _lying(columns: Columns, plot: Plot, names: list[str]) -> dict[str, Any]:
     shown = [cell for name in plot.y for cell in columns.cells(name)]
     return {
         "xaxis": _axis(columns.column(plot.y[0]), shown, log=plot.log),
@@ -293,7 +320,7 @@ def _shown(name: str) -> str:
     return _escaped(cut(name, NAME_WIDTH))
 
 
-def _days(columns: _Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
+def _days(columns: Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
     """Lay days out as a calendar: a column a week, a line a weekday."""
     days = [date.fromisoformat(str(cell)) for cell in columns.cells(plot.x)]
     first = min(days, default=date.min)
@@ -329,14 +356,16 @@ def _days(columns: _Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
     return [trace], layout
 
 
-def _spans(columns: _Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
+def _spans(columns: Columns, plot: Plot) -> tuple[Traces, dict[str, Any]]:
     lanes = list(columns.by(plot.lane))
     names = [_shown(lane) for lane in lanes]
     place = {lane: number for number, lane in enumerate(lanes)}
     free = 1
     traces: Traces = []
     for part, rows in columns.by(plot.series).items():
-        color = _OUTCOMES.get(part)
+        color = OUTCOMES.get(part)
+        if color is None and part.startswith(OF_PHASE):
+            color = phase_color(part.removeprefix(OF_PHASE))
         if color is None:  # the first colour is that of calls that went well
             color, free = COLORS[free], 1 + free % 7
         traces.append(

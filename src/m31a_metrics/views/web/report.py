@@ -1,8 +1,8 @@
 """Pages in one file that needs nothing else: no server, no network, no other file.
 
-Style sheet, scripts and plotly.js stand in it, and its Content-Security-Policy names the
-scripts by their hashes: nothing else runs in it, and it asks nothing of anybody. plotly.js
-is packed, which makes the file less than half as large; the page unpacks it.
+Plots are drawn in it, as on the dashboard before anybody zooms. The style sheet and two small
+scripts stand in it, and its Content-Security-Policy names these by their hashes: nothing else
+runs in it, and it asks nothing of anybody.
 """
 
 from __future__ import annotations
@@ -10,33 +10,30 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
-from gzip import compress
 from hashlib import sha256
 from io import StringIO
 
 from markupsafe import Markup
 from msgspec import Struct, json
-from msgspec.structs import replace
 
 from m31a_metrics.exports import tabular
 from m31a_metrics.table import CARDS, Panel
-from m31a_metrics.views.web.assets import PLOTLY, assets
+from m31a_metrics.views.web.assets import assets
 from m31a_metrics.views.web.drawing import (
     Card,
     DrawnPanel,
-    Links,
     cards,
     draw,
-    figure_json,
     templates,
 )
+from m31a_metrics.views.web.links import Links
 from m31a_metrics.views.web.pages import Page
 
 ROWS_MAX = 500
 """A page shows so many rows of a table; the CSV and the JSON in it have them all."""
 
 _EARLY = ("theme.js",)
-_LATE = ("unpack.js", "dashboard.js")
+_LATE = ("dashboard.js",)
 _NOWHERE = Links()
 
 
@@ -54,11 +51,10 @@ class Part(Struct):
 def report(pages: Sequence[Page], title: str, made_at: datetime) -> str:
     """Write pages as one HTML document."""
     early, late = ([_script(name) for name in names] for names in (_EARLY, _LATE))
-    plotly = assets()[PLOTLY].data.decode()
-    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in (*early, *late, plotly))
+    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in (*early, *late))
     policy = (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
     style = assets()["dashboard.css"].data.decode()
     return (
@@ -72,7 +68,6 @@ def report(pages: Sequence[Page], title: str, made_at: datetime) -> str:
             style=Markup(style),  # noqa: S704 - our own file
             early=early,
             late=late,
-            packed=b64encode(compress(plotly.encode(), mtime=0)).decode(),
         )
     )
 
@@ -82,7 +77,7 @@ def _script(name: str) -> Markup:
     # A browser takes the hash after turning line ends into those of Unix.
     text = assets()[name].data.decode().replace("\r\n", "\n")
     text = text.replace("</script", "<\\/script").replace("<!--", "<\\!--")
-    return Markup(text)  # noqa: S704 - ours, or plotly's
+    return Markup(text)  # noqa: S704 - our own file
 
 
 def _digest(script: str) -> str:
@@ -107,11 +102,7 @@ def _part(page: Page) -> Part:
 
 def _drawn(panel: Panel, page: str) -> DrawnPanel:
     table = panel.table
-    shown = replace(panel, table=replace(table, rows=table.rows[:ROWS_MAX]))
-    drawn = draw(shown, _NOWHERE)
-    if len(table.rows) > ROWS_MAX:
-        drawn.notes.append(f"The first {ROWS_MAX:,} of {len(table.rows):,} rows; CSV has all.")
-        drawn.figures = [(plot.title, figure_json(table, plot)) for plot in panel.plots]
+    drawn = draw(panel, _NOWHERE, rows_max=ROWS_MAX)
     drawn.name = f"{page}-{panel.name}"
     written = StringIO(newline="")
     tabular.write_csv(table, written)

@@ -32,6 +32,15 @@ PERIODS = (
     (ALWAYS, "All time"),
 )
 
+_FILTERS = ("agent", "project", "model", "branch", "label", "q", "tool", "phase")
+"""What narrows a page, apart from its period."""
+
+_OF_ONE_PAGE: dict[str, Any] = {
+    **dict.fromkeys(("sort", "tool", "by", "a", "b", "span", "gaps"), ""),
+    "page": 1,
+}
+
+_SPAN = re.compile(r"\d{1,17}-\d{1,17}", re.ASCII)
 _SORT = re.compile(r"-?[a-z][a-z0-9_]{0,60}")
 
 
@@ -43,7 +52,8 @@ class State(Struct, frozen=True):
     """What is shown: names as in the address. Empty: all, or the page's own choice.
 
     `sort` is a column as `--sort` of the command line takes it. `q` is searched for.
-    `a` and `b` are what a comparison compares.
+    `a` and `b` are what a comparison compares. `span` is a stretch of a session's time, as
+    two Unix times in microseconds with a dash between; `gaps` shows when nothing happened in it.
     """
 
     since: str = SINCE
@@ -55,6 +65,9 @@ class State(Struct, frozen=True):
     label: tuple[str, ...] = ()
     q: str = ""
     tool: str = ""
+    phase: str = ""
+    span: str = ""
+    gaps: str = ""
     by: str = ""
     sort: str = ""
     page: int = 1
@@ -77,6 +90,7 @@ class State(Struct, frozen=True):
                 label=self.label,
                 text=self.q,
                 tool=self.tool,
+                phase=self.phase,
             )
         except ValueError as error:
             raise WrongState(str(error)) from None
@@ -87,17 +101,33 @@ class State(Struct, frozen=True):
 
     def query(self, **changes: Any) -> str:
         """Write the state as the query of an address, changed; defaults are left out."""
-        changed = asdict(replace(self, **changes))
-        defaults = asdict(State())
-        pairs = [(name, value) for name, value in changed.items() if value != defaults[name]]
-        text = urlencode(pairs, doseq=True)
+        changed = asdict(replace(self, **changes) if changes else self)
+        pairs = [(name, value) for name, value in changed.items() if value != _DEFAULTS[name]]
+        text = urlencode(pairs, doseq=True, errors="replace")
         return f"?{text}" if text else ""
+
+    def elsewhere(self, **changes: Any) -> str:
+        """Write the query of another page: without what says nothing there, and changed."""
+        return self.query(**(_OF_ONE_PAGE | changes))
 
     @property
     def is_filtered(self) -> bool:
         """Tell whether anything but the period is chosen."""
-        named = (self.project, self.model, self.branch, self.q, self.tool)
-        return bool(self.agent or self.label or any(named))
+        return any(getattr(self, name) for name in _FILTERS)
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Tell whether the page of a session shows a part of it."""
+        return bool(self.tool or self.phase or self.span)
+
+    @property
+    def stretch_us(self) -> tuple[int, int] | None:
+        """The stretch of time that is chosen, from and to; None for the whole session."""
+        began, _, ended = self.span.partition("-")
+        return (int(began), int(ended)) if ended else None
+
+
+_DEFAULTS = asdict(State())
 
 
 def read(pairs: Iterable[tuple[str, str]]) -> State:
@@ -121,6 +151,8 @@ def read(pairs: Iterable[tuple[str, str]]) -> State:
         raise WrongState(f"by must be one of {', '.join(GRAINS)}.")
     if "sort" in values and not _SORT.fullmatch(values["sort"]):
         raise WrongState("sort must be the name of a column; a minus before it reverses the order.")
+    if "span" in values and not _SPAN.fullmatch(values["span"]):
+        raise WrongState("span must be two times in microseconds, with a dash between them.")
     return State(**values)
 
 

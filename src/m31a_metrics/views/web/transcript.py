@@ -26,6 +26,7 @@ from m31a_metrics.errors import ConversationAbsent
 from m31a_metrics.table import Unit
 from m31a_metrics.tables.arithmetic import known_usd
 from m31a_metrics.tables.names import RECORDED
+from m31a_metrics.transcript import SessionRef
 from m31a_metrics.turns import CallMark, HealMark, Marks, Turn, marks
 from m31a_metrics.units import ms
 from m31a_metrics.views.names import clean
@@ -142,13 +143,26 @@ class Transcripts:
 
     def __init__(self, conversations: Conversing | None, off: str) -> None:
         self._conversations = conversations
-        self._off = off
+        self.off = off
+
+    def title(self, row: SessionRow) -> str:
+        """What a person recognises a session by, on one line; "" where nothing is shown."""
+        if self.off or self._conversations is None:
+            return ""
+        return self._conversations.title(row).line
+
+    def titles(self, rows: Iterable[SessionRow]) -> dict[SessionRef, Title]:
+        """Read what sessions are known by; nothing where conversations are off."""
+        conversations = self._conversations
+        if self._off or conversations is None:
+            return {}
+        return {row.ref: conversations.title(row) for row in rows if row.agent != RECORDED}
 
     def shown(self, reading: Reading) -> Shown:
         """Read what a page shows: a window from the place or the id on that is asked for."""
         conversations = self._conversations
-        if self._off or conversations is None:
-            return Shown(sentence=self._off)
+        if self.off or conversations is None:
+            return Shown(sentence=self.off)
         row, query = reading.row, reading.query
         if row.agent == RECORDED:
             return Shown(sentence=OF_RECORDED)
@@ -172,7 +186,8 @@ class Transcripts:
             elif not place:
                 notice = f"Nothing in this conversation has the id {clean(at)}: this is its start."
         window = conversations.window(row, place, 1 if is_alone else WINDOW_PARTS)
-        here = window.parts[0].place if place and place != END and window.parts else ""
+        is_sought = place and place != END and not reading.query.get("walk")
+        here = window.parts[0].place if is_sought and window.parts else ""
         parts = draw_parts(window.parts, addresses, here=here, project=row.project, whole=is_alone)
         if window.damage:
             noun = "record" if window.damage == 1 else "records"
@@ -182,8 +197,8 @@ class Transcripts:
         return Shown(
             notice=notice,
             parts=parts,
-            earlier=window.before and addresses.at(window.before),
-            later=window.after and addresses.at(window.after),
+            earlier=window.before and addresses.at(window.before, walk="1"),
+            later=window.after and addresses.at(window.after, walk="1"),
             first=main.at(""),
             last=main.at(END, anchor="later"),
             author=author,
@@ -193,8 +208,8 @@ class Transcripts:
 
     def image(self, reading: Reading) -> Response:
         """Give a stored image, if it is of a kind that runs nothing. Raises HTTPException."""
-        if self._off or self._conversations is None:
-            raise HTTPException(404, self._off)
+        if self.off or self._conversations is None:
+            raise HTTPException(404, self.off)
         try:
             _, data = self._conversations.image(reading.row, reading.query.get("place", ""))
         except ConversationAbsent as error:

@@ -1,5 +1,5 @@
-// Draws the plots, keeps an open page current, and spares a click here and there.
-// Everything on a page can be read and used without it, but for the plots themselves.
+// Zooms into plots, keeps an open page current, and spares a click here and there.
+// Everything on a page can be read and used without it, but for the zoom.
 "use strict";
 
 (() => {
@@ -45,37 +45,61 @@
     return colored(layout, style);
   }
 
-  function draw(div) {
-    const source = div.querySelector("script");
-    if (source) {
-      div.source = source.textContent;
-      div.figure = JSON.parse(div.source);
-      source.remove();
-    }
+  function redraw(plot) {
     const style = getComputedStyle(root);
-    Plotly.react(div, colored(div.figure.data, style), layoutOf(div.figure, style), CONFIG);
+    Plotly.react(plot.zoomed, colored(plot.figure.data, style), layoutOf(plot.figure, style), CONFIG);
   }
 
-  // Those in sight first, the others one by one while the browser has nothing to do.
-  const idle = window.requestIdleCallback ?? ((later) => setTimeout(later, 50));
-  function drawAll(within) {
-    if (typeof Plotly === "undefined") return;
-    const waiting = [...within.querySelectorAll(".plot")];
-    const inSight = (div) => div.getBoundingClientRect().top < innerHeight;
-    waiting.filter(inSight).forEach(draw);
-    const rest = waiting.filter((div) => !inSight(div));
-    const next = () => {
-      const div = rest.shift();
-      if (!div) return;
-      if (div.isConnected) draw(div);
-      idle(next);
-    };
-    idle(next);
+  // plotly.js is large, and most pages are read without it: it is loaded when somebody zooms.
+  let loading = null;
+  function plotly() {
+    loading ??= new Promise((done, failed) => {
+      const script = document.createElement("script");
+      script.src = root.dataset.plotly;
+      script.addEventListener("load", done);
+      script.addEventListener("error", () => { loading = null; failed(new Error("no plotly.js")); });
+      document.head.append(script);
+    });
+    return loading;
   }
-  addEventListener("beforeprint", () => document.querySelectorAll(".plot").forEach(draw));
 
-  function redraw() {
-    document.querySelectorAll(".plot").forEach((div) => div.figure && draw(div));
+  async function zoom(button) {
+    const plot = (button.closest("figure") ?? button.closest("section")).querySelector(".plot");
+    if (plot.zoomed) {
+      Plotly.purge(plot.zoomed);
+      plot.zoomed.remove();
+      plot.zoomed = null;
+      plot.classList.remove("is-zoomed");
+      button.firstChild.data = "Zoom";
+      return;
+    }
+    button.disabled = true;
+    try {
+      const [answer] = await Promise.all([fetch(button.dataset.figure), plotly()]);
+      if (!answer.ok) return;
+      plot.figure = await answer.json();
+      plot.address = button.dataset.figure;
+      plot.zoomed = document.createElement("div");
+      plot.zoomed.className = "zoomed";
+      plot.append(plot.zoomed);
+      plot.classList.add("is-zoomed");
+      button.firstChild.data = "Close";
+      redraw(plot);
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  function offerZoom(within) {
+    within.querySelectorAll("button.zoom").forEach((button) => { button.hidden = false; });
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("button.zoom");
+    if (button) zoom(button).catch(() => {});
+  });
+
+  function recolor() {
+    document.querySelectorAll(".plot.is-zoomed").forEach(redraw);
   }
 
   const toggle = document.getElementById("theme");
@@ -88,9 +112,9 @@
     } catch {
       // It holds until the page is left.
     }
-    redraw();
+    recolor();
   });
-  dark.addEventListener("change", redraw);
+  dark.addEventListener("change", recolor);
 
   const filters = document.getElementById("filters");
   filters?.addEventListener("change", (event) => {
@@ -112,25 +136,29 @@
     }
   });
 
-  // A panel that changed takes over the new figures and rows; what is zoomed, opened or has
-  // the focus stays as it is.
+  // A panel that changed takes over the new plots and rows; what is zoomed, opened or has the
+  // focus stays as it is.
   function takeOver(panel, fresh) {
     const before = [...panel.querySelectorAll(".plot")];
     const after = [...fresh.querySelectorAll(".plot")];
     if (before.length !== after.length || !panel.querySelector("tbody") !== !fresh.querySelector("tbody")) {
       panel.replaceChildren(...fresh.childNodes);
-      drawAll(panel);
+      offerZoom(panel);
       return;
     }
     after.forEach((plot, at) => {
-      const text = plot.querySelector("script").textContent;
       const drawn = before[at];
-      if (drawn.source === text) return;
-      drawn.source = text;
-      drawn.figure = JSON.parse(text);
-      draw(drawn);
+      if (drawn.zoomed) {
+        fetch(drawn.address).then((answer) => (answer.ok ? answer.json() : null)).then((figure) => {
+          if (!figure || !drawn.zoomed) return;
+          drawn.figure = figure;
+          redraw(drawn);
+        }).catch(() => {});
+      } else if (drawn.innerHTML !== plot.innerHTML) {
+        drawn.innerHTML = plot.innerHTML;
+      }
     });
-    for (const part of ["thead", "tbody", "h2"]) {
+    for (const part of ["thead", "tbody", "h2", ".answer"]) {
       const [old, now] = [panel.querySelector(part), fresh.querySelector(part)];
       if (old && now && old.innerHTML !== now.innerHTML) old.innerHTML = now.innerHTML;
     }
@@ -145,10 +173,10 @@
     const next = fresh.getElementById("content");
     if (names(main) !== names(next)) {
       main.replaceChildren(...next.childNodes);
-      drawAll(main);
+      offerZoom(main);
       return;
     }
-    for (const part of main.querySelectorAll("#warnings, #cards, h1, .notice, .pages")) {
+    for (const part of main.querySelectorAll("#warnings, #briefs, #cards, h1, .notice, .pages")) {
       const selector = part.id ? `#${part.id}` : part.tagName === "H1" ? "h1" : `.${part.className}`;
       const other = next.querySelector(selector);
       if (other && other.innerHTML !== part.innerHTML) part.innerHTML = other.innerHTML;
@@ -180,7 +208,6 @@
     addEventListener("pagehide", () => stream.close());
   }
 
-  // In a report plotly.js is unpacked first.
-  Promise.resolve(window.unpacked).then(() => drawAll(document));
+  offerZoom(document);
   if (root.dataset.live) follow();
 })();

@@ -13,6 +13,7 @@
   const PARTS_MAX = 1500;
   const jump = document.getElementById("jump");
   const said = document.getElementById("said");
+  const unfold = document.getElementById("unfold");
   const marks = { turns: [], calls: [], heals: [], colors: {}, at: new Map(), turnAt: new Map(), healed: new Map() };
   let current = null;
 
@@ -126,7 +127,7 @@
       const heal = marks.healed.get(part.dataset.id);
       part.classList.toggle("healing", Boolean(healing ?? heal));
       if (healing && part.dataset.id === healing.end) {
-        if (healing.rerun) gutter.append(span("heal", healing.passed ? "healed" : "not healed"));
+        if (healing.rerun) gutter.append(span("heal", healing.passed ? "healed" : "unhealed"));
         healing = null;
       }
       if (heal && heal.failed === part.dataset.id) {
@@ -235,7 +236,8 @@
       return undefined;
     }
     const onward = document.querySelector(step > 0 ? "#later [data-onward]" : "#earlier [data-onward]");
-    if (onward && conversation.dataset.marked !== "yes") return extend(onward).then((grown) => grown && go(kind, step));
+    // Before the marks are there, and for a turn without an id, one looks window by window.
+    if (onward && (next || conversation.dataset.marked !== "yes")) return extend(onward).then((grown) => grown && go(kind, step));
     const names = { prompt: "prompt", failure: "failure", heal: "heal", expensive: "costly turn" };
     say(`No ${names[kind]} ${step > 0 ? "after" : "before"} this.`);
     return undefined;
@@ -279,6 +281,8 @@
       const nav = link.closest(".onward");
       const known = new Set(parts().map((one) => one.dataset.place));
       const grown = [...fresh.querySelectorAll("#conversation > .part, #conversation > .day")].filter((one) => !known.has(one.dataset.place));
+      const isOpen = unfold.getAttribute("aria-pressed") === "true";
+      if (isOpen) for (const one of grown) for (const fold of one.querySelectorAll("details")) fold.open = true;
       const kept = isLater ? null : inView();
       const top = kept?.getBoundingClientRect().top;
       if (isLater) nav.before(...grown);
@@ -320,7 +324,7 @@
     }
     const nav = document.getElementById(isLater ? "earlier" : "later");
     const link = document.createElement("a");
-    link.href = isLater ? addressAt(gone[Math.max(0, gone.length - 100)].dataset.place) : addressAt(gone[0].dataset.place);
+    link.href = `${addressAt((isLater ? gone[Math.max(0, gone.length - 100)] : gone[0]).dataset.place)}&walk=1`;
     link.rel = isLater ? "prev" : "next";
     link.dataset.onward = "";
     link.textContent = isLater ? "Earlier" : "Later";
@@ -343,12 +347,11 @@
     const last = all[all.length - 1];
     if (!last || document.querySelector("#later [data-onward]")) return;
     const isAtEnd = innerHeight + scrollY > document.body.scrollHeight - 120;
-    const fresh = await pageOf(addressAt(last.dataset.place));
+    const fresh = await pageOf(`${addressAt(last.dataset.place)}&walk=1`);
     const nav = document.getElementById("later");
     const [same, ...grown] = fresh.querySelectorAll("#conversation > .part");
     if (same?.dataset.place !== last.dataset.place) return;
     const isOpen = last.querySelector("details")?.open;
-    same.classList.remove("here");
     for (const one of same.querySelectorAll("details")) one.open = Boolean(isOpen);
     if (current === last) current = same;
     last.replaceWith(same);
@@ -380,7 +383,6 @@
 
   // ---- Folds, links, words that were searched for
 
-  const unfold = document.getElementById("unfold");
   function unfoldAll() {
     const open = unfold.getAttribute("aria-pressed") !== "true";
     const kept = here();
