@@ -5,7 +5,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test pytest lint style types format bench soak agents docs pictures screenshots dist clean .another
+.PHONY: help demo test pytest lint style types format bench soak agents docs screenshots dist clean .another
 
 # The first of these that runs, is 3.11 or newer and can make a virtual environment: the newest.
 # `make test PYTHON=/path/to/python` chooses another.
@@ -71,10 +71,7 @@ agents: $(VENV)/.installed-dev .agents/.installed ## real agents against a scrip
 docs: $(VENV)/.installed-docs ## build the documentation into site/; a dead link fails
 	$(BIN)/mkdocs build --strict
 
-pictures: $(VENV)/.installed-cli ## draw the README's picture anew
-	@$(BIN)/python tools/pictures.py
-
-screenshots: $(VENV)/.installed-dev ## draw the pictures of the screens anew (needs Chromium, ../shared)
+screenshots: $(VENV)/.installed-dev ## draw the pictures of docs and README anew (needs Chromium)
 	@$(BIN)/python -m tools.screenshots
 
 dist: $(VENV)/.installed-dev ## build the wheel and the sdist into dist/

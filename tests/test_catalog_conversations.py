@@ -69,7 +69,7 @@ def test_a_window_is_that_of_the_sessions_file(
     found = conversations.window(row)
     assert [part.kind for part in found.parts] == ["prompt", "call"]
     assert conversations.place_of(row, found.parts[1].id) == found.parts[1].place
-    assert conversations.texts(row) == [row.path]
+    assert conversations.texts(row) == {"": row.path}
     with pytest.raises(ConversationAbsent, match="no image at '0.3'"):
         conversations.image(row, "0.3")
 

@@ -8,16 +8,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from m31a_metrics import Collector, SessionMetrics, ToolMetric, config, events, save
 from m31a_metrics.catalog import follow as following
 from m31a_metrics.catalog import running
 from m31a_metrics.catalog.follow import Followed, follow
 from m31a_metrics.catalog.load import LoadedSession, Loader
-from m31a_metrics.catalog.running import ACTIVE_S, MOST, RunningSessions
+from m31a_metrics.catalog.running import ACTIVE_S, MOST, RunningSessions, WatchedMachine
 from m31a_metrics.config import Config
 from m31a_metrics.errors import NotThisFormat, SessionNotFound
 from m31a_metrics.session import Session
+from tests.tables.builders import column, records
 from tests.transcripts import ONE, TWO, answer, call, write
 
 
@@ -185,9 +187,10 @@ def test_running_sessions_are_found(
         collector.record_tool_call("Bash", True, 5)
         found = {one.session_id: one for one in sessions.look()}
         assert found["abc"].metrics.tools[0].call_count == 1
-        assert sessions.followed("claude-code", ONE).session_id == ONE
-        with pytest.raises(KeyError):
-            sessions.followed("codex", ONE)
+        followed = sessions.followed("claude-code", ONE)
+        assert followed is not None
+        assert followed.session_id == ONE
+        assert sessions.followed("codex", ONE) is None
         only = RunningSessions(settings, environ, only_dir=True).look()
         assert {one.agent for one in only} == {"m31a"}
 
@@ -230,6 +233,54 @@ def test_new_sessions_appear_and_not_too_many(
     assert sessions.look() == []
     clock_s += 10
     assert len(sessions.look()) == MOST
+
+
+def test_a_period_is_watched_with_what_runs(
+    clean_home: Path, settings: Config, environ: Mapping[str, str]
+) -> None:
+    """Today's sessions by their titles, followed where they run; each opens by agent and id."""
+    title = {"type": "ai-title", "aiTitle": "Mend the gate", "timestamp": now().isoformat()}
+    write(clean_home, ONE, *call("a", now()), title)
+    write(clean_home, TWO, *call("b", now() - timedelta(days=3)))
+    machine = WatchedMachine(settings, environ)
+    today = machine.look("1d", now())
+    assert (today.running_count, column(today.sessions, "title")) == (1, ["Mend the gate"])
+    assert column(today.cards, "session_count") == [1]
+    week = machine.look("7d", now())
+    assert column(week.sessions, "session_id") == [ONE, TWO]
+    for name in (ONE, TWO):
+        followed = machine.followed("claude-code", name)
+        followed.look()
+        assert followed.metrics().tools[0].call_count == 1
+        assert followed.row.path.endswith(f"{name}.jsonl")
+    with pytest.raises(SessionNotFound):
+        machine.followed("codex", ONE)
+
+
+def test_titles_are_off_where_conversations_are(
+    clean_home: Path, settings: Config, environ: Mapping[str, str]
+) -> None:
+    """`[metrics] conversations = false`: sessions are called by their ids, on the screen too."""
+    title = {"type": "ai-title", "aiTitle": "Mend the gate", "timestamp": now().isoformat()}
+    write(clean_home, ONE, *call("a", now()), title)
+    machine = WatchedMachine(replace(settings, conversations=False), environ)
+    assert column(machine.look("1d", now()).sessions, "title") == [ONE[:8]]
+
+
+def test_a_recording_of_a_period_is_opened_from_its_directory(
+    settings: Config, environ: Mapping[str, str]
+) -> None:
+    """Whoever it says that it is of: its journals are read, and none of its agent's files."""
+    at_us = _us(now() - timedelta(seconds=ACTIVE_S * 2))
+    Session(settings.sessions_dir, "mine").append(
+        [events.SessionStart(at_us, "robot"), events.ToolCall(at_us, "Bash", True, 1)]
+    )
+    machine = WatchedMachine(settings, environ, only_dir=True)
+    (row,) = records(machine.look("7d", now()).sessions)
+    followed = machine.followed(str(row["agent"]), "mine")
+    followed.look()
+    assert followed.metrics().tools[0].name == "Bash"
+    assert followed.row.path.endswith("/mine")
 
 
 def _us(at: datetime) -> int:

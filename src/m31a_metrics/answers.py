@@ -13,6 +13,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
+from m31a_metrics.conversation import PartKind
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.measures import LLMSums, PhaseTotals, SessionSums, ToolSums
 from m31a_metrics.transcript import Effects, RateLimit, SessionRef
@@ -220,6 +221,48 @@ class RateLimitRow(Struct):
 
     agent: str
     limit: RateLimit
+
+
+class Hit(Struct):
+    """A place in a conversation where what somebody searched for was found.
+
+    `field` is where in its part: "input" or "output" of a call, else "". `line` is the line
+    around it, as much of it as is shown, and `spans` where in that it stands; of a text that
+    is longer than what is read both are empty. `turn` counts what the person said up to there,
+    from 1; 0: before any of it, or nobody knows. `phase` is that of the call or the answer.
+    """
+
+    row: SessionRow
+    place: str
+    kind: PartKind
+    field: str = ""
+    tool: str = ""
+    id: str = ""
+    author: str = ""
+    t_us: int = 0
+    line: str = ""
+    spans: list[tuple[int, int]] = []
+    turn: int = 0
+    phase: str = ""
+
+
+class Found(Struct):
+    """What a search found: hits in the order of the sessions.
+
+    `more_records` may hold more, in `more_sessions` others. `is_whole`: nothing is left that
+    nobody looked at. `problems` say what could not be read, a sentence each.
+    """
+
+    hits: list[Hit]
+    more_records: int = 0
+    more_sessions: int = 0
+    is_whole: bool = True
+    problems: list[str] = []
+
+    @property
+    def session_count(self) -> int:
+        """In how many sessions hits are."""
+        return len({one.row.ref for one in self.hits})
 
 
 class Answers(Protocol):

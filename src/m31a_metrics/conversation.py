@@ -14,6 +14,11 @@ TEXT_CHARS_MAX = 40_000
 """So much of one text is read for showing; what more there is, is counted."""
 WINDOW_PARTS = 100
 """So many parts a window has where nobody asks for another number."""
+ONE_RECORD = 0
+"""In place of a number of parts: those of one record, whatever stands around it.
+
+A result in it is a call of which nothing else is told but its id, as its record names it.
+"""
 
 
 class PartKind(StrEnum):

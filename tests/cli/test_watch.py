@@ -92,7 +92,7 @@ def test_a_live_session_is_watched(clean_home: Path) -> None:
     """While another process's Collector records, its calls appear; q leaves with 0."""
     with Collector("live", clean_home / ".m31a" / "sessions") as collector:
         collector.record_tool_call("FirstTool", True, 5)
-        with watching("--interval", "0.2") as terminal:
+        with watching("last", "--interval", "0.2") as terminal:
             assert terminal.shows("FirstTool"), terminal.drawn
             collector.record_tool_call("SecondTool", True, 5)
             assert terminal.shows("SecondTool"), terminal.drawn
@@ -100,17 +100,17 @@ def test_a_live_session_is_watched(clean_home: Path) -> None:
             assert terminal.ends() == 0
 
 
-def test_all_lists_and_opens(clean_home: Path) -> None:
-    """--all lists what is running; Enter opens it, Esc goes back to the list."""
+def test_a_period_lists_and_opens(clean_home: Path) -> None:
+    """Without an id: today with what is running; Enter opens it, Esc goes back to the period."""
     with Collector("live", clean_home / ".m31a" / "sessions") as collector:
         collector.record_tool_call("Bash", True, 5)
-        with watching("--all", "--light", "--interval", "0.2") as terminal:
-            assert terminal.shows("Running sessions"), terminal.drawn
+        with watching("--light", "--interval", "0.2") as terminal:
+            assert terminal.shows("1 running"), terminal.drawn
             assert terminal.shows("live")
             terminal.press("\r")
             assert terminal.shows("Overview"), terminal.drawn
             terminal.press("\x1b")
-            assert terminal.shows("Running sessions"), terminal.drawn
+            assert terminal.shows("Sessions"), terminal.drawn
             terminal.press("\x03")
             assert terminal.ends() == 0
 
@@ -144,8 +144,9 @@ def test_a_missing_part_is_named(m31: conftest.M31, uninstall: conftest.Uninstal
     ("arguments", "code", "words"),
     [
         (["nobody"], 3, "no session has the id"),
-        ([], 3, "nothing is recorded"),
-        (["x", "--all"], 2, "choose one"),
+        (["last"], 3, "nothing is recorded"),
+        (["x", "--since", "7d"], 2, "choose one"),
+        (["--since", "never"], 2, "is no time"),
         (["--interval", "0"], 2, "--interval"),
         (["--sessions-dir", "/nowhere/at/all"], 3, "is not there"),
     ],
@@ -153,7 +154,7 @@ def test_a_missing_part_is_named(m31: conftest.M31, uninstall: conftest.Uninstal
 def test_wrong_usage_is_said(
     m31: conftest.M31, arguments: list[str], code: int, words: str
 ) -> None:
-    """A session that is not there, two answers to one question, an interval that is none."""
+    """A session that is not there, two answers to one question, no time, no interval."""
     said = m31("watch", *arguments)
     assert said.code == code
     assert words in said.err

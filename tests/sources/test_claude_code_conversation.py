@@ -199,7 +199,10 @@ def test_a_subagents_conversation_is_linked(tmp_path: Path) -> None:
     assert (searched.tool, searched.author) == ("Grep", "abc1234")
     assert searched.place.startswith("agent-abc1234:")
     assert place_of(str(path), searched.id) == searched.place
-    assert texts(str(path)) == [str(path), str(folder / "agent-abc1234.jsonl")]
+    assert texts(str(path)) == {
+        "": str(path),
+        "agent-abc1234:": str(folder / "agent-abc1234.jsonl"),
+    }
 
 
 def test_what_only_progress_tells_of_a_subagent_is_shown(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_a_subagents_thread_is_linked(tmp_path: Path) -> None:
     asked, searched = window(path, at=f"agent-{CHILD}:0").parts
     assert (asked.text, asked.author, searched.author) == ("look", "explorer", "explorer")
     assert place_of(path, searched.id) == searched.place
-    assert texts(path) == [path, child]
+    assert texts(path) == {"": path, f"agent-{CHILD}:": child}
 
 
 def test_a_name_is_the_last_that_was_listed(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_conversation_has_what_was_said_thought_and_done(tmp_path: Path) -> No
     assert (call.success, call.denied) == (True, False)
     assert place_of(path, "s:call-1") == call.place
     assert window(path, at=call.place).parts == [call]
-    assert texts(path) == [path]
+    assert texts(path) == {"": path}
     with pytest.raises(KeyError):
         image(path, "0")
 

@@ -69,7 +69,7 @@ def test_a_conversation_has_what_was_said_thought_and_done(tmp_path: Path, write
     assert place_of(path, "chat-1:c1") == done.place
     assert window(path, at=done.place).parts == [done]
     assert window(path, at=f"{int(prompt.place) + 5}").parts[0] == prompt
-    assert texts(path) == [path]
+    assert texts(path) == {"": path}
 
 
 def test_a_prompt_is_what_the_person_wrote(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_subagents_chat_is_another_conversation(tmp_path: Path) -> None:
     spoken, call = window(path, at="agent-look.jsonl:0").parts
     assert (spoken.author, call.author, call.id) == ("subagent", "subagent", "chat-2:c1")
     assert place_of(path, "chat-2:c1") == call.place
-    assert texts(path) == [path, str(folder / "look.jsonl")]
+    assert list(texts(path).values()) == [path, str(folder / "look.jsonl")]
 
 
 def test_a_title_is_the_summary(tmp_path: Path) -> None:

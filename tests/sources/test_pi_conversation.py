@@ -76,7 +76,7 @@ def test_a_conversation_has_what_was_said_thought_and_done(tmp_path: Path) -> No
     assert (call.id, call.success, call.denied) == (CALL, True, False)
     assert place_of(path, spoken.id) == thought.place
     assert place_of(path, CALL) == call.place
-    assert texts(path) == [path]
+    assert texts(path) == {"": path}
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_a_conversation_has_what_was_said_thought_and_done(tmp_path: Path) -> No
     assert (call.id, call.success, call.denied) == ("s:call_1", True, False)
     assert place_of(path, "s:call_1") == call.place
     assert place_of(path, "s:answer-1") == thought.place
-    assert texts(path) == [path]
+    assert texts(path) == {"": path}
 
 
 @pytest.mark.parametrize(

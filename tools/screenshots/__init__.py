@@ -1,1 +1,1 @@
-"""Draws the pictures of docs/pictures from real transcripts' figures: `make screenshots`."""
+"""Draws the pictures of docs/pictures from an invented home: `make screenshots`."""

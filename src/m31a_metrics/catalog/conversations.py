@@ -49,6 +49,14 @@ class Conversations:
         """Whether conversations are shown at all: `[metrics] conversations`."""
         return self._config.conversations
 
+    def check_on(self) -> None:
+        """Refuse to show any. Raises ConversationAbsent where they are switched off."""
+        if not self.is_on:
+            where = self._config.path or "the configuration"
+            raise ConversationAbsent(
+                f"conversations are off: [metrics] conversations = false in {where}"
+            )
+
     def title(self, row: SessionRow) -> Title:
         """Give a session's title; an empty one where there is none to be had, for any reason."""
         if not self.is_on or row.is_gone:
@@ -96,10 +104,13 @@ class Conversations:
             except KeyError as error:
                 raise ConversationAbsent(f"there is no image at {place!r}") from error
 
-    def texts(self, row: SessionRow) -> list[str]:
-        """Name the files that hold a session's conversation. Raises ConversationAbsent."""
+    def texts(self, row: SessionRow) -> dict[str, str]:
+        """Name the files that hold a session's conversation, by how places in them begin.
+
+        Raises ConversationAbsent.
+        """
         with self._reading(row) as reader:
-            return list(reader.texts(row.path))
+            return dict(reader.texts(row.path))
 
     @contextmanager
     def _reading(self, row: SessionRow) -> Iterator[sources.Conversational]:
@@ -113,11 +124,7 @@ class Conversations:
             raise ConversationAbsent(f"its conversation cannot be read: {error}") from error
 
     def _reader(self, row: SessionRow) -> sources.Conversational:
-        if not self.is_on:
-            where = self._config.path or "the configuration"
-            raise ConversationAbsent(
-                f"conversations are off: [metrics] conversations = false in {where}"
-            )
+        self.check_on()
         file = file_of(row.path)
         reader = sources.conversational(row.agent)
         if os.path.isdir(row.path) or not row.path:

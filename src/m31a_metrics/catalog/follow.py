@@ -17,6 +17,7 @@ from msgspec import MsgspecError, Struct
 from msgspec.structs import replace
 
 from m31a_metrics import sources, store
+from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog.agents import Place, places
 from m31a_metrics.catalog.find_session import load_named
 from m31a_metrics.catalog.guard import guarded
@@ -61,6 +62,11 @@ class Followed(Protocol):
         """Agent, project and branch, in a few words."""
         ...
 
+    @property
+    def row(self) -> SessionRow:
+        """The session as a list has it, without its sums: whose it is, and its file."""
+        ...
+
     def look(self) -> None:
         """Read what is new. Raises MetricsError for what cannot be read."""
         ...
@@ -87,6 +93,11 @@ class FollowedSession:
         session = Session(sessions_dir, self.session_id, pricer(config))
         self._following = session.follow(lines=config.failure_lines)
         self._lock = Lock()
+
+    @property
+    def row(self) -> SessionRow:
+        """Its id and its directory."""
+        return SessionRow(RECORDED, self.session_id, self.session_id, self._directory)
 
     def look(self) -> None:
         """Read on."""
@@ -171,6 +182,11 @@ class FollowedFile:
     def session_id(self) -> str:
         """The agent's own id, once it was read; until then the file's name."""
         return os.path.basename(self._path) if self._sums is None else self._sums.record.session_id
+
+    @property
+    def row(self) -> SessionRow:
+        """Its id and its file."""
+        return SessionRow(self.agent, self.session_id, self.session_id, self._path)
 
     @property
     def project(self) -> str:

@@ -277,15 +277,21 @@ def load_row(row: SessionRow, config: Config) -> LoadedSession | None:
 
     None where the file is gone, or is no longer what it was: the index alone knows it.
     """
+    keeper = keeper_of(row)
+    if keeper != RECORDED and not sources.is_known(keeper):
+        return None
+    try:
+        return Loader(config).load(keeper, row.path)
+    except MetricsError:
+        return None
+
+
+def keeper_of(row: SessionRow) -> str:
+    """Name who reads the file of a row of the index: its agent, or `m31a` for a recording."""
     is_recorded = os.path.isdir(row.path) and any(
         os.path.exists(os.path.join(row.path, name)) for name in (store.METRICS, store.EVENTS)
     )
-    if not is_recorded and not sources.is_known(row.agent):
-        return None
-    try:
-        return Loader(config).load(RECORDED if is_recorded else row.agent, row.path)
-    except MetricsError:
-        return None
+    return RECORDED if is_recorded else row.agent
 
 
 class _Told(Protocol):

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "glance": ("m31a_metrics.cli.glance", "This machine on one screen (the default)."),
     "sessions": ("m31a_metrics.cli.sessions", "List the sessions, latest first."),
+    "grep": ("m31a_metrics.cli.grep", "Search what was said in all sessions."),
     "show": ("m31a_metrics.cli.show", "What happened in one session."),
     "open": ("m31a_metrics.cli.open_", "What was said in a session, in a browser or as text."),
-    "watch": ("m31a_metrics.cli.watch", "Follow a session on a live screen."),
+    "watch": (
+        "m31a_metrics.cli.watch",
+        "Today and what runs now, or one session, on a live screen.",
+    ),
     "tools": ("m31a_metrics.cli.tools", "Which tools are slow or fail."),
     "cost": ("m31a_metrics.cli.cost", "Tokens and cost, by phase, model, day, project."),
     "phases": ("m31a_metrics.cli.phases", "Which phases take the time, where the agent heals."),

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -160,6 +161,7 @@ def _serve(
 def _dashboard(ctx: click.Context, doors: Doors) -> ASGIApp:
     """Make the application, after looking at all sessions once and naming what is damaged."""
     from m31a_metrics.catalog.conversations import Conversations
+    from m31a_metrics.catalog.search import search
     from m31a_metrics.views.web.app import dashboard
     from m31a_metrics.views.web.index_thread import ThisMachine
 
@@ -171,7 +173,10 @@ def _dashboard(ctx: click.Context, doors: Doors) -> ASGIApp:
         warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
     machine = ThisMachine(config, environ, only_dir=alone, all_folders=everywhere)
     said = Conversations(config)
-    return dashboard(machine, now, agents(), doors, _on_bug(ctx), conversations=said)
+    searching = partial(search, said, config)
+    return dashboard(
+        machine, now, agents(), doors, _on_bug(ctx), conversations=said, searching=searching
+    )
 
 
 class _Site(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""`m31 watch`: sessions on a live screen."""
+"""`m31 watch`: a period or a session on a live screen."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import sys
 import click
 
 from m31a_metrics.cli.options import (
+    all_folders,
+    all_folders_option,
     examples,
+    now,
     only_dir,
+    reading_progress,
     session_argument,
     sessions_dir_option,
     settings,
@@ -19,14 +23,15 @@ from m31a_metrics.errors import ExtraNotInstalled, MetricsError
 
 @click.command(
     epilog=examples(
-        ("m31 watch", "the session that is active now, or was last"),
+        ("m31 watch", "today, and what runs now; enter opens a session"),
+        ("m31 watch last", "the session that is active now, or was last"),
         ("m31 watch 3f2a", "any unique beginning of an id will do"),
-        ("m31 watch --all", "all that are running; enter opens one"),
+        ("m31 watch --since 7d", "the last 7 days; the key t changes the period, too"),
         ("m31 watch --light", "for a light terminal"),
     )
 )
 @session_argument
-@click.option("--all", "everything", is_flag=True, help="List all running sessions, of any agent.")
+@click.option("--since", metavar="WHEN", help="The period begins then; without it, today.")
 @click.option("--light", is_flag=True, help="Begin with light colours; `d` changes them.")
 @click.option(
     "--interval",
@@ -37,28 +42,33 @@ from m31a_metrics.errors import ExtraNotInstalled, MetricsError
     metavar="SECONDS",
     help="How often to refresh.",
 )
+@all_folders_option
 @sessions_dir_option
 @click.pass_context
 def command(
-    ctx: click.Context, name: str | None, everything: bool, light: bool, interval_s: float
+    ctx: click.Context, name: str | None, since: str | None, light: bool, interval_s: float
 ) -> int:
-    """Watch a session as it happens: cost, tools, phases, events. `?` shows the keys.
+    """Watch a period or a session as it goes on: cost, tools, phases. `?` shows the keys.
 
-    Sessions that a Collector records are followed through their journals, those of other
-    agents through their transcripts. Without ID it is the session that was active last.
+    Without ID it is today: its sums, what is left of budgets and windows of five hours, and
+    its sessions, those that run now first. Sessions that a Collector records are followed
+    through their journals, those of other agents through their transcripts.
     """
-    if everything and name is not None:
-        raise click.UsageError("--all and ID are two answers to one question: choose one.")
+    if since is not None and name is not None:
+        raise click.UsageError("--since is of a period, ID names a session: choose one.")
+    if since is not None:
+        _check_time(since)
     if not _on_terminal():
         raise MetricsError(
             "`m31 watch` needs a terminal; see the session as it is now: `m31 show last`"
         )
     try:
-        from m31a_metrics.views.screen.app import WatchApp, Watched
+        from m31a_metrics.views.screen.app import PERIODS, WatchApp, Watched
     except ImportError as error:
         raise ExtraNotInstalled("the live screen", "tui") from error
+    from m31a_metrics.catalog.conversations import Conversations
     from m31a_metrics.catalog.follow import Followed, follow
-    from m31a_metrics.catalog.running import RunningSessions
+    from m31a_metrics.catalog.running import WatchedMachine
     from m31a_metrics.model import SessionMetrics
 
     def watched(followed: Followed) -> Watched:
@@ -66,24 +76,43 @@ def command(
             followed.look()
             return followed.metrics()
 
-        return Watched(followed.about, snapshot, followed.detail)
+        title = conversations.title(followed.row).line
+        return Watched(followed.about, snapshot, followed.detail, title)
 
     config, environ, bounded = settings(ctx), dict(os.environ), only_dir(ctx)
-    if everything:
-        sessions = RunningSessions(config, environ, only_dir=bounded)
+    conversations = Conversations(config)
+    if name is not None:
+        followed = follow(config, None if name == "last" else name, environ, only_dir=bounded)
+        app = WatchApp(watched(followed), light=light, interval_s=interval_s)
+    else:
+        machine = WatchedMachine(
+            config,
+            environ,
+            only_dir=bounded,
+            all_folders=all_folders(ctx),
+            progress=reading_progress(),
+        )
+        since = since or PERIODS[0][1]
+        machine.look(since, now())  # here, where reading for the first time shows how far it is
         app = WatchApp(
             None,
-            sessions=sessions.look,
-            choose=lambda agent, session_id: watched(sessions.followed(agent, session_id)),
+            glance=lambda since: machine.look(since, now()),
+            choose=lambda agent, session_id: watched(machine.followed(agent, session_id)),
+            since=since,
             light=light,
             interval_s=interval_s,
         )
-    else:
-        wanted = None if name == "last" else name
-        followed = follow(config, wanted, environ, only_dir=bounded)
-        app = WatchApp(watched(followed), light=light, interval_s=interval_s)
     app.run()
     return app.return_code or 0
+
+
+def _check_time(text: str) -> None:
+    from m31a_metrics import slices
+
+    try:
+        slices.since(text, now())
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _on_terminal() -> bool:

@@ -37,6 +37,15 @@ def blocks(ask: Ask, *, whole: bool = False) -> list[Panel]:
     ]
 
 
+def active_blocks(ask: Ask) -> dict[str, Block]:
+    """The blocks that go on, by agent."""
+    now_us = micros(ask.now)
+    recent = ask.about(lately(ask.about(Slice())).which)
+    agents = [row.key for row in recent.answers.totals(recent.which, "agent")]
+    found = {agent: _blocks_of(recent, agent)[-1:] for agent in sorted(agents)}
+    return {agent: one for agent, last in found.items() for one in last if one.is_active(now_us)}
+
+
 def lately(ask: Ask) -> Ask:
     """The same question of the last days (SINCE), where it does not say from when."""
     if ask.which.first_day or ask.which.since_us is not None:

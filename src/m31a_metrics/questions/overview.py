@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from msgspec.structs import replace
 
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.questions.ask import Ask, totals_of
+from m31a_metrics.questions.blocks import active_blocks
 from m31a_metrics.questions.sessions import TitlesOf
 from m31a_metrics.slices import previous
 from m31a_metrics.table import Panel, Table
 from m31a_metrics.tables import glance as of_glance
+from m31a_metrics.tables import live
+from m31a_metrics.tables.budget import Budgeted
 from m31a_metrics.tables.cost import token_classes
 from m31a_metrics.tables.overview import cost_by, sums, tools_by_failure, tools_by_time
 from m31a_metrics.tables.sessions import FOLDED, listing, with_titles
@@ -45,6 +49,21 @@ def glance(ask: Ask, *, whole: bool = False, titles_of: TitlesOf | None = None) 
         tables[0] = with_titles(tables[0], titles_of(last), whole=whole)
     names = ("last_sessions", "totals", "slowest_tools", "most_failing_tools")
     return [Panel(name, table) for name, table in zip(names, tables, strict=True)]
+
+
+def watched(ask: Ask, budgeted: Sequence[Budgeted]) -> live.Period:
+    """A period for the live screen: sums, phases, the latest sessions, and what limits leave.
+
+    `budgeted` are the machine's day and month, whatever the period is.
+    """
+    answers, which = ask.answers, ask.which
+    told = answers.rate_limits(Slice())
+    return live.Period(
+        ask.totals,
+        answers.phases(which, "phase"),
+        answers.sessions(which, limit=live.SESSIONS_MAX),
+        live.limits(budgeted, active_blocks(ask), told, micros(ask.now)),
+    )
 
 
 def overview(ask: Ask, *, over: str = "") -> list[Panel]:

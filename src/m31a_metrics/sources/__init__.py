@@ -96,6 +96,8 @@ class Conversational(Protocol):
         """Give `limit` parts from the place `at` on; "" is the beginning, "end" the last ones.
 
         A place may be of any byte (or row) of a record, which is then where the window begins.
+        `limit` ONE_RECORD gives what that record holds, for those who search. Of a file that
+        has no records the first part will do.
         """
         ...
 
@@ -107,8 +109,12 @@ class Conversational(Protocol):
         """Give an image's media type and its bytes. Raises KeyError where there is none."""
         ...
 
-    def texts(self, path: str) -> Sequence[str]:
-        """Name the files that hold the conversation: its own, then those of its subagents."""
+    def texts(self, path: str) -> Mapping[str, str]:
+        """Name the files of which each byte is a place, as its own and those of its subagents.
+
+        By how a place in it begins: "" of its own file, whose places are bare. None where a
+        place is no byte: then what is searched for is sought by windows.
+        """
         ...
 
 

@@ -20,7 +20,7 @@ from typing import Self
 from msgspec import Struct, field
 
 from m31a_metrics.compressed_files import Torn, Unpacked, open_bytes
-from m31a_metrics.conversation import Image, Part, PartKind, Window
+from m31a_metrics.conversation import ONE_RECORD, Image, Part, PartKind, Window
 from m31a_metrics.errors import NotThisFormat
 from m31a_metrics.foreign_files import pass_hole
 from m31a_metrics.jsonlines import LINE_BYTES_MAX, UNREADABLE, records_of
@@ -360,6 +360,24 @@ class Records(ABC):
     ) -> Iterator[tuple[int, Told | None]]:
         """Yield the same, from the last record on before where one begins."""
 
+    def at(self, at: int) -> list[Part]:
+        """Give what the record holds that a byte is of, with nothing that stands around it."""
+        begins, told = next(self.forwards(at), (0, None))
+        if told is None:
+            return []
+        results = [
+            Part(
+                PartKind.CALL,
+                place_at(self.prefix, begins, number),
+                id=one.call,
+                diff=one.diff,
+                output=one.output,
+                left_out=one.left_out,
+            )
+            for number, one in enumerate(told.results)
+        ]
+        return told.parts + results
+
     def find(self, wanted: str, *needles: str) -> str:
         """Find the part with an id, by a text that stands in its record; "" if there is none.
 
@@ -468,6 +486,8 @@ class LineRecords(Records):
 
 def window_of(records: Records, place: str, limit: int) -> Window:
     """Give the window of a JSON Lines file that begins at a place. Raises OSError."""
+    if limit == ONE_RECORD:
+        return Window(records.at(parsed(place)[1]))
     limit = max(1, min(limit, LIMIT_MAX))
     _, at, number = parsed(place)
     if place.removeprefix(records.prefix) == END:

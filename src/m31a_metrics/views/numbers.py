@@ -192,14 +192,16 @@ _VERDICTS = {
 
 
 def tone(cell: Cell, column: Column) -> Tone:
-    """Tell the tone of a cell: failures are bad, bars and sparklines are pictures."""
+    """Tell the tone of a cell: failures and spent limits are bad, bars, sparklines are pictures."""
     if cell is None:
         return Tone.UNKNOWN
     if column.unit is Unit.OUTCOME:
         return Tone.GOOD if cell is True else Tone.BAD if cell is False else Tone.PLAIN
-    if column.unit in (Unit.BAR, Unit.SPARK):
-        return Tone.PICTURE
     if column.name == "verdict":
         return _VERDICTS.get(str(cell), Tone.UNKNOWN)
+    if column.name in ("used_share", "used_bar") and isinstance(cell, int | float) and cell >= 1:
+        return Tone.BAD
+    if column.unit in (Unit.BAR, Unit.SPARK):
+        return Tone.PICTURE
     failures = "fail" in column.name and isinstance(cell, int | float) and cell > 0
     return Tone.BAD if failures else Tone.PLAIN

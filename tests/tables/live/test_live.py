@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from m31a_metrics import SessionMetrics, events
-from m31a_metrics.model import SessionDetail, Usage
+from m31a_metrics.answers import TotalsRow
+from m31a_metrics.model import PhaseTime, SessionDetail, Usage
+from m31a_metrics.table import Table
 from m31a_metrics.tables import live
 from m31a_metrics.tally import moment
 from m31a_metrics.tally.live import LiveTally
-from tests.tables.builders import NOW, column, llm, records, session, tool
+from tests.tables.builders import NOW, column, llm, records, session
 
 _START_US = int(NOW.timestamp()) * 1_000_000
 _S = 1_000_000
@@ -101,8 +103,8 @@ def test_rates_are_per_active_hour() -> None:
     assert (row["cost_per_hour_usd"], row["calls_per_minute"]) == (15.0, 1.0)
 
 
-def test_timeline_is_of_the_time_that_the_session_lasted() -> None:
-    """Each stretch is a part of the time from the first event to now; the last is current."""
+def test_timeline_is_of_the_active_time() -> None:
+    """Each stretch is a part of all the time in which something ran; the last is current."""
     metrics, detail = work()
     rows = records(live.timeline(metrics, detail, metrics.updated_at))
     assert [(row["phase"], row["is_current"]) for row in rows] == [
@@ -128,16 +130,33 @@ def test_what_goes_on_counts_up_to_now() -> None:
     assert execute["duration_ms"] == 120_000
 
 
-def test_a_gap_is_a_gap() -> None:
-    """Between two stays nothing is drawn."""
+def test_gaps_are_left_out_unless_they_are_asked_for() -> None:
+    """A pause between two stays takes no room in the bar; with gaps, nothing is drawn there."""
     metrics, detail = told(
         events.PhaseTransition(at(0), "plan"),
         events.PhaseDuration(at(25), "plan", 25_000, True),
         events.PhaseTransition(at(75), "ship"),
         events.PhaseDuration(at(100), "ship", 25_000, True),
     )
+    for gaps, shares in ((False, [(0, 0.5), (0.5, 0.5)]), (True, [(0, 0.25), (0.75, 0.25)])):
+        rows = records(live.timeline(metrics, detail, NOW, gaps=gaps))
+        assert [(row["began_share"], row["width_share"]) for row in rows] == shares
+
+
+def test_what_is_known_by_phase_alone_stands_first() -> None:
+    """A session with more stretches than are kept: the bar has the time of the others, too."""
+    metrics, detail = told(
+        events.PhaseTransition(at(0), "plan"),
+        events.PhaseDuration(at(25), "plan", 25_000, True),
+    )
+    detail.times = [PhaseTime("plan", 50 * _S), PhaseTime("ship", 25 * _S)]
     rows = records(live.timeline(metrics, detail, NOW))
-    assert [(row["began_share"], row["width_share"]) for row in rows] == [(0, 0.25), (0.75, 0.25)]
+    assert [(row["phase"], row["duration_ms"]) for row in rows] == [
+        ("plan", 25_000),
+        ("ship", 25_000),
+        ("plan", 25_000),
+    ]
+    assert [row["width_share"] for row in rows] == pytest.approx([1 / 3] * 3)
 
 
 def test_timeline_without_events_is_by_duration() -> None:
@@ -243,24 +262,6 @@ def test_one_tool_and_one_phase() -> None:
     ]
 
 
-def test_running_sessions_are_latest_first() -> None:
-    """One row each: whose, how long idle, in what phase; one that cannot be read has a note."""
-    metrics, detail = work()
-    old = session("old", days_ago=1, tools=[tool("Bash", 4, 1)])
-    table = live.running(
-        [
-            live.Running("old", "m31a", "", old, SessionDetail(), "it is damaged"),
-            live.Running("abc", "codex", "/srv/shop/", metrics, detail),
-        ],
-        moment(at(190)),
-    )
-    first, second = records(table)
-    assert (first["session_id"], first["project"], first["phase"]) == ("abc", "shop", "execute")
-    assert (first["idle_ms"], second["fail_count"], second["phase"]) == (10_000, 1, None)
-    assert table.notes == ["old: it is damaged"]
-    assert "m31 run" in live.running([], NOW).empty
-
-
 def test_screenful_without_detail_says_so() -> None:
     """Only the sums are known: the tables that need events say why they are empty."""
     metrics, detail = work()
@@ -276,5 +277,6 @@ def test_a_year_that_is_no_date_is_shown() -> None:
     """Times at the ends of the calendar break no table."""
     metrics = SessionMetrics("abc", datetime.min.replace(tzinfo=NOW.tzinfo), moment(2**62))
     live.screenful(metrics, SessionDetail(), NOW)  # raises for a time that it cannot show
-    listed = live.running([live.Running("abc", "m31a", "", metrics, SessionDetail())], NOW)
-    assert [row[0] for row in listed.rows] == ["abc"]
+    one = live.Running("abc", "m31a", "", metrics, SessionDetail())
+    nothing = live.Period(TotalsRow(), [], [], Table("Limits", []))
+    assert column(live.sessions(nothing, [one], NOW), "session_id") == ["abc"]

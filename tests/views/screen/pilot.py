@@ -114,12 +114,13 @@ def watch(session: sample.Session | None = None, *, light: bool = False) -> Watc
     return WatchApp(watched, light=light, interval_s=NEVER_S, clock=shown.clock)
 
 
-def watch_all(sessions: Callable[[], list[live.Running]], session: sample.Session) -> WatchApp:
-    """`m31 watch --all` of sessions; each of them opens the same one."""
+def watch_period(glance: Callable[[str], live.Glance], session: sample.Session) -> WatchApp:
+    """`m31 watch` of a period; each of its sessions opens the same one."""
     return WatchApp(
         None,
-        sessions=sessions,
-        choose=lambda agent, _: Watched(agent, session.snapshot, session.detail),
+        glance=glance,
+        choose=lambda agent, _: Watched(agent, session.snapshot, session.detail, "Round coupons"),
+        since="1d",
         interval_s=NEVER_S,
         clock=session.clock,
     )

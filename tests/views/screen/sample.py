@@ -7,9 +7,16 @@ from datetime import datetime
 from random import Random
 
 from m31a_metrics import SessionDetail, SessionMetrics, events
+from m31a_metrics.answers import PhaseRow, RateLimitRow, SessionRow, TotalsRow
+from m31a_metrics.budgets import DAY, USD, Limit, Limits, Use, judge
+from m31a_metrics.conversation import Title
 from m31a_metrics.model import Usage
+from m31a_metrics.tables import live
+from m31a_metrics.tables.budget import Budgeted
 from m31a_metrics.tally import moment
 from m31a_metrics.tally.live import LiveTally
+from m31a_metrics.timestamps import micros
+from m31a_metrics.transcript import RateLimit
 
 START_US = 1_781_942_400_000_000  # 2026-06-20 08:00 UTC
 
@@ -122,3 +129,59 @@ class Session:
 def session() -> Session:
     """The sample."""
     return Session(list(session_events()))
+
+
+def glance() -> live.Glance:
+    """A period: the sample and a short session run, two are over, a budget is nearly spent."""
+    whole, short = session(), Session(list(session_events(7))[:40], "0b7e2f14")
+    now = whole.clock()
+    over = SessionRow(
+        "gemini-cli",
+        "5f7959bb-0000",
+        "5f7959bb-0000",
+        project="/srv/tide-atlas",
+        started_us=START_US - 7_200_000_000,
+        updated_us=START_US - 3_600_000_000,
+        call_count=31,
+        fail_count=2,
+        interaction_count=40,
+        total_tokens=2_400_000,
+        cost_nano=690_000_000,
+        active_us=380_000_000,
+    )
+    known = SessionRow("claude-code", "3f2a91c0", "3f2a91c0", project="/srv/shop")
+    totals = TotalsRow(
+        session_count=3,
+        call_count=231,
+        fail_count=11,
+        interaction_count=140,
+        total_tokens=6_100_000,
+        cost_nano=22_990_000_000,
+        active_us=2_400_000_000,
+        heal_trigger_count=4,
+        heal_success_count=2,
+        heal_fail_count=2,
+    )
+    phases = [
+        PhaseRow("explore", active_us=900_000_000),
+        PhaseRow("execute", active_us=1_100_000_000),
+        PhaseRow("verify", active_us=400_000_000),
+    ]
+    limits = Limits((Limit(DAY, USD, 25_000_000_000),))
+    use = Use(totals.cost_nano, active_us=totals.active_us)
+    verdict = judge(limits, {DAY: use}, ())
+    ends_us = START_US + 16 * 3_600_000_000
+    budgeted = Budgeted(DAY, "2026-06-20", use, verdict, 2, ends_us)
+    told = RateLimitRow("codex", RateLimit("primary", 13.2, 300, START_US + 7_200_000_000))
+    period = live.Period(
+        totals,
+        phases,
+        [known, over],
+        live.limits([budgeted], {}, [told], micros(now)),
+        {known.ref: Title("Round coupons to the cent"), over.ref: Title("", "A year takes 40 s")},
+    )
+    running = [
+        live.Running("0b7e2f14", "codex", "/srv/greenhouse", short.snapshot(), short.detail()),
+        live.Running("3f2a91c0", "claude-code", "/srv/shop", whole.snapshot(), whole.detail()),
+    ]
+    return live.glance(period, running, now)

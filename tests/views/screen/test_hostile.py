@@ -7,9 +7,12 @@ from collections.abc import Iterable
 import pytest
 
 from m31a_metrics import SessionMetrics, events
+from m31a_metrics.answers import RateLimitRow, SessionRow, TotalsRow
+from m31a_metrics.conversation import Title
 from m31a_metrics.model import LLMMetric, PhaseMetric, SessionDetail, ToolMetric, Usage
 from m31a_metrics.tables import live
 from m31a_metrics.tally import moment
+from m31a_metrics.transcript import RateLimit
 from m31a_metrics.views.screen.app import WatchApp, Watched
 from tests.views.screen import sample
 from tests.views.screen.pilot import NEVER_S, SMALL, Driver, SizeOf, drive, watch
@@ -94,19 +97,25 @@ def test_any_name_can_be_opened() -> None:
 
 
 def test_any_session_can_be_listed_and_opened() -> None:
-    """In the list of sessions, with its project and its problem."""
+    """In the list of sessions, with its title, its project and its problem."""
     names = [NAMES[name] for name in ("markup", "closing", "escape", "long")]
     made = {name: session_of([name]) for name in names}
     listed = [
         live.Running(name, name, name, one.snapshot(), one.detail(), problem=name)
         for name, one in made.items()
     ]
+    rows = [SessionRow(name, name, name, project=name, updated_us=1) for name in names]
+    titles = {row.ref: Title(row.session_id) for row in rows}
+    limits = [RateLimitRow(name, RateLimit(name, 40.0)) for name in names]
+    period = live.Period(TotalsRow(), [], rows, live.limits([], {}, limits, 1), titles, names)
+    clock = made[names[0]].clock
     opened: list[str] = []
 
     def choose(agent: str, session_id: str) -> Watched:
         assert agent == session_id
         opened.append(session_id)
-        return Watched(agent, made[session_id].snapshot, made[session_id].detail)
+        one = made[session_id]
+        return Watched(agent, one.snapshot, one.detail, title=session_id)
 
     async def script(driver: Driver) -> None:
         for _ in names:
@@ -115,10 +124,15 @@ def test_any_session_can_be_listed_and_opened() -> None:
             assert "Active" in driver.text
             check(driver, SMALL)
             await driver.press("escape", "down")
-            assert "Running sessions" in driver.text
+            assert "Sessions" in driver.text
 
-    clock = made[names[0]].clock
-    app = WatchApp(None, sessions=lambda: listed, choose=choose, interval_s=NEVER_S, clock=clock)
+    app = WatchApp(
+        None,
+        glance=lambda _: live.glance(period, listed, clock()),
+        choose=choose,
+        interval_s=NEVER_S,
+        clock=clock,
+    )
     drive(app, script)
     assert sorted(opened) == sorted(names)
 

@@ -249,6 +249,20 @@ def test_the_palette_finds_and_runs() -> None:
     drive(watch(), script)
 
 
+def test_i_shows_the_gaps() -> None:
+    """The bar is of the active time; with its gaps it is of all time, and back."""
+
+    async def script(driver: Driver) -> None:
+        bar = driver.lines[4]
+        assert "╌" not in bar
+        await driver.press("i")
+        assert "╌" in driver.lines[4]
+        await driver.press("i")
+        assert driver.lines[4] == bar
+
+    drive(watch(), script)
+
+
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])
 def test_q_leaves(key: str) -> None:
     """q, and the key that everybody knows."""

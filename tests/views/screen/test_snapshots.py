@@ -14,12 +14,9 @@ from pathlib import Path
 import pytest
 from textual.app import App
 
-from m31a_metrics.model import SessionDetail
-from m31a_metrics.tables import live
 from m31a_metrics.views.screen import MetricsScreen
-from m31a_metrics.views.screen.app import WatchApp
 from tests.views.screen import sample
-from tests.views.screen.pilot import LARGE, NEVER_S, SMALL, Driver, drive, watch, watch_all
+from tests.views.screen.pilot import LARGE, NEVER_S, SMALL, Driver, drive, watch, watch_period
 
 GOLDEN = Path(__file__).parent / "golden"
 SIZES = {"80x24": SMALL, "160x50": LARGE}
@@ -88,19 +85,11 @@ def test_sums_alone_are_dashes(size: str) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_list_is_as_it_was(size: str) -> None:
-    """Running sessions, the one with the latest event first."""
-    session = sample.session()
-    short = sample.Session(list(sample.session_events(7))[:40], "0b7e2f14")
-
-    def sessions() -> list[live.Running]:
-        return [
-            live.Running("0b7e2f14", "codex", "/srv/shop", short.snapshot(), short.detail()),
-            live.Running("3f2a91c0", "m31a", "", session.snapshot(), SessionDetail()),
-        ]
+def test_a_period_is_as_it_was(size: str) -> None:
+    """Sums, phases, limits, and the sessions, the one with the latest event first."""
 
     async def script(driver: Driver) -> str:
         return driver.text
 
-    app: WatchApp = watch_all(sessions, session)
-    check(f"list-{size}", drive(app, script, SIZES[size]))
+    app = watch_period(lambda _: sample.glance(), sample.session())
+    check(f"period-{size}", drive(app, script, SIZES[size]))

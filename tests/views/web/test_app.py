@@ -168,7 +168,7 @@ def test_every_address_for_programs_is_described(base: str) -> None:
     assert told["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     assert {"token": []} in told["security"]
     nothing = Transcripts(None, SWITCHED_OFF)
-    server = Server(Invented([]), lambda: NOW, (), print, nothing)
+    server = Server(Invented([]), lambda: NOW, (), print, transcripts=nothing, searching=None)
     routes = {
         route.path.replace(":path", "")
         for route in server.routes()

@@ -152,9 +152,9 @@ def image(path: str, place: str) -> tuple[str, bytes]:
     raise KeyError(place)
 
 
-def texts(path: str) -> list[str]:
-    """Name the rollout and those of its subagents."""
-    return list(_files(path).values())
+def texts(path: str) -> dict[str, str]:
+    """Name the rollout and those of its subagents, by how places in them begin."""
+    return _files(path)
 
 
 def _files(path: str) -> dict[str, str]:

@@ -173,10 +173,10 @@ def image(path: str, place: str) -> tuple[str, bytes]:
     raise KeyError(place)
 
 
-def texts(path: str) -> list[str]:
-    """Name the chat's file and those of its subagents."""
+def texts(path: str) -> dict[str, str]:
+    """Name the chat's file and those of its subagents, by how places in them begin."""
     with named(path):
-        return list(_files(path).values())
+        return _files(path)
 
 
 def _files(path: str) -> dict[str, str]:

@@ -20,7 +20,6 @@ from m31a_metrics.conversation import WINDOW_PARTS, Image, PartKind, Title, Wind
 from m31a_metrics.figures import text
 from m31a_metrics.jsonlines import UNREADABLE, decode_json
 from m31a_metrics.sources.opencode import with_store
-from m31a_metrics.sources.opencode.files import Files
 from m31a_metrics.sources.opencode.fold import (
     Where,
     known_as,
@@ -49,7 +48,6 @@ from m31a_metrics.sources.shared_texts import (
 )
 from m31a_metrics.timestamps import unix_us
 from m31a_metrics.transcript import Damage
-from m31a_metrics.units import file_of
 
 _AGENT = "agent-"
 _HELD = 400
@@ -171,16 +169,9 @@ def image(path: str, place: str) -> tuple[str, bytes]:
     return with_store(path, use)
 
 
-def texts(path: str) -> list[str]:
-    """Name the database or the export that holds the session, or the files of its messages."""
-
-    def use(store: Store, session_id: str) -> list[str]:
-        if not isinstance(store, Files):
-            return [file_of(path)]
-        sessions = (session_id, *_children(store, session_id))
-        return [file for one in sessions for file in store.paths(one)]
-
-    return with_store(path, use)
+def texts(path: str) -> dict[str, str]:  # noqa: ARG001 - as all agents are asked
+    """Name no file: a place here is the number of a message."""
+    return {}
 
 
 def _turns(store: Store, session_id: str, prefix: str) -> _Turns:

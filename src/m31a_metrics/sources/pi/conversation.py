@@ -117,9 +117,9 @@ def image(path: str, place: str) -> tuple[str, bytes]:
     raise KeyError(place)
 
 
-def texts(path: str) -> list[str]:
-    """Name the session's file."""
-    return [path]
+def texts(path: str) -> dict[str, str]:
+    """Name the session's file, in which places are bare."""
+    return {"": path}
 
 
 def _opened(path: str) -> Lines:

@@ -1,11 +1,20 @@
-"""The tables of a live screen: one session as it goes on, and the sessions running now.
+"""The tables of a live screen: one session as it goes on, and a period with its sessions.
 
 Pure as all of `tables`: sums, what only events know, and a clock's reading in; Tables out.
 """
 
 from m31a_metrics.tables.live.course import by_phase, spend, timeline
-from m31a_metrics.tables.live.screenful import (
+from m31a_metrics.tables.live.period import (
+    KEY,
+    SESSIONS_MAX,
+    Glance,
+    Period,
     Running,
+    glance,
+    limits,
+    sessions,
+)
+from m31a_metrics.tables.live.screenful import (
     Screenful,
     arrange,
     cards,
@@ -14,12 +23,15 @@ from m31a_metrics.tables.live.screenful import (
     latest,
     of_phase,
     of_tool,
-    running,
     screenful,
     tools,
 )
 
 __all__ = [
+    "KEY",
+    "SESSIONS_MAX",
+    "Glance",
+    "Period",
     "Running",
     "Screenful",
     "arrange",
@@ -27,11 +39,13 @@ __all__ = [
     "cards",
     "cost_by_model",
     "cost_by_phase",
+    "glance",
     "latest",
+    "limits",
     "of_phase",
     "of_tool",
-    "running",
     "screenful",
+    "sessions",
     "spend",
     "timeline",
     "tools",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from msgspec.structs import replace
 
@@ -48,6 +49,8 @@ SPEND = [
     columns.TOKENS,
     columns.COST,
 ]
+_LEAST_MS = 0.001
+"""Less than that is what rounding leaves: times are whole microseconds."""
 NOW = "now"
 """Stands for the outcome of the phase that the session is in."""
 
@@ -68,38 +71,51 @@ def times(metrics: SessionMetrics, detail: SessionDetail, now: datetime) -> list
     return list(known.values())
 
 
-def timeline(metrics: SessionMetrics, detail: SessionDetail, now: datetime) -> Table:
-    """Show the active time by phase as parts of the time that the session lasted.
+def timeline(
+    metrics: SessionMetrics, detail: SessionDetail, now: datetime, *, gaps: bool = False
+) -> Table:
+    """Show the active time by phase in its order, as parts of all active time.
 
-    Between the rows are the gaps, in which nothing ran. What goes on reaches up to now. Where
-    nobody knows when phases were entered (METRICS.json alone), they stand in the order of
-    their appearance, each as long as it took.
+    The parts of a phase add up to its share as `m31 show` has it. `gaps`: as parts of the time
+    that the session lasted, with nothing where nothing ran. What goes on reaches up to now. Of
+    what is known by phase alone (stretches longer ago than are kept, or all of METRICS.json),
+    each phase stands first, as long as it took.
     """
     table = Table("Phases over time", TIMELINE, [], "No phase yet.")
-    if not detail.spans:
-        began_us = 0
-        known = times(metrics, detail, now)
-        whole_us = sum(one.active_us for one in known)
-        for one in known:
-            shares = (began_us / whole_us, one.active_us / whole_us)
-            table.rows.append((one.phase, *shares, ms(one.active_us), False))
-            began_us += one.active_us
-        return table
     until_at = metrics.updated_at + timedelta(microseconds=_until_now_us(metrics, now))
-    began_at = min(metrics.started_at, *(span.began_at for span in detail.spans))
-    whole_ms = max(_ms(began_at, until_at), 1.0)
-    for span in detail.spans:
-        duration_ms = max(_ms(span.began_at, span.ended_at or until_at), 0.0)
-        table.rows.append(
-            (
-                span.phase,
-                _ms(began_at, span.began_at) / whole_ms,
-                duration_ms / whole_ms,
-                duration_ms,
-                span.ended_at is None,
-            )
-        )
+    stays = [
+        (span.phase, span.began_at, max(_ms(span.began_at, span.ended_at or until_at), 0.0))
+        for span in detail.spans
+    ]
+    if gaps and stays:
+        first_at = min(metrics.started_at, *(began_at for _, began_at, _ in stays))
+        whole_ms = max(_ms(first_at, until_at), 1.0)
+        began = [_ms(first_at, began_at) for _, began_at, _ in stays]
+        lasts = [(phase, lasted_ms) for phase, _, lasted_ms in stays]
+    else:
+        lasts = [*_before(stays, times(metrics, detail, now))]
+        lasts += [(phase, lasted_ms) for phase, _, lasted_ms in stays]
+        whole_ms = sum(lasted_ms for _, lasted_ms in lasts) or 1.0
+        began = [0.0, *accumulate(lasted_ms for _, lasted_ms in lasts)]
+    open_count = sum(span.ended_at is None for span in detail.spans[-1:])
+    for at, (phase, lasted_ms) in enumerate(lasts):
+        is_current = at >= len(lasts) - open_count
+        shares = (began[at] / whole_ms, lasted_ms / whole_ms)
+        table.rows.append((phase, *shares, lasted_ms, is_current))
     return table
+
+
+def _before(
+    stays: Sequence[tuple[str, datetime, float]], known: Sequence[PhaseTime]
+) -> Iterator[tuple[str, float]]:
+    """Give what phases took beyond the stretches of which it is known when they were."""
+    in_stays: dict[str, float] = {}
+    for phase, _, lasted_ms in stays:
+        in_stays[phase] = in_stays.get(phase, 0.0) + lasted_ms
+    for one in known:
+        more_ms = one.active_us / 1000 - in_stays.get(one.phase, 0.0)
+        if more_ms > _LEAST_MS:
+            yield one.phase, more_ms
 
 
 def by_phase(metrics: SessionMetrics, detail: SessionDetail, now: datetime) -> Table:

@@ -1,4 +1,4 @@
-"""All the tables of a live screen of one session, and of those that are running now."""
+"""All the tables of a live screen of one session."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from m31a_metrics.answers import SessionRow, TotalsRow
 from m31a_metrics.model import (
     ZERO_TIME,
     LatestEvent,
@@ -28,8 +29,7 @@ from m31a_metrics.tables.arithmetic import (
     ratio,
 )
 from m31a_metrics.tables.from_metrics import session_row
-from m31a_metrics.tables.live.course import by_phase, current_phase, spend, timeline, times
-from m31a_metrics.tables.names import last_part
+from m31a_metrics.tables.live.course import by_phase, spend, timeline, times
 from m31a_metrics.tables.sessions import active_ms, cost_of, known_tokens, lasted_ms
 from m31a_metrics.timestamps import local
 
@@ -299,11 +299,18 @@ HEALED = Column("heal_success_count", "passed", Unit.COUNT)
 def cards(metrics: SessionMetrics, detail: SessionDetail, now: datetime) -> Table:
     """Show one session in one row: columns in pairs, a figure and then a word about it.
 
-    The word about cost is how much of the tokens has none, where some have none, that about
-    failures how many calls were denied, where some were. Rates are of the time in which it
-    was active, up to `now` where something goes on.
+    Rates are of the time in which it was active, up to `now` where something goes on.
     """
     sums = session_row(metrics, times=times(metrics, detail, now))
+    return card_row("Session", sums, (LASTED, lasted_ms(sums)))
+
+
+def card_row(title: str, sums: SessionRow | TotalsRow, lasted: tuple[Column, Cell]) -> Table:
+    """Show sums of sessions in one row of pairs; `lasted` is the word about their active time.
+
+    The word about cost is how much of the tokens has none, where some have none, that about
+    failures how many calls were denied, where some were.
+    """
     cost_usd = cost_of(sums)
     passed, failed = sums.heal_success_count, sums.heal_fail_count
     about_cost: tuple[Column, Cell] = (
@@ -317,7 +324,7 @@ def cards(metrics: SessionMetrics, detail: SessionDetail, now: datetime) -> Tabl
         about_failed = (DENIED, sums.denied_count)
     pairs: list[tuple[Column, Cell]] = [
         (columns.ACTIVE, active_ms(sums)),
-        (LASTED, lasted_ms(sums)),
+        lasted,
         (columns.COST, cost_usd),
         about_cost,
         (columns.TOKENS, known_tokens(sums)),
@@ -330,7 +337,7 @@ def cards(metrics: SessionMetrics, detail: SessionDetail, now: datetime) -> Tabl
         (HEALED, passed if passed or failed or not sums.heal_trigger_count else None),
     ]
     row = tuple(cell for _, cell in pairs)
-    return Table("Session", [column for column, _ in pairs], [row])
+    return Table(title, [column for column, _ in pairs], [row])
 
 
 def _idle_ms(metrics: SessionMetrics, now: datetime) -> int | None:
@@ -347,13 +354,15 @@ class Screenful(Struct):
     """What a screen shows of one session at one moment.
 
     `is_live` says that something happened within the last half minute, `idle_ms` how long ago
-    the last event was (None: there is none).
+    the last event was (None: there is none). `timeline` is of the active time, `lasted` of all
+    the time from the first event on.
     """
 
     is_live: bool
     idle_ms: int | None
     cards: Table
     timeline: Table
+    lasted: Table
     tools: Table
     phases: Table
     cost_by_phase: Table
@@ -370,6 +379,7 @@ def screenful(metrics: SessionMetrics, detail: SessionDetail | None, now: dateti
         _idle_ms(metrics, now),
         cards(metrics, known, now),
         timeline(metrics, known, now),
+        timeline(metrics, known, now, gaps=True),
         tools(metrics, known),
         by_phase(metrics, known, now),
         cost_by_phase(metrics),
@@ -382,65 +392,3 @@ def screenful(metrics: SessionMetrics, detail: SessionDetail | None, now: dateti
         for table in (shown.cost_by_model, shown.spend, shown.events):
             table.empty = unknown
     return shown
-
-
-class Running(Struct):
-    """One session that may be going on, and whose it is.
-
-    `problem` says why it cannot be read, where it cannot; its figures are those of before.
-    """
-
-    session_id: str
-    agent: str
-    project: str
-    metrics: SessionMetrics
-    detail: SessionDetail
-    problem: str = ""
-
-
-SESSIONS = [
-    columns.SESSION,
-    columns.AGENT,
-    columns.PROJECT,
-    Column("idle_ms", "Idle", Unit.MS),
-    columns.PHASE,
-    columns.CALLS,
-    columns.FAILED,
-    columns.COST,
-    columns.TOKENS,
-    columns.ACTIVE,
-    columns.LASTED,
-    columns.HEALS,
-    columns.DENIED,
-]
-
-
-def running(sessions: Sequence[Running], now: datetime) -> Table:
-    """Show sessions, the one with the latest event first."""
-    ordered = sorted(sessions, key=lambda one: one.metrics.updated_at, reverse=True)
-    return Table(
-        "Running sessions",
-        SESSIONS,
-        [_session_row(one, now) for one in ordered],
-        "No session is running. Record one: `m31 run -- COMMAND`, or start an agent.",
-        [f"{one.session_id}: {one.problem}" for one in ordered if one.problem],
-    )
-
-
-def _session_row(one: Running, now: datetime) -> tuple[Cell, ...]:
-    sums = session_row(one.metrics, times=times(one.metrics, one.detail, now))
-    return (
-        one.session_id,
-        one.agent,
-        last_part(one.project) or None,
-        _idle_ms(one.metrics, now),
-        current_phase(one.detail.spans),
-        sums.call_count,
-        sums.fail_count,
-        cost_of(sums),
-        known_tokens(sums),
-        active_ms(sums),
-        lasted_ms(sums),
-        sums.heal_trigger_count,
-        sums.denied_count,
-    )

@@ -7,6 +7,7 @@ the screen are drawn.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import isfinite
 from typing import ClassVar
 
@@ -20,7 +21,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from m31a_metrics.table import Cell, Table, Unit
+from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables.live import arrange
 from m31a_metrics.views.grid import GAP, Grid, GridColumn, fit
 from m31a_metrics.views.names import clean, cut, pad, wrap
@@ -34,7 +35,7 @@ _EMPTY = Table("", [])
 class LiveTable(ScrollView, can_focus=True):
     """Rows with a cursor; can be searched, filtered to failures, and sorted by any column.
 
-    `key_cells` is how many of a row's first cells tell it from the others.
+    `key` names the columns that tell a row from the others; without it the first one does.
     """
 
     DEFAULT_CSS = """
@@ -87,14 +88,20 @@ class LiveTable(ScrollView, can_focus=True):
             self.table = table
             self.row = row
 
+        def cell(self, name: str) -> str:
+            """The text of the row in a column, by the column's name; "" where there is none."""
+            names = [column.name for column in self.table.columns]
+            cell = self.row[names.index(name)] if name in names else ""
+            return cell if isinstance(cell, str) else ""
+
         @property
         def control(self) -> LiveTable:
             """The table, for `@on` selectors."""
             return self.table
 
-    def __init__(self, key_cells: int = 1, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, key: Collection[str] = (), *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._key_cells = key_cells
+        self._key = key
         self._given = _EMPTY  # as it came
         self._shown = _EMPTY  # as it was asked for
         self._grid = Grid([], [])
@@ -139,6 +146,11 @@ class LiveTable(ScrollView, can_focus=True):
         self.ask(sort=names[at] if at < len(names) else "")
 
     @property
+    def columns(self) -> list[Column]:
+        """The columns of the rows."""
+        return self._shown.columns
+
+    @property
     def kind(self) -> str:
         """Name the first column, which tells what a row is about."""
         return self._shown.columns[0].name if self._shown.columns else ""
@@ -170,10 +182,12 @@ class LiveTable(ScrollView, can_focus=True):
 
     def _find(self, row: tuple[Cell, ...] | None) -> int:
         if row is not None:
-            key = row[: self._key_cells]
-            for at, other in enumerate(self._shown.rows):
-                if other[: self._key_cells] == key:
-                    return at
+            names = [column.name for column in self._shown.columns]
+            key = [at for at, name in enumerate(names) if name in self._key] or [0]
+            wanted = [row[at] for at in key]
+            for place, other in enumerate(self._shown.rows):
+                if [other[at] for at in key] == wanted:
+                    return place
         return self.cursor
 
     def _describe(self) -> None:
@@ -226,7 +240,7 @@ class LiveTable(ScrollView, can_focus=True):
             return self._words(y - 1, width, base)
         if at >= len(self._shown.rows):
             return Strip.blank(width, base)
-        if at == self.cursor:
+        if at == self.cursor and self.can_focus:
             part = "live-table--cursor" if self.has_focus else "live-table--resting"
             base = self.get_component_rich_style(part)
         elif at == self._hover:
@@ -341,6 +355,21 @@ class LiveTable(ScrollView, can_focus=True):
         if row != self._hover:
             self._hover = row
             self.refresh()
+
+
+class Figures(LiveTable, can_focus=False):
+    """A few rows to read, all of them, without a cursor; hidden where there are none."""
+
+    DEFAULT_CSS = """
+    Figures { display: none; height: auto; border: none; padding: 0; background: $background; }
+    Figures.-some { display: block; }
+    """
+
+    def show(self, table: Table) -> None:
+        """Show a table anew."""
+        super().show(table)
+        self.set_class(bool(table.rows), "-some")
+        self.styles.height = len(table.rows) + 1
 
 
 def _bar(share: float, width: int, style: Style, rest: Style) -> list[Segment]:

@@ -27,6 +27,7 @@ COMMANDS = {
     "Failed only": ("failed", "Show only what failed, or all again"),
     "Sort by the next column": ("sort", "From left to right, then the order as it came"),
     "Reverse the order": ("reverse", "Smallest first, or largest first"),
+    "Idle gaps": ("gaps", "Show in the bar of phases when nothing ran, or only what did"),
     "Pause": ("pause", "Stop the screen, or let it go on"),
     "Keys": ("help", "What every key does"),
 }
@@ -74,11 +75,14 @@ class MetricsScreen(Screen[None]):
         detail: Callable[[], SessionDetail] | None = None,
         *,
         about: str = "",
+        title: str = "",
         interval_s: float = 1.0,
         clock: Callable[[], datetime] = now,
     ) -> None:
         super().__init__()
-        self._view = MetricsView(snapshot, detail, about=about, interval_s=interval_s, clock=clock)
+        self._view = MetricsView(
+            snapshot, detail, about=about, title=title, interval_s=interval_s, clock=clock
+        )
 
     def compose(self) -> ComposeResult:
         """The view, and a footer below it."""

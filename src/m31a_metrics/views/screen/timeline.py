@@ -1,9 +1,10 @@
-"""The phases as one bar over the session's time, the current one marked, and its legend."""
+"""The phases as one bar over time, the current one marked, and its legend."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from itertools import groupby
+from math import ceil
 from time import monotonic
 
 from rich.segment import Segment
@@ -43,23 +44,26 @@ class Timeline(Widget):
         super().__init__()
         self._stays = _EMPTY
         self._phases = _EMPTY
-        self._cells: list[tuple[str, bool]] = []  # of the bar: phase (or none), is it current
+        self._cells: list[str | None] = []
         self._places: list[tuple[int, int, str]] = []  # in the legend: from, to, phase
 
     def show(self, stays: Table, phases: Table) -> None:
         """Draw `stays` (`tables.live.timeline`), named by `phases` (`tables.live.by_phase`)."""
+        bar_changed = stays.rows != self._stays.rows
         legend_changed = phases.rows != self._phases.rows
         self._stays, self._phases = stays, phases
-        cells = [self._cell(x) for x in range(self.size.width)]
-        if cells != self._cells:
-            self._cells = cells
+        if bar_changed:
+            self._stretch()
             self.refresh(Region(0, 0, self.size.width, 1))
         if legend_changed:
             self.refresh(Region(0, 1, self.size.width, 1))
 
+    def _stretch(self) -> None:
+        self._cells = bar(self._stays, self.size.width)
+
     def on_resize(self) -> None:
         """Stretch the bar."""
-        self._cells = [self._cell(x) for x in range(self.size.width)]
+        self._stretch()
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -68,31 +72,19 @@ class Timeline(Widget):
         segments = self._legend(base) if y else self._bar(base)
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
-    def _cell(self, x: int) -> tuple[str, bool]:
-        row = self._at(x)
-        if row is None:
-            return "", False
-        return str(row[0]), bool(row[4]) and x == self.size.width - 1
-
     def _bar(self, base: Style) -> list[Segment]:
         segments: list[Segment] = []
-        for (phase, current), cells in groupby(self._cells):
+        for phase, cells in groupby(self._cells):
             width = len(list(cells))
-            if not phase:
+            if phase is None:
                 segments.append(Segment("╌" * width, base + Style(dim=True)))
-                continue
-            color = Style(color=phase_color(phase))
-            segments.append(Segment(("▶" if current else "━") * width, base + color))
+            else:
+                segments.append(Segment("━" * width, base + Style(color=phase_color(phase))))
+        if segments and self._stays.rows and self._stays.rows[-1][4]:
+            current = str(self._stays.rows[-1][0])
+            segments[-1] = Segment(segments[-1].text[:-1], segments[-1].style)
+            segments.append(Segment("▶", base + Style(color=phase_color(current))))
         return segments
-
-    def _at(self, x: int) -> tuple[Cell, ...] | None:
-        """Give the stay that covers most of the cell: the one at its middle."""
-        middle = (x + 0.5) / max(self.size.width, 1)
-        for row in reversed(self._stays.rows):
-            began, share = _number(row[1]), _number(row[2])
-            if began <= middle <= began + share or (row[4] and middle >= began):
-                return row
-        return None
 
     def _legend(self, base: Style) -> list[Segment]:
         if not self._phases.rows:
@@ -120,12 +112,37 @@ class Timeline(Widget):
     def on_click(self, event: events.Click) -> None:
         """Open the phase that was clicked."""
         if event.y == 0:
-            row = self._at(event.x)
-            phase = None if row is None else str(row[0])
+            phase = self._cells[event.x] if event.x < len(self._cells) else None
         else:
             phase = next((name for a, b, name in self._places if a <= event.x < b), None)
         if phase is not None:
             self.post_message(self.Opened(phase))
+
+
+def bar(stays: Table, width: int) -> list[str | None]:
+    """Name the phase that each cell of a bar is drawn for; None: a gap.
+
+    A cell of several goes to the one that is furthest behind, so that each has as many cells
+    as its share, however short its stays are.
+    """
+    parts: list[dict[str | None, float]] = [{} for _ in range(width)]
+    for row in stays.rows:
+        phase = str(row[0])
+        began = _number(row[1]) * width
+        ended = began + _number(row[2]) * width
+        for x in range(int(began), min(ceil(ended), width)):
+            of_cell = min(ended, x + 1) - max(began, x)
+            parts[x][phase] = parts[x].get(phase, 0.0) + of_cell
+    cells: list[str | None] = []
+    behind: dict[str | None, float] = {}
+    for part in parts:
+        part[None] = max(1 - sum(part.values()), 0.0)
+        for one, of_cell in part.items():
+            behind[one] = behind.get(one, 0.0) + of_cell
+        furthest = max(behind, key=behind.__getitem__)
+        behind[furthest] -= 1
+        cells.append(furthest)
+    return cells
 
 
 def _number(cell: Cell) -> float:

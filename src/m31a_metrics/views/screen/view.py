@@ -88,7 +88,7 @@ class DrillScreen(ModalScreen[None]):
         with Vertical():
             for _ in facts:
                 yield Facts()
-            yield LiveTable(key_cells=5)
+            yield LiveTable(EVENT_KEY)
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -184,8 +184,8 @@ class Cards(Horizontal):
 WIDE, TALL = 120, 34
 """From so many cells on, the overview has two columns; from so many lines on, a plot."""
 
-_EVENT_CELLS = 5
-"""Time, event, name, outcome and duration tell one event from another."""
+EVENT_KEY = ("clock", "event", "name", "success", "duration_ms")
+"""These columns tell one event from another."""
 
 _NEWEST = 100
 """So many events stand in the overview. A table that grows lays the whole screen out anew,
@@ -200,6 +200,7 @@ KEYS: list[Keys] = [
     ("f", "only what failed, or all again"),
     ("s", "sort by the next column"),
     ("r", "reverse the order"),
+    ("i", "the bar with its idle gaps, or without"),
     ("p  space", "pause, and go on"),
     ("ctrl+p", "command palette"),
     ("?", "these keys"),
@@ -225,8 +226,9 @@ class MetricsView(Widget, can_focus=True):
     """Follows one session through two functions of the host's, every `interval_s` seconds.
 
     `snapshot` gives its sums; `detail` gives what only events know, and is a dash where it
-    is absent. Both are called in a thread, one at a time. `about` says whose session it is.
-    It can have the focus itself, so that its keys work wherever the mouse was clicked.
+    is absent. Both are called in a thread, one at a time. `about` says whose session it is,
+    `title` what people recognise it by: it stands in place of the id, which follows it. The
+    view can have the focus itself, so that its keys work wherever the mouse was clicked.
     """
 
     DEFAULT_CSS = """
@@ -259,6 +261,7 @@ class MetricsView(Widget, can_focus=True):
         Binding("f", "failed", "Failed"),
         Binding("s", "sort", "Sort"),
         Binding("r", "reverse", "Reverse", show=False),
+        Binding("i", "gaps", "Idle gaps", show=False),
         Binding("p,space", "pause", "Pause", key_display="p"),
         Binding("question_mark", "help", "Help", key_display="?"),
     ]
@@ -269,6 +272,7 @@ class MetricsView(Widget, can_focus=True):
         detail: Callable[[], SessionDetail] | None = None,
         *,
         about: str = "",
+        title: str = "",
         interval_s: float = 1.0,
         clock: Callable[[], datetime] = now,
     ) -> None:
@@ -276,10 +280,12 @@ class MetricsView(Widget, can_focus=True):
         self._snapshot = snapshot
         self._detail = detail
         self._about = about
+        self._title = title
         self._interval_s = interval_s
         self._clock = clock
         self._look: Look | None = None
         self._trouble = ""
+        self._gaps = False
         self._searched = LiveTable()
         self._feed = Feed(self, self._ask, interval_s)
 
@@ -292,7 +298,7 @@ class MetricsView(Widget, can_focus=True):
             with TabPane("1 Overview", id="overview"), Container(classes="overview"):
                 yield LiveTable(id="top-tools")
                 yield SpendPlot(classes="beside")
-                yield LiveTable(_EVENT_CELLS, id="top-events")
+                yield LiveTable(EVENT_KEY, id="top-events")
                 with Vertical(classes="beside"):
                     yield LiveTable(id="top-phases")
                     yield LiveTable(id="top-models")
@@ -305,7 +311,7 @@ class MetricsView(Widget, can_focus=True):
                 yield LiveTable(id="cost-models")
                 yield SpendPlot(classes="over-time")
             with TabPane("5 Events", id="events"):
-                yield LiveTable(_EVENT_CELLS, id="all-events")
+                yield LiveTable(EVENT_KEY, id="all-events")
         yield SearchLine()
 
     def on_mount(self) -> None:
@@ -349,7 +355,7 @@ class MetricsView(Widget, can_focus=True):
             return
         shown = look.shown
         self.query_one(Cards).show(shown.cards)
-        self.query_one(Timeline).show(shown.timeline, shown.phases)
+        self.query_one(Timeline).show(shown.lasted if self._gaps else shown.timeline, shown.phases)
         for table_id, table in self._tables(shown).items():
             self.query_one(f"#{table_id}", LiveTable).show(table)
         for plot in self._active.query(SpendPlot):
@@ -383,7 +389,10 @@ class MetricsView(Widget, can_focus=True):
             state, state_tone = self._trouble, Tone.BAD
         elif self._feed.paused:
             state, state_tone = "‖ paused", Tone.BAD
-        self.query_one(Status).show(name, self._about, state, state_tone)
+        about = self._about
+        if self._title:
+            name, about = self._title, "  ".join(one for one in (about, name) if one)
+        self.query_one(Status).show(name, about, state, state_tone)
 
     # Keys
 
@@ -436,6 +445,11 @@ class MetricsView(Widget, can_focus=True):
     def action_reverse(self) -> None:
         """Reverse the order."""
         self._table.ask(descending=not self._table.descending)
+
+    def action_gaps(self) -> None:
+        """Show in the bar when nothing ran, or only what did."""
+        self._gaps = not self._gaps
+        self._draw()
 
     def action_pause(self) -> None:
         """Stop the screen, or let it go on."""

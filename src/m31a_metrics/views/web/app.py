@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from m31a_metrics import codec
 from m31a_metrics.errors import MetricsError, SessionNotFound
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.questions.sessions import suggested
+from m31a_metrics.views.names import clean
 from m31a_metrics.views.web import api
 from m31a_metrics.views.web.api import API, METRICS_NAME, described
 from m31a_metrics.views.web.assets import assets
@@ -35,10 +37,13 @@ from m31a_metrics.views.web.pages import (
     session_metrics,
 )
 from m31a_metrics.views.web.safety import Doors, Guard
+from m31a_metrics.views.web.search import HITS_MAX, Scope, Searching, drawn, sought
+from m31a_metrics.views.web.search import PATH as SEARCH
 from m31a_metrics.views.web.state import State, WrongState, read
 from m31a_metrics.views.web.transcript import (
     MARKS,
     NAME,
+    SWITCHED_OFF,
     Conversing,
     MarksOfSessions,
     Reading,
@@ -73,14 +78,18 @@ class Server:
         clock: Clock,
         agents: tuple[str, ...],
         on_bug: OnBug,
+        *,
         transcripts: Transcripts,
+        searching: Searching | None,
     ) -> None:
         self.index = IndexThread(machine)
         self._transcripts = transcripts
+        self._searching = searching
         self._marks = MarksOfSessions(machine.read)
         # Reading a window takes a moment, loading a session seconds: neither holds up the index.
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="m31-windows")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="m31-marks")
+        self._searcher = ThreadPoolExecutor(1, thread_name_prefix="m31-search")
         self._on_bug = on_bug
         self.live = Live(self.index.seen, on_bug)
         self._clock = clock
@@ -97,6 +106,7 @@ class Server:
             Route(f"/sessions/{{session_id:path}}/{NAME}", self.transcript()),
             Route(f"/sessions/{{session_id:path}}/{NAME}/image", self.image()),
             Route(f"/sessions/{{session_id:path}}/{NAME}/{MARKS}", self.marks()),
+            Route(SEARCH, self.search),
             *(Route(_data_path(kind), self.tables(kind)) for _, kind in pages),
             *(Route(kind.path, self.page(kind)) for _, kind in pages),
         ]
@@ -176,6 +186,33 @@ class Server:
 
         return self._reading(self._loader, answer)
 
+    async def search(self, request: Request) -> Response:
+        """Search what was said, in a thread of its own: it may take seconds."""
+        asked, root = sought(request.query_params), _place(request)[0]
+        searching = self._searching
+        off = self._transcripts.off or ("" if searching else SWITCHED_OFF)
+
+        async def answer() -> Response:
+            state = read(request.query_params.multi_items())
+            draw = partial(self._html.search, state, root, asked=asked, off=off)
+            if off or searching is None or not asked.words:
+                return HTMLResponse(draw(shown=None, warnings=()))
+            pattern, which = asked.pattern, state.slice(self._clock())
+            rows, notes = await self.index.ask(
+                lambda opened: (opened.answers.sessions(which), opened.notes)
+            )
+
+            def search() -> Response:
+                limit = min(state.rows * state.page, HITS_MAX)
+                found = searching(rows, pattern, which=which, limit=limit)
+                title = self._transcripts.title
+                shown = drawn(found, asked, Scope(root, state, len(rows)), title)
+                return HTMLResponse(draw(shown=shown, warnings=[clean(one) for one in notes]))
+
+            return await asyncio.get_running_loop().run_in_executor(self._searcher, search)
+
+        return await self._told(answer())
+
     async def stream(self, _: Request) -> Response:
         """Keep an open page informed."""
         if self.live.stream_count >= STREAMS_MAX:
@@ -250,6 +287,7 @@ class Server:
         """Let go of the index and the threads; a session that is being loaded is not waited for."""
         self._readers.shutdown(cancel_futures=True)
         self._loader.shutdown(wait=False, cancel_futures=True)
+        self._searcher.shutdown(wait=False, cancel_futures=True)
         self.index.close()
 
 
@@ -288,14 +326,15 @@ def dashboard(
     on_bug: OnBug,
     *,
     conversations: Conversing | None = None,
+    searching: Searching | None = None,
 ) -> ASGIApp:
     """Make the server as an ASGI application. `agents` can be chosen from on its pages.
 
-    What was said in sessions is shown where `conversations` reads it, and the doors are this
-    person's own.
+    What was said in sessions is shown where `conversations` reads it, and searched where
+    `searching` does, if the doors are this person's own.
     """
     transcripts = Transcripts(conversations, why_off(doors, conversations))
-    server = Server(machine, clock, agents, on_bug, transcripts)
+    server = Server(machine, clock, agents, on_bug, transcripts=transcripts, searching=searching)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -18,6 +18,7 @@ _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=ut
 _OURS = (
     "dashboard.css",
     "dashboard.js",
+    "search.css",
     "theme.js",
     "transcript.css",
     "transcript.js",

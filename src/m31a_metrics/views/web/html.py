@@ -92,6 +92,11 @@ class Html:
         page = Page("transcript", session_id, [], form="")
         return self._render("transcript.html", page=page, state=state, root=root, **values)
 
+    def search(self, state: State, root: str, **values: Any) -> str:
+        """Draw the page that searches; its title in the browser does not hold the words."""
+        page = Page("search", "Search", [], form="")
+        return self._render("search.html", page=page, state=state, root=root, **values)
+
     def error(self, title: str, sentence: str, root: str) -> str:
         """Draw a page that says what went wrong."""
         page = Page("error", title, [], form="")

@@ -143,7 +143,13 @@ class Transcripts:
 
     def __init__(self, conversations: Conversing | None, off: str) -> None:
         self._conversations = conversations
-        self._off = off
+        self.off = off
+
+    def title(self, row: SessionRow) -> str:
+        """What a person recognises a session by, on one line; "" where nothing is shown."""
+        if self.off or self._conversations is None:
+            return ""
+        return self._conversations.title(row).line
 
     def titles(self, rows: Iterable[SessionRow]) -> dict[SessionRef, Title]:
         """Read what sessions are known by; nothing where conversations are off."""
@@ -155,8 +161,8 @@ class Transcripts:
     def shown(self, reading: Reading) -> Shown:
         """Read what a page shows: a window from the place or the id on that is asked for."""
         conversations = self._conversations
-        if self._off or conversations is None:
-            return Shown(sentence=self._off)
+        if self.off or conversations is None:
+            return Shown(sentence=self.off)
         row, query = reading.row, reading.query
         if row.agent == RECORDED:
             return Shown(sentence=OF_RECORDED)
@@ -202,8 +208,8 @@ class Transcripts:
 
     def image(self, reading: Reading) -> Response:
         """Give a stored image, if it is of a kind that runs nothing. Raises HTTPException."""
-        if self._off or self._conversations is None:
-            raise HTTPException(404, self._off)
+        if self.off or self._conversations is None:
+            raise HTTPException(404, self.off)
         try:
             _, data = self._conversations.image(reading.row, reading.query.get("place", ""))
         except ConversationAbsent as error:

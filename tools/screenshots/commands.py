@@ -1,9 +1,4 @@
-"""Draw the pictures in docs/pictures: real output of `m31` on a terminal, as SVG.
-
-    make pictures
-
-Each run records the example workflow anew, so times and ids differ from run to run.
-"""
+"""What commands write to a terminal, as SVG."""
 
 from __future__ import annotations
 
@@ -12,15 +7,17 @@ import pty
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
-ROOT = Path(__file__).resolve().parents[1]
-PICTURES = {"show.svg": "show last"}
+from tools.screenshots.machine import LONG_SESSION
+
+PICTURES = {"glance.svg": "", "show.svg": f"show {LONG_SESSION[:8]}"}
+"""Name -> command."""
 COLUMNS = 112
 
 M31 = (sys.executable, "-c", "import sys; from m31a_metrics.cli import main; sys.exit(main())")
@@ -29,12 +26,18 @@ M31 = (sys.executable, "-c", "import sys; from m31a_metrics.cli import main; sys
 TEMPLATE = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
-def on_terminal(home: str, command: str) -> str:
+def draw(directory: Path) -> Iterator[Path]:
+    """Run each command in the home of this process, and draw what it writes."""
+    for name, command in PICTURES.items():
+        path = directory / name
+        path.write_text(svg(on_terminal(command), f"m31 {command}".strip()), encoding="utf-8")
+        yield path
+
+
+def on_terminal(command: str) -> str:
     """What a command writes to a terminal, colours included. Raises RuntimeError if it fails."""
     ours, theirs = pty.openpty()
-    environment = {name: text for name, text in os.environ.items() if name[:5] != "M31A_"}
-    environment.pop("NO_COLOR", None)
-    environment |= {"HOME": home, "TZ": "UTC", "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
     process = subprocess.Popen(
         [*M31, *command.split()], env=environment, stdout=theirs, stderr=subprocess.DEVNULL
     )
@@ -70,18 +73,3 @@ def _moved(text: re.Match[str]) -> str:
     return (
         f' x="{float(x) + cells * cell:g}"{y} textLength="{float(length) - cells * cell:g}"{rest}'
     )
-
-
-def main() -> None:
-    """Record the example, then draw every picture."""
-    directory = ROOT / "docs" / "pictures"
-    directory.mkdir(exist_ok=True)
-    with TemporaryDirectory() as home:
-        on_terminal(home, "demo")
-        for name, command in PICTURES.items():
-            drawn = svg(on_terminal(home, command), f"m31 {command}")
-            (directory / name).write_text(drawn, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
