@@ -368,7 +368,9 @@ def test_a_page_follows_a_collector(chromium: Browser, tmp_path: Path) -> None:
             visiting = Visit(chromium, address)
             page = visiting.open("/")
             expect(page.locator("#live")).to_be_visible()
-            expect(page.locator("#running tbody td").first).to_have_text("followed")
+            running = page.locator("#running tbody tr").first
+            expect(running.locator("a").first).to_have_text("followed")
+            running.locator("summary").click()
             page.locator("#tools_by_time summary").click()
             collector.record_tool_call("Grep", False, 9)
             expect(page.locator("#tools_by_time tbody")).to_contain_text("Grep", timeout=20_000)
@@ -376,6 +378,7 @@ def test_a_page_follows_a_collector(chromium: Browser, tmp_path: Path) -> None:
             bars = page.locator("#tools_by_time .row .value")
             assert bars.all_text_contents() == ["40 ms", "9 ms"]
             assert page.locator("#tools_by_time details").get_attribute("open") is not None
+            assert running.locator("details").get_attribute("open") is not None
             page.goto(f"{address}/sessions/followed")
             kinds = page.locator("#timeline .legend li").all_text_contents()
             assert {kind.strip() for kind in kinds} == {"ok", "failed", "no phase"}
