@@ -31,7 +31,7 @@ from m31a_metrics.slices import before
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="[B]", required=False)
 @click.option(
-    "--all", "everything", is_flag=True, help="Show all tools that both have, and all columns."
+    "--all", "everything", is_flag=True, help="Show what does not differ, too, and all columns."
 )
 @slice_options
 @sessions_dir_option

@@ -63,7 +63,7 @@ def command(ctx: click.Context, rebuild: bool) -> None:
         notes.append(f"{elsewhere:,} of them are of folders that are not named now: {where}.")
     for zone, count in foreign:
         notes.append(f"Gone before they could be read here, with the days of {zone}: {count:,}.")
-    emit(ctx, [_table(counts, notes)])
+    emit(ctx, [_table(counts, notes)], whole=True)
 
 
 def _places(there: dict[str, Zone | None], path: str) -> list[str]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from m31a_metrics.answers import RateLimitRow
 from m31a_metrics.blocks import Block
 from m31a_metrics.table import Cell, Column, Kind, Plot, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns, written
 from m31a_metrics.tables.arithmetic import known_usd, ratio
 from m31a_metrics.tables.order import counted_only
-from m31a_metrics.tables.phrases import unpriced
+from m31a_metrics.tables.phrases import counted, unpriced
 from m31a_metrics.tables.sessions import known_time
 from m31a_metrics.tables.show import RATE_LIMITS, rate_limit_row
 from m31a_metrics.units import ms, usd
@@ -86,11 +86,49 @@ def blocks(
     active = _only(table, ACTIVE, [row for row in table.rows if _is_active(row)])
     active.title, active.empty = "Active blocks", "No block is active."
     active.notes = []
+    active.answer = answer.sentence(*map(_goes_on, active.rows))
     table.notes = unpriced(tokens)
+    table.answer = _answer(by_agent)
     if whole:
         return [active, table]
     shown = _only(table, FOR_PEOPLE, table.rows)
     return [active, counted_only(shown, (columns.UNPRICED,))]
+
+
+def _goes_on(row: tuple[Cell, ...]) -> str:
+    """Say what a block came to, how long it goes on, and what it will come to."""
+    cells = dict(zip(ACTIVE, row, strict=True))
+    left_ms, at_end_usd = cells[LEFT], cells[PROJECTED_COST]
+    said = f"{answer.name_of(str(cells[columns.AGENT]))} has used {_worth(row)}"
+    said += f", {written.ms(left_ms)} left" if isinstance(left_ms, int | float) else ""
+    if isinstance(at_end_usd, int | float):
+        said += f", {written.usd(at_end_usd)} at its end if it goes on so"
+    return said
+
+
+def _worth(row: tuple[Cell, ...]) -> str:
+    cells = dict(zip(ACTIVE, row, strict=True))
+    cost_usd, tokens = cells[columns.COST], cells[columns.TOKENS]
+    if isinstance(cost_usd, int | float):
+        return written.usd(cost_usd)
+    return f"{written.tokens(tokens)} tokens" if isinstance(tokens, int | float) else "nothing"
+
+
+def _answer(by_agent: Mapping[str, Sequence[Block]]) -> str:
+    """Say how many blocks there are, what they cost, and which the most."""
+    found = [(block, agent) for agent, own in by_agent.items() for block in own]
+    found = [one for one in found if not one[0].is_gap]
+    if not found:
+        return ""
+    most, agent = max(found, key=lambda one: one[0].cost_nano)
+    unknown = sum(block.unpriced_tokens for block, _ in found)
+    cost_usd = known_usd(sum(block.cost_nano for block, _ in found), unknown)
+    return answer.sentence(
+        counted(len(found), "block") + (f", {written.usd(cost_usd)}" if cost_usd else ""),
+        f"the most in one of {answer.name_of(agent)}, {written.usd(usd(most.cost_nano))}"
+        if len(found) > 1 and most.cost_nano
+        else "",
+    )
 
 
 def limits(rows: Iterable[RateLimitRow], now_us: int) -> Table:
@@ -149,4 +187,5 @@ def _only(table: Table, kept: Sequence[Column], rows: Sequence[tuple[Cell, ...]]
         [tuple(row[place] for place in at) for row in rows],
         table.empty,
         table.notes,
+        table.answer,
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from m31a_metrics.answers import LLMRow, SessionRow, TotalsRow
+from m31a_metrics.answers import LLMRow, SessionRow, ToolRow, TotalsRow
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.record import LLMDay, SessionRecord
 from m31a_metrics.table import Cell, Column, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns, written
 from m31a_metrics.tables.arithmetic import ratio
 from m31a_metrics.tables.cost import cost
 from m31a_metrics.tables.from_metrics import (
@@ -22,10 +22,11 @@ from m31a_metrics.tables.from_metrics import (
 )
 from m31a_metrics.tables.names import RECORDED
 from m31a_metrics.tables.phases import SHOWN, healing, phase_table
-from m31a_metrics.tables.phrases import Scope
+from m31a_metrics.tables.phrases import Scope, counted
 from m31a_metrics.tables.sessions import known_time, labelled, session_table, with_labels
 from m31a_metrics.tables.tools import for_people, timed_notes, tool_table
 from m31a_metrics.transcript import RateLimit
+from m31a_metrics.units import ms
 
 TRANSCRIPT = [
     columns.AGENT,
@@ -79,11 +80,12 @@ def show(
     row = row or session_row(metrics, RECORDED, times=times)
     totals = TotalsRow(session_count=1, active_us=row.active_us, last_stay_us=row.last_stay_us)
     scope = Scope(totals, metrics.session_id)
-    head = session_table("Session", [row], whole=whole)
+    rows = tool_rows(metrics, detail)
+    head = session_table("Session", [row], whole=whole, says_whose=False)
+    head.answer = _answer(row, rows)
     if told is None:
         head.notes += _said(row)
     of_phases = phase_rows(metrics, times)
-    rows = tool_rows(metrics, detail)
     ran = {one.name: one for one in detail.durations}
     of_tools = tool_table(rows, ran, scope)
     of_tools.notes = timed_notes(rows, ran)
@@ -94,13 +96,25 @@ def show(
     tables = [
         phase_table(of_phases, SHOWN, scope, whole=whole),
         healing(of_phases),
-        of_tools if whole else for_people(of_tools),
+        of_tools if whole else for_people(of_tools, scope),
         by_phase,
         by_model,
         _strategies(metrics),
         _rate_limits(told),
     ]
     return [head, _transcript(told, whole), *tables]
+
+
+def _answer(row: SessionRow, tools: Sequence[ToolRow]) -> str:
+    """Say what the session cost and took, which tool failed most, and how heals went."""
+    cost = answer.spent(row) if answer.used(row) else ""
+    calls = counted(row.call_count, "call")
+    took = f" in {written.ms(ms(row.active_us))} active" if row.active_us else ""
+    return answer.sentence(
+        f"{cost} for {calls}{took}" if cost else f"{calls}{took}",
+        answer.most_failing(tools),
+        answer.healed([row]),
+    )
 
 
 def _by_class(rows: list[LLMRow], days: Sequence[LLMDay]) -> list[LLMRow]:

@@ -9,12 +9,12 @@ from m31a_metrics.answers import ToolRow, time_order
 from m31a_metrics.histogram import BUCKETS_PER_DOUBLING, Histogram, value_of
 from m31a_metrics.model import ToolDurations
 from m31a_metrics.table import Cell, Column, Kind, Panel, Plot, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns, written
 from m31a_metrics.tables.arithmetic import change, difference, ratio
 from m31a_metrics.tables.from_metrics import by_time
 from m31a_metrics.tables.names import named
-from m31a_metrics.tables.order import counted_only, known_only
-from m31a_metrics.tables.phrases import Scope
+from m31a_metrics.tables.order import counted_only, known_only, without
+from m31a_metrics.tables.phrases import Scope, counted
 from m31a_metrics.units import ms
 
 PARTS = ("tool", *columns.TIMES, "phase", *columns.OWNERS, "session")
@@ -95,11 +95,28 @@ def tools(
         table.notes.insert(0, f"Of {scope}.")
     if not rows:
         table.title = what
-    return table if whole else for_people(table)
+    return table if whole else for_people(table, scope)
 
 
-def for_people(table: Table) -> Table:
-    """Leave out the columns of which no row knows, or counts, anything."""
+def _answer(rows: Sequence[ToolRow], by: str, names: Mapping[str, str | None]) -> str:
+    """Say what took the most time of the tools' own, and where most calls failed."""
+    ran_us = sum(row.ran_us for row in rows)
+    most = max(rows, key=lambda row: row.ran_us, default=None)
+    took = f"they ran {written.ms(ms(ran_us))}" if ran_us else ""
+    if most is not None and most.ran_us and len(rows) > 1:
+        share, name = answer.share(most.ran_us, ran_us), answer.name_of(names[most.key])
+        took += f", {share} of it {'' if by == 'tool' else 'in '}{name}"
+    calls = counted(sum(row.call_count for row in rows), "call")
+    return answer.sentence(
+        calls if rows else "",
+        took,
+        answer.most_failing(rows) if by == "tool" else answer.failed(rows),
+    )
+
+
+def for_people(table: Table, scope: Scope) -> Table:
+    """Leave out what no row knows, or counts, and of one session how many sessions there are."""
+    table = without(table, [columns.SESSIONS] if scope.session_id else [])
     return counted_only(known_only(table, OPTIONAL), columns.RARE)
 
 
@@ -124,6 +141,7 @@ def tool_table(
             for row in rows
         ],
         scope.lacks("tool calls", "Record one: `m31 run -- COMMAND`."),
+        answer=_answer(rows, by, names),
     )
 
 

@@ -111,14 +111,15 @@ def wants_text(ctx: click.Context) -> bool:
     return _FORMAT not in ctx.meta
 
 
-def emit(ctx: click.Context, tables: Sequence[Table]) -> None:
+def emit(ctx: click.Context, tables: Sequence[Table], *, whole: bool = False) -> None:
     """Write Tables to stdout as they were asked for: text, JSON, or CSV of the first.
 
-    As text, a table that has neither rows nor words for that is left out.
+    As text, a table that has neither rows nor words for that is left out. `whole`: they name
+    files, so that nothing is cut where no terminal sets a limit.
     """
     chosen = ctx.meta.get(_FORMAT)
     if chosen is None:
-        _emit_text(tables, ctx.meta.get(NONE))
+        _emit_text(tables, ctx.meta.get(NONE), whole=whole)
         return
     from m31a_metrics.exports import tabular
 
@@ -130,7 +131,12 @@ def emit(ctx: click.Context, tables: Sequence[Table]) -> None:
         tabular.write_csv(tables[0], sys.stdout)
 
 
-def _emit_text(tables: Sequence[Table], none: str | None) -> None:
+def none_because(ctx: click.Context, sentence: str) -> None:
+    """Keep why there is nothing to show, which `emit` says in place of tables."""
+    ctx.meta[NONE] = sentence
+
+
+def _emit_text(tables: Sequence[Table], none: str | None, *, whole: bool) -> None:
     from m31a_metrics.views.text import print_table
 
     color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -139,7 +145,7 @@ def _emit_text(tables: Sequence[Table], none: str | None) -> None:
         table.empty = none or table.empty
         if number:
             sys.stdout.write("\n")
-        print_table(table, file=sys.stdout, color=color, width=None)
+        print_table(table, file=sys.stdout, color=color, width=None, whole=whole)
 
 
 def say(sentence: str) -> None:

@@ -13,9 +13,9 @@ import click
 from msgspec.structs import replace
 
 from m31a_metrics import config
-from m31a_metrics.answers import Slice
+from m31a_metrics.answers import Answers, Slice
 from m31a_metrics.cli.options.output import NONE, SESSIONS_DIR, say, settings
-from m31a_metrics.cli.options.slices import all_folders, asked_for, now, unknown_agent, which
+from m31a_metrics.cli.options.slices import agents_meant, all_folders, asked_for, now, which
 from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.questions.ask import Ask, recorded_agents, why_none
 
@@ -59,6 +59,8 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
         all_folders=all_folders(ctx),
         progress=reading_progress(),
     ) as asking:
+        if not keeper:
+            about = _meant(about, asking.answers)
         troubles = asking.troubles(None if keeper else about.agents)
         problems = [one.sentence for one in troubles]
         remedy = f"m31 import {keeper} --dry-run --json" if keeper else ""
@@ -66,12 +68,6 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
         known_count = len(asking.notes)
         which_ones = replace(about, agents=None) if keeper else about
         found = Ask(asking.answers, which_ones, now())
-        unknown = unknown_agent(about.agents, lambda: recorded_agents(asking.answers))
-        if unknown is not None:
-            known = ", ".join(map(repr, unknown[1]))
-            raise click.BadParameter(
-                f"{unknown[0]!r} is not one of {known}.", param_hint="'--agent'"
-            )
         ctx.meta[NONE] = why_none(found, asked_for(ctx), problems)
         yield found
         for note in asking.notes[known_count:]:
@@ -79,6 +75,14 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
         if sys.stderr.isatty() and not (bounded or keeper or asking.is_in_memory):
             for sentence in catalog.reminders(configured, environ):
                 say(sentence)
+
+
+def _meant(about: Slice, answers: Answers) -> Slice:
+    """Give a slice its agents' whole names. Raises BadParameter for what names none."""
+    try:
+        return agents_meant(about, lambda: recorded_agents(answers))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--agent'") from None
 
 
 def _keeper(ctx: click.Context, about: Slice) -> str:
@@ -212,11 +216,8 @@ def ask_sides(ctx: click.Context, wanted: Sequence[tuple[str, Slice | None]]) ->
             for place, (label, which) in enumerate(wanted):
                 if which is None:
                     continue
-                unknown = unknown_agent(which.agents, lambda: recorded_agents(ask.answers))
-                if unknown is not None:
-                    known = ", ".join(unknown[1])
-                    raise click.UsageError(f"There is no agent {unknown[0]!r}. Choose of {known}.")
                 try:
+                    which = agents_meant(which, lambda: recorded_agents(ask.answers))
                     narrowed = both(which, ask.which, label)
                 except ValueError as error:
                     raise click.UsageError(str(error)) from None
