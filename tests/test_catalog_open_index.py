@@ -409,6 +409,31 @@ def test_once_a_week_it_is_said_that_transcripts_are_deleted(settings: Config, h
     assert reminders(elsewhere, environ(home)) == []
 
 
+def test_a_damaged_file_is_named_once_per_change_of_it(settings: Config, home: Path) -> None:
+    """By whatever asks first; `troubles` always names it, and what is kept names nothing."""
+    damaged = (
+        home / ".claude" / "projects" / "-src-app" / "0b7e2f14-0000-4000-8000-00000000dead.jsonl"
+    )
+    damaged.write_text("{no record\n")
+
+    def news() -> list[str]:
+        with ask(settings, environ(home)) as asking:
+            assert len(asking.troubles()) == damaged.exists()
+            return [one.path for one in asking.news()]
+
+    assert [news(), news()] == [[str(damaged)], []]
+    damaged.write_text("{no record, and\n{another\n")
+    assert [news(), news()] == [[str(damaged)], []]
+    kept = home / ".m31a" / "cache" / "named"
+    assert len(kept.read_text().split()) == 1
+    assert "-" not in kept.read_text()
+    with ask(settings, environ(home), in_memory=True) as asking:
+        assert len(asking.news()) == 1
+    damaged.unlink()
+    assert news() == []
+    assert kept.read_text() == ""
+
+
 def test_a_person_at_a_terminal_is_reminded(home: Path) -> None:
     """It stands behind the answer, once; what a program reads is left alone."""
     assert "deletes its transcripts" not in m31("tools").stderr

@@ -53,7 +53,7 @@ def command(ctx: click.Context, rebuild: bool) -> None:
     progress = reading_progress()
     environ = dict(os.environ)
     with ask(config, environ, progress=progress, rebuild=rebuild, all_folders=True) as asking:
-        warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
+        warn(ctx, [one.sentence for one in asking.news()], asking.notes)
         counts = counts_by_agent(asking.history)
         foreign = days_of_other_zones(asking.history)
         elsewhere = asking.history.leave_out(asking.other_folders)

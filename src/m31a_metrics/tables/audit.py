@@ -15,6 +15,7 @@ from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import answer, columns
 from m31a_metrics.tables.arithmetic import class_cells, known_usd, knows_caches
+from m31a_metrics.tables.names import day_name
 from m31a_metrics.tables.phrases import Scope, unknown_usage, unpriced
 from m31a_metrics.transcript import Effects
 from m31a_metrics.units import usd
@@ -120,7 +121,7 @@ def by_model(rows: Iterable[LLMRow]) -> list[LLMRow]:
 def _row(row: LLMRow) -> tuple[Cell, ...]:
     *classes, unsplit = class_cells(row)
     return (
-        row.key or None,
+        day_name(row.key),
         row.model or None,
         *classes,
         known_usd(row.cost_nano, row.unpriced_tokens),

@@ -8,7 +8,7 @@ from m31a_metrics.answers import FailureRow, ToolRow, time_order
 from m31a_metrics.table import Column, Table, Unit
 from m31a_metrics.tables import answer, columns
 from m31a_metrics.tables.arithmetic import ratio
-from m31a_metrics.tables.names import named, shortened
+from m31a_metrics.tables.names import day_name, named, shortened
 from m31a_metrics.tables.phrases import Scope, counted
 
 PARTS = ("tool", "phase", *columns.TIMES, *columns.OWNERS, "session")
@@ -58,7 +58,7 @@ def errors(rows: Sequence[FailureRow], scope: Scope, *, whole: bool = False) -> 
             one.count,
             ", ".join(names if whole else names[:SESSIONS_SHOWN]) or None,
             one.session_count,
-            one.last_day or None,
+            day_name(one.last_day),
             ratio(one.count, fail_count),
         )
         table.rows.append(row[: len(wanted)])

@@ -10,7 +10,7 @@ from m31a_metrics.answers import HealRow, PhaseRow, label_of, part_of, time_orde
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.tables import answer, columns, written
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
-from m31a_metrics.tables.names import named, shortened, tails
+from m31a_metrics.tables.names import day_name, named, shortened, tails
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.tables.sessions import known_time
 from m31a_metrics.timestamps import local_hour
@@ -195,7 +195,7 @@ def _row(row: HealRow, session_id: str, project: str) -> tuple[Cell, ...]:
         row.loop,
         row.tool or None,
         known_time(row.began_us),
-        row.day or None,
+        day_name(row.day),
     )
 
 

@@ -15,7 +15,7 @@ from m31a_metrics.tables.names import RECORDED, named, shortened, tails
 from m31a_metrics.tables.order import column_of, counted_only
 from m31a_metrics.tables.phrases import NOTHING_YET, Scope, unpriced
 from m31a_metrics.timestamps import LATEST_US, moment
-from m31a_metrics.units import ms
+from m31a_metrics.units import YEAR_1971_US, ms
 
 LATEST = "updated_us"
 """The field of SessionRow by which sessions are listed, latest first."""
@@ -352,8 +352,8 @@ def cost_of(row: SessionRow | TotalsRow) -> float | None:
 
 
 def known_time(at_us: int) -> datetime | None:
-    """Give a time in UTC; None where nobody knows it, or no calendar has it."""
-    return moment(at_us) if 0 < at_us <= LATEST_US else None
+    """Give a time in UTC; None where nobody knows it, no clock was set, or no calendar has it."""
+    return moment(at_us) if YEAR_1971_US <= at_us <= LATEST_US else None
 
 
 def active_ms(row: SessionRow | TotalsRow) -> float | None:

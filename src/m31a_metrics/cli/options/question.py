@@ -61,7 +61,7 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
     ) as asking:
         if not keeper:
             about = _meant(about, asking.answers)
-        troubles = asking.troubles(None if keeper else about.agents)
+        troubles = asking.news(None if keeper else about.agents)
         problems = [one.sentence for one in troubles]
         remedy = f"m31 import {keeper} --dry-run --json" if keeper else ""
         warn(ctx, problems, asking.notes, remedy)
