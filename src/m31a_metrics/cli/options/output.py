@@ -22,6 +22,8 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 SESSIONS_DIR = "m31.sessions_dir"
 NONE = "m31.none"
 """Key in `ctx.meta`: why there is nothing to show, where that has a reason of its own."""
+LOOKED = "m31.looked"
+"""Key in `ctx.meta`: where sessions were looked for, where there are none at all."""
 
 _FORMAT = "m31.format"
 _CONFIG = "m31.config"
@@ -119,7 +121,8 @@ def emit(ctx: click.Context, tables: Sequence[Table], *, whole: bool = False) ->
     """
     chosen = ctx.meta.get(_FORMAT)
     if chosen is None:
-        _emit_text(tables, ctx.meta.get(NONE), whole=whole)
+        looked = ctx.meta.get(LOOKED, ())
+        _emit_text(tables, ctx.meta.get(NONE), looked, whole=whole)
         return
     from m31a_metrics.exports import tabular
 
@@ -136,13 +139,16 @@ def none_because(ctx: click.Context, sentence: str) -> None:
     ctx.meta[NONE] = sentence
 
 
-def _emit_text(tables: Sequence[Table], none: str | None, *, whole: bool) -> None:
+def _emit_text(
+    tables: Sequence[Table], none: str | None, looked: Sequence[str], *, whole: bool
+) -> None:
     from m31a_metrics.views.text import print_table
 
     color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     shown = [table for table in tables if table.rows or table.empty]
-    for number, table in enumerate(shown[:1] if none else shown):
+    for number, table in enumerate(shown[:1] if none or looked else shown):
         table.empty = none or table.empty
+        table.notes += looked
         if number:
             sys.stdout.write("\n")
         print_table(table, file=sys.stdout, color=color, width=None, whole=whole)

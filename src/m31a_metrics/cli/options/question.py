@@ -14,10 +14,11 @@ from msgspec.structs import replace
 
 from m31a_metrics import config
 from m31a_metrics.answers import Answers, Slice
-from m31a_metrics.cli.options.output import NONE, SESSIONS_DIR, say, settings
+from m31a_metrics.cli.options.empty import where_looked
+from m31a_metrics.cli.options.output import LOOKED, NONE, SESSIONS_DIR, say, settings
 from m31a_metrics.cli.options.slices import agents_meant, all_folders, asked_for, now, which
 from m31a_metrics.errors import SessionNotFound
-from m31a_metrics.questions.ask import Ask, recorded_agents, why_none
+from m31a_metrics.questions.ask import Ask, recorded_agents, totals_of, why_none
 
 if TYPE_CHECKING:
     from m31a_metrics.catalog import LoadedSession
@@ -68,13 +69,21 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
         known_count = len(asking.notes)
         which_ones = replace(about, agents=None) if keeper else about
         found = Ask(asking.answers, which_ones, now())
-        ctx.meta[NONE] = why_none(found, asked_for(ctx), problems)
+        if not (bounded or keeper or problems) and _is_empty(found):
+            ctx.meta[LOOKED] = where_looked(configured.sessions_dir, environ)
+        else:
+            ctx.meta[NONE] = why_none(found, asked_for(ctx), problems)
         yield found
         for note in asking.notes[known_count:]:
             say(note)  # what came up while files were read for the answer
         if sys.stderr.isatty() and not (bounded or keeper or asking.is_in_memory):
             for sentence in catalog.reminders(configured, environ):
                 say(sentence)
+
+
+def _is_empty(ask: Ask) -> bool:
+    """Tell whether there is no session at all, of whatever slice."""
+    return not (ask.totals.session_count or totals_of(ask.answers, Slice()).session_count)
 
 
 def _meant(about: Slice, answers: Answers) -> Slice:

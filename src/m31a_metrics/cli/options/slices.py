@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from m31a_metrics import slices
 from m31a_metrics.answers import Slice
+from m31a_metrics.cli.options.empty import not_read
 from m31a_metrics.cli.options.output import Decorated, settings
 from m31a_metrics.timestamps import local
 
@@ -126,7 +127,11 @@ def agents_meant(about: Slice, recorded: Callable[[], Iterable[str]]) -> Slice:
         return about
     known = list(dict.fromkeys((*agents(), *sorted(recorded()))))
     open_names = [name for name in known if not is_by_name_only(name)]
-    names = {name: slices.agent_meant(name, known, open_names) for name in unsure}
+    try:
+        names = {name: slices.agent_meant(name, known, open_names) for name in unsure}
+    except ValueError as error:
+        unread = " ".join(filter(None, map(not_read, unsure)))
+        raise ValueError(f"{error} {unread}.") if unread else error from None
     meant = dict.fromkeys(names.get(name, name) for name in about.agents or ())
     return replace(about, agents=tuple(meant))
 
