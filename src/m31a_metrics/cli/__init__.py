@@ -15,7 +15,6 @@ from m31a_metrics.errors import (
     MetricsError,
     ReadingBug,
     SessionNotFound,
-    StorageError,
 )
 
 FOUND_PROBLEMS = 1
@@ -29,12 +28,6 @@ BUG = 70
 INTERRUPTED = 130
 
 
-_NO_WINDOWS = (
-    "m31 runs on Linux and macOS, and on Windows inside WSL, where it reads what agents keep on "
-    "either side; see docs/how-to/windows.md"
-)
-
-
 class State:
     """What the group was told and `main` needs when a command fails."""
 
@@ -44,10 +37,6 @@ class State:
 def main() -> int:
     """Run the command that `sys.argv` names and return its exit code."""
     _open_closed_streams()
-    return _report(StorageError(_NO_WINDOWS)) if os.name == "nt" else _run()
-
-
-def _run() -> int:
     try:
         import click
     except ImportError:
