@@ -116,7 +116,7 @@ def test_people_see_the_busiest_tools() -> None:
     shown = [one.metric.name for one in differences(a, b)[0]]
     assert "tool.t7.p95" in shown
     assert "tool.t1.p95" not in shown
-    assert "2 more tools that both have; see all: --all." in compare(a, b).empty
+    assert compare(a, b).notes[-1] == "Not shown: 2 more tools that both have; see all: --all."
     assert row(compare(a, b, whole=True), "tool.t0.p95")["a"] == 1.0
 
 
@@ -129,7 +129,7 @@ def test_two_sessions_are_compared_without_a_verdict() -> None:
     assert row(table, "cost")["change"] == 0.5
     assert table.title == "abc against def"
     assert table.answer == "1 of 7 metrics differs: cost +50 %."
-    assert table.notes == ["Not shown: 6 metrics without a difference; see all: --all."]
+    assert table.notes == []
 
 
 def test_only_what_differs_is_shown() -> None:
@@ -137,13 +137,13 @@ def test_only_what_differs_is_shown() -> None:
     calls = [1.0] * 10
     a = [one(f"a{n}", cost_usd=2.68, tools=[tool("Bash", *calls)]) for n in range(8)]
     b = [one(f"b{n}", cost_usd=2.0, tools=[tool("Bash", *calls)]) for n in range(8)]
-    table = compare(lot("A", a), lot("B", b))
+    table = compare(lot("A", a), lot("B", b), only_differing=True)
     assert [record["metric"] for record in records(table)] == ["cost"]
     judged = [one for one in differences(lot("A", a), lot("B", b))[0] if one.verdict is not None]
     assert table.answer == f"1 of {len(judged)} metrics differs: cost +34 %, worse."
-    assert len(records(compare(lot("A", a), lot("B", b), whole=True))) > len(judged)
+    assert len(records(compare(lot("A", a), lot("B", b)))) > len(judged)
     twins = [one(f"c{n}", cost_usd=2.68, tools=[tool("Bash", *calls)]) for n in range(8)]
-    same = compare(lot("A", a), lot("B", twins))
+    same = compare(lot("A", a), lot("B", twins), only_differing=True)
     assert (same.rows, same.answer.startswith("None of ")) == ([], True)
     assert same.empty.endswith("see all: --all.")
 

@@ -61,7 +61,7 @@ def resolve(sessions_dir: str, name: str, *, progress: Progress = quiet) -> Sess
     path = os.path.realpath(os.path.expanduser(name))
     if not name or not os.path.exists(path):
         raise SessionNotFound(f"{sought}; list the sessions: `m31 sessions`")
-    return _session_at(path)
+    return _session_at(path, name)
 
 
 def _last_recorded(sessions_dir: str, progress: Progress) -> str:
@@ -94,21 +94,22 @@ def ambiguous(name: str, candidates: Sequence[str]) -> str:
     return f"{name!r} is the beginning of several sessions: {shown}{rest}; give more of it"
 
 
-def _session_at(path: str) -> Session | str:
+def _session_at(path: str, name: str) -> Session | str:
+    """The session at a path, which a person called `name`."""
     if not os.path.isdir(path):
         if os.path.basename(path) != store.METRICS:
             return path
         path = os.path.dirname(path)
-    parent, name = os.path.split(path)
+    parent, session_id = os.path.split(path)
     file = os.path.join(path, store.METRICS)
     has_events = os.path.isdir(os.path.join(path, store.EVENTS))
     if not has_events and not os.path.exists(file):
         raise SessionNotFound(
-            f"{path} is no session, for it holds no {store.METRICS}; "
-            f"list the sessions in it: `m31 sessions --sessions-dir {path}`"
+            f"{name} is no session, for it holds no {store.METRICS}; "
+            f"list the sessions in it: `m31 sessions --sessions-dir {name}`"
         )
     try:
-        return Session(parent, name)
+        return Session(parent, session_id)
     except InvalidSessionId:
         # M31A names directories as it likes; only one with journals must have our ids.
         if has_events:

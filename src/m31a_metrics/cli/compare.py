@@ -54,5 +54,6 @@ def command(ctx: click.Context, a: str, b: str | None, everything: bool) -> None
             raise click.UsageError(f"Compare {a} with what? Only whole days have a period before.")
         wanted = [(a, first), (earlier[1], earlier[0])]
     left, right = ask_sides(ctx, wanted)
-    panels = compare(left, right, whole=everything or not wants_text(ctx))
+    whole = everything or not wants_text(ctx)
+    panels = compare(left, right, whole=whole, only_differing=not whole)
     emit(ctx, [panel.table for panel in panels])

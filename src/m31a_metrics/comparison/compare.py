@@ -81,11 +81,12 @@ class Difference(Struct, frozen=True):
     ranks: Ranks | None
 
 
-def compare(a: Side, b: Side, *, whole: bool = False) -> Table:
-    """Set A beside B, as a table of one row per metric that differs.
+def compare(a: Side, b: Side, *, whole: bool = False, only_differing: bool = False) -> Table:
+    """Set A beside B, as a table of one row per metric.
 
     Two single sessions are compared without a word about noise: one session does not
-    scatter. `whole` shows every metric, of every tool that both have, and all columns.
+    scatter. `whole` shows every tool that both have, not only the busiest, and all columns;
+    `only_differing` leaves out the metrics that do not differ beyond noise, and says so.
     """
     of_two = a.totals.session_count == b.totals.session_count == 1
     found, left_out = differences(a, b, whole=whole, of_two=of_two)
@@ -93,12 +94,11 @@ def compare(a: Side, b: Side, *, whole: bool = False) -> Table:
     judged = [one for one in found if of_two or one.verdict is not None]
     differing = [one for one in judged if differs(one, of_two=of_two)]
     table = Table(f"{a.label} against {b.label}", shown)
-    table.rows = [_row(one, shown) for one in (found if whole else differing)]
+    table.rows = [_row(one, shown) for one in (differing if only_differing else found)]
     table.answer = " ".join(filter(None, (_answer(judged, differing), _about_periods(a, b))))
     table.notes = [] if of_two else [*_about_sides(a, b), *_about_verdicts(found)]
-    if not whole:
-        rest = _about_rest(len(found) - len(differing), left_out)
-        table.empty, table.notes = rest, table.notes + [rest] * bool(table.rows and rest)
+    rest = _about_rest(len(found) - len(table.rows), left_out)
+    table.empty, table.notes = rest, table.notes + [rest] * bool(table.rows and rest)
     for side in (a, b):
         table.notes += [f"{side.label}: {said}" for said in unpriced(side.totals.unpriced_tokens)]
     return table

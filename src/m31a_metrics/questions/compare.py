@@ -32,9 +32,9 @@ def side(ask: Ask, label: str) -> Side:
     return replace(made, which=ask.which)
 
 
-def compare(a: Side, b: Side, *, whole: bool = False) -> list[Panel]:
+def compare(a: Side, b: Side, *, whole: bool = False, only_differing: bool = False) -> list[Panel]:
     """Metric by metric, and which differences are more than noise."""
-    table = of_compare.compare(a, b, whole=whole)
+    table = of_compare.compare(a, b, whole=whole, only_differing=only_differing)
     if not any(one.totals.session_count for one in (a, b)):
         table.rows, table.empty = [], "Neither side has a session."
     return [Panel("compare", table, is_wide=True)]

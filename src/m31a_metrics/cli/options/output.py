@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from m31a_metrics import config, store
 from m31a_metrics.config import Config
+from m31a_metrics.errors import StorageError
 from m31a_metrics.table import Table
 
 if TYPE_CHECKING:
@@ -76,9 +77,23 @@ def share_option(function: Decorated) -> Decorated:
 
 def write_file(path: str, data: bytes, *, share: bool) -> None:
     """Write a file that a person asked for, and say so. Raises ForeignFile, StorageError."""
-    store.hand_over(path, data, 0o644 if share else 0o600)
+    try:
+        store.hand_over(path, data, 0o644 if share else 0o600)
+    except StorageError as error:
+        raise StorageError(f"cannot write {path}: {_why_not(path, error)}") from error
     size = f"{len(data) / 1e6:.1f} MB" if len(data) >= 1e5 else f"{len(data):,} bytes"
     say(f"wrote {path} ({size})")
+
+
+def _why_not(path: str, error: StorageError) -> str:
+    """Say why the file that was asked for cannot be written, by the names that it was given."""
+    folder = os.path.dirname(path)
+    if folder and not os.path.exists(folder):
+        return f"there is no folder {folder}"
+    if os.path.islink(path):
+        return f"it leads to {os.path.realpath(path)}, where no file can be made"
+    cause = error.__cause__
+    return (cause.strerror if isinstance(cause, OSError) else "") or str(error)
 
 
 def examples(*lines: tuple[str, str]) -> str:
