@@ -21,6 +21,8 @@ NAME_MAX = 40
 """So many characters of a name stand in a sentence: enough for any tool of a well-known server."""
 
 
+_OUR_WORDS = ("the ", "none ", "they ")
+
 Costed = LLMSums | PhaseTotals | SessionSums
 Healed = PhaseSums | SessionSums
 
@@ -28,7 +30,9 @@ Healed = PhaseSums | SessionSums
 def sentence(*clauses: str) -> str:
     """Join what was found, leaving out what is empty; "" where nothing was."""
     said = "; ".join(filter(None, clauses))
-    return f"{said[0].upper()}{said[1:]}." if said else ""
+    # A name stands as it is, also at the beginning.
+    begun = f"{said[0].upper()}{said[1:]}" if said.startswith(_OUR_WORDS) else said
+    return f"{begun}." if said else ""
 
 
 def name_of(name: str | None) -> str:

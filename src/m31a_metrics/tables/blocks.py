@@ -13,7 +13,7 @@ from m31a_metrics.tables.order import counted_only
 from m31a_metrics.tables.phrases import counted, unpriced
 from m31a_metrics.tables.sessions import known_time
 from m31a_metrics.tables.show import RATE_LIMITS, rate_limit_row
-from m31a_metrics.units import ms, usd
+from m31a_metrics.units import MINUTE_US, ms, usd
 
 BEGAN = Column("began_at", "Began", Unit.TIME)
 ENDS = Column("ends_at", "Ends", Unit.TIME)
@@ -86,7 +86,14 @@ def blocks(
     active = _only(table, ACTIVE, [row for row in table.rows if _is_active(row)])
     active.title, active.empty = "Active blocks", "No block is active."
     active.notes = []
-    active.answer = answer.sentence(*map(_goes_on, active.rows))
+    active.answer = answer.sentence(
+        *(
+            _goes_on(agent, block, now_us)
+            for agent, found in by_agent.items()
+            for block in found
+            if not block.is_gap and block.is_active(now_us)
+        )
+    )
     table.notes = unpriced(tokens)
     table.answer = _answer(by_agent)
     if whole:
@@ -95,23 +102,21 @@ def blocks(
     return [active, counted_only(shown, (columns.UNPRICED,))]
 
 
-def _goes_on(row: tuple[Cell, ...]) -> str:
-    """Say what a block came to, how long it goes on, and what it will come to."""
-    cells = dict(zip(ACTIVE, row, strict=True))
-    left_ms, at_end_usd = cells[LEFT], cells[PROJECTED_COST]
-    said = f"{answer.name_of(str(cells[columns.AGENT]))} has used {_worth(row)}"
-    said += f", {written.ms(left_ms)} left" if isinstance(left_ms, int | float) else ""
-    if isinstance(at_end_usd, int | float):
-        said += f", {written.usd(at_end_usd)} at its end if it goes on so"
+def _goes_on(agent: str, block: Block, now_us: int) -> str:
+    """Say what a block came to, how long it goes on, and what it will come to, if it tells."""
+    said = f"{answer.name_of(agent)} has used {_worth(block)}"
+    said += f", {written.ms(ms(block.left_us(now_us)))} left"
+    at_end_nano = block.projected(block.cost_nano, now_us)
+    if at_end_nano and block.last_us - block.first_us >= MINUTE_US:
+        said += f", {written.usd(usd(at_end_nano))} at its end if it goes on so"
     return said
 
 
-def _worth(row: tuple[Cell, ...]) -> str:
-    cells = dict(zip(ACTIVE, row, strict=True))
-    cost_usd, tokens = cells[columns.COST], cells[columns.TOKENS]
-    if isinstance(cost_usd, int | float):
-        return written.usd(cost_usd)
-    return f"{written.tokens(tokens)} tokens" if isinstance(tokens, int | float) else "nothing"
+def _worth(block: Block) -> str:
+    cost_usd = known_usd(block.cost_nano, block.unpriced_tokens)
+    if cost_usd is None:
+        return f"{written.tokens(block.total_tokens)} tokens"
+    return written.usd(cost_usd)
 
 
 def _answer(by_agent: Mapping[str, Sequence[Block]]) -> str:

@@ -63,19 +63,21 @@ def errors(rows: Sequence[FailureRow], scope: Scope, *, whole: bool = False) -> 
         )
         table.rows.append(row[: len(wanted)])
     if rows:
-        table.answer = _answer(scope, rows[0])
+        table.answer = _answer(scope, rows)
         if any(not row.line for row in rows):
             table.notes = ["A dash: nobody recorded how it failed."]
     return table
 
 
-def _answer(scope: Scope, first: FailureRow) -> str:
-    """Say how many calls failed, of how many, and how most often."""
+def _answer(scope: Scope, rows: Sequence[FailureRow]) -> str:
+    """Say how many calls failed, of how many, and how most often, as far as that is known."""
+    first = next((row for row in rows if row.line), rows[0])
+    which = "failure" if first is rows[0] else "failure of which more is known"
     failed = answer.failed([scope.totals])
     rate = answer.share(scope.totals.fail_count, scope.totals.call_count)
     in_sessions = f" in {counted(first.session_count, 'session')}" if first.session_count else ""
     often = (
-        f"the most frequent failure, of {answer.name_of(first.tool)}, came {first.count:,} times"
+        f"the most frequent {which}, of {answer.name_of(first.tool)}, came {first.count:,} times"
     )
     return answer.sentence(
         f"{failed} ({rate}) in {scope}" if rate else failed,
