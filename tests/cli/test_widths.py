@@ -25,7 +25,7 @@ from m31a_metrics.tables import written
 from m31a_metrics.views import grid, text
 from m31a_metrics.views.grid import Grid, GridColumn
 from m31a_metrics.views.names import width_of
-from tests.cli import several_agents
+from tests.cli import machine, several_agents
 from tests.cli.several_agents import HEALED, NOW
 
 GOLDEN = Path(__file__).parent / "golden" / "widths"
@@ -115,6 +115,14 @@ def test_at_every_width(name: str, ask: Ask, monkeypatch: pytest.MonkeyPatch) ->
         path.parent.mkdir(exist_ok=True)
         path.write_text(whole, encoding="utf-8")
     assert whole == path.read_text(encoding="utf-8"), "on purpose? then: M31_WRITE_GOLDEN=1"
+
+
+@pytest.mark.parametrize("name", [HEALED, machine.FULL, machine.M31A, "codex-0"])
+@pytest.mark.usefixtures("in_utc")
+def test_a_session_fits_a_terminal(name: str, ask: Ask) -> None:
+    """Of one session nothing is hidden at 80 cells, nor at 120."""
+    for width in (80, 120):
+        assert "Hidden for lack of width" not in ask("show", name, width=width)
 
 
 def _sentence(page: str) -> str:

@@ -25,13 +25,13 @@ ALL = "all"
 TOTALS = [
     Column("period", "Period"),
     columns.SESSIONS,
+    columns.COST,
+    columns.TOKENS,
     columns.CALLS,
     columns.FAILED,
-    columns.DENIED,
-    columns.TOKENS,
-    columns.COST,
     columns.HEALS,
     columns.HEAL_RATE,
+    columns.DENIED,
     Column("cost_by_day_usd", "Cost by day", Unit.SPARK),
 ]
 SLOWEST = [
@@ -119,13 +119,13 @@ def _totals(periods: Sequence[Period]) -> Table:
             (
                 one.name,
                 row.session_count,
+                known_usd(row.cost_nano, row.unpriced_tokens),
+                row.total_tokens,
                 row.call_count,
                 row.fail_count,
-                row.denied_count,
-                row.total_tokens,
-                known_usd(row.cost_nano, row.unpriced_tokens),
                 row.heal_trigger_count,
                 heal_rate(row.heal_success_count, row.heal_fail_count),
+                row.denied_count,
                 one.cost_by_day_usd,
             )
         )

@@ -21,10 +21,19 @@ from m31a_metrics.tables.from_metrics import (
     tool_rows,
 )
 from m31a_metrics.tables.names import RECORDED
+from m31a_metrics.tables.order import without
 from m31a_metrics.tables.phases import SHOWN, healing, phase_table
 from m31a_metrics.tables.phrases import Scope, counted
 from m31a_metrics.tables.sessions import known_time, labelled, session_table, with_labels
-from m31a_metrics.tables.tools import for_people, timed_notes, tool_table
+from m31a_metrics.tables.tools import (
+    MAX,
+    P99,
+    SESSION_SHARE,
+    WAITED,
+    for_people,
+    timed_notes,
+    tool_table,
+)
 from m31a_metrics.transcript import RateLimit
 from m31a_metrics.units import ms
 
@@ -49,6 +58,13 @@ RATE_LIMITS = [
     Column("resets_at", "Begins anew", Unit.TIME),
     Column("seen_at", "Seen", Unit.TIME),
 ]
+ELSEWHERE = (
+    *(columns.LLM_CALLS, columns.COST_SHARE, columns.UNPRICED, columns.REASONING),
+    *(columns.SUBAGENTS, columns.AVG_MS, columns.FAILED, columns.TIME_SHARE),
+    *(WAITED, SESSION_SHARE, P99, MAX),
+)
+"""What people find in `m31 cost ID`, `m31 tools ID` and `m31 sessions`: here it has no room."""
+
 LINES = [Column("fact", "Fact"), Column("value", "Value")]
 """The same for people: a path is longer than a column may be."""
 
@@ -83,6 +99,8 @@ def show(
     rows = tool_rows(metrics, detail)
     head = session_table("Session", [row], whole=whole, says_whose=False)
     head.answer = _answer(row, rows)
+    if not whole:
+        head = without(head, [columns.LASTED, columns.DENIED])
     if told is None:
         head.notes += _said(row)
     of_phases = phase_rows(metrics, times)
@@ -96,9 +114,12 @@ def show(
     tables = [
         phase_table(of_phases, SHOWN, scope, whole=whole),
         healing(of_phases),
-        of_tools if whole else for_people(of_tools, scope),
-        by_phase,
-        by_model,
+        of_tools if whole else without(for_people(of_tools, scope), ELSEWHERE),
+        *(
+            (by_phase, by_model)
+            if whole
+            else (without(one, ELSEWHERE) for one in (by_phase, by_model))
+        ),
         _strategies(metrics),
         _rate_limits(told),
     ]

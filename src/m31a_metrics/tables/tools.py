@@ -20,6 +20,8 @@ from m31a_metrics.units import ms
 PARTS = ("tool", *columns.TIMES, "phase", *columns.OWNERS, "session")
 """What calls can be grouped by."""
 
+MAX = Column("max_ms", "Max", Unit.MS)
+P99 = Column("p99_ms", "p99", Unit.MS)
 WAITED = Column("wait_ms", "Waited", Unit.MS)
 SESSION_SHARE = Column("session_share", "Share of active time", Unit.SHARE)
 CHANGES = [
@@ -35,12 +37,12 @@ FIGURES = [
     Column("p50_ms", "p50", Unit.MS),
     columns.P95,
     CHANGES[0],
-    Column("max_ms", "Max", Unit.MS),
+    MAX,
     columns.RAN_MS,
     columns.TIME_SHARE,
     columns.ELAPSED_MS,
     *CHANGES[1:],
-    Column("p99_ms", "p99", Unit.MS),
+    P99,
     WAITED,
     SESSION_SHARE,
     columns.AVG_MS,
@@ -230,8 +232,8 @@ BARS_PER_DOUBLING = 2
 QUANTILES = [
     Column("p50_ms", "p50", Unit.MS),
     columns.P95,
-    Column("p99_ms", "p99", Unit.MS),
-    Column("max_ms", "Max", Unit.MS),
+    P99,
+    MAX,
 ]
 SPREAD = [columns.TOOL, *QUANTILES, Column("timed_count", "Timed", Unit.COUNT), columns.CALLS]
 DISTRIBUTION = [
