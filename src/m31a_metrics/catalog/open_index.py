@@ -47,6 +47,8 @@ _FOLDERS_SHOWN = 3
 _NAMED = "cache/named"
 """Beside the index: which damaged files were named, as hashes of what they were then."""
 _NAMED_MAX = 1 << 20
+_NAMED_KEPT = 4_000
+"""Beyond so many, those that are damaged no more are dropped."""
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -88,20 +90,15 @@ class OpenIndex(Struct):
         troubles = self.troubles(agents)
         if self.is_in_memory:
             return troubles
-        damaged = {path: f"{path}\0{said}" for _, path, said in self.history.problems()}
-        marks = {path: _mark(path, said) for path, said in damaged.items()}
+        marks = {path: _mark(path, said) for _, path, said in self.history.problems()}
         kept = f"{os.path.dirname(self.index)}/{_NAMED}"
         told = _told(kept)
         news = [one for one in troubles if marks.get(one.path) not in told]
-        now = told.intersection(marks.values()) | {
-            marks[one.path] for one in news if one.path in marks
-        }
-        if now != told:
-            try:
-                store.make_directory(os.path.dirname(kept))
-                store.replace(kept, "".join(f"{one}\n" for one in sorted(now)).encode(), sync=False)
-            except MetricsError:
-                pass  # then it is told again
+        fresh = {marks[one.path] for one in news if one.path in marks}
+        if fresh:
+            if len(told) > _NAMED_KEPT:
+                told &= set(marks.values())
+            _note_told(kept, told | fresh)
         return news
 
     @property
@@ -173,6 +170,24 @@ def _told(path: str) -> set[str]:
         return set(read_head(path, _NAMED_MAX).decode("ascii", "replace").split())
     except OSError:
         return set()  # never yet
+
+
+def _note_told(path: str, marks: set[str]) -> None:
+    try:
+        store.make_directory(os.path.dirname(path))
+        store.replace(path, "".join(f"{one}\n" for one in sorted(marks)).encode(), sync=False)
+    except MetricsError:
+        pass  # then it is told again
+
+
+def news_of(config: Config, path: str, problems: Sequence[str]) -> list[str]:
+    """Give what is wrong with one session's file, as far as nobody was told since it changed."""
+    kept = f"{os.path.dirname(config.index)}/{_NAMED}"
+    told, marks = _told(kept), {said: _mark(path, said) for said in problems}
+    news = [said for said in problems if marks[said] not in told]
+    if news:
+        _note_told(kept, told.union(marks.values()))
+    return news
 
 
 def reminders(config: Config, environ: Mapping[str, str]) -> list[str]:

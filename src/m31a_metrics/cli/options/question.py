@@ -47,7 +47,8 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
         with catalog.ask_named(
             configured, name, environ, only_dir=bounded, progress=reading_progress()
         ) as asked_one:
-            warn(ctx, asked_one.problems, asked_one.notes)
+            problems = catalog.news_of(configured, name, asked_one.problems)
+            warn(ctx, problems, asked_one.notes)
             yield Ask(asked_one.answers, asked_one.which, now(), asked_one.session_id)
         return
     about = which(ctx)
@@ -121,7 +122,7 @@ def read_session(ctx: click.Context, name: str) -> LoadedSession:
         only_dir=only_dir(ctx),
         progress=reading_progress(),
     )
-    warn(ctx, one.problems, one.notes)
+    warn(ctx, catalog.news_of(settings(ctx), one.path, one.problems), one.notes)
     return one
 
 
