@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
+from time import time_ns
 
 import pytest
 
@@ -90,8 +91,34 @@ def test_last_is_the_latest_event_of_all(settings: Config) -> None:
     assert one(settings, "last").metrics.session_id == ONE
     assert one(settings, "last", only_dir=True).metrics.session_id == FULL
     later = NOW + DAY
-    save(settings.sessions_dir, "own", SessionMetrics("own", later, later))
+    tools = [ToolMetric("Bash", 1, 1, 0, 5, 5.0)]
+    save(settings.sessions_dir, "own", SessionMetrics("own", later, later, tools))
     assert one(settings, "last").metrics.session_id == "own"
+
+
+def test_last_is_one_in_which_anything_happened(settings: Config) -> None:
+    """Not one of which only labels are known, nor of a command that could not be started."""
+    now_us = time_ns() // 1000
+    only_said = events.SessionStart(t_us=now_us, labels={"prompt": "b"})
+    Session(settings.sessions_dir, "said").append([only_said])
+    for name, line in (
+        ("typo", events.NOT_STARTED[0]),
+        ("folder", "cannot execute: Is a directory"),
+    ):
+        call = events.ToolCall(now_us, "maek", False, 1, error=line)
+        Session(settings.sessions_dir, name).append([call])
+    assert one(settings, "last").metrics.session_id == ONE
+    failed = events.ToolCall(now_us, "make", False, 1, error="make: *** [test] Error 2")
+    Session(settings.sessions_dir, "ran").append([failed])
+    assert one(settings, "last").metrics.session_id == "ran"
+
+
+def test_where_nothing_happened_there_is_no_last(clean_home: Path) -> None:
+    """Whatever lies there: the sentence says what to do, and names no session."""
+    defaults = config.defaults()
+    Session(defaults.sessions_dir, "said").append([events.SessionStart(t_us=5, labels={"a": "b"})])
+    with pytest.raises(SessionNotFound, match="m31 run -- COMMAND"):
+        one(defaults, "last")
 
 
 def test_a_transcript_goes_before_its_imported_copy(settings: Config) -> None:

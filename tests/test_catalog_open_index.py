@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from m31a_metrics import Collector, Usage, compressed_files, config, events
 from m31a_metrics.answers import SessionRow, Slice
-from m31a_metrics.catalog import ask, reminders
+from m31a_metrics.catalog import ask, news_of, reminders
 from m31a_metrics.catalog.agents import places
 from m31a_metrics.catalog.find_session import load_named
 from m31a_metrics.catalog.import_sessions import import_transcripts
@@ -407,6 +407,43 @@ def test_once_a_week_it_is_said_that_transcripts_are_deleted(settings: Config, h
     (home / "file").write_text("")
     elsewhere = replace(settings, index=str(home / "file" / "metrics.db"))
     assert reminders(elsewhere, environ(home)) == []
+
+
+def test_a_damaged_file_is_named_once_per_change_of_it(settings: Config, home: Path) -> None:
+    """By whatever asks first; `troubles` always names it, and what is kept names nothing."""
+    damaged = (
+        home / ".claude" / "projects" / "-src-app" / "0b7e2f14-0000-4000-8000-00000000dead.jsonl"
+    )
+    damaged.write_text("{no record\n")
+
+    def news() -> list[str]:
+        with ask(settings, environ(home)) as asking:
+            assert len(asking.troubles()) == damaged.exists()
+            return [one.path for one in asking.news()]
+
+    assert [news(), news()] == [[str(damaged)], []]
+    damaged.write_text("{no record, and\n{another\n")
+    assert [news(), news()] == [[str(damaged)], []]
+    kept = home / ".m31a" / "cache" / "named"
+    assert len(kept.read_text().split()) == 2
+    assert "-" not in kept.read_text()
+    with ask(settings, environ(home), in_memory=True) as asking:
+        assert len(asking.news()) == 1
+    damaged.unlink()
+    assert news() == []
+
+
+def test_a_session_that_is_asked_for_is_named_once_too(settings: Config, tmp_path: Path) -> None:
+    """By whichever of the two ways it was read; without a place to keep that, each time."""
+    path = tmp_path / "x.jsonl"
+    path.write_text("{")
+    said = [f"{path}: 1 damaged record is not counted"]
+    assert [news_of(settings, str(path), said) for _ in range(2)] == [said, []]
+    path.write_text("{{")
+    assert news_of(settings, str(path), said) == said
+    (tmp_path / "file").write_text("")
+    nowhere = replace(settings, index=str(tmp_path / "file" / "metrics.db"))
+    assert [news_of(nowhere, str(path), said) for _ in range(2)] == [said, said]
 
 
 def test_a_person_at_a_terminal_is_reminded(home: Path) -> None:

@@ -71,6 +71,11 @@ def test_rows_have_the_names_of_their_columns(machine: query.Machine) -> None:
     assert "Bash" not in repr(table)
 
 
+def test_an_answer_has_its_sentence(machine: query.Machine) -> None:
+    """The one that stands above the table on a terminal."""
+    assert machine.sessions().answer.startswith("$")
+
+
 def test_an_answer_of_several_tables_has_them_by_name(machine: query.Machine) -> None:
     """The first is the answer itself; the others stand beside it, as in `--json`."""
     cost = machine.cost()

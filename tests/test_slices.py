@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from m31a_metrics import slices
 from m31a_metrics.answers import Slice
 from m31a_metrics.slices import before, both, narrow, slice_of
+from m31a_metrics.timestamps import micros
 
 NOW = datetime(2026, 6, 20, 15, 30, tzinfo=UTC)
 
@@ -126,3 +128,76 @@ def test_the_period_before() -> None:
     hours = slice_of("12h", NOW)
     assert hours is not None
     assert before(hours, NOW) is None
+
+
+def test_words_for_days() -> None:
+    """People write today, yesterday and weekdays; the latest of these, today included."""
+    saturday = datetime(2026, 6, 20, 15, 30, tzinfo=UTC)
+    days = {
+        "today": "2026-06-20",
+        "Yesterday": "2026-06-19",
+        "saturday": "2026-06-20",
+        "friday": "2026-06-19",
+        "sunday": "2026-06-14",
+    }
+    for word, day in days.items():
+        assert slices.since(word, saturday).day == slices.until(word, saturday).day == day
+        which = slices.slice_of(word, saturday)
+        assert which is not None
+        assert (which.first_day, which.last_day) == (day, day)
+    hours = slices.since("2h", saturday)
+    assert hours.at_us == micros(saturday) - 2 * 3_600_000_000
+    assert slices.narrow(saturday, since="all") == Slice()
+
+
+def test_a_period_that_ends_before_it_begins_is_refused() -> None:
+    """Days and moments; one day is a period, and so is a moment on the day of a bound."""
+    now = datetime(2026, 6, 20, 15, 30, tzinfo=UTC)
+    for first, last in (("today", "yesterday"), ("7d", "14d"), ("1h", "2h")):
+        with pytest.raises(ValueError, match="ends before it begins: turn the two around"):
+            slices.narrow(now, since=first, until=last)
+    assert slices.narrow(now, since="today", until="today").first_day == "2026-06-20"
+    assert slices.narrow(now, since="2h", until="today").last_day == "2026-06-20"
+
+
+def test_agents_as_people_call_them() -> None:
+    """A name, what else it is called, a beginning that one has; several are named."""
+    known = ["m31a", "claude-code", "codex", "copilot-cli", "gemini-cli", "qwen", "entire"]
+    meant = {
+        "claude": "claude-code",
+        "Claude Code": "claude-code",
+        "gemini": "gemini-cli",
+        "copilot": "copilot-cli",
+        "github_copilot": "copilot-cli",
+        "qwen-code": "qwen",
+        "cod": "codex",
+        "entire": "entire",
+    }
+    for text, name in meant.items():
+        assert slices.agent_meant(text, known, known[:-1]) == name
+    assert slices.agent_meant("claude", [*known, "claude"], known) == "claude"
+    with pytest.raises(ValueError, match="'c' may be claude-code, codex, copilot-cli: write more"):
+        slices.agent_meant("c", known, known[:-1])
+    for text in ("", "ent", "cursor"):
+        with pytest.raises(ValueError, match="is not one of 'm31a', 'claude-code'"):
+            slices.agent_meant(text, known, known[:-1])
+
+
+def test_what_people_call_a_period() -> None:
+    """Today, yesterday, a day, a month, the last days, or both bounds."""
+    now = datetime(2026, 6, 20, 15, 30, tzinfo=UTC)
+    names = {
+        "today": ("today", "today"),
+        "yesterday": ("yesterday", "yesterday"),
+        "2026-06-01": ("2026-06-01", "on 2026-06-01"),
+        "7d": ("last 7 days", "in the last 7 days"),
+        "2026-05": ("2026-05", "in 2026-05"),
+        "2026-05-02..2026-05-09": ("2026-05-02 to 2026-05-09", "from 2026-05-02 to 2026-05-09"),
+        "until=2026-05-09": ("until 2026-05-09", "until 2026-05-09"),
+    }
+    for text, said in names.items():
+        which = slices.slice_of(text, now)
+        assert which is not None
+        assert slices.is_period(which)
+        assert slices.called(which, now) == said
+    assert not slices.is_period(Slice(model="m"))

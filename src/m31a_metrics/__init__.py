@@ -6,7 +6,14 @@ with Collector(new_session_id()) as collector:
     collector.record_tool_call("Bash", success=True, duration_ms=12)
 """
 
+import sys
 from typing import TYPE_CHECKING
+
+if sys.platform == "win32":
+    raise ImportError(
+        "m31a-metrics runs on Linux and macOS, and on Windows inside WSL, where it reads what "
+        "agents keep on either side: docs/how-to/windows.md"
+    )
 
 from m31a_metrics.collector import Collector
 from m31a_metrics.errors import (

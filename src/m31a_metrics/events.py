@@ -43,6 +43,10 @@ class _Event(
     id: str | None = None
 
 
+NOT_STARTED = ("command not found", "cannot execute")
+"""With these begins the failure line of a command that `m31 run` could not start."""
+
+
 class ToolCall(_Event, frozen=True, tag="tool_call", omit_defaults=True, gc=False):
     """A tool ran for `duration_ms`, after waiting `wait_ms` for a person's permission.
 

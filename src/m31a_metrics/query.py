@@ -50,8 +50,9 @@ class Table:
     """The answer to a question: rows with names.
 
     Iterating gives named tuples: `row.call_count`. Figures are as in `--json`: None where
-    nobody knows, times as aware datetimes. `notes` are the sentences below the table,
-    `tables` all tables of the answer by their names in `--json`, this one the first of them.
+    nobody knows, times as aware datetimes. `answer` is the sentence above the table, `notes` those
+    below it, `tables` all tables of the answer by their names in `--json`, of which this one is
+    the first.
     """
 
     def __init__(self, tables: Sequence[_Table]) -> None:
@@ -59,6 +60,7 @@ class Table:
         self.title = table.title
         self.columns = [column.name for column in table.columns]
         self.units = {column.name: column.unit.value for column in table.columns}
+        self.answer = table.answer
         self.notes = list(table.notes)
         self._table = table
         self._rest = tables

@@ -21,7 +21,8 @@ from m31a_metrics.timestamps import local, micros
 from m31a_metrics.transcript import plain_folder
 
 HOW_TIMES = (
-    "7d (the last 7 days, today included), 12h, 2026-06-20, 2026-W25, 2026-06 or 2026-06-20T14:30"
+    "7d (the last 7 days, today included), 2h, today, yesterday, monday, 2026-06-20, 2026-W25, "
+    "2026-06 or 2026-06-20T14:30"
 )
 """How a bound of time is written."""
 
@@ -30,6 +31,7 @@ _AGO_MAX = 10**9  # hours, which all calendars are shorter than
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class Bound(Struct, frozen=True):
@@ -83,10 +85,11 @@ def previous(which: Slice, now: datetime) -> Slice | None:
 
 def _bound(text: str, now: datetime, *, last: bool) -> Bound:
     try:
+        text = text.strip()
         ago = _AGO.fullmatch(text)
         if ago:
             return _ago(min(int(ago[1]), _AGO_MAX), ago[2], now, last=last)
-        first, end = _days_of(text)
+        first, end = _days_of(text, now.date())
         if first is not None:
             return Bound((end if last else first).isoformat())
         at = datetime.fromisoformat(text)
@@ -112,8 +115,18 @@ def _moment(at: datetime) -> Bound:
     return Bound(at.date().isoformat(), micros(at))
 
 
-def _days_of(text: str) -> tuple[date, date] | tuple[None, date]:
-    """Give the first and the last day that a day, a week or a month has; None if it is none."""
+def _days_of(text: str, today: date) -> tuple[date, date] | tuple[None, date]:
+    """Give the first and the last day that a day, a week or a month has; None if it is none.
+
+    A weekday is the latest one, today included.
+    """
+    word = text.casefold()
+    if word in ("today", "yesterday"):
+        day = today - timedelta(days=word == "yesterday")
+        return day, day
+    if word in _WEEKDAYS:
+        day = today - timedelta(days=(today.weekday() - _WEEKDAYS.index(word)) % 7)
+        return day, day
     if week := _WEEK.fullmatch(text):
         monday = date.fromisocalendar(int(week[1]), int(week[2]), 1)
         return monday, monday + timedelta(days=6)
@@ -171,14 +184,17 @@ def narrow(
 ) -> Slice:
     """Make a slice of what options say: times as people write them, and fields of Slice.
 
-    `label` is one label, written NAME=VALUE, or several, all of which a session must have;
-    `names` are project, model, branch, text, tool, phase. Raises ValueError for a time or a label
-    that is none, TypeError for a name that a slice does not have.
+    `since` may be `all`, which is no bound. `label` is one label, written NAME=VALUE, or
+    several, all of which a session must have; `names` are project, model, branch, text, tool,
+    phase. Raises ValueError for a time or a label that is none and for an end before the
+    beginning, TypeError for a name that a slice does not have.
     """
     if names.get("project"):
         names["project"] = plain_folder(names["project"])
-    first = _bound(since, now, last=False) if since else None
+    first = _bound(since, now, last=False) if since and since != EVERYTHING else None
     last = _bound(until, now, last=True) if until else None
+    if first and last and _is_before(last, first):
+        raise ValueError(f"{since} to {until} ends before it begins: turn the two around.")
     return Slice(
         agents=tuple(dict.fromkeys(agents)) or None,
         first_day=first.day if first else "",
@@ -188,6 +204,46 @@ def narrow(
         labels=labels_of([label] if isinstance(label, str) else label),
         **names,
     )
+
+
+def _is_before(one: Bound, other: Bound) -> bool:
+    if one.at_us is not None and other.at_us is not None:
+        return one.at_us <= other.at_us
+    return one.day < other.day
+
+
+_CALLED = {
+    "claude": "claude-code",
+    "claudecode": "claude-code",
+    "gemini": "gemini-cli",
+    "copilot": "copilot-cli",
+    "github-copilot": "copilot-cli",
+    "codex-cli": "codex",
+    "openai-codex": "codex",
+    "qwen-code": "qwen",
+    "pi-agent": "pi",
+}
+"""What else people call agents."""
+
+
+def agent_meant(text: str, known: Sequence[str], by_beginning: Sequence[str]) -> str:
+    """Find the agent that a person means: by its name, what else it is called, its beginning.
+
+    Of those `by_beginning` a beginning is enough. Raises ValueError for none, and for several,
+    naming them.
+    """
+    if text in known:
+        return text
+    plain = re.sub(r"[\s_]+", "-", text.strip().casefold())
+    for name in (plain, _CALLED.get(plain, "")):
+        if name in known:
+            return name
+    begun = [name for name in by_beginning if plain and name.startswith(plain)]
+    if len(begun) == 1:
+        return begun[0]
+    if begun:
+        raise ValueError(f"{text!r} may be {', '.join(begun)}: write more of it.")
+    raise ValueError(f"{text!r} is not one of {', '.join(map(repr, known))}.")
 
 
 def labels_of(written: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -217,6 +273,39 @@ def both(which: Slice, other: Slice, text: str) -> Slice:
         if labels.setdefault(label, value) != value:
             raise ValueError(f"{text!r} is narrowed twice by {LABEL}{label}: say it once.")
     return replace(which, **said, labels=tuple(labels.items()))
+
+
+def is_period(which: Slice) -> bool:
+    """Tell whether a slice has a beginning or an end."""
+    bounds = (which.first_day, which.last_day)
+    return any(bounds) or which.since_us is not None or which.until_us is not None
+
+
+def called(which: Slice, now: datetime) -> tuple[str, str]:
+    """Give what people call the period of a slice, and how they say when: `in the last 7 days`."""
+    today = now.date()
+    first, last = which.first_day, which.last_day or today.isoformat()
+    if which.since_us is not None or which.until_us is not None or not first:
+        since = f"since {_clock(which.since_us, now) or first}" if first else ""
+        until = f"until {_clock(which.until_us, now) or last}" if which.last_day else ""
+        name = " ".join(filter(None, (since, until)))
+        return name, name
+    if first == last:
+        days = {0: "today", 1: "yesterday"}
+        ago = (today - date.fromisoformat(first)).days
+        return days.get(ago, first), days.get(ago, f"on {first}")
+    if _days_of(first[:7], today) == (date.fromisoformat(first), date.fromisoformat(last)):
+        return first[:7], f"in {first[:7]}"
+    if last == today.isoformat():
+        days_count = (today - date.fromisoformat(first)).days + 1
+        return f"last {days_count:,} days", f"in the last {days_count:,} days"
+    return f"{first} to {last}", f"from {first} to {last}"
+
+
+def _clock(at_us: int | None, now: datetime) -> str:
+    if at_us is None:
+        return ""
+    return datetime.fromtimestamp(at_us / 1e6, now.tzinfo).isoformat(" ", "minutes")[:16]
 
 
 def before(which: Slice, now: datetime) -> tuple[Slice, str] | None:
@@ -296,6 +385,6 @@ def _period(part: str, now: datetime) -> Slice:
     first = since(part, now)
     if first.at_us is not None:
         return Slice(first_day=first.day, since_us=first.at_us)
-    is_ago = part[-1].isalpha()
+    is_ago = _AGO.fullmatch(part) is not None
     last = now.date().isoformat() if is_ago else until(part, now).day
     return Slice(first_day=first.day, last_day=last)

@@ -37,20 +37,24 @@ class Unit(StrEnum):
 class Column(Struct, frozen=True):
     """`name` is the key in JSON and the head in CSV (unit last); `title` is for people.
 
-    `is_line`: a line of text to be read, which is worth more room than a name.
+    `is_line`: a line of text to be read, which is worth more room than a name. `keeps_end`:
+    where there is no room, the end of the text says more than its beginning, as of a path.
     """
 
     name: str
     title: str
     unit: Unit = Unit.TEXT
     is_line: bool = False
+    keeps_end: bool = False
 
 
 class Table(Struct):
     """Rows under columns, in the order to be shown.
 
-    `empty` is the sentence shown when there are no rows: it names the command to try
-    next. `notes` are sentences below the table (what a dash means, what is unpriced).
+    `answer` is the sentence above the table, which says what matters in it: its figures are
+    those of the rows. `empty` is the sentence shown when there are no rows: it names the
+    command to try next. `notes` are sentences below the table (what a dash means, what is
+    unpriced). None of them is in JSON or CSV.
     """
 
     title: str
@@ -58,6 +62,7 @@ class Table(Struct):
     rows: list[tuple[Cell, ...]] = []
     empty: str = ""
     notes: list[str] = []
+    answer: str = ""
 
     def unit_of(self, row: tuple[Cell, ...], at: int) -> Unit:
         """Give the unit of one cell: its column's, or the one that the row names."""

@@ -17,6 +17,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_10000_US = 253_402_300_800_000_000
 """The first microsecond (Unix time) that no datetime holds: after every event."""
 
+YEAR_1971_US = 31_536_000_000_000
+"""Before it lies what a clock says that nobody set: no agent worked then."""
+
 SECOND_US = 1_000_000
 MINUTE_US = 60_000_000
 HOUR_US = 3_600_000_000

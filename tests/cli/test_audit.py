@@ -105,9 +105,9 @@ def test_sessions_of_agents_stand_among_the_others(m31: M31) -> None:
     """People see short ids, agents and projects; programs the whole of each."""
     drawn = on_terminal("sessions", NO_COLOR="1", TZ="UTC").splitlines()
     assert not [line for line in drawn if len(line) > 80]
-    assert drawn[2].split()[:3] == [ONE[:8], "claude-code", "app"]
-    assert drawn[3].split()[:3] == [FULL, "m31a", UNKNOWN]
-    assert drawn[4].split()[:3] == [TWO[:8], "claude-code", "lib"]
+    assert drawn[4].split()[:3] == [ONE[:8], "claude-code", "app"]
+    assert drawn[5].split()[:3] == [FULL, "m31a", UNKNOWN]
+    assert drawn[6].split()[:3] == [TWO[:8], "claude-code", "lib"]
     rows = json.loads(m31("sessions", "--json").out)
     assert [(row["session_id"], row["agent"], row["project"]) for row in rows[:3]] == [
         (ONE, "claude-code", "/src/app"),

@@ -83,7 +83,7 @@ def test_options_narrow_both_sides(m31: M31) -> None:
         (("june-0",), 2, "Compare june-0 with what?"),
         (("12h",), 2, "Only whole days"),
         (("brnch=main", "all"), 2, "Did you mean branch?"),
-        (("agent=codx", "all"), 2, "There is no agent 'codx'"),
+        (("agent=codx", "all"), 2, "'codx' is not one of 'm31a', "),
         (("nobody", "all"), 3, "nobody"),
         (("2025", "all"), 3, "2025"),
         (("2025-01", "all"), 3, "no session is in '2025-01'"),

@@ -192,3 +192,21 @@ def test_an_empty_slice_makes_no_baseline(m31: M31) -> None:
     """Nothing is written for sessions that are not there."""
     said = m31("baseline", "2025-01")
     assert (said.code, said.out) == (3, "")
+
+
+def test_the_file_that_was_asked_for_is_named(
+    m31: M31, may: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it was written: with the folder that is not there, and where a link leads to."""
+    assert may
+    monkeypatch.chdir(tmp_path)
+    said = m31("baseline", "-o", "nowhere/x.json")
+    assert (said.code, said.err) == (
+        UNUSABLE,
+        "m31: cannot write nowhere/x.json: there is no folder nowhere\n",
+    )
+    Path("link").symlink_to("/nowhere/at/all")
+    said = m31("baseline", "-o", "link")
+    assert said.err.startswith("m31: cannot write link: it leads to /nowhere/at/all, ")
+    Path("file").write_text("")
+    assert m31("baseline", "-o", "file/x").err == "m31: cannot write file/x: Not a directory\n"

@@ -44,6 +44,7 @@ def test_output_is_as_it_was(
 ) -> None:
     """Every command of the review writes, in a pipe, just what its golden file holds."""
     monkeypatch.setattr(question, "now", lambda: machine.NOW)
+    monkeypatch.delenv("COLUMNS")
     said = m31(*CASES[name])
     assert (said.code, said.err) == (0, "")
     out = said.out.replace(str(sessions_dir.parent), "~/.m31a")

@@ -137,7 +137,7 @@ def test_two_labels_side_by_side(m31: M31) -> None:
         (("tools", "--by", "label:"), 2, "there is no part 'label:'"),
         (("tools", "--by", "label:a b"), 2, "a label's name must be at most 40"),
         (("tools", "--agent", "mybot"), 2, "'mybot' is not one of 'm31a', "),
-        (("compare", "agent=mybot", "all"), 2, "There is no agent 'mybot'. Choose of m31a, "),
+        (("compare", "agent=mybot", "all"), 2, "'mybot' is not one of 'm31a', "),
         (("compare", "label:prompt=a", "label:prompt="), 2, "write label:NAME=VALUE"),
         (("compare", "label:prompt=a", "label:prompt=c"), 3, "no session is in 'label:prompt=c'"),
         (

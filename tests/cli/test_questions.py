@@ -129,8 +129,9 @@ def test_the_sum_is_the_same_whatever_it_is_cut_into(m31: M31) -> None:
     assert lines == {"In all $0.3000 for 50,500 tokens of 2 sessions."}
 
 
-def test_the_trend_is_against_the_period_before(m31: M31) -> None:
+def test_the_trend_is_against_the_period_before(m31: M31, monkeypatch: pytest.MonkeyPatch) -> None:
     """Days before the slice, as many as it has, are what its tools are compared with."""
+    monkeypatch.setenv("COLUMNS", "200")
     said = m31("tools", "--since", "2026-06-20", "--until", "2026-06-20", "--json")
     assert [(row["tool"], row["call_change"]) for row in rows(said)] == [
         ("Bash", None),

@@ -12,7 +12,7 @@ import pytest
 
 from m31a_metrics import load
 from m31a_metrics.codec import decode
-from m31a_metrics.events import PhaseDuration, PhaseTransition, SessionStart, ToolCall
+from m31a_metrics.events import NOT_STARTED, PhaseDuration, PhaseTransition, SessionStart, ToolCall
 from m31a_metrics.session import Session
 from tests.children import PATIENCE_S
 from tests.commands import M31, environment, m31, recorded
@@ -198,6 +198,7 @@ def test_a_command_that_cannot_be_started(
     assert done.stderr == f"m31: cannot run {name or repr(name)}: {reason}\n"
     (call,) = tool_calls(clean_home)
     assert (call.name, call.success) == (os.path.basename(name) or name or "?", False)
+    assert (call.error or "").startswith(NOT_STARTED)
 
 
 def test_a_script_without_an_interpreter_is_one_for_the_shell(

@@ -25,7 +25,7 @@ def test_a_path_needs_no_directory_of_sessions(m31: M31, sessions_dir: Path) -> 
     elsewhere = sessions_dir.parent / "elsewhere"
     sessions_dir.rename(elsewhere)
     by_directory = m31("show", str(elsewhere / M31A))
-    assert "mcp__github__create_issue" in by_directory.out
+    assert "mcp__github" in by_directory.out
     assert by_directory == m31("show", str(elsewhere / M31A / "METRICS.json"))
 
 

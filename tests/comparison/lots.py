@@ -14,6 +14,7 @@ SECOND_US = 1_000_000
 
 
 def one(
+    session_id: str = "abc",
     *,
     cost_usd: float = 1.0,
     tokens: int = 1_000,
@@ -29,7 +30,7 @@ def one(
     began_us = 1_780_000_000 * SECOND_US
     row = SessionRow(
         "m31a",
-        "abc",
+        session_id,
         started_us=began_us,
         updated_us=began_us + int(lasted_s * SECOND_US),
         user_turn_count=turns,

@@ -6,8 +6,9 @@ from random import Random
 
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
-from m31a_metrics.answers import SessionParts
+from m31a_metrics.answers import SessionParts, Slice
 from m31a_metrics.comparison.compare import FEW, P_MAX, TOOLS_SHOWN, Verdict, compare, differences
 from m31a_metrics.comparison.noise import rank_test
 from m31a_metrics.table import Cell, Table, Unit
@@ -55,7 +56,7 @@ def test_what_is_good_depends_on_the_metric() -> None:
     calls = [1.0] * 10
     a = [one(turns=9, heals=(2, 2, 0), tools=[tool("Bash", *calls, failed=5)])] * 8
     b = [one(turns=2, heals=(2, 1, 1), tools=[tool("Bash", *calls)])] * 8
-    table = compare(lot("A", a), lot("B", b))
+    table = compare(lot("A", a), lot("B", b), whole=True)
     assert row(table, "heal_success")["verdict"] == "better"
     assert row(table, "fail_rate")["verdict"] == "worse"
     assert row(table, "tool.Bash.fail_rate")["verdict"] == "worse"
@@ -92,7 +93,10 @@ def test_phases_of_both_and_tools_that_both_have() -> None:
     """Phases stand in the order of work; a tool that one side lacks has no row."""
     a = [one(tools=[tool("Bash", 5), tool("Own", 5)], phases=[phase("zeta", 1, 3)])]
     b = [one(tools=[tool("Bash", 6)], phases=[phase("verify", 3, 1), phase("plan", 1, 3)])]
-    metrics = [record["metric"] for record in records(compare(lot("A", a * 2), lot("B", b * 2)))]
+    metrics = [
+        record["metric"]
+        for record in records(compare(lot("A", a * 2), lot("B", b * 2), whole=True))
+    ]
     assert [name for name in metrics if str(name).startswith(("phase", "tool"))] == [
         "phase.plan.time_share",
         "phase.plan.cost_share",
@@ -109,29 +113,58 @@ def test_people_see_the_busiest_tools() -> None:
     """Of many tools people get those with the most calls, and how to get the others."""
     tools = [tool(f"t{number}", *[1.0] * (number + 1)) for number in range(TOOLS_SHOWN + 2)]
     a, b = lot("A", [one(tools=tools)] * 2), lot("B", [one(tools=tools)] * 2)
-    shown = {str(record["metric"]) for record in records(compare(a, b))}
+    shown = [one.metric.name for one in differences(a, b)[0]]
     assert "tool.t7.p95" in shown
     assert "tool.t1.p95" not in shown
-    assert "2 more tools that both have: --all." in compare(a, b).notes
+    assert compare(a, b).notes[-1] == "Not shown: 2 more tools that both have; see all: --all."
     assert row(compare(a, b, whole=True), "tool.t0.p95")["a"] == 1.0
 
 
 def test_two_sessions_are_compared_without_a_verdict() -> None:
     """One session against another shows differences, and claims nothing about noise."""
-    table = compare(lot("abc", costs(3.0)), lot("def", costs(2.0)))
+    table = compare(lot("abc", costs(3.0)), lot("def", [one("def", cost_usd=2.0)]))
     assert [column.name for column in table.columns] == [
         *("metric", "a", "b", "change", "difference", "unit"),
     ]
     assert row(table, "cost")["change"] == 0.5
     assert table.title == "abc against def"
+    assert table.answer == "1 of 7 metrics differs: cost +50 %."
     assert table.notes == []
+
+
+def test_only_what_differs_is_shown() -> None:
+    """The sentence counts what differs and says the first; all of it is there for programs."""
+    calls = [1.0] * 10
+    a = [one(f"a{n}", cost_usd=2.68, tools=[tool("Bash", *calls)]) for n in range(8)]
+    b = [one(f"b{n}", cost_usd=2.0, tools=[tool("Bash", *calls)]) for n in range(8)]
+    table = compare(lot("A", a), lot("B", b), only_differing=True)
+    assert [record["metric"] for record in records(table)] == ["cost"]
+    judged = [one for one in differences(lot("A", a), lot("B", b))[0] if one.verdict is not None]
+    assert table.answer == f"1 of {len(judged)} metrics differs: cost +34 %, worse."
+    assert len(records(compare(lot("A", a), lot("B", b)))) > len(judged)
+    twins = [one(f"c{n}", cost_usd=2.68, tools=[tool("Bash", *calls)]) for n in range(8)]
+    same = compare(lot("A", a), lot("B", twins), only_differing=True)
+    assert (same.rows, same.answer.startswith("None of ")) == ([], True)
+    assert same.empty.endswith("see all: --all.")
+
+
+def test_periods_that_overlap_or_stand_the_other_way_round_are_said() -> None:
+    """Sessions on both sides make them look alike; an earlier A turns better and worse around."""
+    own = [one(f"s{n}") for n in range(8)]
+    wide, narrow = lot("A", own), lot("B", own[:5])
+    assert compare(wide, narrow).answer.endswith("The two overlap: 5 sessions are on both sides.")
+    may, june = Slice(first_day="2026-05-01", last_day="2026-05-31"), Slice(first_day="2026-06-01")
+    early, late = replace(wide, which=may), replace(narrow, which=june)
+    assert "A is the earlier of the two" in compare(early, late).answer
+    # A session of both months has its own days in each.
+    assert not compare(late, early).answer.endswith("sides.")
 
 
 def test_unknown_costs_are_not_zero() -> None:
     """A session whose tokens nobody could price is left out of costs, and the note says so."""
     priced, unpriced = one(cost_usd=2, tokens=10), one(cost_usd=0, tokens=10, unpriced=10)
     unknown = one(cost_usd=0, tokens=0)
-    table = compare(lot("A", [priced, unpriced, unknown]), lot("B", [priced] * 2))
+    table = compare(lot("A", [priced, unpriced, unknown]), lot("B", [priced] * 2), whole=True)
     assert row(table, "cost")["a"] == 2
     assert row(table, "cost")["a_session_count"] == 1
     assert any(note.startswith("A: 10 tokens are unpriced") for note in table.notes)
@@ -141,7 +174,8 @@ def test_unknown_costs_are_not_zero() -> None:
 
 def test_a_sample_says_so() -> None:
     """Where not every session was looked at, the note says how many were."""
-    table = compare(lot("A", costs(1, 2), session_count=90_000), lot("B", costs(1, 2)))
+    a, b = lot("A", costs(1, 2), session_count=90_000), lot("B", costs(1, 2))
+    table = compare(a, b, whole=True)
     assert row(table, "sessions")["a"] == 90_000
     assert any("fair sample of the sessions: 2 of A." in note for note in table.notes)
 

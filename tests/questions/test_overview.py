@@ -83,3 +83,20 @@ def test_a_glance_asks_of_today_of_a_week_and_of_all() -> None:
     answers.asked.clear()
     glance(Ask(answers, Slice(), NOW))
     assert next(which for name, which in answers.asked if name == "tools").first_day == ""
+
+
+def test_days_are_drawn_where_days_fit() -> None:
+    """A period without an end reaches to today, one without a beginning to its first session."""
+
+    def grain(which: Slice, *months: str) -> str:
+        answers = Invented(totals=[TotalsRow(month, 1) for month in months])
+        return Ask(answers, which, NOW).grain()
+
+    assert grain(Slice(first_day="2026-06-01")) == "day"
+    assert grain(Slice(first_day="2025-06-01")) == "week"
+    assert grain(Slice(first_day="2020-01-01")) == "month"
+    assert grain(Slice(), "2026-06", "2026-04", "1970-01") == "day"
+    assert grain(Slice(), "2025-04", "2026-06") == "week"
+    assert grain(Slice(last_day="2026-06-20"), "2019-01", "2026-06") == "month"
+    assert grain(Slice()) == "month"
+    assert Ask(Invented(), Slice(), NOW).grain("week") == "week"

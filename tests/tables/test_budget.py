@@ -8,7 +8,7 @@ from m31a_metrics import budgets
 from m31a_metrics.budgets import DAY, MONTH, SESSION, TOKENS, USD, Limit, Limits, Use
 from m31a_metrics.table import Table
 from m31a_metrics.tables.budget import HOW_TO_LIMIT, Budgeted, budget, how_to_allow
-from m31a_metrics.units import DAY_US, HOUR_US, NANO_PER_USD
+from m31a_metrics.units import DAY_US, HOUR_US, NANO_PER_USD, YEAR_1971_US
 
 LIMITS = Limits((Limit(SESSION, USD, 5 * NANO_PER_USD), Limit(DAY, TOKENS, 1000)))
 
@@ -16,9 +16,9 @@ LIMITS = Limits((Limit(SESSION, USD, 5 * NANO_PER_USD), Limit(DAY, TOKENS, 1000)
 def part(
     scope: str, use: Use, *grants: Limit, running_count: int = 1, limits: Limits = LIMITS
 ) -> Budgeted:
-    """A session, a day or a month that used so much; none ends before the second day of 1970."""
+    """A session, a day or a month that used so much; none ends before the third day of 1971."""
     verdict = budgets.judge(limits, {scope: use}, grants)
-    return Budgeted(scope, f"the {scope}", use, verdict, running_count, 2 * DAY_US)
+    return Budgeted(scope, f"the {scope}", use, verdict, running_count, YEAR_1971_US + 2 * DAY_US)
 
 
 def shown(table: Table) -> list[dict[str, object]]:
@@ -30,7 +30,7 @@ def shown(table: Table) -> list[dict[str, object]]:
 def test_each_limit_has_its_row() -> None:
     """Use, limit, left and rate are in the row's unit; what has no limit in USD has its cost."""
     use = Use(2 * NANO_PER_USD, 800, unpriced_tokens=30, active_us=HOUR_US)
-    table = budget([part(SESSION, use), part(DAY, use)], DAY_US, whole=True)
+    table = budget([part(SESSION, use), part(DAY, use)], YEAR_1971_US, whole=True)
     session, day_cost, day = shown(table)
     assert session == {
         "scope": "session",
@@ -42,7 +42,7 @@ def test_each_limit_has_its_row() -> None:
         "left": 3.0,
         "per_active_hour": 2.0,
         "lasts_ms": 5_400_000.0,
-        "spent_at": datetime(1970, 1, 2, 1, 30, tzinfo=UTC),
+        "spent_at": datetime(1971, 1, 1, 1, 30, tzinfo=UTC),
         "unpriced_tokens": 30,
         "state": "free",
     }

@@ -58,10 +58,11 @@ def test_the_most_frequent_comes_first() -> None:
     assert whole.columns == LIST
     assert column(whole, "failure_share")[0] == 4 / 7
     assert column(table, "line")[1:] == [None, "string not found"]
-    assert table.notes == [
-        "7 calls failed, of 2 sessions.",
-        "A dash: nobody recorded how it failed.",
-    ]
+    assert table.answer == (
+        "7 of 10 calls failed (70 %) in 2 sessions; "
+        "the most frequent failure, of Bash, came 4 times in 2 sessions."
+    )
+    assert table.notes == ["A dash: nobody recorded how it failed."]
     assert column(asked(machine(), whole=True), "session_ids")[0] == f"{ID_ONE}, {ID_TWO}"
 
 
@@ -69,7 +70,7 @@ def test_failures_of_one_tool() -> None:
     """A slice of one tool counts its failures only."""
     table = asked(machine(), Slice(tool="Edit"))
     assert column(table, "tool") == ["Edit"]
-    assert table.notes == ["1 call failed, of 2 sessions."]
+    assert table.answer.startswith("1 of ")
 
 
 def test_failures_by_part() -> None:

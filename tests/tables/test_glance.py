@@ -7,7 +7,14 @@ from msgspec.structs import replace
 from m31a_metrics.answers import TotalsRow
 from m31a_metrics.record import PhaseDay, SessionRecord
 from m31a_metrics.table import Table
-from m31a_metrics.tables.glance import LAST_SESSIONS, TOP_TOOLS, first_day, glance
+from m31a_metrics.tables.glance import (
+    LAST_SESSIONS,
+    TOP_TOOLS,
+    Period,
+    cost_by_day_usd,
+    first_day,
+    glance,
+)
 from tests.tables.builders import ALL, calls, column, day, indexed, record, records, use
 
 TODAY = day()
@@ -17,13 +24,19 @@ def tables(*sessions: SessionRecord) -> dict[str, Table]:
     """The tables of a glance by title, asked for as the command does."""
     answers = indexed(sessions)
     today, week = replace(ALL, first_day=TODAY), replace(ALL, first_day=first_day(TODAY))
-    periods = [next(iter(answers.totals(one)), TotalsRow()) for one in (today, week, ALL)]
+    sums = [next(iter(answers.totals(one)), TotalsRow()) for one in (today, week, ALL)]
+    by_day = cost_by_day_usd(answers.llms(week, ("day",)), first_day(TODAY), TODAY)
+    periods = [
+        Period("today", "today", sums[0]),
+        Period("last 7 days", "in the last 7 days", sums[1], by_day),
+        Period("all", "in all", sums[2]),
+    ]
     made = glance(
         answers.sessions(ALL, limit=LAST_SESSIONS),
         periods,
-        answers.llms(week, ("day",)),
-        answers.tools(week if periods[1].call_count else ALL),
-        TODAY,
+        periods[1],
+        answers.tools(week if sums[1].call_count else ALL),
+        looked=periods[1] if sums[1].call_count else periods[2],
     )
     return {table.title: table for table in made}
 
@@ -124,3 +137,17 @@ def test_sessions_without_failures_say_so() -> None:
     found = tables(record("a", calls("A", 1.0)))["Most failing tools"]
     assert records(found) == []
     assert found.empty == "None failed."
+
+
+def test_the_sentence_says_what_the_rows_do() -> None:
+    """It has the cost of the period and of today, the most failing tool, and the heals."""
+    phase = PhaseDay(day(), "x", heal_trigger_count=5, heal_success_count=3, heal_fail_count=2)
+    found = tables(
+        record("a", phase, use("m", 60.25, days_ago=2), calls("Edit", *[1.0] * 50, failed=11)),
+        record("b", use("m", 0.9)),
+    )
+    assert found["Last sessions"].answer == (
+        "$61.15 in 2 sessions in the last 7 days; $0.9000 today; Edit failed 22 % of 50 calls; "
+        "5 heals, 3 passed."
+    )
+    assert found["Most failing tools"].rows[0][1:3] == (11, 50)

@@ -6,7 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics.answers import ToolRow
-from m31a_metrics.tables.names import last_part, named, shortened, tails
+from m31a_metrics.tables.columns import TIMES
+from m31a_metrics.tables.names import day_name, last_part, named, shortened, tails
+from m31a_metrics.tables.sessions import known_time
+from m31a_metrics.units import YEAR_1971_US
 
 PATHS = st.lists(st.text("ab/\\", max_size=8), unique=True, max_size=10)
 
@@ -54,3 +57,15 @@ def test_programs_get_names_whole() -> None:
     assert named("project", rows, whole=False) == {"/a/x": "x", "": None}
     assert named("project", rows, whole=True) == {"/a/x": "/a/x", "": None}
     assert named("day", rows, whole=False) == {"/a/x": "/a/x", "": None}
+
+
+def test_no_day_is_of_1970() -> None:
+    """What a clock says that nobody set is no day, week, month or hour; all others are."""
+    unset = ("1970-01-01", "1969-12-31", "1970-W01", "1970-01", "1970-01-01T00:00+00:00", "")
+    assert [day_name(key) for key in unset] == [None] * len(unset)
+    assert day_name("2026-06-20") == "2026-06-20"
+    for by in TIMES:
+        rows = [ToolRow("1970-01-01"), ToolRow("2026-06-20")]
+        assert named(by, rows, whole=True) == {"1970-01-01": None, "2026-06-20": "2026-06-20"}
+    assert [known_time(at_us) for at_us in (0, 9_000_000, YEAR_1971_US - 1)] == [None] * 3
+    assert known_time(YEAR_1971_US) is not None

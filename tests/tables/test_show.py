@@ -49,12 +49,15 @@ def test_edit_strategies_have_their_share() -> None:
     assert show(one, SessionDetail())[-2].rows == [("exact_match", 3, 0.75), ("fuzzy", 1, 0.25)]
 
 
+RESETS_US, SEEN_US = 1_780_000_060_000_000, 1_780_000_005_000_000
+
+
 def test_rate_limits_are_those_that_the_provider_told_last() -> None:
     """How much of a window was used, how long it is, when it begins anew; unknown is a dash."""
     told = SessionRecord("codex", "a", "a", "x")
-    told.rate_limits = [RateLimit("primary", 12.5, 300, 60_000_000, 5_000_000), RateLimit("b", 1.0)]
+    told.rate_limits = [RateLimit("primary", 12.5, 300, RESETS_US, SEEN_US), RateLimit("b", 1.0)]
     assert show(session(), SessionDetail(), told)[-1].rows == [
-        ("primary", 0.125, 18_000_000, moment(60_000_000), moment(5_000_000)),
+        ("primary", 0.125, 18_000_000, moment(RESETS_US), moment(SEEN_US)),
         ("b", 0.01, None, None, None),
     ]
 

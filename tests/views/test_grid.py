@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics.table import Column, Table, Unit
+from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.views.grid import GAP, fit
 
 TABLE = Table(
@@ -97,15 +97,62 @@ def test_then_bars_go_and_columns_from_the_right() -> None:
     assert fit(TABLE, 30).hidden == ["Share", "Project", "Cost"]
 
 
-def test_a_bar_stays_where_columns_must_go_anyway() -> None:
-    """Of many columns the left ones are shown, bars among them; not all figures fit."""
+def test_a_bar_goes_before_a_column_that_carries_news() -> None:
+    """Of many columns the left ones are shown, and no bar, for a figure says more."""
     many = [Column("name", "Tool"), Column("calls", "Calls", Unit.COUNT)]
     many += [Column("share", "Share", Unit.BAR)]
     many += [Column(f"f{n}", f"F{n}", Unit.TOKENS) for n in range(9)]
     table = Table("Tools", many, [("n" * 30, 12, 1.0, *[1_000] * 9)])
     grid = fit(table, 70)
-    assert [column.head for column in grid.columns][:4] == ["Tool", "Calls", "Share", "F0 tok"]
-    assert grid.hidden[-1] == "F8 tok"
+    assert [column.head for column in grid.columns][:3] == ["Tool", "Calls", "F0 tok"]
+    assert (grid.hidden[0], grid.hidden[-1]) == ("Share", "F8 tok")
+
+
+def test_a_column_of_zeros_goes_whatever_the_width() -> None:
+    """Zero, no and unknown in all rows say nothing; but a failed outcome is news."""
+    columns = [
+        Column("name", "Tool"),
+        Column("denied_count", "Denied", Unit.COUNT),
+        Column("p95_ms", "p95", Unit.MS),
+        Column("share", "Share", Unit.BAR),
+        Column("passed", "Outcome", Unit.OUTCOME),
+        Column("calls", "Calls", Unit.COUNT),
+    ]
+    rows: list[tuple[Cell, ...]] = [("a", 0, None, 0.0, False, 0), ("b", 0, None, 0.0, False, 2)]
+    grid = fit(Table("Tools", columns, rows), 200)
+    assert [column.head for column in grid.columns] == ["Tool", "Outcome", "Calls"]
+    assert (grid.zero, grid.hidden) == (["Denied"], [])
+    live = fit(Table("Tools", columns, rows), 200, ordered=True)
+    assert len(live.columns) == len(columns)
+
+
+def test_what_is_the_same_in_all_rows_goes_first() -> None:
+    """Where room is short, before bars and figures; a word below says what it was."""
+    columns = [
+        Column("name", "Session"),
+        Column("agent", "Agent"),
+        Column("share", "Share", Unit.BAR),
+        Column("cost_usd", "Cost", Unit.USD),
+    ]
+    table = Table("Sessions", columns, [("a" * 8, "codex", 0.5, 1.5), ("b" * 8, "codex", 1.0, 3.0)])
+    assert len(fit(table, 80).columns) == 4
+    grid = fit(table, 27)
+    assert [column.head for column in grid.columns] == ["Session", "Share", "Cost"]
+    assert (grid.same, grid.hidden) == (["Agent codex"], [])
+    assert fit(table, 20).hidden == ["Share"]
+
+
+def test_paths_keep_their_ends_and_differ() -> None:
+    """Of a path the end says more; where that is the same, they differ all the same."""
+    columns = [Column("id", "Session"), Column("project", "Project", keeps_end=True)]
+    paths = ["work/alpha/service-for-customers", "work/beta/service-for-customers", "old/tools"]
+    table = Table("Sessions", columns, [("x" * 8, path) for path in paths])
+    for width in (24, 28, 32, 36, 80):
+        cells = fit(table, width).columns[1].cells
+        assert len(set(cells)) == 3
+        assert all(cell.endswith(("rs", "ls")) or width < 28 for cell in cells)
+    one = Table("Sessions", columns, [("x" * 8, paths[0])])
+    assert fit(one, 30).columns[1].cells == ["…rvice-for-customers"]
 
 
 def test_names_that_would_look_the_same_are_cut_in_the_middle() -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from m31a_metrics.table import Cell, Column, Table, Unit
 from m31a_metrics.views.names import width_of
@@ -62,8 +63,8 @@ def of(*names: str) -> Table:
 
 
 def test_piped() -> None:
-    """A pipe gets title, aligned rows, all columns and notes, and no escapes."""
-    assert piped(TOOLS) == (
+    """A pipe gets title, aligned rows, columns as people read them, notes, and no escapes."""
+    assert piped(TOOLS, 200) == (
         "Tools\n"
         "Tool                                           Calls  Failed      p95"
         "  Total tok      Cost  Share of time  Trend  Outcome\n"
@@ -234,3 +235,22 @@ def test_ten_thousand_rows(record_property: Callable[[str, object], None]) -> No
         began = time.perf_counter()
         assert piped(Table("Many", columns, rows), width).count("\n") >= 10_002
         record_property(f"seconds at width {width}", time.perf_counter() - began)
+
+
+def test_the_answer_stands_above_the_table() -> None:
+    """Below the title and before the rows, or before the words for none; wrapped like notes."""
+    table = replace(TOOLS, answer="Bash failed 0.1 % of 12,345 calls; " + "x" * 200)
+    for text in (piped(table, 60), drawn(table, 60)):
+        lines = [line.rstrip() for line in text.splitlines()]
+        assert lines[:3] == ["Tools", "Bash failed 0.1 % of 12,345 calls;", "x" * 60]
+        assert max(map(width_of, lines)) <= 60
+    none = replace(TOOLS, rows=[], answer="None of 31 metrics differs.")
+    assert piped(none).splitlines()[:3] == ["Tools", none.answer, TOOLS.empty]
+
+
+def test_a_pipe_is_as_wide_as_people_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """120 cells, or as many as COLUMNS says; what is no number there is as if it were not."""
+    wide = Table("T", [COLUMNS[0], COLUMNS[1]], [("n" * 300, 1)])
+    for said, width in (("", 120), ("60", 60), ("0", 120), ("many", 120)):
+        monkeypatch.setenv("COLUMNS", said)
+        assert max(map(width_of, piped(wide).splitlines())) == width

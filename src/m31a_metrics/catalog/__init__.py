@@ -16,7 +16,7 @@ from m31a_metrics.catalog.find_session import (
     resolve,
 )
 from m31a_metrics.catalog.load import LoadedSession
-from m31a_metrics.catalog.open_index import OpenIndex, ask, reminders
+from m31a_metrics.catalog.open_index import OpenIndex, ask, news_of, reminders
 from m31a_metrics.catalog.refresh import Progress, quiet
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "listed",
     "load_named",
     "named",
+    "news_of",
     "quiet",
     "reminders",
     "resolve",

@@ -9,7 +9,7 @@ from time import time_ns
 
 from msgspec import Struct
 
-from m31a_metrics import sources, store
+from m31a_metrics import events, sources, store
 from m31a_metrics.answers import Answers, SessionRow, Slice
 from m31a_metrics.catalog.agents import places
 from m31a_metrics.catalog.hours import Exact
@@ -29,6 +29,14 @@ LAST = "last"
 _CANDIDATES_SHOWN = 5
 _AHEAD_MAX = 50
 """So many sessions with an event later than now may be passed over."""
+_LOOKED_AT_MAX = 1_000
+"""And so many in which nothing happened."""
+_HAPPENINGS = (
+    *("call_count", "denied_count", "interaction_count", "total_tokens", "user_turn_count"),
+    *("active_us", "duration_us", "heal_trigger_count", "heal_success_count", "heal_fail_count"),
+    *("bisect_trigger_count", "compaction_count", "unpaired_count"),
+)
+"""What of a session's row tells that there was an event."""
 
 
 def resolve(sessions_dir: str, name: str, *, progress: Progress = quiet) -> Session | str:
@@ -53,7 +61,7 @@ def resolve(sessions_dir: str, name: str, *, progress: Progress = quiet) -> Sess
     path = os.path.realpath(os.path.expanduser(name))
     if not name or not os.path.exists(path):
         raise SessionNotFound(f"{sought}; list the sessions: `m31 sessions`")
-    return _session_at(path)
+    return _session_at(path, name)
 
 
 def _last_recorded(sessions_dir: str, progress: Progress) -> str:
@@ -86,21 +94,22 @@ def ambiguous(name: str, candidates: Sequence[str]) -> str:
     return f"{name!r} is the beginning of several sessions: {shown}{rest}; give more of it"
 
 
-def _session_at(path: str) -> Session | str:
+def _session_at(path: str, name: str) -> Session | str:
+    """The session at a path, which a person called `name`."""
     if not os.path.isdir(path):
         if os.path.basename(path) != store.METRICS:
             return path
         path = os.path.dirname(path)
-    parent, name = os.path.split(path)
+    parent, session_id = os.path.split(path)
     file = os.path.join(path, store.METRICS)
     has_events = os.path.isdir(os.path.join(path, store.EVENTS))
     if not has_events and not os.path.exists(file):
         raise SessionNotFound(
-            f"{path} is no session, for it holds no {store.METRICS}; "
-            f"list the sessions in it: `m31 sessions --sessions-dir {path}`"
+            f"{name} is no session, for it holds no {store.METRICS}; "
+            f"list the sessions in it: `m31 sessions --sessions-dir {name}`"
         )
     try:
-        return Session(parent, name)
+        return Session(parent, session_id)
     except InvalidSessionId:
         # M31A names directories as it likes; only one with journals must have our ids.
         if has_events:
@@ -262,16 +271,43 @@ def named(answers: Answers, name: str, config: Config) -> SessionRow | str:
 
 
 def last(answers: Answers, config: Config) -> SessionRow:
-    """Give the session with the latest event. Raises SessionNotFound."""
-    rows = answers.sessions(Slice(), limit=_AHEAD_MAX)
-    if not rows:
+    """Give the session with the latest event, of those in which anything happened.
+
+    Raises SessionNotFound.
+    """
+    now_us, ahead = _now_us(), None
+    for at in range(0, _LOOKED_AT_MAX, _AHEAD_MAX):
+        rows = answers.sessions(Slice(), limit=_AHEAD_MAX, offset=at)
+        for row in rows:
+            if not _has_happened(answers, row):
+                continue
+            # What says that it is of tomorrow would be the last for as long.
+            if row.updated_us <= now_us:
+                return row
+            ahead = ahead or row
+        if len(rows) < _AHEAD_MAX or ahead is not None:
+            break
+    if ahead is None:
         raise SessionNotFound(
             f"nothing is recorded in {config.sessions_dir} yet, and no agent's sessions are "
             "here; record a command: `m31 run -- COMMAND`"
         )
-    now_us = _now_us()
-    # What says that it is of tomorrow would be the last for as long.
-    return next((row for row in rows if row.updated_us <= now_us), rows[0])
+    return ahead
+
+
+def _has_happened(answers: Answers, row: SessionRow) -> bool:
+    """Tell whether anything happened in a session: an event, and more than a failed start."""
+    if row.updated_us <= 0:
+        return False
+    if not any(getattr(row, name) for name in _HAPPENINGS) and row.updated_us == row.started_us:
+        return False  # nothing, or no more than what was said of it
+    if row.fail_count < row.call_count or row.interaction_count or row.user_turn_count:
+        return True
+    if not row.fail_count:
+        return True
+    failures = answers.failures(Slice(session=row.session_id, agents=(row.agent,)))
+    counted = sum(one.count for one in failures if one.line.startswith(events.NOT_STARTED))
+    return counted < row.fail_count
 
 
 def rows_named(answers: Answers, name: str) -> list[SessionRow]:

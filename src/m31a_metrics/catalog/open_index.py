@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from hashlib import blake2s
 from time import time, time_ns
 
 from msgspec import Struct
@@ -25,6 +26,7 @@ from m31a_metrics.errors import (
     SessionNotFound,
     StorageError,
 )
+from m31a_metrics.foreign_files import read_head
 from m31a_metrics.history import MEMORY, Folder, History, zones
 from m31a_metrics.history.connection import (
     begin_anew,
@@ -35,12 +37,18 @@ from m31a_metrics.history.connection import (
 )
 from m31a_metrics.timestamps import Zone
 from m31a_metrics.timestamps import zone as zone_of
+from m31a_metrics.units import file_of
 
 PATIENCE_S = 2.0
 """So long a question waits for another process that writes the index."""
 
 _REMINDED_EVERY_S = 7 * 86_400
 _FOLDERS_SHOWN = 3
+_NAMED = "cache/named"
+"""Beside the index: which damaged files were named, as hashes of what they were then."""
+_NAMED_MAX = 1 << 20
+_NAMED_KEPT = 4_000
+"""Beyond so many, those that are damaged no more are dropped."""
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -73,6 +81,25 @@ class OpenIndex(Struct):
             if agents is None or one.kind in agents:
                 found.setdefault(one.path or one.kind, one)
         return list(found.values())
+
+    def news(self, agents: Collection[str] | None = None) -> list[Trouble]:
+        """The same troubles, but of damaged files those alone that changed since they were told.
+
+        They are taken to be told now. Where nobody can keep in mind what was told, it is all.
+        """
+        troubles = self.troubles(agents)
+        if self.is_in_memory:
+            return troubles
+        marks = {path: _mark(path, said) for _, path, said in self.history.problems()}
+        kept = f"{os.path.dirname(self.index)}/{_NAMED}"
+        told = _told(kept)
+        news = [one for one in troubles if marks.get(one.path) not in told]
+        fresh = {marks[one.path] for one in news if one.path in marks}
+        if fresh:
+            if len(told) > _NAMED_KEPT:
+                told &= set(marks.values())
+            _note_told(kept, told | fresh)
+        return news
 
     @property
     def is_in_memory(self) -> bool:
@@ -126,6 +153,41 @@ def ask(
                 yield OpenIndex(history, notes, passing, others, config.index, exact)
         except sqlite3.Error as error:
             raise unusable(history.path, error) from error
+
+
+def _mark(path: str, said: str) -> str:
+    """Make a mark of a damaged file as it is now, from which nobody can tell which it is."""
+    try:
+        status = os.stat(file_of(path))
+        said += f"\0{status.st_mtime_ns}\0{status.st_size}"
+    except OSError:
+        pass  # it is there to the index, and not to us
+    return blake2s(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _told(path: str) -> set[str]:
+    try:
+        return set(read_head(path, _NAMED_MAX).decode("ascii", "replace").split())
+    except OSError:
+        return set()  # never yet
+
+
+def _note_told(path: str, marks: set[str]) -> None:
+    try:
+        store.make_directory(os.path.dirname(path))
+        store.replace(path, "".join(f"{one}\n" for one in sorted(marks)).encode(), sync=False)
+    except MetricsError:
+        pass  # then it is told again
+
+
+def news_of(config: Config, path: str, problems: Sequence[str]) -> list[str]:
+    """Give what is wrong with one session's file, as far as nobody was told since it changed."""
+    kept = f"{os.path.dirname(config.index)}/{_NAMED}"
+    told, marks = _told(kept), {said: _mark(path, said) for said in problems}
+    news = [said for said in problems if marks[said] not in told]
+    if news:
+        _note_told(kept, told.union(marks.values()))
+    return news
 
 
 def reminders(config: Config, environ: Mapping[str, str]) -> list[str]:

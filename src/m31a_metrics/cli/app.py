@@ -59,6 +59,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Name -> (module that exports `command`, one line of help)."""
 
 
+WORDS = {
+    "today": ["glance", "today"],
+    "yesterday": ["glance", "yesterday"],
+    "week": ["glance", "7d"],
+    "help": ["--help"],
+    "version": ["--version"],
+}
+"""What people type without having read of it, and the command line that it stands for."""
+
+
 def load(name: str) -> click.Command:
     """Import the module of a command and return its `command`."""
     command: click.Command = import_module(COMMANDS[name][0]).command
@@ -73,18 +83,31 @@ class CommandList(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Import one command; None if there is none of that name."""
+        """Import one command, by what it stands for too; None if there is none of that name."""
+        if cmd_name in WORDS:
+            cmd_name = WORDS[cmd_name][0]
         return load(cmd_name) if cmd_name in COMMANDS else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command of a command line; name the nearest one of a misspelt name."""
-        name = args[0]
+        """Find the command of a command line; name the nearest one of a misspelt name.
+
+        `m31 help tools` is `m31 tools --help`, `m31 today` is `m31 glance today`.
+        """
+        name, *rest = args
+        if name == "version":
+            _print_version(ctx, None, True)
+        if name == "help" and not rest:
+            click.echo(ctx.get_help())
+            ctx.exit()
+        if name in WORDS:
+            args = [*rest, "--help"] if name == "help" else [*WORDS[name], *rest]
+            name = args[0]
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
             from difflib import get_close_matches
 
-            near = get_close_matches(name, COMMANDS, n=1)
+            near = get_close_matches(name, [*COMMANDS, *WORDS], n=1)
             ctx.fail(f"No such command '{name}'.{f' Did you mean {near[0]}?' if near else ''}")
         return super().resolve_command(ctx, args)
 
@@ -105,12 +128,15 @@ class CommandList(click.Group):
 
         return [
             CompletionItem(name, help=line)
-            for name, (_, line) in COMMANDS.items()
+            for name, line in (
+                *((name, line) for name, (_, line) in COMMANDS.items()),
+                *((word, f"The same as m31 {' '.join(line)}.") for word, line in WORDS.items()),
+            )
             if name.startswith(incomplete)
         ]
 
 
-def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+def _print_version(ctx: click.Context, _: click.Parameter | None, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
     from importlib.metadata import PackageNotFoundError, version
@@ -128,6 +154,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
         ("m31", "what happened on this machine lately"),
+        ("m31 today", "or yesterday, or week: the last 7 days"),
         ("m31 show last", "the latest session"),
         ("m31 run -- pytest -q", "run a command and record it"),
         ("m31 demo", "nothing recorded yet? see what it looks like"),

@@ -6,6 +6,7 @@ import click
 
 from m31a_metrics.cli.options import (
     all_folders_option,
+    asked_for,
     asking,
     emit,
     examples,
@@ -24,7 +25,9 @@ from m31a_metrics.questions.blocks import SINCE, blocks, lately
         ("m31 blocks --json", "for a program"),
     )
 )
-@slice_option("since", "WHEN", f"From this day on, written as elsewhere.  [default: {SINCE}]")
+@slice_option(
+    "since", "WHEN", f"From this day on, written as elsewhere; all for all.  [default: {SINCE}]"
+)
 @slice_option("until", "WHEN", "Up to and including this day.")
 @slice_option("agent", "NAME", "Only this agent; may be repeated.")
 @all_folders_option
@@ -39,5 +42,6 @@ def command(ctx: click.Context) -> None:
     told of their real limits stands below, where they were.
     """
     with asking(ctx, None) as ask:
-        panels = blocks(lately(ask), whole=not wants_text(ctx))
+        about = ask if "--since" in asked_for(ctx) else lately(ask)
+        panels = blocks(about, whole=not wants_text(ctx))
     emit(ctx, [panel.table for panel in panels])

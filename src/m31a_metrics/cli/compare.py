@@ -31,7 +31,7 @@ from m31a_metrics.slices import before
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="[B]", required=False)
 @click.option(
-    "--all", "everything", is_flag=True, help="Show all tools that both have, and all columns."
+    "--all", "everything", is_flag=True, help="Show what does not differ, too, and all columns."
 )
 @slice_options
 @sessions_dir_option
@@ -54,5 +54,6 @@ def command(ctx: click.Context, a: str, b: str | None, everything: bool) -> None
             raise click.UsageError(f"Compare {a} with what? Only whole days have a period before.")
         wanted = [(a, first), (earlier[1], earlier[0])]
     left, right = ask_sides(ctx, wanted)
-    panels = compare(left, right, whole=everything or not wants_text(ctx))
+    whole = everything or not wants_text(ctx)
+    panels = compare(left, right, whole=whole, only_differing=not whole)
     emit(ctx, [panel.table for panel in panels])

@@ -73,7 +73,11 @@ def command(ctx: click.Context, names: tuple[str, ...], fix: bool) -> int:
         here += _of_hooks(settings(ctx).live_dir, fix=fix)
         elsewhere = _elsewhere(ctx, {finding.session_id for finding in here})
     looked = f"{len(sessions):,} session{'' if len(sessions) == 1 else 's'} in {sessions_dir}"
-    emit(ctx, [table(here + elsewhere, looked + ", and at other agents'" * is_everywhere)])
+    emit(
+        ctx,
+        [table(here + elsewhere, looked + ", and at other agents'" * is_everywhere)],
+        whole=True,
+    )
     left = sum(finding.is_left for finding in here)
     if left and not fix:
         say(f"{left:,} to repair: `m31 doctor --fix` does what can be done")

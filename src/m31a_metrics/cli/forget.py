@@ -177,4 +177,4 @@ def _show(ctx: click.Context, found: Found, state: str) -> None:
     table = forgotten(kept, empty, whole=whole)
     if any(target.transcripts for target in found.leaving):
         table.notes.append("Transcripts stay where their agents keep them, and are not read again.")
-    emit(ctx, [table, places(map(astuple, found.traces))])
+    emit(ctx, [table, places(map(astuple, found.traces))], whole=True)

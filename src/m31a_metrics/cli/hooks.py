@@ -98,7 +98,7 @@ def install_command(
     if is_asking and any(change.is_one() for change in changes):
         click.confirm("Install this?", abort=True, err=True)
     rows = carried_out(changes, config, refused, dry_run=dry_run)
-    emit(ctx, [Table("Hooks", DONE_COLUMNS, rows, "")])
+    emit(ctx, [Table("Hooks", DONE_COLUMNS, rows, "")], whole=True)
     if not dry_run:
         tell_needs(changes)
     return tell_refused(refused)
@@ -145,7 +145,7 @@ def remove_command(ctx: click.Context, names: tuple[str, ...], project: bool, dr
         state = "would be removed" if dry_run else "removed"
         rows.append((change.place.agent.name, change.place.path, state, backup or None))
     empty = "" if refused else "No hooks of m31 are installed. Install them: `m31 hooks install`"
-    emit(ctx, [Table("Hooks", DONE_COLUMNS, rows, empty)])
+    emit(ctx, [Table("Hooks", DONE_COLUMNS, rows, empty)], whole=True)
     return tell_refused(refused)
 
 
@@ -176,7 +176,7 @@ def status_command(ctx: click.Context, names: tuple[str, ...], project: bool) ->
     if is_installed:
         install_files(config)
     empty = "No agent is here that has hooks. Name one: `m31 hooks install claude-code`"
-    emit(ctx, [Table("Hooks", STATUS_COLUMNS, rows, empty)])
+    emit(ctx, [Table("Hooks", STATUS_COLUMNS, rows, empty)], whole=True)
     return tell_refused(refused)
 
 

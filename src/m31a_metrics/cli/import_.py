@@ -105,7 +105,7 @@ def command(ctx: click.Context, names: tuple[str, ...], dry_run: bool, since_us:
     agents = [name for name in names if sources.is_known(name)]
     warn(ctx, [one.sentence for one in troubles])
     table = _summary(agents, done, dry_run, config.sessions_dir)
-    emit(ctx, [table] if wants_text(ctx) else [table, _left_out(done)])
+    emit(ctx, [table] if wants_text(ctx) else [table, _left_out(done)], whole=True)
     # An agent's folder may hold anything; what a person names is expected to be right.
     named = {place.path for place in found if not place.agent}
     failed = [one for one in done if one.state == FAILED]

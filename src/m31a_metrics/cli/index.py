@@ -53,7 +53,7 @@ def command(ctx: click.Context, rebuild: bool) -> None:
     progress = reading_progress()
     environ = dict(os.environ)
     with ask(config, environ, progress=progress, rebuild=rebuild, all_folders=True) as asking:
-        warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
+        warn(ctx, [one.sentence for one in asking.news()], asking.notes)
         counts = counts_by_agent(asking.history)
         foreign = days_of_other_zones(asking.history)
         elsewhere = asking.history.leave_out(asking.other_folders)
@@ -63,7 +63,7 @@ def command(ctx: click.Context, rebuild: bool) -> None:
         notes.append(f"{elsewhere:,} of them are of folders that are not named now: {where}.")
     for zone, count in foreign:
         notes.append(f"Gone before they could be read here, with the days of {zone}: {count:,}.")
-    emit(ctx, [_table(counts, notes)])
+    emit(ctx, [_table(counts, notes)], whole=True)
 
 
 def _places(there: dict[str, Zone | None], path: str) -> list[str]:

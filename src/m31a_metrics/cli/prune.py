@@ -58,4 +58,4 @@ def command(ctx: click.Context, days: int | None, sure: bool) -> None:
     progress = reading_progress()
     rows, notes, problems = prune(config, dict(os.environ), before, sure=sure, progress=progress)
     warn(ctx, problems, notes)
-    emit(ctx, [pruned(rows, days, done=sure, whole=not wants_text(ctx))])
+    emit(ctx, [pruned(rows, days, done=sure, whole=not wants_text(ctx))], whole=True)

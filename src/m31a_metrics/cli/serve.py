@@ -170,7 +170,7 @@ def _dashboard(ctx: click.Context, doors: Doors) -> ASGIApp:
     with catalog.ask(
         config, environ, only_dir=alone, all_folders=everywhere, progress=reading_progress()
     ) as asking:
-        warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
+        warn(ctx, [one.sentence for one in asking.news()], asking.notes)
     machine = ThisMachine(config, environ, only_dir=alone, all_folders=everywhere)
     said = Conversations(config)
     searching = partial(search, said, config)

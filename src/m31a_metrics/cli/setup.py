@@ -91,7 +91,7 @@ def command(ctx: click.Context, /, names: tuple[str, ...], **asked: float | bool
     )
     page = _page(changes, config, budget)
     if wants_text(ctx):
-        emit(ctx, [page])
+        emit(ctx, [page], whole=True)
     is_done = not (budget or any(change.is_one() for change in changes))
     if is_done:
         say("everything is set up; see whether it tells: `m31 hooks status`")
@@ -99,12 +99,12 @@ def command(ctx: click.Context, /, names: tuple[str, ...], **asked: float | bool
         show_changes(ctx, changes)
     elif asked["sure"] or person_agrees("Set this up?", "sets agents up", {}):
         rows = _set_up(changes, config, refused, budget)
-        emit(ctx, [Table("Done", DONE_COLUMNS, rows, "")])
+        emit(ctx, [Table("Done", DONE_COLUMNS, rows, "")], whole=True)
         return tell_refused(refused)
     else:
         say("nothing was changed")
     if not wants_text(ctx):
-        emit(ctx, [page])
+        emit(ctx, [page], whole=True)
     return tell_refused(refused)
 
 

@@ -7,13 +7,14 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from m31a_metrics.answers import Slice
 from m31a_metrics.comparison.metrics import Good, Metric, named
 from m31a_metrics.comparison.noise import Ranks, interval, rank_test
 from m31a_metrics.comparison.sides import Figure, Side
 from m31a_metrics.model import WorkflowPhase
 from m31a_metrics.table import Cell, Column, Table, Unit
-from m31a_metrics.tables import columns
-from m31a_metrics.tables.phrases import unpriced
+from m31a_metrics.tables import answer, columns, written
+from m31a_metrics.tables.phrases import counted, unpriced
 
 FEW = 5
 """With fewer sessions on a side no difference is a finding.
@@ -80,22 +81,112 @@ class Difference(Struct, frozen=True):
     ranks: Ranks | None
 
 
-def compare(a: Side, b: Side, *, whole: bool = False) -> Table:
+def compare(a: Side, b: Side, *, whole: bool = False, only_differing: bool = False) -> Table:
     """Set A beside B, as a table of one row per metric.
 
     Two single sessions are compared without a word about noise: one session does not
-    scatter. `whole` shows every tool that both have, not only the busiest, and all columns.
+    scatter. `whole` shows every tool that both have, not only the busiest, and all columns;
+    `only_differing` leaves out the metrics that do not differ beyond noise, and says so.
     """
     of_two = a.totals.session_count == b.totals.session_count == 1
     found, left_out = differences(a, b, whole=whole, of_two=of_two)
     shown = OF_TWO if of_two else FOR_PROGRAMS if whole else FOR_PEOPLE
-    table = Table(f"{a.label} against {b.label}", shown, [_row(one, shown) for one in found])
+    judged = [one for one in found if of_two or one.verdict is not None]
+    differing = [one for one in judged if differs(one, of_two=of_two)]
+    table = Table(f"{a.label} against {b.label}", shown)
+    table.rows = [_row(one, shown) for one in (differing if only_differing else found)]
+    table.answer = " ".join(filter(None, (_answer(judged, differing), _about_periods(a, b))))
     table.notes = [] if of_two else [*_about_sides(a, b), *_about_verdicts(found)]
-    if left_out:
-        table.notes.append(f"{left_out:,} more tools that both have: --all.")
+    rest = _about_rest(len(found) - len(table.rows), left_out)
+    table.empty, table.notes = rest, table.notes + [rest] * bool(table.rows and rest)
     for side in (a, b):
         table.notes += [f"{side.label}: {said}" for said in unpriced(side.totals.unpriced_tokens)]
     return table
+
+
+LISTED = 3
+"""So many metrics that differ are named in the sentence above the table."""
+
+_COUNTING = frozenset({Verdict.BETTER, Verdict.WORSE, Verdict.HIGHER, Verdict.LOWER, Verdict.MIXED})
+
+
+def differs(one: Difference, *, of_two: bool) -> bool:
+    """Tell whether a difference counts: beyond noise, or at all where one session is one side."""
+    return one.a.value != one.b.value if of_two else one.verdict in _COUNTING
+
+
+def _metrics(count: int) -> str:
+    return "metric" if count == 1 else "metrics"
+
+
+def _about_rest(same_count: int, tool_count: int) -> str:
+    """Say what is not shown: metrics that do not differ, and tools that were not looked at."""
+    tools = f"{counted(tool_count, 'more tool')} that both have" if tool_count else ""
+    same = f"{same_count:,} {_metrics(same_count)} without a difference" if same_count else ""
+    rest = " and ".join(filter(None, (same, tools)))
+    return f"Not shown: {rest}; see all: --all." if rest else ""
+
+
+def _answer(judged: Sequence[Difference], differing: Sequence[Difference]) -> str:
+    """Say how many metrics differ, and by how much the first of them."""
+    if not judged:
+        return ""
+    of = f"of {len(judged):,} {_metrics(len(judged))}"
+    if not differing:
+        if all(one.verdict is Verdict.FEW for one in judged):
+            return f"No finding: none {of} is known of {FEW} sessions or more on both sides."
+        return f"None {of} differs by more than noise."
+    listed = [_said(one) for one in differing[:LISTED]]
+    if len(differing) > LISTED:
+        listed.append(f"{len(differing) - LISTED:,} more")
+    verb = "differs" if len(differing) == 1 else "differ"
+    return f"{len(differing):,} {of} {verb}: {'; '.join(listed)}."
+
+
+def _said(one: Difference) -> str:
+    """Say one difference: `session time +34 %, worse`; of what was nothing, both figures."""
+    a, b = one.a.value, one.b.value
+    name = _words_of(one.metric.name)
+    verdict = f", {one.verdict.value}" if one.verdict in _COUNTING else ""
+    if a is not None and b:
+        return f"{name} {written.signed_percent(a / b - 1)}{verdict}"
+    figures = " against ".join(_figure(value, one.metric.unit) for value in (a, b))
+    return f"{name} {figures}{verdict}"
+
+
+def _figure(value: float | None, unit: Unit) -> str:
+    if value is None:
+        return "unknown"
+    return written.percent(value) if unit is Unit.SHARE else written.BY_UNIT[unit](value)
+
+
+def _words_of(metric: str) -> str:
+    """Give a metric as people say it: `session time`, `Bash fail rate`."""
+    kind, dot, rest = metric.partition(".")
+    if dot and kind in ("tool", "phase"):
+        of, _, suffix = rest.rpartition(".")
+        return f"{answer.name_of(of)} {suffix.replace('_', ' ')}"
+    return metric.replace("_", " ").replace(".", " ")
+
+
+def _about_periods(a: Side, b: Side) -> str:
+    """Say that the sides have sessions in common, or that A is the earlier one."""
+    keys = [{(one.session.agent, one.session.session_id) for one in side.parts} for side in (a, b)]
+    shared = len(keys[0] & keys[1])
+    first, last = a.which, b.which
+    if _ends_before(first, last):
+        return "A is the earlier of the two: this says how it was against what came later."
+    if not shared or _ends_before(last, first):
+        return ""
+    verb = "is" if shared == 1 else "are"
+    return f"The two overlap: {counted(shared, 'session')} {verb} on both sides."
+
+
+def _ends_before(one: Slice, other: Slice) -> bool:
+    """Tell whether the period of one slice is over when that of the other begins."""
+    if one.until_us is not None and other.since_us is not None:
+        return one.until_us <= other.since_us
+    return bool(one.last_day and other.first_day) and one.last_day < other.first_day
 
 
 def differences(

@@ -12,7 +12,7 @@ from math import ceil, fsum
 
 from msgspec import Struct
 
-from m31a_metrics.answers import SessionParts, ToolRow, TotalsRow
+from m31a_metrics.answers import SessionParts, Slice, ToolRow, TotalsRow
 from m31a_metrics.comparison.noise import Part
 from m31a_metrics.histogram import Histogram, summed
 
@@ -29,7 +29,7 @@ class Side(Struct):
 
     `totals` are of all of them; `parts` of each, or of a fair sample where they are too many.
     `tools` are the rows in `parts` by name; `ran` the durations of all calls by tool, where
-    the parts are a sample.
+    the parts are a sample. `which` is the slice that chose them.
     """
 
     label: str
@@ -37,6 +37,7 @@ class Side(Struct):
     parts: list[SessionParts]
     tools: dict[str, list[ToolRow]]
     ran: Mapping[str, Histogram] = {}
+    which: Slice = Slice()
 
     def __str__(self) -> str:
         """Say whose sessions these are, and how many."""

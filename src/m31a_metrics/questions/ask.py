@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from m31a_metrics import slices
 from m31a_metrics.answers import LABEL, Answers, Slice, TotalsRow
-from m31a_metrics.tables.names import last_part
+from m31a_metrics.tables.names import day_name, last_part
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.tables.trend import grain
 
@@ -60,9 +60,19 @@ class Ask(Struct):
     def grain(self, over: str = "") -> str:
         """How finely to show the slice over time: as asked, or what suits its length."""
         which = self.which
-        if not over and which.since_us is not None and which.last_day == which.first_day:
+        if over:
+            return over
+        last = which.last_day or self.today
+        if which.since_us is not None and last == which.first_day:
             return "hour"
-        return over or grain(which.first_day, which.last_day)
+        if which.first_day:
+            return grain(which.first_day, last)
+        # Without a beginning it is as long as there is something in it.
+        keys = (row.key for row in self.answers.totals(which, "month"))
+        months = sorted(key for key in keys if day_name(key))
+        if not months:
+            return "month"
+        return grain(f"{months[0]}-01", min(f"{months[-1]}-28", last))
 
     def narrowed(self, **fields: object) -> Ask:
         """The same question of a part of the slice, by fields of Slice."""

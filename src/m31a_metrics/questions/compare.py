@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from m31a_metrics.comparison import compare as of_compare
 from m31a_metrics.comparison.baseline import Baseline, Value, values_of
 from m31a_metrics.comparison.gate import Judgement, judge, read_limits
@@ -23,14 +25,16 @@ def side(ask: Ask, label: str) -> Side:
     """The sessions on one side of a comparison, and what people call it."""
     parts = ask.answers.parts(ask.which, SAMPLE_MAX)
     if len(parts) == ask.totals.session_count:
-        return of_side(label, ask.totals, parts)
-    ran = {row.key: row.ran for row in ask.answers.tools(ask.which)}
-    return of_side(label, ask.totals, parts, ran)
+        made = of_side(label, ask.totals, parts)
+    else:
+        ran = {row.key: row.ran for row in ask.answers.tools(ask.which)}
+        made = of_side(label, ask.totals, parts, ran)
+    return replace(made, which=ask.which)
 
 
-def compare(a: Side, b: Side, *, whole: bool = False) -> list[Panel]:
+def compare(a: Side, b: Side, *, whole: bool = False, only_differing: bool = False) -> list[Panel]:
     """Metric by metric, and which differences are more than noise."""
-    table = of_compare.compare(a, b, whole=whole)
+    table = of_compare.compare(a, b, whole=whole, only_differing=only_differing)
     if not any(one.totals.session_count for one in (a, b)):
         table.rows, table.empty = [], "Neither side has a session."
     return [Panel("compare", table, is_wide=True)]

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
+from m31a_metrics import slices
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.questions.ask import Ask, totals_of
 from m31a_metrics.questions.blocks import active_blocks
@@ -17,6 +18,7 @@ from m31a_metrics.tables import glance as of_glance
 from m31a_metrics.tables import live
 from m31a_metrics.tables.budget import Budgeted
 from m31a_metrics.tables.cost import token_classes
+from m31a_metrics.tables.glance import Period, cost_by_day_usd
 from m31a_metrics.tables.overview import cost_by, sums, tools_by_failure, tools_by_time
 from m31a_metrics.tables.sessions import FOLDED, listing, with_titles
 from m31a_metrics.tables.trend import calendar, heal_trend, trend, use_by_model
@@ -28,21 +30,19 @@ RUNNING_MAX = 10
 
 
 def glance(ask: Ask, *, whole: bool = False, titles_of: TitlesOf | None = None) -> list[Panel]:
-    """The last sessions, their cost, and the tools to look at.
+    """The last sessions, their cost, and the tools to look at: of all time, or of a period.
 
     `titles_of` reads titles of sessions for whoever looks on.
     """
-    answers, everything = ask.answers, ask.which
-    lately = replace(everything, first_day=of_glance.first_day(ask.today))
-    of_today = totals_of(answers, replace(everything, first_day=ask.today))
-    of_lately = totals_of(answers, lately)
-    last = answers.sessions(everything, limit=of_glance.LAST_SESSIONS)
+    answers = ask.answers
+    periods, main, looked = _periods(ask) if slices.is_period(ask.which) else _up_to_now(ask)
+    last = answers.sessions(ask.which, limit=of_glance.LAST_SESSIONS)
     tables = of_glance.glance(
         last,
-        (of_today, of_lately, ask.totals),
-        answers.llms(lately, ("day",)),
-        answers.tools(lately if of_lately.call_count else everything),
-        ask.today,
+        periods,
+        main,
+        answers.tools(looked[1]),
+        looked=looked[0],
         whole=whole,
     )
     if titles_of is not None:
@@ -64,6 +64,40 @@ def watched(ask: Ask, budgeted: Sequence[Budgeted]) -> live.Period:
         answers.sessions(which, limit=live.SESSIONS_MAX),
         live.limits(budgeted, active_blocks(ask), told, micros(ask.now)),
     )
+
+
+Looked = tuple[Period, Slice]
+"""The period that the tools to look at are of."""
+
+
+def _up_to_now(ask: Ask) -> tuple[list[Period], Period, Looked]:
+    """Today, the last days and all; what is looked at is of the last days, or else of all."""
+    everything, first = ask.which, of_glance.first_day(ask.today)
+    lately = replace(everything, first_day=first)
+    of_today = totals_of(ask.answers, replace(everything, first_day=ask.today))
+    of_lately = totals_of(ask.answers, lately)
+    by_day = cost_by_day_usd(ask.answers.llms(lately, ("day",)), first, ask.today)
+    days = f"last {of_glance.DAYS} days"
+    now = Period("today", "today", of_today)
+    week = Period(days, f"in the {days}", of_lately, by_day)
+    always = Period(of_glance.ALL, f"in all, none of them in the {days}", ask.totals)
+    main = week if of_lately.session_count else always
+    looked = (week, lately) if of_lately.call_count else (always, everything)
+    return [now, week, always], main, looked
+
+
+def _periods(ask: Ask) -> tuple[list[Period], Period, Looked]:
+    """The period, and the one before it where there is one."""
+    which = ask.which
+    name, when = slices.called(which, ask.now)
+    by_day: list[float] = []
+    if which.first_day and which.since_us is None and which.until_us is None:
+        last = which.last_day or ask.today
+        by_day = cost_by_day_usd(ask.answers.llms(which, ("day",)), which.first_day, last)
+    main = Period(name, when, ask.totals, by_day if len(by_day) > 1 else [])
+    earlier = ask.before()
+    before = [Period(earlier[1], earlier[1], earlier[0].totals)] if earlier else []
+    return [main, *before], main, (main, which)
 
 
 def overview(ask: Ask, *, over: str = "") -> list[Panel]:

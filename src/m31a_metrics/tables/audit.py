@@ -13,8 +13,9 @@ from msgspec import Struct
 from m31a_metrics.answers import LLMRow, ReadingRow
 from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.table import Cell, Column, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns
 from m31a_metrics.tables.arithmetic import class_cells, known_usd, knows_caches
+from m31a_metrics.tables.names import day_name
 from m31a_metrics.tables.phrases import Scope, unknown_usage, unpriced
 from m31a_metrics.transcript import Effects
 from m31a_metrics.units import usd
@@ -94,8 +95,8 @@ def _by_day(rows: Sequence[LLMRow], scope: Scope) -> Table:
     if rows:
         tokens = sum(row.total_tokens for row in rows)
         cost_usd = usd(sum(row.cost_nano for row in rows))
+        table.answer = answer.sentence(f"{tokens:,} tokens of {scope}, ${cost_usd:,.4f}")
         table.notes = [
-            f"In all {tokens:,} tokens of {scope}, ${cost_usd:,.4f}.",
             "The five classes of tokens exclude each other.",
             *unpriced(sum(row.unpriced_tokens for row in rows), by_model(rows)),
             *unknown_usage(sum(row.unknown_usage_count for row in rows)),
@@ -120,7 +121,7 @@ def by_model(rows: Iterable[LLMRow]) -> list[LLMRow]:
 def _row(row: LLMRow) -> tuple[Cell, ...]:
     *classes, unsplit = class_cells(row)
     return (
-        row.key or None,
+        day_name(row.key),
         row.model or None,
         *classes,
         known_usd(row.cost_nano, row.unpriced_tokens),

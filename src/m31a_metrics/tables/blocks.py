@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from m31a_metrics.answers import RateLimitRow
 from m31a_metrics.blocks import Block
 from m31a_metrics.table import Cell, Column, Kind, Plot, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns, written
 from m31a_metrics.tables.arithmetic import known_usd, ratio
 from m31a_metrics.tables.order import counted_only
-from m31a_metrics.tables.phrases import unpriced
+from m31a_metrics.tables.phrases import counted, unpriced
 from m31a_metrics.tables.sessions import known_time
 from m31a_metrics.tables.show import RATE_LIMITS, rate_limit_row
-from m31a_metrics.units import ms, usd
+from m31a_metrics.units import MINUTE_US, ms, usd
 
 BEGAN = Column("began_at", "Began", Unit.TIME)
 ENDS = Column("ends_at", "Ends", Unit.TIME)
@@ -86,11 +86,54 @@ def blocks(
     active = _only(table, ACTIVE, [row for row in table.rows if _is_active(row)])
     active.title, active.empty = "Active blocks", "No block is active."
     active.notes = []
+    active.answer = answer.sentence(
+        *(
+            _goes_on(agent, block, now_us)
+            for agent, found in by_agent.items()
+            for block in found
+            if not block.is_gap and block.is_active(now_us)
+        )
+    )
     table.notes = unpriced(tokens)
+    table.answer = _answer(by_agent)
     if whole:
         return [active, table]
     shown = _only(table, FOR_PEOPLE, table.rows)
     return [active, counted_only(shown, (columns.UNPRICED,))]
+
+
+def _goes_on(agent: str, block: Block, now_us: int) -> str:
+    """Say what a block came to, how long it goes on, and what it will come to, if it tells."""
+    said = f"{answer.name_of(agent)} has used {_worth(block)}"
+    said += f", {written.ms(ms(block.left_us(now_us)))} left"
+    at_end_nano = block.projected(block.cost_nano, now_us)
+    if at_end_nano and block.last_us - block.first_us >= MINUTE_US:
+        said += f", {written.usd(usd(at_end_nano))} at its end if it goes on so"
+    return said
+
+
+def _worth(block: Block) -> str:
+    cost_usd = known_usd(block.cost_nano, block.unpriced_tokens)
+    if cost_usd is None:
+        return f"{written.tokens(block.total_tokens)} tokens"
+    return written.usd(cost_usd)
+
+
+def _answer(by_agent: Mapping[str, Sequence[Block]]) -> str:
+    """Say how many blocks there are, what they cost, and which the most."""
+    found = [(block, agent) for agent, own in by_agent.items() for block in own]
+    found = [one for one in found if not one[0].is_gap]
+    if not found:
+        return ""
+    most, agent = max(found, key=lambda one: one[0].cost_nano)
+    unknown = sum(block.unpriced_tokens for block, _ in found)
+    cost_usd = known_usd(sum(block.cost_nano for block, _ in found), unknown)
+    return answer.sentence(
+        counted(len(found), "block") + (f", {written.usd(cost_usd)}" if cost_usd else ""),
+        f"the most in one of {answer.name_of(agent)}, {written.usd(usd(most.cost_nano))}"
+        if len(found) > 1 and most.cost_nano
+        else "",
+    )
 
 
 def limits(rows: Iterable[RateLimitRow], now_us: int) -> Table:
@@ -149,4 +192,5 @@ def _only(table: Table, kept: Sequence[Column], rows: Sequence[tuple[Cell, ...]]
         [tuple(row[place] for place in at) for row in rows],
         table.empty,
         table.notes,
+        table.answer,
     )

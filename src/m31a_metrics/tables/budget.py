@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from m31a_metrics.budgets import SESSION, USD, Balance, Use, Verdict
+from m31a_metrics.budgets import DAY, MONTH, SESSION, USD, Balance, Use, Verdict
 from m31a_metrics.table import Cell, Column, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns, written
 from m31a_metrics.tables.order import counted_only, known_only
 from m31a_metrics.tables.phrases import unpriced
 from m31a_metrics.tables.sessions import known_time
@@ -72,6 +72,7 @@ def budget(parts: Iterable[Budgeted], now_us: int, *, whole: bool = False) -> Ta
     table.notes = unpriced(unpriced_tokens)
     if not any(part.verdict.balances for part in parts):
         table.notes.append(HOW_TO_LIMIT)
+    table.answer = answer.sentence(*map(_said, parts))
     spent = [part for part in parts if part.verdict.stops]
     if spent:
         table.notes.append(f"Nothing is left; allow more: `{how_to_allow(spent[0])}`.")
@@ -79,6 +80,25 @@ def budget(parts: Iterable[Budgeted], now_us: int, *, whole: bool = False) -> Ta
         return table
     optional = (columns.UNPRICED, GRANTED)
     return known_only(counted_only(table, optional), (LIMIT, LEFT, LASTS, SPENT_AT, STATE))
+
+
+def _said(part: Budgeted) -> str:
+    """Say what a budget has used of what, and what is left; of no session without a limit."""
+    balances = part.verdict.balances
+    if part.scope == SESSION and not balances:
+        return ""
+    when = {DAY: "today", MONTH: "this month"}.get(part.scope, f"by {part.which[:8]}")
+    if not balances:
+        return f"{written.usd(usd(part.use.cost_nano))} used {when}"
+    return "; ".join(
+        f"{_text(one.unit, one.used)} of {_text(one.unit, one.limit)} used {when}, "
+        f"{_text(one.unit, one.left)} left"
+        for one in balances
+    )
+
+
+def _text(unit: str, amount: int) -> str:
+    return written.BY_UNIT[Unit(unit)](_amount(unit, amount))
 
 
 def how_to_allow(part: Budgeted) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 
 from m31a_metrics.answers import LLMRow, SessionRow, time_order
+from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.table import Cell, Column, Kind, Panel, Plot, Table
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns, written
 from m31a_metrics.tables.arithmetic import class_cells, known_usd, knows_caches, ratio
-from m31a_metrics.tables.names import last_part, named, shortened
-from m31a_metrics.tables.order import counted_only, known_only
+from m31a_metrics.tables.names import named, shortened, tails
+from m31a_metrics.tables.order import counted_only, known_only, without
 from m31a_metrics.tables.phrases import Scope, unknown_usage, unpriced
 from m31a_metrics.tables.sessions import known_time
 from m31a_metrics.units import usd
@@ -38,14 +39,11 @@ FOR_PROGRAMS = [
 """With the prompt and the completion, which are sums of classes, as METRICS.json has them."""
 
 FOR_PEOPLE = [
-    columns.LLM_CALLS,
-    columns.TOKENS,
     columns.COST,
-    columns.INPUT,
-    columns.CACHE_READ,
-    columns.CACHE_WRITE,
-    columns.OUTPUT,
+    columns.TOKENS,
+    *columns.TOKEN_CLASSES,
     columns.COST_SHARE,
+    columns.LLM_CALLS,
     columns.UNSPLIT,
     columns.REASONING,
     columns.UNPRICED,
@@ -53,9 +51,9 @@ FOR_PEOPLE = [
     columns.SUBAGENTS,
     columns.SESSIONS,
 ]
-"""With the two classes of writes joined, so that 80 cells have room for all of them."""
+"""What 80 cells have room for comes first: what it cost, and the five classes of tokens."""
 
-CACHES = [columns.INPUT, columns.CACHE_READ, columns.CACHE_WRITE, columns.REASONING]
+CACHES = [*columns.TOKEN_CLASSES[:-1], columns.REASONING]
 """What METRICS.json alone does not tell."""
 
 _WHERE_ANY = (columns.UNSPLIT, columns.REASONING, columns.UNKNOWN_USAGE)
@@ -67,8 +65,8 @@ BY_SESSION = [
     columns.AGENT,
     columns.PROJECT,
     columns.UPDATED,
-    columns.TOKENS,
     columns.COST,
+    columns.TOKENS,
     columns.COST_SHARE,
 ]
 
@@ -97,6 +95,9 @@ def cost(
     by_model = cost_by(models, scope, "model", whole=whole)
     by_model.notes = [note for note in by_model.notes if note in _NO_NAME.values()]
     by_model.empty = ""
+    by_model.answer = (
+        answer.sentence(_most(models, {row.key: row.key for row in models})) if models else ""
+    )
     return [by_phase, by_model, _most_expensive(most_expensive, phases, scope, whole)]
 
 
@@ -130,6 +131,7 @@ def cost_by(
         cells = _cells(row, cost_nano)
         table.rows.append((names[row.key], *(cells[column] for column in wanted)))
     if rows:
+        table.answer = _answer(rows, scope, names)
         tokens = _unpriced_tokens(rows)
         table.notes = [_in_all(rows, scope), *unpriced(tokens, models)]
         table.notes += unknown_usage(sum(row.unknown_usage_count for row in rows))
@@ -138,10 +140,28 @@ def cost_by(
             table.notes.append(_NO_NAME[by])
     if whole:
         return table
-    shown = counted_only(known_only(table, CACHES), _WHERE_ANY)
+    shown = without(table, [columns.SESSIONS] if scope.session_id else [])
+    shown = counted_only(known_only(shown, CACHES), _WHERE_ANY)
     if columns.UNSPLIT in shown.columns:
         shown.notes = [*shown.notes, NOT_SPLIT]
     return shown
+
+
+def _answer(rows: Sequence[LLMRow], scope: Scope, names: Mapping[str, str | None]) -> str:
+    """Say what all of it cost, and which part the most."""
+    whole = sum_of(rows)
+    tokens = f" for {written.tokens(whole.total_tokens)} tokens" if answer.is_priced(whole) else ""
+    of = "" if scope.session_id else f" of {scope}"
+    return answer.sentence(f"{answer.spent(whole)}{tokens}{of}", _most(rows, names))
+
+
+def _most(rows: Sequence[LLMRow], names: Mapping[str, str | None]) -> str:
+    """Say which part of several cost most: `the most in plan, $0.2500 (74 %)`."""
+    most = max(rows, key=lambda row: row.cost_nano)
+    if len(rows) < 2 or not most.cost_nano:
+        return ""
+    share = answer.share(most.cost_nano, sum(row.cost_nano for row in rows))
+    return f"the most in {answer.name_of(names[most.key])}, {answer.spent(most)} ({share})"
 
 
 def _unpriced_tokens(rows: Sequence[LLMRow]) -> int:
@@ -169,9 +189,6 @@ def _cells(row: LLMRow, cost_nano: int) -> dict[Column, Cell]:
         columns.LLM_CALLS: row.interaction_count,
         columns.TOKENS: row.total_tokens,
         columns.COST: known_usd(row.cost_nano, row.unpriced_tokens),
-        columns.CACHE_WRITE: row.cache_write_5m_tokens + row.cache_write_1h_tokens
-        if known
-        else None,
         columns.REASONING: row.reasoning_tokens if known else None,
         columns.COST_SHARE: ratio(row.cost_nano, cost_nano),
         columns.PROMPT: row.prompt_tokens,
@@ -185,6 +202,14 @@ def _cells(row: LLMRow, cost_nano: int) -> dict[Column, Cell]:
     return cells
 
 
+def sum_of(rows: Sequence[LLMRow]) -> LLMRow:
+    """Add up rows."""
+    whole = LLMRow("")
+    for row in rows:
+        add(whole, row, LLMSums.__struct_fields__)
+    return whole
+
+
 def _most_expensive(
     sessions: Sequence[SessionRow], rows: Sequence[LLMRow], scope: Scope, whole: bool
 ) -> Table:
@@ -194,15 +219,16 @@ def _most_expensive(
     cost_nano = sum(row.cost_nano for row in rows)
     shown = [row for row in sessions[:TOP_SESSIONS] if row.cost_nano]
     shorter = shortened((row.agent, row.session_id) for row in shown)
+    projects = tails(row.project for row in shown)
     for row in shown:
         table.rows.append(
             (
                 row.session_id if whole else shorter[row.session_id],
                 row.agent,
-                (row.project if whole else last_part(row.project)) or None,
+                (row.project if whole else projects[row.project]) or None,
                 known_time(row.updated_us),
-                row.total_tokens,
                 usd(row.cost_nano),
+                row.total_tokens,
                 ratio(row.cost_nano, cost_nano),
             )
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from m31a_metrics.answers import FailureRow, ToolRow, time_order
 from m31a_metrics.table import Column, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns
 from m31a_metrics.tables.arithmetic import ratio
-from m31a_metrics.tables.names import named, shortened
+from m31a_metrics.tables.names import day_name, named, shortened
 from m31a_metrics.tables.phrases import Scope, counted
 
 PARTS = ("tool", "phase", *columns.TIMES, *columns.OWNERS, "session")
@@ -58,15 +58,31 @@ def errors(rows: Sequence[FailureRow], scope: Scope, *, whole: bool = False) -> 
             one.count,
             ", ".join(names if whole else names[:SESSIONS_SHOWN]) or None,
             one.session_count,
-            one.last_day or None,
+            day_name(one.last_day),
             ratio(one.count, fail_count),
         )
         table.rows.append(row[: len(wanted)])
     if rows:
-        table.notes = [f"{counted(fail_count, 'call')} failed, of {scope}."]
+        table.answer = _answer(scope, rows)
         if any(not row.line for row in rows):
-            table.notes.append("A dash: nobody recorded how it failed.")
+            table.notes = ["A dash: nobody recorded how it failed."]
     return table
+
+
+def _answer(scope: Scope, rows: Sequence[FailureRow]) -> str:
+    """Say how many calls failed, of how many, and how most often, as far as that is known."""
+    first = next((row for row in rows if row.line), rows[0])
+    which = "failure" if first is rows[0] else "failure of which more is known"
+    failed = answer.failed([scope.totals])
+    rate = answer.share(scope.totals.fail_count, scope.totals.call_count)
+    in_sessions = f" in {counted(first.session_count, 'session')}" if first.session_count else ""
+    often = (
+        f"the most frequent {which}, of {answer.name_of(first.tool)}, came {first.count:,} times"
+    )
+    return answer.sentence(
+        f"{failed} ({rate}) in {scope}" if rate else failed,
+        often + in_sessions if first.count > 1 else "",
+    )
 
 
 def errors_by(rows: Sequence[ToolRow], scope: Scope, by: str, *, whole: bool = False) -> Table:
@@ -93,8 +109,18 @@ def errors_by(rows: Sequence[ToolRow], scope: Scope, by: str, *, whole: bool = F
             for row in rows
         ],
         _none_failed(scope),
-        [f"{counted(fail_count, 'call')} failed, of {scope}."] if rows else [],
+        [f"Of {scope}."] if rows else [],
+        _answer_by(rows, names) if rows else "",
     )
+
+
+def _answer_by(rows: Sequence[ToolRow], names: Mapping[str, str | None]) -> str:
+    """Say how many calls failed, of how many, and where the most."""
+    most = max(rows, key=lambda row: row.fail_count)
+    name, share = answer.name_of(names[most.key]), answer.share(most.fail_count, most.call_count)
+    where = f"the most in {name}, {most.fail_count:,} ({share} of its calls)"
+    told = len(rows) > 1 and most.fail_count
+    return answer.sentence(answer.failed(rows), where if told else "")
 
 
 def _none_failed(scope: Scope) -> str:

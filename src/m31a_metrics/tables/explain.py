@@ -5,12 +5,14 @@ On a screen calls are named by their numbers; a program gets their ids.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
 from m31a_metrics.table import Cell, Column, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns
+from m31a_metrics.tables.phrases import counted
 
 _Name = Callable[[str], Cell]
 _Names = Callable[[Sequence[str]], Cell]
@@ -128,6 +130,7 @@ def explain(explained: Explained, *, whole: bool) -> list[Table]:
         [_call(number, call, whole=whole) for number, call in enumerate(explained.calls, 1)],
         "It called no tool, or nothing but sums is left of its calls.",
         [] if whole else _notes(explained),
+        _answer(explained),
     )
     heals = Table("Heals", HEALS, [_heal(row, named, one) for row in explained.heals])
     bisects = Table(
@@ -139,6 +142,24 @@ def explain(explained: Explained, *, whole: bool) -> list[Table]:
         _leave_out(calls, ("failed_check", "id", *_unused(explained)))
         _leave_out(heals, ("loop",))
     return [calls, heals, bisects]
+
+
+def _answer(explained: Explained) -> str:
+    """Say how many calls there are, how many failed, what most were for, how heals went."""
+    calls = explained.calls
+    if not calls:
+        return ""
+    phases = Counter(call.phase for call in calls if call.phase)
+    phase, most = max(phases.items(), key=lambda one: one[1], default=("", 0))
+    failed = sum(call.success is False and not call.denied for call in calls)
+    passed = sum(heal.passed is True for heal in explained.heals)
+    heals = counted(len(explained.heals), "heal") if explained.heals else ""
+    return answer.sentence(
+        counted(len(calls), "call"),
+        f"the most, {most:,}, for {answer.name_of(phase)}" if len(phases) > 1 else "",
+        f"{failed:,} failed" if failed else "none failed",
+        f"{heals}, {passed:,} passed" if heals else "",
+    )
 
 
 def _call(number: int, call: CallRow, *, whole: bool) -> tuple[Cell, ...]:

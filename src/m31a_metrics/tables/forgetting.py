@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.table import Cell, Column, Table, Unit
-from m31a_metrics.timestamps import moment
+from m31a_metrics.tables.sessions import known_time
 
 SHOWN = 20
 """So many sessions people are shown."""
@@ -84,5 +84,4 @@ def places(traces: Iterable[tuple[str, str, int, int, int]]) -> Table:
 
 
 def _of(row: SessionRow) -> tuple[Cell, ...]:
-    updated_at = moment(row.updated_us) if row.updated_us else None
-    return row.session_id, row.agent, row.project or None, updated_at
+    return row.session_id, row.agent, row.project or None, known_time(row.updated_us)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from msgspec import Struct
+
 from m31a_metrics.answers import LLMRow, SessionRow, ToolRow, TotalsRow
 from m31a_metrics.table import Cell, Column, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
 from m31a_metrics.tables.order import counted_only, known_only
 from m31a_metrics.tables.phrases import NOTHING_YET, unpriced
@@ -17,17 +19,19 @@ from m31a_metrics.units import ms, usd
 LAST_SESSIONS = 5
 TOP_TOOLS = 5
 DAYS = 7
+ALL = "all"
+"""The name of the period that has no bounds."""
 
 TOTALS = [
     Column("period", "Period"),
     columns.SESSIONS,
+    columns.COST,
+    columns.TOKENS,
     columns.CALLS,
     columns.FAILED,
-    columns.DENIED,
-    columns.TOKENS,
-    columns.COST,
     columns.HEALS,
     columns.HEAL_RATE,
+    columns.DENIED,
     Column("cost_by_day_usd", "Cost by day", Unit.SPARK),
 ]
 SLOWEST = [
@@ -55,74 +59,96 @@ def first_day(today: str) -> str:
     return (date.fromisoformat(today) - timedelta(days=DAYS - 1)).isoformat()
 
 
+class Period(Struct, frozen=True):
+    """A row of the totals: what people call it (`name`: last 7 days, `when`: in the last 7 days).
+
+    `cost_by_day_usd` is empty where it would say nothing.
+    """
+
+    name: str
+    when: str
+    totals: TotalsRow
+    cost_by_day_usd: list[float] = []
+
+
 def glance(
     last: Sequence[SessionRow],
-    periods: Sequence[TotalsRow],
-    days: Sequence[LLMRow],
+    periods: Sequence[Period],
+    main: Period,
     tools: Sequence[ToolRow],
-    today: str,
     *,
+    looked: Period | None = None,
     whole: bool = False,
 ) -> list[Table]:
-    """Show the `last` sessions and three `periods`: today, the last DAYS days, all.
+    """Show the `last` sessions, what `periods` add up to, and the tools to look at.
 
-    `days` are LLM use by day of the last DAYS days, `tools` those of these days, or of all
-    sessions where these have none. `whole` adds the columns that a terminal has no room for.
+    `main` is the period that the sentence above all of it is about; the `tools` are of the
+    period `looked`, if not of that. `whole` adds the columns that a terminal has no room for.
     """
+    looked = looked or main
     table = session_table("Last sessions", last[:LAST_SESSIONS], whole=whole)
     table.empty = NOTHING_YET
-    slowest, failing = _tools(tools, periods)
+    table.answer = _answer(periods, main, tools if looked is main else ())
+    slowest, failing = _tools(tools, looked)
     if slowest.rows and not whole:
         slowest = known_only(slowest, [column for column in SLOWEST if column.unit in TIMED])
-    totals = _totals(periods, days, today)
+    totals = _totals(periods)
     return [table, totals if whole else counted_only(totals, columns.RARE), slowest, failing]
 
 
-def _totals(periods: Sequence[TotalsRow], days: Sequence[LLMRow], today: str) -> Table:
+def _answer(periods: Sequence[Period], main: Period, tools: Sequence[ToolRow]) -> str:
+    """Say what the period cost, and the others before and within it; what failed and healed."""
+    if not any(one.totals.session_count for one in periods):
+        return ""
+    others = [one for one in periods if one is not main and one.name != ALL]
+    return answer.sentence(
+        f"{answer.spent_in(main.totals)} {main.when}",
+        *(f"{answer.spent(one.totals)} {one.when}" for one in others if answer.used(one.totals)),
+        answer.most_failing(tools),
+        answer.healed([main.totals]),
+    )
+
+
+def _totals(periods: Sequence[Period]) -> Table:
     table = Table("Totals", TOTALS)
-    _, _, everything = periods
-    if not everything.session_count:
+    if not any(one.totals.session_count for one in periods):
         return table  # the table of sessions says why
-    names = ("today", f"last {DAYS} days", "all")
-    sparks: tuple[list[float], ...] = ([], _cost_by_day_usd(days, today), [])
-    for name, row, spark in zip(names, periods, sparks, strict=True):
+    for one in periods:
+        row = one.totals
         table.rows.append(
             (
-                name,
+                one.name,
                 row.session_count,
+                known_usd(row.cost_nano, row.unpriced_tokens),
+                row.total_tokens,
                 row.call_count,
                 row.fail_count,
-                row.denied_count,
-                row.total_tokens,
-                known_usd(row.cost_nano, row.unpriced_tokens),
                 row.heal_trigger_count,
                 heal_rate(row.heal_success_count, row.heal_fail_count),
-                spark,
+                row.denied_count,
+                one.cost_by_day_usd,
             )
         )
-    table.notes = unpriced(everything.unpriced_tokens)
+    table.notes = unpriced(max(one.totals.unpriced_tokens for one in periods))
     return table
 
 
-def _cost_by_day_usd(days: Sequence[LLMRow], today: str) -> list[float]:
-    """Give the cost of each of the last days, oldest first; days to come count as today."""
-    cost_nano = dict.fromkeys(_days_to(today), 0)
+def cost_by_day_usd(days: Sequence[LLMRow], first: str, last: str) -> list[float]:
+    """Give the cost of each day from the first to the last; days to come count as the last."""
+    from_day, to_day = date.fromisoformat(first), date.fromisoformat(last)
+    cost_nano = {
+        (from_day + timedelta(days=at)).isoformat(): 0 for at in range((to_day - from_day).days + 1)
+    }
     for row in days:
-        day = min(row.key, today)
+        day = min(row.key, last)
         if day in cost_nano:
             cost_nano[day] += row.cost_nano
     return [usd(nano) for nano in cost_nano.values()]
 
 
-def _days_to(today: str) -> list[str]:
-    last = date.fromisoformat(today)
-    return [(last - timedelta(days=ago)).isoformat() for ago in range(DAYS - 1, -1, -1)]
-
-
-def _tools(rows: Sequence[ToolRow], periods: Sequence[TotalsRow]) -> list[Table]:
+def _tools(rows: Sequence[ToolRow], period: Period) -> list[Table]:
     slowest, failing = Table("Slowest tools", SLOWEST), Table("Most failing tools", FAILING)
-    _, week, everything = periods
-    if not everything.session_count:
+    if not period.totals.session_count:
         return [slowest, failing]
     whole_us = sum(row.ran_us for row in rows)
     slowest.empty = "No tool calls. Record one: `m31 run -- COMMAND`."
@@ -132,8 +158,9 @@ def _tools(rows: Sequence[ToolRow], periods: Sequence[TotalsRow]) -> list[Table]
         (row.key, row.fail_count, row.call_count, ratio(row.fail_count, row.call_count))
         for row in sorted((row for row in rows if row.fail_count), key=_by_failures)[:TOP_TOOLS]
     ]
-    of = f"Of the last {DAYS} days." if week.call_count else "Of all sessions."
-    failing.notes = [f"{of} More: `m31 tools --since 7d`, `m31 errors`, `m31 heals`."]
+    when = period.when.removeprefix("in ").removeprefix("on ")
+    of = "all sessions" if period.name == ALL else when
+    failing.notes = [f"Of {of}. More: `m31 tools`, `m31 errors`, `m31 heals`, `m31 cost`."]
     return [slowest, failing]
 
 

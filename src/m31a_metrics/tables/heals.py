@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
 from m31a_metrics.answers import HealRow, PhaseRow, label_of, part_of, time_order
 from m31a_metrics.table import Cell, Column, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns, written
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
-from m31a_metrics.tables.names import last_part, named, shortened
+from m31a_metrics.tables.names import day_name, named, shortened, tails
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.tables.sessions import known_time
 from m31a_metrics.timestamps import local_hour
@@ -72,13 +72,15 @@ def heals(
     """
     listed = Table("Self-heals", LIST, [], scope.lacks("self-heals", _HOW))
     shorter = shortened((row.agent, row.session_id) for row in rows)
+    projects = tails(row.project for row in rows)
     for row in rows:
         session_id, project = row.session_id, row.project
         if not whole:
-            session_id, project = shorter[row.session_id], last_part(row.project)
+            session_id, project = shorter[row.session_id], projects[row.project]
         listed.rows.append(_row(row, session_id, project))
     by_phase = heals_by(healing, rows, scope, "phase", whole=whole)
     by_phase.empty = ""
+    listed.answer, by_phase.answer = by_phase.answer if rows else "", ""
     by_phase.notes += _untold(rows, healing)
     return [listed, by_phase]
 
@@ -113,6 +115,7 @@ def heals_by(
     if rows:
         passed = sum(row.heal_success_count for row in rows)
         ended = passed + sum(row.heal_fail_count for row in rows)
+        table.answer = _answer(rows, prices, names)
         table.notes = [_rate(passed, ended, scope)]
         still_open = sum(row.heal_trigger_count for row in rows) - ended
         if still_open > 0:
@@ -125,6 +128,22 @@ def _rate(passed: int, ended: int, scope: Scope) -> str:
     if rate is None:
         return f"Of {scope}; how the heals ended is not known."
     return f"{passed:,} of {ended:,} heals passed ({rate:.1%}), of {scope}."
+
+
+def _answer(
+    rows: Sequence[PhaseRow], prices: Mapping[str, _Price], names: Mapping[str, str | None]
+) -> str:
+    """Say how many heals were begun, passed, how long they took, what they cost and where."""
+    costs = {key: price.cost_nano for key, price in prices.items() if price.cost_nano}
+    whole = known_usd(sum(costs.values())) if costs else None
+    most = max(costs, key=lambda key: costs[key], default=None)
+    took_us = sum(row.heal_duration_us for row in rows)
+    return answer.sentence(
+        answer.healed(rows),
+        f"they took {written.ms(ms(took_us))}" if took_us else "",
+        f"they cost {written.usd(whole)}" if whole is not None else "",
+        f"the most in {answer.name_of(names[most])}" if most is not None and len(rows) > 1 else "",
+    )
 
 
 def _untold(episodes: Sequence[HealRow], healing: Sequence[PhaseRow]) -> list[str]:
@@ -176,7 +195,7 @@ def _row(row: HealRow, session_id: str, project: str) -> tuple[Cell, ...]:
         row.loop,
         row.tool or None,
         known_time(row.began_us),
-        row.day or None,
+        day_name(row.day),
     )
 
 

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
+from m31a_metrics.tables.columns import TIMES
+
 RECORDED = "m31a"
 """The agent of a session in the sessions directory, as `--agent` calls it."""
 
@@ -25,12 +27,23 @@ class Keyed(Protocol):
         ...
 
 
+_UNSET_YEARS = ("1969-", "1970-")
+"""What a clock says that nobody set, in any zone."""
+
+
+def day_name(key: str) -> str | None:
+    """Give a day, a week, a month or an hour as tables have it; None where no clock was set."""
+    return None if not key or key.startswith(_UNSET_YEARS) else key
+
+
 def named(by: str, rows: Iterable[Keyed], *, whole: bool) -> dict[str, str | None]:
     """Give the name of each part: projects and ids shortened for people, None for no name.
 
     `whole` leaves them as they are.
     """
     keys = [row.key for row in rows]
+    if by in TIMES:
+        return {key: day_name(key) for key in keys}
     if not whole and by == "project":
         return {key: name or None for key, name in tails(keys).items()}
     if not whole and by == "session":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -85,12 +85,12 @@ def limited(
 def known_only(table: Table, optional: Iterable[Column]) -> Table:
     """Leave out those of the `optional` columns of which no row knows anything."""
     empty = _columns_without(table, optional, lambda cell: cell is not None)
-    return _without(table, empty)
+    return without(table, empty)
 
 
 def counted_only(table: Table, optional: Iterable[Column]) -> Table:
     """Leave out those of the `optional` columns of which no row counts anything."""
-    return _without(table, _columns_without(table, optional, bool))
+    return without(table, _columns_without(table, optional, bool))
 
 
 def _columns_without(
@@ -104,7 +104,8 @@ def _columns_without(
     }
 
 
-def _without(table: Table, left_out: set[Column]) -> Table:
+def without(table: Table, left_out: Collection[Column]) -> Table:
+    """Leave out columns."""
     kept = [at for at, column in enumerate(table.columns) if column not in left_out]
     if len(kept) == len(table.columns):
         return table

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from m31a_metrics.answers import PhaseRow, time_order
 from m31a_metrics.model import WorkflowPhase
 from m31a_metrics.table import Cell, Column, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns, written
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
 from m31a_metrics.tables.names import named
 from m31a_metrics.tables.order import counted_only
@@ -142,7 +142,25 @@ def phase_table(
         cells = _cells(row, whole_us, cost_nano)
         table.rows.append((names[row.key], *(cells[column] for column in wanted)))
     table.notes = last_stays(sum(row.last_stay_us for row in rows))
+    table.answer = _answer(rows, names)
     return table
+
+
+def _answer(rows: Sequence[PhaseRow], names: Mapping[str, str | None]) -> str:
+    """Say which part took the most time and which cost the most, and how heals went."""
+    longest = max(rows, key=lambda row: row.active_us, default=None)
+    if longest is None:
+        return ""
+    active_us = sum(row.active_us for row in rows)
+    active = f"{written.ms(ms(active_us))} active" if active_us else ""
+    if active and len(rows) > 1:
+        share = answer.share(longest.active_us, active_us)
+        active += f", {share} of it in {answer.name_of(names[longest.key])}"
+    most = max(rows, key=lambda row: row.cost_nano)
+    cost = f"{answer.spent(most)} in {answer.name_of(names[most.key])}" if most.cost_nano else ""
+    if cost and len(rows) > 1:
+        cost = f"the most was spent in {answer.name_of(names[most.key])}, {answer.spent(most)}"
+    return answer.sentence(active, cost, answer.healed(rows))
 
 
 def _cells(row: PhaseRow, whole_us: int, cost_nano: int) -> dict[Column, Cell]:

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from m31a_metrics.answers import SessionRow, TotalsRow, time_order
 from m31a_metrics.conversation import Title
 from m31a_metrics.table import CARDS, Cell, Column, Panel, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, per_hour, ratio
-from m31a_metrics.tables.names import RECORDED, last_part, named, shortened
+from m31a_metrics.tables.names import RECORDED, named, shortened, tails
 from m31a_metrics.tables.order import column_of, counted_only
 from m31a_metrics.tables.phrases import NOTHING_YET, Scope, unpriced
 from m31a_metrics.timestamps import LATEST_US, moment
-from m31a_metrics.units import ms
+from m31a_metrics.units import YEAR_1971_US, ms
 
 LATEST = "updated_us"
 """The field of SessionRow by which sessions are listed, latest first."""
@@ -34,34 +34,43 @@ FOR_PEOPLE = [
     columns.SESSION,
     columns.UPDATED,
     columns.ACTIVE,
+    columns.COST,
+    columns.TOKENS,
     columns.CALLS,
     columns.FAILED,
-    columns.DENIED,
-    columns.TOKENS,
-    columns.COST,
     columns.HEALS,
+    columns.DENIED,
     columns.LASTED,
 ]
-"""What fits a terminal of 80 cells; the last one needs more room."""
+"""What fits a terminal of 80 cells; the last ones need more room."""
 
 OF_AGENTS = [
     columns.SESSION,
     columns.AGENT,
     columns.PROJECT,
     columns.UPDATED,
-    columns.CALLS,
-    columns.TOKENS,
     columns.COST,
+    columns.TOKENS,
+    columns.CALLS,
     columns.FAILED,
-    columns.DENIED,
-    columns.ACTIVE,
-    columns.LASTED,
     columns.HEALS,
+    columns.ACTIVE,
+    columns.DENIED,
+    columns.LASTED,
 ]
 """For people, where other agents' sessions are among them; the last ones need more room."""
 
 FOR_PROGRAMS = [
-    *FOR_PEOPLE,
+    columns.SESSION,
+    columns.UPDATED,
+    columns.ACTIVE,
+    columns.CALLS,
+    columns.FAILED,
+    columns.DENIED,
+    columns.TOKENS,
+    columns.COST,
+    columns.HEALS,
+    columns.LASTED,
     columns.HEALS_PASSED,
     columns.HEALS_FAILED,
     columns.BISECTS,
@@ -173,6 +182,7 @@ def sessions(rows: Sequence[SessionRow], scope: Scope, *, whole: bool = False) -
     """
     table = session_table("Sessions", rows, whole=whole)
     table.empty = NOTHING_YET
+    table.answer = _answer(rows, scope.totals)
     if len(rows) < scope.totals.session_count:
         table.notes = [f"{len(rows):,} of {scope}; see the rest: --all."]
     gone = sum(row.is_gone for row in rows)
@@ -184,6 +194,20 @@ def sessions(rows: Sequence[SessionRow], scope: Scope, *, whole: bool = False) -
         )
     table.notes += unpriced(sum(row.unpriced_tokens for row in rows))
     return table
+
+
+def _answer(rows: Sequence[SessionRow], totals: TotalsRow) -> str:
+    """Say what all of them cost, which the most, and what of them failed and healed."""
+    if not rows:
+        return ""
+    most = max(rows, key=lambda row: row.cost_nano)
+    shorter = shortened((row.agent, row.session_id) for row in rows)
+    return answer.sentence(
+        answer.spent_in(totals),
+        answer.most(shorter[most.session_id], most) if len(rows) > 1 else "",
+        answer.failed([totals]),
+        answer.healed([totals]),
+    )
 
 
 def sorted_by(wanted: str) -> tuple[str | None, bool]:
@@ -221,6 +245,13 @@ def sessions_by(rows: Sequence[TotalsRow], scope: Scope, by: str, *, whole: bool
         NOTHING_YET,
     )
     if rows:
+        most = max(rows, key=lambda row: (row.cost_nano, row.session_count))
+        table.answer = answer.sentence(
+            answer.spent_in(scope.totals),
+            answer.most(names[most.key], most) if len(rows) > 1 else "",
+            answer.failed([scope.totals]),
+            answer.healed([scope.totals]),
+        )
         table.notes = [f"Of {scope}.", *unpriced(sum(row.unpriced_tokens for row in rows))]
         if by in columns.TIMES:
             table.notes.insert(0, f"A session of several {by}s is counted in each.")
@@ -249,22 +280,26 @@ def _part_row(row: TotalsRow, name: str | None, cost_nano: int) -> tuple[Cell, .
     )
 
 
-def session_table(title: str, rows: Sequence[SessionRow], *, whole: bool) -> Table:
+def session_table(
+    title: str, rows: Sequence[SessionRow], *, whole: bool, says_whose: bool = True
+) -> Table:
     """Make a table of one row per session.
 
-    People get shortened ids and the last part of a project's path, programs all of both.
+    People get shortened ids and as much of the end of a project's path as tells it from the
+    others, programs all of both. `says_whose` False: another table has agent and project.
     """
     if whole:
         table = Table(title, FOR_PROGRAMS, [_row(row, FOR_PROGRAMS) for row in rows])
         return with_labels(table, [row.labels for row in rows])
-    if all(row.agent == RECORDED for row in rows):
-        table = Table(title, FOR_PEOPLE, [_row(row, FOR_PEOPLE) for row in rows])
-        return counted_only(table, columns.RARE)
     shorter = shortened((row.agent, row.session_id) for row in rows)
+    if not says_whose or all(row.agent == RECORDED for row in rows):
+        own = [(shorter[row.session_id], *_row(row, FOR_PEOPLE)[1:]) for row in rows]
+        return counted_only(Table(title, FOR_PEOPLE, own), columns.RARE)
+    projects = tails(row.project for row in rows)
     table = Table(title, OF_AGENTS)
     for row in rows:
         _, agent, _, *rest = _row(row, OF_AGENTS)
-        project = last_part(row.project) or None
+        project = projects[row.project] or None
         table.rows.append((shorter[row.session_id], agent, project, *rest))
     return counted_only(table, columns.RARE)
 
@@ -360,8 +395,8 @@ def cost_of(row: SessionRow | TotalsRow) -> float | None:
 
 
 def known_time(at_us: int) -> datetime | None:
-    """Give a time in UTC; None where nobody knows it, or no calendar has it."""
-    return moment(at_us) if 0 < at_us <= LATEST_US else None
+    """Give a time in UTC; None where nobody knows it, no clock was set, or no calendar has it."""
+    return moment(at_us) if YEAR_1971_US <= at_us <= LATEST_US else None
 
 
 def active_ms(row: SessionRow | TotalsRow) -> float | None:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from m31a_metrics.answers import LLMRow, SessionRow, TotalsRow
+from m31a_metrics.answers import LLMRow, SessionRow, ToolRow, TotalsRow
 from m31a_metrics.conversation import Title
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.record import LLMDay, SessionRecord
 from m31a_metrics.table import Cell, Column, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns, written
 from m31a_metrics.tables.arithmetic import ratio
 from m31a_metrics.tables.cost import cost
 from m31a_metrics.tables.from_metrics import (
@@ -24,8 +24,9 @@ from m31a_metrics.tables.from_metrics import (
     tool_rows,
 )
 from m31a_metrics.tables.names import RECORDED
+from m31a_metrics.tables.order import without
 from m31a_metrics.tables.phases import SHOWN, healing, phase_table
-from m31a_metrics.tables.phrases import Scope
+from m31a_metrics.tables.phrases import Scope, counted
 from m31a_metrics.tables.sessions import (
     known_time,
     labelled,
@@ -33,8 +34,17 @@ from m31a_metrics.tables.sessions import (
     with_labels,
     with_titles,
 )
-from m31a_metrics.tables.tools import for_people, timed_notes, tool_table
+from m31a_metrics.tables.tools import (
+    MAX,
+    P99,
+    SESSION_SHARE,
+    WAITED,
+    for_people,
+    timed_notes,
+    tool_table,
+)
 from m31a_metrics.transcript import RateLimit
+from m31a_metrics.units import ms
 
 TRANSCRIPT = [
     columns.AGENT,
@@ -57,6 +67,13 @@ RATE_LIMITS = [
     Column("resets_at", "Begins anew", Unit.TIME),
     Column("seen_at", "Seen", Unit.TIME),
 ]
+ELSEWHERE = (
+    *(columns.LLM_CALLS, columns.COST_SHARE, columns.UNPRICED, columns.REASONING),
+    *(columns.SUBAGENTS, columns.AVG_MS, columns.FAILED, columns.TIME_SHARE),
+    *(WAITED, SESSION_SHARE, P99, MAX),
+)
+"""What people find in `m31 cost ID`, `m31 tools ID` and `m31 sessions`: here it has no room."""
+
 LINES = [Column("fact", "Fact"), Column("value", "Value")]
 """The same for people: a path is longer than a column may be."""
 
@@ -88,11 +105,14 @@ def show(
     row = row or session_row(metrics, RECORDED, times=times)
     totals = TotalsRow(session_count=1, active_us=row.active_us, last_stay_us=row.last_stay_us)
     scope = Scope(totals, metrics.session_id)
-    head = session_table("Session", [row], whole=whole)
+    rows = tool_rows(metrics, detail)
+    head = session_table("Session", [row], whole=whole, says_whose=False)
+    head.answer = _answer(row, rows)
+    if not whole:
+        head = without(head, [columns.LASTED, columns.DENIED])
     if told is None:
         head.notes += _said(row)
     of_phases = phase_rows(metrics, times)
-    rows = tool_rows(metrics, detail)
     ran = {one.name: one for one in detail.durations}
     of_tools = tool_table(rows, ran, scope)
     of_tools.notes = timed_notes(rows, ran)
@@ -103,9 +123,12 @@ def show(
     tables = [
         phase_table(of_phases, SHOWN, scope, whole=whole),
         healing(of_phases),
-        of_tools if whole else for_people(of_tools),
-        by_phase,
-        by_model,
+        of_tools if whole else without(for_people(of_tools, scope), ELSEWHERE),
+        *(
+            (by_phase, by_model)
+            if whole
+            else (without(one, ELSEWHERE) for one in (by_phase, by_model))
+        ),
         _strategies(metrics),
         _rate_limits(told),
     ]
@@ -122,6 +145,18 @@ def entitled(head: Table, transcript: Table, title: Title, *, whole: bool) -> li
         if line
     ]
     return [head, replace(transcript, rows=[*lines, *transcript.rows])]
+
+
+def _answer(row: SessionRow, tools: Sequence[ToolRow]) -> str:
+    """Say what the session cost and took, which tool failed most, and how heals went."""
+    cost = answer.spent(row) if answer.used(row) else ""
+    calls = counted(row.call_count, "call")
+    took = f" in {written.ms(ms(row.active_us))} active" if row.active_us else ""
+    return answer.sentence(
+        f"{cost} for {calls}{took}" if cost else f"{calls}{took}",
+        answer.most_failing(tools),
+        answer.healed([row]),
+    )
 
 
 def _by_class(rows: list[LLMRow], days: Sequence[LLMDay]) -> list[LLMRow]:

@@ -9,17 +9,19 @@ from m31a_metrics.answers import ToolRow, time_order
 from m31a_metrics.histogram import BUCKETS_PER_DOUBLING, Histogram, value_of
 from m31a_metrics.model import ToolDurations
 from m31a_metrics.table import Cell, Column, Kind, Panel, Plot, Table, Unit
-from m31a_metrics.tables import columns
+from m31a_metrics.tables import answer, columns, written
 from m31a_metrics.tables.arithmetic import change, difference, ratio
 from m31a_metrics.tables.from_metrics import by_time
 from m31a_metrics.tables.names import named
-from m31a_metrics.tables.order import counted_only, known_only
-from m31a_metrics.tables.phrases import Scope
+from m31a_metrics.tables.order import counted_only, known_only, without
+from m31a_metrics.tables.phrases import Scope, counted
 from m31a_metrics.units import ms
 
 PARTS = ("tool", *columns.TIMES, "phase", *columns.OWNERS, "session")
 """What calls can be grouped by."""
 
+MAX = Column("max_ms", "Max", Unit.MS)
+P99 = Column("p99_ms", "p99", Unit.MS)
 WAITED = Column("wait_ms", "Waited", Unit.MS)
 SESSION_SHARE = Column("session_share", "Share of active time", Unit.SHARE)
 CHANGES = [
@@ -35,12 +37,12 @@ FIGURES = [
     Column("p50_ms", "p50", Unit.MS),
     columns.P95,
     CHANGES[0],
-    Column("max_ms", "Max", Unit.MS),
+    MAX,
     columns.RAN_MS,
     columns.TIME_SHARE,
     columns.ELAPSED_MS,
     *CHANGES[1:],
-    Column("p99_ms", "p99", Unit.MS),
+    P99,
     WAITED,
     SESSION_SHARE,
     columns.AVG_MS,
@@ -95,11 +97,28 @@ def tools(
         table.notes.insert(0, f"Of {scope}.")
     if not rows:
         table.title = what
-    return table if whole else for_people(table)
+    return table if whole else for_people(table, scope)
 
 
-def for_people(table: Table) -> Table:
-    """Leave out the columns of which no row knows, or counts, anything."""
+def _answer(rows: Sequence[ToolRow], by: str, names: Mapping[str, str | None]) -> str:
+    """Say what took the most time of the tools' own, and where most calls failed."""
+    ran_us = sum(row.ran_us for row in rows)
+    most = max(rows, key=lambda row: row.ran_us, default=None)
+    took = f"they ran {written.ms(ms(ran_us))}" if ran_us else ""
+    if most is not None and most.ran_us and len(rows) > 1:
+        share, name = answer.share(most.ran_us, ran_us), answer.name_of(names[most.key])
+        took += f", {share} of it {'' if by == 'tool' else 'in '}{name}"
+    calls = counted(sum(row.call_count for row in rows), "call")
+    return answer.sentence(
+        calls if rows else "",
+        took,
+        answer.most_failing(rows) if by == "tool" else answer.failed(rows),
+    )
+
+
+def for_people(table: Table, scope: Scope) -> Table:
+    """Leave out what no row knows, or counts, and of one session how many sessions there are."""
+    table = without(table, [columns.SESSIONS] if scope.session_id else [])
     return counted_only(known_only(table, OPTIONAL), columns.RARE)
 
 
@@ -124,6 +143,7 @@ def tool_table(
             for row in rows
         ],
         scope.lacks("tool calls", "Record one: `m31 run -- COMMAND`."),
+        answer=_answer(rows, by, names),
     )
 
 
@@ -212,8 +232,8 @@ BARS_PER_DOUBLING = 2
 QUANTILES = [
     Column("p50_ms", "p50", Unit.MS),
     columns.P95,
-    Column("p99_ms", "p99", Unit.MS),
-    Column("max_ms", "Max", Unit.MS),
+    P99,
+    MAX,
 ]
 SPREAD = [columns.TOOL, *QUANTILES, Column("timed_count", "Timed", Unit.COUNT), columns.CALLS]
 DISTRIBUTION = [

@@ -10,6 +10,7 @@ from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.table import Cell, Kind, Panel, Plot, Table
 from m31a_metrics.tables import columns
 from m31a_metrics.tables.arithmetic import heal_rate, known_usd, ratio
+from m31a_metrics.tables.names import day_name
 from m31a_metrics.units import ms
 
 OVER_TIME = [
@@ -66,7 +67,7 @@ def parts(known: Iterable[str], by: str, which: Slice) -> list[str]:
 
     But not those of centuries: one session with an odd date must not make a million rows.
     """
-    keys = sorted((key for key in known if key), key=time_order)
+    keys = sorted((key for key in known if day_name(key)), key=time_order)
     if by != "day" or not keys:
         return keys
     first = date.fromisoformat(which.first_day or keys[0])
@@ -149,7 +150,7 @@ def calendar(totals: Sequence[TotalsRow], today: str) -> Panel:
     """
     last = date.fromisoformat(today)
     # Whole weeks, and of a short history no more than half a year.
-    known = min((row.key for row in totals if row.key), default=today)
+    known = min((row.key for row in totals if day_name(row.key)), default=today)
     half = (last - timedelta(days=YEAR_DAYS // 2)).isoformat()
     shown_days = YEAR_DAYS if known < half else YEAR_DAYS // 2
     first = last - timedelta(days=shown_days - 7 + last.weekday())

@@ -72,6 +72,14 @@ def cut_middle(text: str, width: int) -> str:
     return cut(text, width - width_of(tail)) + tail
 
 
+def cut_start(text: str, width: int) -> str:
+    """Shorten cleaned text to `width` cells, keeping its end."""
+    if width_of(text) <= width:
+        return text
+    ends = list(accumulate(map(_cells, reversed(text))))
+    return "…" + text[len(text) - sum(end < width for end in ends) :].lstrip()
+
+
 def pad(text: str, width: int, right: bool) -> str:
     """Fill cleaned text with spaces up to `width` cells; `right` puts them before it."""
     if text.isascii():

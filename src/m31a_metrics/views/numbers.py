@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from math import isfinite
 
 from m31a_metrics.table import Cell, Column, Unit
+from m31a_metrics.tables import written
 from m31a_metrics.timestamps import local
 from m31a_metrics.views.names import clean
 
@@ -38,6 +38,17 @@ def text_of(cell: Cell, unit: Unit) -> str:
     return _NUMBERS.get(unit, _plain)(cell)
 
 
+def is_nothing(cell: Cell, unit: Unit) -> bool:
+    """Tell whether a cell counts nothing: zero, no, not known or without a word."""
+    if cell is None or unit is Unit.OUTCOME:
+        return cell is None
+    if isinstance(cell, list):
+        return not any(cell)
+    if isinstance(cell, str):
+        return not cell.strip()
+    return not isinstance(cell, datetime) and (not cell or not isfinite(cell))
+
+
 def head_of(column: Column) -> str:
     """Give a column's head. It names the unit where the cells do not carry it."""
     title = clean(column.title)
@@ -53,82 +64,6 @@ def is_number(unit: Unit) -> bool:
 
 def _plain(number: float) -> str:
     return f"{number:.15g}" if isinstance(number, float) else str(number)
-
-
-def _count(number: float) -> str:
-    if isinstance(number, int) or number.is_integer():
-        return f"{int(number):,}"
-    # A mean below one would be drawn as none at all.
-    return f"{number:,.1f}" if abs(number) >= 0.95 else f"{number:.2g}"
-
-
-def _tokens(number: float) -> str:
-    size = abs(number)
-    if size < 999.5:
-        return f"{number:.0f}"
-    # The limits are where rounding would write 1000.0k instead of 1.0M.
-    if size < 999_950:
-        return f"{number / 1e3:.1f}k"
-    if size < 999_950_000:
-        return f"{number / 1e6:.1f}M"
-    return f"{number / 1e9:,.1f}B"
-
-
-def _ms(number: float) -> str:
-    if number < 0:
-        return f"-{_ms(-number)}"
-    if number < 999.5:
-        return f"{_short_ms(number)} ms"
-    if number < 59_950:
-        return f"{number / 1e3:.1f} s"
-    if number < 3_599_500:
-        minutes, seconds = divmod(round(number / 1e3), 60)
-        return f"{minutes} min {seconds:02d} s"
-    if number < 86_370_000:
-        hours, minutes = divmod(round(number / 60e3), 60)
-        return f"{hours} h {minutes:02d} min"
-    days, hours = divmod(round(number / 3_600e3), 24)
-    return f"{days} d {hours:02d} h"
-
-
-def _short_ms(number: float) -> str:
-    if not number:
-        return "0"
-    if number < 0.01:
-        return "<0.01"
-    if number < 0.995:
-        return f"{number:.2g}"
-    if number < 9.95:
-        return f"{number:.1f}".removesuffix(".0")
-    return f"{number:.0f}"
-
-
-def _usd(number: float) -> str:
-    if number < 0:
-        return f"-{_usd(-number)}"
-    if not number:
-        return "$0.00"
-    if number < 0.00005:
-        return "<$0.0001"
-    return f"${number:.4f}" if number < 0.99995 else f"${number:,.2f}"
-
-
-def _share(number: float) -> str:
-    if number in (0, 1):
-        return "100%" if number else "0%"
-    # Nearly nothing and nearly all are not nothing and all.
-    if 0 < number < 0.0005:
-        return "<0.1%"
-    if 0.9995 <= number < 1:
-        return ">99.9%"
-    return f"{number:,.1%}"
-
-
-def _change(number: float) -> str:
-    percent = number * 100
-    if not round(percent, 1):
-        return "0%"
-    return f"{percent:+.1f}%" if abs(percent) < 9.95 else f"{percent:+,.0f}%"
 
 
 def _bar(number: float) -> str:
@@ -157,15 +92,7 @@ def _time(moment: datetime) -> str:
     return local(moment).isoformat(" ", "minutes")[:16]
 
 
-_NUMBERS: dict[Unit, Callable[[float], str]] = {
-    Unit.COUNT: _count,
-    Unit.TOKENS: _tokens,
-    Unit.MS: _ms,
-    Unit.USD: _usd,
-    Unit.SHARE: _share,
-    Unit.CHANGE: _change,
-    Unit.BAR: _bar,
-}
+_NUMBERS = {**written.BY_UNIT, Unit.BAR: _bar}
 _RIGHT = frozenset(
     {Unit.COUNT, Unit.TOKENS, Unit.MS, Unit.USD, Unit.SHARE, Unit.CHANGE, Unit.BY_ROW}
 )

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from m31a_metrics.table import Table
 from m31a_metrics.views.grid import GAP, Grid, fit
-from m31a_metrics.views.names import clean, pad, wrap
+from m31a_metrics.views.names import clean, pad, width_of, wrap
 from m31a_metrics.views.numbers import UNKNOWN, Tone, tone
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 RICH_ROWS = 60
 """Longer tables are drawn plain: rich would take longer to draw them than to read them."""
+
+READING_WIDTH = 120
+"""So wide is text that goes to no terminal, unless COLUMNS says otherwise: as people read it."""
 
 # Where the output cannot take our own signs, these can stand for them.
 _PLAINER = str.maketrans({UNKNOWN: "-", "…": "~", "█": "#"})
@@ -30,7 +33,7 @@ _STYLES = {
 
 
 class _Page(Struct):
-    """What is drawn, cleaned and fitted: lines above, the table, lines below.
+    """What is drawn, cleaned and fitted: title and answer, the table, lines below.
 
     A table without rows has no grid columns, and `empty` stands in its place.
     """
@@ -38,29 +41,36 @@ class _Page(Struct):
     table: Table
     grid: Grid
     titles: list[str]
+    answer: list[str]
     empty: list[str]
     notes: list[str]
 
 
 def print_table(
-    table: Table, *, file: TextIO, color: bool, width: int | None, title: bool = True
+    table: Table,
+    *,
+    file: TextIO,
+    color: bool,
+    width: int | None,
+    title: bool = True,
+    whole: bool = False,
 ) -> None:
-    """Write a table to `file`: its title, its rows or why there are none, its notes.
+    """Write a table to `file`: its title, its answer, its rows or why there are none, its notes.
 
-    `width` is in terminal cells; None means that of the terminal, and no limit where
-    `file` is none. `color` matters on a terminal only: a pipe never gets escapes.
+    `width` is in terminal cells; None means that of the terminal, and READING_WIDTH where
+    `file` is none, or no limit if `whole`. `color` matters on a terminal only: a pipe never
+    gets escapes.
     """
     terminal = file.isatty()
-    if width is None and terminal:
-        width = _terminal_width()
+    if width is None:
+        width = _terminal_width() if terminal else None if whole else _reading_width()
     grid = fit(table, width) if table.rows else Grid([], [])
-    notes = list(table.notes)
-    if grid.hidden:
-        notes.append(f"Hidden for lack of width: {', '.join(grid.hidden)}.")
+    notes = [*table.notes, *_about_columns(grid)]
     page = _Page(
         table,
         grid,
         titles=_lines([table.title], width) if title else [],
+        answer=_lines([table.answer], width),
         empty=[] if table.rows else _lines([table.empty], width),
         notes=_lines(notes, width),
     )
@@ -70,15 +80,50 @@ def print_table(
         _write(file, _plain(page))
 
 
+def _about_columns(grid: Grid) -> list[str]:
+    """Say what the columns hold that are not drawn, or that they are not."""
+    return [
+        f"{what}: {', '.join(columns)}."
+        for what, columns in (
+            ("All zero", grid.zero),
+            ("The same in all rows", grid.same),
+            ("Hidden for lack of width", grid.hidden),
+        )
+        if columns
+    ]
+
+
 def _lines(texts: list[str], width: int | None) -> list[str]:
+    """Wrap texts; a word that is wider than all there is goes on in the next line."""
     cleaned = [clean(text) for text in texts if text]
-    return [line for text in cleaned for line in wrap(text, width)] if width else cleaned
+    if width is None:
+        return cleaned
+    lines = [line for text in cleaned for line in wrap(text, width)]
+    return [part for line in lines for part in _parts(line, width)]
+
+
+def _parts(line: str, width: int) -> list[str]:
+    if width_of(line) <= width:
+        return [line]
+    parts = [""]
+    for character in line:
+        if parts[-1] and width_of(parts[-1] + character) > width:
+            parts.append("")
+        parts[-1] += character
+    return parts
 
 
 def _terminal_width() -> int:
     import shutil
 
     return shutil.get_terminal_size().columns
+
+
+def _reading_width() -> int:
+    from os import environ
+
+    wanted = environ.get("COLUMNS", "")
+    return int(wanted) if wanted.isdecimal() and int(wanted) else READING_WIDTH
 
 
 def _write(file: TextIO, text: str) -> None:
@@ -90,7 +135,7 @@ def _write(file: TextIO, text: str) -> None:
 
 
 def _plain(page: _Page) -> str:
-    lines = page.titles + page.empty
+    lines = page.titles + page.answer + page.empty
     if page.table.rows:
         lines += _plain_rows(page.grid)
     if page.notes:
@@ -129,7 +174,7 @@ def _rich(page: _Page, color: bool, width: int) -> str:
     )
     for line in page.titles:
         console.print(Text(line, style="bold"))
-    for line in page.empty:
+    for line in (*page.answer, *page.empty):
         console.print(Text(line))
     if page.table.rows:
         console.print(_rich_rows(page))

@@ -21,7 +21,7 @@ from m31a_metrics.views.web.index_thread import ThisMachine
 from m31a_metrics.views.web.pages import Asked, of_slice
 from m31a_metrics.views.web.report import report
 from m31a_metrics.views.web.state import State
-from tests.views.web.invented import light, records
+from tests.views.web.invented import course, light, records
 from tests.views.web.served import Invented, fetch, served
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
@@ -170,6 +170,34 @@ def test_what_is_clicked_narrows_the_page_and_back_undoes_it(visit: Visit) -> No
     assert "model" in chosen(page)
 
 
+def test_a_tool_bar_a_phase_and_a_span_narrow(chromium: Browser, few: str) -> None:
+    """A bar leads to its tool, a phase narrows the page, a span the session's own page."""
+    visiting = Visit(chromium, few)
+    page = visiting.open("/")
+    page.locator("#cost_by_phase .row", has_text="verify").click()
+    page.wait_for_url("**phase=verify**")
+    expect(page.get_by_label("What is chosen")).to_contain_text("verify")
+    page.locator("#tools_by_time .row", has_text="Bash").locator("rect").click()
+    page.wait_for_url("**/tools?tool=Bash**")
+    assert chosen(page)["phase"] == ["verify"]
+    address = "/sessions/5e0f7a31-cart-faster"
+    visiting.open(address)
+    lanes = page.locator("#timeline .lane")
+    count = lanes.count()
+    page.locator("#timeline .track").first.locator("a rect").first.click()
+    page.wait_for_url("**span=**")
+    expect(page.get_by_label("What is chosen")).to_contain_text("Time")
+    assert lanes.count() < count
+    page.go_back()
+    assert page.url == few + address
+    page.locator("#timeline").get_by_role("link", name="Edit").first.click()
+    page.wait_for_url("**tool=Edit**")
+    page.get_by_label("What is chosen").get_by_role("link", name="Tool").click()
+    page.wait_for_url(few + address)
+    assert lanes.count() == count
+    visiting.close()
+
+
 def test_names_are_suggested(visit: Visit) -> None:
     """Fields offer the names that there are, as many as a person can look through."""
     page = visit.open("/")
@@ -267,7 +295,7 @@ def test_keys_and_themes(visit: Visit) -> None:
 @pytest.fixture(scope="module")
 def few() -> Iterator[str]:
     """A server with a few sessions: axe-core looks at every cell of every table."""
-    with served(Invented(records(25, NOW))) as address:
+    with served(Invented(records(25, NOW), [course(NOW)])) as address:
         yield address
 
 
@@ -368,7 +396,9 @@ def test_a_page_follows_a_collector(chromium: Browser, tmp_path: Path) -> None:
             visiting = Visit(chromium, address)
             page = visiting.open("/")
             expect(page.locator("#live")).to_be_visible()
-            expect(page.locator("#running tbody td").first).to_have_text("followed")
+            running = page.locator("#running tbody tr").first
+            expect(running.locator("a").first).to_have_text("followed")
+            running.locator("summary").click()
             page.locator("#tools_by_time summary").click()
             collector.record_tool_call("Grep", False, 9)
             expect(page.locator("#tools_by_time tbody")).to_contain_text("Grep", timeout=20_000)
@@ -376,6 +406,7 @@ def test_a_page_follows_a_collector(chromium: Browser, tmp_path: Path) -> None:
             bars = page.locator("#tools_by_time .row .value")
             assert bars.all_text_contents() == ["40 ms", "9 ms"]
             assert page.locator("#tools_by_time details").get_attribute("open") is not None
+            assert running.locator("details").get_attribute("open") is not None
             page.goto(f"{address}/sessions/followed")
             kinds = page.locator("#timeline .legend li").all_text_contents()
             assert {kind.strip() for kind in kinds} == {"ok", "failed", "no phase"}

@@ -78,6 +78,15 @@ def test_a_label_that_is_none_is_refused() -> None:
         State(label=("prompt",)).slice(NOW)
 
 
+def test_words_for_days_are_times() -> None:
+    """As on the command line: the same function reads both."""
+    yesterday = State(since="yesterday", until="yesterday").slice(NOW)
+    assert (yesterday.first_day, yesterday.last_day) == ("2026-06-19", "2026-06-19")
+    assert State(since="Monday").slice(NOW).first_day == "2026-06-15"
+    with pytest.raises(WrongState, match="turn the two around"):
+        State(since="today", until="yesterday").slice(NOW)
+
+
 def test_a_time_that_is_none_is_refused() -> None:
     """The sentence says how a time is written."""
     with pytest.raises(WrongState, match="2026-06"):

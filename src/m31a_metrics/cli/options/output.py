@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from m31a_metrics import config, store
 from m31a_metrics.config import Config
+from m31a_metrics.errors import StorageError
 from m31a_metrics.table import Table
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 SESSIONS_DIR = "m31.sessions_dir"
 NONE = "m31.none"
 """Key in `ctx.meta`: why there is nothing to show, where that has a reason of its own."""
+LOOKED = "m31.looked"
+"""Key in `ctx.meta`: where sessions were looked for, where there are none at all."""
 
 _FORMAT = "m31.format"
 _CONFIG = "m31.config"
@@ -74,9 +77,23 @@ def share_option(function: Decorated) -> Decorated:
 
 def write_file(path: str, data: bytes, *, share: bool) -> None:
     """Write a file that a person asked for, and say so. Raises ForeignFile, StorageError."""
-    store.hand_over(path, data, 0o644 if share else 0o600)
+    try:
+        store.hand_over(path, data, 0o644 if share else 0o600)
+    except StorageError as error:
+        raise StorageError(f"cannot write {path}: {_why_not(path, error)}") from error
     size = f"{len(data) / 1e6:.1f} MB" if len(data) >= 1e5 else f"{len(data):,} bytes"
     say(f"wrote {path} ({size})")
+
+
+def _why_not(path: str, error: StorageError) -> str:
+    """Say why the file that was asked for cannot be written, by the names that it was given."""
+    folder = os.path.dirname(path)
+    if folder and not os.path.exists(folder):
+        return f"there is no folder {folder}"
+    if os.path.islink(path):
+        return f"it leads to {os.path.realpath(path)}, where no file can be made"
+    cause = error.__cause__
+    return (cause.strerror if isinstance(cause, OSError) else "") or str(error)
 
 
 def examples(*lines: tuple[str, str]) -> str:
@@ -111,14 +128,16 @@ def wants_text(ctx: click.Context) -> bool:
     return _FORMAT not in ctx.meta
 
 
-def emit(ctx: click.Context, tables: Sequence[Table]) -> None:
+def emit(ctx: click.Context, tables: Sequence[Table], *, whole: bool = False) -> None:
     """Write Tables to stdout as they were asked for: text, JSON, or CSV of the first.
 
-    As text, a table that has neither rows nor words for that is left out.
+    As text, a table that has neither rows nor words for that is left out. `whole`: they name
+    files, so that nothing is cut where no terminal sets a limit.
     """
     chosen = ctx.meta.get(_FORMAT)
     if chosen is None:
-        _emit_text(tables, ctx.meta.get(NONE))
+        looked = ctx.meta.get(LOOKED, ())
+        _emit_text(tables, ctx.meta.get(NONE), looked, whole=whole)
         return
     from m31a_metrics.exports import tabular
 
@@ -130,16 +149,24 @@ def emit(ctx: click.Context, tables: Sequence[Table]) -> None:
         tabular.write_csv(tables[0], sys.stdout)
 
 
-def _emit_text(tables: Sequence[Table], none: str | None) -> None:
+def none_because(ctx: click.Context, sentence: str) -> None:
+    """Keep why there is nothing to show, which `emit` says in place of tables."""
+    ctx.meta[NONE] = sentence
+
+
+def _emit_text(
+    tables: Sequence[Table], none: str | None, looked: Sequence[str], *, whole: bool
+) -> None:
     from m31a_metrics.views.text import print_table
 
     color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     shown = [table for table in tables if table.rows or table.empty]
-    for number, table in enumerate(shown[:1] if none else shown):
+    for number, table in enumerate(shown[:1] if none or looked else shown):
         table.empty = none or table.empty
+        table.notes += looked
         if number:
             sys.stdout.write("\n")
-        print_table(table, file=sys.stdout, color=color, width=None)
+        print_table(table, file=sys.stdout, color=color, width=None, whole=whole)
 
 
 def say(sentence: str) -> None:

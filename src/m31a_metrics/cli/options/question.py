@@ -13,11 +13,12 @@ import click
 from msgspec.structs import replace
 
 from m31a_metrics import config
-from m31a_metrics.answers import Slice
-from m31a_metrics.cli.options.output import NONE, SESSIONS_DIR, say, settings
-from m31a_metrics.cli.options.slices import all_folders, asked_for, now, unknown_agent, which
+from m31a_metrics.answers import Answers, Slice
+from m31a_metrics.cli.options.empty import where_looked
+from m31a_metrics.cli.options.output import LOOKED, NONE, SESSIONS_DIR, say, settings
+from m31a_metrics.cli.options.slices import agents_meant, all_folders, asked_for, now, which
 from m31a_metrics.errors import SessionNotFound
-from m31a_metrics.questions.ask import Ask, recorded_agents, why_none
+from m31a_metrics.questions.ask import Ask, recorded_agents, totals_of, why_none
 
 if TYPE_CHECKING:
     from m31a_metrics.catalog import LoadedSession
@@ -46,7 +47,8 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
         with catalog.ask_named(
             configured, name, environ, only_dir=bounded, progress=reading_progress()
         ) as asked_one:
-            warn(ctx, asked_one.problems, asked_one.notes)
+            problems = catalog.news_of(configured, name, asked_one.problems)
+            warn(ctx, problems, asked_one.notes)
             yield Ask(asked_one.answers, asked_one.which, now(), asked_one.session_id)
         return
     about = which(ctx)
@@ -59,26 +61,38 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
         all_folders=all_folders(ctx),
         progress=reading_progress(),
     ) as asking:
-        troubles = asking.troubles(None if keeper else about.agents)
+        if not keeper:
+            about = _meant(about, asking.answers)
+        troubles = asking.news(None if keeper else about.agents)
         problems = [one.sentence for one in troubles]
         remedy = f"m31 import {keeper} --dry-run --json" if keeper else ""
         warn(ctx, problems, asking.notes, remedy)
         known_count = len(asking.notes)
         which_ones = replace(about, agents=None) if keeper else about
         found = Ask(asking.answers, which_ones, now())
-        unknown = unknown_agent(about.agents, lambda: recorded_agents(asking.answers))
-        if unknown is not None:
-            known = ", ".join(map(repr, unknown[1]))
-            raise click.BadParameter(
-                f"{unknown[0]!r} is not one of {known}.", param_hint="'--agent'"
-            )
-        ctx.meta[NONE] = why_none(found, asked_for(ctx), problems)
+        if not (bounded or keeper or problems) and _is_empty(found):
+            ctx.meta[LOOKED] = where_looked(configured.sessions_dir, environ)
+        else:
+            ctx.meta[NONE] = why_none(found, asked_for(ctx), problems)
         yield found
         for note in asking.notes[known_count:]:
             say(note)  # what came up while files were read for the answer
         if sys.stderr.isatty() and not (bounded or keeper or asking.is_in_memory):
             for sentence in catalog.reminders(configured, environ):
                 say(sentence)
+
+
+def _is_empty(ask: Ask) -> bool:
+    """Tell whether there is no session at all, of whatever slice."""
+    return not (ask.totals.session_count or totals_of(ask.answers, Slice()).session_count)
+
+
+def _meant(about: Slice, answers: Answers) -> Slice:
+    """Give a slice its agents' whole names. Raises BadParameter for what names none."""
+    try:
+        return agents_meant(about, lambda: recorded_agents(answers))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--agent'") from None
 
 
 def _keeper(ctx: click.Context, about: Slice) -> str:
@@ -108,7 +122,7 @@ def read_session(ctx: click.Context, name: str) -> LoadedSession:
         only_dir=only_dir(ctx),
         progress=reading_progress(),
     )
-    warn(ctx, one.problems, one.notes)
+    warn(ctx, catalog.news_of(settings(ctx), one.path, one.problems), one.notes)
     return one
 
 
@@ -212,11 +226,8 @@ def ask_sides(ctx: click.Context, wanted: Sequence[tuple[str, Slice | None]]) ->
             for place, (label, which) in enumerate(wanted):
                 if which is None:
                     continue
-                unknown = unknown_agent(which.agents, lambda: recorded_agents(ask.answers))
-                if unknown is not None:
-                    known = ", ".join(unknown[1])
-                    raise click.UsageError(f"There is no agent {unknown[0]!r}. Choose of {known}.")
                 try:
+                    which = agents_meant(which, lambda: recorded_agents(ask.answers))
                     narrowed = both(which, ask.which, label)
                 except ValueError as error:
                     raise click.UsageError(str(error)) from None

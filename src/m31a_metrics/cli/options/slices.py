@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import replace
 
 from m31a_metrics import slices
 from m31a_metrics.answers import Slice
+from m31a_metrics.cli.options.empty import not_read
 from m31a_metrics.cli.options.output import Decorated, settings
 from m31a_metrics.timestamps import local
 
@@ -40,7 +42,7 @@ _FOLDERS = "m31.all_folders"
 _OPTIONS = (
     ("since", "WHEN", f"From this day on: {slices.HOW_TIMES}."),
     ("until", "WHEN", "Up to and including this day; written like --since."),
-    ("agent", "NAME", "Only this agent; may be repeated."),
+    ("agent", "NAME", "Only this agent, as claude-code, or claude; may be repeated."),
     ("project", "TEXT", "Only projects whose path contains TEXT."),
     ("model", "NAME", "Only this model; * matches anything, as in 'claude-*'."),
     ("branch", "NAME", "Only this git branch; * matches anything."),
@@ -112,22 +114,30 @@ def is_agent(name: str) -> bool:
     return name in AGENTS or name in agents()
 
 
-def unknown_agent(
-    asked: Iterable[str] | None, recorded: Callable[[], Iterable[str]]
-) -> tuple[str, list[str]] | None:
-    """Name an agent that is neither known here nor among those `recorded`, and all that are.
+def agents_meant(about: Slice, recorded: Callable[[], Iterable[str]]) -> Slice:
+    """Put agents' whole names in the place of beginnings of them and of what people call them.
 
-    A Collector may say any name, so that only whoever has the sessions can tell.
+    A Collector may say any name, so that only whoever has the sessions can tell: these are
+    `recorded`. Raises ValueError for a name that no agent has, and for one that several have.
     """
-    unknown = [name for name in asked or () if not is_agent(name)]
-    if not unknown:
-        return None
+    from m31a_metrics.sources import is_by_name_only
+
+    unsure = [name for name in about.agents or () if not is_agent(name)]
+    if not unsure:
+        return about
     known = list(dict.fromkeys((*agents(), *sorted(recorded()))))
-    return next(((name, known) for name in unknown if name not in known), None)
+    open_names = [name for name in known if not is_by_name_only(name)]
+    try:
+        names = {name: slices.agent_meant(name, known, open_names) for name in unsure}
+    except ValueError as error:
+        unread = " ".join(filter(None, map(not_read, unsure)))
+        raise ValueError(f"{error} {unread}.") if unread else error from None
+    meant = dict.fromkeys(names.get(name, name) for name in about.agents or ())
+    return replace(about, agents=tuple(meant))
 
 
 class _Agent(click.ParamType[str]):
-    """The name of an agent; `unknown_agent` tells whether there is one."""
+    """The name of an agent; `agents_meant` tells whether there is one."""
 
     name = "agent"
 
@@ -159,7 +169,7 @@ def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value is None or value == ():
         return
     name = str(parameter.name)
-    if name in ("since", "until"):
+    if name in ("since", "until") and (name, value) != ("since", slices.EVERYTHING):
         try:
             getattr(slices, name)(value, now())
         except ValueError as error:
@@ -180,9 +190,12 @@ def asked_for(ctx: click.Context) -> list[str]:
 
 
 def which(ctx: click.Context) -> Slice:
-    """Make the slice that the options ask for."""
+    """Make the slice that the options ask for. Raises UsageError where they make no sense."""
     kept: dict[str, Any] = dict(ctx.meta.get(_SLICE, {}))
-    return slices.narrow(now(), agents=kept.pop("agent", ()), **kept)
+    try:
+        return slices.narrow(now(), agents=kept.pop("agent", ()), **kept)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _complete_sessions(

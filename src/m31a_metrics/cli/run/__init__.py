@@ -26,11 +26,11 @@ from m31a_metrics.cli.options import (
 )
 from m31a_metrics.cli.run import process
 from m31a_metrics.errors import MetricsError
-from m31a_metrics.events import Event, PhaseDuration, PhaseTransition, ToolCall
+from m31a_metrics.events import NOT_STARTED, Event, PhaseDuration, PhaseTransition, ToolCall
 from m31a_metrics.session import Session, new_session_id
 
 SESSION = "M31A_SESSION"
-NOT_STARTED = 126
+CANNOT_EXECUTE = 126
 NOT_FOUND = 127
 
 
@@ -113,10 +113,10 @@ def command(
     recorder.append(first)
     started_s = perf_counter()
     with recorder.going_on():
-        code = _run(command, recorder.session)
+        code, error = _run(command, recorder.session)
         duration_ms = (perf_counter() - started_s) * 1000
         ended_us = time_ns() // 1000
-        events: list[Event] = [ToolCall(ended_us, name, code == 0, duration_ms)]
+        events: list[Event] = [ToolCall(ended_us, name, code == 0, duration_ms, error=error)]
         if phase is not None:
             events.append(PhaseDuration(ended_us, phase, duration_ms, code == 0))
         recorder.append(events)
@@ -149,15 +149,19 @@ def _recorder(ctx: click.Context, session_id: str | None) -> Recorder:
         return Recorder(None, f"this run is not recorded: {error}")
 
 
-def _run(command: tuple[str, ...], session: Session | None) -> int:
+def _run(command: tuple[str, ...], session: Session | None) -> tuple[int, str | None]:
+    """Run it; gives the exit code, and the failure line of what could not be started."""
     environ = dict(os.environ)
     if session is not None:
         environ[SESSION] = session.session_id
     try:
-        return process.run(list(command), environ)
+        return process.run(list(command), environ), None
     except OSError as error:
         _say(f"cannot run {command[0] or repr('')}: {error.strerror}")
-        return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_STARTED
+        not_found, not_executable = NOT_STARTED
+        if isinstance(error, FileNotFoundError):
+            return NOT_FOUND, not_found
+        return CANNOT_EXECUTE, f"{not_executable}: {error.strerror}"
 
 
 def _say(sentence: str) -> None:

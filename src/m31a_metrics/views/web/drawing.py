@@ -126,7 +126,7 @@ def draw(
         panel.is_wide,
         panel.is_open or not panel.plots,
     )
-    drawn.answer = clean(getattr(table, "answer", ""))
+    drawn.answer = clean(table.answer)
     drawn.is_folding = bool(panel.folded)
     if len(rows) < len(table.rows):
         drawn.notes.append(f"The first {len(rows):,} of {len(table.rows):,} rows; CSV has all.")

@@ -158,10 +158,15 @@
         drawn.innerHTML = plot.innerHTML;
       }
     });
+    const rows = (within, selector) => [...within.querySelectorAll(selector)].map((one) => one.closest("td").querySelector("a").href);
+    const opened = new Set(rows(panel, "details.more[open]"));
     for (const part of ["thead", "tbody", "h2", ".answer"]) {
       const [old, now] = [panel.querySelector(part), fresh.querySelector(part)];
       if (old && now && old.innerHTML !== now.innerHTML) old.innerHTML = now.innerHTML;
     }
+    rows(panel, "details.more").forEach((href, at) => {
+      if (opened.has(href)) panel.querySelectorAll("details.more")[at].open = true;
+    });
   }
 
   async function refresh() {
