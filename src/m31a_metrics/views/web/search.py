@@ -29,6 +29,10 @@ from m31a_metrics.views.web.state import ALWAYS, State, WrongState, session_path
 PATH = "/search"
 HITS_MAX = 1000
 
+RUNS_AWAY = (
+    "This regular expression repeats what varies itself, and may keep the server busy for ever: "
+    "m31 grep -e takes it, where Ctrl-C ends it."
+)
 _FIELDS = ("words", "anycase", "regex")
 
 
@@ -59,9 +63,12 @@ class Sought(Struct, frozen=True):
         """What is searched for. Raises WrongState."""
         try:
             options = {"is_regex": bool(self.regex), "ignores_case": bool(self.anycase)}
-            return Pattern(self.words, **options)
+            pattern = Pattern(self.words, **options)
         except ValueError as error:
             raise WrongState(str(error)) from None
+        if pattern.may_run_away:
+            raise WrongState(RUNS_AWAY)
+        return pattern
 
     def query(self, state: State) -> str:
         """Write the query of an address at which this is searched for."""
