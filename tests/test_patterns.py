@@ -93,6 +93,26 @@ def test_places_are_all_that_are_not_empty() -> None:
 
 
 @pytest.mark.parametrize(
+    ("pattern", "runs_away"),
+    [
+        ("(a+)+$", True),
+        ("(a|aa)*b", True),
+        ("(?:x{0,100}y?)*z", True),
+        ("((ab)*c)+", True),
+        ("(?=(a+)+b)", True),
+        ("err(or|no)[0-9]+", False),
+        ("(ab?){1,3}", False),
+        (r"\bdef \w+\(.*\):", False),
+        ("a*b*c*", False),
+    ],
+)
+def test_what_may_run_away_is_known(pattern: str, runs_away: bool) -> None:
+    """A server that searched for it could not be stopped."""
+    assert Pattern(pattern, is_regex=True).may_run_away is runs_away
+    assert not Pattern(pattern).may_run_away
+
+
+@pytest.mark.parametrize(
     ("text", "is_regex", "sentence"),
     [
         ("", False, "nothing to search for"),

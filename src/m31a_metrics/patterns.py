@@ -35,6 +35,9 @@ _BACKSLASH, _QUOTE = b"\x00", b"\x01"
 _SIMPLE_ESCAPES = ((b"\\n", b"\n"), (b"\\t", b"\t"), (b"\\r", b"\r"), (b"\\/", b"/"))
 _RARE_ESCAPES = re.compile(rb"\\(?:(u[0-9a-fA-F]{4}(?:\\u[0-9a-fA-F]{4})*)|([bf]))")
 
+_OFTEN = 8
+"""What is repeated no more than so often cannot run away by itself."""
+
 _PASSED_OVER = ("AT", "ASSERT", "ASSERT_NOT")
 _REPEATED = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
 
@@ -78,6 +81,20 @@ class Pattern:
         """Tell whether the needle is all there is to it: what has it may hold the pattern."""
         same = self.text.lower() if self.ignores_case else self.text
         return not self.is_regex and self.needle == same.encode()
+
+    @property
+    def may_run_away(self) -> bool:
+        """Tell whether some text may keep it busy for ever: a repetition of what varies itself.
+
+        Nothing stops Python's search but the end of its process, or Ctrl-C at a terminal.
+        """
+        if not self.is_regex:
+            return False
+        try:
+            parsed = import_module("re._parser").parse(self.text, self._found.flags)
+            return _varies_within(parsed, is_repeated=False)
+        except (ImportError, AttributeError, TypeError, ValueError, RecursionError):
+            return True
 
     @property
     def is_quick(self) -> bool:
@@ -161,3 +178,22 @@ def _collect(parsed: Iterable[Any], flags: int, runs: list[list[str]]) -> None:
             runs.append([])
         elif name not in _PASSED_OVER:
             runs.append([])
+
+
+def _varies_within(parsed: Iterable[Any], *, is_repeated: bool) -> bool:
+    """Tell whether a choice, or a repetition, stands within what may be repeated often."""
+    for operator, argument in parsed:
+        name = str(operator)
+        if is_repeated and (name in _REPEATED or name == "BRANCH"):
+            return True
+        if name in _REPEATED:
+            inner, is_often = [argument[2]], argument[1] > _OFTEN
+        elif name == "BRANCH":
+            inner, is_often = argument[1], False
+        elif name in ("SUBPATTERN", "ASSERT", "ASSERT_NOT"):
+            inner, is_often = [argument[-1]], False
+        else:
+            inner, is_often = [argument] if name == "ATOMIC_GROUP" else [], False
+        if any(_varies_within(one, is_repeated=is_repeated or is_often) for one in inner):
+            return True
+    return False

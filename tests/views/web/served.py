@@ -30,6 +30,7 @@ from m31a_metrics.views.web.app import dashboard
 from m31a_metrics.views.web.credentials import Credentials
 from m31a_metrics.views.web.index_thread import Machine, Noted
 from m31a_metrics.views.web.safety import Doors
+from m31a_metrics.views.web.search import Searching
 from m31a_metrics.views.web.serving import Running, listen
 from m31a_metrics.views.web.transcript import Conversing
 
@@ -108,13 +109,18 @@ OPEN = Doors(credentials, asks_token=False)
 
 @contextmanager
 def served(
-    machine: Machine, doors: Doors = OPEN, conversations: Conversing | None = None
+    machine: Machine,
+    doors: Doors = OPEN,
+    conversations: Conversing | None = None,
+    searching: Searching | None = None,
 ) -> Iterator[str]:
     """Serve a machine's sessions; gives the address of the overview, without its last slash."""
     listening = listen("127.0.0.1", 0)
     bugs: list[Exception] = []
     clock = partial(datetime.now, datetime.now().astimezone().tzinfo)
-    app = dashboard(machine, clock, AGENTS, doors, bugs.append, conversations=conversations)
+    app = dashboard(
+        machine, clock, AGENTS, doors, bugs.append, conversations=conversations, searching=searching
+    )
     started = threading.Event()
     running = Running(app, started.set)
     thread = threading.Thread(target=running.serve_on, args=[listening])

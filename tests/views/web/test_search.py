@@ -133,6 +133,8 @@ def test_without_words_nothing_is_searched() -> None:
         refused = asked(app, "/search?words=(&regex=1")
         assert refused.status == 400
         assert b"is no regular expression" in refused.body
+        assert asked(app, "/search?words=(a%2B)%2B$&regex=1").status == 400
+        assert finding.asked == []
 
 
 @pytest.mark.parametrize(

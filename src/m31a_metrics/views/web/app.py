@@ -22,6 +22,7 @@ from m31a_metrics import codec
 from m31a_metrics.errors import MetricsError, SessionNotFound
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.questions.sessions import suggested
+from m31a_metrics.tables.search import by_session
 from m31a_metrics.views.names import clean
 from m31a_metrics.views.web import api
 from m31a_metrics.views.web.api import API, METRICS_NAME, described
@@ -205,8 +206,8 @@ class Server:
             def search() -> Response:
                 limit = min(state.rows * state.page, HITS_MAX)
                 found = searching(rows, pattern, which=which, limit=limit)
-                title = self._transcripts.title
-                shown = drawn(found, asked, Scope(root, state, len(rows)), title)
+                titles = self._transcripts.titles(row for row, _ in by_session(found))
+                shown = drawn(found, asked, Scope(root, state, len(rows)), titles)
                 return HTMLResponse(draw(shown=shown, warnings=[clean(one) for one in notes]))
 
             return await asyncio.get_running_loop().run_in_executor(self._searcher, search)

@@ -5,7 +5,7 @@ The function is that of `m31 grep`. What it finds is drawn and kept nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 from urllib.parse import urlencode
 
@@ -14,11 +14,13 @@ from msgspec.structs import replace
 from starlette.datastructures import QueryParams
 
 from m31a_metrics.answers import Found, Hit, SessionRow, Slice
+from m31a_metrics.conversation import Title
 from m31a_metrics.patterns import Pattern
 from m31a_metrics.table import Unit
 from m31a_metrics.tables.names import last_part
 from m31a_metrics.tables.search import TOO_LONG, answer, by_session, where
 from m31a_metrics.timestamps import moment
+from m31a_metrics.transcript import SessionRef
 from m31a_metrics.views.names import clean
 from m31a_metrics.views.numbers import text_of
 from m31a_metrics.views.palette import phase_color
@@ -27,6 +29,10 @@ from m31a_metrics.views.web.state import ALWAYS, State, WrongState, session_path
 PATH = "/search"
 HITS_MAX = 1000
 
+RUNS_AWAY = (
+    "This regular expression repeats what varies itself, and may keep the server busy for ever: "
+    "m31 grep -e takes it, where Ctrl-C ends it."
+)
 _FIELDS = ("words", "anycase", "regex")
 
 
@@ -57,9 +63,12 @@ class Sought(Struct, frozen=True):
         """What is searched for. Raises WrongState."""
         try:
             options = {"is_regex": bool(self.regex), "ignores_case": bool(self.anycase)}
-            return Pattern(self.words, **options)
+            pattern = Pattern(self.words, **options)
         except ValueError as error:
             raise WrongState(str(error)) from None
+        if pattern.may_run_away:
+            raise WrongState(RUNS_AWAY)
+        return pattern
 
     def query(self, state: State) -> str:
         """Write the query of an address at which this is searched for."""
@@ -112,7 +121,7 @@ class Scope(Struct, frozen=True):
     session_count: int
 
 
-def drawn(found: Found, asked: Sought, scope: Scope, title: Callable[[SessionRow], str]) -> Shown:
+def drawn(found: Found, asked: Sought, scope: Scope, titles: Mapping[SessionRef, Title]) -> Shown:
     """Make what the page shows of what was found."""
     root, state = scope.root, scope.state
     shown = Shown(clean(answer(found, asked.words, scope.session_count, how="")))
@@ -124,7 +133,7 @@ def drawn(found: Found, asked: Sought, scope: Scope, title: Callable[[SessionRow
         shown.sessions.append(
             ShownSession(
                 path,
-                clean(title(row)) or clean(row.session_id),
+                clean(titles.get(row.ref, Title()).line) or clean(row.session_id),
                 [clean(one) for one in known if one],
                 [_hit(hit, asked, path) for hit in hits],
             )

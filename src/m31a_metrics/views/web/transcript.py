@@ -145,16 +145,10 @@ class Transcripts:
         self._conversations = conversations
         self.off = off
 
-    def title(self, row: SessionRow) -> str:
-        """What a person recognises a session by, on one line; "" where nothing is shown."""
-        if self.off or self._conversations is None:
-            return ""
-        return self._conversations.title(row).line
-
     def titles(self, rows: Iterable[SessionRow]) -> dict[SessionRef, Title]:
         """Read what sessions are known by; nothing where conversations are off."""
         conversations = self._conversations
-        if self._off or conversations is None:
+        if self.off or conversations is None:
             return {}
         return {row.ref: conversations.title(row) for row in rows if row.agent != RECORDED}
 
