@@ -80,6 +80,8 @@ def failed(rows: Sequence[SessionSums | ToolRow]) -> str:
     """Say how many calls failed: `141 of 3,250 calls failed`; none: `none of 12 calls failed`."""
     calls = sum(row.call_count for row in rows)
     fails = sum(row.fail_count for row in rows)
+    if calls == 1:
+        return f"the only call {'failed' if fails else 'went well'}"
     count = f"{fails:,}" if fails else "none"
     return f"{count} of {counted(calls, 'call')} failed" if calls else ""
 
