@@ -53,7 +53,7 @@ def test_the_day_is_where_the_person_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "7", "7y", "-1d", "0d", "2026-13", "2026-W54", "2026-02-30", "7 d"]
+    "text", ["", "yester", "7", "7y", "-1d", "0d", "2026-13", "2026-W54", "2026-02-30", "7 d"]
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
     """A bound that cannot be read is never taken for all times; how to write one is said."""

@@ -310,7 +310,7 @@ def test_a_sessions_directory_that_cannot_be_looked_at(mode: int, home: Path) ->
 
 
 def test_many_troubles_are_one_line(home: Path, m31: M31) -> None:
-    """A question says it in one line; `m31 doctor` names every place, what is wrong, what to do."""
+    """A question says it in one line, once; `m31 doctor` names every place, and what to do."""
     places = []
     for sample in (SAMPLES[0], SAMPLES[1], SAMPLES[6]):
         path = sample.write(home)
@@ -320,9 +320,12 @@ def test_many_troubles_are_one_line(home: Path, m31: M31) -> None:
     damaged = SAMPLES[7].write(home)
     with damaged.open("a") as file:
         file.write('{"type": 5\n')
-    for command in ("", "sessions", "tools", "cost", "index"):
+    for number, command in enumerate(("", "sessions", "tools", "cost", "index")):
         said = m31(*command.split())
         assert said.code == 0
+        if number:
+            assert said.err == ""
+            continue
         (line,) = said.err.splitlines()
         assert line.endswith("it is a pipe and no file; 3 more like this, see `m31 doctor`")
     said = m31("doctor", "--json")
@@ -334,6 +337,7 @@ def test_many_troubles_are_one_line(home: Path, m31: M31) -> None:
         assert found[str(path)]["remedy"] == "move it away"
     assert "1 damaged record is not counted" in found[str(damaged)]["problem"]
     assert "4 left, which only you can put right" in said.err
+    os.utime(places[1])
     said = m31("sessions", "--agent", "codex")
     assert "more like this" not in said.err
     assert str(places[1]) in said.err

@@ -36,8 +36,8 @@ def sentence(*clauses: str) -> str:
 
 
 def name_of(name: str | None) -> str:
-    """Give a name as a sentence has it: a dash for none, cut where it is endless."""
-    name = name or "\N{EN DASH}"
+    """Give a name as a sentence has it: cut where it is endless, and words for none."""
+    name = name or "what has no name"
     return name if len(name) <= NAME_MAX else f"{name[: NAME_MAX - 1]}…"
 
 
@@ -70,14 +70,18 @@ def most_failing(rows: Sequence[ToolRow]) -> str:
     row = min(rows, key=lambda row: (-row.fail_count, row.call_count, row.key), default=None)
     if row is None or not row.fail_count:
         return failed(rows)
-    rate = share(row.fail_count, row.call_count)
-    return f"{name_of(row.key)} failed {rate} of {counted(row.call_count, 'call')}"
+    name, calls = name_of(row.key), counted(row.call_count, "call")
+    if row.fail_count == row.call_count:
+        return f"{name} failed in {'its only call' if row.call_count == 1 else f'all {calls}'}"
+    return f"{name} failed {share(row.fail_count, row.call_count)} of {calls}"
 
 
 def failed(rows: Sequence[SessionSums | ToolRow]) -> str:
     """Say how many calls failed: `141 of 3,250 calls failed`; none: `none of 12 calls failed`."""
     calls = sum(row.call_count for row in rows)
     fails = sum(row.fail_count for row in rows)
+    if calls == 1:
+        return f"the only call {'failed' if fails else 'went well'}"
     count = f"{fails:,}" if fails else "none"
     return f"{count} of {counted(calls, 'call')} failed" if calls else ""
 

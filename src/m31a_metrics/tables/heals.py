@@ -138,10 +138,11 @@ def _answer(
     whole = known_usd(sum(costs.values())) if costs else None
     most = max(costs, key=lambda key: costs[key], default=None)
     took_us = sum(row.heal_duration_us for row in rows)
+    they = "it" if sum(row.heal_trigger_count for row in rows) == 1 else "they"
     return answer.sentence(
         answer.healed(rows),
-        f"they took {written.ms(ms(took_us))}" if took_us else "",
-        f"they cost {written.usd(whole)}" if whole is not None else "",
+        f"{they} took {written.ms(ms(took_us))}" if took_us else "",
+        f"{they} cost {written.usd(whole)}" if whole is not None else "",
         f"the most in {answer.name_of(names[most])}" if most is not None and len(rows) > 1 else "",
     )
 

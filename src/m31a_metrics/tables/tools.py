@@ -104,7 +104,8 @@ def _answer(rows: Sequence[ToolRow], by: str, names: Mapping[str, str | None]) -
     """Say what took the most time of the tools' own, and where most calls failed."""
     ran_us = sum(row.ran_us for row in rows)
     most = max(rows, key=lambda row: row.ran_us, default=None)
-    took = f"they ran {written.ms(ms(ran_us))}" if ran_us else ""
+    they = "it" if sum(row.call_count for row in rows) == 1 else "they"
+    took = f"{they} ran {written.ms(ms(ran_us))}" if ran_us else ""
     if most is not None and most.ran_us and len(rows) > 1:
         share, name = answer.share(most.ran_us, ran_us), answer.name_of(names[most.key])
         took += f", {share} of it {'' if by == 'tool' else 'in '}{name}"

@@ -63,10 +63,11 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
     ) as asking:
         if not keeper:
             about = _meant(about, asking.answers)
-        troubles = asking.news(None if keeper else about.agents)
-        problems = [one.sentence for one in troubles]
+        asked_about = None if keeper else about.agents
+        problems = [one.sentence for one in asking.troubles(asked_about)]
         remedy = f"m31 import {keeper} --dry-run --json" if keeper else ""
-        warn(ctx, problems, asking.notes, remedy)
+        news = [one.sentence for one in asking.news(asked_about)]
+        warn(ctx, news, asking.notes, remedy)
         known_count = len(asking.notes)
         which_ones = replace(about, agents=None) if keeper else about
         found = Ask(asking.answers, which_ones, now())
