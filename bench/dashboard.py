@@ -83,7 +83,7 @@ def _views(base: str) -> list[Row]:
                     context = started.new_context(viewport={"width": 1440, "height": 900})
                     page = context.new_page()
                     page.goto(base + address)
-                    page.wait_for_function("performance.getEntriesByType('paint').length > 1")
+                    page.wait_for_function("() => performance.getEntriesByType('paint').length > 1")
                     painted_ms[name].append(page.evaluate(PAINTED))
                     context.close()
     except pytest.skip.Exception:

@@ -18,6 +18,8 @@ from m31a_metrics.units import DAY_US
 from tests.history.naive import Naive
 from tests.records import DAYS, FIRST_US, session_records
 
+SESSIONS_NAMED = 5
+"""Of the sessions with a failure so many are named, the latest."""
 TIMES = ("day", "week", "month")
 WHOLES = ("", "agent", "project", "branch", "label:prompt")
 
@@ -91,7 +93,10 @@ def assert_answers(history: History, records: list[SessionRecord], which: Slice)
         [heal.cost_nano or 0 for heal in heals], reverse=True
     )
     failures = history.failures(which)
-    assert by_key(failures) == by_key(naive.failures(which))
+    told = naive.failures(which)
+    for row in told:
+        row.session_ids = row.session_ids[:SESSIONS_NAMED]
+    assert by_key(failures) == by_key(told)
     assert [row.count for row in failures] == sorted([row.count for row in failures], reverse=True)
 
 

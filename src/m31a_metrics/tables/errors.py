@@ -80,7 +80,7 @@ def _answer(scope: Scope, rows: Sequence[FailureRow]) -> str:
         f"the most frequent {which}, of {answer.name_of(first.tool)}, came {first.count:,} times"
     )
     return answer.sentence(
-        f"{failed} ({rate}) in {scope}" if rate else failed,
+        f"{failed} ({rate}) in {scope}" if scope.totals.call_count > 1 else failed,
         often + in_sessions if first.count > 1 else "",
     )
 
