@@ -125,6 +125,18 @@ def test_enough_is_enough_and_the_rest_is_said(clean_home: Path) -> None:
     assert len(find(rows, "needle", limit=None).hits) == 10
 
 
+def test_a_call_is_one_place_whatever_its_id_is_like(clean_home: Path) -> None:
+    """A result names it shortly, and tells its change once more, as a diff."""
+    use, result = used("needle", "done", MINUTE)
+    use["message"]["content"][0] |= {"id": "k", "name": "Edit", "input": {"new_string": "needle"}}
+    result["message"]["content"][0]["tool_use_id"] = "k"
+    hunk = {"oldStart": 1, "oldLines": 0, "newStart": 1, "newLines": 1, "lines": ["+needle"]}
+    result["toolUseResult"] = {"filePath": "/src/app/a.py", "structuredPatch": [hunk]}
+    row = row_of(write(clean_home, ONE, use, result))
+    (hit,) = find([row], "needle").hits
+    assert (hit.tool, hit.field, hit.line) == ("Edit", "input", "new_string: needle")
+
+
 def test_only_what_was_said_in_the_period_is_found(clean_home: Path) -> None:
     """Though the session began before it."""
     day = timedelta(days=1)

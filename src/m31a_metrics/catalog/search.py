@@ -66,8 +66,16 @@ def search(
     which = which or Slice()
     found = _Search(conversations, rows, pattern, which, limit).run()
     _mark(found.hits, config)
-    found.hits = [hit for hit in found.hits if _is_within(hit.t_us, which)]
+    # By now it is known of results whose they are, and when.
+    once = {_key(hit): hit for hit in reversed(found.hits) if _is_within(hit.t_us, which)}
+    found.hits = list(reversed(once.values()))
     return found
+
+
+def _key(hit: Hit) -> tuple[SessionRef, str, str]:
+    """What makes two hits one place: they are in one text."""
+    is_call = hit.kind is PartKind.CALL and bool(hit.id)
+    return hit.row.ref, hit.id if is_call else hit.place, hit.field
 
 
 class _Share(Struct):
@@ -94,11 +102,11 @@ class _Search:
         self._which = which
         self._limit = limit
         self._found = Found([])
-        self._with_more: set[int] = set()
+        self._with_more: set[SessionRef] = set()
         self._places: dict[str, tuple[int, str]] = {}
         self._files: list[str] = []
         self._read_by_windows: list[int] = []
-        self._seen: set[tuple[int, str, str]] = set()
+        self._seen: set[tuple[SessionRef, str, str]] = set()
         self._misses: Counter[bytes] = Counter()
         self._fruitful: set[bytes] = set()
         self._passed_over: set[bytes] = set()
@@ -176,7 +184,7 @@ class _Search:
             for offset in records.offsets:
                 if self._has_enough():
                     self._found.more_records += 1
-                    self._with_more.add(number)
+                    self._with_more.add(self._rows[number].ref)
                 elif self._learns_by(number, prefix, records.path, offset):
                     rest = [(one.path, one.behind) for one in found[place + 1 :]]
                     return [(records.path, offset), *rest]
@@ -222,12 +230,12 @@ class _Search:
         return is_there or longest is not None
 
     def _put(self, number: int, hit: Hit) -> None:
-        key = number, hit.id if hit.kind is PartKind.CALL and hit.id else hit.place, hit.field
+        key = _key(hit)
         if key in self._seen or not _is_within(hit.t_us, self._which):
             return
         if self._has_enough():
             self._found.more_records += 1
-            self._with_more.add(number)
+            self._with_more.add(self._rows[number].ref)
             return
         self._seen.add(key)
         self._found.hits.append(hit)
