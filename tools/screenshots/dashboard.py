@@ -18,8 +18,8 @@ from tools.screenshots.machine import LONG_SESSION
 LIGHT, DARK = "light", "dark"
 DESKTOP, LAPTOP, PHONE = (1440, 900), (1024, 768), (390, 844)
 PERIOD = "since=30d"
-_MOMENT_MS = 1_000
-"""So long a page has to do what a key asks for."""
+_MOMENT_MS = 3_000
+"""So long a page has until a key is pressed, and to do what it asks for."""
 
 
 class Shot(Struct):
@@ -81,7 +81,9 @@ def draw(shots: Iterable[Shot], directory: Path) -> Iterator[Path]:
             between = "&" if "?" in shot.address else "?"
             visit.open(f"{shot.address}{between}token={doors.credentials().token}")
             for key in shot.keys:
+                visit.page.wait_for_timeout(_MOMENT_MS)  # marks follow, and keys go by them
                 visit.page.keyboard.press(key)
+            if shot.keys:
                 visit.page.wait_for_timeout(_MOMENT_MS)
             path = directory / f"{shot.name}.png"
             visit.page.screenshot(path=path)
