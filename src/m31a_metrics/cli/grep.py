@@ -20,6 +20,7 @@ from m31a_metrics.cli.options import (
     wants_text,
 )
 from m31a_metrics.patterns import Pattern
+from m31a_metrics.questions.sessions import every
 from m31a_metrics.table import Table
 from m31a_metrics.tables import search as tables
 
@@ -75,7 +76,7 @@ def command(
     conversations.check_on()
     most = limit or (SCREENFUL if wants_text(ctx) and sys.stdout.isatty() else HITS_MAX)
     with asking(ctx, None) as ask:
-        rows = ask.answers.sessions(ask.which)
+        rows = every(ask.answers, ask.which)
         found = search(conversations, configured, rows, sought, which=ask.which, limit=most)
     for problem in found.problems[:1]:
         more = f"; {len(found.problems) - 1:,} more like this" if found.problems[1:] else ""
@@ -86,5 +87,7 @@ def command(
     if not wants_text(ctx):
         emit(ctx, [tables.hits(found, named, with_text=read is not None)])
         return
-    answer = Table("", [], [], tables.answer(found, pattern, len(rows), how="--limit N"))
-    emit(ctx, [answer, *tables.listing(found, named)])
+    answer = tables.answer(found, pattern, len(rows), how="--limit N")
+    listed = tables.listing(found, named) or [Table("", [], [], answer)]
+    listed[0].answer = answer if found.hits else ""
+    emit(ctx, listed)

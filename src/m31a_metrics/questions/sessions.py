@@ -97,6 +97,11 @@ def suggested(answers: Answers) -> dict[str, list[str]]:
     return {kind: [name for name in found if name][:SUGGESTED_MAX] for kind, found in names.items()}
 
 
+def every(answers: Answers, which: Slice) -> list[SessionRow]:
+    """All sessions of a slice, latest first: for whoever reads their files."""
+    return answers.sessions(which)
+
+
 def find(answers: Answers, session_id: str, agents: Sequence[str] = ()) -> SessionRow:
     """The session of that id, of one of these agents. Raises SessionNotFound."""
     which = Slice(session=session_id, agents=tuple(agents) or None)

@@ -106,15 +106,6 @@ class Files:
         for place, reason in folders.troubles.items():
             damage.add(place, reason)
 
-    def paths(self, session_id: str) -> list[str]:
-        """Name the files that a session's messages and their parts lie in."""
-        folders, directory = Folders(), f"{self._messages}/{session_id}"
-        found = []
-        for name in _names(directory, folders):
-            found.append(f"{directory}/{name}")
-            found += self._paths(session_id, name.removesuffix(SUFFIX), folders)
-        return found
-
     def _paths(self, session_id: str, message_id: str, folders: Folders) -> list[str]:
         directory = f"{self._parts}/{session_id}" if self._by_session else self._parts
         own = f"{directory}/{message_id}"

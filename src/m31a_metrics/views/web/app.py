@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from m31a_metrics import codec
 from m31a_metrics.errors import MetricsError, SessionNotFound
 from m31a_metrics.model import SessionMetrics
-from m31a_metrics.questions.sessions import suggested
+from m31a_metrics.questions.sessions import every, suggested
 from m31a_metrics.tables.search import by_session
 from m31a_metrics.views.names import clean
 from m31a_metrics.views.web import api
@@ -200,7 +200,7 @@ class Server:
                 return HTMLResponse(draw(shown=None, warnings=()))
             pattern, which = asked.pattern, state.slice(self._clock())
             rows, notes = await self.index.ask(
-                lambda opened: (opened.answers.sessions(which), opened.notes)
+                lambda opened: (every(opened.answers, which), opened.notes)
             )
 
             def search() -> Response:
