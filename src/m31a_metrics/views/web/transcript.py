@@ -154,7 +154,7 @@ class Transcripts:
     def titles(self, rows: Iterable[SessionRow]) -> dict[SessionRef, Title]:
         """Read what sessions are known by; nothing where conversations are off."""
         conversations = self._conversations
-        if self._off or conversations is None:
+        if self.off or conversations is None:
             return {}
         return {row.ref: conversations.title(row) for row in rows if row.agent != RECORDED}
 
