@@ -210,7 +210,7 @@ def test_a_transcript_has_the_labels_that_were_recorded_beside_it(
     assert (row["session_id"], row["labels"]) == (ONE, "prompt=b")
     assert row["total_tokens"] > 0
     assert names(m31, "--label", "prompt=b") == {ONE, "b1"}
-    assert "Labels      prompt=b" in m31("show", ONE).out
+    assert "Labels       prompt=b" in m31("show", ONE).out
     assert m31("import", "claude-code").code == 0  # leaves what was recorded alone
     assert names(m31, "--label", "prompt=b", "--agent", "claude-code") == {ONE}
     assert m31("forget", ONE, "--yes").code == 0

@@ -98,7 +98,8 @@ def test_people_see_agents_where_there_are_some() -> None:
     assert sessions(alone.sessions(ALL), scope(alone)).columns == for_people
     table = sessions(both.sessions(ALL), scope(both))
     assert table.columns == [column for column in OF_AGENTS if column not in columns.RARE]
-    assert [row[:3] for row in table.rows] == [
+    whose = [table.columns.index(one) for one in (columns.SESSION, columns.AGENT, columns.PROJECT)]
+    assert [tuple(row[at] for at in whose) for row in table.rows] == [
         ("0b7e2f14", "codex", "lib"),
         ("own", "m31a", None),
     ]

@@ -87,7 +87,6 @@ def command(
     if not wants_text(ctx):
         emit(ctx, [tables.hits(found, named, with_text=read is not None)])
         return
-    answer = tables.answer(found, pattern, len(rows), how="--limit N")
-    listed = tables.listing(found, named) or [Table("", [], [], answer)]
-    listed[0].answer = answer if found.hits else ""
-    emit(ctx, listed)
+    # A line of its own: it is of all the tables, and none is of all that was found.
+    answer = Table("", [], [], tables.answer(found, pattern, len(rows), how="--limit N"))
+    emit(ctx, [answer, *tables.listing(found, named)])

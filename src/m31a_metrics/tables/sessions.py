@@ -46,10 +46,10 @@ FOR_PEOPLE = [
 
 OF_AGENTS = [
     columns.SESSION,
-    columns.AGENT,
-    columns.PROJECT,
     columns.UPDATED,
     columns.COST,
+    columns.AGENT,
+    columns.PROJECT,
     columns.TOKENS,
     columns.CALLS,
     columns.FAILED,
@@ -297,10 +297,11 @@ def session_table(
         return counted_only(Table(title, FOR_PEOPLE, own), columns.RARE)
     projects = tails(row.project for row in rows)
     table = Table(title, OF_AGENTS)
+    at = OF_AGENTS.index(columns.PROJECT)
     for row in rows:
-        _, agent, _, *rest = _row(row, OF_AGENTS)
+        cells = _row(row, OF_AGENTS)
         project = projects[row.project] or None
-        table.rows.append((shorter[row.session_id], agent, project, *rest))
+        table.rows.append((shorter[row.session_id], *cells[1:at], project, *cells[at + 1 :]))
     return counted_only(table, columns.RARE)
 
 
