@@ -14,6 +14,7 @@ from m31a_metrics.histogram import (
     MIN_MS,
     Histogram,
     bucket_of,
+    packed_percentiles,
     summed,
     unpack,
     value_of,
@@ -38,6 +39,16 @@ def of(values: list[float]) -> Histogram:
 def nearest_rank(values: list[float], q: float) -> float:
     rank = max(1, math.ceil(round(q * len(values), 6)))
     return sorted(values)[rank - 1]
+
+
+@given(samples)
+def test_percentiles_of_a_packed_text(values: list[float]) -> None:
+    """Read out of the text, they are what the histogram says."""
+    histogram = of(values)
+    percents = [0, 1, 50, 95, 99, 100]
+    assert packed_percentiles(histogram.pack(), histogram.max_ms, percents) == [
+        histogram.quantile(percent / 100) for percent in percents
+    ]
 
 
 @given(

@@ -49,11 +49,21 @@ def test_every_question_of_the_command_line_is_a_method() -> None:
     """What a command asks, a script can ask."""
     not_questions = {
         "baseline", "completion", "demo", "doctor", "import", "index", "prune", "record",
-        "report", "run", "serve", "show", "watch", "forget", "setup", "hooks", "statusline",
+        "export", "report", "run", "serve", "show", "watch", "forget", "setup", "hooks",
+        "statusline",
     }  # fmt: skip
     missing = [name for name in COMMANDS if name not in not_questions]
     assert [name for name in missing if not hasattr(query.Machine, name)] == []
     assert hasattr(query.Session, "show")
+
+
+def test_a_table_as_arrow(machine: query.Machine) -> None:
+    """The same columns and figures, units beside them."""
+    table = machine.tools()
+    made = table.to_arrow()
+    assert made.column_names == table.columns
+    assert made["call_count"].to_pylist() == [row.call_count for row in table]
+    assert made.schema.field("p95_ms").metadata[b"unit"] == b"ms"
 
 
 def test_rows_have_the_names_of_their_columns(machine: query.Machine) -> None:

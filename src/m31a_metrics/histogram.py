@@ -9,8 +9,10 @@ counted at the nearer end.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from math import ceil, floor, isnan, log2
 
 from msgspec import Struct
@@ -203,3 +205,43 @@ def unpack(packed: str, max_ms: float) -> Histogram:
     histogram = Histogram()
     histogram.merge_packed(packed, max_ms)
     return histogram
+
+
+def packed_percentiles(packed: str, max_ms: float, percents: Sequence[int]) -> list[float | None]:
+    """Give percentiles of one text by `pack`, in ms: what `quantile` says of a hundredth of each.
+
+    Read straight out of the text, whose buckets ascend: for rows by the million.
+    """
+    if not packed:
+        return [None] * len(percents)
+    ranks = list(accumulate(map(_count_of.__getitem__, packed)))
+    total = ranks[-1]
+    quantiles: list[float | None] = []
+    for percent in percents:
+        rank = -(-total * percent // 100) or 1
+        if rank >= total:
+            quantiles.append(max_ms)
+        else:
+            value_ms = _value_of[packed[bisect_left(ranks, rank)]]
+            quantiles.append(min(max_ms, value_ms))
+    return quantiles
+
+
+class _CountOf(dict[str, int]):
+    """How often a character of a packed histogram counts."""
+
+    def __missing__(self, character: str) -> int:
+        count = self[character] = _meaning[character][1]
+        return count
+
+
+class _ValueOf(dict[str, float]):
+    """The duration that stands for the bucket of a character."""
+
+    def __missing__(self, character: str) -> float:
+        value = self[character] = value_of(_meaning[character][0])
+        return value
+
+
+_count_of = _CountOf()
+_value_of = _ValueOf()

@@ -30,7 +30,7 @@ from msgspec.structs import replace
 
 from m31a_metrics import catalog, config, slices
 from m31a_metrics.answers import SessionRow, Slice
-from m31a_metrics.errors import SessionNotFound
+from m31a_metrics.errors import ExtraNotInstalled, SessionNotFound
 from m31a_metrics.exports import tabular
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.questions.ask import Ask
@@ -38,6 +38,8 @@ from m31a_metrics.table import Panel
 from m31a_metrics.table import Table as _Table
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from m31a_metrics.catalog import LoadedSession
 
 __all__ = ["Machine", "Session", "Table", "open"]
@@ -104,6 +106,17 @@ class Table:
         written = StringIO()
         tabular.write_json(list(self._rest), written)
         return written.getvalue()
+
+    def to_arrow(self) -> pa.Table:
+        """Give the rows as an Arrow table, units in the fields' metadata.
+
+        Needs the extra `parquet`; raises ExtraNotInstalled without it.
+        """
+        try:
+            from m31a_metrics.exports import arrow
+        except ImportError as error:
+            raise ExtraNotInstalled("an Arrow table", "parquet") from error
+        return arrow.table_of(self._table)
 
 
 class Machine:

@@ -306,9 +306,10 @@ def _unlink(temporary: str) -> None:
         pass  # gone already: the rename was done, or the directory was removed
 
 
-def hand_over(path: str, data: bytes, mode: int) -> None:
+def hand_over(path: str, data: bytes | Iterable[bytes], mode: int) -> None:
     """Write a file for a person, wherever that named it: whole or not at all, with this mode.
 
+    `data` may come in pieces.
     A link of the person's own is followed, and a pipe or a device is written into. Raises
     ForeignFile for those of another user, who would get to read what is written.
     """
@@ -324,7 +325,7 @@ def hand_over(path: str, data: bytes, mode: int) -> None:
     replace(os.path.realpath(path) if os.path.islink(path) else path, data, mode=mode)
 
 
-def _write_into(path: str, data: bytes) -> None:
+def _write_into(path: str, data: bytes | Iterable[bytes]) -> None:
     """Write into what is no file: a pipe, a device."""
     descriptor = os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
     try:
@@ -332,7 +333,8 @@ def _write_into(path: str, data: bytes) -> None:
         _check_owner(path, status)
         if stat.S_ISREG(status.st_mode):
             raise ForeignFile(f"{path} was changed this moment; try again")
-        write_all(descriptor, data)
+        for piece in (data,) if isinstance(data, bytes) else data:
+            write_all(descriptor, piece)
     finally:
         os.close(descriptor)
 

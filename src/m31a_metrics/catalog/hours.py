@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -26,9 +27,12 @@ from m31a_metrics.answers import (
     TotalsRow,
 )
 from m31a_metrics.catalog.agents import Roots
+from m31a_metrics.catalog.load import LoadedSession
 from m31a_metrics.catalog.records import HOUR, MOMENT, PartOf, only_within
 from m31a_metrics.catalog.refresh import Progress, Reader, Told, size_of
 from m31a_metrics.config import Config
+from m31a_metrics.errors import MetricsError
+from m31a_metrics.events import Event
 from m31a_metrics.history import MEMORY, History, Part
 from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.record import SessionRecord, joined
@@ -43,15 +47,22 @@ Divided = Callable[[Slice, PartOf], Iterable[SessionRecord]]
 """Gives the sessions of a slice, divided into parts of a stretch of time."""
 
 
+Load = Callable[[SessionRow], list[LoadedSession]]
+"""Loads the files of a session, each without what counts elsewhere; none: they are gone."""
+
+
 class Exact:
     """Whom to ask: the index, and events where it is not exact enough. Implements `Answers`.
 
     `now_us` is the time of the question: what is later is not of today.
     """
 
-    def __init__(self, history: History, divided: Divided, now_us: int) -> None:
+    def __init__(
+        self, history: History, divided: Divided, now_us: int, load: Load | None = None
+    ) -> None:
         self._history = history
         self._divided = divided
+        self._load = load
         self._now_us = now_us
         self._summed: dict[tuple[Slice, bool], History] = {}
         self._held = ExitStack()
@@ -115,6 +126,25 @@ class Exact:
         """What the rules of counting did, to whole sessions."""
         answers, which = self._within(which)
         return answers.reading(which)
+
+    def details(
+        self, of: str, which: Slice, facts: Sequence[str], columns: Sequence[str]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Each row that sessions have in a table of the index."""
+        answers, which = self._within(which)
+        return answers.details(of, which, facts, columns)
+
+    def events(self, which: Slice) -> Iterator[tuple[SessionRow, LoadedSession, list[Event]]]:
+        """The events of each session that count in a slice, a session in memory at a time.
+
+        Once for each file that it is made of; one whose files are gone has none, and where
+        nobody can load sessions, none has any.
+        """
+        which = to_now(which, self._now_us)
+        within = self._part_of(which, by=MOMENT)
+        for row in self.sessions(which, descending=False):
+            for one in self._load(row) if self._load else ():
+                yield row, one, [event for event in one.events if within(event.t_us)]
 
     def rate_limits(self, which: Slice) -> list[RateLimitRow]:
         """The limits of providers, as they were told last, by whole sessions."""
@@ -207,6 +237,22 @@ def from_files(
                 notes.append(sentence)
 
     return divided
+
+
+def loading(history: History, config: Config, environ: Mapping[str, str]) -> Load:
+    """Make what loads a session of the index from its files, as they are planned to count."""
+    reader = Reader(config, Roots(environ, config.sessions_dir))
+
+    def load(row: SessionRow) -> list[LoadedSession]:
+        found = []
+        for part in history.parts_of(row.ref) or ():
+            try:
+                found.append(reader.load(part))
+            except MetricsError:
+                continue  # gone this moment, or damaged, which the index has said
+        return found
+
+    return load
 
 
 def _read(reader: Reader, parts: Sequence[Part], progress: Progress) -> dict[Part, SessionRecord]:

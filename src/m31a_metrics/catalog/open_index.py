@@ -15,7 +15,7 @@ from m31a_metrics import sources, store
 from m31a_metrics.answers import Answers
 from m31a_metrics.catalog.agents import refused
 from m31a_metrics.catalog.guard import Trouble
-from m31a_metrics.catalog.hours import Exact, from_files
+from m31a_metrics.catalog.hours import Exact, from_files, loading
 from m31a_metrics.catalog.refresh import Progress, quiet, refresh
 from m31a_metrics.config import Config
 from m31a_metrics.errors import (
@@ -148,7 +148,8 @@ def ask(
             if others and not is_bounded and not all_folders:
                 notes += left_out(history.leave_out(others), others)
             divided = from_files(history, config, environ, notes, progress)
-            exact = Exact(history, divided, time_ns() // 1000)
+            load = loading(history, config, environ)
+            exact = Exact(history, divided, time_ns() // 1000, load)
             with closing(exact):
                 yield OpenIndex(history, notes, passing, others, config.index, exact)
         except sqlite3.Error as error:

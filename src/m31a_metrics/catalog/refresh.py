@@ -409,15 +409,26 @@ class Reader:
         record.ids = []
         return Told(record, rank, ids)
 
-    def _transcript(self, part: Part) -> Outcome:
-        record = self._record(self._load(part))
+    def load(self, part: Part) -> LoadedSession:
+        """Load a file as it is planned to count. Raises what loading raises."""
+        return self._planned(part)[0]
+
+    def _planned(self, part: Part) -> tuple[LoadedSession, SessionRecord, list[int]]:
+        """The session, its record, and the hashed ids of all events in its file."""
+        loaded = self._load(part)
+        record = self._record(loaded)
         ids = hashed(record.ids)
         if part.skip:
             left_out = frozenset(
                 one for one, number in zip(record.ids, ids, strict=True) if number in part.skip
             )
             if left_out:
-                record = self._record(self._load(part, left_out))
+                loaded = self._load(part, left_out)
+                record = self._record(loaded)
+        return loaded, record, ids
+
+    def _transcript(self, part: Part) -> Outcome:
+        _, record, ids = self._planned(part)
         record.labels = labels_of(Session(*os.path.split(path)) for path, _ in part.witnesses)
         self.unread.hide_parent(record)
         record.ids = []

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "baseline": ("m31a_metrics.cli.baseline", "Keep the metrics of a slice for m31 gate."),
     "serve": ("m31a_metrics.cli.serve", "The dashboard in a browser."),
     "report": ("m31a_metrics.cli.report", "One file to send: the dashboard's pages in HTML."),
+    "export": ("m31a_metrics.cli.export", "Tables, metrics and traces for other programs."),
     "import": ("m31a_metrics.cli.import_", "Keep other agents' transcripts as sessions here."),
     "audit": ("m31a_metrics.cli.audit", "What each counting rule did to tokens and cost."),
     "index": ("m31a_metrics.cli.index", "Bring the index of all sessions up to date."),

@@ -83,13 +83,13 @@ def write_csv(table: Table, file: TextIO) -> None:
     """
     writer = csv.writer(file)
     writer.writerow([column.name for column in table.columns])
-    cells = _shown_cell if file.isatty() else _csv_cell
+    cells = _shown_cell if file.isatty() else csv_cell
     writer.writerows(map(cells, row) for row in table.rows)
 
 
 def _raw(cell: Cell) -> Cell:
     if isinstance(cell, str):
-        return _encodable(cell)
+        return encodable(cell)
     if isinstance(cell, datetime):
         return utc(cell)
     if isinstance(cell, float) and not isfinite(cell):
@@ -97,7 +97,8 @@ def _raw(cell: Cell) -> Cell:
     return cell
 
 
-def _csv_cell(cell: Cell) -> str:
+def csv_cell(cell: Cell) -> str:
+    """Write a cell as CSV has it: no formula, no control character, empty where not known."""
     cell = _raw(cell)
     if isinstance(cell, str):
         cell = cell.translate(_CONTROL)
@@ -109,10 +110,11 @@ def _csv_cell(cell: Cell) -> str:
 
 
 def _shown_cell(cell: Cell) -> str:
-    return " ".join(_UNSEEN.sub("", _csv_cell(cell)).split())
+    return " ".join(_UNSEEN.sub("", csv_cell(cell)).split())
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
+    """Give a text that UTF-8 can hold."""
     # File names that are not UTF-8 reach Python as lone surrogates, which nothing writes.
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 

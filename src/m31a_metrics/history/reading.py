@@ -249,6 +249,15 @@ class Reading:
             row.session_ids = list(latest)[:_SESSIONS_NAMED]
         return rows
 
+    def details(
+        self, of: str, which: Slice, facts: Sequence[str], columns: Sequence[str]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Each row that a slice's sessions have in a table, read as it is asked for.
+
+        `facts` of its session come before `columns` of its own; for exports.
+        """
+        return self._ask(texts.details(of, self._choose(which), facts, columns))
+
     def _ask(self, query: Query) -> Iterator[tuple[Any, ...]]:
         return self.connection.execute(query.text, query.parameters)
 

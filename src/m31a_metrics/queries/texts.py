@@ -6,7 +6,7 @@ sessions), because that is the same for every engine.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -118,6 +118,30 @@ def lot(chosen: Chosen, limit: int) -> Query:
     where = all_of(chosen.sessions)
     return Query(
         f"SELECT session FROM sessions{where} ORDER BY lot, session LIMIT {limit}",
+        chosen.parameters,
+    )
+
+
+def details(name: str, chosen: Chosen, facts: Sequence[str], columns: Sequence[str]) -> Query:
+    """Each row that sessions have in a table: `facts` of the session, then `columns` of the row.
+
+    In the order of the sessions' numbers, and of a session's days. Rows of PHASES that lose a
+    part, because not all tools or models are asked for, are added up anew. Of `sessions`
+    themselves: SESSION_FACTS, then SESSION_SUMS.
+    """
+    if name == "sessions":
+        return sessions(chosen, "session", None, 0)
+    table = next((table for table in SUMMED if table.name == name), None)
+    source, selected, grouped_by = name, [*facts, *columns], ""
+    if table is PHASES and (chosen.tool or chosen.model):
+        source = _phase_days_of(chosen)
+        keys = ["session", *facts, "day", *PHASES.dimensions]
+        selected = [f"SUM({one}) AS sum_{one}" if one in PHASES.sums else one for one in selected]
+        grouped_by = f" GROUP BY {', '.join(keys)}"
+    where = all_of(chosen.days, _of_kind(table, chosen) if table else chosen.tool)
+    return Query(
+        f"SELECT {', '.join(selected)} FROM {source} AS d INNER JOIN "
+        f"{_sessions_of(chosen, *facts)} USING (session){where}{grouped_by} ORDER BY session, day",
         chosen.parameters,
     )
 

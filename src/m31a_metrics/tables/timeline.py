@@ -101,8 +101,9 @@ def timeline(
     `price` is asked for the cost of LLM use that came without one. `of_calls` are the
     phases that calls served, by id; the others get the one that they lie in.
     """
-    phases = [_phase(stretch) for stretch in active]
-    phase_of = _PhaseOf(phases, of_calls)
+    stretches = list(active)
+    phases = [_phase(stretch) for stretch in stretches]
+    phase_of = PhaseOf(stretches, of_calls)
     calls = [
         event
         for event in events
@@ -143,25 +144,29 @@ def _phase(stretch: Stretch) -> _Span:
     return _Span(began_us, ended_us, PHASES_LANE, kind, name, name)
 
 
-class _PhaseOf:
-    """Which phase a call served: as somebody said, else the one in which it ended."""
+class PhaseOf:
+    """Which phase a call served: as somebody said, else the one in which it ended.
 
-    def __init__(self, phases: Sequence[_Span], of_calls: Mapping[str, str]) -> None:
-        self._phases = phases
+    `active` are the times in which its session was active, in their order.
+    """
+
+    def __init__(self, active: Sequence[Stretch], of_calls: Mapping[str, str]) -> None:
+        self._active = active
         self._of_calls = of_calls
 
     def __call__(self, call: ToolCall) -> str:
+        """Name the phase; "" where there is none."""
         said = self._of_calls.get(call.id or "")
         if said is not None:
             return said
         # One that ended with its phase, or took no time, is of the phase before.
-        at = bisect_left(self._phases, call.t_us, key=lambda span: span.ended_us)
-        if at == len(self._phases) or self._phases[at].began_us > call.t_us:
+        at = bisect_left(self._active, call.t_us, key=lambda stretch: stretch.ended_us)
+        if at == len(self._active) or self._active[at].began_us > call.t_us:
             at -= 1
-        return self._phases[at].what if at >= 0 else ""
+        return self._active[at].phase if at >= 0 else ""
 
 
-def _spans(calls: Sequence[ToolCall], phases: list[_Span], phase_of: _PhaseOf) -> Panel:
+def _spans(calls: Sequence[ToolCall], phases: list[_Span], phase_of: PhaseOf) -> Panel:
     lanes = _lanes(calls)
     spans = [*phases]
     spans += [
@@ -260,7 +265,7 @@ def _cost(events: Iterable[Event], price: Price, only: Only) -> Panel:
     return Panel("cost_over_time", table, plots, is_wide=True)
 
 
-def _errors(calls: Iterable[ToolCall], phase_of: _PhaseOf) -> Panel:
+def _errors(calls: Iterable[ToolCall], phase_of: PhaseOf) -> Panel:
     failed = [call for call in calls if not (call.success or call.denied)]
     table = Table(
         "Failed calls",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -75,13 +75,24 @@ def share_option(function: Decorated) -> Decorated:
     )(function)
 
 
-def write_file(path: str, data: bytes, *, share: bool) -> None:
-    """Write a file that a person asked for, and say so. Raises ForeignFile, StorageError."""
+def write_file(path: str, data: bytes | Iterable[bytes], *, share: bool) -> None:
+    """Write a file that a person asked for, and say so; `data` may come in pieces.
+
+    Raises ForeignFile, StorageError.
+    """
+    count = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal count
+        for piece in (data,) if isinstance(data, bytes) else data:
+            count += len(piece)
+            yield piece
+
     try:
-        store.hand_over(path, data, 0o644 if share else 0o600)
+        store.hand_over(path, counted(), 0o644 if share else 0o600)
     except StorageError as error:
         raise StorageError(f"cannot write {path}: {_why_not(path, error)}") from error
-    size = f"{len(data) / 1e6:.1f} MB" if len(data) >= 1e5 else f"{len(data):,} bytes"
+    size = f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count:,} bytes"
     say(f"wrote {path} ({size})")
 
 
