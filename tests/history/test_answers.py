@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from m31a_metrics.answers import Answers, Slice
+from m31a_metrics.folding.reading import Reading
 from m31a_metrics.history import MEMORY, History
+from m31a_metrics.history.reading import IndexReading
 from m31a_metrics.record import FailureDay, SessionRecord, ToolDay
 from m31a_metrics.units import DAY_US
 from tests.history.naive import Naive
@@ -66,7 +68,15 @@ def by_key(rows: list[Any]) -> list[Any]:
     return sorted(rows, key=repr)
 
 
-def assert_answers(history: History, records: list[SessionRecord], which: Slice) -> None:
+class Unrolled(IndexReading):
+    """An engine without rollups, as a fleet's database is: `folding.Reading` itself."""
+
+    names = Reading.names
+    rolled_up = Reading.rolled_up
+    rolled_up_totals = Reading.rolled_up_totals
+
+
+def assert_answers(history: Reading, records: list[SessionRecord], which: Slice) -> None:
     """Every question about a slice has the answer that the records give."""
     naive = Naive(records)
     assert history.sessions(which) == naive.sessions(which)
@@ -108,7 +118,10 @@ def assert_answers(history: History, records: list[SessionRecord], which: Slice)
 def test_answers_are_those_of_the_records(
     written: list[SessionRecord], asked: list[Slice], data: st.DataObject
 ) -> None:
-    """Sessions written, written anew and removed, in any batches: the rest is counted once."""
+    """Sessions written, written anew and removed, in any batches: the rest is counted once.
+
+    By an engine that has no rollups, too.
+    """
     kept: dict[tuple[str, str], SessionRecord] = {}
     with History(MEMORY) as history:
         while written:
@@ -123,6 +136,9 @@ def test_answers_are_those_of_the_records(
                 del kept[gone]
         for which in asked:
             assert_answers(history, list(kept.values()), which)
+        unrolled = Unrolled(history.connection)
+        for which in asked:
+            assert_answers(unrolled, list(kept.values()), which)
 
 
 @settings(max_examples=25, deadline=None)

@@ -144,14 +144,14 @@ def test_an_answer_is_of_one_state(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path = str(tmp_path / "metrics.db")
     with History(path) as history, History(path) as other:
         history.put(session("a"))
-        ask = history._ask
+        ask = history.ask
 
         def interrupted(query: Query) -> Iterator[tuple[object, ...]]:
             rows = list(ask(query))
             other.put(session(f"b{len(names(other))}"))
             return iter(rows)
 
-        monkeypatch.setattr(history, "_ask", interrupted)
+        monkeypatch.setattr(history, "ask", interrupted)
         (row,) = history.totals(Slice())
         assert row.session_count == 1
         monkeypatch.undo()

@@ -34,7 +34,7 @@ from m31a_metrics.history.connection import (
     unusable,
 )
 from m31a_metrics.history.ownership import KnownFile, Part, is_recorded
-from m31a_metrics.history.reading import Reading
+from m31a_metrics.history.reading import IndexReading
 from m31a_metrics.history.reconcile import Fresh
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.source_files import Folder, SourceFile
@@ -45,7 +45,7 @@ from m31a_metrics.transcript import SessionRef
 __all__ = ["MEMORY", "Folder", "Fresh", "History", "KnownFile", "Part", "SourceFile"]
 
 
-class History(Reading):
+class History(IndexReading):
     """The index at a path, or one in memory (MEMORY); implements `answers.Answers`.
 
     `notes` are sentences about what was found wrong and done about it; `patience_s` is how

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
 from time import monotonic, sleep, time
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from m31a_metrics import foreign_sqlite, store
 from m31a_metrics.errors import IndexLocked, IndexTooNew, IndexUnusable
@@ -244,33 +242,3 @@ def _write_ahead(connection: sqlite3.Connection, patience_s: float) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > patience:
                 raise
         sleep(_PAUSE_S)
-
-
-class _Connected(Protocol):
-    connection: sqlite3.Connection
-
-
-_Own = TypeVar("_Own", bound=_Connected)
-_Asked = ParamSpec("_Asked")
-_Answer = TypeVar("_Answer")
-
-
-def in_read_transaction(
-    answer: Callable[Concatenate[_Own, _Asked], _Answer],
-) -> Callable[Concatenate[_Own, _Asked], _Answer]:
-    """Answer within one read transaction: of the state of the index that the first query finds.
-
-    For answers that take several queries, though others write between them.
-    """
-
-    @wraps(answer)
-    def within(own: _Own, /, *args: _Asked.args, **kwargs: _Asked.kwargs) -> _Answer:
-        if own.connection.in_transaction:
-            return answer(own, *args, **kwargs)
-        own.connection.execute("BEGIN")
-        try:
-            return answer(own, *args, **kwargs)
-        finally:
-            own.connection.execute("COMMIT")
-
-    return within

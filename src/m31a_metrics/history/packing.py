@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from msgspec import msgpack
 
+from m31a_metrics.folding.rows import Key, Sums, blob
 from m31a_metrics.histogram import Histogram
-from m31a_metrics.history.rows import Key, Sums, blob
 from m31a_metrics.queries.tables import DAY, EVERY, MONTH, ROLLED_UP, ROLLUPS
 
 Cells = dict[Key, Sums]

@@ -21,6 +21,7 @@ from itertools import product
 from operator import add, itemgetter, neg
 
 from m31a_metrics.answers import part_of
+from m31a_metrics.folding.rows import Key, Rows, Sums, add_to
 from m31a_metrics.histogram import Histogram, summed
 from m31a_metrics.history.packing import (
     WHOLE,
@@ -35,7 +36,6 @@ from m31a_metrics.history.packing import (
     unpacked_ran,
     unpacked_whole,
 )
-from m31a_metrics.history.rows import Key, Rows, Sums, add_to
 from m31a_metrics.queries.tables import (
     DAY,
     EVERY,

@@ -15,6 +15,7 @@ from typing import cast
 
 from msgspec import Struct
 
+from m31a_metrics.folding.rows import blob
 from m31a_metrics.history.ownership import (
     Files,
     KnownFile,
@@ -29,7 +30,6 @@ from m31a_metrics.history.ownership import (
     sources,
     unclaim,
 )
-from m31a_metrics.history.rows import blob
 from m31a_metrics.history.writing import insert
 from m31a_metrics.transcript import SessionRef
 from m31a_metrics.witnesses import TRANSCRIPT, UNREAD

@@ -10,9 +10,9 @@ from operator import attrgetter
 from msgspec import json
 from msgspec.structs import astuple
 
+from m31a_metrics.folding.rows import Rows, blob, heal_chains, rows_of, session_days
 from m31a_metrics.histogram import unpack
 from m31a_metrics.history.rollups import Changes
-from m31a_metrics.history.rows import Rows, blob, heal_chains, rows_of, session_days
 from m31a_metrics.queries.tables import EFFECTS, LLMS, LONGEST, PHASES, RAN, SESSION_SUMS, TOOLS
 from m31a_metrics.record import SessionRecord
 

@@ -6,7 +6,7 @@ sessions), because that is the same for every engine.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -122,6 +122,12 @@ def lot(chosen: Chosen, limit: int) -> Query:
     )
 
 
+_IN_PHASE: Mapping[str, Callable[[Chosen], str]] = {
+    "heals": lambda chosen: chosen.phase,
+    "failures": lambda chosen: "1 = 0" if chosen.phase else "",  # not kept by phase
+}
+
+
 def details(name: str, chosen: Chosen, facts: Sequence[str], columns: Sequence[str]) -> Query:
     """Each row that sessions have in a table: `facts` of the session, then `columns` of the row.
 
@@ -133,12 +139,13 @@ def details(name: str, chosen: Chosen, facts: Sequence[str], columns: Sequence[s
         return sessions(chosen, "session", None, 0)
     table = next((table for table in SUMMED if table.name == name), None)
     source, selected, grouped_by = name, [*facts, *columns], ""
-    if table is PHASES and (chosen.tool or chosen.model):
+    if table is PHASES and _is_part(chosen):
         source = _phase_days_of(chosen)
         keys = ["session", *facts, "day", *PHASES.dimensions]
         selected = [f"SUM({one}) AS sum_{one}" if one in PHASES.sums else one for one in selected]
         grouped_by = f" GROUP BY {', '.join(keys)}"
-    where = all_of(chosen.days, _of_kind(table, chosen) if table else chosen.tool)
+    of_kind = _of_kind(table, chosen) if table else (chosen.tool, _IN_PHASE[name](chosen))
+    where = all_of(chosen.days, *of_kind)
     return Query(
         f"SELECT {', '.join(selected)} FROM {source} AS d INNER JOIN "
         f"{_sessions_of(chosen, *facts)} USING (session){where}{grouped_by} ORDER BY session, day",

@@ -8,9 +8,9 @@ from operator import itemgetter
 from typing import Any
 
 from m31a_metrics.answers import part_of
+from m31a_metrics.folding.rows import Key, Sums, add_to
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.history.packing import unpacked, unpacked_ran, unpacked_whole
-from m31a_metrics.history.rows import Key, Sums, add_to
 from m31a_metrics.queries import Chosen, Query, texts
 from m31a_metrics.queries.tables import DAY, MONTH, RAN_PARTS, WHOLES, Summed
 

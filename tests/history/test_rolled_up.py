@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics.history.folding import stretches
+from m31a_metrics.history.rolled_up import stretches
 
 FIRST = date(2024, 1, 20)
 DAYS = [FIRST + timedelta(days=number) for number in range(420)]  # with a 29 February
