@@ -27,7 +27,7 @@ PURE = (
     "errors", "units", "measures", "model", "table", "histogram", "failures", "answers", "events",
     "panel", "transcript", "record",
     "tally", "codec", "tables", "comparison", "questions", "phases", "pricing", "queries", "slices",
-    "validation", "budgets", "blocks", "spending",
+    "validation", "budgets", "blocks", "spending", "spans", "genai",
 )  # fmt: skip
 IMPURE = {
     "asyncio", "fcntl", "glob", "http", "logging", "mmap", "multiprocessing", "os", "pathlib",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
-from m31a_metrics.active_time import Stretch, ran
+from m31a_metrics.active_time import Stretch, ran, stretch_at
 from m31a_metrics.events import (
     BisectOutcome,
     BisectTrigger,
@@ -77,10 +76,10 @@ def timeline(
     `price` is asked for the cost of LLM use that came without one. `of_calls` are the
     phases that calls served, by id; the others get the one that they lie in.
     """
-    phases = [_phase(stretch) for stretch in active]
-    phase_of = _PhaseOf(phases, of_calls)
+    stretches = list(active)
+    phase_of = _PhaseOf(stretches, of_calls)
     return [
-        _spans(events, phases, phase_of),
+        _spans(events, [_phase(stretch) for stretch in stretches], phase_of),
         _cost(events, price),
         _errors(events, phase_of),
     ]
@@ -96,19 +95,16 @@ def _phase(stretch: Stretch) -> _Span:
 class _PhaseOf:
     """Which phase a call served: as somebody said, else the one in which it ended."""
 
-    def __init__(self, phases: Sequence[_Span], of_calls: Mapping[str, str]) -> None:
-        self._phases = phases
+    def __init__(self, active: Sequence[Stretch], of_calls: Mapping[str, str]) -> None:
+        self._active = active
         self._of_calls = of_calls
 
     def __call__(self, call: ToolCall) -> str:
         said = self._of_calls.get(call.id or "")
         if said is not None:
             return said
-        # One that ended with its phase, or took no time, is of the phase before.
-        at = bisect_left(self._phases, call.t_us, key=lambda span: span.ended_us)
-        if at == len(self._phases) or self._phases[at].began_us > call.t_us:
-            at -= 1
-        return self._phases[at].what if at >= 0 else ""
+        stretch = stretch_at(self._active, call.t_us)
+        return "" if stretch is None else stretch.phase
 
 
 def _spans(events: Sequence[Event], phases: list[_Span], phase_of: _PhaseOf) -> Panel:
