@@ -37,6 +37,8 @@ once more."""
 LATEST_NS = 2**63 - 1
 """The last time (Unix nanoseconds) that every receiver holds; it is in the year 2262."""
 
+_INT64_MAX = 2**63 - 1
+
 Value = str | int | float | bool
 Named = tuple[int, str]
 """What a phase is known by: when it began (Unix microseconds), and its name."""
@@ -44,6 +46,8 @@ Named = tuple[int, str]
 
 class Span(Struct, gc=False):
     """One span. Times are Unix nanoseconds; `parent` is the id of its parent, 0 for none.
+
+    Text is as UTF-8 can write it, and whole numbers have 64 bits, so that any receiver holds it.
 
     `error` is a failure line, "" where nobody knows it; None: it did not fail. `is_client` marks
     what another service answered. `of_phase` is the phase that is its parent.
@@ -112,6 +116,7 @@ class Trace:
         self.id = trace_id(traced.row.ref)
         self._own = f"{traced.row.agent}\0{traced.row.native_id}\0"
         self._root = self._span_id("session")
+        self._active = [one._replace(phase=_text(one.phase)) for one in traced.active]
         self._shared: dict[str, Value] = {
             genai.SESSION: traced.row.session_id,
             genai.CONVERSATION: traced.row.session_id,
@@ -143,7 +148,7 @@ class Trace:
         while it went on: one that turned out to be another is told with no length, so that no
         span lacks its parent and no time counts twice.
         """
-        phases = {(one.began_us, one.phase): one for one in self.traced.active if one.phase}
+        phases = {(one.began_us, one.phase): one for one in self._active if one.phase}
         for phase in phases.values():
             if phase.ended_us > since_us:
                 yield self._phase(phase)
@@ -203,7 +208,7 @@ class Trace:
 
     def _under(self, t_us: int) -> tuple[int, Named | None]:
         """The id of the phase in which something ended, else of the session."""
-        phase = stretch_at(self.traced.active, t_us)
+        phase = stretch_at(self._active, t_us)
         if phase is None or not phase.phase or not phase.began_us <= t_us <= phase.ended_us:
             return self._root, None
         return self._span_id("phase", phase.began_us, phase.phase), (phase.began_us, phase.phase)
@@ -432,7 +437,18 @@ def _span(
     began_us, ended_us = lasted_us
     ended_ns = min(max(ended_us, 0) * 1000, LATEST_NS)
     began_ns = min(max(began_us, 0) * 1000, ended_ns)
+    for key, value in attributes.items():
+        if type(value) is str:
+            attributes[key] = _text(value)
+        elif type(value) is int and value > _INT64_MAX:
+            attributes[key] = _INT64_MAX
+    name, error = _text(name), error and _text(error)
     return Span(*ids, name, began_ns, ended_ns, attributes, error, is_client, of_phase)
+
+
+def _text(text: str) -> str:
+    """Text as UTF-8 can write it: of file names that are not, Python has lone surrogates."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _derived(size: int, *key: object) -> int:

@@ -57,6 +57,7 @@ from m31a_metrics.cli.options.slices import (
     session_argument,
     slice_option,
     slice_options,
+    unknown_agent,
     which,
 )
 
@@ -97,6 +98,7 @@ __all__ = [
     "slice_option",
     "slice_options",
     "sort_of",
+    "unknown_agent",
     "wants_text",
     "warn",
     "which",

@@ -1,0 +1,491 @@
+"""Spans and metrics to a receiver of OTLP over HTTP, by OpenTelemetry's own exporters.
+
+These know the standard variables (`OTEL_EXPORTER_OTLP_ENDPOINT`, `..._HEADERS`, ...), encode, and
+try again for as long as a request may take. What they do not say is why one failed, that a
+receiver took only a part, or that a redirection is no success: so the requests are listened to.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from itertools import islice
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+from google.protobuf.message import DecodeError
+from msgspec import MsgspecError, Struct
+from msgspec.json import decode as decode_json
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.sdk.metrics import export as sdk_metrics
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from m31a_metrics import deliveries, genai
+from m31a_metrics.deliveries import Deliveries, Line
+from m31a_metrics.errors import ConfigError, NotDelivered
+from m31a_metrics.genai import METRICS, Kind, Measured, Point
+from m31a_metrics.spans import Span, Trace, has_ended, measure, prefix
+
+BATCH = 512
+"""So many spans go out in one request, and are in memory at once."""
+
+PATIENCE_S = 60.0
+"""So long a receiver that says when to try again is waited for."""
+
+_DEFAULT = "http://localhost:4318"
+_PASSING = frozenset((408, 429, 500, 502, 503, 504))
+_NO_SUCH_PLACE = frozenset((404, 405, 501))
+_TOO_LARGE = 413
+_WORDS_MAX = 200
+
+
+class Outcome(NamedTuple):
+    """What became of a request.
+
+    `why` it was not taken, as a part of a sentence; `rejected` of what was in it, the receiver
+    did not want, and says `words`. `is_passing`: it may take it later, after `retry_after_s`
+    where it said so.
+    """
+
+    why: str = ""
+    is_passing: bool = False
+    retry_after_s: float | None = None
+    status: int | None = None
+    rejected: int = 0
+    words: str = ""
+
+
+class Places(NamedTuple):
+    """Where traces and metrics go: two addresses."""
+
+    traces: str
+    metrics: str
+
+
+def places(endpoint: str | None, environ: Mapping[str, str]) -> Places:
+    """Find out where to send, by an option or the standard variables. Raises ConfigError."""
+    for signal in ("", "TRACES_", "METRICS_"):
+        name = f"OTEL_EXPORTER_OTLP_{signal}PROTOCOL"
+        protocol = environ.get(name, "").strip()
+        if protocol and protocol != "http/protobuf":
+            raise ConfigError(
+                f"{name} is {protocol!r}, and what is sent here is http/protobuf: "
+                "set it to that, and the endpoint to the receiver's port for it (4318)"
+            )
+    base = endpoint or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or _DEFAULT
+    found = []
+    for signal in ("traces", "metrics"):
+        own = environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT")
+        if own and not endpoint:
+            found.append(own)
+            continue
+        without = base.removesuffix("/").removesuffix("/v1/traces").removesuffix("/v1/metrics")
+        found.append(f"{without}/v1/{signal}")
+    for url in found:
+        try:
+            parts = urlsplit(url)
+            is_usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+            is_usable = is_usable and (parts.port is None or parts.port > 0)
+        except ValueError:
+            is_usable = False
+        if not is_usable:
+            raise ConfigError(f"{url} is no address to send to; it is like {_DEFAULT}")
+    return Places(*found)
+
+
+def shown(url: str) -> str:
+    """An address without the name and the password that may be in it."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+class Receiver:
+    """Whoever takes spans and metrics. Not thread-safe.
+
+    `version` is ours, and `instance` names who sends, the same at each run.
+    """
+
+    def __init__(self, at: Places, version: str, instance: str) -> None:
+        self.at = at
+        self._instance = instance
+        self._listened = _Listened()
+        self._scope = InstrumentationScope("m31a_metrics", version)
+        # They say on stderr what is said better here.
+        log = logging.getLogger("opentelemetry")
+        log.addHandler(logging.NullHandler())
+        log.propagate = False
+        self._traces = OTLPSpanExporter(at.traces, session=self._listened)
+        self._metrics = OTLPMetricExporter(at.metrics, session=self._listened)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._listened.close()
+
+    def send(self, trace: Trace, spans: Sequence[Span]) -> Outcome:
+        """Send spans of one session in one request, or several where that is too large."""
+        row = trace.traced.row
+        resource = _resource_of(row.agent, row.version, self._instance)
+        outcome = self._post(
+            lambda: self._traces.export(
+                [_readable(trace.id, span, resource, self._scope) for span in spans]
+            ),
+            ExportTraceServiceResponse,
+            self.at.traces,
+        )
+        if outcome.status == _TOO_LARGE and len(spans) > 1:
+            half = len(spans) // 2
+            first = self.send(trace, spans[:half])
+            return first if first.why else _both(first, self.send(trace, spans[half:]))
+        return outcome
+
+    def send_metrics(self, points: Sequence[Point], start_us: int, now_us: int) -> Outcome:
+        """Send all series, as they have grown from `start_us` to `now_us`."""
+        resource = _resource_of("m31a", self._scope.version or "", self._instance)
+        times_ns = start_us * 1000, max(now_us, start_us) * 1000
+        data = _metrics_data(points, times_ns, resource, self._scope)
+        return self._post(
+            lambda: self._metrics.export(data), ExportMetricsServiceResponse, self.at.metrics
+        )
+
+    def _post(self, export: Callable[[], Any], response: type[Any], url: str) -> Outcome:
+        self._listened.clear()
+        result = export()
+        answer, error = self._listened.answer, self._listened.error
+        if answer is None:
+            why = _words_of(error) if error else "it could not be encoded"
+            return Outcome(f"{shown(url)}: {why}", is_passing=error is not None)
+        status = answer.status_code
+        if not 200 <= status < 300:
+            said = f"{status} {answer.reason or ''}".strip()
+            return Outcome(
+                f"{shown(url)} answered {said}", status in _PASSING, _retry_after_s(answer), status
+            )
+        if "html" in answer.headers.get("content-type", ""):
+            return Outcome(f"{shown(url)} answered with a page, as no receiver does", status=status)
+        if result.value:  # as enumerations of results have it: 0 is success
+            return Outcome(f"{shown(url)}: it could not be encoded", status=status)
+        return _taken(answer, response)
+
+
+class _Listened(requests.Session):
+    """Remembers what became of the last request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget it."""
+        self.answer: requests.Response | None = None
+        self.error: Exception | None = None
+
+    def request(self, *arguments: Any, **options: Any) -> requests.Response:
+        """Make a request, as any session does."""
+        self.clear()
+        try:
+            self.answer = super().request(*arguments, **options)
+        except Exception as error:
+            self.error = error
+            raise
+        return self.answer
+
+
+def _words_of(error: BaseException) -> str:
+    """Say in a few words why nobody answered: what the system says, where it says something."""
+    if isinstance(error, requests.exceptions.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is not trusted, or it speaks no TLS"
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror and not cause.filename:
+            return cause.strerror.lower()
+        reason = next((one for one in cause.args if isinstance(one, BaseException)), None)
+        cause = reason or getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
+        if isinstance(cause, str):
+            break
+    return "no connection"
+
+
+def _retry_after_s(answer: requests.Response) -> float | None:
+    """When to try again, as the answer says it: in seconds, or as a date."""
+    text = answer.headers.get("retry-after", "").strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        seconds = (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _taken(answer: requests.Response, response: type[Any]) -> Outcome:
+    """Read how much of it a receiver took that said it did."""
+    kind = answer.headers.get("content-type", "")
+    rejected, words = 0, ""
+    if "json" in kind:
+        try:
+            partial = decode_json(answer.content, type=_Answer).partialSuccess
+        except MsgspecError:
+            partial = None
+        if partial is not None:
+            rejected = int(partial.rejectedSpans) or int(partial.rejectedDataPoints)
+            words = partial.errorMessage
+    elif "protobuf" in kind:
+        told = response()
+        try:
+            told.ParseFromString(answer.content)
+        except DecodeError:
+            return Outcome(status=answer.status_code)
+        partial_success = told.partial_success
+        rejected = getattr(partial_success, "rejected_spans", 0)
+        rejected = rejected or getattr(partial_success, "rejected_data_points", 0)
+        words = partial_success.error_message
+    return Outcome(status=answer.status_code, rejected=rejected, words=words[:_WORDS_MAX])
+
+
+class _Partial(Struct):
+    rejectedSpans: int | str = 0  # noqa: N815 - as OTLP spells it in JSON
+    rejectedDataPoints: int | str = 0  # noqa: N815 - as OTLP spells it in JSON
+    errorMessage: str = ""  # noqa: N815 - as OTLP spells it in JSON
+
+
+class _Answer(Struct):
+    partialSuccess: _Partial | None = None  # noqa: N815 - as OTLP spells it in JSON
+
+
+def _both(one: Outcome, other: Outcome) -> Outcome:
+    return other._replace(rejected=one.rejected + other.rejected, words=other.words or one.words)
+
+
+@lru_cache(64)
+def _resource_of(agent: str, version: str, instance: str) -> Resource:
+    """Whose spans they are: an agent, unless OTEL_SERVICE_NAME or the like says otherwise."""
+    told = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    own = {"service.instance.id": instance, "service.version": version, "service.name": agent}
+    if os.environ.get("OTEL_SERVICE_NAME"):
+        del own["service.name"]
+    own = {
+        name: value.encode("utf-8", "replace").decode()
+        for name, value in own.items()
+        if value and f"{name}=" not in told
+    }
+    return _Hashed(Resource.create(own))
+
+
+class _Hashed(Resource):
+    """A Resource whose hash is worked out once: the encoder asks for it at every span."""
+
+    def __init__(self, one: Resource) -> None:
+        super().__init__(dict(one.attributes), one.schema_url)
+        self._hash = super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or super().__eq__(other)
+
+
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+_UNSET = Status(StatusCode.UNSET)
+
+
+def _readable(
+    trace_id: int, span: Span, resource: Resource, scope: InstrumentationScope
+) -> ReadableSpan:
+    parent = None
+    if span.parent:
+        parent = SpanContext(trace_id, span.parent, is_remote=False, trace_flags=_SAMPLED)
+    status = _UNSET
+    if span.error is not None:
+        status = Status(StatusCode.ERROR, span.error or None)
+    return ReadableSpan(
+        span.name,
+        context=SpanContext(trace_id, span.id, is_remote=False, trace_flags=_SAMPLED),
+        parent=parent,
+        resource=resource,
+        attributes=span.attributes,
+        kind=SpanKind.CLIENT if span.is_client else SpanKind.INTERNAL,
+        status=status,
+        start_time=span.began_ns,
+        end_time=span.ended_ns,
+        instrumentation_scope=scope,
+    )
+
+
+def _metrics_data(
+    points: Iterable[Point],
+    times_ns: tuple[int, int],
+    resource: Resource,
+    scope: InstrumentationScope,
+) -> sdk_metrics.MetricsData:
+    by_name: dict[str, list[Point]] = {}
+    for point in points:
+        by_name.setdefault(point.metric, []).append(point)
+    metrics = [_metric(METRICS[name], of_it, times_ns) for name, of_it in by_name.items()]
+    scoped = sdk_metrics.ScopeMetrics(scope, metrics, "")
+    return sdk_metrics.MetricsData([sdk_metrics.ResourceMetrics(resource, [scoped], "")])
+
+
+def _metric(
+    metric: genai.Metric, points: Iterable[Point], times_ns: tuple[int, int]
+) -> sdk_metrics.Metric:
+    cumulative = sdk_metrics.AggregationTemporality.CUMULATIVE
+    labelled = [(dict(one.labels), one) for one in points]
+    if metric.kind is Kind.SUM:
+        numbers = [
+            sdk_metrics.NumberDataPoint(labels, *times_ns, one.sum) for labels, one in labelled
+        ]
+        total = sdk_metrics.Sum(numbers, cumulative, is_monotonic=True)
+        return sdk_metrics.Metric(metric.name, metric.description, metric.unit, total)
+    nobody_knows: Any = None  # the least and the greatest, which may be left out
+    distributions = [
+        sdk_metrics.HistogramDataPoint(
+            labels,
+            *times_ns,
+            one.count,
+            one.sum,
+            one.buckets,
+            metric.bounds,
+            nobody_knows,
+            nobody_knows,
+        )
+        for labels, one in labelled
+    ]
+    spread = sdk_metrics.Histogram(distributions, cumulative)
+    return sdk_metrics.Metric(metric.name, metric.description, metric.unit, spread)
+
+
+class Tally(Struct):
+    """What a sender did: how many spans of how many sessions, and what a receiver refused."""
+
+    spans: int = 0
+    sessions: int = 0
+    rejected: int = 0
+    words: str = ""
+
+
+class Sender:
+    """Sends sessions to a receiver, each from where it stopped.
+
+    `wait` is called with seconds, where a receiver says when to try again, until `patience_s`.
+    """
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        sent: Deliveries,
+        wait: Callable[[float], None],
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self.tally = Tally()
+        self._receiver = receiver
+        self._sent = sent
+        self._wait = wait
+        self._patience_s = patience_s
+
+    def send(self, trace: Trace, mark: str, now_us: int) -> None:
+        """Send what was not sent of a session. Raises NotDelivered, StorageError."""
+        key, row = f"{trace.id:032x}", trace.traced.row
+        before, is_over = self._sent.of(key), has_ended(row.updated_us, now_us)
+        known, unmeasured = set(before.ids), 0
+        ids = trace.call_ids()
+        is_as_before = prefix(ids[: before.prefix.number]) == before.prefix
+        if is_as_before:
+            known.update(ids[: before.prefix.number])
+        else:
+            # So many are sent once more, and were counted.
+            unmeasured = max(before.prefix.number - len(before.ids), 0)
+        since_us = (before.ended_us or 0) if is_as_before else 0
+        first = self.tally.spans
+        spans = trace.calls(None if is_over else now_us)
+        for batch in _batches(span for span in spans if span.id not in known):
+            self._take(trace, batch)
+            line = Line(key, ids=deliveries.packed(span.id for span in batch))
+            line.phases = sorted({span.of_phase for span in batch if span.of_phase})
+            line.points = measure(batch[unmeasured:]).points()
+            unmeasured = max(unmeasured - len(batch), 0)
+            self._sent.note(line)
+        ended = Line(key, mark, now_us)
+        if is_over:
+            measured = Measured()
+            for batch in _batches(trace.whole(since_us, self._sent.of(key).phases)):
+                self._take(trace, batch)
+                measured.merge(measure(_news(batch, before.ended_us)).points())
+            ended.ended_us, ended.prefix = row.updated_us, prefix(ids)
+            ended.points = measured.points()
+        self._sent.note(ended)
+        self.tally.sessions += self.tally.spans > first
+
+    def send_metrics(self, now_us: int) -> str:
+        """Send what all that was sent adds up to; say why, where the receiver takes no metrics.
+
+        Raises NotDelivered.
+        """
+        points = self._sent.measured.points()
+        if not points:
+            return ""
+        outcome = self._tried(
+            lambda: self._receiver.send_metrics(points, self._sent.head.start_us, now_us)
+        )
+        if outcome.status in _NO_SUCH_PLACE:
+            return outcome.why
+        if outcome.why:
+            raise NotDelivered(f"{outcome.why}; send the metrics again later")
+        self._reject(outcome)
+        return ""
+
+    def _take(self, trace: Trace, batch: Sequence[Span]) -> None:
+        outcome = self._tried(lambda: self._receiver.send(trace, batch))
+        if outcome.why:
+            raise NotDelivered(
+                f"{outcome.why}; nothing is lost, and the same command goes on where it stopped",
+            )
+        self.tally.spans += len(batch)
+        self._reject(outcome)
+
+    def _tried(self, send: Callable[[], Outcome]) -> Outcome:
+        left_s = self._patience_s
+        while True:
+            outcome = send()
+            wait_s = outcome.retry_after_s
+            if not outcome.is_passing or wait_s is None or wait_s > left_s:
+                return outcome
+            wait_s = max(wait_s, 0.1)
+            left_s -= wait_s
+            self._wait(wait_s)
+
+    def _reject(self, outcome: Outcome) -> None:
+        self.tally.rejected += outcome.rejected
+        self.tally.words = outcome.words or self.tally.words
+
+
+def _news(batch: Iterable[Span], ended_us: int | None) -> Iterator[Span]:
+    """Leave out what was counted when the session had ended before."""
+    for span in batch:
+        is_new = span.parent and not span.is_client and span.ended_ns > (ended_us or 0) * 1000
+        if ended_us is None or is_new:
+            yield span
+
+
+def _batches(spans: Iterable[Span]) -> Iterator[list[Span]]:
+    rest = iter(spans)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
