@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -100,6 +101,7 @@ _CLOUDS = (
 )
 
 
+@lru_cache(256)
 def provider(model: str) -> str:
     """Name who serves a model, as the conventions spell it; "" where its name tells nobody."""
     name = model.lower()

@@ -116,6 +116,7 @@ class Trace:
         self.id = trace_id(traced.row.ref)
         self._own = f"{traced.row.agent}\0{traced.row.native_id}\0"
         self._root = self._span_id("session")
+        self._latest: tuple[int, Named | None] = (0, None)
         self._active = [one._replace(phase=_text(one.phase)) for one in traced.active]
         self._shared: dict[str, Value] = {
             genai.SESSION: traced.row.session_id,
@@ -211,7 +212,10 @@ class Trace:
         phase = stretch_at(self._active, t_us)
         if phase is None or not phase.phase or not phase.began_us <= t_us <= phase.ended_us:
             return self._root, None
-        return self._span_id("phase", phase.began_us, phase.phase), (phase.began_us, phase.phase)
+        named = (phase.began_us, phase.phase)
+        if named != self._latest[1]:  # nearly always it is that of the call before
+            self._latest = self._span_id("phase", *named), named
+        return self._latest
 
     def _tool(self, span_id: int, call: ToolCall) -> Span:
         parent, phase = self._under(call.t_us)

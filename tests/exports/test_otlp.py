@@ -11,7 +11,8 @@ from m31a_metrics.deliveries import Deliveries
 from m31a_metrics.errors import ConfigError, NotDelivered
 from m31a_metrics.events import Event, LLMInteraction, PhaseDuration, PhaseTransition, ToolCall
 from m31a_metrics.exports import otlp
-from m31a_metrics.exports.otlp import BATCH, Receiver, Sender, places
+from m31a_metrics.exports.otlp import Receiver, places
+from m31a_metrics.exports.otlp.sending import BATCH, Sender
 from m31a_metrics.model import Usage
 from m31a_metrics.spans import ENDED_AFTER_US, Trace
 from tests.exports.receiver import PROTOBUF, Answer, Scripted, attributes, listening
@@ -304,9 +305,9 @@ def test_the_standard_variables_hold(exporting: Exporting, monkeypatch: pytest.M
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "agents")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=i,team=web")
-    otlp._resource_of.cache_clear()
+    otlp._envelope.cache_clear()
     exporting.send(calls(3))
-    otlp._resource_of.cache_clear()
+    otlp._envelope.cache_clear()
     headers = exporting.to.asked[0].headers
     assert (headers["authorization"], headers["content-encoding"]) == ("Bearer me", "gzip")
     resource = exporting.to.resources[0]

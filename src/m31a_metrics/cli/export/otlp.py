@@ -114,7 +114,7 @@ class _Export:
     def __init__(
         self, ctx: click.Context, receiver: Receiver, sent: Deliveries, *, again: bool
     ) -> None:
-        from m31a_metrics.exports.otlp import Sender
+        from m31a_metrics.exports.otlp.sending import Sender
 
         self._ctx = ctx
         self._sent = sent
