@@ -179,6 +179,7 @@ def test_an_answer_has_tokens_by_the_conventions_and_its_cost() -> None:
         "gen_ai.usage.cache_read.input_tokens": 600,
         "gen_ai.usage.cache_creation.input_tokens": 300,
         "gen_ai.usage.reasoning.output_tokens": 20,
+        "gen_ai.usage.cost": 0.25,
     }
     assert span.attributes["m31a.cache_write_1h_tokens"] == 200
     assert (span.attributes["m31a.cost_usd"], span.attributes["m31a.tier"]) == (0.25, "fast")
@@ -251,7 +252,7 @@ def test_what_ended_before_is_not_told_again() -> None:
     assert names == ["phase ship", "heal pytest", "invoke_agent m31a"]
     heal = one(Trace(traced).whole(), "heal pytest")
     assert (heal.error, heal.attributes["m31a.heal.outcome"]) == ("FAILED <path>", "failed")
-    assert heal.attributes["m31a.cost_usd"] == 2.0
+    assert heal.attributes["m31a.heal.cost_usd"] == 2.0
 
 
 def test_a_session_ends_an_hour_after_its_last_event() -> None:

@@ -3,7 +3,9 @@
 `gen_ai.*` are those of OpenTelemetry's conventions for generative AI
 (https://github.com/open-telemetry/semantic-conventions-genai), which moved out of the package
 `opentelemetry-semantic-conventions`, so they stand here; `m31a.*` say what these have no word
-for. docs/otlp.md explains each to people, and a test holds the page to this file.
+for. docs/otlp.md explains each to people, and a test holds the page to this file. What a session or
+a heal adds up to has names of its own: who sums an attribute up over all spans counts nothing
+twice.
 """
 
 from __future__ import annotations
@@ -43,6 +45,8 @@ CHAIN = "CHAIN"
 PHASE = "m31a.phase"
 SUBAGENT = "m31a.subagent"
 COST = "m31a.cost_usd"
+USAGE_COST = "gen_ai.usage.cost"
+"""No convention has it; Langfuse and others read it."""
 CACHE_WRITE_1H_TOKENS = "m31a.cache_write_1h_tokens"
 TOTAL_TOKENS = "m31a.total_tokens"
 UNPRICED_TOKENS = "m31a.unpriced_tokens"
@@ -51,24 +55,29 @@ WEB_SEARCHES = "m31a.web_search_count"
 WAIT = "m31a.wait_ms"
 DENIED = "m31a.denied"
 ELAPSED_ONLY = "m31a.elapsed_only"
-PROJECT = "m31a.project"
-BRANCH = "m31a.branch"
-WORKTREE = "m31a.worktree"
+PROJECT = "m31a.session.project"
+BRANCH = "m31a.session.branch"
+WORKTREE = "m31a.session.worktree"
 LABEL = "m31a.label."
 """Before the name of a session's label."""
-ACTIVE = "m31a.active_ms"
-TURNS = "m31a.user_turn_count"
-CALLS = "m31a.call_count"
-FAILS = "m31a.fail_count"
-DENIALS = "m31a.denied_count"
-INTERACTIONS = "m31a.interaction_count"
-HEALS = "m31a.heal_count"
+ACTIVE = "m31a.session.active_ms"
+TURNS = "m31a.session.user_turn_count"
+CALLS = "m31a.session.call_count"
+FAILS = "m31a.session.fail_count"
+DENIALS = "m31a.session.denied_count"
+INTERACTIONS = "m31a.session.interaction_count"
+SESSION_COST = "m31a.session.cost_usd"
+SESSION_TOKENS = "m31a.session.total_tokens"
+SESSION_UNPRICED_TOKENS = "m31a.session.unpriced_tokens"
+HEALS = "m31a.session.heal_count"
 SUPERSEDED = "m31a.superseded"
 CHECK = "m31a.heal.check"
 HEAL_OUTCOME = "m31a.heal.outcome"
 HEAL_LOOP = "m31a.heal.loop"
 HEAL_CHAIN = "m31a.heal.chain"
-LINE = "m31a.failure_line"
+LINE = "m31a.heal.failure_line"
+HEAL_COST = "m31a.heal.cost_usd"
+HEAL_TOKENS = "m31a.heal.total_tokens"
 CLASS_OF_TOKENS = "m31a.token.class"
 
 _MAKERS = (

@@ -254,7 +254,7 @@ class Trace:
             _add_usage(attributes, event.usage)
         cost_usd = cost_of(event, self.traced.price)
         if cost_usd is not None:
-            attributes[genai.COST] = usd(nano_usd(cost_usd))
+            attributes[genai.COST] = attributes[genai.USAGE_COST] = usd(nano_usd(cost_usd))
         elif event.usage.total:
             attributes[genai.UNPRICED_TOKENS] = event.usage.total
         for name, value in (
@@ -286,13 +286,13 @@ class Trace:
             genai.HEAL_OUTCOME: outcome,
             genai.HEAL_LOOP: heal.loop,
             genai.HEAL_CHAIN: heal.chain,
-            genai.TOTAL_TOKENS: heal.total_tokens,
+            genai.HEAL_TOKENS: heal.total_tokens,
         }
         for name, text in ((genai.CHECK, heal.check), (genai.LINE, heal.line)):
             if text:
                 attributes[name] = text
         if heal.cost_nano is not None:
-            attributes[genai.COST] = usd(heal.cost_nano)
+            attributes[genai.HEAL_COST] = usd(heal.cost_nano)
         span_id = self._span_id("heal", heal.chain, heal.began_us, heal.failed_id)
         lasted = (heal.began_us, heal.began_us + heal.duration_us)
         name = f"heal {heal.check}" if heal.check else "heal"
@@ -308,9 +308,9 @@ class Trace:
             genai.DENIALS: row.denied_count,
             genai.INTERACTIONS: row.interaction_count,
             genai.TURNS: row.user_turn_count,
-            genai.TOTAL_TOKENS: row.total_tokens,
-            genai.UNPRICED_TOKENS: row.unpriced_tokens,
-            genai.COST: usd(row.cost_nano),
+            genai.SESSION_TOKENS: row.total_tokens,
+            genai.SESSION_UNPRICED_TOKENS: row.unpriced_tokens,
+            genai.SESSION_COST: usd(row.cost_nano),
             genai.ACTIVE: row.active_us / 1000,
             genai.HEALS: row.heal_trigger_count,
         }

@@ -62,7 +62,7 @@ def test_a_slice_and_an_endpoint_are_obeyed(m31: M31, home: Path, receiver: Scri
         assert m31("export", "otlp", "--endpoint", other.url).code == 0
         assert len({span.trace_id for span in other.spans}) == 2
     (session,) = (span for span in receiver.spans if span.name.startswith("invoke_agent"))
-    assert attributes(session)["m31a.project"] == "/src/shop"
+    assert attributes(session)["m31a.session.project"] == "/src/shop"
 
 
 def test_a_receiver_that_refuses_is_one_sentence(m31: M31, home: Path, receiver: Scripted) -> None:

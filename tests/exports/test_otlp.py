@@ -296,7 +296,7 @@ def test_names_and_figures_that_protobuf_cannot_hold_are_sent_all_the_same(
     receiver.close()
     call, session = exporting.to.spans
     assert (call.name, call.status.message) == ("execute_tool a?b", "c?")
-    assert attributes(session)[genai.TOTAL_TOKENS] == 2**63 - 1
+    assert attributes(session)[genai.SESSION_TOKENS] == 2**63 - 1
 
 
 def test_the_standard_variables_hold(exporting: Exporting, monkeypatch: pytest.MonkeyPatch) -> None:
