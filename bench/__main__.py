@@ -12,7 +12,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 import m31a_metrics
-from bench import dashboard, index, live, opening, phases, recording, screen, startup, transcripts
+from bench import (
+    dashboard,
+    index,
+    live,
+    opening,
+    otlp,
+    phases,
+    recording,
+    screen,
+    startup,
+    transcripts,
+)
 from bench.measure import Row
 
 _REPORT = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -34,6 +45,7 @@ _PARTS: dict[str, tuple[str, Callable[[Path], Iterable[Row]]]] = {
     "live": ("In coding agents", live.rows),
     "index": ("The index of all sessions", index.rows),
     "dashboard": ("The dashboard", dashboard.rows),
+    "export": ("Exports", otlp.rows),
     "screen": ("The live screen", screen.rows),
     "transcripts": ("A gigabyte of Claude Code transcripts", transcripts.rows),
 }

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+from array import array
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -45,11 +46,11 @@ def test_what_was_sent_is_known_to_the_next_process(path: str) -> None:
     note(path, Line(ONE, ids=deliveries.packed([5, 2**64 - 1]), phases=[(3, "plan")]))
     note(path, Line(ONE, "m", 9, ids=deliveries.packed([6])), Line(TWO, ids="garbage"))
     assert of(path, ONE) == Sent(
-        "m", 9, None, Prefix(), frozenset({5, 6, 2**64 - 1}), frozenset({(3, "plan")})
+        "m", 9, None, Prefix(), array("Q", [5, 2**64 - 1, 6]), frozenset({(3, "plan")})
     )
     note(path, Line(ONE, "n", 11, ended_us=10, prefix=Prefix(3, 11)))
     assert of(path, ONE) == Sent("n", 11, 10, Prefix(3, 11))
-    assert of(path, TWO).ids == frozenset()
+    assert not of(path, TWO).ids
 
 
 def test_metrics_move_with_what_was_sent(path: str) -> None:
@@ -67,7 +68,7 @@ def test_a_line_that_was_cut_off_costs_only_itself(path: str) -> None:
     file = Path(path)
     file.write_bytes(file.read_bytes()[:-9])
     note(path, Line(ONE, ids=deliveries.packed([8])))
-    assert of(path, ONE).ids == frozenset({5, 8})
+    assert of(path, ONE).ids == array("Q", [5, 8])
     assert of(path, TWO) == Sent()
 
 
@@ -77,7 +78,7 @@ def test_a_file_of_nobody_knows_what_is_begun_anew(path: str, damage: bytes) -> 
     os.makedirs(os.path.dirname(path), mode=0o700)
     Path(path).write_bytes(damage)
     note(path, Line(ONE, ids=deliveries.packed([5])))
-    assert of(path, ONE).ids == frozenset({5})
+    assert of(path, ONE).ids == array("Q", [5])
 
 
 def test_one_process_at_a_time_sends_to_a_destination(path: str) -> None:
@@ -119,7 +120,7 @@ def test_a_long_file_is_written_anew(path: str, monkeypatch: pytest.MonkeyPatch)
     sent.close()
     assert os.path.getsize(path) < before / 4
     assert sent.of(ONE) == of(path, ONE) == Sent("m", 9, 8, Prefix(400, 1))
-    assert of(path, TWO) == Sent("", 0, None, Prefix(), frozenset({7}), frozenset({(3, "plan")}))
+    assert of(path, TWO) == Sent("", 0, None, Prefix(), array("Q", [7]), frozenset({(3, "plan")}))
     again = opened(path)
     again.close()
     assert again.measured.points() == sent.measured.points()

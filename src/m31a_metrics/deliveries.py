@@ -9,12 +9,13 @@ that has ended, their number and sum. Only one process at a time sends to a dest
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from hashlib import blake2s
 from uuid import uuid4
 
-from msgspec import MsgspecError, Struct
+from msgspec import MsgspecError, Struct, field
 from msgspec.json import Decoder, encode
 from msgspec.structs import replace
 
@@ -71,7 +72,7 @@ class Sent(Struct):
     looked_us: int = 0
     ended_us: int | None = None
     prefix: Prefix = Prefix()
-    ids: frozenset[int] = frozenset()
+    ids: array[int] = field(default_factory=lambda: array("Q"))
     phases: frozenset[Named] = frozenset()
 
     def is_due(self, mark: str, updated_us: int, now_us: int) -> bool:
@@ -164,9 +165,8 @@ class Deliveries:
         sent.looked_us = max(line.looked_us, sent.looked_us)
         if line.ended_us is not None:
             sent.ended_us, sent.prefix = line.ended_us, line.prefix
-            sent.ids, sent.phases = frozenset(), frozenset()
-        if line.ids:
-            sent.ids |= frozenset(_ids(line.ids))
+            sent.ids, sent.phases = array("Q"), frozenset()
+        sent.ids.extend(_ids(line.ids))
         if line.phases:
             sent.phases |= frozenset(line.phases)
 
