@@ -38,9 +38,5 @@ def test_metrics_have_the_units_and_kinds_that_the_page_says() -> None:
     """A row of the table of metrics says what is sent."""
     table = PAGE.partition("## Metrics")[2].splitlines()
     for metric in METRICS.values():
-        (row,) = (
-            line
-            for line in PAGE.partition("## Metrics")[2].splitlines()
-            if f"`{metric.name}`" in line
-        )
+        (row,) = (line for line in table if f"`{metric.name}`" in line)
         assert f"| {metric.unit} | {metric.kind.value} |" in row

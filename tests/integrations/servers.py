@@ -50,7 +50,7 @@ def wait_for(is_so: Callable[[], bool], patience_s: float, what: str) -> None:
 def answers(url: str) -> bool:
     """Tell whether anybody answers at an address."""
     try:
-        with urlopen(url, timeout=2):  # noqa: S310 - loopback
+        with urlopen(url, timeout=2):  # noqa: S310 - on loopback
             return True
     except URLError as error:
         return hasattr(error, "code")

@@ -49,8 +49,8 @@ def project(url: str) -> dict[str, Any]:
     """What Phoenix counts in its default project."""
     fields = "name traceCount recordCount tokenCountPrompt tokenCountCompletion"
     query = json.dumps({"query": f"{{projects{{edges{{node{{{fields}}}}}}}}}"}).encode()
-    asking = Request(f"{url}/graphql", query, {"Content-Type": "application/json"})  # noqa: S310 - loopback
-    with urlopen(asking, timeout=30) as answer:  # noqa: S310 - loopback
+    asking = Request(f"{url}/graphql", query, {"Content-Type": "application/json"})  # noqa: S310 - on loopback
+    with urlopen(asking, timeout=30) as answer:  # noqa: S310 - on loopback
         edges = json.load(answer)["data"]["projects"]["edges"]
     found: dict[str, Any] = next(one["node"] for one in edges if one["node"]["name"] == "default")
     return found

@@ -22,6 +22,10 @@ from m31a_metrics.rates import pricer
 from m31a_metrics.record import joined
 from m31a_metrics.spans import Traced
 
+_FEW = 50
+"""So many sessions are asked for one by one: a machine may have ten thousand others."""
+
+_UPDATED = attrgetter("updated_us")
 _MARKED = attrgetter(
     "updated_us",
     "call_count",
@@ -47,13 +51,23 @@ class Outgoing:
 
     def rows(self, which: Slice) -> list[SessionRow]:
         """The sessions that a slice has anything of, the oldest first, with all their days."""
-        answers = self._index.answers
-        chosen = {row.ref for row in answers.sessions(which)}
+        sessions = self._index.answers.sessions
+        chosen = sessions(which, descending=False)
         whole = replace(
             which, first_day="", last_day="", since_us=None, until_us=None, model="", tool=""
         )
-        rows = answers.sessions(whole, descending=False)
-        return [row for row in rows if row.ref in chosen]
+        if whole == which:
+            return chosen
+        if len(chosen) <= _FEW:
+            alone = (
+                row
+                for one in chosen
+                for row in sessions(Slice(agents=(one.agent,), session=one.session_id))
+                if row.ref == one.ref
+            )
+            return sorted(alone, key=_UPDATED)
+        refs = {row.ref for row in chosen}
+        return [row for row in sessions(whole, descending=False) if row.ref in refs]
 
     def traced(self, row: SessionRow, *, has_ended: bool) -> Traced:
         """Read the session of a row, without the events that count in others.

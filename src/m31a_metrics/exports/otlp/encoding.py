@@ -74,7 +74,7 @@ def _attribute(key: str, value: Value) -> bytes:
     elif kind is bool:
         encoded = b"\x10\x01" if value else b"\x10\x00"
     elif kind is int:
-        encoded = b"\x18" + _varint(value & 0xFFFF_FFFF_FFFF_FFFF)  # type: ignore[operator] # too
+        encoded = b"\x18" + _varint(value & 0xFFFF_FFFF_FFFF_FFFF)  # type: ignore[operator] # as its type says
     else:
         encoded = b"\x21" + _DOUBLE(value)
     return _field(_ATTRIBUTE, _known_key(key) + _field(_VALUE, encoded))
