@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from m31a_metrics import genai
+from m31a_metrics import genai, sources
 from m31a_metrics.active_time import MODEL_WAIT_US, time_by_phase
 from m31a_metrics.events import (
     UNATTRIBUTED,
@@ -23,6 +24,7 @@ from m31a_metrics.spans import (
     LATEST_NS,
     Span,
     Trace,
+    Value,
     has_ended,
     measure,
     prefix,
@@ -31,6 +33,7 @@ from m31a_metrics.spans import (
 from m31a_metrics.transcript import SessionRef, Transcript
 from m31a_metrics.units import YEAR_10000_US, usd
 from tests.active_sessions import transcripts
+from tests.conftest import Sample
 from tests.traced import of_events, of_transcript, spans_of
 
 _S = 1_000_000
@@ -95,6 +98,36 @@ def test_what_spans_add_up_to_is_what_the_index_says(transcript: Transcript) -> 
             lasted_ns[name] = lasted_ns.get(name, 0) + span.ended_ns - span.began_ns
     active = time_by_phase(traced.active)
     assert lasted_ns == {name: us * 1000 for name, us in active.items() if name and us}
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("claude-code", "eebd3a1f-e19c-493e-8e1a-e4098d91cf0f.jsonl"),
+        ("codex", "019ed917-1cf7-72a3-92f5-c0aa98fb134e.jsonl"),
+        ("copilot-cli", "10fb4666-56f0-4352-90fc-715caf95b418.jsonl"),
+        ("pi", "large-session.jsonl"),
+    ],
+)
+def test_real_sessions_add_up(sample: Sample, agent: str, name: str) -> None:
+    """Of each agent: the spans of a real session have the tokens and calls of its record."""
+    _, transcript = sources.detect(str(sample(agent, name)))
+    traced, record = of_transcript(transcript)
+    spans = spans_of(traced)
+    answers = [span.attributes for span in spans if span.is_client]
+    assert sum(map(_tokens, answers)) == sum(row.total_tokens for row in record.llms)
+    calls = [span for span in spans if genai.TOOL in span.attributes]
+    assert len(calls) == sum(row.call_count + row.denied_count for row in record.tools)
+    assert len([span for span in calls if span.error is not None]) == sum(
+        row.fail_count for row in record.tools
+    )
+    assert {span.parent for span in spans} - {0} <= {span.id for span in spans}
+    assert len(spans) > 10
+
+
+def _tokens(values: dict[str, Value]) -> int:
+    both = int(values.get(genai.INPUT_TOKENS, 0)) + int(values.get(genai.OUTPUT_TOKENS, 0))
+    return int(values.get(genai.TOTAL_TOKENS, both))
 
 
 @given(transcripts(), st.integers(0, 30))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics.cli.export import otlp
-from tests import transcripts
+from m31a_metrics.events import ToolCall
+from m31a_metrics.exports.otlp.sending import BATCH
+from m31a_metrics.session import Session
+from tests import children, commands, transcripts
 from tests.cli.conftest import M31, Uninstall
-from tests.exports.receiver import PROTOBUF, Answer, Scripted, attributes, listening
+from tests.exports.receiver import PROTOBUF, Answer, Asked, Scripted, attributes, listening
 from tests.transcripts import NOW, ONE, TWO, answer, call, prompt
 
 SECOND = timedelta(seconds=1)
@@ -130,6 +136,54 @@ def test_without_the_extra_its_install_line_is_printed(
     said = m31("export", "otlp")
     assert said.code == 4
     assert "pip install 'm31a-metrics[otel]'" in said.err
+
+
+def test_nobodys_text_is_sent(m31: M31, clean_home: Path, receiver: Scripted) -> None:
+    """Not of a prompt, an answer, a command, a path, what a tool printed or how it failed."""
+    use, result = call("a", NOW, tool="Bash")
+    use["message"]["content"][0]["input"] = {
+        "command": "cat /secret-path/secret-file --token=secret-argument",
+        "description": "secret-purpose",
+    }
+    part = result["message"]["content"][0]
+    part |= {"is_error": True, "content": "Exit code 1\nValueError: secret-output of secret-line"}
+    asked, told = prompt(), answer("b", NOW + SECOND)
+    asked["message"]["content"] = "secret-prompt"
+    told["message"]["content"] = [{"type": "text", "text": "secret-answer"}]
+    transcripts.write(clean_home, ONE, asked, use, result, told)
+    assert m31("export", "otlp").code == 0
+    (failed,) = (span for span in receiver.spans if span.name == "execute_tool Bash")
+    assert "ValueError" in failed.status.message
+    assert not [one.path for one in receiver.asked if b"secret" in one.body]
+
+
+def test_a_run_that_is_killed_loses_nothing(clean_home: Path, receiver: Scripted) -> None:
+    """What it had in its hand is sent once more, and nothing else."""
+    session = Session(str(clean_home / ".m31a" / "sessions"), "long")
+    session.append([ToolCall(at, "Bash", True, 1, id=str(at)) for at in range(1, 2 * BATCH + 10)])
+    take, arrived = receiver.take, threading.Event()
+
+    def stall(asked: Asked) -> Answer:
+        answer = take(asked)
+        if len(receiver.asked) == 2:
+            arrived.set()
+            ended.wait(children.PATIENCE_S)
+        return answer
+
+    ended = threading.Event()
+    receiver.take = stall  # type: ignore[method-assign] # of this one alone
+    environ = commands.environment(OTEL_EXPORTER_OTLP_TIMEOUT="30")
+    with open(os.devnull, "w") as nowhere:
+        pid = commands.fork(["export", "otlp"], environ, nowhere.fileno(), nowhere.fileno())
+        assert arrived.wait(children.PATIENCE_S)
+        os.kill(pid, signal.SIGKILL)
+        children.wait(pid)
+    ended.set()
+    receiver.take = take  # type: ignore[method-assign] # as it was
+    assert commands.m31("export", "otlp").returncode == 0
+    sent = [span.span_id for span in receiver.spans]
+    assert len(set(sent)) == 2 * BATCH + 10
+    assert len(sent) == 3 * BATCH + 10
 
 
 @pytest.fixture

@@ -45,7 +45,9 @@ def rotel(tmp_path: Path) -> Iterator[Rotel]:
     """Run rotel, or skip."""
     found = importlib.util.find_spec("rotel")
     if found is None or found.origin is None:
-        pytest.skip("needs rotel; `make integrations` installs it")
+        pytest.skip(
+            "optional: needs rotel (pip install --pre rotel), which is there for Linux alone"
+        )
     http, grpc = free_port(), free_port()
     command = [
         str(Path(found.origin).parent / "rotel-agent"),
