@@ -135,10 +135,6 @@ class Deliveries:
         """What was sent of a session, which is known by the id of its trace."""
         return self._sent.get(session) or Sent()
 
-    def forget(self, session: str) -> None:
-        """Take a session for one of which nothing was sent, as long as this is open."""
-        self._sent.pop(session, None)
-
     def note(self, line: Line) -> None:
         """Keep that a receiver has taken what a line tells of. Raises StorageError."""
         data = encode(line) + b"\n"

@@ -55,9 +55,20 @@ def test_sessions_are_sent_once(m31: M31, home: Path, receiver: Scripted) -> Non
     assert "gen_ai.client.token.usage" in receiver.metrics
     assert m31("export", "otlp").err == f"m31: sent 0 spans of 0 sessions to {place}\n"
     ids = {span.span_id for span in receiver.spans}
+    counts = _counts(receiver)
     assert m31("export", "otlp", "--again").code == 0
+    assert _counts(receiver) == counts
     assert len(names(receiver)) == 2 * count
     assert {span.span_id for span in receiver.spans} == ids
+
+
+def _counts(receiver: Scripted) -> list[int]:
+    """How many values are in all histograms."""
+    return [
+        point.count
+        for metric in receiver.metrics.values()
+        for point in metric.histogram.data_points
+    ]
 
 
 def test_a_slice_and_an_endpoint_are_obeyed(m31: M31, home: Path, receiver: Scripted) -> None:

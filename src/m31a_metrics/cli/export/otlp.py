@@ -134,7 +134,7 @@ class _Export:
 
     def follow(self) -> None:
         """Send what there is, and go on."""
-        failure_count, metrics_at_s = 0, 0.0
+        failure_count, metrics_at_s, failure = 0, 0.0, ""
         say(f"sending to {self._sent.head.destination}; Ctrl-C stops it")
         try:
             while True:
@@ -144,10 +144,12 @@ class _Export:
                     if self._sender.tally.spans > span_count or monotonic() >= metrics_at_s:
                         self._send_metrics()
                         metrics_at_s = monotonic() + METRICS_EVERY_S
+                    self._said.discard(failure)  # the next one is news again
                     failure_count = 0
                 except NotDelivered as error:
                     failure_count = min(failure_count + 1, _DOUBLINGS_MAX)
-                    self._say_once(f"{error} (trying again)")
+                    failure = f"{error} (trying again)"
+                    self._say_once(failure)
                 sleep(LOOK_EVERY_S * 2**failure_count)
         finally:
             self._tell()
@@ -188,9 +190,7 @@ class _Export:
 
         now_us, mark = time_ns() // 1000, mark_of(row)
         key = f"{trace_id(row.ref):032x}"
-        if self._again:
-            self._sent.forget(key)
-        if not self._sent.of(key).is_due(mark, row.updated_us, now_us):
+        if not (self._again or self._sent.of(key).is_due(mark, row.updated_us, now_us)):
             return
         if row.is_gone:
             self._gone_count += 1
@@ -200,7 +200,7 @@ class _Export:
         except MetricsError as error:
             self._say_once(f"{error}; it is not sent")
             return
-        self._sender.send(Trace(traced), mark, now_us)
+        self._sender.send(Trace(traced), mark, now_us, again=self._again)
 
     def _send_metrics(self) -> None:
         if os.environ.get("OTEL_METRICS_EXPORTER", "").strip().lower() == "none":

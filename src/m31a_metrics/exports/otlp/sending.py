@@ -51,38 +51,45 @@ class Sender:
         self._wait = wait
         self._patience_s = patience_s
 
-    def send(self, trace: Trace, mark: str, now_us: int) -> None:
-        """Send what was not sent of a session. Raises NotDelivered, StorageError."""
+    def send(self, trace: Trace, mark: str, now_us: int, *, again: bool = False) -> None:
+        """Send what was not sent of a session, or `again` all. Raises NotDelivered, StorageError.
+
+        What is sent once more adds nothing to the metrics.
+        """
         key, row = f"{trace.id:032x}", trace.traced.row
         before, is_over = self._sent.of(key), has_ended(row.updated_us, now_us)
-        known, unmeasured = set(before.ids), 0
-        ids = trace.call_ids()
-        is_as_before = prefix(ids[: before.prefix.number]) == before.prefix
-        if is_as_before:
-            known.update(ids[: before.prefix.number])
-        else:
-            # So many are sent once more, and were counted.
-            unmeasured = max(before.prefix.number - len(before.ids), 0)
-        since_us = (before.ended_us or 0) if is_as_before else 0
+        ids, begun = trace.call_ids(), before.prefix.number
+        known, since_us, counted = set(before.ids), before.ended_us or 0, 0
+        if again:
+            known, since_us, counted = set(), 0, begun + len(before.ids)
+        elif prefix(ids[:begun]) == before.prefix:
+            known.update(ids[:begun])
+        else:  # its beginning is not what it was
+            since_us, counted = 0, max(begun - len(before.ids), 0)
         first = self.tally.spans
         spans = trace.calls(None if is_over else now_us)
         for batch in _batches(span for span in spans if span.id not in known):
             self._take(trace, batch)
             line = Line(key, ids=deliveries.packed(span.id for span in batch))
             line.phases = sorted({span.of_phase for span in batch if span.of_phase})
-            line.points = measure(batch[unmeasured:]).points()
-            unmeasured = max(unmeasured - len(batch), 0)
+            line.points = measure(batch[counted:]).points()
+            counted = max(counted - len(batch), 0)
             self._sent.note(line)
-        ended = Line(key, mark, now_us)
-        if is_over:
-            measured = Measured()
-            for batch in _batches(trace.whole(since_us, self._sent.of(key).phases)):
-                self._take(trace, batch)
-                measured.merge(measure(_news(batch, before.ended_us)).points())
-            ended.ended_us, ended.prefix = row.updated_us, prefix(ids)
-            ended.points = measured.points()
-        self._sent.note(ended)
+        self._sent.note(
+            self._end(trace, mark, now_us, since_us) if is_over else Line(key, mark, now_us)
+        )
         self.tally.sessions += self.tally.spans > first
+
+    def _end(self, trace: Trace, mark: str, now_us: int, since_us: int) -> Line:
+        """Send a session that has ended, its phases and heals; what is to be noted of it."""
+        key, measured = f"{trace.id:032x}", Measured()
+        before = self._sent.of(key)
+        for batch in _batches(trace.whole(since_us, before.phases)):
+            self._take(trace, batch)
+            measured.merge(measure(_news(batch, before.ended_us)).points())
+        line = Line(key, mark, now_us, ended_us=trace.traced.row.updated_us)
+        line.prefix, line.points = prefix(trace.call_ids()), measured.points()
+        return line
 
     def send_metrics(self, now_us: int) -> str:
         """Send what all that was sent adds up to; say why, where the receiver takes no metrics.
