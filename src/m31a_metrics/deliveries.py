@@ -116,7 +116,10 @@ class Deliveries:
         self._held.enter_context(_alone(path, destination))
         try:
             lines = _read(path)
-            self.head = _head_of(lines) or Head(FORMAT, destination, now_us, uuid4().hex)
+            head = _head_of(lines)
+            if head is None:
+                lines = []  # of another version, or nobody knows what
+            self.head = head or Head(FORMAT, destination, now_us, uuid4().hex)
             count = sum(map(self._take, lines))
             size = sum(map(len, lines))
             if count != len(lines) - 1 or (size > _SPARE_BYTES and count > 2 * len(self._sent)):
