@@ -279,7 +279,7 @@ def test_a_receiver_without_metrics_gets_spans(exporting: Exporting) -> None:
     exporting.to.answers = [Answer(), Answer(404)]
     exporting.send(calls(3), metrics=True)
     exporting.to.answers = [Answer(), Answer(400)]
-    with pytest.raises(NotDelivered, match="metrics"):
+    with pytest.raises(NotDelivered, match="v1/metrics answered 400"):
         exporting.send(calls(3), metrics=True)
 
 

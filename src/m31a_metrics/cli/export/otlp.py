@@ -128,6 +128,9 @@ class _Export:
         try:
             self._pass(reading_progress())
             self._send_metrics()
+        except NotDelivered as error:
+            goes_on = "nothing is lost, and the same command goes on where it stopped"
+            raise NotDelivered(f"{error}; {goes_on}") from error
         finally:
             self._tell()
         return FOUND_PROBLEMS if self._sender.tally.rejected else 0
@@ -148,7 +151,7 @@ class _Export:
                     failure_count = 0
                 except NotDelivered as error:
                     failure_count = min(failure_count + 1, _DOUBLINGS_MAX)
-                    failure = f"{error} (trying again)"
+                    failure = f"{error}; trying again"
                     self._say_once(failure)
                 sleep(LOOK_EVERY_S * 2**failure_count)
         finally:

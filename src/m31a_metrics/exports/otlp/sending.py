@@ -105,16 +105,14 @@ class Sender:
         if outcome.status in _NO_SUCH_PLACE:
             return outcome.why
         if outcome.why:
-            raise NotDelivered(f"{outcome.why}; send the metrics again later")
+            raise NotDelivered(outcome.why)
         self._reject(outcome)
         return ""
 
     def _take(self, trace: Trace, batch: Sequence[Span]) -> None:
         outcome = self._tried(lambda: self._receiver.send(trace, batch))
         if outcome.why:
-            raise NotDelivered(
-                f"{outcome.why}; nothing is lost, and the same command goes on where it stopped",
-            )
+            raise NotDelivered(outcome.why)
         self.tally.spans += len(batch)
         self._reject(outcome)
 
