@@ -66,6 +66,26 @@ def test_a_slice_chooses_whole_sessions_the_oldest_first(clean_home: Path) -> No
     assert list(outgoing(clean_home)) == [TWO, ONE]
 
 
+@pytest.mark.parametrize("few", [0, 50])
+def test_sessions_are_asked_for_some_at_a_time(
+    clean_home: Path, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """However many there are, each comes once, with all of its days."""
+    monkeypatch.setattr("m31a_metrics.catalog.outgoing._PAGE", 3)
+    monkeypatch.setattr("m31a_metrics.catalog.outgoing._FEW", few)
+    names = [f"0000000{number}-1111-4111-8111-000000000001" for number in range(8)]
+    for number, name in enumerate(names):
+        at = NOW + number * DAY
+        transcripts.write(
+            clean_home, name, answer(f"a{number}", at), answer(f"b{number}", at + DAY)
+        )
+    assert list(outgoing(clean_home)) == names
+    bounded = outgoing(clean_home, Slice(first_day=(NOW + 3 * DAY).date().isoformat()))
+    assert list(bounded) == names[2:]
+    assert {tokens(spans) for _, spans in bounded.values()} == {2 * TOTAL}
+    assert {row.total_tokens for row, _ in bounded.values()} == {2 * TOTAL}
+
+
 def test_recorded_sessions_are_sent_with_their_own_phases_and_heals(clean_home: Path) -> None:
     """A Collector's events give spans like any; a METRICS.json of M31A's gives the session."""
     machine.record(clean_home / ".m31a" / "sessions")

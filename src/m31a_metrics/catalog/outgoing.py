@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2s
 from operator import attrgetter
 
@@ -25,7 +25,7 @@ from m31a_metrics.spans import Traced
 _FEW = 50
 """So many sessions are asked for one by one: a machine may have ten thousand others."""
 
-_UPDATED = attrgetter("updated_us")
+_PAGE = 2_000
 _MARKED = attrgetter(
     "updated_us",
     "call_count",
@@ -49,25 +49,30 @@ class Outgoing:
         """Keep the rates that were looked up for the next run."""
         self._reader.close()
 
-    def rows(self, which: Slice) -> list[SessionRow]:
+    def rows(self, which: Slice) -> Iterator[SessionRow]:
         """The sessions that a slice has anything of, the oldest first, with all their days."""
-        sessions = self._index.answers.sessions
-        chosen = sessions(which, descending=False)
         whole = replace(
             which, first_day="", last_day="", since_us=None, until_us=None, model="", tool=""
         )
         if whole == which:
-            return chosen
-        if len(chosen) <= _FEW:
-            alone = (
-                row
-                for one in chosen
-                for row in sessions(Slice(agents=(one.agent,), session=one.session_id))
-                if row.ref == one.ref
-            )
-            return sorted(alone, key=_UPDATED)
-        refs = {row.ref for row in chosen}
-        return [row for row in sessions(whole, descending=False) if row.ref in refs]
+            yield from self._pages(whole)
+            return
+        refs = {row.ref: row.session_id for row in self._pages(which)}
+        if len(refs) > _FEW:
+            yield from (row for row in self._pages(whole) if row.ref in refs)
+            return
+        for ref, session_id in refs.items():
+            alone = Slice(agents=(ref.agent,), session=session_id)
+            yield from (row for row in self._pages(alone) if row.ref == ref)
+
+    def _pages(self, which: Slice) -> Iterator[SessionRow]:
+        """Sessions some at a time: all rows of a machine with a hundred thousand are 150 MB."""
+        offset = 0
+        while page := self._index.answers.sessions(
+            which, descending=False, limit=_PAGE, offset=offset
+        ):
+            yield from page
+            offset += len(page)
 
     def traced(self, row: SessionRow, *, has_ended: bool) -> Traced:
         """Read the session of a row, without the events that count in others.
