@@ -161,7 +161,12 @@ class Receiver:
 
     def _post(self, export: Callable[[], Any], response: type[Any], url: str) -> Outcome:
         self._listened.clear()
-        result = export()
+        try:
+            result = export()
+        except Exception:
+            if self._listened.error is None:
+                raise
+            result = None  # earlier versions let through that nobody answers
         answer, error = self._listened.answer, self._listened.error
         if answer is None:
             why = _words_of(error) if error else "it could not be encoded"
@@ -174,7 +179,7 @@ class Receiver:
             )
         if "html" in answer.headers.get("content-type", ""):
             return Outcome(f"{shown(url)} answered with a page, as no receiver does", status=status)
-        if result.value:  # as enumerations of results have it: 0 is success
+        if result is None or result.value:  # as enumerations of results have it: 0 is success
             return Outcome(f"{shown(url)}: it could not be encoded", status=status)
         return _taken(answer, response)
 
@@ -202,6 +207,7 @@ class _Listened(requests.Session):
             headers = CaseInsensitiveDict({**self.headers, **(options.get("headers") or {})})
             packed = _PACKED.get(headers.get("content-encoding", ""), bytes)
             options["data"] = packed(self.instead)
+        options["allow_redirects"] = False  # a POST would become a GET without its body
         try:
             self.answer = super().request(*arguments, **options)
         except Exception as error:
