@@ -66,11 +66,11 @@ class Sender:
             known.update(ids[:begun])
         else:  # its beginning is not what it was
             since_us, counted = 0, max(begun - len(before.ids), 0)
-        first = self.tally.spans
+        first, noted = self.tally.spans, frozenset(before.ids)
         spans = trace.calls(None if is_over else now_us)
         for batch in _batches(span for span in spans if span.id not in known):
             self._take(trace, batch)
-            line = Line(key, ids=deliveries.packed(span.id for span in batch))
+            line = Line(key, ids=deliveries.packed(_ids(batch) - noted))
             line.phases = sorted({span.of_phase for span in batch if span.of_phase})
             line.points = measure(batch[counted:]).points()
             counted = max(counted - len(batch), 0)
@@ -130,6 +130,10 @@ class Sender:
     def _reject(self, outcome: Outcome) -> None:
         self.tally.rejected += outcome.rejected
         self.tally.words = outcome.words or self.tally.words
+
+
+def _ids(batch: Iterable[Span]) -> set[int]:
+    return {span.id for span in batch}
 
 
 def _news(batch: Iterable[Span], ended_us: int | None) -> Iterator[Span]:
