@@ -154,3 +154,24 @@ def _events(began_us: int, chance: random.Random) -> Iterator[events.Event]:
             ran_ms = chance.lognormvariate(5, 1.5)
             name = TOOLS[chance.randrange(8)]
             yield events.ToolCall(t_us=t_us, name=name, success=place % 17 > 0, duration_ms=ran_ms)
+
+
+def long_session(directory: Path, count: int) -> None:
+    """Write one recorded session of so many calls and answers, half of each, in many phases."""
+    chance = random.Random(31)
+    began_us = int(datetime(2026, 11, 1, 9, tzinfo=UTC).timestamp() * 1e6)
+    session = Session(str(directory), "long")
+    lines: list[events.Event] = [events.SessionStart(t_us=began_us, project="/home/dev/src/app")]
+    for place in range(count):
+        t_us = began_us + place * 1_000_000
+        phase = PHASES[place // 100 % len(PHASES)]
+        if place % 100 == 0:
+            lines.append(events.PhaseTransition(t_us=t_us, phase=phase))
+        if place % 2:
+            usage = Usage(chance.randint(1, 10**5), chance.randint(1, 10**3), cache_read_tokens=1)
+            lines.append(events.LLMInteraction(t_us, phase, usage, None, MODELS[place % 4 // 2]))
+        else:
+            name, ran_ms = TOOLS[chance.randrange(8)], chance.lognormvariate(5, 1.5)
+            lines.append(events.ToolCall(t_us, name, place % 17 > 0, ran_ms, id=f"call-{place}"))
+    session.append(lines)
+    session.flush()

@@ -20,7 +20,9 @@ from m31a_metrics import (
     SessionMetrics,
     ToolMetric,
     config,
+    deliveries,
     events,
+    genai,
     journal,
     load,
     save,
@@ -44,6 +46,8 @@ from m31a_metrics.errors import (
 from m31a_metrics.forgotten import Leaving, remember
 from m31a_metrics.history import History, erasure
 from m31a_metrics.session import Session
+from m31a_metrics.spans import trace_id
+from m31a_metrics.transcript import SessionRef
 from tests import children, transcripts
 from tests.history.test_source_files import kept
 from tests.sources.golden import GOLDEN
@@ -193,6 +197,17 @@ def fill_live(home: Path) -> None:
         place.write_text("/src/wreckers")
 
 
+def fill_export(home: Path) -> None:
+    """What was sent of it to a receiver: the names of its tools are in the sums of metrics."""
+    key = f"{trace_id(SessionRef('claude-code', ONE)):032x}"
+    path = deliveries.path(deliveries.folder(config.defaults().forgotten), "http://there")
+    sent = deliveries.Deliveries(path, "http://there", 1)
+    points = [genai.Point("m31a.cost", (("gen_ai.tool.name", "SmeltOre"),), 1, 1.0)]
+    sent.note(deliveries.Line(key, phases=[(1, "wreckers")], points=points))
+    sent.note(deliveries.Line("0" * 32, points=points))
+    sent.close()
+
+
 def fill_half_written(home: Path) -> None:
     """What killed processes were writing."""
     for folder in (".m31a", ".m31a/cache", ".m31a/sessions", ".m31a/live", ".m31a/live/settling"):
@@ -206,6 +221,7 @@ FILLED: dict[str, Callable[[Path], None]] = {
     "damaged index": fill_damaged_index,
     "rates": fill_rates,
     "live": fill_live,
+    "export": fill_export,
     "half written file": fill_half_written,
 }
 

@@ -95,6 +95,7 @@ def test_every_place_is_named() -> None:
         "damaged index": "damaged indexes",
         "rates": "looked-up prices",
         "live": "what settlings, status lines and budgets left",
+        "export": "what was sent to receivers",
         "half written file": "half written",
     }
     assert [place.name for place in PLACES] == list(words)

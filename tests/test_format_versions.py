@@ -15,7 +15,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from m31a_metrics import Collector, config, errors, load, save
+from m31a_metrics import Collector, config, deliveries, errors, load, save
 from m31a_metrics.comparison.baseline import VERSION as BASELINE_VERSION
 from m31a_metrics.history.schema import VERSION as INDEX_VERSION
 from m31a_metrics.session.covered import VERSION as NOTE_VERSION
@@ -295,3 +295,17 @@ def test_an_older_configuration_has_the_defaults_of_what_is_new(
     assert not read.metrics_enabled
     assert read.journal
     assert read.index == str(clean_home / ".m31a" / "metrics.db")
+
+
+@pytest.mark.parametrize("version", [deliveries.FORMAT - 1, deliveries.FORMAT + 1])
+def test_what_was_sent_by_another_version_is_sent_again(tmp_path: Path, version: int) -> None:
+    """A file of another format is believed in nothing: twice is better than never."""
+    path = str(tmp_path / "exports" / "otlp-1.jsonl")
+    sent = deliveries.Deliveries(path, "http://there", 1)
+    sent.note(deliveries.Line("1" * 32, ids=deliveries.packed([5])))
+    sent.close()
+    own, other = f'"format":{deliveries.FORMAT}'.encode(), f'"format":{version}'.encode()
+    Path(path).write_bytes(Path(path).read_bytes().replace(own, other))
+    again = deliveries.Deliveries(path, "http://there", 1)
+    again.close()
+    assert again.of("1" * 32) == deliveries.Sent()

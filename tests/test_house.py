@@ -191,7 +191,7 @@ def test_every_extra_is_used() -> None:
         f"{name}: {one}"
         for name, needed in of_users.items()
         for one in needed
-        if not re.search(rf"\b{re.split('[<>=!~ ]', one)[0].replace('-', '_')}\b", source)
+        if not re.search(rf"\b{re.split('[<>=!~ ]', one)[0].replace('-', '[._]')}\b", source)
     ]
     assert unused == []
 

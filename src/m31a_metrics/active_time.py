@@ -444,6 +444,17 @@ def time_by_phase(
     return sums
 
 
+def stretch_at(active: Sequence[Stretch], t_us: int) -> Stretch | None:
+    """Find the stretch in which something ended, else the one before it; `active` is in order.
+
+    What ended with a stretch, or took no time at its end, is of that one and not of the next.
+    """
+    at = bisect_left(active, t_us, key=_end)
+    if at == len(active) or active[at].began_us > t_us:
+        at -= 1
+    return active[at] if at >= 0 else None
+
+
 def until_now_us(updated_us: int, now_us: int) -> int:
     """Give the time since the last event of a session in which something goes on.
 
@@ -487,6 +498,10 @@ _THEN_THE_MODEL = (UserTurn, PermissionWait, Compaction, Subagent)
 @lru_cache(256)
 def _only_waits(tool: str) -> bool:
     return tool.lower() in AGENT_TOOLS
+
+
+def _end(stretch: Stretch) -> int:
+    return stretch.ended_us
 
 
 def _first(of: tuple[int, *tuple[object, ...]]) -> int:

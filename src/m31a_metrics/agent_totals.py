@@ -7,7 +7,7 @@ Pure, on the events that `witnesses` joined.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from m31a_metrics.events import UNATTRIBUTED, AgentTotals, Event, LLMInteraction
 from m31a_metrics.model import UNKNOWN_USAGE, Usage
+from m31a_metrics.tally import Price
 from m31a_metrics.transcript import RateLimit
 from m31a_metrics.units import NANO_PER_USD, nano_usd
 
@@ -33,7 +34,7 @@ Amount = tuple[int, int]
 def with_rest(
     events: list[Event],
     totals: Sequence[AgentTotals],
-    price: Callable[[LLMInteraction], float | None],
+    price: Price,
     *,
     is_fork: bool = False,
 ) -> list[Event]:
@@ -110,7 +111,7 @@ _CLASSES = (
 def _rest(
     uses: Sequence[LLMInteraction],
     totals: Sequence[AgentTotals],
-    price: Callable[[LLMInteraction], float | None],
+    price: Price,
     *,
     is_fork: bool,
 ) -> _Rest | None:
@@ -127,14 +128,12 @@ def _rest(
     return _Rest(nano, tokens, model, since_us, told[-1][-1][0])
 
 
-def spent_in(
-    events: Iterable[Event], price: Callable[[LLMInteraction], float | None]
-) -> list[Amount]:
+def spent_in(events: Iterable[Event], price: Price) -> list[Amount]:
     """What LLM use cost, as far as that is known."""
     return [
         (event.t_us, nano_usd(cost))
         for event in events
-        if type(event) is LLMInteraction and (cost := _cost(event, price)) is not None
+        if type(event) is LLMInteraction and (cost := cost_of(event, price)) is not None
     ]
 
 
@@ -201,7 +200,8 @@ def _tokens_beyond(
     return tokens, more[0] if len(more) == 1 else None
 
 
-def _cost(event: LLMInteraction, price: Callable[[LLMInteraction], float | None]) -> float | None:
+def cost_of(event: LLMInteraction, price: Price) -> float | None:
+    """What LLM use cost in USD, as it was given or by its price; None: nobody knows it."""
     if event.cost is not None or event.model is None or event.has_unknown_usage:
         return event.cost
     return price(event)

@@ -72,6 +72,10 @@ class BudgetExceeded(MetricsError):
     """
 
 
+class NotDelivered(MetricsError):
+    """A receiver did not take what was sent. Nothing is lost: send it again later."""
+
+
 class NotThisFormat(MetricsError):
     """A file that this source does not read; ask another source, or name the agent."""
 

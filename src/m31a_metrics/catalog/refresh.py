@@ -359,6 +359,15 @@ def size_of(path: str) -> int:
         return 0
 
 
+def _left_out(ids: Sequence[str], part: Part) -> frozenset[str]:
+    """Those of the ids of a file's events that count elsewhere."""
+    if not part.skip:
+        return frozenset()
+    return frozenset(
+        one for one, number in zip(ids, hashed(ids), strict=True) if number in part.skip
+    )
+
+
 class Reader:
     """Reads files, in several processes where that is worth it, at this machine's prices.
 
@@ -409,30 +418,27 @@ class Reader:
         record.ids = []
         return Told(record, rank, ids)
 
-    def load(self, part: Part) -> LoadedSession:
-        """Load a file as it is planned to count. Raises what loading raises."""
-        return self._planned(part)[0]
-
-    def _planned(self, part: Part) -> tuple[LoadedSession, SessionRecord, list[int]]:
-        """The session, its record, and the hashed ids of all events in its file."""
-        loaded = self._load(part)
-        record = self._record(loaded)
-        ids = hashed(record.ids)
-        if part.skip:
-            left_out = frozenset(
-                one for one, number in zip(record.ids, ids, strict=True) if number in part.skip
-            )
-            if left_out:
-                loaded = self._load(part, left_out)
-                record = self._record(loaded)
-        return loaded, record, ids
-
     def _transcript(self, part: Part) -> Outcome:
-        _, record, ids = self._planned(part)
+        record = self._record(self._load(part))
+        ids = hashed(record.ids)
+        left_out = _left_out(record.ids, part)
+        if left_out:
+            record = self._record(self._load(part, left_out))
         record.labels = labels_of(Session(*os.path.split(path)) for path, _ in part.witnesses)
         self.unread.hide_parent(record)
         record.ids = []
         return Told(record, TRANSCRIPT, ids)
+
+    def load(self, part: Part) -> LoadedSession:
+        """Load a file as it is planned to count, without the events that count elsewhere.
+
+        Raises what `Loader.load` raises.
+        """
+        loaded = self._load(part)
+        if part.kind == RECORDED or not part.skip:
+            return loaded
+        left_out = _left_out(loaded.record.ids, part)
+        return self._load(part, left_out) if left_out else loaded
 
     def _record(self, loaded: LoadedSession) -> SessionRecord:
         return loaded.record if self._day_of is None else loaded.divided(self._day_of)

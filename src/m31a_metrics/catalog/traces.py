@@ -10,11 +10,12 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from shutil import rmtree
+from time import time_ns
 from typing import Protocol
 
 from msgspec import Struct, field
 
-from m31a_metrics import rates, store
+from m31a_metrics import deliveries, rates, store
 from m31a_metrics.catalog.import_sessions import staged_in
 from m31a_metrics.catalog.open_index import ask
 from m31a_metrics.catalog.records import RECORDED, session_name
@@ -25,6 +26,7 @@ from m31a_metrics.history.erasure import count_rows, holds_rows, is_index
 from m31a_metrics.live.files import FOLDERS, files_of
 from m31a_metrics.session import Session
 from m31a_metrics.session.removal import own_files, remove
+from m31a_metrics.spans import trace_id
 from m31a_metrics.transcript import SessionRef
 
 _ASIDE = re.compile(r"(.+)\.bad-\d+(-wal|-shm)?")
@@ -195,6 +197,23 @@ class _Live:
         return [path for name in dict.fromkeys(names) for path in files_of(live_dir, name)]
 
 
+class _Exported:
+    """Which spans of them were sent to receivers of OTLP, by the ids of their traces."""
+
+    name = "export"
+
+    def find(self, job: Job) -> list[Trace]:
+        found = deliveries.holding(*self._sought(job))
+        return [Trace(self.name, path, 0, 0, 1) for path in found]
+
+    def clear(self, job: Job) -> list[str]:
+        return deliveries.erase(*self._sought(job), time_ns() // 1000)
+
+    def _sought(self, job: Job) -> tuple[str, list[str]]:
+        sessions = [f"{trace_id(ref):032x}" for ref in job.refs]
+        return deliveries.folder(job.config.forgotten), sessions
+
+
 class _HalfWritten:
     """Files that a killed process left half written."""
 
@@ -211,6 +230,7 @@ class _HalfWritten:
         files = (config.index, config.forgotten, rates.path(config))
         folders = [config.sessions_dir, *map(os.path.dirname, files), config.live_dir]
         folders += [f"{config.live_dir}/{name}" for name in FOLDERS]
+        folders.append(deliveries.folder(config.forgotten))
         return [
             path
             for folder in dict.fromkeys(folders)
@@ -225,6 +245,7 @@ PLACES: Sequence[Place] = (
     _SetAside(),
     _Rates(),
     _Live(),
+    _Exported(),
     _HalfWritten(),
 )
 """In the order in which they are cleared."""

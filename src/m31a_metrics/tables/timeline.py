@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from m31a_metrics.active_time import Stretch, ran
+from m31a_metrics.active_time import Stretch, ran, stretch_at
 from m31a_metrics.events import (
     BisectOutcome,
     BisectTrigger,
@@ -159,11 +158,8 @@ class PhaseOf:
         said = self._of_calls.get(call.id or "")
         if said is not None:
             return said
-        # One that ended with its phase, or took no time, is of the phase before.
-        at = bisect_left(self._active, call.t_us, key=lambda stretch: stretch.ended_us)
-        if at == len(self._active) or self._active[at].began_us > call.t_us:
-            at -= 1
-        return self._active[at].phase if at >= 0 else ""
+        stretch = stretch_at(self._active, call.t_us)
+        return "" if stretch is None else stretch.phase
 
 
 def _spans(calls: Sequence[ToolCall], phases: list[_Span], phase_of: PhaseOf) -> Panel:

@@ -62,7 +62,7 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
         progress=reading_progress(),
     ) as asking:
         if not keeper:
-            about = _meant(about, asking.answers)
+            about = meant(about, asking.answers)
         asked_about = None if keeper else about.agents
         problems = [one.sentence for one in asking.troubles(asked_about)]
         remedy = f"m31 import {keeper} --dry-run --json" if keeper else ""
@@ -88,7 +88,7 @@ def _is_empty(ask: Ask) -> bool:
     return not (ask.totals.session_count or totals_of(ask.answers, Slice()).session_count)
 
 
-def _meant(about: Slice, answers: Answers) -> Slice:
+def meant(about: Slice, answers: Answers) -> Slice:
     """Give a slice its agents' whole names. Raises BadParameter for what names none."""
     try:
         return agents_meant(about, lambda: recorded_agents(answers))
