@@ -23,7 +23,7 @@ from m31a_metrics.measures import token_classes
 from m31a_metrics.tables.names import last_part
 from m31a_metrics.units import NANO_PER_USD, SECOND_US
 
-COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
+COUNTER, GAUGE, HISTOGRAM, INFO = "counter", "gauge", "histogram", "info"
 
 Labels = tuple[str, ...]
 """The values of a family's labels, in their order."""
@@ -42,7 +42,7 @@ are twice as far each time from 10 ms, and three more, for what runs longer than
 
 
 class Family(Struct, frozen=True):
-    """A metric: its name without `_total`, and what its figures count.
+    """A metric: its name without `_total` or `_info`, and what its figures count.
 
     `unit` is the last part of the name, where that is one. Figures are kept in whole numbers,
     `scale` of them to one unit (nano-USD, microseconds).
@@ -189,17 +189,17 @@ def _period(name: str, words: str) -> Period:
         Family(
             f"m31a_{name}_unpriced_tokens",
             gauge,
-            f"Tokens {words} of which nobody knows the cost.",
+            f"Tokens whose cost nobody knows, {words}.",
             AGENT,
             tokens,
         ),
         Family(f"m31a_{name}_tool_calls", gauge, f"Tool calls {words}.", AGENT),
-        Family(f"m31a_{name}_tool_failures", gauge, f"Tool calls {words} that failed.", AGENT),
+        Family(f"m31a_{name}_tool_failures", gauge, f"Tool calls that failed, {words}.", AGENT),
     )
 
 
-DAY = _period("day", "of this day, which begins at local midnight")
-MONTH = _period("month", "of this month, of the local calendar")
+DAY = _period("day", "of this day (local time)")
+MONTH = _period("month", "of this month (local time)")
 ALL = _period("all", "of all time")
 
 RUNNING = Family("m31a_running_sessions", GAUGE, "Sessions with an event a moment ago.")
@@ -244,7 +244,7 @@ COLLECT = Family(
     "seconds",
     SECOND_US,
 )
-BUILD = Family("m31a_build_info", GAUGE, "The version of m31a-metrics; always 1.", ("version",))
+BUILD = Family("m31a_build", INFO, "The version of m31a-metrics; always 1.", ("version",))
 
 _BUDGETS = (BUDGET_LIMIT_USD, BUDGET_LIMIT_TOKENS, BUDGET_USED)
 GAUGES = (
