@@ -182,9 +182,18 @@ async def openapi(request: Request) -> Response:
 
 
 def dashboard(
-    machine: Machine, clock: Clock, agents: tuple[str, ...], doors: Doors, on_bug: OnBug
+    machine: Machine,
+    clock: Clock,
+    agents: tuple[str, ...],
+    doors: Doors,
+    on_bug: OnBug,
+    *,
+    beside: Callable[[ASGIApp, IndexThread], ASGIApp] = lambda app, _: app,
 ) -> ASGIApp:
-    """Make the server as an ASGI application. `agents` can be chosen from on its pages."""
+    """Make the server as an ASGI application. `agents` can be chosen from on its pages.
+
+    `beside` puts before it what answers of the same index and has doors of its own.
+    """
     server = Server(machine, clock, agents, on_bug)
 
     @asynccontextmanager
@@ -199,4 +208,4 @@ def dashboard(
         exception_handlers={HTTPException: server.error},
         lifespan=lifespan,
     )
-    return Guard(app, doors)
+    return beside(Guard(app, doors), server.index)
