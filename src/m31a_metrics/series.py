@@ -4,15 +4,15 @@ A family is a name with a unit and labels, as Prometheus and OpenMetrics have it
 `exact` ask whoever answers for its figures, in whole numbers. Sums of an index do fall: a file
 that is read again is judged anew, `m31 prune` takes sessions out, prices change. A scraper takes
 any fall of a counter for a restart, and adds all of it again. So what is exposed as counters is
-`Growth`: what the sums grew by while one exporter ran.
+what the sums grew by while one exporter ran: `growth`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from functools import cache
-from math import ceil
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,21 +20,12 @@ from msgspec.structs import replace
 from m31a_metrics.answers import Answers, LLMRow, PhaseRow, Slice, ToolRow, TotalsRow
 from m31a_metrics.histogram import value_of
 from m31a_metrics.measures import token_classes
-from m31a_metrics.tables.names import last_part
 from m31a_metrics.units import NANO_PER_USD, SECOND_US
 
 COUNTER, GAUGE, HISTOGRAM, INFO = "counter", "gauge", "histogram", "info"
 
 Labels = tuple[str, ...]
 """The values of a family's labels, in their order."""
-
-OTHER = "other"
-"""Stands for all names that there is no room for."""
-UNKNOWN = "unknown"
-"""Stands for a name that nobody told: an empty label would be as good as none."""
-
-LABEL_MAX = 120
-"""Characters of a label's value; whatever writes a name may write any."""
 
 BOUNDS_S = tuple(0.01 * 2**k for k in range(17))
 """Upper ends of the buckets, each included: those of `gen_ai.client.operation.duration`, which
@@ -283,19 +274,19 @@ def runs_of(row: ToolRow) -> Runs:
     Calls within 2 % of a bound may be on its other side.
     """
     counts = [0] * (len(BOUNDS_S) + 1)
-    bucket_us = 0.0
+    bucket_us = 0
     for bucket, count in row.ran.buckets.items():
         place, middle_us = _place(bucket)
         counts[place] += count
         bucket_us += middle_us * count
-    return Runs(tuple(counts), row.ran_us, row.summed_count, round(bucket_us))
+    return Runs(tuple(counts), row.ran_us, row.summed_count, bucket_us)
 
 
 @cache
-def _place(bucket: int) -> tuple[int, float]:
+def _place(bucket: int) -> tuple[int, int]:
     """Which of the exposed buckets a fine one lies in, and its middle in microseconds."""
     middle_ms = value_of(bucket)
-    return bisect_left(BOUNDS_S, middle_ms / 1000), middle_ms * 1000
+    return bisect_left(BOUNDS_S, middle_ms / 1000), round(middle_ms * 1000)
 
 
 def grown(now: Value, before: Value | None) -> Value:
@@ -353,17 +344,20 @@ class Sums:
                 yield family, labels, value
 
 
-def sums(answers: Answers, which: Slice | None = None) -> Sums:
-    """Ask for the figures of COUNTERS: of all time, or of a slice without agents."""
-    about = which or Slice()
+def sums(answers: Answers, first_day: str = "", last_day: str = "") -> Sums:
+    """Ask for the figures of COUNTERS: of these days, both included; "" is no bound.
+
+    A session counts on the day on which it began. Figures of stretches of days add up to those
+    of all of them.
+    """
+    about = Slice(first_day=first_day, last_day=last_day or (first_day and _LAST_DAY))
     found = Sums()
-    agents = answers.totals(about, "agent")
-    for row in agents:
-        found.used(AGENT, (row.key,), row.total_tokens + row.call_count + row.session_count)
-        found.put(SESSIONS, (row.key,), row.session_count)
+    for agent, count in _began(answers, about).items():
+        found.put(SESSIONS, (agent,), count)
     for used in answers.llms(about, ("agent", "model")):
         _put_llm(found, (used.key, used.model), used)
-    for row in agents:
+    for row in answers.totals(about, "agent"):
+        found.used(AGENT, (row.key,), row.total_tokens + row.call_count + row.session_count)
         own = replace(about, agents=(row.key,))
         for tool in answers.tools(own):
             _put_tool(found, (row.key, tool.key), tool)
@@ -374,6 +368,27 @@ def sums(answers: Answers, which: Slice | None = None) -> Sums:
         found.put(PROJECT_COST, (part.key,), part.cost_nano)
         found.put(PROJECT_TOKENS, (part.key,), part.total_tokens)
     return found
+
+
+_LAST_DAY = "9999-12-31"
+"""A bound that is none: without it, a question with a beginning ends now."""
+
+
+def day_before(day: str) -> str:
+    """Name the day before one, as YYYY-MM-DD; of the first day of the calendar, that."""
+    at = date.fromisoformat(day)
+    return day if at == date.min else (at - timedelta(days=1)).isoformat()
+
+
+def _began(answers: Answers, about: Slice) -> dict[str, int]:
+    """How many sessions of each agent had their first day in a stretch of days."""
+    until = replace(about, first_day="")
+    counts = {row.key: row.session_count for row in answers.totals(until, "agent")}
+    if about.first_day:
+        before = replace(until, last_day=day_before(about.first_day))
+        for row in answers.totals(before, "agent"):
+            counts[row.key] = counts.get(row.key, 0) - row.session_count
+    return {agent: count for agent, count in counts.items() if count > 0}
 
 
 def _put_llm(found: Sums, names: Labels, row: LLMRow) -> None:
@@ -435,126 +450,6 @@ def exact(answers: Answers, day: Slice, month: Slice) -> Sums:
             found.put(period.calls, names, row.call_count if row else 0)
             found.put(period.failures, names, row.fail_count if row else 0)
     return found
-
-
-class Names:
-    """Which names have series of their own; each is decided on once, for as long as this lasts.
-
-    At first those that are used most are let in, and a quarter of the room is left for what
-    comes later: else no new model would ever be seen where many old ones are known. Then
-    whoever comes first, and all others are OTHER of their agent. Nothing is ever ranked anew,
-    for a name that gave up its place would take its series with it.
-    """
-
-    def __init__(self, room: Mapping[Labels, int] = ROOM) -> None:
-        self._whole_room = {**ROOM, **room}
-        self._room = {scope: ceil(count * 0.75) for scope, count in self._whole_room.items()}
-        self._in: dict[Labels, set[Labels]] = {scope: set() for scope in self._room}
-        self._shown: dict[tuple[Labels, Labels], Labels] = {}
-
-    def let_in(self, use: Mapping[Labels, Mapping[Labels, int]]) -> None:
-        """Decide on names by how much they are used."""
-        for scope in self._room:
-            asking = use.get(scope, {})
-            for names in sorted(asking, key=lambda names: (-asking[names], names)):
-                self._decide(scope, names)
-        self._room = self._whole_room
-
-    def shown(self, family: Family, labels: Labels) -> Labels:
-        """Give the labels under which a figure is exposed."""
-        scope = family.scope
-        return self._decide(scope, labels[: len(scope)]) + labels[len(scope) :]
-
-    def gathered(self, found: Sums) -> Sums:
-        """Add up figures whose labels are exposed as the same."""
-        gathered = Sums()
-        for family, labels, value in found:
-            gathered.put(family, self.shown(family, labels), value)
-        return gathered
-
-    def _decide(self, scope: Labels, names: Labels) -> Labels:
-        key = scope, names
-        shown = self._shown.get(key)
-        if shown is None:
-            shown = self._shown[key] = self._place_of(scope, _clean(scope, names))
-        return shown
-
-    def _place_of(self, scope: Labels, names: Labels) -> Labels:
-        if not scope:
-            return names
-        agent = names[:1]
-        if len(scope) > 1 and self._decide(AGENT, agent) != agent:
-            return (OTHER,) * len(scope)
-        inside = self._in[scope]
-        if names not in inside:
-            if len(inside) >= self._room[scope]:
-                return (*names[:-1], OTHER)
-            inside.add(names)
-        return names
-
-
-def _clean(scope: Labels, names: Labels) -> Labels:
-    """Make labels of names: of a project's path the last part, and no character unseen."""
-    if scope == PROJECT:
-        names = tuple(map(last_part, names))
-    return tuple(map(_label, names))
-
-
-def _label(name: str) -> str:
-    cut = name[:LABEL_MAX]
-    return "".join(one if one.isprintable() else "�" for one in cut) if cut else UNKNOWN
-
-
-class Growth:
-    """Counters that begin at 0 with their exporter and only ever add growth.
-
-    What sums grew by from one `add` to the next is added, series by series; what they fell by
-    is not subtracted, and what they grow by after that counts from where they fell to. A
-    figure that moves between series counts in both. A series that was not there before is
-    exposed as 0 once, and what it holds is added by the next `add`: to a scraper, which does
-    not know that what it never saw was 0, that is growth too.
-    """
-
-    def __init__(self, names: Names) -> None:
-        self.names = names
-        self._last: dict[tuple[Family, Labels], Value] | None = None
-        self._index: Hashable = None
-        self._exposed = Sums()
-        self._held: list[tuple[Family, Labels, Value]] = []
-
-    @property
-    def has_begun(self) -> bool:
-        """Tell whether any sums were added yet."""
-        return self._last is not None
-
-    def add(self, found: Sums, index: Hashable = None) -> None:
-        """Add what sums of a whole index grew by.
-
-        `index` tells one from another. Of another, nobody knows what of it is growth (one in
-        memory, that stands in for a file, does not know sessions whose files are gone), so it
-        counts from there on.
-        """
-        self.names.let_in(found.use)
-        for one in self._held:
-            self._exposed.put(*one)
-        self._held.clear()
-        known = self._last if self._last is not None and index == self._index else None
-        self._last, self._index = {}, index
-        exposed = self._exposed.figures
-        there = {family: frozenset(figures) for family, figures in exposed.items()}
-        for family, labels, value in found:
-            self._last[family, labels] = value
-            growth = grown(value, known.get((family, labels)) if known is not None else value)
-            shown = self.names.shown(family, labels)
-            if shown in there.get(family, ()):
-                self._exposed.put(family, shown, growth)
-            else:
-                self._exposed.put(family, shown, Runs() if isinstance(growth, Runs) else 0)
-                self._held.append((family, shown, growth))
-
-    def counters(self) -> Sums:
-        """Give what is exposed now."""
-        return self._exposed
 
 
 def families_of(found: Iterable[Sums]) -> Iterator[tuple[Family, Mapping[Labels, Value]]]:

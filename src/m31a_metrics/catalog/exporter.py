@@ -12,10 +12,11 @@ from m31a_metrics.answers import Answers, Slice
 from m31a_metrics.catalog.limits import MachineLimits
 from m31a_metrics.config import Config
 from m31a_metrics.errors import ForeignFile, StorageError
+from m31a_metrics.growth import Growth, Names, divided
 from m31a_metrics.questions.ask import Ask
 from m31a_metrics.questions.budget import budgeted_machine, budgeted_session, parts
 from m31a_metrics.questions.overview import running_sessions
-from m31a_metrics.series import Family, Growth, Labels, Names, Sums, Value
+from m31a_metrics.series import Family, Labels, Sums, Value, day_before
 from m31a_metrics.timestamps import micros
 from m31a_metrics.units import SECOND_US
 
@@ -67,7 +68,8 @@ class Exporter:
         not believed: counters and gauges stay as they were, and the time of reading with them.
         """
         started_s = monotonic()
-        counted = series.sums(index.answers)
+        yesterday = day_before(now.date().isoformat())
+        counted = divided(index.answers, self._growth.divides_at, yesterday)
         gauges = self._exact(index, now)
         if index.is_whole:  # asked last, for it may have changed between two questions
             self._growth.add(counted, index.file)
