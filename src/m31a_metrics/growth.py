@@ -6,7 +6,7 @@ the number of series bounded, whoever invents names of tools, models, phases and
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from math import ceil
 
 from msgspec import Struct
@@ -203,3 +203,19 @@ def _compared(found: Divided, *, next_time: bool) -> Iterator[tuple[bool, Family
                 together[family, labels] = value if one is None else added(one, value)
         for (family, labels), value in together.items():
             yield is_over, family, labels, value
+
+
+Past = dict[Family, dict[Labels, dict[str, Value]]]
+"""What each series grew by on which days."""
+
+
+def past(answers: Answers, days: Iterable[str], names: Names) -> Past:
+    """Ask what counters would have grown by on each of these days, given in their order."""
+    names.let_in(sums(answers).use)
+    found: Past = {}
+    for day in days:
+        for family, labels, value in names.gathered(sums(answers, day, day)):
+            grew = grown(value, None)
+            if grew and grew != Runs():
+                found.setdefault(family, {}).setdefault(labels, {})[day] = grew
+    return found
