@@ -176,7 +176,7 @@ TOOLS = [
         BARS,
         {
             "{{tool}}": "topk(12, histogram_quantile(0.95, sum by (le, tool) "
-            "(increase(m31a_tool_run_seconds_bucket{TOOL}[$__range]))))"
+            "(increase(m31a_tool_run_seconds_bucket{TOOL}[$__range]))) > 0)"
         },
         "Buckets double each time, and the figure is as exact as they are.",
         SECONDS,
@@ -330,9 +330,9 @@ def dashboard() -> dict[str, Any]:
             {"type": "row", "title": title, "gridPos": at, "collapsed": False, "panels": []}
         )
         x, y = 0, y + 1
-        height = 4 if title == "Today" else 8
+        height, narrow = (4, 3) if title == "Today" else (8, 8)
         for panel in row:
-            width = 3 if title == "Today" else panel.width
+            width = panel.width or narrow
             if x + width > WIDTH:
                 x, y = 0, y + height
             panels.append(_panel(panel, {"x": x, "y": y, "w": width, "h": height}))
