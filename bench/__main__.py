@@ -12,7 +12,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 import m31a_metrics
-from bench import dashboard, index, live, opening, phases, recording, screen, startup, transcripts
+from bench import (
+    dashboard,
+    index,
+    live,
+    metrics,
+    opening,
+    phases,
+    recording,
+    screen,
+    startup,
+    transcripts,
+)
 from bench.measure import Row
 
 _REPORT = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -35,6 +46,7 @@ _PARTS: dict[str, tuple[str, Callable[[Path], Iterable[Row]]]] = {
     "index": ("The index of all sessions", index.rows),
     "dashboard": ("The dashboard", dashboard.rows),
     "screen": ("The live screen", screen.rows),
+    "metrics": ("Metrics for Prometheus", metrics.rows),
     "transcripts": ("A gigabyte of Claude Code transcripts", transcripts.rows),
 }
 """Name -> title of its section, and what measures it."""

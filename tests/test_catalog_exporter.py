@@ -32,6 +32,7 @@ class Scraped:
         self.settings = config.defaults()
         self.environ = {"HOME": str(home)}
         self.exporter = Exporter(self.settings)
+        self.now = NOW
         self.seen: list[Seen] = []
 
     def collect(self, *, rebuild: bool = False, in_memory: bool = False) -> Seen:
@@ -39,7 +40,7 @@ class Scraped:
             self.seen.append(
                 {
                     (family.name, labels): value
-                    for family, figures in self.exporter.collect(index, NOW)
+                    for family, figures in self.exporter.collect(index, self.now)
                     for labels, value in figures.items()
                     if family in series.COUNTERS
                 }
@@ -95,6 +96,20 @@ def test_no_counter_falls_within_one_exporters_life(home: Path) -> None:
                 assert found >= value
     again = Scraped(home)
     assert again.calls() == 0
+
+
+def test_what_was_prepared_counts_as_if_it_was_not(home: Path) -> None:
+    """What is asked before the first scrape begins no counter; the end of a month ends none."""
+    scraped = Scraped(home)
+    with ask(scraped.settings, scraped.environ) as index:
+        scraped.exporter.prepare(index, NOW)
+    session(home, ONE, 13)
+    assert scraped.calls() == 0
+    for month, calls in ((7, 15), (8, 15), (9, 18)):
+        session(home, ONE, calls)
+        scraped.now = NOW.replace(month=month)
+        assert scraped.calls() == calls - 13
+    assert scraped.calls() == 5
 
 
 def test_an_index_that_is_lost_is_another(home: Path) -> None:

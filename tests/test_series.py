@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics import series
-from m31a_metrics.answers import Slice
+from m31a_metrics.answers import Slice, ToolRow
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.history import MEMORY, History
 from m31a_metrics.record import LLMDay, PhaseDay, SessionRecord, ToolDay
-from m31a_metrics.series import TOOL_RUN, Runs
+from m31a_metrics.series import TOOL_CALLS, TOOL_RUN, Runs
 
 DAY = "2026-03-01"
 
@@ -115,6 +115,37 @@ def test_stretches_of_days_add_up_to_all(days: list[str]) -> None:
             for family, labels, value in part:
                 together.put(family, labels, value)
         assert together.figures == series.sums(history).figures
+
+
+class Watched(History):
+    """An index that keeps of whom it was asked for tools."""
+
+    def __init__(self) -> None:
+        super().__init__(MEMORY)
+        self.asked: list[str] = []
+
+    def tools(self, which: Slice, by: str = "tool") -> list[ToolRow]:
+        self.asked += which.agents or ()
+        return super().tools(which, by)
+
+
+def test_whose_totals_are_the_same_is_not_asked_again() -> None:
+    """A scrape of a machine on which one agent works asks about that one."""
+    known = series.Known()
+    with Watched() as history:
+        history.put(session("a", 10))
+        history.put(session("b", 10, agent="pi"))
+        first = series.sums(history, known=known).figures
+        assert sorted(history.asked) == ["codex", "pi"]
+        history.asked.clear()
+        assert series.sums(history, known=known).figures == first
+        assert history.asked == []
+        history.put(session("a", 11))
+        grown = series.sums(history, known=known)
+        assert history.asked == ["codex"]
+        assert grown.figures == series.sums(history).figures
+        assert grown.figures[TOOL_CALLS]["codex", "Bash", "ok"] == 11
+        assert grown.figures[series.PROJECT_TOKENS] == {("/src/app",): 21 * 120}
 
 
 def test_families_are_named_as_prometheus_wants_them() -> None:

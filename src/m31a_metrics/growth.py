@@ -6,7 +6,7 @@ the number of series bounded, whoever invents names of tools, models, phases and
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from math import ceil
 
 from msgspec import Struct
@@ -17,11 +17,11 @@ from m31a_metrics.series import (
     PROJECT,
     ROOM,
     Family,
+    Known,
     Labels,
     Runs,
     Sums,
     Value,
-    added,
     day_before,
     grown,
     sums,
@@ -117,18 +117,28 @@ class Divided(Struct):
     since: Sums
     following: str
 
+    def use(self) -> dict[Labels, dict[Labels, int]]:
+        """By how much each name is used, of all time."""
+        found = Sums()
+        for part in (self.before, self.between, self.since):
+            for scope, use in part.use.items():
+                for names, count in use.items():
+                    found.used(scope, names, count)
+        return found.use
 
-def divided(answers: Answers, at: str, following: str) -> Divided:
+
+def divided(answers: Answers, at: str, following: str, known: Known | None = None) -> Divided:
     """Ask for sums divided at a day ("": at the following one, as for a first time).
 
-    A clock that goes back moves nothing back.
+    A clock that goes back moves nothing back. `known` is what was asked before.
     """
     following = max(at, following)
-    since = sums(answers, following)
+    since = sums(answers, following, "", known)
     if at in ("", following):
-        return Divided(sums(answers, "", day_before(following)), Sums(), since, following)
-    between = sums(answers, at, day_before(following))
-    return Divided(sums(answers, "", day_before(at)), between, since, following)
+        before = sums(answers, "", day_before(following), known)
+        return Divided(before, Sums(), since, following)
+    between = sums(answers, at, day_before(following), known)
+    return Divided(sums(answers, "", day_before(at), known), between, since, following)
 
 
 class Growth:
@@ -136,9 +146,9 @@ class Growth:
 
     What sums grew by from one `add` to the next is added, series by series; what they fell by
     is not subtracted, and what they grow by after that counts from where they fell to. A
-    figure that moves between series counts in both. Days that are over are compared apart from
-    those that go on: so a prune, which takes out old sessions, hides nothing of what grows
-    meanwhile.
+    figure that moves between series counts in both. What is over (the months before) is compared
+    apart from what goes on: so a prune, which takes out old sessions, hides nothing of what
+    grows meanwhile.
 
     A series that was not there before is exposed as 0 once, and what it holds is added by the
     next `add`: to a scraper, which does not know that what it never saw was 0, that is growth
@@ -149,7 +159,7 @@ class Growth:
         self.names = names
         self.divides_at = ""
         """The day at which sums are compared in two parts; "" while there were none."""
-        self._last: dict[tuple[bool, Family, Labels], Value] = {}
+        self._last = Sums(), Sums()
         self._index: Hashable = None
         self._exposed = Sums()
         self._held: list[tuple[Family, Labels, Value]] = []
@@ -161,24 +171,33 @@ class Growth:
         memory, that stands in for a file, does not know sessions whose files are gone), so it
         counts from there on.
         """
-        for part in (found.since, found.between, found.before):
-            self.names.let_in(part.use)
+        self.names.let_in(found.use())
         is_known = bool(self.divides_at) and index == self._index
-        before, self._last = self._last if is_known else None, {}
+        before, self._last = self._last, (together(found.before, found.between), found.since)
         self._expose_held()
         there = {family: frozenset(each) for family, each in self._exposed.figures.items()}
-        for is_over, family, labels, value in _compared(found, next_time=False):
-            key = is_over, family, labels
-            growth = grown(value, before.get(key) if before is not None else value)
-            shown = self.names.shown(family, labels)
-            if shown in there.get(family, ()):
-                self._exposed.put(family, shown, growth)
-            else:
-                self._exposed.put(family, shown, Runs() if isinstance(growth, Runs) else 0)
-                self._held.append((family, shown, growth))
-        for is_over, family, labels, value in _compared(found, next_time=True):
-            self._last[is_over, family, labels] = value
+        now = found.before, together(found.between, found.since)
+        for was, sums_now in zip(before, now, strict=True):
+            for family, figures in sums_now.figures.items():
+                old = was.figures.get(family, {}) if is_known else figures
+                for labels, value in figures.items():
+                    self._expose(there, family, labels, value, old.get(labels))
         self.divides_at, self._index = found.following, index
+
+    def _expose(
+        self,
+        there: Mapping[Family, frozenset[Labels]],
+        family: Family,
+        labels: Labels,
+        value: Value,
+        before: Value | None,
+    ) -> None:
+        shown = self.names.shown(family, labels)
+        if shown not in there.get(family, ()):
+            self._exposed.put(family, shown, Runs() if isinstance(value, Runs) else 0)
+            self._held.append((family, shown, grown(value, before)))
+        elif value is not before:
+            self._exposed.put(family, shown, grown(value, before))
 
     def counters(self) -> Sums:
         """Give what is exposed now."""
@@ -190,19 +209,15 @@ class Growth:
         self._held.clear()
 
 
-def _compared(found: Divided, *, next_time: bool) -> Iterator[tuple[bool, Family, Labels, Value]]:
-    """Give the figures of what is over and of what goes on, as they are divided now or next."""
-    for is_over, parts in (
-        (True, (found.before, found.between) if next_time else (found.before,)),
-        (False, (found.since,) if next_time else (found.between, found.since)),
-    ):
-        together: dict[tuple[Family, Labels], Value] = {}
-        for part in parts:
-            for family, labels, value in part:
-                one = together.get((family, labels))
-                together[family, labels] = value if one is None else added(one, value)
-        for (family, labels), value in together.items():
-            yield is_over, family, labels, value
+def together(one: Sums, more: Sums) -> Sums:
+    """Two stretches of days as one."""
+    if not one.figures or not more.figures:
+        return one if one.figures else more
+    both = Sums()
+    for part in (one, more):
+        for family, labels, value in part:
+            both.put(family, labels, value)
+    return both
 
 
 Past = dict[Family, dict[Labels, dict[str, Value]]]

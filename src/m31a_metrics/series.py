@@ -10,7 +10,7 @@ what the sums grew by while one exporter ran: `growth`.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from functools import cache
 
@@ -337,6 +337,13 @@ class Sums:
         known = self.use.setdefault(scope, {})
         known[names] = known.get(names, 0) + count
 
+    def take(self, other: Sums) -> None:
+        """Take over figures, and uses, of labels that this has none of."""
+        for family, figures in other.figures.items():
+            self.figures.setdefault(family, {}).update(figures)
+        for scope, use in other.use.items():
+            self.use.setdefault(scope, {}).update(use)
+
     def __iter__(self) -> Iterator[tuple[Family, Labels, Value]]:
         """Give each figure with its family and its labels."""
         for family, figures in self.figures.items():
@@ -344,25 +351,69 @@ class Sums:
                 yield family, labels, value
 
 
-def sums(answers: Answers, first_day: str = "", last_day: str = "") -> Sums:
+class Known(Struct):
+    """What was asked of stretches of days, so that what adds up to the same is not asked again.
+
+    A key is an agent ("": all of them, for their projects) and the bounds of the days.
+    """
+
+    parts: dict[tuple[str, str, str], tuple[list[TotalsRow], Sums]] = {}
+
+    def asked(
+        self,
+        key: tuple[str, str, str],
+        totals: list[TotalsRow],
+        ask: Callable[[Answers, Slice], Sums],
+        about: tuple[Answers, Slice],
+    ) -> Sums:
+        """Give what is known while the totals are the same; else ask."""
+        before = self.parts.get(key)
+        if before is not None and before[0] == totals:
+            return before[1]
+        found = ask(*about)
+        self.parts[key] = totals, found
+        return found
+
+
+def sums(
+    answers: Answers, first_day: str = "", last_day: str = "", known: Known | None = None
+) -> Sums:
     """Ask for the figures of COUNTERS: of these days, both included; "" is no bound.
 
     A session counts on the day on which it began. Figures of stretches of days add up to those
-    of all of them.
+    of all of them. With `known`, an agent whose totals did not change is not asked about again:
+    what only moved between its series is seen with its next growth.
     """
+    known = Known() if known is None else known
     about = Slice(first_day=first_day, last_day=last_day or (first_day and _LAST_DAY))
     found = Sums()
     for agent, count in _began(answers, about).items():
         found.put(SESSIONS, (agent,), count)
-    for used in answers.llms(about, ("agent", "model")):
-        _put_llm(found, (used.key, used.model), used)
-    for row in answers.totals(about, "agent"):
+    totals = answers.totals(about, "agent")
+    for row in totals:
         found.used(AGENT, (row.key,), row.total_tokens + row.call_count + row.session_count)
         own = replace(about, agents=(row.key,))
-        for tool in answers.tools(own):
-            _put_tool(found, (row.key, tool.key), tool)
-        for phase in answers.phases(own):
-            _put_phase(found, (row.key, phase.key), phase)
+        key = (row.key, first_day, last_day)
+        found.take(known.asked(key, [row], _of_agent, (answers, own)))
+    key = ("", first_day, last_day)
+    found.take(known.asked(key, totals, _of_projects, (answers, about)))
+    return found
+
+
+def _of_agent(answers: Answers, own: Slice) -> Sums:
+    found = Sums()
+    (agent,) = own.agents or ("",)
+    for llm in answers.llms(own, ("model",)):
+        _put_llm(found, (agent, llm.key), llm)
+    for tool in answers.tools(own):
+        _put_tool(found, (agent, tool.key), tool)
+    for phase in answers.phases(own):
+        _put_phase(found, (agent, phase.key), phase)
+    return found
+
+
+def _of_projects(answers: Answers, about: Slice) -> Sums:
+    found = Sums()
     for part in answers.llms(about, ("project",)):
         found.used(PROJECT, (part.key,), part.total_tokens)
         found.put(PROJECT_COST, (part.key,), part.cost_nano)

@@ -16,7 +16,7 @@ from m31a_metrics.growth import Growth, Names, divided
 from m31a_metrics.questions.ask import Ask
 from m31a_metrics.questions.budget import budgeted_machine, budgeted_session, parts
 from m31a_metrics.questions.overview import running_sessions
-from m31a_metrics.series import Family, Labels, Sums, Value, day_before
+from m31a_metrics.series import Family, Known, Labels, Sums, Value
 from m31a_metrics.timestamps import micros
 from m31a_metrics.units import SECOND_US
 
@@ -57,7 +57,12 @@ class Exporter:
         budgets.limits(config.budget, config.path)
         self._names = Names()
         self._growth = Growth(self._names)
+        self._known = Known()
         self._gauges: Sums | None = None
+
+    def prepare(self, index: Index, now: datetime) -> None:
+        """Ask for what takes long the first time, so that no scraper waits for it."""
+        divided(index.answers, "", _month(now), self._known)
 
     def collect(
         self, index: Index, now: datetime
@@ -68,11 +73,13 @@ class Exporter:
         not believed: counters and gauges stay as they were, and the time of reading with them.
         """
         started_s = monotonic()
-        yesterday = day_before(now.date().isoformat())
-        counted = divided(index.answers, self._growth.divides_at, yesterday)
+        divides_at = self._growth.divides_at
+        counted = divided(index.answers, divides_at, _month(now), self._known)
         gauges = self._exact(index, now)
         if index.is_whole:  # asked last, for it may have changed between two questions
             self._growth.add(counted, index.file)
+            if divides_at not in ("", counted.following):
+                self._known = Known()  # of other days from now on
             gauges.put(series.INDEX_READ, (), micros(now))
             self._gauges = gauges
         shown = Sums()
@@ -123,3 +130,8 @@ class Exporter:
                 series.BUDGET_LIMIT_USD if is_cost else series.BUDGET_LIMIT_TOKENS, (scope,), limit
             )
             found.put(series.BUDGET_USED, (scope, unit), most[scope, unit])
+
+
+def _month(now: datetime) -> str:
+    """The first day of the month."""
+    return now.date().replace(day=1).isoformat()

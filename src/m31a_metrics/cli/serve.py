@@ -181,19 +181,22 @@ def _dashboard(ctx: click.Context, doors: Doors, by_scrapers: Doors | None) -> A
     from m31a_metrics.views.web.index_thread import ThisMachine
 
     config, alone, environ = settings(ctx), only_dir(ctx), dict(os.environ)
-    everywhere = all_folders(ctx)
+    everywhere, on_bug = all_folders(ctx), _on_bug(ctx)
+    exporter = None
+    if by_scrapers is not None:
+        from m31a_metrics.catalog.exporter import Exporter
+
+        exporter = Exporter(config)
     with catalog.ask(
         config, environ, only_dir=alone, all_folders=everywhere, progress=reading_progress()
     ) as asking:
         warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
+        if exporter is not None:
+            exporter.prepare(asking, now())
     machine = ThisMachine(config, environ, only_dir=alone, all_folders=everywhere)
-    on_bug = _on_bug(ctx)
-    if by_scrapers is None:
+    if by_scrapers is None or exporter is None:
         return dashboard(machine, now, agents(), doors, on_bug)
-    from m31a_metrics.catalog.exporter import Exporter
     from m31a_metrics.views.web.metrics import Metrics
-
-    exporter = Exporter(config)
 
     def beside(app: ASGIApp, index: IndexThread) -> ASGIApp:
         return Metrics(app, index, exporter, clock=now, doors=by_scrapers, on_bug=on_bug)

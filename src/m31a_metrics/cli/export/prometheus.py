@@ -120,6 +120,7 @@ def _serve(ctx: click.Context, host: str, port: int, token: TokenFile, *, asks_t
             config, environ, only_dir=bounded, all_folders=everywhere, progress=reading_progress()
         ) as asking:
             warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
+            exporter.prepare(asking, now())
         machine = ThisMachine(config, environ, only_dir=bounded, all_folders=everywhere)
 
         def started() -> None:
