@@ -47,7 +47,7 @@ def test_without_the_extra_it_says_what_installs_it(m31: M31, uninstall: Uninsta
 
 def test_no_token_is_for_loopback_alone(m31: M31) -> None:
     """As for the dashboard."""
-    said = m31("export", "prometheus", "--no-token", "--host", "0.0.0.0")  # noqa: S104 - refused
+    said = m31("export", "prometheus", "--no-token", "--host", "0.0.0.0")  # noqa: S104 - it is refused
     assert said.code == 2
     assert "loopback" in said.err
 
