@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import M31, Uninstall
 from tests.cli.test_serve import M31 as COMMAND
-from tests.cli.test_serve import get
+from tests.cli.test_serve import get, serving
 
 
 def test_a_textfile_has_the_gauges_alone(m31: M31, sessions_dir: Path, tmp_path: Path) -> None:
@@ -74,6 +74,19 @@ def test_it_serves_until_it_is_ended(clean_home: Path, sessions_dir: Path) -> No
     assert str(path) in said
     assert token not in said
     assert "Traceback" not in said
+
+
+def test_the_dashboard_serves_them_too(clean_home: Path, sessions_dir: Path) -> None:
+    """`m31 serve --metrics`: at the root, by its own token; the other one opens the pages."""
+    with serving(clean_home, "--metrics") as server:
+        address = f"http://127.0.0.1:{server.port}/metrics"
+        token = (clean_home / ".m31a" / "metrics.token").read_text().strip()
+        assert get(address, token)[0] == 200
+        assert get(address, server.token)[0] == 401
+        assert get(f"{server.base}/", token)[0] == 401
+        assert get(f"{server.base}/", server.token)[0] == 200
+    with serving(clean_home) as server:
+        assert get(f"http://127.0.0.1:{server.port}/metrics", token) == (404, b"Not Found")
 
 
 def test_the_past_is_written_by_day(
