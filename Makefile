@@ -68,14 +68,15 @@ agents: $(VENV)/.installed-dev .agents/.installed ## real agents against a scrip
 	  @openai/codex@0.171.0 @qwen-code/qwen-code@0.24.4
 	@touch $@
 
-integrations: $(VENV)/.installed-dev .integrations/.unpacked ## export to real receivers: a Prometheus of Debian, unpacked
+integrations: $(VENV)/.installed-dev .integrations/.unpacked ## export to real receivers, of Debian and PyPI: 90 MB
 	$(BIN)/python -m pip install --quiet --pre rotel
 	$(BIN)/python -m pytest -q -m integrations tests/integrations $(PYTEST_ARGS)
 
-# Nothing is installed: one package, which needs no other, is downloaded and unpacked here.
+# Nothing is installed: packages, which need no others, are downloaded and unpacked here.
 .integrations/.unpacked: Makefile
 	rm -rf .integrations && mkdir .integrations
-	cd .integrations && apt-get download prometheus && dpkg -x prometheus_*.deb .
+	cd .integrations && apt-get download prometheus prometheus-pushgateway && \
+	  for package in *.deb; do dpkg -x "$$package" . || exit 1; done
 	@touch $@
 
 docs: $(VENV)/.installed-docs ## build the documentation into site/; a dead link fails

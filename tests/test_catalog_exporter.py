@@ -98,6 +98,22 @@ def test_no_counter_falls_within_one_exporters_life(home: Path) -> None:
     assert again.calls() == 0
 
 
+def test_names_beyond_the_room_count_as_other(home: Path) -> None:
+    """An agent that invents tools has no more series for it; each of its calls counts once."""
+    scraped = Scraped(home)
+    scraped.collect()
+    lines = [line for at in range(300) for line in call(f"m{at}", NOW, tool=f"mcp__{at}")]
+    transcripts.write(home, ONE, prompt(), *lines)
+    scraped.collect()
+    seen = scraped.collect()
+    found = {labels: value for (name, labels), value in seen.items() if name == "m31a_tool_calls"}
+    ok = {labels[1]: value for labels, value in found.items() if labels[2] == "ok"}
+    room = series.ROOM[series.TOOL]
+    assert len(ok) == room + 1
+    assert sum(value for value in ok.values() if isinstance(value, int)) == 300
+    assert ok["other"] == 300 - (room - 1)
+
+
 def test_what_was_prepared_counts_as_if_it_was_not(home: Path) -> None:
     """What is asked before the first scrape begins no counter; the end of a month ends none."""
     scraped = Scraped(home)

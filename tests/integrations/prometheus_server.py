@@ -183,8 +183,30 @@ def scraping(exported: Exported, folder: Path) -> Iterator[Prometheus]:
         process.wait(30)
 
 
+@contextmanager
+def pushed_to(folder: Path) -> Iterator[str]:
+    """Run a Pushgateway; its address."""
+    port = free_port()
+    with (folder / "log").open("w") as written:
+        process = subprocess.Popen(
+            [program("prometheus-pushgateway"), f"--web.listen-address=127.0.0.1:{port}"],
+            stdout=written,
+            stderr=written,
+        )
+    try:
+        until_s = monotonic() + 60
+        while not is_ready(port):
+            assert process.poll() is None, (folder / "log").read_text()
+            assert monotonic() < until_s
+            sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
 def is_ready(port: int) -> bool:
-    """Tell whether a Prometheus answers."""
+    """Tell whether a Prometheus, or a Pushgateway, answers."""
     try:
         address = f"http://127.0.0.1:{port}/-/ready"
         with urllib.request.urlopen(address, timeout=5):

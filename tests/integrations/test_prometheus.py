@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from tests.integrations.prometheus_server import (
     m31,
     program,
     promtool,
+    pushed_to,
     scraping,
 )
 from tests.transcripts import ONE, TWO, call, prompt
@@ -253,6 +255,20 @@ def test_what_is_exported_is_clean(scraped: Scraped) -> None:
 
 
 TEXTFILE = ("export", "prometheus", "--textfile", "-")
+
+
+def test_a_gateway_takes_the_gauges(scraped: Scraped, tmp_path: Path) -> None:
+    """What is piped to it is what it tells, with the time at which the index was read."""
+    written = m31(scraped.exported.home, *TEXTFILE)
+    with pushed_to(tmp_path) as gateway:
+        address = f"{gateway}/metrics/job/m31a"
+        pushed = urllib.request.Request(address, written.encode(), method="POST")  # noqa: S310 - our own server
+        with urllib.request.urlopen(pushed, timeout=30) as answer:  # noqa: S310 - our own server
+            assert answer.status == 200
+        with urllib.request.urlopen(f"{gateway}/metrics", timeout=30) as answer:  # noqa: S310 - our own server
+            told = answer.read().decode()
+    assert 'm31a_all_tool_calls{agent="m31a",instance="",job="m31a"} 40' in told
+    assert "m31a_index_read_timestamp_seconds{" in told
 
 
 def test_rules_and_configuration_are_clean(tmp_path: Path) -> None:
