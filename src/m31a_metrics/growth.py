@@ -181,7 +181,9 @@ class Growth:
             for family, figures in sums_now.figures.items():
                 old = was.figures.get(family, {}) if is_known else figures
                 for labels, value in figures.items():
-                    self._expose(there, family, labels, value, old.get(labels))
+                    known = old.get(labels)
+                    if not is_known or value is not known:
+                        self._expose(there, family, labels, value, known)
         self.divides_at, self._index = found.following, index
 
     def _expose(
@@ -196,7 +198,7 @@ class Growth:
         if shown not in there.get(family, ()):
             self._exposed.put(family, shown, Runs() if isinstance(value, Runs) else 0)
             self._held.append((family, shown, grown(value, before)))
-        elif value is not before:
+        else:
             self._exposed.put(family, shown, grown(value, before))
 
     def counters(self) -> Sums:

@@ -387,9 +387,9 @@ def sums(
     known = Known() if known is None else known
     about = Slice(first_day=first_day, last_day=last_day or (first_day and _LAST_DAY))
     found = Sums()
-    for agent, count in _began(answers, about).items():
-        found.put(SESSIONS, (agent,), count)
     totals = answers.totals(about, "agent")
+    for agent, count in _began(answers, about, totals).items():
+        found.put(SESSIONS, (agent,), count)
     for row in totals:
         found.used(AGENT, (row.key,), row.total_tokens + row.call_count + row.session_count)
         own = replace(about, agents=(row.key,))
@@ -431,14 +431,17 @@ def day_before(day: str) -> str:
     return day if at == date.min else (at - timedelta(days=1)).isoformat()
 
 
-def _began(answers: Answers, about: Slice) -> dict[str, int]:
+def _began(answers: Answers, about: Slice, totals: list[TotalsRow]) -> dict[str, int]:
     """How many sessions of each agent had their first day in a stretch of days."""
-    until = replace(about, first_day="")
+    if not about.first_day:
+        return {row.key: row.session_count for row in totals}
+    until = replace(
+        about, first_day="", last_day="" if about.last_day == _LAST_DAY else about.last_day
+    )
     counts = {row.key: row.session_count for row in answers.totals(until, "agent")}
-    if about.first_day:
-        before = replace(until, last_day=day_before(about.first_day))
-        for row in answers.totals(before, "agent"):
-            counts[row.key] = counts.get(row.key, 0) - row.session_count
+    before = replace(until, last_day=day_before(about.first_day))
+    for row in answers.totals(before, "agent"):
+        counts[row.key] -= row.session_count
     return {agent: count for agent, count in counts.items() if count > 0}
 
 
