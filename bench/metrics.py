@@ -21,7 +21,7 @@ from m31a_metrics.views.web.index_thread import Noted
 
 SESSIONS = 10_000
 AGENTS, TOOLS, PROJECTS, MODELS = 8, 200, 50, 30
-ROUNDS = 7
+ROUNDS = 15
 
 SERIES_LIMIT, COLLECT_LIMIT_MS = 10_000, 500
 
@@ -35,9 +35,9 @@ def rows(directory: Path) -> list[Row]:
             for record in heavy(SESSIONS):
                 history.put(record)
         exporter = Exporter(config.defaults())
-        began_s = perf_counter()
+        began_s = process_time()
         exporter.prepare(Noted(history, ()), now)
-        prepared_ms = (perf_counter() - began_s) * 1000
+        prepared_ms = (process_time() - began_s) * 1000
         walls_ms, cpus_ms = [], []
         written = b""
         growing = list(heavy(ROUNDS))
@@ -50,11 +50,11 @@ def rows(directory: Path) -> list[Row]:
             cpus_ms.append((process_time() - began_cpu_s) * 1000)
     series = sum(line[:1] != b"#" for line in written.splitlines())
     who = f"{AGENTS} agents, {TOOLS} tools, {PROJECTS} projects, {MODELS} models"
-    note = f"{SESSIONS:,} sessions; {len(written):,} bytes; CPU {min(cpus_ms):.0f} ms"
+    note = f"{SESSIONS:,} sessions; {len(written):,} bytes; by the clock {min(walls_ms):.0f} ms"
     return [
         Row("series of a heavy user", series, SERIES_LIMIT, "", note=who),
-        Row("before the first scrape, once", prepared_ms, None, "ms"),
-        Row("a collect, asked and written", min(walls_ms), COLLECT_LIMIT_MS, "ms", note=note),
+        Row("before the first scrape, once, CPU", prepared_ms, None, "ms"),
+        Row("a collect, asked and written, CPU", min(cpus_ms), COLLECT_LIMIT_MS, "ms", note=note),
     ]
 
 
