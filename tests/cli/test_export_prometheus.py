@@ -37,7 +37,7 @@ def test_a_gateway_is_given_it_on_standard_output(m31: M31, sessions_dir: Path) 
 
 def test_without_the_extra_it_says_what_installs_it(m31: M31, uninstall: Uninstall) -> None:
     """One sentence and the line to type, for both commands that need it."""
-    uninstall("m31a_metrics.views.web.metrics", "prometheus_client")
+    uninstall("m31a_metrics.views.web", "prometheus_client")
     uninstall("m31a_metrics.exports.prometheus", "prometheus_client")
     for arguments in (("export", "prometheus"), ("serve", "--metrics")):
         said = m31(*arguments)

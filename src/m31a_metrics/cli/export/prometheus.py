@@ -26,7 +26,9 @@ from m31a_metrics.cli.options import (
 from m31a_metrics.errors import ExtraNotInstalled
 
 if TYPE_CHECKING:
-    from m31a_metrics.views.web.credentials import TokenFile
+    from starlette.types import ASGIApp
+
+    from m31a_metrics.views.web.safety import Doors
 
 HOST = "127.0.0.1"
 PORT = 8032
@@ -84,54 +86,50 @@ def command(
     counts.
     """
     try:
-        from m31a_metrics.views.web.metrics import token_file
-        from m31a_metrics.views.web.safety import is_loopback
+        from m31a_metrics.views.web import metrics, safety, serving
     except ImportError as error:
         raise ExtraNotInstalled("this export", "prometheus") from error
-    if no_token and not is_loopback(host):
+    if no_token and not safety.is_loopback(host):
         raise click.UsageError("--no-token is only for loopback, which the network cannot reach.")
     only_dir(ctx)  # says now that the directory is not there
     if textfile is not None:
         _write(ctx, textfile, share=share)
         return
-    token = token_file(os.path.dirname(settings(ctx).index))
+    token = metrics.token_file(os.path.dirname(settings(ctx).index))
     if new_token:
         token.renew()
         say("a new token was made, and the old one is refused from now on")
     if token.note:
         say(f"{token.note}; the token lasts as long as this server")
-    _serve(ctx, host, port, token, asks_token=not no_token)
-
-
-def _serve(ctx: click.Context, host: str, port: int, token: TokenFile, *, asks_token: bool) -> None:
-    """Serve until the end."""
-    from m31a_metrics.catalog.exporter import Exporter
-    from m31a_metrics.views.web.index_thread import ThisMachine
-    from m31a_metrics.views.web.metrics import PATH, alone
-    from m31a_metrics.views.web.safety import Doors
-    from m31a_metrics.views.web.serving import Running, address_of, listen
-
-    config, environ, bounded = settings(ctx), dict(os.environ), only_dir(ctx)
-    exporter = Exporter(config)
-    with listen(host, port) as listening:
-        port = listening.getsockname()[1]
-        everywhere = all_folders(ctx)
-        with catalog.ask(
-            config, environ, only_dir=bounded, all_folders=everywhere, progress=reading_progress()
-        ) as asking:
-            warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
-            exporter.prepare(asking, now())
-        machine = ThisMachine(config, environ, only_dir=bounded, all_folders=everywhere)
+    with serving.listen(host, port) as listening:
+        address = serving.address_of(host, listening.getsockname()[1]).rstrip("/") + metrics.PATH
+        doors = safety.Doors(token.current, host, asks_token=not no_token)
 
         def started() -> None:
-            click.echo(address_of(host, port).rstrip("/") + PATH)
-            if asks_token:
+            click.echo(address)
+            if not no_token:
                 say(f"scrapers send the token in {token.path}")
             say("Ctrl-C stops it.")
 
-        doors = Doors(token.current, host, asks_token)
-        app = alone(machine, exporter, clock=now, doors=doors, on_bug=_tell)
-        Running(app, started).serve_on(listening)
+        serving.Running(_metrics(ctx, doors), started).serve_on(listening)
+
+
+def _metrics(ctx: click.Context, doors: Doors) -> ASGIApp:
+    """Make the application, after looking at all sessions once and naming what is damaged."""
+    from m31a_metrics.catalog.exporter import Exporter
+    from m31a_metrics.views.web.index_thread import ThisMachine
+    from m31a_metrics.views.web.metrics import alone
+
+    config, environ, bounded = settings(ctx), dict(os.environ), only_dir(ctx)
+    everywhere = all_folders(ctx)
+    exporter = Exporter(config)
+    with catalog.ask(
+        config, environ, only_dir=bounded, all_folders=everywhere, progress=reading_progress()
+    ) as asking:
+        warn(ctx, [one.sentence for one in asking.troubles()], asking.notes)
+        exporter.prepare(asking, now())
+    machine = ThisMachine(config, environ, only_dir=bounded, all_folders=everywhere)
+    return alone(machine, exporter, clock=now, doors=doors, on_bug=_tell)
 
 
 def _tell(error: Exception) -> None:
