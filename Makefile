@@ -5,7 +5,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test pytest lint style types format bench soak agents docs screenshots dist clean .another
+.PHONY: help demo test pytest lint style types format bench soak agents integrations docs screenshots dist clean .another
 
 # The first of these that runs, is 3.11 or newer and can make a virtual environment: the newest.
 # `make test PYTHON=/path/to/python` chooses another.
@@ -28,7 +28,7 @@ unexport PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.installed-cli ## run the example workflow and show the review of what it recorded
 	@$(BIN)/m31 demo
@@ -68,6 +68,17 @@ agents: $(VENV)/.installed-dev .agents/.installed ## real agents against a scrip
 	  @openai/codex@0.171.0 @qwen-code/qwen-code@0.24.4
 	@touch $@
 
+integrations: $(VENV)/.installed-dev .integrations/.unpacked ## export to real receivers, of Debian and PyPI: 90 MB
+	$(BIN)/python -m pip install --quiet --pre rotel
+	$(BIN)/python -m pytest -q -m integrations tests/integrations $(PYTEST_ARGS)
+
+# Nothing is installed: packages, which need no others, are downloaded and unpacked here.
+.integrations/.unpacked: Makefile
+	rm -rf .integrations && mkdir .integrations
+	cd .integrations && apt-get download prometheus prometheus-pushgateway && \
+	  for package in *.deb; do dpkg -x "$$package" . || exit 1; done
+	@touch $@
+
 docs: $(VENV)/.installed-docs ## build the documentation into site/; a dead link fails
 	$(BIN)/mkdocs build --strict
 
@@ -79,7 +90,7 @@ dist: $(VENV)/.installed-dev ## build the wheel and the sdist into dist/
 	$(BIN)/python -m build
 
 clean: ## remove everything that these targets made
-	rm -rf $(VENV) .venv-3.* .agents dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-3.* .agents .integrations dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pyproject.toml newer than the stamp: what is needed may have changed, so install again.

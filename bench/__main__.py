@@ -16,6 +16,7 @@ from bench import (
     dashboard,
     index,
     live,
+    metrics,
     opening,
     otlp,
     parquet,
@@ -51,6 +52,7 @@ _PARTS: dict[str, tuple[str, Callable[[Path], Iterable[Row]]]] = {
     "export": ("Exports", otlp.rows),
     "screen": ("The live screen", screen.rows),
     "search": ("Searching what was said", search.rows),
+    "metrics": ("Metrics for Prometheus", metrics.rows),
     "transcripts": ("A gigabyte of Claude Code transcripts", transcripts.rows),
 }
 """Name -> title of its section, and what measures it."""

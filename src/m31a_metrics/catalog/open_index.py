@@ -64,6 +64,16 @@ class OpenIndex(Struct):
     """That of the first time zone, beside which the others are."""
     answers: Answers
     """Whom to ask: exact within a day too, and without what is later than now."""
+    file: tuple[int, int] | None
+    """Tells the file of one index from another's; None: it is in memory."""
+    looked: int | None
+    """Which tables were brought up to date, as the index counts them; None: none, it was locked."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether it holds all that is there, and others are not making it anew just now."""
+        is_there = self.is_in_memory or identity(self.history.path) == self.file
+        return is_there and self.looked == self.history.generation()
 
     def zones(self) -> dict[str, Zone | None]:
         """The indexes of all time zones that are there, by path; None: its zone is not known."""
@@ -151,7 +161,9 @@ def ask(
             load = loading(history, config, environ)
             exact = Exact(history, divided, time_ns() // 1000, load)
             with closing(exact):
-                yield OpenIndex(history, notes, passing, others, config.index, exact)
+                file = None if history.path == MEMORY else identity(history.path)
+                found = (history, notes, passing, others, config.index, exact)
+                yield OpenIndex(*found, file, looking.looked)
         except sqlite3.Error as error:
             raise unusable(history.path, error) from error
 
@@ -221,7 +233,8 @@ class _Looking(Struct):
 
     `is_whole`: with all sources there are. `index` is that of the first time zone, beside which
     the others are; "" where none of them is to be touched. `passing` are the places that
-    could not be read, `other_folders` those that are known and were not asked about.
+    could not be read, `other_folders` those that are known and were not asked about. `looked`
+    is the generation of the index that was looked at to the end; None while none was.
     """
 
     config: Config
@@ -234,9 +247,11 @@ class _Looking(Struct):
     index: str = ""
     passing: list[Trouble] = []
     other_folders: list[Folder] = []
+    looked: int | None = None
 
     def at(self, history: History) -> None:
         """Look at all files, and take what changed into an index."""
+        self.looked, looked = None, history.generation()
         self.passing.clear()  # what was told of an index that turned out to be damaged
         beside = zones.paths(self.index) if self.index else []
         self.other_folders = refresh(
@@ -254,6 +269,7 @@ class _Looking(Struct):
             self.passing.extend(refused())
         if beside and history.path != MEMORY:
             zones.retire(self.index, history.path)
+        self.looked = looked
 
 
 def left_out(count: int, folders: Sequence[Folder]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import re
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -22,6 +22,7 @@ from m31a_metrics.cli.options import (
     all_folders,
     all_folders_option,
     examples,
+    is_bounded,
     now,
     only_dir,
     reading_progress,
@@ -35,15 +36,13 @@ from m31a_metrics.errors import ExtraNotInstalled, MetricsError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from m31a_metrics.views.web.credentials import Credentials, CredentialsFile
+    from m31a_metrics.views.web.credentials import Credentials, CredentialsFile, TokenFile
+    from m31a_metrics.views.web.index_thread import IndexThread
     from m31a_metrics.views.web.opening import Entrance
     from m31a_metrics.views.web.safety import Doors
 
 HOST = "127.0.0.1"
 PORT = 8031
-
-_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only compared with
-_ROUTED = ("192.0.2.1", 9)  # RFC 5737: nobody's address
 
 
 @click.command(
@@ -53,6 +52,8 @@ _ROUTED = ("192.0.2.1", 9)  # RFC 5737: nobody's address
         ("m31 serve --port 0", "on a port that is free"),
         ("m31 serve --host 0.0.0.0", "for the network"),
         ("m31 serve --new-token", "lock out everybody who has the old one"),
+        ("m31 serve --metrics", "with /metrics for Prometheus"),
+        ("m31 serve --metrics --print-unit systemd", "to run it always"),
     )
 )
 @click.option("--host", default=HOST, show_default=True, help="The address to listen on.")
@@ -73,6 +74,15 @@ _ROUTED = ("192.0.2.1", 9)  # RFC 5737: nobody's address
     is_flag=True,
     help="Ask for no token: every account on this machine can read it. Only on loopback.",
 )
+@click.option(
+    "--metrics", is_flag=True, help="Answer Prometheus at /metrics, by a token of its own."
+)
+@click.option(
+    "--print-unit",
+    "unit",
+    type=click.Choice(["systemd", "launchd"]),
+    help="Print what runs this as a service of yours, and end.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print the address without the token.")
 @all_folders_option
 @sessions_dir_option
@@ -86,6 +96,8 @@ def command(
     page: str,
     new_token: bool,
     no_token: bool,
+    metrics: bool,
+    unit: str | None,
     quiet: bool,
 ) -> None:
     """Serve the dashboard: every session of this machine, in a browser.
@@ -104,21 +116,27 @@ def command(
         raise ExtraNotInstalled("the dashboard", "web") from error
     if no_token and not is_loopback(host):
         raise click.UsageError("--no-token is only for loopback, which the network cannot reach.")
+    if unit is not None:
+        _print_unit(ctx, unit)
+        return
     assets()  # says now, and not on the first page, that a part is missing
     only_dir(ctx)  # says now that the directory is not there
     folder = os.path.dirname(settings(ctx).index)
     kept = CredentialsFile(f"{folder}/dashboard.json")
     page = page.lstrip("/")
+    scraped = _scraped(folder) if metrics else None
+    for one in (kept, scraped) if scraped is not None else (kept,):
+        if new_token:
+            one.renew()
+        if one.note:
+            say(f"{one.note}; the token lasts as long as this server")
     if new_token:
-        kept.renew()
         say("a new token was made, and the old one is refused from now on")
-    if kept.note:
-        say(f"{kept.note}; the token lasts as long as this server")
     if show and kept.is_kept and (running := Entrance(folder, host, port)).is_served():
         _show(running, _Site(host, port, kept.current(), asks_token=True).link_to(page))
         return
     shown = page if show else None
-    _serve(ctx, host, port, kept, asks_token=not no_token, show=shown, is_quiet=quiet)
+    _serve(ctx, host, port, kept, scraped, asks_token=not no_token, show=shown, is_quiet=quiet)
 
 
 def _serve(
@@ -126,6 +144,7 @@ def _serve(
     host: str,
     port: int,
     kept: CredentialsFile,
+    scraped: TokenFile | None,
     *,
     asks_token: bool,
     show: str | None,
@@ -151,14 +170,19 @@ def _serve(
 
         def started() -> None:
             _tell(site, is_quiet=is_quiet, is_kept=kept.is_kept)
+            if scraped is not None:
+                say(f"metrics are at {site.address}metrics, by the token in {scraped.path}")
             if show is not None:
                 # A browser in a terminal holds whoever starts it, and asks us meanwhile.
                 Thread(target=_show, args=[entrance, site.link_to(show)], daemon=True).start()
 
-        Running(_dashboard(ctx, doors), started, held.close).serve_on(listening)
+        by_scrapers = None
+        if scraped is not None:
+            by_scrapers = Doors(scraped.current, host, asks_token)
+        Running(_dashboard(ctx, doors, by_scrapers), started, held.close).serve_on(listening)
 
 
-def _dashboard(ctx: click.Context, doors: Doors) -> ASGIApp:
+def _dashboard(ctx: click.Context, doors: Doors, by_scrapers: Doors | None) -> ASGIApp:
     """Make the application, after looking at all sessions once and naming what is damaged."""
     from m31a_metrics.catalog.conversations import Conversations
     from m31a_metrics.catalog.search import search
@@ -166,17 +190,113 @@ def _dashboard(ctx: click.Context, doors: Doors) -> ASGIApp:
     from m31a_metrics.views.web.index_thread import ThisMachine
 
     config, alone, environ = settings(ctx), only_dir(ctx), dict(os.environ)
-    everywhere = all_folders(ctx)
+    everywhere, on_bug = all_folders(ctx), _on_bug(ctx)
+    exporter = None
+    if by_scrapers is not None:
+        from m31a_metrics.catalog.exporter import Exporter
+
+        exporter = Exporter(config)
     with catalog.ask(
         config, environ, only_dir=alone, all_folders=everywhere, progress=reading_progress()
     ) as asking:
         warn(ctx, [one.sentence for one in asking.news()], asking.notes)
+        if exporter is not None:
+            exporter.prepare(asking, now())
     machine = ThisMachine(config, environ, only_dir=alone, all_folders=everywhere)
     said = Conversations(config)
-    searching = partial(search, said, config)
-    return dashboard(
-        machine, now, agents(), doors, _on_bug(ctx), conversations=said, searching=searching
+    make = partial(
+        dashboard,
+        machine,
+        now,
+        agents(),
+        doors,
+        on_bug,
+        conversations=said,
+        searching=partial(search, said, config),
     )
+    if by_scrapers is None or exporter is None:
+        return make()
+    from m31a_metrics.views.web.metrics import Metrics
+
+    def beside(app: ASGIApp, index: IndexThread) -> ASGIApp:
+        return Metrics(app, index, exporter, clock=now, doors=by_scrapers, on_bug=on_bug)
+
+    return make(beside=beside)
+
+
+def _scraped(folder: str) -> TokenFile:
+    """What lets scrapers in."""
+    try:
+        from m31a_metrics.views.web.metrics import token_file
+    except ImportError as error:
+        raise ExtraNotInstalled("--metrics", "prometheus") from error
+    return token_file(folder)
+
+
+_LABEL = "m31-serve"
+_SYSTEMD = """\
+# Save it as ~/.config/systemd/user/{label}.service, then:
+#   systemctl --user daemon-reload
+#   systemctl --user enable --now {label}
+# It ends when you log out, unless: loginctl enable-linger
+[Unit]
+Description=m31: the sessions of AI agents
+
+[Service]
+ExecStart={command}
+{environment}Restart=on-failure
+UMask=0077
+
+[Install]
+WantedBy=default.target
+"""
+
+
+def _print_unit(ctx: click.Context, unit: str) -> None:
+    """Print a unit of systemd, or the property list of launchd, that runs this command line.
+
+    A service has no shell's environment: what says where the configuration and agents' sessions
+    are is written into it.
+    """
+    from m31a_metrics.sources import FOLDER_VARIABLES
+
+    given = ctx.params
+    words = [sys.executable, "-m", "m31a_metrics", "serve", "--quiet"]
+    words += ["--host", given["host"]] if given["host"] != HOST else []
+    words += ["--port", str(given["port"])] if given["port"] != PORT else []
+    words += [f"--{name.replace('_', '-')}" for name in ("no_token", "metrics") if given[name]]
+    words += ["--all-folders"] if all_folders(ctx) else []
+    words += ["--sessions-dir", settings(ctx).sessions_dir] if is_bounded(ctx) else []
+    names = ("M31A_CONFIG", "XDG_CONFIG_HOME", *FOLDER_VARIABLES)
+    environ = {name: os.environ[name] for name in names if os.environ.get(name)}
+    if unit == "launchd":
+        import plistlib
+
+        click.echo(
+            plistlib.dumps(
+                {
+                    "Label": _LABEL,
+                    "ProgramArguments": words,
+                    "EnvironmentVariables": environ,
+                    "RunAtLoad": True,
+                    "KeepAlive": {"SuccessfulExit": False},
+                    "Umask": 0o077,
+                }
+            ).decode(),
+            nl=False,
+        )
+        return
+    lines = [f"Environment={_quoted(f'{name}={value}')}\n" for name, value in environ.items()]
+    command_line = " ".join(_quoted(word).replace("$", "$$") for word in words)
+    click.echo(
+        _SYSTEMD.format(label=_LABEL, command=command_line, environment="".join(lines)), nl=False
+    )
+
+
+def _quoted(word: str) -> str:
+    """Write a word as systemd reads one."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("\n", "\\n")
+    return escaped if re.fullmatch(r"[\w./:=@+,%-]+", escaped, re.ASCII) else f'"{escaped}"'
 
 
 class _Site(Struct, frozen=True):
@@ -190,8 +310,9 @@ class _Site(Struct, frozen=True):
     @property
     def address(self) -> str:
         """What it listens on, which tells nobody how to get in."""
-        name = _own_address() if self.host in _EVERYWHERE else self.host.strip("[]")
-        return f"http://[{name}]:{self.port}/" if ":" in name else f"http://{name}:{self.port}/"
+        from m31a_metrics.views.web.serving import address_of
+
+        return address_of(self.host, self.port)
 
     @property
     def link(self) -> str:
@@ -232,17 +353,6 @@ def _show(entrance: Entrance, link: str) -> None:
         return
     if not is_open:
         say("no browser is here; open the link that `m31 serve` prints on a terminal")
-
-
-def _own_address() -> str:
-    """The address by which others reach this machine; sends nothing to find it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        try:
-            asking.connect(_ROUTED)
-        except OSError:
-            return "127.0.0.1"
-        address: str = asking.getsockname()[0]
-        return address
 
 
 def _on_bug(ctx: click.Context) -> Callable[[Exception], None]:

@@ -74,6 +74,11 @@ class History(IndexReading):
         """Let go of the file."""
         self.connection.close()
 
+    def generation(self) -> int:
+        """Tell tables that were made anew, by whomever, from those that were there before."""
+        (generation,) = self.connection.execute("PRAGMA schema_version").fetchone()
+        return int(generation)
+
     @contextmanager
     def batch(self) -> Iterator[Changes]:
         """Make all changes within as one transaction: all of them are there, or none."""

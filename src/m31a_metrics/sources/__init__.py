@@ -164,6 +164,10 @@ SOURCES: dict[str, Entry] = {
 }
 
 
+FOLDER_VARIABLES = tuple(name for entry in SOURCES.values() for name in entry.variables)
+"""The variables of the environment by which people say where agents keep their sessions."""
+
+
 def _offers() -> Offers:
     from m31a_metrics.sources.installed import offered
     from m31a_metrics.tables.names import RECORDED

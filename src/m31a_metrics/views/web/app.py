@@ -328,11 +328,13 @@ def dashboard(
     *,
     conversations: Conversing | None = None,
     searching: Searching | None = None,
+    beside: Callable[[ASGIApp, IndexThread], ASGIApp] = lambda app, _: app,
 ) -> ASGIApp:
     """Make the server as an ASGI application. `agents` can be chosen from on its pages.
 
     What was said in sessions is shown where `conversations` reads it, and searched where
-    `searching` does, if the doors are this person's own.
+    `searching` does, if the doors are this person's own. `beside` puts before it what answers
+    of the same index and has doors of its own.
     """
     transcripts = Transcripts(conversations, why_off(doors, conversations))
     server = Server(machine, clock, agents, on_bug, transcripts=transcripts, searching=searching)
@@ -349,4 +351,4 @@ def dashboard(
         exception_handlers={HTTPException: server.error},
         lifespan=lifespan,
     )
-    return Guard(app, doors)
+    return beside(Guard(app, doors), server.index)

@@ -42,7 +42,7 @@ class CredentialsFile:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._stamp: tuple[int, ...] | None = None
         self._credentials = _made()
         self.note = ""
@@ -51,7 +51,7 @@ class CredentialsFile:
     @property
     def folder(self) -> str:
         """Where the file is, or was to be."""
-        return os.path.dirname(self._path)
+        return os.path.dirname(self.path)
 
     @property
     def is_kept(self) -> bool:
@@ -60,10 +60,10 @@ class CredentialsFile:
 
     def current(self) -> Credentials:
         """Give them as they are now."""
-        stamp = _stamp(self._path) if self.is_kept else self._stamp
+        stamp = _stamp(self.path) if self.is_kept else self._stamp
         if stamp is not None and stamp != self._stamp:
             # One that was damaged meanwhile changes nothing, and neither does one that is gone.
-            self._stamp, self._credentials = stamp, _read(self._path) or self._credentials
+            self._stamp, self._credentials = stamp, self._read() or self._credentials
         return self._credentials
 
     def renew(self) -> None:
@@ -76,15 +76,42 @@ class CredentialsFile:
         try:
             store.make_directory(self.folder)
             # Two servers that start at once must not make two of them.
-            with locked(f"{self._path}.lock", LOCK_TIMEOUT_S):
-                found = None if anew else _read(self._path)
+            with locked(f"{self.path}.lock", LOCK_TIMEOUT_S):
+                found = None if anew else self._read()
                 if found is None:
-                    store.replace(self._path, json.encode(self._credentials))
+                    store.replace(self.path, self._encoded(self._credentials))
                 else:
                     self._credentials = found
-                self._stamp = _stamp(self._path)
+                self._stamp = _stamp(self.path)
         except MetricsError as error:
             self.note = str(error)
+
+    def _read(self) -> Credentials | None:
+        """Read them; None where they are not there, damaged, or others may have read them."""
+        try:
+            if not _is_private(os.lstat(self.path)):
+                return None
+            found = self._decoded(store.read(self.path) or b"")
+        except (OSError, ValueError, MetricsError, MsgspecError):
+            return None
+        is_whole = _PREFIX.fullmatch(found.prefix) and _TOKEN.fullmatch(found.token)
+        return found if is_whole else None
+
+    def _encoded(self, credentials: Credentials) -> bytes:
+        return json.encode(credentials)
+
+    def _decoded(self, data: bytes) -> Credentials:
+        return json.decode(data, type=Credentials)
+
+
+class TokenFile(CredentialsFile):
+    """A token that the file at `path` holds and nothing else, as scrapers read one."""
+
+    def _encoded(self, credentials: Credentials) -> bytes:
+        return f"{credentials.token}\n".encode()
+
+    def _decoded(self, data: bytes) -> Credentials:
+        return replace(self._credentials, token=data.decode("ascii").strip())
 
 
 def _made() -> Credentials:
@@ -97,19 +124,6 @@ def _stamp(path: str) -> tuple[int, ...] | None:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _read(path: str) -> Credentials | None:
-    """Read them; None where they are not there, damaged, or may have been read by others."""
-    try:
-        status = os.lstat(path)
-        if not _is_private(status):
-            return None
-        found = json.decode(store.read(path) or b"", type=Credentials)
-    except (OSError, MetricsError, MsgspecError):
-        return None
-    is_whole = _PREFIX.fullmatch(found.prefix) and _TOKEN.fullmatch(found.token)
-    return found if is_whole else None
 
 
 def _is_private(status: os.stat_result) -> bool:

@@ -16,6 +16,7 @@ from m31a_metrics import catalog
 from m31a_metrics.active_time import Stretch
 from m31a_metrics.answers import Answers, SessionRow
 from m31a_metrics.catalog import LoadedSession, OpenIndex
+from m31a_metrics.catalog.exporter import Index
 from m31a_metrics.catalog.limits import MachineLimits
 from m31a_metrics.catalog.load import load_row
 from m31a_metrics.config import Config
@@ -71,13 +72,8 @@ class Loaded(Protocol):
         ...
 
 
-class Opened(Protocol):
+class Opened(Index, Protocol):
     """The index, brought up to date."""
-
-    @property
-    def answers(self) -> Answers:
-        """Whom to ask."""
-        ...
 
     @property
     def notes(self) -> Sequence[str]:
@@ -109,6 +105,13 @@ class Noted(Struct, frozen=True):
 
     answers: Answers
     notes: tuple[str, ...]
+    file: Hashable = None
+    is_whole: bool = True
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The same: nobody said what is wrong with a file."""
+        return self.notes
 
 
 class IndexThread:

@@ -116,6 +116,12 @@ def knows_host(header: str, doors: Doors) -> bool:
     return True
 
 
+def has_bearer(headers: Headers, token: str) -> bool:
+    """Tell whether a request brings this token."""
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and _same(bearer.strip(), token)
+
+
 def _without_port(header: str) -> str:
     name, colon, port = header.strip().rpartition(":")
     return name if colon and port.isdigit() and (name[:1] != "[" or name[-1:] == "]") else header
@@ -190,8 +196,7 @@ class Guard:
         return onward
 
     def _has_been_let_in(self, headers: Headers, credentials: Credentials) -> bool:
-        scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and _same(bearer.strip(), credentials.token):
+        if has_bearer(headers, credentials.token):
             return True
         # Pages of other ports can set cookies of our name beside ours, so each is looked at.
         visit = self._visit(credentials)

@@ -136,6 +136,10 @@ HEAD_BYTES_MAX = 1 << 16
 """An address with a long id in it is longer than most servers expect."""
 
 
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only compared with
+_ROUTED = ("192.0.2.1", 9)  # RFC 5737: nobody's address
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Take a port; 0 takes a free one. Raises StorageError that says what to do."""
     bare = host.strip("[]")
@@ -156,6 +160,23 @@ def listen(host: str, port: int) -> socket.socket:
         listening.close()
         raise StorageError(_refused(host, port, error)) from error
     return listening
+
+
+def address_of(host: str, port: int) -> str:
+    """The address by which a server that listens on a host is reached."""
+    name = _own_address() if host in _EVERYWHERE else host.strip("[]")
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
+
+
+def _own_address() -> str:
+    """The address by which others reach this machine; sends nothing to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(_ROUTED)
+        except OSError:
+            return "127.0.0.1"
+        address: str = asking.getsockname()[0]
+        return address
 
 
 def _refused(host: str, port: int, error: OSError) -> str:
