@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from m31a_metrics import config, series
+from m31a_metrics import config
 from m31a_metrics.catalog import ask, open_index
 from m31a_metrics.catalog.exporter import Exporter
 from m31a_metrics.catalog.forget_sessions import prune
 from m31a_metrics.config import Config
 from m31a_metrics.history import History
-from m31a_metrics.series import Labels, Runs, Value
+from m31a_metrics.questions import series
+from m31a_metrics.questions.series import Labels, Runs, Value
 from tests import transcripts
 from tests.transcripts import NOW, ONE, TWO, call, prompt
 

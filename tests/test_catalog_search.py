@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from m31a_metrics import config, sources
+from m31a_metrics import config
 from m31a_metrics.answers import Found, SessionRow, Slice
 from m31a_metrics.catalog import search as searching
 from m31a_metrics.catalog.conversations import Conversations
@@ -20,6 +20,7 @@ from m31a_metrics.catalog.search import hit_of, search, texts_of
 from m31a_metrics.conversation import Part, PartKind, Window
 from m31a_metrics.errors import ConversationAbsent
 from m31a_metrics.patterns import Pattern
+from m31a_metrics.sources import SOURCES
 from tests.sources.samples import AGENTS
 from tests.sources.test_conversations import conversations as all_parts
 from tests.sources.test_conversations import sessions
@@ -206,13 +207,13 @@ _LOOKED_AT = 2
 """So many samples of each agent are searched."""
 
 
-@pytest.mark.parametrize("agent", [name for name in AGENTS if name in sources.SOURCES])
+@pytest.mark.parametrize(
+    "agent", [name for name in AGENTS if name in SOURCES and SOURCES[name].keeps_text]
+)
 def test_of_the_samples_it_finds_what_reading_all_of_them_finds(
     shared: Path, agent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For words that are frequent, and rare ones that stand in keys of paths, too."""
-    if sources.conversational(agent) is None:
-        pytest.skip("its files hold no text, or nothing shows it yet")
     monkeypatch.setattr(searching, "_mark", lambda *_: None)  # whose calls are of all samples
     for path, _ in islice(sessions(shared, agent), _LOOKED_AT):
         parts = all_parts(agent, path)

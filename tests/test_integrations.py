@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from m31a_metrics import series
+from m31a_metrics.questions import series
 from tools import grafana
 
 ROOT = Path(__file__).resolve().parents[1]

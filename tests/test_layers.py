@@ -28,7 +28,7 @@ PURE = (
     "panel", "transcript", "record",
     "tally", "codec", "tables", "comparison", "questions", "phases", "pricing", "queries", "slices",
     "validation", "budgets", "blocks", "spending", "turns", "patterns", "conversation",
-    "spans", "genai",
+    "spans", "genai", "folding",
 )  # fmt: skip
 IMPURE = {
     "asyncio", "fcntl", "glob", "http", "logging", "mmap", "multiprocessing", "os", "pathlib",

@@ -49,8 +49,8 @@ def test_every_question_of_the_command_line_is_a_method() -> None:
     """What a command asks, a script can ask."""
     not_questions = {
         "baseline", "completion", "demo", "doctor", "import", "index", "prune", "record",
-        "export", "report", "run", "serve", "show", "watch", "forget", "setup", "hooks",
-        "statusline",
+        "export", "grep", "open", "report", "run", "serve", "show", "watch", "forget",
+        "setup", "hooks", "statusline",
     }  # fmt: skip
     missing = [name for name in COMMANDS if name not in not_questions]
     assert [name for name in missing if not hasattr(query.Machine, name)] == []

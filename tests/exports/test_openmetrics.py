@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from m31a_metrics.exports.openmetrics import written
-from m31a_metrics.growth import Names, past
 from m31a_metrics.history import MEMORY, History
-from m31a_metrics.series import day_before
+from m31a_metrics.questions.growth import Names, past
+from m31a_metrics.questions.series import day_before
 from m31a_metrics.units import DAY_US, SECOND_US
-from tests.test_series import session
+from tests.questions.test_series import session
 
 FIRST, SECOND = "2026-03-01", "2026-03-04"
 BEGAN_S = 1_772_323_200

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from m31a_metrics import series
 from m31a_metrics.exports.prometheus import exposition, text
-from m31a_metrics.series import Family, Labels, Runs, Value
+from m31a_metrics.questions import series
+from m31a_metrics.questions.series import Family, Labels, Runs, Value
 
 NAME = 'a "b"\\\n'
 FAMILIES: list[tuple[Family, dict[Labels, Value]]] = [

@@ -15,7 +15,8 @@ import pytest
 import yaml
 from msgspec import Struct
 
-from m31a_metrics import Collector, Usage, events, series
+from m31a_metrics import Collector, Usage, events
+from m31a_metrics.questions import series
 from m31a_metrics.units import SECOND_US
 from tests import transcripts
 from tests.integrations.prometheus_server import (

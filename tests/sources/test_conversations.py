@@ -11,8 +11,13 @@ from m31a_metrics import sources
 from m31a_metrics.conversation import Part, PartKind
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.events import ToolCall, UserTurn
+from m31a_metrics.sources import SOURCES
 from m31a_metrics.transcript import Transcript
 from tests.sources.samples import AGENTS
+
+SHOWN = [name for name in AGENTS if name in SOURCES and SOURCES[name].keeps_text]
+"""The agents that have samples, and whose files hold what was said."""
+
 
 _LOOKED_AT = 8
 """So many calls and turns of a session are sought by their id: each search reads the file."""
@@ -56,12 +61,11 @@ def sessions(shared: Path, agent: str) -> Iterator[tuple[str, Transcript]]:
             yield str(file), transcript
 
 
-@pytest.mark.parametrize("agent", [name for name in AGENTS if name in sources.SOURCES])
+@pytest.mark.parametrize("agent", SHOWN)
 def test_every_call_and_turn_of_the_samples_can_be_looked_at(shared: Path, agent: str) -> None:
     """A call has its part, with the outcome that is counted; a window begins where it stands."""
     reader = sources.conversational(agent)
-    if reader is None:
-        pytest.skip("its files hold no text, or nothing shows it yet")
+    assert reader is not None
     for path, transcript in sessions(shared, agent):
         parts = conversations(agent, path)
         shown = {
@@ -85,10 +89,8 @@ def test_every_call_and_turn_of_the_samples_can_be_looked_at(shared: Path, agent
             assert (first.id, first.place) == (event_id, place), path
 
 
-@pytest.mark.parametrize("agent", [name for name in AGENTS if name in sources.SOURCES])
+@pytest.mark.parametrize("agent", SHOWN)
 def test_windows_of_any_size_show_the_same(shared: Path, agent: str) -> None:
     """Small windows, one behind the other, hold what a large one does."""
-    if sources.conversational(agent) is None:
-        pytest.skip("its files hold no text, or nothing shows it yet")
     for path, _ in sessions(shared, agent):
         assert list(pages(agent, path, "", 29)) == list(pages(agent, path, "", 2_000)), path

@@ -7,16 +7,17 @@ from datetime import datetime
 from time import monotonic
 from typing import Protocol
 
-from m31a_metrics import __version__, budgets, series
+from m31a_metrics import __version__, budgets
 from m31a_metrics.answers import Answers, Slice
 from m31a_metrics.catalog.limits import MachineLimits
 from m31a_metrics.config import Config
 from m31a_metrics.errors import ForeignFile, StorageError
-from m31a_metrics.growth import Growth, Names, divided
+from m31a_metrics.questions import series
 from m31a_metrics.questions.ask import Ask
 from m31a_metrics.questions.budget import budgeted_machine, budgeted_session, parts
+from m31a_metrics.questions.growth import Growth, Names, divided
 from m31a_metrics.questions.overview import running_sessions
-from m31a_metrics.series import Family, Known, Labels, Sums, Value
+from m31a_metrics.questions.series import Family, Known, Labels, Sums, Value
 from m31a_metrics.timestamps import micros
 from m31a_metrics.units import SECOND_US
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
-from m31a_metrics.growth import Past
-from m31a_metrics.series import BOUNDS_S, FAMILIES, Family, Labels, Runs, Value, added
+from m31a_metrics.questions.growth import Past
+from m31a_metrics.questions.series import BOUNDS_S, FAMILIES, Family, Labels, Runs, Value, added
 from m31a_metrics.units import SECOND_US
 
 PARTS = 4

@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.utils import floatToGoString
 
-from m31a_metrics.series import (
+from m31a_metrics.questions.series import (
     BOUNDS_S,
     COUNTER,
     HISTOGRAM,

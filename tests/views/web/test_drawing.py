@@ -80,6 +80,14 @@ def test_a_file_has_no_links() -> None:
     assert not drawn.csv
 
 
+def test_a_table_that_counts_nothing() -> None:
+    """A column without a count is left out, but never all of them."""
+    table = Table("Sums", [COST, Column("call_count", "Calls", Unit.COUNT)], [(0.0, 0)])
+    drawn = draw(Panel("sums", table), Links())
+    assert [column.title for column in drawn.columns] == ["Cost"]
+    assert len(drawn.rows[0]) == 1
+
+
 def test_cards_carry_change_and_course() -> None:
     """A figure's change and trend stand in the columns beside it."""
     columns = [

@@ -23,7 +23,7 @@ from m31a_metrics.views.web.credentials import Credentials
 from m31a_metrics.views.web.index_thread import IndexThread, Noted
 from m31a_metrics.views.web.metrics import Metrics, alone, token_file
 from m31a_metrics.views.web.safety import Doors
-from tests.test_series import session
+from tests.questions.test_series import session
 from tests.views.web.asgi import Answer, ask, started
 from tests.views.web.served import AGENTS, Invented
 

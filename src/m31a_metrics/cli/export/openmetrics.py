@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from m31a_metrics import slices
-from m31a_metrics.answers import Slice
 from m31a_metrics.cli.options import (
     all_folders_option,
     asking,
@@ -67,7 +66,7 @@ def command(
     spread evenly over its hours. Today is left out, for that is what scrapes count.
     """
     from m31a_metrics.exports.openmetrics import written
-    from m31a_metrics.growth import Names, past
+    from m31a_metrics.questions.growth import Names, past
 
     with asking(ctx, None) as ask:
         days = _days(ask, since, until)
@@ -82,15 +81,14 @@ def command(
 
 def _days(ask: Ask, since: str | None, until: str | None) -> list[str]:
     """Name the days that have something, in their order, without today."""
-    from m31a_metrics.series import day_before
+    from m31a_metrics.questions.series import day_before, days_of
 
     try:
         first = slices.since(since, ask.now).day if since else ""
         last = slices.until(until, ask.now).day if until else day_before(ask.today)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    days = sorted(row.key for row in ask.answers.totals(Slice(), "day"))
-    return [day for day in days if first <= day <= last]
+    return [day for day in days_of(ask.answers) if first <= day <= last]
 
 
 def _begins_us(day: str) -> int:

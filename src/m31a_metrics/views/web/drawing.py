@@ -112,7 +112,7 @@ def draw(
         at
         for at, column in enumerate(table.columns)
         if column.name not in panel.folded and (panel.folded or _says_something(table, at, links))
-    ]
+    ] or [0]
     drawn = DrawnPanel(
         panel.name,
         clean(table.title),

@@ -12,7 +12,7 @@ from math import ceil
 from msgspec import Struct
 
 from m31a_metrics.answers import Answers
-from m31a_metrics.series import (
+from m31a_metrics.questions.series import (
     AGENT,
     PROJECT,
     ROOM,

@@ -425,6 +425,11 @@ _LAST_DAY = "9999-12-31"
 """A bound that is none: without it, a question with a beginning ends now."""
 
 
+def days_of(answers: Answers) -> list[str]:
+    """Name the days that have something, in their order."""
+    return sorted(row.key for row in answers.totals(Slice(), "day"))
+
+
 def day_before(day: str) -> str:
     """Name the day before one, as YYYY-MM-DD; of the first day of the calendar, that."""
     at = date.fromisoformat(day)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics import series
 from m31a_metrics.answers import Slice, ToolRow
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.history import MEMORY, History
+from m31a_metrics.questions import series
+from m31a_metrics.questions.series import TOOL_CALLS, TOOL_RUN, Runs
 from m31a_metrics.record import LLMDay, PhaseDay, SessionRecord, ToolDay
-from m31a_metrics.series import TOOL_CALLS, TOOL_RUN, Runs
 
 DAY = "2026-03-01"
 

@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from m31a_metrics import growth, series
-from m31a_metrics.growth import Growth, Names, divided
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.history import MEMORY, History
-from m31a_metrics.record import SessionRecord
-from m31a_metrics.series import (
+from m31a_metrics.questions import growth, series
+from m31a_metrics.questions.growth import Growth, Names, divided
+from m31a_metrics.questions.series import (
     LLM_COST,
     LLM_TOKENS,
     PHASE_TIME,
@@ -30,7 +29,8 @@ from m31a_metrics.series import (
     Sums,
     Value,
 )
-from tests.test_series import DAY, session
+from m31a_metrics.record import SessionRecord
+from tests.questions.test_series import DAY, session
 
 
 class Exported:
