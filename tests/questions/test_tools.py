@@ -41,6 +41,15 @@ def test_a_period_is_set_against_the_one_before() -> None:
         assert [name for name, _ in told.asked if name == "tools"] == ["tools"]
 
 
+def test_a_nearly_empty_period_before_is_no_measure() -> None:
+    """One session before against six now: a change in percent would be about that one."""
+    told = answers()
+    ask = Ask(told, WEEK, NOW, _totals=TotalsRow("", 6, call_count=5))
+    (panel,) = tools(ask)
+    assert "call_change" not in [one.name for one in panel.table.columns]
+    assert [name for name, _ in told.asked if name == "tools"] == ["tools"]
+
+
 def test_over_time_is_about_all_tools_or_about_one() -> None:
     """Of all, who takes the time and who fails; of one, how long it takes and how it failed."""
     of_all = tools_over_time(Ask(answers(), WEEK, NOW))

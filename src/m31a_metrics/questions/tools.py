@@ -11,7 +11,7 @@ from m31a_metrics.table import Panel
 from m31a_metrics.tables import errors as of_errors
 from m31a_metrics.tables import tools as of_tools
 from m31a_metrics.tables.columns import TIMES
-from m31a_metrics.tables.overview import tools_by_failure, tools_by_time
+from m31a_metrics.tables.overview import is_nearly_empty, tools_by_failure, tools_by_time
 from m31a_metrics.tables.tools import distribution, spread
 from m31a_metrics.tables.trend import fail_trend
 
@@ -27,6 +27,8 @@ def tools(ask: Ask, *, by: str = "tool", whole: bool = False) -> list[Panel]:
 def tools_of(ask: Ask, rows: Sequence[ToolRow], *, by: str = "tool", whole: bool = False) -> Panel:
     """The same of rows that were asked for before."""
     earlier = None if by in TIMES else ask.before()
+    if earlier and is_nearly_empty(earlier[0].totals, ask.totals):
+        earlier = None  # a change against it would say more of that period than of this
     table = of_tools.tools(
         rows,
         ask.scope,

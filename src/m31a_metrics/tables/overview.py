@@ -44,7 +44,7 @@ BY_FAILURE = [columns.TOOL, columns.FAILED, columns.CALLS, columns.FAIL_RATE]
 def sums(now: TotalsRow, before: TotalsRow | None, over_time: Table, period: str = "") -> Panel:
     """Show what a period adds up to. `before` is the one before it, which `period` names."""
     figures = _figures(now)
-    too_few = before is not None and _is_nearly_empty(before, now)
+    too_few = before is not None and is_nearly_empty(before, now)
     compared = before if not too_few else None
     earlier = _figures(compared) if compared is not None else (None,) * len(figures)
     names = [column.name for column in over_time.columns]
@@ -75,7 +75,7 @@ def sums(now: TotalsRow, before: TotalsRow | None, over_time: Table, period: str
     return Panel(CARDS, table)
 
 
-def _is_nearly_empty(before: TotalsRow, now: TotalsRow) -> bool:
+def is_nearly_empty(before: TotalsRow, now: TotalsRow) -> bool:
     """Tell whether a percentage against a period would say more of that one than of this."""
     return before.session_count <= now.session_count * FEW_SHARE
 

@@ -16,6 +16,8 @@
   const unfold = document.getElementById("unfold");
   const marks = { turns: [], calls: [], heals: [], colors: {}, at: new Map(), turnAt: new Map(), healed: new Map() };
   let current = null;
+  // A jump that was asked for before the marks came, which know where it leads.
+  let awaited = null;
 
   const parts = () => [...conversation.querySelectorAll(".part")];
   const timeOf = (part) => Number(part.dataset.t);
@@ -127,7 +129,7 @@
       const heal = marks.healed.get(part.dataset.id);
       part.classList.toggle("healing", Boolean(healing ?? heal));
       if (healing && part.dataset.id === healing.end) {
-        if (healing.rerun) gutter.append(span("heal", healing.passed ? "healed" : "unhealed"));
+        if (healing.rerun) gutter.append(span("heal", healing.passed ? "healed" : "failed"));
         healing = null;
       }
       if (heal && heal.failed === part.dataset.id) {
@@ -188,6 +190,11 @@
     if (!answer.ok) throw new Error(answer.statusText);
     take(await answer.json());
     conversation.dataset.marked = "yes";
+    if (awaited) {
+      const { kind, step } = awaited;
+      awaited = null;
+      go(kind, step);
+    }
     // Where loading takes long it rests longer, however often the session grows.
     load.againMs = performance.now() + 10 * (performance.now() - beganMs);
   }
@@ -238,6 +245,11 @@
     const onward = document.querySelector(step > 0 ? "#later [data-onward]" : "#earlier [data-onward]");
     // Before the marks are there, and for a turn without an id, one looks window by window.
     if (onward && (next || conversation.dataset.marked !== "yes")) return extend(onward).then((grown) => grown && go(kind, step));
+    if (conversation.dataset.marked !== "yes" && conversation.dataset.marks) {
+      awaited = { kind, step };
+      say("Marks are coming.");
+      return undefined;
+    }
     const names = { prompt: "prompt", failure: "failure", heal: "heal", expensive: "costly turn" };
     say(`No ${names[kind]} ${step > 0 ? "after" : "before"} this.`);
     return undefined;
