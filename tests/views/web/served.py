@@ -80,6 +80,9 @@ class Invented:
             self._history.close()
             self._history = None
 
+    def __del__(self) -> None:
+        self.close()  # whoever starts the application itself forgets to
+
     def budget(self, _: Ask, /) -> list[Panel]:
         return []
 
