@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime
 from functools import partial
 from http.client import HTTPConnection
@@ -62,6 +62,11 @@ class Invented:
         self._history: History | None = None
 
     def ask(self, *, in_memory: bool = False) -> AbstractContextManager[Noted]:
+        """Open it; what is summed for hours is let go of afterwards."""
+        return self._asked(in_memory)
+
+    @contextmanager
+    def _asked(self, in_memory: bool) -> Iterator[Noted]:
         assert not in_memory  # it is there already
         if self._history is None:  # here, in the thread that will ask
             self._history = History(MEMORY)
@@ -71,8 +76,8 @@ class Invented:
                 for name, course in self._courses.items():
                     self._history.put(record_of(f"/home/ada/{name}.jsonl", course, None, free))
         # No file tells when within a day anything was.
-        answers = Exact(self._history, lambda _which, _within: (), LATEST_US)
-        return nullcontext(Noted(answers, ()))
+        with closing(Exact(self._history, lambda _which, _within: (), LATEST_US)) as answers:
+            yield Noted(answers, ())
 
     def close(self) -> None:
         """Let go of the index."""
