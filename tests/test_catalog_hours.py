@@ -13,16 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from m31a_metrics import Usage, config, events
-from m31a_metrics.answers import Answers, Slice, time_order
+from m31a_metrics.answers import Answers, SessionRow, Slice, time_order
 from m31a_metrics.catalog import ask, ask_named
-from m31a_metrics.catalog.hours import Exact, to_now
+from m31a_metrics.catalog.hours import Exact, loading, to_now
 from m31a_metrics.catalog.records import Recording
 from m31a_metrics.config import Config
 from m31a_metrics.events import LLMInteraction, ToolCall
-from m31a_metrics.history import MEMORY, History
+from m31a_metrics.history import MEMORY, History, Part
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.slices import narrow
 from m31a_metrics.timestamps import local_hour, micros
+from m31a_metrics.transcript import SessionRef
 from tests import transcripts
 from tests.transcripts import NOW, ONE, TOTAL, TWO, answer, call, prompt
 
@@ -302,3 +303,21 @@ def test_hours_are_in_the_order_of_time(zone: Zone) -> None:
             around = [micros(change) + quarter * 900_000_000 for quarter in range(-200, 200)]
             hours = list(dict.fromkeys(map(local_hour, around)))
             assert sorted(hours, key=time_order) == hours
+
+
+def test_a_file_that_cannot_be_loaded_is_said(clean_home: Path, tmp_path: Path) -> None:
+    """An export of events leaves it out, and whoever exports is told which."""
+    damaged = tmp_path / "rollout-2026-01-01T00-00-00-one.jsonl"
+    damaged.write_text("no transcript\n")
+    notes: list[str] = []
+
+    class Planned(History):
+        def parts_of(self, ref: SessionRef) -> tuple[Part, ...]:
+            return (Part(str(damaged), ref.agent, b"", frozenset()),)
+
+    with Planned(MEMORY) as history:
+        load = loading(history, config.defaults(), {"HOME": str(clean_home)}, notes)
+        assert load(SessionRow("codex", "one", "one")) == []
+    assert len(notes) == 1
+    assert damaged.name in notes[0]
+    assert notes[0].endswith("left out")

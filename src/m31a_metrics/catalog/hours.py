@@ -239,8 +239,11 @@ def from_files(
     return divided
 
 
-def loading(history: History, config: Config, environ: Mapping[str, str]) -> Load:
-    """Make what loads a session of the index from its files, as they are planned to count."""
+def loading(history: History, config: Config, environ: Mapping[str, str], notes: list[str]) -> Load:
+    """Make what loads a session of the index from its files, as they are planned to count.
+
+    `notes` is told which could not be read.
+    """
     reader = Reader(config, Roots(environ, config.sessions_dir))
 
     def load(row: SessionRow) -> list[LoadedSession]:
@@ -248,8 +251,8 @@ def loading(history: History, config: Config, environ: Mapping[str, str]) -> Loa
         for part in history.parts_of(row.ref) or ():
             try:
                 found.append(reader.load(part))
-            except MetricsError:
-                continue  # gone this moment, or damaged, which the index has said
+            except MetricsError as error:
+                notes.append(f"{error}; left out")
         return found
 
     return load

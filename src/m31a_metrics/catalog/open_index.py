@@ -158,7 +158,7 @@ def ask(
             if others and not is_bounded and not all_folders:
                 notes += left_out(history.leave_out(others), others)
             divided = from_files(history, config, environ, notes, progress)
-            load = loading(history, config, environ)
+            load = loading(history, config, environ, notes)
             exact = Exact(history, divided, time_ns() // 1000, load)
             with closing(exact):
                 file = None if history.path == MEMORY else identity(history.path)
