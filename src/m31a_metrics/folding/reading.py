@@ -7,6 +7,7 @@ rollups, if it has any, can answer.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
@@ -81,7 +82,7 @@ def of_one_state(
     return within
 
 
-class Reading:
+class Reading(ABC):
     """The questions of `answers.Answers`, asked of an engine."""
 
     contains = "instr({}, {}) > 0"
@@ -91,9 +92,9 @@ class Reading:
     left_out = ""
     """A condition that every session must meet; "" for none."""
 
+    @abstractmethod
     def ask(self, query: Query) -> Iterator[tuple[Any, ...]]:
         """Give the rows of a query."""
-        raise NotImplementedError
 
     def one_state(self) -> AbstractContextManager[None]:
         """Hold one state for several queries, where the engine can."""
