@@ -18,7 +18,7 @@ from tests.transcripts import answer, prompt
 
 NOW = machine.NOW
 HEALED, FAILED = "5c0ffee0-3333-4333-8333-000000000003", "6badf00d-4444-4444-8444-000000000004"
-AT_WORK, AT_PLAY = "/home/ada/work/shop-for-everybody", "/home/ada/play/shop-for-everybody"
+IN_TEAM, AT_PLAY = "/home/ada/team/shop-for-everybody", "/home/ada/play/shop-for-everybody"
 
 _FAILED = "FAILED tests/test_cart.py::test_total - AssertionError: assert 3 == 4\n1 failed in 0.31s"
 
@@ -26,7 +26,7 @@ _FAILED = "FAILED tests/test_cart.py::test_total - AssertionError: assert 3 == 4
 def record(home: Path) -> None:
     """Write transcripts of Claude Code, and what Collectors told of other agents."""
     began = NOW - timedelta(minutes=50)
-    transcripts.write(home, HEALED, *_healed(began), project=AT_WORK)
+    transcripts.write(home, HEALED, *_healed(began), project=IN_TEAM)
     began = NOW - timedelta(days=2, hours=3)
     transcripts.write(home, FAILED, prompt(began), *_check("f", began, ok=False), project=AT_PLAY)
     sessions_dir = home / ".m31a" / "sessions"
@@ -40,7 +40,7 @@ def record(home: Path) -> None:
 
 def _healed(began: Any) -> list[dict[str, Any]]:
     """A test that failed, an edit, and the test again, which passed."""
-    edit = {"file_path": f"{AT_WORK}/cart.py", "old_string": "3", "new_string": "4"}
+    edit = {"file_path": f"{IN_TEAM}/cart.py", "old_string": "3", "new_string": "4"}
     later = began + timedelta(seconds=30)
     again = began + timedelta(seconds=60)
     return [
