@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -12,6 +13,7 @@ from m31a_metrics import SessionDetail, SessionMetrics, StorageError, events
 from m31a_metrics.views.screen.app import WatchApp, Watched
 from m31a_metrics.views.screen.live_table import LiveTable
 from m31a_metrics.views.screen.view import MetricsView
+from m31a_metrics.views.screen.widgets import REST
 from tests.children import PATIENCE_S
 from tests.views.screen import sample
 from tests.views.screen.pilot import NEVER_S, SMALL, Driver, drive, watch
@@ -79,18 +81,24 @@ def test_keys_work_while_an_answer_is_awaited() -> None:
 
 def test_a_slow_answer_is_followed_by_a_rest() -> None:
     """So that reading a large file again and again takes a twentieth of a core."""
-    asked: list[float] = []
+    answer_s, spans = 0.05, list[tuple[float, float]]()
 
     def snapshot() -> SessionMetrics:
-        asked.append(time.monotonic())
-        time.sleep(0.05)
+        began_s = time.monotonic()
+        time.sleep(answer_s)
+        spans.append((began_s, time.monotonic()))
         return SessionMetrics("slow")
 
     async def script(driver: Driver) -> None:
-        await driver.pilot.pause(1.0)
+        for _ in range(2_000):
+            if len(spans) >= 3:
+                break
+            await driver.pilot.pause(0.05)
 
     drive(WatchApp(Watched("", snapshot, SessionDetail), interval_s=0.02), script)
-    assert 1 <= len(asked) <= 3
+    rests_s = [began_s - ended_s for (_, ended_s), (began_s, _) in pairwise(spans)]
+    assert len(rests_s) >= 2
+    assert min(rests_s) >= REST * answer_s * 0.9
 
 
 def test_news_are_shown_as_they_come() -> None:

@@ -24,7 +24,7 @@ from m31a_metrics.views.screen.theme import tone_styles
 
 Answered = TypeVar("Answered")
 
-_REST = 19
+REST = 19
 """After a question that took a while, rest so many times as long: 5 % of a core at most."""
 
 
@@ -83,7 +83,7 @@ class Feed(Generic[Answered]):
             message = Trouble(str(error))
         except Exception as error:  # noqa: BLE001 - a host's own function may raise anything
             message = Trouble(f"{type(error).__name__}: {error}")
-        self._rest_until_s = monotonic() + _REST * (monotonic() - began_s) - self._interval_s
+        self._rest_until_s = monotonic() + REST * (monotonic() - began_s) - self._interval_s
         self._is_asking = False
         self._widget.post_message(message)
 
