@@ -170,8 +170,8 @@ def test_scopes_measure_by_a_clock_that_cannot_jump(
     with collector.phase("plan"), collector.tool_call("Bash"), collector.heal("plan"):
         clock.now_us -= HOUR_US
     live = collector.snapshot()
-    assert 0 <= live.phases[0].duration_ms < 1000
-    assert 0 <= live.tools[0].total_duration_ms < 1000
+    assert 0 <= live.phases[0].duration_ms < HOUR_US / 2000
+    assert 0 <= live.tools[0].total_duration_ms < HOUR_US / 2000
     assert not warnings
     collector.stop()
 

@@ -107,7 +107,7 @@ def test_hostile_texts_stay_texts() -> None:
     assert "<mark>&lt;script&gt;</mark>alert(1)" in page
     assert "\u202e" not in page
     assert "\x1b" not in page
-    assert "49" not in re.sub(r"/static/\w+/", "", page)
+    assert "{{7*7}}" in page
 
 
 def test_what_there_is_more_of_can_be_had() -> None:
