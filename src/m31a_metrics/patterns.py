@@ -113,7 +113,7 @@ class Pattern:
         once = _without_escapes(record)
         if self._has(once):
             return True
-        if b"\\" not in once:
+        if b"\\" not in once and b'"' not in once:
             return False
         return self._has(_without_escapes(once))  # JSON within JSON
 
