@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from m31a_metrics.events import ToolCall, encode
@@ -51,13 +51,20 @@ def holding(data: bytes) -> Iterator[int]:
 
 
 def check_chunk(data: bytes, chunk: Chunk) -> None:
-    """A chunk is what stands at its place, and begins where a line or a hole ends."""
-    assert data[chunk.at : chunk.at + len(chunk.data)] == chunk.data
+    """A chunk is what stands at its place, and begins where a line or a hole ends.
+
+    One NUL stands for a stretch in which nothing is, whichever nothing it begins with.
+    """
+    if chunk.data == b"\0":
+        assert data[chunk.at] in EMPTY
+    else:
+        assert data[chunk.at : chunk.at + len(chunk.data)] == chunk.data
     before = data[max(chunk.at - CHUNK, 0) : chunk.at]
     assert not before or before.endswith((b"\n", b"\0"))
 
 
 @given(CONTENTS)
+@example(b"\t\0")
 def test_every_byte_is_given_once(data: bytes) -> None:
     """Chunks follow each other; between them nothing stands but what is empty, or too long."""
     with holding(data) as descriptor:
