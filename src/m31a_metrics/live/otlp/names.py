@@ -1,0 +1,445 @@
+"""What is read of what is sent: one declared table, and nothing that is not in it.
+
+An agent says the same tokens three to five times: in a log, in metrics, in a span of the request
+and in those around it. Of each agent one witness of a kind of event is in the table, and all else
+that it sends is dropped before anything is built of it. What no agent here sends is read by the
+conventions for generative AI, old names and new, from spans of requests to a model alone: a span
+of an agent, a workflow or a chain repeats what is in it. docs/otlp-in.md shows the table.
+
+Attributes that hold people's text stand nowhere in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import lru_cache
+
+from msgspec import Struct
+
+
+class Tells(StrEnum):
+    """What a record tells of: one kind of event each."""
+
+    MODEL_CALL = "model call"
+    TOOL_CALL = "tool call"
+    DENIAL = "denied call"
+    USER_TURN = "user turn"
+    COMPACTION = "compaction"
+    SUBAGENT = "subagent"
+    MODE = "mode"
+    PERMISSION_WAIT = "permission wait"
+
+
+Names = tuple[str, ...]
+"""Attributes that say one thing: the first that is there counts."""
+
+
+class Rule(Struct, frozen=True, kw_only=True, gc=False):
+    """One kind of record, and what is read of it.
+
+    `fields` are the attributes by the word for what they say; `where` the attributes that must
+    be there, with one of the values (none: with any), and `unless` those that must not. Counts
+    mean what they mean in a Usage, but where the prompt leaves out what a cache took part in
+    (`leaves_cache_out`), or the completion leaves out reasoning (`leaves_reasoning_out`).
+    `has_own_ids`: the ids of model calls stand in no transcript of the agent, and tell a record
+    that was sent twice, and no more.
+    """
+
+    tells: Tells
+    fields: Mapping[str, Names]
+    where: Mapping[str, Names] = {}
+    unless: Mapping[str, Names] = {}
+    leaves_cache_out: bool = False
+    leaves_reasoning_out: bool = False
+    has_own_ids: bool = False
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """All attributes that are read for it."""
+        return frozenset(name for names in self.fields.values() for name in names).union(
+            self.where, self.unless
+        )
+
+
+class Emitter(Struct, frozen=True, kw_only=True, gc=False):
+    """An agent, by what it calls its service and its scopes, and what is read of it.
+
+    `session` are the attributes that hold the session's id, on the record or its resource.
+    Rules stand by the name of the log or the span; with `conventions`, spans are read by those
+    where no name fits.
+    """
+
+    agent: str
+    services: Names = ()
+    scopes: Names = ()
+    session: Names = ("session.id",)
+    version: Names = ("service.version",)
+    logs: Mapping[str, tuple[Rule, ...]] = {}
+    spans: Mapping[str, tuple[Rule, ...]] = {}
+    conventions: bool = False
+
+
+DENIALS = ("reject", "rejected", "deny", "denied", "abort", "cancel", "cancelled")
+"""What agents say of a call that was not allowed."""
+
+CLAUDE_CODE = Emitter(
+    agent="claude-code",
+    services=("claude-code",),
+    scopes=("com.anthropic.claude_code",),
+    logs={
+        "api_request": (
+            Rule(
+                tells=Tells.MODEL_CALL,
+                fields={
+                    "id": ("request_id",),
+                    "model": ("model",),
+                    "prompt": ("input_tokens",),
+                    "completion": ("output_tokens",),
+                    "cache_read": ("cache_read_tokens",),
+                    "cache_write": ("cache_creation_tokens",),
+                    "cache_write_1h": ("cache_creation_1h_tokens",),
+                    "cost_usd": ("cost_usd",),
+                    "duration_ms": ("duration_ms",),
+                    "tier": ("speed",),
+                    "subagent": ("agent_id",),
+                },
+                leaves_cache_out=True,
+            ),
+        ),
+        "tool_result": (
+            Rule(
+                tells=Tells.DENIAL,
+                fields={"id": ("tool_use_id",), "tool": ("tool_name",), "subagent": ("agent_id",)},
+                where={"decision_type": ("reject",)},
+            ),
+            Rule(
+                tells=Tells.TOOL_CALL,
+                fields={
+                    "id": ("tool_use_id",),
+                    "tool": ("tool_name",),
+                    "success": ("success",),
+                    "duration_ms": ("duration_ms",),
+                    "subagent": ("agent_id",),
+                },
+            ),
+        ),
+        "tool_decision": (
+            Rule(
+                tells=Tells.DENIAL,
+                fields={"id": ("tool_use_id",), "tool": ("tool_name",), "subagent": ("agent_id",)},
+                where={"decision": ("reject",)},
+            ),
+        ),
+        "user_prompt": (
+            Rule(
+                tells=Tells.USER_TURN,
+                fields={"number": ("event.sequence",)},
+                unless={"command_source": ("builtin",)},
+            ),
+        ),
+        "compaction": (
+            Rule(
+                tells=Tells.COMPACTION,
+                fields={
+                    "trigger": ("trigger",),
+                    "pre_tokens": ("pre_tokens",),
+                    "post_tokens": ("post_tokens",),
+                    "duration_ms": ("duration_ms",),
+                },
+                unless={"success": ("false",)},
+            ),
+        ),
+        "subagent_completed": (
+            Rule(
+                tells=Tells.SUBAGENT,
+                fields={"subagent": ("agent_type",), "duration_ms": ("duration_ms",)},
+            ),
+        ),
+        "permission_mode_changed": (Rule(tells=Tells.MODE, fields={"mode": ("to_mode",)}),),
+    },
+    spans={
+        "claude_code.tool.blocked_on_user": (
+            Rule(
+                tells=Tells.PERMISSION_WAIT,
+                fields={"decision": ("decision",)},
+                where={
+                    "source": ("user_permanent", "user_temporary", "user_reject", "user_abort"),
+                },
+            ),
+        ),
+    },
+)
+
+CODEX = Emitter(
+    agent="codex",
+    services=("codex",),
+    scopes=("codex_otel",),
+    session=("conversation.id",),
+    version=("app.version", "service.version"),
+    logs={
+        "codex.sse_event": (
+            Rule(
+                tells=Tells.MODEL_CALL,
+                fields={
+                    "model": ("model",),
+                    "prompt": ("input_token_count",),
+                    "completion": ("output_token_count",),
+                    "cache_read": ("cached_token_count",),
+                    "cache_write": ("cache_write_token_count",),
+                    "reasoning": ("reasoning_token_count",),
+                },
+                where={"event.kind": ("response.completed",), "input_token_count": ()},
+                has_own_ids=True,
+            ),
+        ),
+        "codex.tool_result": (
+            Rule(
+                tells=Tells.TOOL_CALL,
+                fields={
+                    "id": ("call_id",),
+                    "tool": ("tool_name",),
+                    "success": ("success",),
+                    "duration_ms": ("duration_ms",),
+                },
+            ),
+        ),
+        "codex.tool_decision": (
+            Rule(
+                tells=Tells.DENIAL,
+                fields={"id": ("call_id",), "tool": ("tool_name",)},
+                where={"decision": DENIALS},
+            ),
+        ),
+        "codex.user_prompt": (Rule(tells=Tells.USER_TURN, fields={}),),
+    },
+)
+
+_GEMINI_TOOL = {
+    "id": ("call_id",),
+    "tool": ("function_name",),
+    "success": ("success",),
+    "duration_ms": ("duration_ms",),
+}
+
+
+def _gemini(prefix: str, *, leaves_reasoning_out: bool) -> dict[str, tuple[Rule, ...]]:
+    """The logs that Gemini CLI has, and what was made of it."""
+    return {
+        f"{prefix}.api_response": (
+            Rule(
+                tells=Tells.MODEL_CALL,
+                fields={
+                    "id": ("response_id",),
+                    "model": ("model",),
+                    "prompt": ("input_token_count",),
+                    "completion": ("output_token_count",),
+                    "cache_read": ("cached_content_token_count",),
+                    "reasoning": ("thoughts_token_count",),
+                    "tool_prompt": ("tool_token_count",),
+                    "duration_ms": ("duration_ms",),
+                    "subagent": ("subagent_name",),
+                },
+                leaves_reasoning_out=leaves_reasoning_out,
+                has_own_ids=True,
+            ),
+        ),
+        f"{prefix}.tool_call": (
+            Rule(
+                tells=Tells.DENIAL,
+                fields={"id": ("call_id",), "tool": ("function_name",)},
+                where={"decision": DENIALS},
+            ),
+            Rule(
+                tells=Tells.DENIAL,
+                fields={"id": ("call_id",), "tool": ("function_name",)},
+                where={"error_type": ("policy_violation", "execution_denied")},
+            ),
+            Rule(tells=Tells.TOOL_CALL, fields=_GEMINI_TOOL),
+        ),
+        f"{prefix}.user_prompt": (Rule(tells=Tells.USER_TURN, fields={"number": ("prompt_id",)}),),
+        f"{prefix}.chat_compression": (
+            Rule(
+                tells=Tells.COMPACTION,
+                fields={"pre_tokens": ("tokens_before",), "post_tokens": ("tokens_after",)},
+            ),
+        ),
+    }
+
+
+GEMINI_CLI = Emitter(
+    agent="gemini-cli",
+    services=("gemini-cli",),
+    version=(),  # its service.version is that of Node
+    logs=_gemini("gemini_cli", leaves_reasoning_out=True),
+)
+
+QWEN = Emitter(
+    agent="qwen",
+    services=("qwen-code",),
+    logs=_gemini("qwen-code", leaves_reasoning_out=False),
+)
+
+_INFERENCE = ("chat", "text_completion", "generate_content", "embeddings")
+_TOKENS: dict[str, Names] = {
+    "id": ("gen_ai.response.id", "ai.response.id"),
+    "model": (
+        "gen_ai.response.model",
+        "gen_ai.request.model",
+        "llm.model_name",
+        "embedding.model_name",
+        "ai.response.model",
+        "ai.model.id",
+    ),
+    "prompt": (
+        "gen_ai.usage.input_tokens",
+        "gen_ai.usage.prompt_tokens",
+        "llm.token_count.prompt",
+        "ai.usage.inputTokens",
+        "ai.usage.promptTokens",
+        "ai.usage.tokens",
+    ),
+    "completion": (
+        "gen_ai.usage.output_tokens",
+        "gen_ai.usage.completion_tokens",
+        "llm.token_count.completion",
+        "ai.usage.outputTokens",
+        "ai.usage.completionTokens",
+    ),
+    "cache_read": (
+        "gen_ai.usage.cache_read.input_tokens",
+        "gen_ai.usage.cache_read_input_tokens",
+        "llm.token_count.prompt_details.cache_read",
+        "ai.usage.cachedInputTokens",
+    ),
+    "cache_write": (
+        "gen_ai.usage.cache_write.input_tokens",
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "llm.token_count.prompt_details.cache_write",
+        "ai.usage.inputTokenDetails.cacheWriteTokens",
+    ),
+    "cache_write_1h": ("anthropic.usage.cache_creation.ephemeral_1h_input_tokens",),
+    "reasoning": (
+        "gen_ai.usage.reasoning.output_tokens",
+        "gen_ai.usage.reasoning_tokens",
+        "llm.token_count.completion_details.reasoning",
+        "ai.usage.reasoningTokens",
+    ),
+    "cost_usd": ("gen_ai.usage.cost.amount", "operation.cost", "llm.cost.total"),
+    "currency": ("gen_ai.usage.cost.currency",),
+}
+_TOOL: dict[str, Names] = {
+    "id": ("gen_ai.tool.call.id", "gen_ai.tool.call_id", "tool_call.id", "ai.toolCall.id"),
+    "tool": (
+        "gen_ai.tool.name",
+        "tool.name",
+        "ai.toolCall.name",
+        "traceloop.entity.name",
+    ),
+    "error": ("error.type",),
+    "exit_code": ("process.exit.code",),
+}
+
+CONVENTIONS: dict[str, tuple[Rule, ...]] = {
+    "OpenTelemetry's conventions for generative AI": (
+        Rule(
+            tells=Tells.MODEL_CALL,
+            fields=_TOKENS,
+            where={"gen_ai.operation.name": _INFERENCE},
+        ),
+        Rule(
+            tells=Tells.TOOL_CALL,
+            fields=_TOOL,
+            where={"gen_ai.operation.name": ("execute_tool",)},
+        ),
+    ),
+    "OpenInference": (
+        Rule(
+            tells=Tells.MODEL_CALL,
+            fields=_TOKENS,
+            where={"openinference.span.kind": ("LLM", "EMBEDDING")},
+        ),
+        Rule(
+            tells=Tells.TOOL_CALL,
+            fields=_TOOL,
+            where={"openinference.span.kind": ("TOOL",)},
+        ),
+    ),
+    "OpenLLMetry": (
+        Rule(
+            tells=Tells.MODEL_CALL,
+            fields=_TOKENS,
+            where={"llm.request.type": ("chat", "completion", "embedding")},
+        ),
+        Rule(
+            tells=Tells.TOOL_CALL,
+            fields=_TOOL,
+            where={"traceloop.span.kind": ("tool",)},
+        ),
+    ),
+    "Vercel's AI SDK": (
+        Rule(
+            tells=Tells.MODEL_CALL,
+            fields=_TOKENS,
+            where={
+                "ai.operationId": (
+                    "ai.streamText.doStream",
+                    "ai.generateText.doGenerate",
+                    "ai.streamObject.doStream",
+                    "ai.generateObject.doGenerate",
+                    "ai.embed.doEmbed",
+                    "ai.embedMany.doEmbed",
+                ),
+            },
+        ),
+        Rule(
+            tells=Tells.TOOL_CALL,
+            fields=_TOOL,
+            where={"ai.operationId": ("ai.toolCall",)},
+        ),
+    ),
+}
+"""Of spans whose agent is not in the table. The first rule that fits counts."""
+
+_CONVERSATION = (
+    "gen_ai.conversation.id",
+    "session.id",
+    "ai.telemetry.metadata.sessionId",
+    "traceloop.association.properties.session_id",
+)
+
+COPILOT_CLI = Emitter(
+    agent="copilot-cli",
+    services=("github-copilot",),
+    scopes=("github.copilot",),
+    session=("gen_ai.conversation.id",),
+    conventions=True,
+)
+
+OPENCODE = Emitter(
+    agent="opencode",
+    services=("opencode",),
+    session=("session.id", "ai.telemetry.metadata.sessionId"),
+    conventions=True,
+)
+
+OTHERS = Emitter(agent="", session=_CONVERSATION, conventions=True)
+"""Who is not an agent of the table: it is called as its service is."""
+
+EMITTERS = (CLAUDE_CODE, CODEX, GEMINI_CLI, QWEN, COPILOT_CLI, OPENCODE)
+
+OWN_SCOPE = "m31a_metrics"
+"""What `m31 export` sends is not to come back as sessions."""
+
+
+@lru_cache(256)
+def emitter(service: str, scope: str) -> Emitter:
+    """Find who sends: by the scope, which nobody renames, else by the name of the service."""
+    for one in EMITTERS:
+        if one.scopes and scope.startswith(one.scopes):
+            return one
+    for one in EMITTERS:
+        if service in one.services or service.startswith(tuple(f"{s}_" for s in one.services)):
+            return one
+    return OTHERS
