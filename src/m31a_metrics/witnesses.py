@@ -1,4 +1,4 @@
-"""One session told of by several witnesses: its transcript, an imported copy, hooks.
+"""One session told of by several witnesses: its transcript, an imported copy, hooks, OTLP.
 
 Their events become one list, joined field by field where an agent gives ids; each id counts
 once. Of a kind of event without ids one witness counts, the first that tells of any, in the
@@ -34,8 +34,15 @@ from m31a_metrics.model import UNKNOWN_USAGE
 from m31a_metrics.transcript import Call
 from m31a_metrics.units import SECOND_US
 
-TRANSCRIPT, COPY, HOOKS, UNREAD = 0, 1, 2, 9
-"""Ranks: of several files of a session those with the lowest are what it is read from."""
+TRANSCRIPT, COPY, HOOKS, OTLP, OTLP_OPEN, UNREAD = 0, 1, 2, 3, 4, 9
+"""Ranks: of several files of a session those with the lowest are what it is read from.
+
+What came by OTLP without this machine's token is OTLP_OPEN: anybody here may have sent it. It
+adds what nobody else tells of, and has no say in how a call of others ended.
+"""
+
+OWN_ID = "otlp:"
+"""How the ids begin that only tell what came by OTLP twice; no other witness knows them."""
 
 SAME_US = 10 * SECOND_US
 """Two witnesses write down one moment within this time: a hook starts in well under it."""
@@ -77,7 +84,7 @@ def join(witnesses: Iterable[Witness], *, only_fields: bool = False) -> Joined:
     made of several files, one of them takes what only others know.
     """
     ranked = sorted(witnesses, key=lambda one: (one.rank, one.name))
-    told = [(one.rank, sorted(one.events, key=_time)) for one in ranked]
+    told = [(one.rank, _in_order(one)) for one in ranked]
     totals = [event for _, events in told for event in events if type(event) is AgentTotals]
     if not told:
         return Joined([], [])
@@ -85,8 +92,14 @@ def join(witnesses: Iterable[Witness], *, only_fields: bool = False) -> Joined:
     joined = list(_first_told(told, calls))
     if not only_fields:
         ids = {event.id for event in joined if event.id is not None}
+        ids |= {
+            request_id(event.id)
+            for event in joined
+            if type(event) is LLMInteraction and event.id is not None
+        }
         joined += calls.untold()
-        joined += _untold(told, ids)
+        untold = list(_untold(told, ids))
+        joined = _without_seen([*joined, *untold], untold)
     joined.sort(key=_time)
     return Joined(joined, sorted(totals, key=_total_order))
 
@@ -106,10 +119,40 @@ def _first_told(told: _Ordered, calls: _Calls) -> Iterator[Event]:
             ids.add(event.id)
         if type(event) is ToolCall:
             yield calls.joined(event)
-        elif type(event) is LLMInteraction and event.id in uses:
-            yield _joined_use(event, uses[event.id])
+        elif type(event) is LLMInteraction and event.id:
+            yield _joined_use(event, uses.get(event.id) or uses.get(request_id(event.id)) or ())
         else:
             yield event
+
+
+def _in_order(one: Witness) -> list[Event]:
+    """The events of a witness in the order of time; of OTLP's, each that was sent twice once.
+
+    Its own ids have told that, and tell nobody anything more. A call that was refused may have
+    been told of as one that ended, too.
+    """
+    events = sorted(one.events, key=_time)
+    if one.rank < OTLP:
+        return events
+    refused = {call_id(event.id): event for event in events if _is_denied(event) and event.id}
+    once: list[Event] = []
+    ids: set[str] = set()
+    for event in events:
+        key = event.id
+        if key is not None:
+            if key in ids:
+                continue
+            ids.add(key)
+            if type(event) is ToolCall and refused.get(call_id(key), event) is not event:
+                continue
+            if key.startswith(OWN_ID):
+                event = replace(event, id=None)
+        once.append(event)
+    return once
+
+
+def _is_denied(event: Event) -> bool:
+    return type(event) is ToolCall and event.denied
 
 
 def _total_order(event: AgentTotals) -> tuple[int, float]:
@@ -179,9 +222,10 @@ class _Calls:
         waits = [word.call.wait_ms for word in by_hooks_first if word.call.wait_ms is not None]
         wait_ms = waits[0] if waits else None
         subagent = next((word.call.subagent for word in words if word.call.subagent), None)
-        failed = [one for one in saw if not one.success]
+        trusted = [word.call for word in words if not word.is_pair and word.rank != OTLP_OPEN]
+        failed = [one for one in trusted or saw if not one.success]
         error = next((one.error for one in failed if one.error), None)
-        if any(one.denied for one in saw):
+        if any(one.denied for one in trusted or saw):
             return replace(
                 call,
                 success=False,
@@ -197,7 +241,7 @@ class _Calls:
         elapsed_only = timed.call.elapsed_only or (
             timed.is_pair and any(one.elapsed_only for one in saw)
         )
-        if wait_ms is None and timed.rank == HOOKS and not timed.is_pair and not elapsed_only:
+        if wait_ms is None and timed.rank >= HOOKS and not timed.is_pair and not elapsed_only:
             wait_ms = self._waited_ms(key, call, timed.call)
         return replace(
             call,
@@ -237,7 +281,7 @@ class _Calls:
         runs = []
         for one in thread:
             for word in self._words.get(call_id(one.id or ""), ()):
-                if one is not call and word.rank == HOOKS and not word.call.elapsed_only:
+                if one is not call and word.rank >= HOOKS and not word.call.elapsed_only:
                     began, ended = _began_us(word.call), word.call.t_us
                     if ended > began_us and began < ran_us:
                         runs.append((max(began, began_us), min(ended, ran_us)))
@@ -267,12 +311,15 @@ def _nearest(calls: Iterable[ToolCall], t_us: int) -> ToolCall:
 
 
 def _how_timed(word: _Word) -> int:
-    """Rank what is said of a duration: a run time before what elapsed, hooks before others."""
+    """Rank what is said of a duration: a run time before what elapsed, hooks before others.
+
+    What an agent says by OTLP may hold its hooks, too, which a transcript's run time does not.
+    """
     if word.call.elapsed_only:
-        return 4 if word.is_pair else 3
+        return 5 if word.is_pair else 4
     if word.is_pair:
-        return 2
-    return 0 if word.rank == HOOKS else 1
+        return 3
+    return 0 if word.rank == HOOKS else 1 if word.rank < OTLP else 2
 
 
 def _began_us(call: ToolCall) -> int:
@@ -332,6 +379,31 @@ def _untold(told: _Ordered, ids: set[str]) -> Iterator[Event]:
                 latest_us = max(latest_us, events[-1].t_us)
 
 
+def _without_seen(joined: list[Event], untold: Iterable[Event]) -> list[Event]:
+    """Leave out requests of which only their end is known, where OTLP tells of them itself.
+
+    Such an end is written down when the request that is meant was answered, or soon after.
+    """
+    unseen = [event for event in joined if type(event) is LLMInteraction and _is_unseen(event.id)]
+    if not unseen:
+        return joined
+    told = [event for event in untold if type(event) is LLMInteraction and event not in unseen]
+    seen: set[str | None] = set()
+    for use in sorted(told, key=_time):
+        near = [
+            event
+            for event in unseen
+            if event.id not in seen and abs(event.t_us - use.t_us) <= SAME_US
+        ]
+        if near:
+            seen.add(min(near, key=lambda event: abs(event.t_us - use.t_us)).id)
+    return [event for event in joined if event.id is None or event.id not in seen]
+
+
+def _is_unseen(event_id: str | None) -> bool:
+    return event_id is not None and event_id.startswith(f"{UNATTRIBUTED}@")
+
+
 def _is_named(event: Event) -> bool:
     return type(event) is not Subagent or event.name != ""
 
@@ -360,6 +432,11 @@ def call_id(event_id: str) -> str:
     given = event_id.partition("@")[0].partition("#")[0]
     thread, _, own = given.partition(":")
     return own if own and len(thread) == _THREAD_LENGTH else given
+
+
+def request_id(event_id: str) -> str:
+    """The provider's id of a request: Claude Code's transcripts put the message's before it."""
+    return event_id.partition(":")[2] or event_id
 
 
 def with_calls(calls: Sequence[Call], events: Iterable[Event]) -> list[Call]:

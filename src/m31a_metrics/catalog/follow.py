@@ -27,7 +27,7 @@ from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, SessionForgotten, SessionNotFound, StorageError
 from m31a_metrics.events import SessionStart, decoder
 from m31a_metrics.foreign_files import Folders
-from m31a_metrics.journal import SHARED
+from m31a_metrics.journal import shared_in
 from m31a_metrics.model import SessionDetail, SessionMetrics
 from m31a_metrics.rates import pricer
 from m31a_metrics.record import SessionRecord
@@ -301,21 +301,22 @@ def _names(path: str) -> set[str]:
 
 
 def _is_told_by_hooks(directory: str) -> bool:
-    return os.path.isfile(f"{directory}/{store.EVENTS}/{SHARED}")
+    return bool(shared_in(f"{directory}/{store.EVENTS}"))
 
 
 _BEGINNING_BYTES = 4096
 
 
 def _is_of_an_agent(directory: str) -> bool:
-    """Tell whether hooks of an agent tell of a session: what it comes to, only all of it says."""
-    if not _is_told_by_hooks(directory):
-        return False
-    try:
-        with open(f"{directory}/{store.EVENTS}/{SHARED}", "rb") as file:
-            beginning = file.read(_BEGINNING_BYTES)
-    except OSError:
-        return False
+    """Tell whether an agent tells of a session: what it comes to, only all of it says."""
+    events = f"{directory}/{store.EVENTS}"
+    beginning = b""
+    for name in shared_in(events):
+        try:
+            with open(f"{events}/{name}", "rb") as file:
+                beginning += file.read(_BEGINNING_BYTES) + b"\n"
+        except OSError:
+            continue
     for line in beginning.splitlines():
         try:
             event = decoder().decode(line)

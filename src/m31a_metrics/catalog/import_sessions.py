@@ -23,7 +23,7 @@ from m31a_metrics import codec, journal, store
 from m31a_metrics.catalog.agents import Place, process_count
 from m31a_metrics.catalog.guard import Failure, failure, guarded
 from m31a_metrics.catalog.load import LoadedSession, Loader
-from m31a_metrics.catalog.records import derived_name, session_name, witness
+from m31a_metrics.catalog.records import derived_name, recorded_of, session_name
 from m31a_metrics.catalog.workers import work
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, NotThisFormat, SessionForgotten, StorageError
@@ -354,12 +354,12 @@ def _move_files(staged: Session, session: Session, name: str) -> None:
 def has_others(session: Session, name: str, *, of: SessionRef) -> bool:
     """Tell whether a session holds anything but what an import put there.
 
-    What hooks told `of` the same session is no other: it is joined with the copy.
+    What hooks and OTLP told `of` the same session is no other: it is joined with the copy.
     """
     for path in (session.directory, session.events):
         if not store.check_directory(path):
             return os.path.lexists(session.metrics_path)
-    names = [one for one in journal.names(session.events) if one != journal.SHARED]
+    names = [one for one in journal.names(session.events) if not journal.is_shared(one)]
     if len(names) < len(journal.names(session.events)):
         if not _is_told_of(session, of):
             return True
@@ -371,22 +371,22 @@ def has_others(session: Session, name: str, *, of: SessionRef) -> bool:
 
 
 def _is_told_of(session: Session, of: SessionRef) -> bool:
-    """Tell whether hooks say that this is the session of which they tell."""
-    told = witness(session)
-    return told is not None and any(
+    """Tell whether hooks, or OTLP, say that this is the session of which they tell."""
+    return any(
         type(event) is SessionStart and (event.agent, event.native_id) == of
-        for event in told.events
+        for one in recorded_of(session)
+        for event in one.events
     )
 
 
 def holds(session: Session, name: str, lines: bytes, metrics: bytes, *, of: SessionRef) -> bool:
-    """Tell whether a session is just what an import would make it, beside what hooks tell."""
+    """Tell whether a session is just what an import would make it, beside what else tells."""
     for path in (session.directory, session.events):
         if not store.check_directory(path):
             return False
     if store.read(f"{session.events}/{name}") != lines:
         return False
-    if journal.SHARED in journal.names(session.events):
+    if any(map(journal.is_shared, journal.names(session.events))):
         return not has_others(session, name, of=of)
     return store.read(session.metrics_path) == metrics and session.is_current()
 

@@ -26,7 +26,7 @@ from m31a_metrics.events import AgentTotals, Event, LLMInteraction
 from m31a_metrics.forgotten import Forgotten
 from m31a_metrics.history import History, SourceFile
 from m31a_metrics.history.source_files import hashed
-from m31a_metrics.journal import SHARED
+from m31a_metrics.journal import shared_in
 from m31a_metrics.kept_lines import kept_line, with_lines
 from m31a_metrics.model import SessionDetail, SessionMetrics, without_negative
 from m31a_metrics.pricing import Pricer
@@ -36,7 +36,7 @@ from m31a_metrics.session import Session
 from m31a_metrics.tally import Price
 from m31a_metrics.tally.live import LiveTally
 from m31a_metrics.transcript import Call, Damage, Facts, SessionRef, Transcript
-from m31a_metrics.witnesses import TRANSCRIPT, Witness, call_id, join, with_calls
+from m31a_metrics.witnesses import TRANSCRIPT, Witness, call_id, join, request_id, with_calls
 
 if TYPE_CHECKING:
     from m31a_metrics.phases import Inference
@@ -217,16 +217,15 @@ class Loader:
         return LoadedSession(path, agent, self._config, self.price, told)
 
     def hooks_of(self, facts: Facts, path: str) -> list[str]:
-        """Find what hooks recorded of a transcript's session: the directory of its id."""
+        """Find what hooks and OTLP told of a transcript's session: the directory of its id."""
         name = records.session_name(facts.agent, facts.native_id, path)
         directory = f"{self._config.sessions_dir}/{name}"
-        return [directory] if os.path.isfile(f"{directory}/{store.EVENTS}/{SHARED}") else []
+        return [directory] if shared_in(f"{directory}/{store.EVENTS}") else []
 
     def _witnesses(self, directories: Iterable[str]) -> list[Witness]:
         lines = self._config.failure_lines
         sessions = [Session(*os.path.split(directory)) for directory in directories]
-        told = [records.witness(session, lines=lines) for session in sessions]
-        return [one for one in told if one is not None]
+        return [one for session in sessions for one in records.recorded_of(session, lines=lines)]
 
     def _join(
         self,
@@ -241,7 +240,7 @@ class Loader:
         others = self._witnesses(witnesses)
         if not others and not any(type(event) is AgentTotals for event in transcript.events):
             return []
-        elsewhere = {call_id(one) for one in skip}
+        elsewhere = {call_id(one) for one in skip}.union(map(request_id, skip))
         others = [
             one._replace(
                 events=[

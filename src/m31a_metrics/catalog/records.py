@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from m31a_metrics import store
+from m31a_metrics import store, witnesses
 from m31a_metrics.active_time import stretches_of
 from m31a_metrics.agent_totals import limits_of
 from m31a_metrics.errors import InvalidSessionId, MetricsError
@@ -23,7 +23,7 @@ from m31a_metrics.events import (
     ToolEnd,
     ToolStart,
 )
-from m31a_metrics.journal import Journal, is_copy
+from m31a_metrics.journal import OTLP, OTLP_OPEN, Journal, is_copy
 from m31a_metrics.kept_lines import with_lines
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.pricing import library
@@ -33,7 +33,7 @@ from m31a_metrics.tally import Price, micros
 from m31a_metrics.tally.heals import recorded_heals, use_between
 from m31a_metrics.tally.ledger import Ledger
 from m31a_metrics.timestamps import LATEST_US, local_day, local_hour
-from m31a_metrics.transcript import Damage, Facts, Transcript
+from m31a_metrics.transcript import Damage, Facts, SessionRef, Transcript
 from m31a_metrics.units import QUARTER_HOUR_US, YEAR_10000_US, file_of
 from m31a_metrics.validation import LABELS_MAX, is_label
 from m31a_metrics.witnesses import COPY, HOOKS, Witness, join
@@ -274,47 +274,74 @@ def read_recording(
             return None
     name = session.session_id
     record = SessionRecord("", "", name, session.directory)
-    events = with_lines(_in_time_order(journals), keep=lines)
-    for event in events:
-        if type(event) is SessionStart:
-            _take_start(record, event)
+    told = _told(session, journals, lines=lines)
+    for one in told:
+        for event in one.events:
+            if type(event) is SessionStart:
+                _take_start(record, event)
     record.agent = record.agent or RECORDED
     record.native_id = record.native_id or name
-    copies = [one for one in journals if is_copy([one.name])]
-    record.is_recorded = not copies
+    record.is_recorded = not any(one.rank == COPY for one in told)
     record.damage = _damage(session, journals, losses)
-    recording = Recording(record, base, events)
-    others = list(others)
-    if copies and len(copies) < len(journals):
-        events = with_lines(_in_time_order(copies), keep=lines)
-        others += [one for one in [witness(session, lines=lines)] if one is not None]
-    if others or any(type(event) in _PARTIAL for event in events):
-        rank = COPY if copies else HOOKS
-        own = Witness(rank, session.directory, events)
-        recording.events, recording.totals = join([own, *others])
+    recording = Recording(record, base, list(told[0].events) if told else [])
+    told += others
+    if len(told) > 1 or any(one.rank > HOOKS or _is_partial(one.events) for one in told):
+        recording.events, recording.totals = join(told)
         recording.is_joined = True
         record.rate_limits = limits_of(recording.totals)
     return recording
+
+
+_RANKS = {OTLP: witnesses.OTLP, OTLP_OPEN: witnesses.OTLP_OPEN}
+"""Of journals, by their names."""
+
+
+def _told(session: Session, journals: Iterable[Journal], *, lines: bool) -> list[Witness]:
+    """What is told in a session's directory, by who tells it, the first one first.
+
+    What arrives by OTLP names its session itself. Where that is another than the one that is
+    recorded here, it counts nowhere: a sender may call a session as it likes.
+    """
+    ranked: dict[int, list[Journal]] = {}
+    for one in journals:
+        rank = COPY if is_copy([one.name]) else _RANKS.get(one.name, HOOKS)
+        ranked.setdefault(rank, []).append(one)
+    told: list[Witness] = []
+    known: set[SessionRef] = set()
+    for rank, some in sorted(ranked.items()):
+        events = with_lines(_in_time_order(some), keep=lines)
+        starts = {_ref(event) for event in events if type(event) is SessionStart}
+        if rank > HOOKS and known and not known & starts:
+            continue
+        known = known or starts
+        told.append(Witness(rank, f"{session.directory}#{rank}", events))
+    return told
+
+
+def _ref(start: SessionStart) -> SessionRef:
+    return SessionRef(start.agent or RECORDED, start.native_id or "")
+
+
+def _is_partial(events: Iterable[Event]) -> bool:
+    return any(type(event) in _PARTIAL for event in events)
 
 
 _PARTIAL = (ToolStart, ToolEnd, AgentTotals, Subagent)
 """What becomes of these only the join of a session's witnesses tells."""
 
 
-def witness(session: Session, *, lines: bool = True) -> Witness | None:
-    """What was recorded of a session that another file tells of, too.
+def recorded_of(session: Session, *, lines: bool = True) -> list[Witness]:
+    """What was recorded of a session that another file tells of, too, by who told it.
 
-    None where nothing was but an imported copy; and for what cannot be read, which is named
-    where it is read itself.
+    An imported copy is none of these; what cannot be read is named where it is read itself.
     """
     try:
         if is_copy(session.journal_names()):
-            return None
+            return []
         journals = [one for one in session.parts().journals if not is_copy([one.name])]
     except MetricsError:
-        return None
-    events = with_lines(_in_time_order(journals), keep=lines)
-    return Witness(HOOKS, session.directory, events)
+        return []
+    return _told(session, journals, lines=lines)
 
 
 def labels_of(sessions: Iterable[Session]) -> dict[str, str]:

@@ -179,19 +179,21 @@ def _currency(examination: Examination, journals: list[str], writer_lives: bool)
 
     remedy = "its recorder will write it anew" if writer_lives else "write it anew"
     # Agents' hooks write down events and no sums, which everybody who asks makes of them.
-    of_hooks = file == store.METRICS and journals == [journal.SHARED]
+    of_hooks = file == store.METRICS and all(map(journal.is_shared, journals))
     if of_hooks and not os.path.lexists(session.metrics_path):
         return
     examination.find(file, problem, remedy, repair, harmless=writer_lives or of_hooks)
 
 
 def _is_told_by_hooks(session: Session, journals: list[str]) -> bool:
-    """Tell whether an agent's hooks record here, which never write METRICS.json: readers add up."""
-    if journal.SHARED not in journals:
-        return False
+    """Tell whether an agent's hooks or OTLP record here, which never write METRICS.json.
+
+    Readers add up.
+    """
     return any(
         type(event) is SessionStart and event.native_id is not None
-        for _, events in journal.batches(session.events, Journal(journal.SHARED))
+        for name in filter(journal.is_shared, journals)
+        for _, events in journal.batches(session.events, Journal(name))
         for event in events
     )
 

@@ -18,12 +18,22 @@ from m31a_metrics.journal.read import (
     names,
     read,
 )
-from m31a_metrics.journal.shared import SHARED, append_shared, hold
+from m31a_metrics.journal.shared import (
+    OTLP,
+    OTLP_OPEN,
+    SHARED,
+    append_shared,
+    hold,
+    is_shared,
+    shared_in,
+)
 from m31a_metrics.journal.trim import Trimmed, is_alive, trim
 from m31a_metrics.journal.writer import Appender, ExitLock, JournalLost, Writer
 
 __all__ = [
     "IMPORT_PREFIX",
+    "OTLP",
+    "OTLP_OPEN",
     "SHARED",
     "SUFFIX",
     "Appender",
@@ -41,7 +51,9 @@ __all__ = [
     "is_alive",
     "is_copy",
     "is_lost",
+    "is_shared",
     "names",
     "read",
+    "shared_in",
     "trim",
 ]

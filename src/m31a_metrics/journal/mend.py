@@ -19,7 +19,7 @@ from m31a_metrics.errors import StorageError
 from m31a_metrics.events import Event, decoder
 from m31a_metrics.journal import chunks
 from m31a_metrics.journal.read import NAMED_AT_MOST, UNREADABLE, is_torn_at, lines
-from m31a_metrics.journal.shared import SHARED
+from m31a_metrics.journal.shared import is_shared
 from m31a_metrics.journal.trim import lock
 from m31a_metrics.store import open_file, replace, vacant
 
@@ -47,7 +47,7 @@ def mend(directory: str, name: str, *, dry: bool = False) -> Mended | None:
     path = f"{directory}/{name}"
     descriptor = open_file(path, os.O_RDONLY if dry else os.O_RDWR)
     try:
-        if name != SHARED and not lock(descriptor, shared=dry):
+        if not is_shared(name) and not lock(descriptor, shared=dry):
             return None
         # What is appended meanwhile is looked at the next time.
         end = chunks.content_end(descriptor)

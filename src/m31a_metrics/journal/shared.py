@@ -1,4 +1,7 @@
-"""The journal that short-lived commands and hooks share: one `write` call per event.
+"""The journals that several writers share: one `write` call per event, or for all of a request.
+
+Short-lived commands and hooks have one, and what arrives by OTLP has one of its own each, with
+and without the token, for a reader trusts them differently.
 
 A line is led by a newline as well as ended by one, so that a line torn by another
 writer's death cannot swallow ours; O_APPEND keeps simultaneous writers apart.
@@ -15,14 +18,27 @@ from m31a_metrics.errors import ForeignFile, StorageError
 from m31a_metrics.store import open_file
 
 SHARED = "hooks.jsonl"
+OTLP, OTLP_OPEN = "otlp.jsonl", "otlp-open.jsonl"
+"""What came by OTLP with this machine's token, and what anybody here may have sent."""
 
 
-def append_shared(directory: str, lines: list[bytes]) -> None:
+def is_shared(name: str) -> bool:
+    """Tell whether a journal is one to which any process appends, at any time."""
+    return name in (SHARED, OTLP, OTLP_OPEN)
+
+
+def shared_in(directory: str) -> list[str]:
+    """Find the shared journals of an events directory: an agent tells of its session there."""
+    names = (SHARED, OTLP, OTLP_OPEN)
+    return [name for name in names if os.path.isfile(f"{directory}/{name}")]
+
+
+def append_shared(directory: str, lines: list[bytes], name: str = SHARED) -> None:
     """Append events (without line ends) in one write. Raises ForeignFile, StorageError.
 
     The events are in the kernel's hands when this returns: a kill cannot lose them.
     """
-    path = f"{directory}/{SHARED}"
+    path = f"{directory}/{name}"
     data = b"\n" + b"\n".join(lines) + b"\n"
     descriptor = open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
     try:

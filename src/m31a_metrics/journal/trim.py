@@ -15,7 +15,7 @@ from msgspec.json import decode
 from m31a_metrics.errors import StorageError
 from m31a_metrics.journal import chunks
 from m31a_metrics.journal.read import is_torn_at
-from m31a_metrics.journal.shared import SHARED
+from m31a_metrics.journal.shared import is_shared
 from m31a_metrics.store import open_file
 
 
@@ -33,7 +33,7 @@ def trim(directory: str, name: str, *, dry: bool = False) -> Trimmed:
 
     `dry` only tells what would be cut. Raises ForeignFile, StorageError.
     """
-    if name == SHARED:
+    if is_shared(name):
         return Trimmed(name)
     path = f"{directory}/{name}"
     descriptor = open_file(path, os.O_RDONLY if dry else os.O_RDWR)
@@ -53,14 +53,14 @@ def trim(directory: str, name: str, *, dry: bool = False) -> Trimmed:
 
 
 def is_alive(directory: str, name: str) -> bool:
-    """Tell whether a journal's writer lives: it holds its lock, or with others the shared one's.
+    """Tell whether a journal's writer lives: it holds its lock, or with others a shared one's.
 
     Raises ForeignFile, StorageError.
     """
     path = f"{directory}/{name}"
     descriptor = open_file(path, os.O_RDONLY)
     try:
-        return not lock(descriptor, shared=name != SHARED)
+        return not lock(descriptor, shared=not is_shared(name))
     except OSError as error:
         raise StorageError(f"cannot lock {path}: {error.strerror}") from error
     finally:

@@ -21,7 +21,7 @@ from msgspec import MsgspecError, Struct
 from m31a_metrics import codec, journal, store
 from m31a_metrics.errors import DamagedMetrics, MetricsError
 from m31a_metrics.events import LLMInteraction, ToolStart
-from m31a_metrics.journal import SHARED, Journal
+from m31a_metrics.journal import Journal, is_shared
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.session.covered import BASE, Covered
 from m31a_metrics.session.directory import SessionDirectory
@@ -171,7 +171,7 @@ class Counting:
         for name in self._lost.keys() & lengths.keys():
             if name not in self._names:
                 del one.journals[name]
-            elif name == SHARED:
+            elif is_shared(name):
                 one.journals[name] = 0
             else:
                 left = journal.content_length(self._session.events, name)
@@ -192,8 +192,8 @@ class Counting:
         """Read on in a journal; return how far."""
         read = Journal(name, length)
         # A Collector's journal is never written again, so what is left of the counted part of
-        # one is old. Others may append to the shared one: what is later is new.
-        old_us = self._shared_us if name == SHARED and name in self._lost else -1
+        # one is old. Others may append to a shared one: what is later is new.
+        old_us = self._shared_us if is_shared(name) and name in self._lost else -1
         for batch in self._batches(read):
             if old_us >= 0:
                 events = [event for event in batch.events if event.t_us > old_us]
@@ -285,7 +285,7 @@ class Counting:
         """What is left of the events that METRICS.json counts."""
         about = None if self._note is None else self._note.about
         for name in self._names:
-            if about is not None and name == SHARED and name in self._lost:
+            if about is not None and is_shared(name) and name in self._lost:
                 for batch in self._batches(Journal(name)):
                     old = [event for event in batch.events if event.t_us <= about.shared_us]
                     yield Batch(name, batch.place, old)
@@ -305,7 +305,7 @@ class Counting:
         if end is None and self._own is not None:
             end = self._own.lengths.get(name)
         for place, events in journal.batches(self._session.events, read, end):
-            if name == SHARED and end is None:
+            if is_shared(name) and end is None:
                 self._shared_us = max([self._shared_us, *(event.t_us for event in events)])
             yield Batch(name, place, events)
         self._has_unread |= read.damaged > 0

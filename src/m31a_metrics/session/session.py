@@ -300,9 +300,9 @@ class Session(SessionDirectory):
         )
 
     def _has_more(self, name: str, length: int) -> bool:
-        # Of what was lost of the shared journal, something new may stand in the place.
+        # Of what was lost of a shared journal, something new may stand in the place.
         return journal.has_more(self.events, name, length) or (
-            name == journal.SHARED and journal.is_lost(self.events, name, length)
+            journal.is_shared(name) and journal.is_lost(self.events, name, length)
         )
 
 

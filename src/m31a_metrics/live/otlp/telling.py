@@ -48,6 +48,7 @@ from m31a_metrics.live.otlp.names import (
 )
 from m31a_metrics.model import UNKNOWN_USAGE, Usage
 from m31a_metrics.units import LARGEST, YEAR_10000_US
+from m31a_metrics.witnesses import OWN_ID
 
 __all__ = ["Key", "Told", "Undecodable", "told"]
 
@@ -279,7 +280,7 @@ def _model_call(rule: Rule, got: Got, at: _At) -> LLMInteraction:
     if not call_id:
         call_id = at.own_id
     elif rule.has_own_ids:
-        call_id = _OWN + call_id
+        call_id = OWN_ID + call_id
     tier = _first(got, fields.get("tier", ()))
     return LLMInteraction(
         t_us=at.t_us,
@@ -409,7 +410,6 @@ _BUILT: dict[Tells, Callable[[Rule, Got, _At], Event]] = {
 
 # ---- names and ids
 
-_OWN = "otlp:"
 _NAME = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_.:/@+\-\[\]]{0,127}")
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@/#+=|\-]{0,127}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -433,7 +433,7 @@ def _agent(service: str) -> str:
 
 
 def _own_id(*parts: object) -> str:
-    return _OWN + _hashed(repr(parts))
+    return OWN_ID + _hashed(repr(parts))
 
 
 def _hashed(text: str) -> str:
