@@ -313,13 +313,13 @@ def _nearest(calls: Iterable[ToolCall], t_us: int) -> ToolCall:
 def _how_timed(word: _Word) -> int:
     """Rank what is said of a duration: a run time before what elapsed, hooks before others.
 
-    What an agent says by OTLP may hold its hooks, too, which a transcript's run time does not.
+    A transcript's may be the time between two of its lines, which hooks are in, too.
     """
     if word.call.elapsed_only:
         return 5 if word.is_pair else 4
     if word.is_pair:
         return 3
-    return 0 if word.rank == HOOKS else 1 if word.rank < OTLP else 2
+    return 2 if word.rank < HOOKS else 0 if word.rank == HOOKS else 1
 
 
 def _began_us(call: ToolCall) -> int:

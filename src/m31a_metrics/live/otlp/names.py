@@ -42,8 +42,7 @@ class Rule(Struct, frozen=True, kw_only=True, gc=False):
     be there, with one of the values (none: with any), and `unless` those that must not. Counts
     mean what they mean in a Usage, but where the prompt leaves out what a cache took part in
     (`leaves_cache_out`), or the completion leaves out reasoning (`leaves_reasoning_out`).
-    `has_own_ids`: the ids of model calls stand in no transcript of the agent, and tell a record
-    that was sent twice, and no more.
+    `no_wait_where`: then the duration of a call holds no person's wait, though it may elsewhere.
     """
 
     tells: Tells
@@ -52,13 +51,13 @@ class Rule(Struct, frozen=True, kw_only=True, gc=False):
     unless: Mapping[str, Names] = {}
     leaves_cache_out: bool = False
     leaves_reasoning_out: bool = False
-    has_own_ids: bool = False
+    no_wait_where: Mapping[str, Names] = {}
 
     @property
     def wanted(self) -> frozenset[str]:
         """All attributes that are read for it."""
         return frozenset(name for names in self.fields.values() for name in names).union(
-            self.where, self.unless
+            self.where, self.unless, self.no_wait_where
         )
 
 
@@ -67,7 +66,10 @@ class Emitter(Struct, frozen=True, kw_only=True, gc=False):
 
     `session` are the attributes that hold the session's id, on the record or its resource.
     Rules stand by the name of the log or the span; with `conventions`, spans are read by those
-    where no name fits.
+    where no name fits. A model call with one of the values of `turn_where` answers a person.
+    `has_own_ids`: the ids of model calls stand in no transcript of the agent, so they only tell
+    a record that was sent twice. `holds_waits`: how long a call took is measured from before a
+    person is asked.
     """
 
     agent: str
@@ -78,6 +80,9 @@ class Emitter(Struct, frozen=True, kw_only=True, gc=False):
     logs: Mapping[str, tuple[Rule, ...]] = {}
     spans: Mapping[str, tuple[Rule, ...]] = {}
     conventions: bool = False
+    turn_where: Mapping[str, Names] = {}
+    has_own_ids: bool = True
+    holds_waits: bool = True
 
 
 DENIALS = ("reject", "rejected", "deny", "denied", "abort", "cancel", "cancelled")
@@ -87,6 +92,8 @@ CLAUDE_CODE = Emitter(
     agent="claude-code",
     services=("claude-code",),
     scopes=("com.anthropic.claude_code",),
+    has_own_ids=False,
+    holds_waits=False,
     logs={
         "api_request": (
             Rule(
@@ -190,7 +197,6 @@ CODEX = Emitter(
                     "reasoning": ("reasoning_token_count",),
                 },
                 where={"event.kind": ("response.completed",), "input_token_count": ()},
-                has_own_ids=True,
             ),
         ),
         "codex.tool_result": (
@@ -201,6 +207,7 @@ CODEX = Emitter(
                     "tool": ("tool_name",),
                     "success": ("success",),
                     "duration_ms": ("duration_ms",),
+                    "report": ("output",),
                 },
             ),
         ),
@@ -214,13 +221,6 @@ CODEX = Emitter(
         "codex.user_prompt": (Rule(tells=Tells.USER_TURN, fields={}),),
     },
 )
-
-_GEMINI_TOOL = {
-    "id": ("call_id",),
-    "tool": ("function_name",),
-    "success": ("success",),
-    "duration_ms": ("duration_ms",),
-}
 
 
 def _gemini(prefix: str, *, leaves_reasoning_out: bool) -> dict[str, tuple[Rule, ...]]:
@@ -241,7 +241,6 @@ def _gemini(prefix: str, *, leaves_reasoning_out: bool) -> dict[str, tuple[Rule,
                     "subagent": ("subagent_name",),
                 },
                 leaves_reasoning_out=leaves_reasoning_out,
-                has_own_ids=True,
             ),
         ),
         f"{prefix}.tool_call": (
@@ -255,7 +254,16 @@ def _gemini(prefix: str, *, leaves_reasoning_out: bool) -> dict[str, tuple[Rule,
                 fields={"id": ("call_id",), "tool": ("function_name",)},
                 where={"error_type": ("policy_violation", "execution_denied")},
             ),
-            Rule(tells=Tells.TOOL_CALL, fields=_GEMINI_TOOL),
+            Rule(
+                tells=Tells.TOOL_CALL,
+                fields={
+                    "id": ("call_id",),
+                    "tool": ("function_name",),
+                    "success": ("success",),
+                    "duration_ms": ("duration_ms",),
+                },
+                no_wait_where={"decision": ("auto_accept",)},
+            ),
         ),
         f"{prefix}.user_prompt": (Rule(tells=Tells.USER_TURN, fields={"number": ("prompt_id",)}),),
         f"{prefix}.chat_compression": (
@@ -415,6 +423,7 @@ COPILOT_CLI = Emitter(
     scopes=("github.copilot",),
     session=("gen_ai.conversation.id",),
     conventions=True,
+    turn_where={"github.copilot.initiator": ("user",)},
 )
 
 OPENCODE = Emitter(
@@ -424,7 +433,9 @@ OPENCODE = Emitter(
     conventions=True,
 )
 
-OTHERS = Emitter(agent="", session=_CONVERSATION, conventions=True)
+OTHERS = Emitter(
+    agent="", session=_CONVERSATION, conventions=True, has_own_ids=False, holds_waits=False
+)
 """Who is not an agent of the table: it is called as its service is."""
 
 EMITTERS = (CLAUDE_CODE, CODEX, GEMINI_CLI, QWEN, COPILOT_CLI, OPENCODE)

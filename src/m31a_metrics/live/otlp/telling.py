@@ -89,8 +89,9 @@ Got = dict[str, Scalar]
 
 
 class _At(NamedTuple):
-    """When, in Unix microseconds and for how long, and what tells this record from others."""
+    """Whose record, when (Unix microseconds) and for how long, and what tells it from others."""
 
+    who: Emitter
     t_us: int
     duration_ms: float | None
     has_failed: bool
@@ -124,7 +125,9 @@ class _Telling:
         key = self._key(who, batch, got, record)
         t_us = int(nano) // 1000
         if key is not None and self._has_time(t_us):
-            at = _At(t_us, None, has_failed=False, own_id=_own_id(name, nano, sorted(got.items())))
+            at = _At(
+                who, t_us, None, has_failed=False, own_id=_own_id(name, nano, sorted(got.items()))
+            )
             self._add(who, batch, key, got, _event(rule, got, at))
 
     def _span(self, who: Emitter, batch: Batch, record: Any) -> None:
@@ -148,12 +151,16 @@ class _Telling:
             span_id = self._reader.hexed(record.span_id)
             status = record.status
             at = _At(
+                who,
                 t_us,
                 max(ended - began, 0) / 1e6 if began > 0 else None,
                 has_failed=bool(status) and status.code in _FAILED,
                 own_id=_own_id(self._reader.hexed(record.trace_id), span_id),
             )
             self._add(who, batch, key, got, _event(rule, got, at))
+            if who.turn_where and rule.tells is Tells.MODEL_CALL and _is_told(who.turn_where, got):
+                turn = UserTurn(t_us=int(began) // 1000, id=f"{at.own_id}:turn")
+                self._add(who, batch, key, got, turn)
 
     def _has_time(self, t_us: int) -> bool:
         if 0 < t_us < YEAR_10000_US:
@@ -210,14 +217,9 @@ _WANTED = {who.agent: _names_of(who) for who in (*EMITTERS, OTHERS)}
 
 _OF_CONVENTIONS = tuple(rule for rules in CONVENTIONS.values() for rule in rules)
 _MARKS = tuple(dict.fromkeys(name for rule in _OF_CONVENTIONS for name in rule.where))
-_CONVENTION_NAMES = frozenset(
-    (
-        "gen_ai.conversation.id",
-        "session.id",
-        "ai.telemetry.metadata.sessionId",
-        "traceloop.association.properties.session_id",
-    )
-).union(*(rule.wanted for rule in _OF_CONVENTIONS))
+_CONVENTION_NAMES = frozenset(OTHERS.session).union(
+    *(rule.wanted for rule in _OF_CONVENTIONS), *(who.turn_where for who in EMITTERS)
+)
 
 
 def _fitting(rules: tuple[Rule, ...], got: Got) -> Rule | None:
@@ -228,9 +230,14 @@ def _fitting(rules: tuple[Rule, ...], got: Got) -> Rule | None:
             if given is None or (values and _word(given) not in values):
                 break
         else:
-            if not any(_word(got.get(name)) in values for name, values in rule.unless.items()):
+            if not rule.unless or not _is_told(rule.unless, got):
                 return rule
     return None
+
+
+def _is_told(values: Mapping[str, Names], got: Got) -> bool:
+    """Tell whether one of some attributes has one of its values."""
+    return any(_word(got.get(name)) in some for name, some in values.items())
 
 
 def _word(value: Scalar | None) -> str:
@@ -279,7 +286,7 @@ def _model_call(rule: Rule, got: Got, at: _At) -> LLMInteraction:
         cost = stated_cost(number(_first(got, fields["cost_usd"])), model or "")
     if not call_id:
         call_id = at.own_id
-    elif rule.has_own_ids:
+    elif at.who.has_own_ids:
         call_id = OWN_ID + call_id
     tier = _first(got, fields.get("tier", ()))
     return LLMInteraction(
@@ -334,15 +341,36 @@ def _tool_call(rule: Rule, got: Got, at: _At) -> ToolCall:
     exit_code = number(_first(got, fields.get("exit_code", ())))
     failed = at.has_failed or bool(_first(got, fields.get("error", ())))
     duration_ms = _duration(rule, got, at)
+    holds_wait = at.who.holds_waits and not _is_told(rule.no_wait_where, got)
+    report = _first(got, fields.get("report", ()))
+    if type(report) is str:
+        exit_code, run_ms = _reported(report)
+        if run_ms is not None:
+            duration_ms, holds_wait = run_ms, False
     return ToolCall(
         t_us=at.t_us,
         name=_tool(rule, got),
-        success=said == "true" if said else not failed and not exit_code,
+        success=(said == "true" if said else not failed) and not exit_code,
         duration_ms=duration_ms or 0,
-        elapsed_only=duration_ms is None,
+        elapsed_only=duration_ms is None or holds_wait,
         subagent=_name(_first(got, fields.get("subagent", ()))),
         id=_call_id(rule, got, at),
     )
+
+
+def _reported(report: str) -> tuple[int | None, float | None]:
+    """Read the exit code and the run time (ms) with which Codex begins what a command gave.
+
+    It says `success` of whatever ended, with 1 too. Two figures are all that is kept of it.
+    """
+    head = report[:_REPORT_LENGTH].partition("Output:\n")[0]
+    exited, wall = _EXIT.search(head), _WALL.search(head)
+    return int(exited[1]) if exited else None, float(wall[1]) * 1000 if wall else None
+
+
+_REPORT_LENGTH = 300
+_EXIT = re.compile(r"^(?:Process exited with code|Exit code:) (-?[0-9]{1,10})", re.MULTILINE)
+_WALL = re.compile(r"^Wall time:? ([0-9]{1,9}(?:\.[0-9]{1,9})?) seconds?", re.MULTILINE)
 
 
 def _denial(rule: Rule, got: Got, at: _At) -> ToolCall:
