@@ -38,21 +38,14 @@ class Batch(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """How the records of a request are read, by its encoding."""
+    """How the records of a request are read, by its encoding.
 
-    value: Callable[[Any], Scalar | None]
+    `attributes` gives those attributes of a record or a resource that are wanted and hold one
+    value, `hexed` an id as it is written.
+    """
+
+    attributes: Callable[[Any, Container[str]], dict[str, Scalar]]
     hexed: Callable[[Any], str]
-
-    def attributes(self, owner: Any, wanted: Container[str]) -> dict[str, Scalar]:
-        """Read those attributes that are wanted, and hold one value."""
-        value_of = self.value
-        found: dict[str, Scalar] = {}
-        for one in owner.attributes or ():
-            if one.key in wanted:
-                value = value_of(one.value)
-                if value is not None:
-                    found[one.key] = value
-        return found
 
 
 def decode(signal: str, body: bytes, content_type: str) -> tuple[Reader, Iterator[Batch]]:
@@ -130,15 +123,19 @@ def _messages() -> dict[str, Any]:
 _SCALARS = frozenset(("string_value", "int_value", "double_value", "bool_value"))
 
 
-def _protobuf_value(value: Any) -> Scalar | None:
-    kind = value.WhichOneof("value")
-    if kind not in _SCALARS:
-        return None
-    found: Scalar = getattr(value, kind)
+def _protobuf_attributes(owner: Any, wanted: Container[str]) -> dict[str, Scalar]:
+    found: dict[str, Scalar] = {}
+    for one in owner.attributes:
+        key = one.key
+        if key in wanted:
+            value = one.value
+            kind = value.WhichOneof("value")
+            if kind in _SCALARS:
+                found[key] = getattr(value, kind)
     return found
 
 
-_PROTOBUF_READER = Reader(_protobuf_value, bytes.hex)
+_PROTOBUF_READER = Reader(_protobuf_attributes, bytes.hex)
 
 
 # ---- JSON
@@ -260,7 +257,17 @@ def _json_value(value: _Value | None) -> Scalar | None:
     return value.bool_value if type(value.bool_value) is bool else None
 
 
-_JSON_READER = Reader(_json_value, str)
+def _json_attributes(owner: _Resource | _Span | _Log, wanted: Container[str]) -> dict[str, Scalar]:
+    found: dict[str, Scalar] = {}
+    for one in owner.attributes or ():
+        if one.key in wanted:
+            value = _json_value(one.value)
+            if value is not None:
+                found[one.key] = value
+    return found
+
+
+_JSON_READER = Reader(_json_attributes, str)
 
 _DIGITS_MAX = 40
 """More digits than any figure here has; so many are not worth the time to read them."""

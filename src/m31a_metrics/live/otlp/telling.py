@@ -95,7 +95,12 @@ class _At(NamedTuple):
     t_us: int
     duration_ms: float | None
     has_failed: bool
-    own_id: str
+    seed: tuple[object, ...]
+
+    @property
+    def own_id(self) -> str:
+        """An id for what has none: the same whenever the same record is sent."""
+        return OWN_ID + _hashed(repr(self.seed))
 
 
 class _Telling:
@@ -104,6 +109,7 @@ class _Telling:
         self.rejected = 0
         self.reason = ""
         self._reader = reader
+        self._keys: dict[tuple[str, object, str], Key] = {}
 
     def take(self, batch: Batch, *, is_logs: bool) -> None:
         service = batch.resource.get("service.name")
@@ -125,9 +131,7 @@ class _Telling:
         key = self._key(who, batch, got, record)
         t_us = int(nano) // 1000
         if key is not None and self._has_time(t_us):
-            at = _At(
-                who, t_us, None, has_failed=False, own_id=_own_id(name, nano, sorted(got.items()))
-            )
+            at = _At(who, t_us, None, has_failed=False, seed=(name, nano, sorted(got.items())))
             self._add(who, batch, key, got, _event(rule, got, at))
 
     def _span(self, who: Emitter, batch: Batch, record: Any) -> None:
@@ -148,14 +152,13 @@ class _Telling:
         key = self._key(who, batch, got, record)
         t_us = int(ended) // 1000
         if key is not None and self._has_time(t_us):
-            span_id = self._reader.hexed(record.span_id)
             status = record.status
             at = _At(
                 who,
                 t_us,
                 max(ended - began, 0) / 1e6 if began > 0 else None,
                 has_failed=bool(status) and status.code in _FAILED,
-                own_id=_own_id(self._reader.hexed(record.trace_id), span_id),
+                seed=(self._reader.hexed(record.trace_id), self._reader.hexed(record.span_id)),
             )
             self._add(who, batch, key, got, _event(rule, got, at))
             if who.turn_where and rule.tells is Tells.MODEL_CALL and _is_told(who.turn_where, got):
@@ -183,7 +186,12 @@ class _Telling:
         if not given:
             self._reject("a record of no session and no trace")
             return None
-        return Key(who.agent or _agent(str(batch.resource.get("service.name", ""))), _id(given))
+        service = batch.resource.get("service.name", "")
+        key = self._keys.get((who.agent, service, given))
+        if key is None:
+            key = Key(who.agent or _agent(str(service)), _id(given))
+            self._keys[who.agent, service, given] = key
+        return key
 
     def _add(self, who: Emitter, batch: Batch, key: Key, got: Got, event: Event) -> None:
         events = self.sessions.get(key)
@@ -264,8 +272,13 @@ def _first(got: Got, names: Names) -> Scalar | None:
 
 
 def _count(got: Got, fields: Mapping[str, Names], what: str) -> int | None:
-    value = number(_first(got, fields.get(what, ())))
-    return int(value) if value is not None and 0 <= value <= TOKENS_MAX else None
+    for name in fields.get(what, ()):
+        value: Scalar | None = got.get(name)
+        if value is not None:
+            if type(value) is not int:
+                value = number(value)
+            return int(value) if value is not None and 0 <= value <= TOKENS_MAX else None
+    return None
 
 
 def _duration(rule: Rule, got: Got, at: _At) -> float | None:
@@ -458,10 +471,6 @@ def _id(value: str) -> str:
 def _agent(service: str) -> str:
     """Call an agent as its service is called, made a name that is safe as one of a folder."""
     return _UNSAFE.sub("-", service).strip("-._")[:64] or "otlp"
-
-
-def _own_id(*parts: object) -> str:
-    return OWN_ID + _hashed(repr(parts))
 
 
 def _hashed(text: str) -> str:
