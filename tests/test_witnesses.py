@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import permutations
+from itertools import islice, permutations
 from typing import Any
 
 from hypothesis import given, settings
@@ -26,7 +26,17 @@ from m31a_metrics.events import (
 )
 from m31a_metrics.model import Usage
 from m31a_metrics.transcript import Call
-from m31a_metrics.witnesses import COPY, HOOKS, TRANSCRIPT, Witness, join, with_calls
+from m31a_metrics.witnesses import (
+    COPY,
+    HOOKS,
+    OTLP,
+    OTLP_OPEN,
+    OWN_ID,
+    TRANSCRIPT,
+    Witness,
+    join,
+    with_calls,
+)
 
 S = 1_000_000
 THREAD = "55555555-5555-4555-8555-555555555555"
@@ -200,6 +210,93 @@ def test_calls_for_inference_are_completed() -> None:
     assert (read.tool, read.t_us, read.success) == ("Read", 500_000, True)
 
 
+def told_by(rank: int, *events: Event) -> Witness:
+    """A witness of that rank."""
+    return Witness(rank, f"rank-{rank}", events)
+
+
+def uses_of(*told: Witness) -> list[LLMInteraction]:
+    """The model calls that witnesses tell of."""
+    return [event for event in join(told).events if isinstance(event, LLMInteraction)]
+
+
+def test_a_request_is_joined_by_the_provider_s_id() -> None:
+    """A transcript's id holds the message's, too; cost and duration are OTLP's, tokens its own."""
+    said = LLMInteraction(5 * S, "plan", Usage(9, 2), id="msg_1:req_1")
+    seen = LLMInteraction(6 * S, "", Usage(8, 1), cost=0.5, duration_ms=70, id="req_1")
+    (use,) = uses_of(told_by(TRANSCRIPT, said), told_by(OTLP, seen))
+    assert use == replace(said, cost=0.5, duration_ms=70)
+
+
+def test_a_request_that_no_transcript_has_counts_once() -> None:
+    """Compacting asks the model: OTLP has the request, hooks only that something ended."""
+    said = LLMInteraction(5 * S, "", Usage(9, 2), id="msg_1:req_1")
+    seen = replace(said, id="req_1")
+    compacts = LLMInteraction(20 * S, "", Usage(40, 4), cost=0.01, id="req_2")
+    ends = [Subagent(21 * S, ""), Subagent(45 * S, "")]
+    told = (told_by(TRANSCRIPT, said), told_by(HOOKS, *ends), told_by(OTLP, seen, compacts))
+    uses = uses_of(*told)
+    assert uses[:2] == [said, compacts]
+    # What ended at another time is a request of which nobody says more.
+    assert [(use.t_us, use.phase) for use in uses[2:]] == [(45 * S, UNATTRIBUTED)]
+
+
+def test_without_an_id_one_witness_s_model_calls_count() -> None:
+    """OTLP's own ids join nothing: they tell a request that was sent twice, and no more."""
+    said = [LLMInteraction(at * S, "", Usage(9, 2), id=f"turn:{at}") for at in (5, 9)]
+    sent = [replace(use, id=f"{OWN_ID}{at}") for at, use in enumerate(said)]
+    assert uses_of(told_by(TRANSCRIPT, *said), told_by(OTLP, *sent)) == said
+    alone = uses_of(told_by(OTLP, *sent, *sent))
+    assert [use.t_us for use in alone] == [5 * S, 9 * S]
+    # What the transcript had no time to write down is another matter.
+    late = replace(sent[0], t_us=40 * S, id=f"{OWN_ID}late")
+    assert uses_of(told_by(TRANSCRIPT, *said), told_by(OTLP, *sent, late))[2:] == [
+        replace(late, id=None)
+    ]
+
+
+def test_otlp_s_run_time_goes_before_what_elapsed() -> None:
+    """And behind that of hooks; what passed before it was a person's wait."""
+    said = ToolCall(9 * S, "Bash", True, 6_000, elapsed_only=True, id="a")
+    sent = ToolCall(9 * S, "Bash", True, 500, id="a")
+    (call,) = join([told_by(TRANSCRIPT, said), told_by(OTLP, sent)]).events
+    assert call == replace(said, duration_ms=500, elapsed_only=False, wait_ms=5_500.0)
+    told = [
+        told_by(TRANSCRIPT, said),
+        told_by(OTLP, sent),
+        told_by(HOOKS, replace(sent, duration_ms=480)),
+    ]
+    (call,) = join(told).events
+    assert isinstance(call, ToolCall)
+    assert call.duration_ms == 480
+
+
+def test_a_refusal_and_an_end_of_one_call_are_one() -> None:
+    """An agent's logs may tell of a refused call twice, and ids of few letters at two times."""
+    sent = [
+        ToolCall(4 * S, "shell", False, 0, denied=True, id=f"call_1@{4 * S}"),
+        ToolCall(5 * S, "shell", False, 7, id=f"call_1@{5 * S}"),
+    ]
+    (call,) = join([told_by(OTLP, *sent)]).events
+    assert isinstance(call, ToolCall)
+    assert call.denied
+    assert join([told_by(OTLP, *sent, *sent)]).events == [call]
+
+
+def test_who_has_no_token_has_no_say_in_an_outcome() -> None:
+    """It adds calls of its own, and neither refuses nor fails one that others tell of."""
+    said = ToolCall(9 * S, "Bash", True, 3_000, elapsed_only=True, id="a")
+    sent = [ToolCall(9 * S, "Bash", False, 0, denied=True, id="a")]
+    sent.append(ToolCall(9 * S, "Write", False, 3, id="b"))
+    told = [told_by(TRANSCRIPT, said), told_by(OTLP_OPEN, *sent)]
+    assert [
+        (call.name, call.success, call.denied)
+        for call in join(told).events
+        if isinstance(call, ToolCall)
+    ] == [("Bash", True, False), ("Write", False, False)]
+    assert join([*told, told_by(OTLP, sent[0])]).events[0] != said
+
+
 times = st.integers(0, 60).map(lambda second: second * S)
 call_ids = st.sampled_from(["a", "b", "c", "d"])
 told_calls = st.builds(
@@ -232,22 +329,41 @@ hooks = st.lists(
     max_size=10,
     unique_by=lambda event: (type(event), event.id or object()),
 )
-sessions = st.tuples(transcripts, transcripts, hooks, hooks)
+arrivals = st.lists(
+    told_calls
+    | st.builds(
+        LLMInteraction,
+        times,
+        st.just(""),
+        st.just(Usage(5, 1)),
+        cost=st.none() | st.floats(0, 2),
+        id=st.sampled_from("rstu"),
+    )
+    | st.builds(UserTurn, times, id=st.sampled_from(["otlp:1", "otlp:2"]))
+    | st.builds(Compaction, times, id=st.just("otlp:3")),
+    max_size=8,
+    unique_by=lambda event: event.id,
+)
+sessions = st.tuples(transcripts, transcripts, hooks, hooks, arrivals, arrivals)
 
 
 def witnesses(told: tuple[list[Event], ...]) -> list[Witness]:
-    """A transcript, a copy, hooks and a status line."""
-    ranks = (TRANSCRIPT, COPY, HOOKS, HOOKS)
+    """A transcript, a copy, hooks and a status line, and OTLP with and without a token."""
+    ranks = (TRANSCRIPT, COPY, HOOKS, HOOKS, OTLP, OTLP_OPEN)
     return [
         Witness(rank, str(at), events)
         for at, (rank, events) in enumerate(zip(ranks, told, strict=True))
     ]
 
 
+def _id(event: Event) -> str:
+    return "" if event.id is None or event.id.startswith(OWN_ID) else event.id
+
+
 def known(events: list[Event]) -> set[str]:
     """What is known to have happened: the ids of calls, model calls, and kinds of others."""
     return {
-        f"{type(event).__name__} {event.id or ''}".replace("ToolEnd", "ToolCall")
+        f"{type(event).__name__} {_id(event)}".replace("ToolEnd", "ToolCall")
         for event in events
         if not isinstance(event, ToolStart | AgentTotals)
         and not (isinstance(event, Subagent) and not event.name)
@@ -259,7 +375,7 @@ def known(events: list[Event]) -> set[str]:
 def test_every_order_of_arrival_gives_the_same(told: tuple[list[Event], ...]) -> None:
     """Whoever comes first, and in whatever order each tells it, the session is one."""
     expected = join(witnesses(told))
-    for order in permutations(witnesses(told)):
+    for order in islice(permutations(witnesses(told)), 0, None, 7):
         assert join(order) == expected
     assert with_rest(expected.events, expected.totals, free(0.01)) == with_rest(
         join(witnesses(told)[::-1]).events, expected.totals, free(0.01)
@@ -267,7 +383,7 @@ def test_every_order_of_arrival_gives_the_same(told: tuple[list[Event], ...]) ->
 
 
 @settings(max_examples=60)
-@given(sessions, st.sets(st.integers(0, 3), min_size=1))
+@given(sessions, st.sets(st.integers(0, 5), min_size=1))
 def test_a_subset_gives_what_it_knew(told: tuple[list[Event], ...], chosen: set[int]) -> None:
     """Some of the witnesses know together what each of them knew, each id once."""
     some = [one for at, one in enumerate(witnesses(told)) if at in chosen]
@@ -278,6 +394,14 @@ def test_a_subset_gives_what_it_knew(told: tuple[list[Event], ...], chosen: set[
     assert len(ids) == len(set(ids))
     turns = [len([one for one in each.events if type(one) is UserTurn]) for each in some]
     assert len([one for one in events if type(one) is UserTurn]) <= sum(turns)
+
+
+@settings(max_examples=60)
+@given(sessions)
+def test_what_was_sent_twice_is_told_once(told: tuple[list[Event], ...]) -> None:
+    """A sender that got no answer sends again: the session stays what it was."""
+    twice = (*told[:4], [*told[4], *told[4]], [*told[5], *told[5]])
+    assert join(witnesses(twice)) == join(witnesses(told))
 
 
 @settings(max_examples=60)

@@ -134,7 +134,10 @@ def _in_order(one: Witness) -> list[Event]:
     events = sorted(one.events, key=_time)
     if one.rank < OTLP:
         return events
-    refused = {call_id(event.id): event for event in events if _is_denied(event) and event.id}
+    refused: dict[str, Event] = {}
+    for event in events:
+        if type(event) is ToolCall and event.denied and event.id is not None:
+            refused.setdefault(call_id(event.id), event)
     once: list[Event] = []
     ids: set[str] = set()
     for event in events:
@@ -149,10 +152,6 @@ def _in_order(one: Witness) -> list[Event]:
                 event = replace(event, id=None)
         once.append(event)
     return once
-
-
-def _is_denied(event: Event) -> bool:
-    return type(event) is ToolCall and event.denied
 
 
 def _total_order(event: AgentTotals) -> tuple[int, float]:

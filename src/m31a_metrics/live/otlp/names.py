@@ -42,7 +42,8 @@ class Rule(Struct, frozen=True, kw_only=True, gc=False):
     be there, with one of the values (none: with any), and `unless` those that must not. Counts
     mean what they mean in a Usage, but where the prompt leaves out what a cache took part in
     (`leaves_cache_out`), or the completion leaves out reasoning (`leaves_reasoning_out`).
-    `no_wait_where`: then the duration of a call holds no person's wait, though it may elsewhere.
+    `no_wait_where`: then the duration of a call holds no person's wait, though it may elsewhere;
+    `only_elapsed`: the call may go on when it is said to have ended.
     """
 
     tells: Tells
@@ -52,6 +53,7 @@ class Rule(Struct, frozen=True, kw_only=True, gc=False):
     leaves_cache_out: bool = False
     leaves_reasoning_out: bool = False
     no_wait_where: Mapping[str, Names] = {}
+    only_elapsed: bool = False
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -88,6 +90,14 @@ class Emitter(Struct, frozen=True, kw_only=True, gc=False):
 DENIALS = ("reject", "rejected", "deny", "denied", "abort", "cancel", "cancelled")
 """What agents say of a call that was not allowed."""
 
+_CLAUDE_CALL: dict[str, Names] = {
+    "id": ("tool_use_id",),
+    "tool": ("tool_name",),
+    "success": ("success",),
+    "duration_ms": ("duration_ms",),
+    "subagent": ("agent_id",),
+}
+
 CLAUDE_CODE = Emitter(
     agent="claude-code",
     services=("claude-code",),
@@ -122,14 +132,11 @@ CLAUDE_CODE = Emitter(
             ),
             Rule(
                 tells=Tells.TOOL_CALL,
-                fields={
-                    "id": ("tool_use_id",),
-                    "tool": ("tool_name",),
-                    "success": ("success",),
-                    "duration_ms": ("duration_ms",),
-                    "subagent": ("agent_id",),
-                },
+                fields=_CLAUDE_CALL,
+                where={"tool_name": ("Agent", "Task")},
+                only_elapsed=True,  # of a subagent in the background this is its launch
             ),
+            Rule(tells=Tells.TOOL_CALL, fields=_CLAUDE_CALL),
         ),
         "tool_decision": (
             Rule(
@@ -336,6 +343,7 @@ _TOKENS: dict[str, Names] = {
     ),
     "cost_usd": ("gen_ai.usage.cost.amount", "operation.cost", "llm.cost.total"),
     "currency": ("gen_ai.usage.cost.currency",),
+    "error": ("error.type",),
 }
 _TOOL: dict[str, Names] = {
     "id": ("gen_ai.tool.call.id", "gen_ai.tool.call_id", "tool_call.id", "ai.toolCall.id"),

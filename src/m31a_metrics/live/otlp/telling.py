@@ -156,13 +156,14 @@ class _Telling:
             at = _At(
                 who,
                 t_us,
-                max(ended - began, 0) / 1e6 if began > 0 else None,
+                max(ended - began, 0) / _NS_PER_MS if began > 0 else None,
                 has_failed=bool(status) and status.code in _FAILED,
                 seed=(self._reader.hexed(record.trace_id), self._reader.hexed(record.span_id)),
             )
             self._add(who, batch, key, got, _event(rule, got, at))
             if who.turn_where and rule.tells is Tells.MODEL_CALL and _is_told(who.turn_where, got):
-                turn = UserTurn(t_us=int(began) // 1000, id=f"{at.own_id}:turn")
+                asked_us = t_us - round((at.duration_ms or 0) * 1000)
+                turn = UserTurn(t_us=max(asked_us, 0), id=f"{at.own_id}:turn")
                 self._add(who, batch, key, got, turn)
 
     def _has_time(self, t_us: int) -> bool:
@@ -193,7 +194,9 @@ class _Telling:
             self._keys[who.agent, service, given] = key
         return key
 
-    def _add(self, who: Emitter, batch: Batch, key: Key, got: Got, event: Event) -> None:
+    def _add(self, who: Emitter, batch: Batch, key: Key, got: Got, event: Event | None) -> None:
+        if event is None:
+            return
         events = self.sessions.get(key)
         if events is None:
             version = next(
@@ -211,6 +214,7 @@ class _Telling:
         events.append(event)
 
 
+_NS_PER_MS = 1_000_000
 _FAILED = (2, "STATUS_CODE_ERROR")
 
 
@@ -258,7 +262,7 @@ def _word(value: Scalar | None) -> str:
 # ---- events
 
 
-def _event(rule: Rule, got: Got, at: _At) -> Event:
+def _event(rule: Rule, got: Got, at: _At) -> Event | None:
     build = _BUILT[rule.tells]
     return build(rule, got, at)
 
@@ -289,8 +293,12 @@ def _duration(rule: Rule, got: Got, at: _At) -> float | None:
     return value if value is not None and 0 <= value <= LARGEST else at.duration_ms
 
 
-def _model_call(rule: Rule, got: Got, at: _At) -> LLMInteraction:
+def _model_call(rule: Rule, got: Got, at: _At) -> LLMInteraction | None:
+    """Build what a model answered; None for a request that failed, and so was not answered."""
     fields = rule.fields
+    usage = _usage(rule, got)
+    if usage is UNKNOWN_USAGE and (at.has_failed or _first(got, fields.get("error", ()))):
+        return None
     model = _name(_first(got, fields["model"]))
     given = _first(got, fields.get("id", ()))
     call_id = _id(given) if type(given) is str and given else ""
@@ -305,7 +313,7 @@ def _model_call(rule: Rule, got: Got, at: _At) -> LLMInteraction:
     return LLMInteraction(
         t_us=at.t_us,
         phase="",
-        usage=_usage(rule, got),
+        usage=usage,
         cost=cost,
         model=model,
         duration_ms=_duration(rule, got, at),
@@ -354,7 +362,7 @@ def _tool_call(rule: Rule, got: Got, at: _At) -> ToolCall:
     exit_code = number(_first(got, fields.get("exit_code", ())))
     failed = at.has_failed or bool(_first(got, fields.get("error", ())))
     duration_ms = _duration(rule, got, at)
-    holds_wait = at.who.holds_waits and not _is_told(rule.no_wait_where, got)
+    holds_wait = rule.only_elapsed or (at.who.holds_waits and not _is_told(rule.no_wait_where, got))
     report = _first(got, fields.get("report", ()))
     if type(report) is str:
         exit_code, run_ms = _reported(report)
@@ -437,7 +445,7 @@ def _permission_wait(rule: Rule, got: Got, at: _At) -> PermissionWait:
     )
 
 
-_BUILT: dict[Tells, Callable[[Rule, Got, _At], Event]] = {
+_BUILT: dict[Tells, Callable[[Rule, Got, _At], Event | None]] = {
     Tells.MODEL_CALL: _model_call,
     Tells.TOOL_CALL: _tool_call,
     Tells.DENIAL: _denial,
