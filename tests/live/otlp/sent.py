@@ -45,6 +45,7 @@ def span(
 def request(
     records: Sequence[Mapping[str, Any]],
     service: str = "shop-agent",
+    *,
     scope: str = "anything",
     **resource: object,
 ) -> tuple[str, dict[str, Any]]:
@@ -60,17 +61,21 @@ def request(
     return "logs" if is_logs else "traces", {outer: [{"resource": of, inner: [scoped]}]}
 
 
-def tell(records: Sequence[Mapping[str, Any]], *args: str, **resource: object) -> Told:
+def tell(
+    records: Sequence[Mapping[str, Any]], service: str = "shop-agent", **resource: object
+) -> Told:
     """What such a request tells, which both encodings tell alike."""
-    signal, sent = request(records, *args, **resource)
+    signal, sent = request(records, service, **resource)
     by_json = told(signal, json.dumps(sent).encode(), f"{JSON}; charset=utf-8")
     assert told(signal, protobuf(signal, sent), PROTOBUF) == by_json
     return by_json
 
 
-def events(records: Sequence[Mapping[str, Any]], *args: str, **resource: object) -> list[Event]:
+def events(
+    records: Sequence[Mapping[str, Any]], service: str = "shop-agent", **resource: object
+) -> list[Event]:
     """The events of the one session that a request tells of, without its start."""
-    (found,) = tell(records, *args, **resource).sessions.values()
+    (found,) = tell(records, service, **resource).sessions.values()
     return found[1:]
 
 
