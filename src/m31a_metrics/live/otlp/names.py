@@ -68,7 +68,8 @@ class Emitter(Struct, frozen=True, kw_only=True, gc=False):
 
     `session` are the attributes that hold the session's id, on the record or its resource.
     Rules stand by the name of the log or the span; with `conventions`, spans are read by those
-    where no name fits. A model call with one of the values of `turn_where` answers a person.
+    where no name fits. A model call with one of the values of `turn_where` answers a person;
+    one with those of `unwritten_where` stands in no transcript, and counts beside it.
     `has_own_ids`: the ids of model calls stand in no transcript of the agent, so they only tell
     a record that was sent twice. `holds_waits`: how long a call took is measured from before a
     person is asked.
@@ -83,6 +84,7 @@ class Emitter(Struct, frozen=True, kw_only=True, gc=False):
     spans: Mapping[str, tuple[Rule, ...]] = {}
     conventions: bool = False
     turn_where: Mapping[str, Names] = {}
+    unwritten_where: Mapping[str, Names] = {}
     has_own_ids: bool = True
     holds_waits: bool = True
 
@@ -282,11 +284,19 @@ def _gemini(prefix: str, *, leaves_reasoning_out: bool) -> dict[str, tuple[Rule,
     }
 
 
+_GEMINI_UTILITIES = (
+    *("utility_autocomplete", "utility_compressor", "utility_edit_corrector"),
+    *("utility_fast_ack_helper", "utility_loop_detector", "utility_next_speaker"),
+    *("utility_router", "utility_state_snapshot_processor", "utility_summarizer", "utility_tool"),
+)
+"""What it asks beside the conversation; the first of a session is which model is to answer."""
+
 GEMINI_CLI = Emitter(
     agent="gemini-cli",
     services=("gemini-cli",),
     version=(),  # its service.version is that of Node
     logs=_gemini("gemini_cli", leaves_reasoning_out=True),
+    unwritten_where={"role": _GEMINI_UTILITIES},
 )
 
 QWEN = Emitter(
@@ -439,6 +449,8 @@ OPENCODE = Emitter(
     services=("opencode",),
     session=("session.id", "ai.telemetry.metadata.sessionId"),
     conventions=True,
+    # What goes into its database it tries again itself, the rest (titles) it leaves to the SDK.
+    unwritten_where={"ai.settings.maxRetries": ("2",)},
 )
 
 OTHERS = Emitter(

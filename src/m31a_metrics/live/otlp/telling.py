@@ -220,7 +220,7 @@ _FAILED = (2, "STATUS_CODE_ERROR")
 
 def _names_of(who: Emitter) -> frozenset[str]:
     rules = [rule for rules in (*who.logs.values(), *who.spans.values()) for rule in rules]
-    return frozenset(("event.name", *who.session, *who.version)).union(
+    return frozenset(("event.name", *who.session, *who.version, *who.unwritten_where)).union(
         *(rule.wanted for rule in rules)
     )
 
@@ -230,7 +230,8 @@ _WANTED = {who.agent: _names_of(who) for who in (*EMITTERS, OTHERS)}
 _OF_CONVENTIONS = tuple(rule for rules in CONVENTIONS.values() for rule in rules)
 _MARKS = tuple(dict.fromkeys(name for rule in _OF_CONVENTIONS for name in rule.where))
 _CONVENTION_NAMES = frozenset(OTHERS.session).union(
-    *(rule.wanted for rule in _OF_CONVENTIONS), *(who.turn_where for who in EMITTERS)
+    *(rule.wanted for rule in _OF_CONVENTIONS),
+    *((*who.turn_where, *who.unwritten_where) for who in EMITTERS),
 )
 
 
@@ -305,7 +306,9 @@ def _model_call(rule: Rule, got: Got, at: _At) -> LLMInteraction | None:
     cost = None
     if "cost_usd" in fields and _first(got, fields.get("currency", ())) in (None, "USD"):
         cost = stated_cost(number(_first(got, fields["cost_usd"])), model or "")
-    if not call_id:
+    if at.who.unwritten_where and _is_told(at.who.unwritten_where, got):
+        call_id = f"request:{call_id or at.own_id}"
+    elif not call_id:
         call_id = at.own_id
     elif at.who.has_own_ids:
         call_id = OWN_ID + call_id
