@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from m31a_metrics.events import Event
@@ -103,13 +104,16 @@ def _with_base64(value: Any) -> Any:
     }
 
 
+_UNWRITTEN = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+
 def _value(value: object) -> dict[str, Any]:
     if isinstance(value, bool):
         return {"boolValue": value}
     if isinstance(value, int):
         return {"intValue": str(value)}
     if isinstance(value, float):
-        return {"doubleValue": value}
+        return {"doubleValue": value if isfinite(value) else _UNWRITTEN[str(value)]}
     if isinstance(value, list):
         return {"arrayValue": {"values": [_value(one) for one in value]}}
     if isinstance(value, dict):

@@ -389,7 +389,7 @@ def _reported(report: str) -> tuple[int | None, float | None]:
     """
     head = report[:_REPORT_LENGTH].partition("Output:\n")[0]
     exited, wall = _EXIT.search(head), _WALL.search(head)
-    return int(exited[1]) if exited else None, float(wall[1]) * 1000 if wall else None
+    return int(exited[1]) if exited else None, round(float(wall[1]) * 1000, 6) if wall else None
 
 
 _REPORT_LENGTH = 300
