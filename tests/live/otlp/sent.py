@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from types import MappingProxyType
 from typing import Any
 
 from m31a_metrics.events import Event
@@ -14,6 +15,7 @@ from m31a_metrics.live.otlp.telling import Told, told
 
 Attributes = Mapping[str, object]
 
+_NONE: Attributes = MappingProxyType({})
 TRACE, T_NS = "5b8efff798038103d269b633813fc60c", 1_795_977_011_000_000_000
 
 
@@ -46,9 +48,9 @@ def span(
 def request(
     records: Sequence[Mapping[str, Any]],
     service: str = "shop-agent",
+    resource: Attributes = _NONE,
     *,
     scope: str = "anything",
-    **resource: object,
 ) -> tuple[str, dict[str, Any]]:
     """A request of logs or of spans, as what they are tells: its signal and its JSON."""
     is_logs = "timeUnixNano" in records[0]
@@ -57,26 +59,30 @@ def request(
         if is_logs
         else ("resourceSpans", "scopeSpans", "spans")
     )
-    of = {"attributes": attributes({"service.name": service} | resource)}
+    of = {"attributes": attributes({"service.name": service} | dict(resource))}
     scoped = {"scope": {"name": scope}, kind: list(records)}
     return "logs" if is_logs else "traces", {outer: [{"resource": of, inner: [scoped]}]}
 
 
 def tell(
-    records: Sequence[Mapping[str, Any]], service: str = "shop-agent", **resource: object
+    records: Sequence[Mapping[str, Any]],
+    service: str = "shop-agent",
+    resource: Attributes = _NONE,
 ) -> Told:
     """What such a request tells, which both encodings tell alike."""
-    signal, sent = request(records, service, **resource)
+    signal, sent = request(records, service, resource)
     by_json = told(signal, json.dumps(sent).encode(), f"{JSON}; charset=utf-8")
     assert told(signal, protobuf(signal, sent), PROTOBUF) == by_json
     return by_json
 
 
 def events(
-    records: Sequence[Mapping[str, Any]], service: str = "shop-agent", **resource: object
+    records: Sequence[Mapping[str, Any]],
+    service: str = "shop-agent",
+    resource: Attributes = _NONE,
 ) -> list[Event]:
     """The events of the one session that a request tells of, without its start."""
-    (found,) = tell(records, service, **resource).sessions.values()
+    (found,) = tell(records, service, resource).sessions.values()
     return found[1:]
 
 

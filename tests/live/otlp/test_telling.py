@@ -152,14 +152,14 @@ def test_only_spans_of_requests_and_tools_count(which: str) -> None:
 def test_whose_session_it_is() -> None:
     """By the conversation's id, the session's, the resource's, and else by the trace."""
     answer = ANSWERS["those of today"]
-    cases: list[tuple[Attributes, dict[str, object], str]] = [
+    cases: list[tuple[Attributes, Attributes, str]] = [
         ({"gen_ai.conversation.id": "c1", "session.id": "s1"}, {}, "c1"),
         ({"session.id": "s1"}, {}, "s1"),
         ({}, {"session.id": "r1"}, "r1"),
         ({}, {}, TRACE),
     ]
     for more, resource, native_id in cases:
-        found = tell([span("chat", dict(answer) | dict(more))], "My shop (β)", **resource)
+        found = tell([span("chat", dict(answer) | dict(more))], "My shop (β)", resource)
         ((key, some),) = found.sessions.items()
         assert key == Key("My-shop", native_id)
         assert some[0] == SessionStart(some[1].t_us, "My-shop", native_id=native_id)
@@ -314,13 +314,13 @@ def test_nobody_s_text_gets_into_an_event(agent: str) -> None:
         ("", rule) for rules in names.CONVENTIONS.values() for rule in rules
     ]
     for name, rule in fitting:
-        said: dict[str, object] = dict.fromkeys(EVERY_NAME, _words) | {who.session[0]: _words}
+        said = dict.fromkeys(EVERY_NAME, _words) | {who.session[0]: _words}
         said |= {
             attribute: (values[0] if values else "7") for attribute, values in rule.where.items()
         }
         said.pop("error.type")  # of a request it says that nobody answered
         record = log(said | {"event.name": name}) if name else span("chat", said)
-        found = tell([record], who.services[0], **{"service.version": _words})
+        found = tell([record], who.services[0], {"service.version": _words})
         assert found.sessions
         _is_sound(found, without="words")
 
