@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from m31a_metrics import config, events
+from m31a_metrics import Collector, config, events
 from m31a_metrics.answers import Slice
 from m31a_metrics.catalog import ask
 from m31a_metrics.catalog.find_session import load_named
@@ -24,6 +24,7 @@ from m31a_metrics.events import UNATTRIBUTED, AgentTotals, Event, ToolCall
 from m31a_metrics.session import Session
 from m31a_metrics.units import nano_usd
 from m31a_metrics.witnesses import call_id
+from tests.live.otlp.sent import arrive
 
 
 def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -233,6 +234,60 @@ def test_a_session_that_only_hooks_know_stands_by_itself(
     assert row.call_count == sum(tool.call_count for tool in alone.record.tools)
     one = Loader(settings).load("m31a", f"{settings.sessions_dir}/{native_id}")
     assert sum(tool.total_duration_ms for tool in one.metrics.tools) * 1000 == row.duration_us
+
+
+def test_what_arrives_by_otlp_is_in_the_index(
+    shared: Path, settings: Config, clean_home: Path
+) -> None:
+    """Alone it is a session; with the transcript it is the same one, and so it is one by one."""
+    run = shared / "captures" / "claude-code" / "ccint2"
+    environ = {"HOME": str(clean_home)}
+    arrive(run, settings.sessions_dir)
+    rows = []
+    for is_written in (False, True):
+        if is_written:
+            projects = clean_home / ".claude" / "projects"
+            shutil.copytree(run / "home" / ".claude" / "projects", projects)
+        with ask(settings, environ) as asking:
+            (row,) = asking.answers.sessions(Slice())
+        record = load_named(settings, row.session_id, environ).record
+        assert row.cost_nano == sum(use.cost_nano for use in record.llms) == nano_usd(0.014964)
+        assert row.interaction_count == sum(use.interaction_count for use in record.llms) == 10
+        assert row.call_count == sum(tool.call_count for tool in record.tools) == 5
+        rows.append(row)
+    assert [(row.agent, row.session_id) for row in rows] == [
+        ("claude-code", transcript_of(run).stem)
+    ] * 2
+
+
+def test_a_price_of_one_s_own_goes_before_an_agent_s(shared: Path, settings: Config) -> None:
+    """What an agent says that its answers cost is at the prices of its maker's list."""
+    run = shared / "captures" / "claude-code" / "cc332"
+    dear = {"claude-sonnet-4-5": {"input": 1_000.0, "output": 1_000.0, "cache_read": 1_000.0}}
+    own = replace(settings, prices=dear)
+    directory = arrive(run, settings.sessions_dir)
+    for agent, path in (("m31a", directory), ("claude-code", str(transcript_of(run)))):
+        by_list, by_own = (
+            sum(use.cost_nano for use in Loader(one).load(agent, path).record.llms)
+            for one in (settings, own)
+        )
+        assert by_list == nano_usd(0.01191)
+        assert by_own > 100 * by_list
+
+
+def test_what_arrives_of_another_session_counts_nowhere(
+    shared: Path, settings: Config, tmp_path: Path
+) -> None:
+    """A sender may call a session as it likes: it does not get into one of somebody else's."""
+    with Collector("s1", settings.sessions_dir, agent="mine") as collector:
+        collector.record_tool_call("Bash", True, 5)
+    arrive(shared / "captures" / "codex" / "cx1", str(tmp_path))
+    (sent,) = tmp_path.glob("*/events/otlp.jsonl")
+    here = Path(settings.sessions_dir) / "s1"
+    (here / "events" / "otlp.jsonl").write_bytes(sent.read_bytes())
+    record = Loader(settings).load("m31a", str(here)).record
+    assert (record.agent, [tool.tool for tool in record.tools]) == ("mine", ["Bash"])
+    assert record.llms == []
 
 
 def test_a_kill_loses_only_what_no_witness_had(

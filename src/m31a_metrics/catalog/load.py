@@ -178,7 +178,9 @@ class Loader:
         session = Session(*os.path.split(directory), self.price)
         lines = self._config.failure_lines
         others = self._witnesses(witnesses)
-        recording = records.read_recording(session, lines=lines, others=others)
+        recording = records.read_recording(
+            session, lines=lines, others=others, has_own_price=self.price.has_own
+        )
         if recording is None:
             raise SessionNotFound(f"{directory} holds neither METRICS.json nor journals")
         self.unread.check_recording(recording)
@@ -223,9 +225,15 @@ class Loader:
         return [directory] if shared_in(f"{directory}/{store.EVENTS}") else []
 
     def _witnesses(self, directories: Iterable[str]) -> list[Witness]:
-        lines = self._config.failure_lines
-        sessions = [Session(*os.path.split(directory)) for directory in directories]
-        return [one for session in sessions for one in records.recorded_of(session, lines=lines)]
+        told = [
+            records.recorded_of(
+                Session(*os.path.split(directory)),
+                lines=self._config.failure_lines,
+                has_own_price=self.price.has_own,
+            )
+            for directory in directories
+        ]
+        return [witness for some in told for witness in some]
 
     def _join(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from m31a_metrics.errors import InvalidSessionId, MetricsError
 from m31a_metrics.events import (
     AgentTotals,
     Event,
+    LLMInteraction,
     SessionStart,
     Subagent,
     ToolEnd,
@@ -222,6 +223,14 @@ def record_of(
     return record
 
 
+HasOwnPrice = Callable[[str], bool]
+"""Whether somebody gave a model a price on this machine."""
+
+
+def _has_none(_: str) -> bool:
+    return False
+
+
 class Recording(Struct):
     """A recorded session as it was read: whose it is, before anything is summed or priced.
 
@@ -260,12 +269,17 @@ class Recording(Struct):
 
 
 def read_recording(
-    session: Session, *, lines: bool = True, others: Iterable[Witness] = ()
+    session: Session,
+    *,
+    lines: bool = True,
+    others: Iterable[Witness] = (),
+    has_own_price: HasOwnPrice = _has_none,
 ) -> Recording | None:
     """Read a recorded session: its journals, or its METRICS.json where it has none.
 
-    `lines`: False leaves the failure lines out; `others` tell of the same session. None if
-    there is no such session. Raises DamagedMetrics, ForeignFile, StorageError.
+    `lines`: False leaves the failure lines out; `others` tell of the same session. What agents
+    say by OTLP that an answer cost is left out where this machine has a price for its model.
+    None if there is no such session. Raises DamagedMetrics, ForeignFile, StorageError.
     """
     base, losses, journals = session.parts()
     if not journals:
@@ -274,7 +288,7 @@ def read_recording(
             return None
     name = session.session_id
     record = SessionRecord("", "", name, session.directory)
-    told = _told(session, journals, lines=lines)
+    told = _told(session, journals, lines=lines, has_own_price=has_own_price)
     for one in told:
         for event in one.events:
             if type(event) is SessionStart:
@@ -296,7 +310,9 @@ _RANKS = {OTLP: witnesses.OTLP, OTLP_OPEN: witnesses.OTLP_OPEN}
 """Of journals, by their names."""
 
 
-def _told(session: Session, journals: Iterable[Journal], *, lines: bool) -> list[Witness]:
+def _told(
+    session: Session, journals: Iterable[Journal], *, lines: bool, has_own_price: HasOwnPrice
+) -> list[Witness]:
     """What is told in a session's directory, by who tells it, the first one first.
 
     What arrives by OTLP names its session itself. Where that is another than the one that is
@@ -311,11 +327,20 @@ def _told(session: Session, journals: Iterable[Journal], *, lines: bool) -> list
     for rank, some in sorted(ranked.items()):
         events = with_lines(_in_time_order(some), keep=lines)
         starts = {_ref(event) for event in events if type(event) is SessionStart}
-        if rank > HOOKS and known and not known & starts:
-            continue
+        if rank > HOOKS:
+            if known and not known & starts:
+                continue
+            events = [_at_own_price(event, has_own_price) for event in events]
         known = known or starts
         told.append(Witness(rank, f"{session.directory}#{rank}", events))
     return told
+
+
+def _at_own_price(event: Event, has_own_price: HasOwnPrice) -> Event:
+    """Leave out a cost that is at the prices of a list, where this machine has its own."""
+    if type(event) is LLMInteraction and event.cost is not None and event.model is not None:
+        return replace(event, cost=None) if has_own_price(event.model) else event
+    return event
 
 
 def _ref(start: SessionStart) -> SessionRef:
@@ -330,7 +355,9 @@ _PARTIAL = (ToolStart, ToolEnd, AgentTotals, Subagent)
 """What becomes of these only the join of a session's witnesses tells."""
 
 
-def recorded_of(session: Session, *, lines: bool = True) -> list[Witness]:
+def recorded_of(
+    session: Session, *, lines: bool = True, has_own_price: HasOwnPrice = _has_none
+) -> list[Witness]:
     """What was recorded of a session that another file tells of, too, by who told it.
 
     An imported copy is none of these; what cannot be read is named where it is read itself.
@@ -341,7 +368,7 @@ def recorded_of(session: Session, *, lines: bool = True) -> list[Witness]:
         journals = [one for one in session.parts().journals if not is_copy([one.name])]
     except MetricsError:
         return []
-    return _told(session, journals, lines=lines)
+    return _told(session, journals, lines=lines, has_own_price=has_own_price)
 
 
 def labels_of(sessions: Iterable[Session]) -> dict[str, str]:

@@ -6,12 +6,16 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from m31a_metrics.events import Event
+from m31a_metrics.catalog.records import session_name
+from m31a_metrics.events import Event, encode
+from m31a_metrics.journal import OTLP, append_shared
 from m31a_metrics.live.otlp.decoding import JSON, PROTOBUF
 from m31a_metrics.live.otlp.telling import Told, told
+from m31a_metrics.session import Session
 
 Attributes = Mapping[str, object]
 
@@ -84,6 +88,24 @@ def events(
     """The events of the one session that a request tells of, without its start."""
     (found,) = tell(records, service, resource).sessions.values()
     return found[1:]
+
+
+def arrive(capture: Path, sessions_dir: str, name: str = OTLP, *, times: int = 1) -> str:
+    """Let all that a run sent arrive, and return the directory of its one session."""
+    directories = set()
+    for path in sorted(capture.glob("otlp-*")) * times:
+        kind = PROTOBUF if path.suffix == ".pb" else JSON
+        found = told(path.name.split("-")[1], path.read_bytes(), kind)
+        assert (found.rejected, found.reason) == (0, "")
+        for key, some in found.sessions.items():
+            session = Session(sessions_dir, session_name(*key, ""))
+            Path(session.events).mkdir(parents=True, exist_ok=True, mode=0o700)
+            Path(session.directory).chmod(0o700)
+            lines = [encode(event) for event in some]
+            append_shared(session.events, lines, name)
+            directories.add(session.directory)
+    (directory,) = directories
+    return directory
 
 
 def protobuf(signal: str, sent: Mapping[str, Any]) -> bytes:

@@ -12,15 +12,12 @@ from typing import NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from m31a_metrics import config, events, journal
-from m31a_metrics.catalog import records
+from m31a_metrics import config, journal
 from m31a_metrics.catalog.load import Loader
 from m31a_metrics.live import hook
-from m31a_metrics.live.otlp.decoding import JSON, PROTOBUF
-from m31a_metrics.live.otlp.telling import told
 from m31a_metrics.record import SessionRecord
-from m31a_metrics.session import Session
 from tests.live.hooked import Machine
+from tests.live.otlp.sent import arrive
 
 pytest.importorskip("opentelemetry.proto", reason="needs the extra `otel`")
 
@@ -111,24 +108,6 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 def sessions_dir(tmp_path: Path) -> str:
     """Where sessions are recorded."""
     return str(tmp_path)
-
-
-def arrive(capture: Path, sessions_dir: str, name: str = journal.OTLP, *, times: int = 1) -> str:
-    """Let all that a run sent arrive, and return the directory of its one session."""
-    directories = set()
-    for path in sorted(capture.glob("otlp-*")) * times:
-        kind = PROTOBUF if path.suffix == ".pb" else JSON
-        found = told(path.name.split("-")[1], path.read_bytes(), kind)
-        assert (found.rejected, found.reason) == (0, "")
-        for key, some in found.sessions.items():
-            session = Session(sessions_dir, records.session_name(*key, ""))
-            Path(session.events).mkdir(parents=True, exist_ok=True, mode=0o700)
-            Path(session.directory).chmod(0o700)
-            lines = [events.encode(event) for event in some]
-            journal.append_shared(session.events, lines, name)
-            directories.add(session.directory)
-    (directory,) = directories
-    return directory
 
 
 def served(capture: Path) -> tuple[int, int, int]:
