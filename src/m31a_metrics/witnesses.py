@@ -354,8 +354,10 @@ def _untold(told: _Ordered, ids: set[str]) -> Iterator[Event]:
     first = told[0][1]
     latest_us = max((event.t_us for event in first if type(event) not in _PARTS), default=-1)
     for kind in _ONE_COUNTS:
-        known_us = [event.t_us for event in first if type(event) is kind and _is_named(event)]
-        is_told = bool(known_us)
+        known_us = max(
+            (event.t_us for event in first if type(event) is kind and _is_named(event)), default=-1
+        )
+        is_told = known_us >= 0
         for _, events in told[1:]:
             of_kind = [
                 event
@@ -369,12 +371,13 @@ def _untold(told: _Ordered, ids: set[str]) -> Iterator[Event]:
                     if event.id not in ids:
                         ids.add(event.id)
                         yield event
-                elif not is_told or _is_behind(event, latest_us, known_us):
+                # Who was first may not have come to writing down what is later than all it says.
+                elif not is_told or event.t_us > max(latest_us, known_us + SAME_US):
                     yield event
             # Who comes after is asked only for what is behind the last word of these.
             if not is_told and any(event.id is None and _is_named(event) for event in of_kind):
                 is_told = True
-                known_us = [event.t_us for event in of_kind]
+                known_us = of_kind[-1].t_us
                 latest_us = max(latest_us, events[-1].t_us)
 
 
@@ -405,11 +408,6 @@ def _is_unseen(event_id: str | None) -> bool:
 
 def _is_named(event: Event) -> bool:
     return type(event) is not Subagent or event.name != ""
-
-
-def _is_behind(event: Event, latest_us: int, known_us: Iterable[int]) -> bool:
-    """Tell whether the witness that counts may not have come to writing this down."""
-    return event.t_us > latest_us and all(event.t_us - one > SAME_US for one in known_us)
 
 
 def _unseen(event: Subagent) -> LLMInteraction:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
+from m31a_metrics.errors import ExtraNotInstalled
 from m31a_metrics.events import LLMInteraction
+from m31a_metrics.live.otlp import decoding
 from m31a_metrics.live.otlp.decoding import JSON, PROTOBUF, Undecodable
 from m31a_metrics.live.otlp.telling import told
 from tests.live.otlp.sent import request, span
@@ -70,6 +73,16 @@ def test_text_that_is_no_utf_8_is_refused() -> None:
     ):
         with pytest.raises(Undecodable):
             told("traces", body, kind)
+
+
+def test_protobuf_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has not installed it is told how, and JSON is read all the same."""
+    decoding._messages.cache_clear()
+    monkeypatch.setitem(sys.modules, "opentelemetry.proto.collector.logs.v1", None)
+    monkeypatch.setitem(sys.modules, "opentelemetry.proto.collector.logs.v1.logs_service_pb2", None)
+    with pytest.raises(ExtraNotInstalled, match="needs the extra `otel`"):
+        told("logs", b"", PROTOBUF)
+    assert told("logs", b"{}", JSON).sessions == {}
 
 
 def test_another_type_of_content_is_refused() -> None:

@@ -325,6 +325,38 @@ def test_nobody_s_text_gets_into_an_event(agent: str) -> None:
         _is_sound(found, without="words")
 
 
+_records = st.lists(
+    st.tuples(
+        st.sampled_from([*ANSWERS.values(), *TOOLS.values(), *NOT_COUNTED.values()]),
+        st.sampled_from(["s1", "s2"]),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(_records, st.data())
+def test_however_records_are_sent_they_tell_the_same(
+    records: list[tuple[Attributes, str]], data: st.DataObject
+) -> None:
+    """In one request or in several, in any order, some of them twice."""
+    spans = [
+        span("a span", dict(said) | {"session.id": session}, number=at)
+        for at, (said, session) in enumerate(records, 1)
+    ]
+
+    def ids(*requests: list[dict[str, Any]]) -> dict[Key, set[str | None]]:
+        found: dict[Key, set[str | None]] = {}
+        for one in requests:
+            for key, some in tell(one).sessions.items():
+                found.setdefault(key, set()).update(event.id for event in some[1:])
+        return found
+
+    shuffled = data.draw(st.permutations(spans))
+    some = data.draw(st.lists(st.sampled_from(spans), max_size=3))
+    assert ids(*([one] for one in [*shuffled, *some])) == ids(spans)
+
+
 @given(st.binary(max_size=300), st.sampled_from(["logs", "traces", "metrics"]))
 def test_a_body_may_be_anything(body: bytes, signal: str) -> None:
     """It is decoded or it is refused, and nothing else happens."""

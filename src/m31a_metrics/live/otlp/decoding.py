@@ -91,9 +91,9 @@ def _batches(reader: Reader, request: Any, parts: tuple[str, str, str]) -> Itera
 
 
 def _of_protobuf(signal: str, body: bytes) -> Any:
-    from google.protobuf.message import DecodeError
-
     request = _messages()[signal]()
+    from google.protobuf.message import DecodeError  # which the extra brings, too
+
     try:
         request.ParseFromString(body)
     except (DecodeError, ValueError, RuntimeError) as error:
