@@ -89,7 +89,7 @@ class Emitter(Struct, frozen=True, kw_only=True, gc=False):
     holds_waits: bool = True
 
 
-DENIALS = ("reject", "rejected", "deny", "denied", "abort", "cancel", "cancelled")
+DENIALS = ("reject", "rejected", "deny", "denied", "abort", "timed_out", "cancel", "cancelled")
 """What agents say of a call that was not allowed."""
 
 _CLAUDE_CALL: dict[str, Names] = {
@@ -311,7 +311,9 @@ _TOKENS: dict[str, Names] = {
     "model": (
         "gen_ai.response.model",
         "gen_ai.request.model",
+        "llm.response.model_name",
         "llm.model_name",
+        "llm.request.model_name",
         "embedding.model_name",
         "ai.response.model",
         "ai.model.id",
@@ -348,6 +350,7 @@ _TOKENS: dict[str, Names] = {
     "reasoning": (
         "gen_ai.usage.reasoning.output_tokens",
         "gen_ai.usage.reasoning_tokens",
+        "llm.usage.reasoning_tokens",
         "llm.token_count.completion_details.reasoning",
         "ai.usage.reasoningTokens",
     ),
@@ -356,7 +359,13 @@ _TOKENS: dict[str, Names] = {
     "error": ("error.type",),
 }
 _TOOL: dict[str, Names] = {
-    "id": ("gen_ai.tool.call.id", "gen_ai.tool.call_id", "tool_call.id", "ai.toolCall.id"),
+    "id": (
+        "gen_ai.tool.call.id",
+        "gen_ai.tool.call_id",
+        "tool_call.id",
+        "tool.id",
+        "ai.toolCall.id",
+    ),
     "tool": (
         "gen_ai.tool.name",
         "tool.name",
