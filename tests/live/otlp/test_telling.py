@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m31a_metrics.events import LLMInteraction, SessionStart, ToolCall, UserTurn, decoder, encode
+from m31a_metrics.events import (
+    LLMInteraction,
+    SessionStart,
+    Subagent,
+    ToolCall,
+    UserTurn,
+    decoder,
+    encode,
+)
 from m31a_metrics.live.otlp import names
 from m31a_metrics.live.otlp.decoding import JSON, PROTOBUF
 from m31a_metrics.live.otlp.telling import Key, Undecodable, told
@@ -240,6 +248,29 @@ def test_codex_says_how_a_command_ended_in_words() -> None:
     (call,) = events([log(said | {"output": printed})], "codex_exec")
     assert isinstance(call, ToolCall)
     assert (call.success, call.duration_ms, call.elapsed_only) == (True, 471, True)
+
+
+def test_subagents_end_as_they_are_said_to() -> None:
+    """By the words that each agent has for it; a start is no end."""
+    for service, said, expected in (
+        (
+            "gemini-cli",
+            {"event.name": "gemini_cli.agent.finish", "terminate_reason": "GOAL"}
+            | {"agent_name": "investigator", "duration_ms": 90},
+            ("investigator", 90, True),
+        ),
+        (
+            "qwen-code",
+            {"event.name": "qwen-code.subagent_execution", "status": "failed"}
+            | {"subagent_name": "Explore"},
+            ("Explore", None, False),
+        ),
+    ):
+        (ended,) = events([log({**said, "session.id": "s1"})], service)
+        assert isinstance(ended, Subagent)
+        assert (ended.name, ended.duration_ms, ended.success) == expected
+    begun = {"event.name": "qwen-code.subagent_execution", "status": "started"}
+    assert tell([log({**begun, "session.id": "s1"})], "qwen-code").sessions == {}
 
 
 # ---- whatever else comes

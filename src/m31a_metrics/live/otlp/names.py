@@ -89,6 +89,9 @@ class Emitter(Struct, frozen=True, kw_only=True, gc=False):
     holds_waits: bool = True
 
 
+SUCCESSES = ("true", "completed", "GOAL")
+"""What agents say of a subagent that did what it was to do."""
+
 DENIALS = ("reject", "rejected", "deny", "denied", "abort", "timed_out", "cancel", "cancelled")
 """What agents say of a call that was not allowed."""
 
@@ -295,14 +298,38 @@ GEMINI_CLI = Emitter(
     agent="gemini-cli",
     services=("gemini-cli",),
     version=(),  # its service.version is that of Node
-    logs=_gemini("gemini_cli", leaves_reasoning_out=True),
+    logs={
+        **_gemini("gemini_cli", leaves_reasoning_out=True),
+        "gemini_cli.agent.finish": (
+            Rule(
+                tells=Tells.SUBAGENT,
+                fields={
+                    "subagent": ("agent_name",),
+                    "success": ("terminate_reason",),
+                    "duration_ms": ("duration_ms",),
+                },
+            ),
+        ),
+        "gemini_cli.plan.approval_mode_switch": (
+            Rule(tells=Tells.MODE, fields={"mode": ("to_mode",)}),
+        ),
+    },
     unwritten_where={"role": _GEMINI_UTILITIES},
 )
 
 QWEN = Emitter(
     agent="qwen",
     services=("qwen-code",),
-    logs=_gemini("qwen-code", leaves_reasoning_out=False),
+    logs={
+        **_gemini("qwen-code", leaves_reasoning_out=False),
+        "qwen-code.subagent_execution": (
+            Rule(
+                tells=Tells.SUBAGENT,
+                fields={"subagent": ("subagent_name",), "success": ("status",)},
+                where={"status": ("completed", "failed", "cancelled")},
+            ),
+        ),
+    },
 )
 
 _INFERENCE = ("chat", "text_completion", "generate_content", "embeddings")

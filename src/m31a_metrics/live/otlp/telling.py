@@ -40,6 +40,7 @@ from m31a_metrics.live.otlp.names import (
     EMITTERS,
     OTHERS,
     OWN_SCOPE,
+    SUCCESSES,
     Emitter,
     Names,
     Rule,
@@ -425,8 +426,10 @@ def _compaction(rule: Rule, got: Got, at: _At) -> Compaction:
 
 
 def _subagent(rule: Rule, got: Got, at: _At) -> Subagent:
+    ended = _first(got, rule.fields.get("success", ()))
     return Subagent(
         t_us=at.t_us,
+        success=None if ended is None else _word(ended) in SUCCESSES,
         name=_name(_first(got, rule.fields["subagent"])) or "subagent",
         duration_ms=_duration(rule, got, at),
         id=at.own_id,
