@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from m31a_metrics import Collector, config, events
+from m31a_metrics import Collector, config, events, journal
 from m31a_metrics.answers import Slice
 from m31a_metrics.catalog import ask
 from m31a_metrics.catalog.find_session import load_named
@@ -273,6 +273,20 @@ def test_a_price_of_one_s_own_goes_before_an_agent_s(shared: Path, settings: Con
         )
         assert by_list == nano_usd(0.01191)
         assert by_own > 100 * by_list
+
+
+def test_what_came_without_the_token_can_be_left_out(shared: Path, settings: Config) -> None:
+    """Views show it; who reads for a budget does not."""
+    run = shared / "captures" / "claude-code" / "ccint2"
+    directory = arrive(run, settings.sessions_dir, journal.OTLP_OPEN)
+    for agent, path, told, verified in (
+        ("m31a", directory, 10, 0),
+        ("claude-code", str(transcript_of(run)), 10, 9),
+    ):
+        assert [
+            sum(use.interaction_count for use in one.load(agent, path).record.llms)
+            for one in (Loader(settings), Loader(settings, verified=True))
+        ] == [told, verified]
 
 
 def test_what_arrives_of_another_session_counts_nowhere(

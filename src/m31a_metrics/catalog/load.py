@@ -127,9 +127,15 @@ class LoadedSession:
 
 
 class Loader:
-    """Loads sessions by this machine's configuration and prices, in whatever process."""
+    """Loads sessions by this machine's configuration and prices, in whatever process.
 
-    def __init__(self, config: Config, price: Pricer | None = None) -> None:
+    `verified` leaves out what came by OTLP without the token: anybody may have made it up.
+    """
+
+    def __init__(
+        self, config: Config, price: Pricer | None = None, *, verified: bool = False
+    ) -> None:
+        self._verified = verified
         self.price = pricer(config) if price is None else price
         self.unread = Unread(config.forgotten)
         self._config = config
@@ -179,7 +185,11 @@ class Loader:
         lines = self._config.failure_lines
         others = self._witnesses(witnesses)
         recording = records.read_recording(
-            session, lines=lines, others=others, has_own_price=self.price.has_own
+            session,
+            lines=lines,
+            others=others,
+            verified=self._verified,
+            has_own_price=self.price.has_own,
         )
         if recording is None:
             raise SessionNotFound(f"{directory} holds neither METRICS.json nor journals")
@@ -229,6 +239,7 @@ class Loader:
             records.recorded_of(
                 Session(*os.path.split(directory)),
                 lines=self._config.failure_lines,
+                verified=self._verified,
                 has_own_price=self.price.has_own,
             )
             for directory in directories

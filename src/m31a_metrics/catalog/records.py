@@ -273,13 +273,15 @@ def read_recording(
     *,
     lines: bool = True,
     others: Iterable[Witness] = (),
+    verified: bool = False,
     has_own_price: HasOwnPrice = _has_none,
 ) -> Recording | None:
     """Read a recorded session: its journals, or its METRICS.json where it has none.
 
-    `lines`: False leaves the failure lines out; `others` tell of the same session. What agents
-    say by OTLP that an answer cost is left out where this machine has a price for its model.
-    None if there is no such session. Raises DamagedMetrics, ForeignFile, StorageError.
+    `lines`: False leaves the failure lines out; `others` tell of the same session; `verified`
+    leaves out what came by OTLP without the token. What agents say by OTLP that an answer cost
+    is left out where this machine has a price for its model. None if there is no such session.
+    Raises DamagedMetrics, ForeignFile, StorageError.
     """
     base, losses, journals = session.parts()
     if not journals:
@@ -288,7 +290,7 @@ def read_recording(
             return None
     name = session.session_id
     record = SessionRecord("", "", name, session.directory)
-    told = _told(session, journals, lines=lines, has_own_price=has_own_price)
+    told = _told(session, journals, lines=lines, verified=verified, has_own_price=has_own_price)
     for one in told:
         for event in one.events:
             if type(event) is SessionStart:
@@ -311,7 +313,12 @@ _RANKS = {OTLP: witnesses.OTLP, OTLP_OPEN: witnesses.OTLP_OPEN}
 
 
 def _told(
-    session: Session, journals: Iterable[Journal], *, lines: bool, has_own_price: HasOwnPrice
+    session: Session,
+    journals: Iterable[Journal],
+    *,
+    lines: bool,
+    verified: bool,
+    has_own_price: HasOwnPrice,
 ) -> list[Witness]:
     """What is told in a session's directory, by who tells it, the first one first.
 
@@ -321,6 +328,8 @@ def _told(
     ranked: dict[int, list[Journal]] = {}
     for one in journals:
         rank = COPY if is_copy([one.name]) else _RANKS.get(one.name, HOOKS)
+        if verified and rank == witnesses.OTLP_OPEN:
+            continue
         ranked.setdefault(rank, []).append(one)
     told: list[Witness] = []
     known: set[SessionRef] = set()
@@ -356,11 +365,16 @@ _PARTIAL = (ToolStart, ToolEnd, AgentTotals, Subagent)
 
 
 def recorded_of(
-    session: Session, *, lines: bool = True, has_own_price: HasOwnPrice = _has_none
+    session: Session,
+    *,
+    lines: bool = True,
+    verified: bool = False,
+    has_own_price: HasOwnPrice = _has_none,
 ) -> list[Witness]:
     """What was recorded of a session that another file tells of, too, by who told it.
 
-    An imported copy is none of these; what cannot be read is named where it is read itself.
+    `verified` and `has_own_price` as above. An imported copy is none of these; what cannot be
+    read is named where it is read itself.
     """
     try:
         if is_copy(session.journal_names()):
@@ -368,7 +382,7 @@ def recorded_of(
         journals = [one for one in session.parts().journals if not is_copy([one.name])]
     except MetricsError:
         return []
-    return _told(session, journals, lines=lines, has_own_price=has_own_price)
+    return _told(session, journals, lines=lines, verified=verified, has_own_price=has_own_price)
 
 
 def labels_of(sessions: Iterable[Session]) -> dict[str, str]:
