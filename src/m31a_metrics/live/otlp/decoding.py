@@ -120,7 +120,7 @@ def _messages() -> dict[str, Any]:
     }
 
 
-_SCALARS = frozenset(("string_value", "int_value", "double_value", "bool_value"))
+_SCALARS = frozenset(("string_value", "int_value", "bool_value"))
 
 
 def _protobuf_attributes(owner: Any, wanted: Container[str]) -> dict[str, Scalar]:
@@ -132,6 +132,8 @@ def _protobuf_attributes(owner: Any, wanted: Container[str]) -> dict[str, Scalar
             kind = value.WhichOneof("value")
             if kind in _SCALARS:
                 found[key] = getattr(value, kind)
+            elif kind == "double_value" and (figure := number(value.double_value)) is not None:
+                found[key] = figure  # neither NaN nor infinite
     return found
 
 
@@ -148,9 +150,13 @@ class _Value(Struct, rename="camel", gc=False):
     bool_value: Any = None
 
 
+_value_decoder = msgspec.json.Decoder(_Value | None)
+_decode_value = _value_decoder.decode
+
+
 class _Attribute(Struct, gc=False):
     key: str = ""
-    value: _Value | None = None
+    value: msgspec.Raw = msgspec.Raw()
 
 
 class _Resource(Struct, gc=False):
@@ -180,7 +186,6 @@ class _Log(Struct, rename="camel", gc=False):
     time_unix_nano: Any = 0
     observed_time_unix_nano: Any = 0
     event_name: str = ""
-    body: _Value | None = None
     attributes: list[_Attribute] | None = None
     trace_id: str = ""
     span_id: str = ""
@@ -244,7 +249,15 @@ def _of_json(signal: str, body: bytes) -> Any:
         raise Undecodable(f"the body is no {signal} request of OTLP in JSON") from error
 
 
-def _json_value(value: _Value | None) -> Scalar | None:
+def _json_value(raw: msgspec.Raw) -> Scalar | None:
+    """Decode a value that is wanted: what is not, such as a prompt, is passed over undecoded."""
+    try:
+        value = _decode_value(raw)
+    except UNREADABLE:
+        try:
+            value = decode_json(_value_decoder, raw)
+        except UNREADABLE:
+            return None
     if value is None:
         return None
     if type(value.string_value) is str:
