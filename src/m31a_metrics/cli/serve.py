@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -31,17 +30,27 @@ from m31a_metrics.cli.options import (
     settings,
     warn,
 )
+from m31a_metrics.cli.options.serving import (
+    HOST,
+    check_no_token,
+    listening_options,
+    listening_words,
+    no_token_option,
+    print_unit,
+    tell_tokens,
+    unit_option,
+)
+from m31a_metrics.credentials import CredentialsFile
 from m31a_metrics.errors import ExtraNotInstalled, MetricsError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from m31a_metrics.views.web.credentials import Credentials, CredentialsFile, TokenFile
+    from m31a_metrics.credentials import Credentials, TokenFile
     from m31a_metrics.views.web.index_thread import IndexThread
     from m31a_metrics.views.web.opening import Entrance
     from m31a_metrics.views.web.safety import Doors
 
-HOST = "127.0.0.1"
 PORT = 8031
 
 
@@ -56,33 +65,16 @@ PORT = 8031
         ("m31 serve --metrics --print-unit systemd", "to run it always"),
     )
 )
-@click.option("--host", default=HOST, show_default=True, help="The address to listen on.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=PORT,
-    show_default=True,
-    help="The port; 0 takes a free one.",
-)
+@listening_options(PORT)
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
 @click.option(
     "--page", metavar="PATH", default="", help="With --open: this page, as tools?since=7d."
 )
-@click.option("--new-token", is_flag=True, help="Make a new token; the old one is refused.")
-@click.option(
-    "--no-token",
-    is_flag=True,
-    help="Ask for no token: every account on this machine can read it. Only on loopback.",
-)
+@no_token_option
 @click.option(
     "--metrics", is_flag=True, help="Answer Prometheus at /metrics, by a token of its own."
 )
-@click.option(
-    "--print-unit",
-    "unit",
-    type=click.Choice(["systemd", "launchd"]),
-    help="Print what runs this as a service of yours, and end.",
-)
+@unit_option
 @click.option("-q", "--quiet", is_flag=True, help="Print the address without the token.")
 @all_folders_option
 @sessions_dir_option
@@ -109,15 +101,12 @@ def command(
     """
     try:
         from m31a_metrics.views.web.assets import assets
-        from m31a_metrics.views.web.credentials import CredentialsFile
         from m31a_metrics.views.web.opening import Entrance
-        from m31a_metrics.views.web.safety import is_loopback
     except ImportError as error:
         raise ExtraNotInstalled("the dashboard", "web") from error
-    if no_token and not is_loopback(host):
-        raise click.UsageError("--no-token is only for loopback, which the network cannot reach.")
+    check_no_token(host, no_token=no_token)
     if unit is not None:
-        _print_unit(ctx, unit)
+        print_unit(unit, "m31-serve", "the sessions of AI agents", _words(ctx))
         return
     assets()  # says now, and not on the first page, that a part is missing
     only_dir(ctx)  # says now that the directory is not there
@@ -125,13 +114,7 @@ def command(
     kept = CredentialsFile(f"{folder}/dashboard.json")
     page = page.lstrip("/")
     scraped = _scraped(folder) if metrics else None
-    for one in (kept, scraped) if scraped is not None else (kept,):
-        if new_token:
-            one.renew()
-        if one.note:
-            say(f"{one.note}; the token lasts as long as this server")
-    if new_token:
-        say("a new token was made, and the old one is refused from now on")
+    tell_tokens([one for one in (kept, scraped) if one is not None], new=new_token)
     if show and kept.is_kept and (running := Entrance(folder, host, port)).is_served():
         _show(running, _Site(host, port, kept.current(), asks_token=True).link_to(page))
         return
@@ -233,70 +216,13 @@ def _scraped(folder: str) -> TokenFile:
     return token_file(folder)
 
 
-_LABEL = "m31-serve"
-_SYSTEMD = """\
-# Save it as ~/.config/systemd/user/{label}.service, then:
-#   systemctl --user daemon-reload
-#   systemctl --user enable --now {label}
-# It ends when you log out, unless: loginctl enable-linger
-[Unit]
-Description=m31: the sessions of AI agents
-
-[Service]
-ExecStart={command}
-{environment}Restart=on-failure
-UMask=0077
-
-[Install]
-WantedBy=default.target
-"""
-
-
-def _print_unit(ctx: click.Context, unit: str) -> None:
-    """Print a unit of systemd, or the property list of launchd, that runs this command line.
-
-    A service has no shell's environment: what says where the configuration and agents' sessions
-    are is written into it.
-    """
-    from m31a_metrics.sources import FOLDER_VARIABLES
-
+def _words(ctx: click.Context) -> list[str]:
+    """The command line that serves what this one does, as a service."""
     given = ctx.params
-    words = [sys.executable, "-m", "m31a_metrics", "serve", "--quiet"]
-    words += ["--host", given["host"]] if given["host"] != HOST else []
-    words += ["--port", str(given["port"])] if given["port"] != PORT else []
+    words = ["serve", "--quiet", *listening_words(given, PORT)]
     words += [f"--{name.replace('_', '-')}" for name in ("no_token", "metrics") if given[name]]
     words += ["--all-folders"] if all_folders(ctx) else []
-    words += ["--sessions-dir", settings(ctx).sessions_dir] if is_bounded(ctx) else []
-    names = ("M31A_CONFIG", "XDG_CONFIG_HOME", *FOLDER_VARIABLES)
-    environ = {name: os.environ[name] for name in names if os.environ.get(name)}
-    if unit == "launchd":
-        import plistlib
-
-        click.echo(
-            plistlib.dumps(
-                {
-                    "Label": _LABEL,
-                    "ProgramArguments": words,
-                    "EnvironmentVariables": environ,
-                    "RunAtLoad": True,
-                    "KeepAlive": {"SuccessfulExit": False},
-                    "Umask": 0o077,
-                }
-            ).decode(),
-            nl=False,
-        )
-        return
-    lines = [f"Environment={_quoted(f'{name}={value}')}\n" for name, value in environ.items()]
-    command_line = " ".join(_quoted(word).replace("$", "$$") for word in words)
-    click.echo(
-        _SYSTEMD.format(label=_LABEL, command=command_line, environment="".join(lines)), nl=False
-    )
-
-
-def _quoted(word: str) -> str:
-    """Write a word as systemd reads one."""
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("\n", "\\n")
-    return escaped if re.fullmatch(r"[\w./:=@+,%-]+", escaped, re.ASCII) else f'"{escaped}"'
+    return words + (["--sessions-dir", settings(ctx).sessions_dir] if is_bounded(ctx) else [])
 
 
 class _Site(Struct, frozen=True):

@@ -16,6 +16,7 @@ from m31a_metrics.active_time import Stretch, stretches_of
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog.hours import Exact
 from m31a_metrics.catalog.records import record_of
+from m31a_metrics.credentials import Credentials
 from m31a_metrics.events import Event, LLMInteraction
 from m31a_metrics.history import MEMORY, History
 from m31a_metrics.model import SessionMetrics
@@ -27,7 +28,6 @@ from m31a_metrics.tally import Price, Tally
 from m31a_metrics.timestamps import LATEST_US
 from m31a_metrics.transcript import Transcript
 from m31a_metrics.views.web.app import dashboard
-from m31a_metrics.views.web.credentials import Credentials
 from m31a_metrics.views.web.index_thread import Machine, Noted
 from m31a_metrics.views.web.safety import Doors
 from m31a_metrics.views.web.search import Searching

@@ -16,10 +16,10 @@ from starlette.types import ASGIApp
 from m31a_metrics import config
 from m31a_metrics.catalog.exporter import Exporter
 from m31a_metrics.config import Config
+from m31a_metrics.credentials import Credentials
 from m31a_metrics.errors import ConfigError, StorageError
 from m31a_metrics.history import MEMORY, History
 from m31a_metrics.views.web.app import dashboard
-from m31a_metrics.views.web.credentials import Credentials
 from m31a_metrics.views.web.index_thread import IndexThread, Noted
 from m31a_metrics.views.web.metrics import Metrics, alone, token_file
 from m31a_metrics.views.web.safety import Doors

@@ -12,9 +12,9 @@ from msgspec import json
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from m31a_metrics.credentials import Credentials, is_loopback, knows_host
 from m31a_metrics.views.web import safety
-from m31a_metrics.views.web.credentials import Credentials
-from m31a_metrics.views.web.safety import Doors, Guard, is_loopback, knows_host
+from m31a_metrics.views.web.safety import Doors, Guard
 from tests.views.web.asgi import Answer, ask
 
 SECRETS = Credentials("a-place", "sesame")
@@ -71,7 +71,7 @@ def cookie_of(answer: Answer) -> str:
 )
 def test_which_names_the_server_goes_by(header: str, doors: Doors, known: bool) -> None:
     """A Host header is an address, localhost, or the name that the server was given."""
-    assert knows_host(header, doors) is known
+    assert knows_host(header, doors.host) is known
 
 
 def test_a_rebound_name_is_refused() -> None:

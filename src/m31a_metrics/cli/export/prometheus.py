@@ -23,6 +23,12 @@ from m31a_metrics.cli.options import (
     warn,
     write_file,
 )
+from m31a_metrics.cli.options.serving import (
+    check_no_token,
+    listening_options,
+    no_token_option,
+    tell_tokens,
+)
 from m31a_metrics.errors import ExtraNotInstalled
 
 if TYPE_CHECKING:
@@ -30,7 +36,6 @@ if TYPE_CHECKING:
 
     from m31a_metrics.views.web.safety import Doors
 
-HOST = "127.0.0.1"
 PORT = 8032
 STDOUT = "-"
 
@@ -44,20 +49,8 @@ STDOUT = "-"
         ("m31 export prometheus --textfile -", "to standard output, for a Pushgateway"),
     ),
 )
-@click.option("--host", default=HOST, show_default=True, help="The address to listen on.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=PORT,
-    show_default=True,
-    help="The port; 0 takes a free one.",
-)
-@click.option("--new-token", is_flag=True, help="Make a new token; the old one is refused.")
-@click.option(
-    "--no-token",
-    is_flag=True,
-    help="Ask for no token: every account on this machine can read it. Only on loopback.",
-)
+@listening_options(PORT)
+@no_token_option
 @click.option(
     "--textfile",
     metavar="PATH",
@@ -89,18 +82,13 @@ def command(
         from m31a_metrics.views.web import metrics, safety, serving
     except ImportError as error:
         raise ExtraNotInstalled("this export", "prometheus") from error
-    if no_token and not safety.is_loopback(host):
-        raise click.UsageError("--no-token is only for loopback, which the network cannot reach.")
+    check_no_token(host, no_token=no_token)
     only_dir(ctx)  # says now that the directory is not there
     if textfile is not None:
         _write(ctx, textfile, share=share)
         return
     token = metrics.token_file(os.path.dirname(settings(ctx).index))
-    if new_token:
-        token.renew()
-        say("a new token was made, and the old one is refused from now on")
-    if token.note:
-        say(f"{token.note}; the token lasts as long as this server")
+    tell_tokens([token], new=new_token)
     with serving.listen(host, port) as listening:
         address = serving.address_of(host, listening.getsockname()[1]).rstrip("/") + metrics.PATH
         doors = safety.Doors(token.current, host, asks_token=not no_token)

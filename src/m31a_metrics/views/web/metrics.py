@@ -17,11 +17,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from m31a_metrics.catalog.exporter import Exporter
+from m31a_metrics.credentials import TokenFile, has_bearer, knows_host
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.exports.prometheus import exposition
-from m31a_metrics.views.web.credentials import TokenFile
 from m31a_metrics.views.web.index_thread import IndexThread, Machine, Opened
-from m31a_metrics.views.web.safety import READING, Doors, has_bearer, knows_host
+from m31a_metrics.views.web.safety import READING, Doors
 
 Clock = Callable[[], datetime]
 """Gives the time with the zone that decides what a day is."""
@@ -78,9 +78,9 @@ class Metrics:
         headers = Headers(scope=scope)
         if self._doors.asks_token:
             # Whoever has the token may call this server what they like.
-            if not has_bearer(headers, self._doors.credentials().token):
+            if not has_bearer(headers.get("authorization", ""), self._doors.credentials().token):
                 return PlainTextResponse(_HOW_TO_GET_IN, 401, {"www-authenticate": "Bearer"})
-        elif not knows_host(headers.get("host", ""), self._doors):
+        elif not knows_host(headers.get("host", ""), self._doors.host):
             return PlainTextResponse(_OTHER_NAME, 421)
         if scope["method"] not in READING:
             return PlainTextResponse("Read-only\n", 405, {"allow": "GET, HEAD"})

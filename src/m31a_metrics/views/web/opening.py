@@ -2,23 +2,19 @@
 
 Every account of a machine sees the command lines of all others, so a browser is not started
 with the link, which has the token in it, but with a file that leads on to the link and that
-its owner alone can read. A server holds a lock as long as it lives: while it is held, the
-port belongs to that server, and not to a stranger who would be told the token.
+its owner alone can read.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
-from hashlib import sha256
+from contextlib import AbstractContextManager
 from html import escape
 from pathlib import Path
 
 from m31a_metrics import store
-from m31a_metrics.errors import MetricsError
+from m31a_metrics.credentials import ServerLock
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -41,9 +37,8 @@ class Entrance:
     """
 
     def __init__(self, folder: str, host: str, port: int) -> None:
-        self._locks = f"{folder}/dashboard.lock"
-        self._byte = int.from_bytes(sha256(f"{host} {port}".encode()).digest()[:7])
-        self._page = f"{folder}/dashboard-{self._byte:014x}.html"
+        self._lock = ServerLock(f"{folder}/dashboard.lock", host, port)
+        self._page = f"{folder}/dashboard-{self._lock.byte:014x}.html"
 
     def open(self, link: str) -> bool:
         """Start a browser and lead it to the link; False where there is no browser.
@@ -69,28 +64,8 @@ class Entrance:
 
     def is_served(self) -> bool:
         """Tell whether a server of this account, in another process, is running there."""
-        try:
-            descriptor = store.open_file(self._locks, os.O_RDWR)
-        except MetricsError:
-            return False
-        try:
-            return not self._is_locked_now(descriptor)
-        finally:
-            os.close(descriptor)
+        return self._lock.is_held()
 
-    @contextmanager
-    def served(self) -> Iterator[None]:
+    def served(self) -> AbstractContextManager[None]:
         """Hold the lock that tells others of a server here. Raises StorageError."""
-        descriptor = store.open_file(self._locks, os.O_RDWR | os.O_CREAT)
-        try:
-            self._is_locked_now(descriptor)
-            yield
-        finally:
-            os.close(descriptor)
-
-    def _is_locked_now(self, descriptor: int) -> bool:
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, self._byte)
-        except (BlockingIOError, PermissionError):
-            return False  # systems differ in how they say that another holds it
-        return True
+        return self._lock.held()

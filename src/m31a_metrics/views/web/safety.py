@@ -24,7 +24,6 @@ import hmac
 import secrets
 from collections.abc import Callable
 from html import escape
-from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlencode
 
 from msgspec import Struct
@@ -38,7 +37,7 @@ from starlette.responses import (
 )
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from m31a_metrics.views.web.credentials import Credentials
+from m31a_metrics.credentials import Credentials, has_bearer, is_same, knows_host
 
 Query = list[tuple[str, str]]
 
@@ -92,41 +91,6 @@ class Doors(Struct, frozen=True):
     entered: Callable[[], None] = lambda: None
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches a server that listens on `host`."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def knows_host(header: str, doors: Doors) -> bool:
-    """Tell whether a Host header can come from someone who was given our address."""
-    name = _without_port(header).lower().rstrip(".")
-    if not name:
-        return False
-    if is_loopback(name):
-        return True
-    if is_loopback(doors.host):
-        return False
-    try:
-        ip_address(name.strip("[]"))
-    except ValueError:
-        return name == doors.host.lower().rstrip(".")
-    return True
-
-
-def has_bearer(headers: Headers, token: str) -> bool:
-    """Tell whether a request brings this token."""
-    scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and _same(bearer.strip(), token)
-
-
-def _without_port(header: str) -> str:
-    name, colon, port = header.strip().rpartition(":")
-    return name if colon and port.isdigit() and (name[:1] != "[" or name[-1:] == "]") else header
-
-
 class Guard:
     """Lets in whom the doors let in, and adds the headers to whatever is answered.
 
@@ -161,10 +125,10 @@ class Guard:
 
     def _refusal(self, scope: Scope, credentials: Credentials) -> Response | None:
         first, slash, _ = scope["path"].removeprefix("/").partition("/")
-        if not (scope["path"].startswith("/") and _same(first, credentials.prefix)):
+        if not (scope["path"].startswith("/") and is_same(first, credentials.prefix)):
             return PlainTextResponse("Not Found", 404)
         headers = Headers(scope=scope)
-        if not knows_host(headers.get("host", ""), self._doors):
+        if not knows_host(headers.get("host", ""), self._doors.host):
             return PlainTextResponse(_OTHER_NAME, 421)
         if scope["method"] not in READING:
             return PlainTextResponse("Nothing can be changed here.\n", 405, {"allow": "GET, HEAD"})
@@ -186,7 +150,7 @@ class Guard:
         if not self._doors.asks_token:
             return onward
         given = next(value for name, value in query if name == TOKEN)
-        if not _same(given, credentials.token):
+        if not is_same(given, credentials.token):
             return _unknown(headers, query)
         onward.headers["set-cookie"] = (
             f"{self._doors.cookie}={self._visit(credentials)}; "
@@ -196,21 +160,17 @@ class Guard:
         return onward
 
     def _has_been_let_in(self, headers: Headers, credentials: Credentials) -> bool:
-        if has_bearer(headers, credentials.token):
+        if has_bearer(headers.get("authorization", ""), credentials.token):
             return True
         # Pages of other ports can set cookies of our name beside ours, so each is looked at.
         visit = self._visit(credentials)
         given = [pair for line in headers.getlist("cookie") for pair in line.split(";")]
         named = [pair.strip().partition("=") for pair in given]
-        return any(name == self._doors.cookie and _same(value, visit) for name, _, value in named)
+        return any(name == self._doors.cookie and is_same(value, visit) for name, _, value in named)
 
     def _visit(self, credentials: Credentials) -> str:
         """What a cookie holds: worth nothing without this process, or after another token."""
         return hmac.digest(self._secret, credentials.token.encode(), "sha256").hex()
-
-
-def _same(given: str, secret: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
 
 
 def _address(scope: Scope, query: Query) -> str:

@@ -22,6 +22,7 @@ from starlette.responses import Response
 
 from m31a_metrics.answers import SessionRow
 from m31a_metrics.conversation import WINDOW_PARTS, Title, Window
+from m31a_metrics.credentials import is_loopback
 from m31a_metrics.errors import ConversationAbsent
 from m31a_metrics.table import Unit
 from m31a_metrics.tables.arithmetic import known_usd
@@ -34,7 +35,7 @@ from m31a_metrics.views.numbers import text_of
 from m31a_metrics.views.palette import phase_color
 from m31a_metrics.views.web.index_thread import Loaded
 from m31a_metrics.views.web.parts import Addresses, DrawnPart, draw_parts
-from m31a_metrics.views.web.safety import SEALED, Doors, is_loopback
+from m31a_metrics.views.web.safety import SEALED, Doors
 from m31a_metrics.views.web.state import session_path
 
 NAME = "transcript"

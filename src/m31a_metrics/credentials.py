@@ -1,16 +1,25 @@
-"""What lets people in: a token, and the prefix below which all addresses lie.
+"""What lets people and programs in to a server of ours, and tells it from a stranger's.
 
-Both are made once and kept in a file that only its owner can read. A server follows the
-file: a token that was made anew there is the only one that counts from then on. Where no
-file can be kept, they last as long as the process.
+A token, and the prefix below which all pages lie, are made once and kept in a file that only
+its owner can read. A server follows the file: a token that was made anew there is the only one
+that counts from then on. Where no file can be kept, they last as long as the process.
+
+A server holds a lock as long as it lives: while it is held, the port belongs to that server,
+and not to a stranger who would be told the token.
 """
 
 from __future__ import annotations
 
+import fcntl
+import hmac
 import os
 import re
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from ipaddress import ip_address
 
 from msgspec import MsgspecError, Struct, json
 from msgspec.structs import replace
@@ -133,3 +142,85 @@ def _is_private(status: os.stat_result) -> bool:
         and status.st_uid == os.geteuid()
         and status.st_size <= _FILE_BYTES_MAX
     )
+
+
+# Whom a request comes from, by its headers.
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches a server that listens on `host`."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def knows_host(header: str, host: str) -> bool:
+    """Tell whether a Host header can come from someone who was given our address.
+
+    `host` is what the server was told to listen on.
+    """
+    name = _without_port(header).lower().rstrip(".")
+    if not name:
+        return False
+    if is_loopback(name):
+        return True
+    if is_loopback(host):
+        return False
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return name == host.lower().rstrip(".")
+    return True
+
+
+def has_bearer(authorization: str, token: str) -> bool:
+    """Tell whether an Authorization header brings this token."""
+    scheme, _, bearer = authorization.partition(" ")
+    return scheme.lower() == "bearer" and is_same(bearer.strip(), token)
+
+
+def is_same(given: str, wanted: str) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
+
+
+def _without_port(header: str) -> str:
+    name, colon, port = header.strip().rpartition(":")
+    return name if colon and port.isdigit() and (name[:1] != "[" or name[-1:] == "]") else header
+
+
+class ServerLock:
+    """The lock of the server at `host` and `port`: a byte of its own of the file at `path`."""
+
+    def __init__(self, path: str, host: str, port: int) -> None:
+        self._path = path
+        self.byte = int.from_bytes(sha256(f"{host} {port}".encode()).digest()[:7])
+
+    def is_held(self) -> bool:
+        """Tell whether a server of this account, in another process, is running there."""
+        try:
+            descriptor = store.open_file(self._path, os.O_RDWR)
+        except MetricsError:
+            return False
+        try:
+            return not self._take(descriptor)
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold it. Raises ForeignFile, StorageError."""
+        descriptor = store.open_file(self._path, os.O_RDWR | os.O_CREAT)
+        try:
+            self._take(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _take(self, descriptor: int) -> bool:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, self.byte)
+        except (BlockingIOError, PermissionError):
+            return False  # systems differ in how they say that another holds it
+        return True

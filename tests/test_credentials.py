@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import json
 
-from m31a_metrics.views.web.credentials import Credentials, CredentialsFile
+from m31a_metrics.credentials import Credentials, CredentialsFile
 from tests import children
 
 

@@ -1,0 +1,144 @@
+"""What the commands that serve have in common: their options, their tokens, their units."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from m31a_metrics.cli.options.output import say
+
+if TYPE_CHECKING:
+    from m31a_metrics.credentials import CredentialsFile
+
+HOST = "127.0.0.1"
+UNITS = ("systemd", "launchd")
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def listening_options(port: int) -> Callable[[_F], _F]:
+    """Declare --host, --port and --new-token; the command gets them by these names."""
+
+    def decorate(command: _F) -> _F:
+        for option in (
+            click.option(
+                "--new-token", is_flag=True, help="Make a new token; the old one is refused."
+            ),
+            click.option(
+                "--port",
+                type=click.IntRange(0, 65535),
+                default=port,
+                show_default=True,
+                help="The port; 0 takes a free one.",
+            ),
+            click.option(
+                "--host", default=HOST, show_default=True, help="The address to listen on."
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+no_token_option = click.option(
+    "--no-token",
+    is_flag=True,
+    help="Ask for no token: every account on this machine can read it. Only on loopback.",
+)
+unit_option = click.option(
+    "--print-unit",
+    "unit",
+    type=click.Choice(UNITS),
+    help="Print what runs this as a service of yours, and end.",
+)
+
+
+def check_no_token(host: str, *, no_token: bool) -> None:
+    """Refuse to go without a token where the network can reach it."""
+    from m31a_metrics.credentials import is_loopback
+
+    if no_token and not is_loopback(host):
+        raise click.UsageError("--no-token is only for loopback, which the network cannot reach.")
+
+
+def tell_tokens(files: Sequence[CredentialsFile], *, new: bool) -> None:
+    """Make new tokens where they are asked for, and say where one cannot be kept."""
+    for one in files:
+        if new:
+            one.renew()
+        if one.note:
+            say(f"{one.note}; the token lasts as long as this server")
+    if new:
+        say("a new token was made, and the old one is refused from now on")
+
+
+def listening_words(given: Mapping[str, Any], port: int) -> list[str]:
+    """--host and --port as they were given, where they are not what they are anyway."""
+    words = ["--host", given["host"]] if given["host"] != HOST else []
+    return words + (["--port", str(given["port"])] if given["port"] != port else [])
+
+
+_SYSTEMD = """\
+# Save it as ~/.config/systemd/user/{label}.service, then:
+#   systemctl --user daemon-reload
+#   systemctl --user enable --now {label}
+# It ends when you log out, unless: loginctl enable-linger
+[Unit]
+Description=m31: {what}
+
+[Service]
+ExecStart={command}
+{environment}Restart=on-failure
+UMask=0077
+
+[Install]
+WantedBy=default.target
+"""
+
+
+def print_unit(unit: str, label: str, what: str, words: Sequence[str]) -> None:
+    """Print a unit of systemd, or the property list of launchd, that runs `m31` with these words.
+
+    A service has no shell's environment: what says where the configuration and agents' sessions
+    are is written into it.
+    """
+    from m31a_metrics.sources import FOLDER_VARIABLES
+
+    words = [sys.executable, "-m", "m31a_metrics", *words]
+    names = ("M31A_CONFIG", "XDG_CONFIG_HOME", *FOLDER_VARIABLES)
+    environ = {name: os.environ[name] for name in names if os.environ.get(name)}
+    if unit == "launchd":
+        import plistlib
+
+        click.echo(
+            plistlib.dumps(
+                {
+                    "Label": label,
+                    "ProgramArguments": words,
+                    "EnvironmentVariables": environ,
+                    "RunAtLoad": True,
+                    "KeepAlive": {"SuccessfulExit": False},
+                    "Umask": 0o077,
+                }
+            ).decode(),
+            nl=False,
+        )
+        return
+    lines = [f"Environment={_quoted(f'{name}={value}')}\n" for name, value in environ.items()]
+    command_line = " ".join(_quoted(word).replace("$", "$$") for word in words)
+    click.echo(
+        _SYSTEMD.format(label=label, what=what, command=command_line, environment="".join(lines)),
+        nl=False,
+    )
+
+
+def _quoted(word: str) -> str:
+    """Write a word as systemd reads one."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("\n", "\\n")
+    return escaped if re.fullmatch(r"[\w./:=@+,%-]+", escaped, re.ASCII) else f'"{escaped}"'
