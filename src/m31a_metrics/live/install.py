@@ -136,7 +136,7 @@ def place_of(agent: Agent, environ: Mapping[str, str], *, project: str = "") -> 
     toml = f"{home}/config.toml"
     # Codex reads both files, and warns where both have hooks.
     is_free = agent.name == "codex" and not os.path.lexists(path)
-    if is_free and settings_toml.has_hooks(_tables(toml, _read(toml))):
+    if is_free and settings_toml.has_hooks(_tables(toml, read_settings(toml))):
         return Place(agent, toml)
     return Place(agent, path)
 
@@ -145,7 +145,7 @@ def plan(
     place: Place, config: Config, *, status_line: bool = False, replaces: bool = False
 ) -> Change:
     """Say what installing would change. Raises SettingsRefused, StorageError, ForeignFile."""
-    text = _read(place.path)
+    text = read_settings(place.path)
     _check_allowed(place, text)
     entries = place.agent.entries(config.live_dir, budget=bool(config.budget))
     if place.is_toml:
@@ -165,7 +165,7 @@ def plan(
 
 def plan_removal(place: Place, config: Config) -> Change:
     """Say what removing would change. Raises SettingsRefused, StorageError, ForeignFile."""
-    text = _read(place.path)
+    text = read_settings(place.path)
     note = _notes(config).before(place.path)
     try:
         if text is None:
@@ -188,21 +188,10 @@ def carry_out(change: Change, config: Config) -> str:
     Raises SettingsRefused where the file is another by now, StorageError, ForeignFile.
     """
     place = change.place
-    target = os.path.realpath(place.path)  # whoever keeps all settings in one folder links to them
-    if _read(place.path) != change.before:
-        raise SettingsRefused(f"{place.path} was changed this moment, and is left alone; try again")
-    store.make_directory(config.live_dir)
-    backup = _back_up(change, config)
+    backup = back_up(place.path, place.agent.name, change.before, config)
     notes = _notes(config)
     _write_notes(config, notes.files | {place.path: _Note(place.agent.name, change.note)})
-    if change.after is None:
-        store.remove(target)
-    else:
-        folder = os.path.dirname(target)
-        if not os.path.isdir(folder):
-            os.makedirs(folder, 0o700)
-        mode = stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else 0o600
-        store.replace(target, change.after.encode("utf-8", "surrogatepass"), mode=mode)
+    write_settings(place.path, change.after)
     return backup
 
 
@@ -224,7 +213,7 @@ def put_programs(config: Config, *, python: str) -> None:
 
 def look(place: Place, config: Config) -> Installed:
     """What is installed in a settings file. Raises SettingsRefused, StorageError, ForeignFile."""
-    text = _read(place.path)
+    text = read_settings(place.path)
     entries: dict[str, list[Entry]] = {}
     line = ""
     try:
@@ -281,17 +270,7 @@ def forget_troubles(live_dir: str) -> None:
     store.remove(f"{live_dir}/{TROUBLE}")
 
 
-# ---- inside
-
-
-def _fired_s(config: Config, agent: Agent) -> float | None:
-    try:
-        return os.stat(f"{config.live_dir}/fired/{agent.name}").st_mtime
-    except OSError:
-        return None
-
-
-def _read(path: str) -> str | None:
+def read_settings(path: str) -> str | None:
     """Read settings, by way of a link too. Raises SettingsRefused for what is no text."""
     data = store.read(os.path.realpath(path))
     if data is None:
@@ -302,6 +281,62 @@ def _read(path: str) -> str | None:
         before = data[: error.start].decode()
         place = NotStrictJSON("this is no UTF-8", before, len(before))
         raise SettingsRefused(f"{path}, {place}; nothing was changed") from error
+
+
+def managed() -> Iterator[tuple[str, str | None]]:
+    """What a company sets for Claude Code: each file's path and text, where we may read it."""
+    for path in MANAGED:
+        more = f"{path.removesuffix('.json')}.d"
+        try:
+            names = sorted(os.listdir(more))
+        except OSError:
+            names = []
+        for one in (path, *(f"{more}/{name}" for name in names if name.endswith(".json"))):
+            try:
+                yield one, read_settings(one)
+            except MetricsError:
+                continue  # not for us to read
+
+
+def back_up(path: str, agent: str, before: str | None, config: Config) -> str:
+    """Keep what stands in settings; give where, "" where nothing does.
+
+    Raises SettingsRefused where that is another by now, StorageError, ForeignFile.
+    """
+    if read_settings(path) != before:
+        raise SettingsRefused(f"{path} was changed this moment, and is left alone; try again")
+    if before is None:
+        return ""
+    folder = f"{config.live_dir}/{BACKUPS}"
+    store.make_directory(folder)
+    kept = f"{folder}/{time_ns() // 1_000_000}-{agent}-{os.path.basename(path)}"
+    store.replace(kept, before.encode())
+    for old in sorted(os.listdir(folder))[:-BACKUPS_MAX]:
+        store.remove(f"{folder}/{old}")
+    return kept
+
+
+def write_settings(path: str, after: str | None) -> None:
+    """Put settings in place at once, their mode kept; None removes them. Raises StorageError."""
+    target = os.path.realpath(path)  # whoever keeps all settings in one folder links to them
+    if after is None:
+        store.remove(target)
+        return
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        os.makedirs(folder, 0o700)
+    mode = stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else 0o600
+    store.replace(target, after.encode("utf-8", "surrogatepass"), mode=mode)
+
+
+# ---- inside
+
+
+def _fired_s(config: Config, agent: Agent) -> float | None:
+    try:
+        return os.stat(f"{config.live_dir}/fired/{agent.name}").st_mtime
+    except OSError:
+        return None
 
 
 def _tables(path: str, text: str | None) -> dict[str, object]:
@@ -322,14 +357,14 @@ def _check_allowed(place: Place, text: str | None) -> None:
     """Refuse where hooks would never run. Raises SettingsRefused."""
     if place.agent.name == "codex":
         toml = f"{os.path.dirname(place.path)}/config.toml"
-        if settings_toml.is_switched_off(_tables(toml, _read(toml))):
+        if settings_toml.is_switched_off(_tables(toml, read_settings(toml))):
             raise SettingsRefused(
                 f"{toml} says `hooks = false` under [features], so Codex would run none: remove it"
             )
         return
     files = [(place.path, text)]
     if place.agent.name == "claude-code":
-        files += _managed()
+        files += managed()
     for path, one in files:
         for name in _FORBIDDING:
             try:
@@ -342,20 +377,6 @@ def _check_allowed(place: Place, text: str | None) -> None:
                     f"{path} says `{name}`, so {place.agent.title} would run no hook of ours: "
                     f"{whose}"
                 )
-
-
-def _managed() -> Iterator[tuple[str, str | None]]:
-    for path in MANAGED:
-        more = f"{path.removesuffix('.json')}.d"
-        try:
-            names = sorted(os.listdir(more))
-        except OSError:
-            names = []
-        for one in (path, *(f"{more}/{name}" for name in names if name.endswith(".json"))):
-            try:
-                yield one, _read(one)
-            except MetricsError:
-                continue  # not for us to read
 
 
 def _toml_plan(
@@ -382,19 +403,6 @@ def _toml_plan(
             "[[hooks.EVENT]]; nothing was changed"
         )
     return Change(place, text, after, Before(text=ending))
-
-
-def _back_up(change: Change, config: Config) -> str:
-    if change.before is None:
-        return ""
-    folder = f"{config.live_dir}/{BACKUPS}"
-    store.make_directory(folder)
-    name = os.path.basename(change.place.path)
-    path = f"{folder}/{time_ns() // 1_000_000}-{change.place.agent.name}-{name}"
-    store.replace(path, change.before.encode())
-    for old in sorted(os.listdir(folder))[:-BACKUPS_MAX]:
-        store.remove(f"{folder}/{old}")
-    return path
 
 
 def _notes(config: Config) -> _Notes:

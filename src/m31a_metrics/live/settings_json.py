@@ -1,7 +1,7 @@
 """Strict JSON with places: what is added to a settings file, and taken out, moves no other byte.
 
-Agents read their settings strictly: of a file with one comment Claude Code runs no hook, and
-says nothing. So what does not parse is refused, with the line and the column.
+Most agents read their settings strictly: of a file with one comment Claude Code runs no hook,
+and says nothing. So what does not parse is refused, with the line and the column.
 
 A value is added as the last of its object or array, in the style of what stands there: on
 lines of its own where the one before it has one, else behind it. So whoever takes it out
@@ -22,6 +22,7 @@ DEPTH_MAX = 100
 """No settings are nested deeper."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
+_SPACE_OR_COMMENTS = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*(?s:.*?)\*/)*")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 _SCALAR = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _MARK = "\ufeff"
@@ -71,9 +72,9 @@ class Member(Struct):
     node: Node
 
 
-def scan(text: str) -> Node:
-    """Read a whole text. Raises NotStrictJSON."""
-    scanner = _Scanner(text)
+def scan(text: str, *, comments: bool = False) -> Node:
+    """Read a whole text, with `comments` of an agent that reads such. Raises NotStrictJSON."""
+    scanner = _Scanner(text, _SPACE_OR_COMMENTS if comments else _SPACE)
     at = scanner.space(1 if text.startswith(_MARK) else 0)
     node = scanner.value(at, 0)
     at = scanner.space(node.end)
@@ -94,11 +95,12 @@ def is_blank(text: str) -> bool:
 
 
 class _Scanner:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, space: re.Pattern[str]) -> None:
         self.text = text
+        self._space = space
 
     def space(self, at: int) -> int:
-        found = _SPACE.match(self.text, at)
+        found = self._space.match(self.text, at)
         return at if found is None else found.end()
 
     def value(self, at: int, depth: int) -> Node:

@@ -153,8 +153,8 @@ class Session(SessionDirectory):
         prepare(self)
         return Writer(self.events, mapped=self.maps_journals)
 
-    def append(self, events: Sequence[Event]) -> None:
-        """Append events to the journal that short-lived commands share.
+    def append(self, events: Sequence[Event], name: str = journal.SHARED) -> None:
+        """Append events to a journal that several share: that of short-lived commands.
 
         A new session begins with a `session_start`; no events at all do only that. What
         was appended is in the kernel's hands when this returns, so no kill loses it. Waits
@@ -172,7 +172,7 @@ class Session(SessionDirectory):
                 start_us = events[0].t_us if events else time_ns() // 1000
                 lines.insert(0, encode(SessionStart(start_us)))
         if lines:
-            journal.append_shared(self.events, lines)
+            journal.append_shared(self.events, lines, name)
 
     def settle_losses(self) -> None:
         """Keep what METRICS.json counts and nothing else accounts for, before more is recorded.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from msgspec import Struct
@@ -42,9 +42,15 @@ def started(app: ASGIApp) -> Iterator[ASGIApp]:
 
 
 def ask(
-    app: ASGIApp, address: str, *, method: str = "GET", host: str = "localhost", **headers: str
+    app: ASGIApp,
+    address: str,
+    *,
+    method: str = "GET",
+    host: str = "localhost",
+    body: Sequence[bytes] = (b"",),
+    **headers: str,
 ) -> Answer:
-    """Send one request and collect the answer."""
+    """Send one request, its body in pieces, and collect the answer. No piece: none ever comes."""
     path, _, query = address.partition("?")
     named = {"host": host} | headers
     scope = {
@@ -62,9 +68,13 @@ def ask(
         "server": ("127.0.0.1", 2),
     }
     sent: list[Message] = []
+    pieces = list(body)
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        if not pieces:
+            await asyncio.Event().wait()
+        piece = pieces.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
 
     async def send(message: Message) -> None:
         sent.append(message)
@@ -74,6 +84,6 @@ def ask(
 
     asyncio.run(answered())
     start = next(one for one in sent if one["type"] == "http.response.start")
-    body = b"".join(one.get("body", b"") for one in sent if one["type"] == "http.response.body")
+    said = b"".join(one.get("body", b"") for one in sent if one["type"] == "http.response.body")
     pairs = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
-    return Answer(start["status"], pairs, body)
+    return Answer(start["status"], pairs, said)

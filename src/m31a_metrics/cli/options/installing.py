@@ -71,15 +71,21 @@ def planned(
 
 def show_changes(ctx: click.Context, changes: Iterable[Change]) -> None:
     """Show the lines that change, where a person reads them."""
+    for change in changes:
+        show_difference(ctx, change.place.path, change.before, change.after)
+
+
+def show_difference(
+    ctx: click.Context, path: str, before: str | None, after: str | None, secret: str = ""
+) -> None:
+    """Show the lines of a file that change, where a person reads them, without a secret."""
     if not wants_text(ctx):
         return
     from m31a_metrics.views.names import clean
 
-    for change in changes:
-        path = change.place.path
-        before, after = ((text or "").splitlines() for text in (change.before, change.after))
-        for line in unified_diff(before, after, path, path, lineterm="", n=1):
-            click.echo(clean(line))
+    old, new = ((text or "").splitlines() for text in (before, after))
+    for line in unified_diff(old, new, path, path, lineterm="", n=1):
+        click.echo(clean(line.replace(secret, "TOKEN") if secret else line))
 
 
 def carried_out(

@@ -1,0 +1,160 @@
+"""What agents sent over OTLP, appended to the journals of its sessions.
+
+One write per session that a request names, before the request is answered: what was
+acknowledged survives a kill. What came with the token and what came without are two journals,
+for the latter counts for no budget. A name that another agent's session has already is not
+written into: a made-up id is not to get into somebody else's figures.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from time import monotonic
+
+from msgspec import MsgspecError, Struct
+
+from m31a_metrics import store
+from m31a_metrics.catalog.records import derived_name, session_name
+from m31a_metrics.config import Config
+from m31a_metrics.errors import MetricsError
+from m31a_metrics.events import Event, SessionStart, decoder, encode
+from m31a_metrics.journal import OTLP, OTLP_OPEN, append_shared
+from m31a_metrics.journal import names as journal_names
+from m31a_metrics.live.otlp.install import OPEN_ENDING, SEEN
+from m31a_metrics.live.otlp.receiver import Kept
+from m31a_metrics.live.otlp.telling import Key
+from m31a_metrics.session import Session
+
+PERIOD_S = 3600.0
+NEW_MAX = {True: 20_000, False: 500}
+"""So many sessions begin within PERIOD_S, with the token and without."""
+OPEN_BYTES_MAX = 64 << 20
+"""So much is kept within PERIOD_S of what came without it."""
+
+_SEEN_EVERY_S = 1.0
+_AGENTS_MAX = 64
+_NAMES_MAX = 10_000
+_HEAD_BYTES = 1 << 12
+
+
+class _Allowance(Struct):
+    """What is left of a period's."""
+
+    until_s: float = 0.0
+    sessions: int = 0
+    bytes: int = 0
+
+
+class Received:
+    """Keeps what is told of sessions. Thread-safe."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._lock = Lock()
+        self._left = {True: _Allowance(), False: _Allowance()}
+        self._names: dict[Key, str] = {}
+        self._seen_s: dict[str, float] = {}
+        self._decode = decoder().decode
+
+    def keep(self, sessions: Mapping[Key, list[Event]], is_verified: bool) -> Kept:
+        """Append events to their sessions' journals. Raises ForeignFile, StorageError."""
+        rejected, reason = 0, ""
+        with self._lock:
+            for key, events in sessions.items():
+                why = self._append(key, events, is_verified=is_verified)
+                if why:
+                    rejected += len(events)
+                    reason = why
+                else:
+                    self._see(key.agent, is_verified=is_verified)
+        return Kept(rejected, reason)
+
+    def _append(self, key: Key, events: Sequence[Event], *, is_verified: bool) -> str:
+        """Append to one session; say why, where that is refused."""
+        left = self._allowance(is_verified=is_verified)
+        name = self._name(key)
+        directory = f"{self._config.sessions_dir}/{name}"
+        journal = OTLP if is_verified else OTLP_OPEN
+        lines = [encode(one) for one in events if type(one) is not SessionStart]
+        if not lines:
+            return ""
+        size = sum(map(len, lines))
+        if not is_verified and size > left.bytes:
+            return "too much was sent without the token; send it with it"
+        if _is_begun(f"{directory}/{store.EVENTS}/{journal}"):
+            append_shared(f"{directory}/{store.EVENTS}", lines, journal)
+        else:
+            is_new = not os.path.isdir(directory)
+            if is_new and not left.sessions:
+                return f"more than {NEW_MAX[is_verified]:,} new sessions within an hour"
+            left.sessions -= is_new
+            Session(self._config.sessions_dir, name).append(events, journal)
+        left.bytes -= size
+        return ""
+
+    def _allowance(self, *, is_verified: bool) -> _Allowance:
+        left, now_s = self._left[is_verified], monotonic()
+        if now_s >= left.until_s:
+            left = _Allowance(now_s + PERIOD_S, NEW_MAX[is_verified], OPEN_BYTES_MAX)
+            self._left[is_verified] = left
+        return left
+
+    def _name(self, key: Key) -> str:
+        """The session's directory: one of its own where another agent's has that name."""
+        name = self._names.get(key)
+        if name is None:
+            name = session_name(key.agent, key.native_id, "")
+            if not self._is_free_for(name, key.agent):
+                name = derived_name(key.agent, key.native_id)
+            if len(self._names) >= _NAMES_MAX:
+                self._names.clear()
+            self._names[key] = name
+        return name
+
+    def _is_free_for(self, name: str, agent: str) -> bool:
+        """Tell whether nobody but this agent records under a name."""
+        directory = f"{self._config.sessions_dir}/{name}"
+        if not os.path.lexists(directory):
+            return True
+        events = f"{directory}/{store.EVENTS}"
+        found = [self._agent_of(f"{events}/{one}") for one in journal_names(events)]
+        return bool(found) and all(one == agent for one in found)
+
+    def _agent_of(self, path: str) -> str | None:
+        """The agent that a journal says it is of; None where it does not say."""
+        try:
+            with open(store.open_file(path, os.O_RDONLY), "rb") as file:
+                first = file.read(_HEAD_BYTES).lstrip(b"\n").partition(b"\n")[0]
+            start = self._decode(first)
+        except (OSError, MsgspecError, UnicodeDecodeError, MetricsError):
+            return None
+        return start.agent if type(start) is SessionStart else None
+
+    def _see(self, agent: str, *, is_verified: bool) -> None:
+        """Leave the time for `m31 otlp status`."""
+        name = agent if is_verified else agent + OPEN_ENDING
+        now_s = monotonic()
+        seen_s = self._seen_s.get(name)
+        is_known = seen_s is not None or len(self._seen_s) < _AGENTS_MAX
+        if not is_known or (seen_s is not None and now_s - seen_s < _SEEN_EVERY_S):
+            return
+        self._seen_s[name] = now_s
+        folder = f"{self._config.live_dir}/{SEEN}"
+        try:
+            store.make_directory(folder)
+            descriptor = store.open_file(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT)
+            try:
+                os.utime(descriptor)
+            finally:
+                os.close(descriptor)
+        except (OSError, MetricsError):
+            pass  # what was sent is kept all the same
+
+
+def _is_begun(path: str) -> bool:
+    try:
+        return os.lstat(path).st_size > 0
+    except OSError:
+        return False

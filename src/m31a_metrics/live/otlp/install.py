@@ -1,0 +1,466 @@
+"""Having agents send to this machine, seeing whether they do, and ending it.
+
+What is changed in an agent's settings is noted in `~/.m31a/live/otlp.json` with what stood
+there. A file that nobody changed since gets its bytes back; of another one only what is still
+ours is taken out. What an agent must be started with stands in `~/.m31a/live/otlp.sh`, which a
+person's shell reads: no variable of OpenTelemetry's is set for all programs.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from hashlib import sha256
+from json import loads
+
+from msgspec import MsgspecError, Struct
+from msgspec.json import decode, encode
+from msgspec.structs import replace
+
+from m31a_metrics import store
+from m31a_metrics.config import Config
+from m31a_metrics.credentials import ServerLock, TokenFile
+from m31a_metrics.errors import ExtraNotInstalled, ForeignFile
+from m31a_metrics.live.install import (
+    SettingsRefused,
+    back_up,
+    managed,
+    read_settings,
+    write_settings,
+)
+from m31a_metrics.live.otlp.senders import SENDERS, Members, Sender, Target
+from m31a_metrics.live.settings_json import (
+    Node,
+    NotStrictJSON,
+    add_member,
+    is_blank,
+    replace_value,
+    scan,
+    take_out,
+)
+
+TOKEN_FILE = "otlp.token"  # noqa: S105 - the name of the file, not a secret
+NOTES = "otlp.json"
+FUNCTIONS = "otlp.sh"
+SEEN, OPEN_ENDING = "received", ".open"
+"""The folder of `live_dir` whose files tell by their times when agents sent last, those that
+end so without the token."""
+PORT = 4318
+URL = f"http://127.0.0.1:{PORT}"
+
+FORWARDING = (
+    "an agent sends to one place: have that one forward to m31 "
+    f"(an `otlphttp` exporter of a Collector's, endpoint {URL}, with the header "
+    "`Authorization: Bearer TOKEN`), or remove it there first"
+)
+
+_HEAD = """\
+# Made by `m31 otlp install`: what these agents are started with, so that they send to
+# `m31 collect`. Have your shell read it: . {path}
+"""
+
+
+class Change(Struct, frozen=True):
+    """What is to be done for an agent: its settings' text before and after; None is no file.
+
+    `path` is "" where there is no file of settings. `was` is what stood where ours is put, as
+    it was written, None where nothing did; `starts`: the shell is to start it anew.
+    """
+
+    sender: Sender
+    path: str
+    before: str | None
+    after: str | None
+    was: dict[str, str | None] = {}
+    starts: bool = False
+
+    def is_one(self) -> bool:
+        """Tell whether there is anything to do."""
+        return self.before != self.after or self.starts
+
+
+class _Note(Struct, frozen=True):
+    """What was done: in which file, what it was, and what was made of it (SHA-256)."""
+
+    path: str
+    before: str | None
+    after: str
+    was: dict[str, str | None] = {}
+    starts: bool = False
+
+
+class Status(Struct, frozen=True):
+    """How an agent is set up to send, and when it last did (Unix seconds).
+
+    `state` is "installed", "outdated", "not installed" or "elsewhere".
+    """
+
+    sender: Sender
+    path: str
+    state: str
+    sent_s: float | None
+    sent_open_s: float | None
+
+
+def token_file(config: Config) -> TokenFile:
+    """The token that senders bring, made if there is none."""
+    return TokenFile(f"{config.live_dir}/{TOKEN_FILE}")
+
+
+def server_lock(config: Config, port: int = PORT) -> ServerLock:
+    """The lock of whoever takes OTLP at a port, on whichever addresses."""
+    return ServerLock(f"{config.live_dir}/otlp.lock", "", port)
+
+
+def found(environ: Mapping[str, str], home: str) -> list[Sender]:
+    """The agents that are on this machine: their settings' folder is, or their command."""
+    from shutil import which
+
+    return [
+        sender
+        for sender in SENDERS.values()
+        if (sender.folder and os.path.isdir(sender.home(environ, home)))
+        or which(sender.command, path=environ.get("PATH"))
+    ]
+
+
+def target(config: Config, *, make: bool = False) -> Target:
+    """Where agents are to send, by the token that there is; `make` one if there is none."""
+    path = f"{config.live_dir}/{TOKEN_FILE}"
+    is_there = make or os.path.lexists(path)
+    return Target(URL, token_file(config).current().token if is_there else "TOKEN", path)
+
+
+def path_of(sender: Sender, environ: Mapping[str, str], home: str) -> str:
+    """Where an agent's settings are; "" where it has none that matter here."""
+    if not sender.file:
+        return ""
+    folder = os.path.abspath(sender.home(environ, home))
+    names = (sender.file, *sender.others)
+    there = [name for name in names if os.path.lexists(f"{folder}/{name}")]
+    return f"{folder}/{(there or names)[0]}"
+
+
+def plan(
+    sender: Sender, config: Config, environ: Mapping[str, str], home: str, at: Target
+) -> Change:
+    """Say what installing would change. Raises SettingsRefused, StorageError, ForeignFile."""
+    path = path_of(sender, environ, home)
+    note = _notes(config).get(sender.name)
+    _check_environment(sender, environ)
+    starts = sender.starts and not (note and note.starts and _has_function(sender, config, at))
+    if not path:
+        return Change(sender, path, None, None, starts=starts)
+    text = read_settings(path)
+    own = note if note is not None and note.path == path else None
+    plain = text if own is None else _without(sender, text, own)
+    _check_elsewhere(sender, path, plain)
+    wanted = sender.members(at)
+    if text is not None and _values(sender, path, text, wanted) == wanted:
+        was = own.was if own is not None else {}
+        return Change(sender, path, text, text, was, starts=starts)
+    after, was = _with(sender, path, plain, wanted)
+    return Change(sender, path, text, after, was, starts=starts)
+
+
+def plan_removal(sender: Sender, config: Config) -> Change | None:
+    """Say what removing would change; None where nothing was installed.
+
+    Raises SettingsRefused, StorageError, ForeignFile.
+    """
+    note = _notes(config).get(sender.name)
+    if note is None:
+        return None
+    text = read_settings(note.path) if note.path else None
+    after = _without(sender, text, note)
+    return Change(sender, note.path, text, after, note.was, starts=note.starts)
+
+
+def install(change: Change, config: Config, at: Target) -> str:
+    """Do what was planned; give where what stood there is kept, "" where nothing did.
+
+    Raises SettingsRefused where the file is another by now, StorageError, ForeignFile.
+    """
+    sender, kept = change.sender, ""
+    notes = _notes(config)
+    old = notes.get(sender.name)
+    if change.before != change.after:
+        kept = back_up(change.path, sender.name, change.before, config)
+    before = change.before if old is None or old.path != change.path else old.before
+    if change.before == change.after and old is not None:
+        note = replace(old, starts=sender.starts)
+    else:
+        digest = _digest(change.after)
+        note = _Note(change.path, before, digest, change.was, sender.starts)
+    _write_notes(config, notes | {sender.name: note})
+    if change.before != change.after:
+        write_settings(change.path, change.after)
+    _write_functions(config, at)
+    return kept
+
+
+def remove(change: Change, config: Config) -> str:
+    """Take out what was installed. Returns and raises as `install`."""
+    kept = ""
+    if change.before != change.after:
+        kept = back_up(change.path, change.sender.name, change.before, config)
+        write_settings(change.path, change.after)
+    notes = _notes(config)
+    notes.pop(change.sender.name, None)
+    _write_notes(config, notes)
+    _write_functions(config, target(config))
+    return kept
+
+
+def status(sender: Sender, config: Config, environ: Mapping[str, str], home: str) -> Status:
+    """Look how an agent is set up. Raises SettingsRefused, StorageError, ForeignFile."""
+    path = path_of(sender, environ, home)
+    note = _notes(config).get(sender.name)
+    at = target(config)
+    state = "not installed"
+    text = read_settings(path) if path else None
+    wanted = sender.members(at)
+    is_current = not wanted or (text is not None and _values(sender, path, text, wanted) == wanted)
+    if note is not None:
+        starts = not sender.starts or _has_function(sender, config, at)
+        state = "installed" if is_current and starts else "outdated"
+    elif _elsewhere(sender, path, text):
+        state = "elsewhere"
+    seen = f"{config.live_dir}/{SEEN}/{sender.name}"
+    return Status(sender, path, state, _changed_s(seen), _changed_s(seen + OPEN_ENDING))
+
+
+def functions_path(config: Config) -> str:
+    """The file that a person's shell reads."""
+    return f"{config.live_dir}/{FUNCTIONS}"
+
+
+# ---- what refuses
+
+
+def _check_environment(sender: Sender, environ: Mapping[str, str]) -> None:
+    for signal in sender.signals:
+        name = f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT"
+        given = environ.get(name, "").strip()
+        if given and given.rstrip("/") != URL:
+            raise SettingsRefused(
+                f"{name} is set to {given}, where {sender.title} sends already; {FORWARDING}"
+            )
+
+
+def _check_elsewhere(sender: Sender, path: str, text: str | None) -> None:
+    files = [(path, text)]
+    if sender.name == "claude-code":
+        files += managed()
+    for one, its_text in files:
+        place = _elsewhere(sender, one, its_text)
+        if place:
+            raise SettingsRefused(
+                f"{one} has {place} already, so {sender.title} sends elsewhere; {FORWARDING}"
+            )
+
+
+def _elsewhere(sender: Sender, path: str, text: str | None) -> str:
+    """Name the setting that has an agent send elsewhere; "" where none does."""
+    if text is None or is_blank(text):
+        return ""
+    for place in sender.elsewhere:
+        value = _value(sender, path, text, place)
+        is_ours = isinstance(value, str) and value.rstrip("/") == URL
+        if value is not None and value != "none" and not is_ours and not _is_exporter(value):
+            return ".".join(place)
+    return ""
+
+
+def _is_exporter(value: object) -> bool:
+    """Tell whether Codex's exporter is one that sends to us."""
+    sent = value.get("otlp-http") if isinstance(value, dict) else None
+    return isinstance(sent, dict) and str(sent.get("endpoint", "")).startswith(f"{URL}/")
+
+
+# ---- texts of settings
+
+
+def _values(sender: Sender, path: str, text: str, wanted: Members) -> Members:
+    """What stands where something is wanted."""
+    found = {place: _value(sender, path, text, place) for place in wanted}
+    return {place: value for place, value in found.items() if value is not None}
+
+
+def _value(sender: Sender, path: str, text: str, place: tuple[str, ...]) -> object:
+    """What stands at a place, None where nothing does. Raises SettingsRefused."""
+    if sender.is_toml:
+        value: object = _tables(path, text)
+        for name in place:
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
+    if is_blank(text):
+        return None
+    node: Node | None = _root(sender, path, text)
+    for name in place:
+        node = node.get(name) if node is not None else None
+    if node is None:
+        return None
+    raw = text[node.start : node.end]
+    try:
+        plain: object = loads(raw)
+    except (ValueError, RecursionError):
+        return raw  # comments are in it
+    return plain
+
+
+def _with(
+    sender: Sender, path: str, text: str | None, wanted: Members
+) -> tuple[str, dict[str, str | None]]:
+    """Put in what is wanted; give the text, and what stood in its places."""
+    if sender.is_toml:
+        return _with_exporter(path, text or "", wanted)
+    made = text if text is not None and not is_blank(text) else "{\n}\n"
+    was: dict[str, str | None] = {}
+    for place, value in wanted.items():
+        root = _root(sender, path, made)
+        parent = root.get(place[0])
+        if parent is None:
+            was["/".join(place)] = None
+            made = add_member(made, root, place[0], {place[1]: value})
+            continue
+        if not parent.is_object():
+            raise SettingsRefused(f"{path}: {place[0]} is no object in {{ }}; nothing was changed")
+        node = parent.get(place[1])
+        was["/".join(place)] = None if node is None else made[node.start : node.end]
+        if node is None:
+            made = add_member(made, parent, place[1], value)
+        else:
+            made = replace_value(made, node, encode(value).decode())
+    return made, was
+
+
+def _without(sender: Sender, text: str | None, note: _Note) -> str | None:
+    """Give back what was there; of a file that was changed since only ours is taken out."""
+    if text is None or not note.path:
+        return text
+    if _digest(text) == note.after:
+        return note.before
+    if sender.is_toml:
+        return _without_exporter(note.path, text)
+    made = text
+    for name, raw in reversed(note.was.items()):
+        above, _, own = name.partition("/")
+        root = _root(sender, note.path, made)
+        parent = root.get(above)
+        names = [member.name for member in parent.members] if parent is not None else []
+        if parent is None or own not in names:
+            continue
+        if raw is not None:
+            made = replace_value(made, parent.members[names.index(own)].node, raw)
+        elif len(names) > 1:
+            made = take_out(made, parent, names.index(own))
+        else:
+            made = take_out(made, root, [member.name for member in root.members].index(above))
+    return made
+
+
+def _root(sender: Sender, path: str, text: str) -> Node:
+    try:
+        root = scan(text, comments=sender.comments)
+    except NotStrictJSON as error:
+        raise SettingsRefused(
+            f"{path}, {error}; nothing was changed: put it right first"
+        ) from error
+    if not root.is_object():
+        raise SettingsRefused(f"{path}: settings are an object in {{ }}, which this is not")
+    return root
+
+
+def _tables(path: str, text: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SettingsRefused(f"{path} is not valid TOML: {error}; nothing was changed") from error
+
+
+def _with_exporter(path: str, text: str, wanted: Members) -> tuple[str, dict[str, str | None]]:
+    """Put Codex's exporter in. Raises ExtraNotInstalled."""
+    _tables(path, text)
+    try:
+        import tomlkit
+    except ImportError as error:
+        raise ExtraNotInstalled("changing Codex's config.toml", "live") from error
+    document = tomlkit.parse(text)
+    for (table, name), value in wanted.items():
+        if table not in document:
+            document.add(table, tomlkit.table())
+        inline = tomlkit.inline_table()
+        for kind, exporter in value.items():
+            inner = tomlkit.inline_table()
+            for key, one in exporter.items():
+                inner.append(key, one)
+            inline.append(kind, inner)
+        document[table][name] = inline
+    made = document.as_string()
+    if tomllib.loads(made).get("otel", {}).get("exporter") != wanted[("otel", "exporter")]:
+        raise SettingsRefused(f"{path}: [otel] cannot be added to; nothing was changed")
+    return made, {}
+
+
+def _without_exporter(path: str, text: str) -> str:
+    """Take Codex's exporter out, if it is ours."""
+    otel = _tables(path, text).get("otel")
+    if not isinstance(otel, dict) or not _is_exporter(otel.get("exporter")):
+        return text
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    if len(otel) == 1:
+        del document["otel"]
+    else:
+        del document["otel"]["exporter"]
+    return document.as_string()
+
+
+# ---- our own files
+
+
+def _digest(text: str | None) -> str:
+    return sha256((text or "").encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _notes(config: Config) -> dict[str, _Note]:
+    """What is noted; nothing where that is gone or damaged: then less comes back by itself."""
+    try:
+        return decode(store.read(f"{config.live_dir}/{NOTES}") or b"", type=dict[str, _Note])
+    except (MsgspecError, ForeignFile):
+        return {}
+
+
+def _write_notes(config: Config, notes: Mapping[str, _Note]) -> None:
+    store.make_directory(config.live_dir)
+    store.replace(f"{config.live_dir}/{NOTES}", encode(notes) + b"\n")
+
+
+def _write_functions(config: Config, at: Target) -> None:
+    """Write the functions of those that are installed; remove the file where none has one."""
+    path = functions_path(config)
+    senders = [SENDERS[name] for name in _notes(config) if name in SENDERS]
+    functions = [sender.function(at) for sender in senders if sender.starts]
+    if functions:
+        store.replace(path, "\n".join([_HEAD.format(path=path), *functions]).encode())
+    elif os.path.lexists(path):
+        # A shell that reads it at its start is not to complain that it is gone.
+        store.replace(path, _HEAD.format(path=path).encode())
+
+
+def _has_function(sender: Sender, config: Config, at: Target) -> bool:
+    try:
+        text = (store.read(functions_path(config)) or b"").decode("utf-8", "replace")
+    except ForeignFile:
+        return False
+    return sender.function(at) in text
+
+
+def _changed_s(path: str) -> float | None:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return None
