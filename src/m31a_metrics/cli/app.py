@@ -49,6 +49,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "record": ("m31a_metrics.cli.record", "Record one event."),
     "setup": ("m31a_metrics.cli.setup", "Set up hooks, status line and budget, in one step."),
     "hooks": ("m31a_metrics.cli.hooks", "Have coding agents tell m31 what they do."),
+    "collect": ("m31a_metrics.cli.collect", "Take what agents send over OTLP, as sessions."),
+    "otlp": ("m31a_metrics.cli.otlp", "Have agents send to m31 collect, and see whether they do."),
     "statusline": (
         "m31a_metrics.cli.statusline",
         "What Claude Code shows below its prompt: cost, budget, context.",

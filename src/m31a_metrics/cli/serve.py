@@ -32,6 +32,8 @@ from m31a_metrics.cli.options import (
 )
 from m31a_metrics.cli.options.serving import (
     HOST,
+    OTLP_PORT,
+    Collecting,
     check_no_token,
     listening_options,
     listening_words,
@@ -62,6 +64,7 @@ PORT = 8031
         ("m31 serve --host 0.0.0.0", "for the network"),
         ("m31 serve --new-token", "lock out everybody who has the old one"),
         ("m31 serve --metrics", "with /metrics for Prometheus"),
+        ("m31 serve --otlp", "and take what agents send to port 4318"),
         ("m31 serve --metrics --print-unit systemd", "to run it always"),
     )
 )
@@ -73,6 +76,14 @@ PORT = 8031
 @no_token_option
 @click.option(
     "--metrics", is_flag=True, help="Answer Prometheus at /metrics, by a token of its own."
+)
+@click.option("--otlp", is_flag=True, help="Take what agents send, too, as m31 collect does.")
+@click.option(
+    "--otlp-port",
+    type=click.IntRange(0, 65535),
+    default=OTLP_PORT,
+    show_default=True,
+    help="With --otlp: the port that agents send to.",
 )
 @unit_option
 @click.option("-q", "--quiet", is_flag=True, help="Print the address without the token.")
@@ -89,6 +100,8 @@ def command(
     new_token: bool,
     no_token: bool,
     metrics: bool,
+    otlp: bool,
+    otlp_port: int,
     unit: str | None,
     quiet: bool,
 ) -> None:
@@ -114,12 +127,23 @@ def command(
     kept = CredentialsFile(f"{folder}/dashboard.json")
     page = page.lstrip("/")
     scraped = _scraped(folder) if metrics else None
-    tell_tokens([one for one in (kept, scraped) if one is not None], new=new_token)
+    collecting = Collecting(settings(ctx), host) if otlp else None
+    received = None if collecting is None else collecting.token
+    tell_tokens([one for one in (kept, scraped, received) if one is not None], new=new_token)
     if show and kept.is_kept and (running := Entrance(folder, host, port)).is_served():
         _show(running, _Site(host, port, kept.current(), asks_token=True).link_to(page))
         return
     shown = page if show else None
-    _serve(ctx, host, port, kept, scraped, asks_token=not no_token, show=shown, is_quiet=quiet)
+    beside = _Beside(scraped, collecting, otlp_port)
+    _serve(ctx, host, port, kept, beside, asks_token=not no_token, show=shown, is_quiet=quiet)
+
+
+class _Beside(Struct, frozen=True):
+    """What is served beside the dashboard, if it is: metrics, and a port that takes OTLP."""
+
+    scraped: TokenFile | None
+    collecting: Collecting | None
+    otlp_port: int
 
 
 def _serve(
@@ -127,7 +151,7 @@ def _serve(
     host: str,
     port: int,
     kept: CredentialsFile,
-    scraped: TokenFile | None,
+    beside: _Beside,
     *,
     asks_token: bool,
     show: str | None,
@@ -138,7 +162,8 @@ def _serve(
     from m31a_metrics.views.web.safety import Doors
     from m31a_metrics.views.web.serving import Running, listen
 
-    with listen(host, port) as listening, ExitStack() as held:
+    hint = ", which `m31 serve --open` shows"
+    with listen(host, port, hint=hint) as listening, ExitStack() as held:
         port = listening.getsockname()[1]
         site = _Site(host, port, kept.current(), asks_token)
         folder = kept.folder
@@ -150,11 +175,16 @@ def _serve(
             held.enter_context(entrance.served())
         cookie = f"m31_dashboard_{port}"
         doors = Doors(kept.current, host, asks_token, cookie, entrance.close)
+        sockets, scraped, collecting = [listening], beside.scraped, beside.collecting
+        if collecting is not None:
+            sockets.append(held.enter_context(listen(host, beside.otlp_port, "m31 collect")))
 
         def started() -> None:
             _tell(site, is_quiet=is_quiet, is_kept=kept.is_kept)
             if scraped is not None:
                 say(f"metrics are at {site.address}metrics, by the token in {scraped.path}")
+            if collecting is not None:
+                collecting.tell(sockets[-1].getsockname()[1])
             if show is not None:
                 # A browser in a terminal holds whoever starts it, and asks us meanwhile.
                 Thread(target=_show, args=[entrance, site.link_to(show)], daemon=True).start()
@@ -162,7 +192,12 @@ def _serve(
         by_scrapers = None
         if scraped is not None:
             by_scrapers = Doors(scraped.current, host, asks_token)
-        Running(_dashboard(ctx, doors, by_scrapers), started, held.close).serve_on(listening)
+        app = _dashboard(ctx, doors, by_scrapers)
+        if collecting is not None:
+            taken = sockets[-1].getsockname()[1]
+            held.enter_context(collecting.lock(taken).held())
+            app = collecting.receiver(taken, app)
+        Running(app, started, held.close).serve_on(*sockets)
 
 
 def _dashboard(ctx: click.Context, doors: Doors, by_scrapers: Doors | None) -> ASGIApp:
@@ -220,7 +255,10 @@ def _words(ctx: click.Context) -> list[str]:
     """The command line that serves what this one does, as a service."""
     given = ctx.params
     words = ["serve", "--quiet", *listening_words(given, PORT)]
-    words += [f"--{name.replace('_', '-')}" for name in ("no_token", "metrics") if given[name]]
+    words += [
+        f"--{name.replace('_', '-')}" for name in ("no_token", "metrics", "otlp") if given[name]
+    ]
+    words += ["--otlp-port", str(given["otlp_port"])] if given["otlp_port"] != OTLP_PORT else []
     words += ["--all-folders"] if all_folders(ctx) else []
     return words + (["--sessions-dir", settings(ctx).sessions_dir] if is_bounded(ctx) else [])
 

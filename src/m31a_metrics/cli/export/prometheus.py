@@ -89,7 +89,7 @@ def command(
         return
     token = metrics.token_file(os.path.dirname(settings(ctx).index))
     tell_tokens([token], new=new_token)
-    with serving.listen(host, port) as listening:
+    with serving.listen(host, port, "m31 export prometheus") as listening:
         address = serving.address_of(host, listening.getsockname()[1]).rstrip("/") + metrics.PATH
         doors = safety.Doors(token.current, host, asks_token=not no_token)
 

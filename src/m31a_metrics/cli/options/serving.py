@@ -6,14 +6,20 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from m31a_metrics.cli.options.output import say
+from m31a_metrics.config import Config
+from m31a_metrics.errors import ConfigError, ExtraNotInstalled, MetricsError
 
 if TYPE_CHECKING:
-    from m31a_metrics.credentials import CredentialsFile
+    from starlette.types import ASGIApp
+
+    from m31a_metrics.credentials import CredentialsFile, ServerLock, TokenFile
+    from m31a_metrics.live.otlp.receiver import Receiver
 
 HOST = "127.0.0.1"
 UNITS = ("systemd", "launchd")
@@ -142,3 +148,64 @@ def _quoted(word: str) -> str:
     """Write a word as systemd reads one."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("\n", "\\n")
     return escaped if re.fullmatch(r"[\w./:=@+,%-]+", escaped, re.ASCII) else f'"{escaped}"'
+
+
+# Taking OTLP, beside the dashboard or alone.
+
+OTLP_PORT = 4318
+_AGAIN_S = 60.0
+
+
+class Collecting:
+    """Takes what agents send at `host` and `port`, and keeps it as the configuration says.
+
+    Raises ConfigError where nothing is to be recorded, ExtraNotInstalled.
+    """
+
+    def __init__(self, config: Config, host: str, *, asks_token: bool = False) -> None:
+        try:
+            from m31a_metrics.live.otlp import install, receiver
+        except ImportError as error:
+            raise ExtraNotInstalled("taking OTLP", "otel") from error
+        if not config.metrics_enabled:
+            raise ConfigError(
+                "recording is switched off, so nothing would be kept: set metrics_enabled under "
+                "[features] of the configuration, or M31A_METRICS_ENABLED=1"
+            )
+        self.token: TokenFile = install.token_file(config)
+        self._config = config
+        self._door = receiver.Door(host, lambda: self.token.current().token, asks_token)
+        self._told_s: dict[str, float] = {}
+
+    def receiver(self, port: int, rest: ASGIApp | None = None) -> Receiver:
+        """Make the application that answers at a port; `rest` answers at the server's others."""
+        from m31a_metrics.catalog.received import Received
+        from m31a_metrics.live.otlp.receiver import Receiver
+
+        return Receiver(port, self._door, Received(self._config).keep, self._tell, rest)
+
+    def lock(self, port: int) -> ServerLock:
+        """The lock that says that this port is ours."""
+        from m31a_metrics.live.otlp import install
+
+        return install.server_lock(self._config, port)
+
+    def tell(self, port: int) -> None:
+        """Say where it takes what agents send, and who may send."""
+        from m31a_metrics.credentials import is_loopback
+        from m31a_metrics.views.web.serving import address_of
+
+        host = self._door.host
+        at = address_of(host, port).rstrip("/")
+        say(f"agents send to {at}, with the token in {self.token.path}")
+        if is_loopback(host) and not self._door.asks_token:
+            say("what comes without it is kept apart, and counts for no budget")
+
+    def _tell(self, error: Exception) -> None:
+        """Say what is wrong, but not at each request."""
+        sentence = str(error)
+        if not isinstance(error, MetricsError):
+            sentence = f"a request could not be taken, which is a bug ({type(error).__name__})"
+        if monotonic() - self._told_s.get(sentence, -_AGAIN_S) >= _AGAIN_S:
+            self._told_s = {sentence: monotonic()}
+            say(sentence)

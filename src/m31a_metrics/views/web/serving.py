@@ -140,8 +140,11 @@ _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only compared with
 _ROUTED = ("192.0.2.1", 9)  # RFC 5737: nobody's address
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Take a port; 0 takes a free one. Raises StorageError that says what to do."""
+def listen(host: str, port: int, command: str = "m31 serve", hint: str = "") -> socket.socket:
+    """Take a port; 0 takes a free one. Raises StorageError that says what to do.
+
+    `command` is what was typed, and `hint` what is said of another that has the port.
+    """
     bare = host.strip("[]")
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
@@ -158,7 +161,7 @@ def listen(host: str, port: int) -> socket.socket:
         listening.listen(128)
     except OSError as error:
         listening.close()
-        raise StorageError(_refused(host, port, error)) from error
+        raise StorageError(_refused(host, port, error, command, hint)) from error
     return listening
 
 
@@ -179,14 +182,14 @@ def _own_address() -> str:
         return address
 
 
-def _refused(host: str, port: int, error: OSError) -> str:
+def _refused(host: str, port: int, error: OSError, command: str, hint: str) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
-            f"port {port} of {host} is taken, perhaps by another `m31 serve`, which "
-            "`m31 serve --open` shows; take a free one: `m31 serve --port 0`"
+            f"port {port} of {host} is taken, perhaps by another `{command}`{hint}; "
+            f"take a free one: `{command} --port 0`"
         )
     if error.errno == errno.EACCES:
-        return f"port {port} needs more rights; take another: `m31 serve --port 0`"
+        return f"port {port} needs more rights; take another: `{command} --port 0`"
     return f"cannot listen on {host}, port {port}: {error.strerror}"
 
 
@@ -242,9 +245,9 @@ class Running(uvicorn.Server):
         finally:
             self._when_ended()
 
-    def serve_on(self, listening: socket.socket) -> None:
-        """Serve on a socket until the end."""
-        self.run(sockets=[listening])
+    def serve_on(self, *listening: socket.socket) -> None:
+        """Serve on one socket, or several, until the end."""
+        self.run(sockets=list(listening))
 
     def stop(self) -> None:
         """End; from any thread."""
