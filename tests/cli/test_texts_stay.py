@@ -61,7 +61,18 @@ ASKED: dict[str, list[list[str]]] = {
 }
 """How each command is asked. Those that are not here read no transcript, or never end."""
 
-NOT_ASKED = {"watch", "serve", "run", "record", "setup", "hooks", "statusline", "demo", "collect", "otlp"}
+NOT_ASKED = {
+    "watch",
+    "serve",
+    "run",
+    "record",
+    "setup",
+    "hooks",
+    "statusline",
+    "demo",
+    "collect",
+    "otlp",
+}
 
 
 def said(part: str) -> str:

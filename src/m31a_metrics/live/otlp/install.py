@@ -382,7 +382,8 @@ def _tables(path: str, text: str) -> dict[str, object]:
 
 def _with_exporter(path: str, text: str, wanted: Members) -> tuple[str, dict[str, str | None]]:
     """Put Codex's exporter in. Raises ExtraNotInstalled."""
-    _tables(path, text)
+    if not isinstance(_tables(path, text).get("otel", {}), dict):
+        raise SettingsRefused(f"{path}: otel is no table; nothing was changed")
     try:
         import tomlkit
     except ImportError as error:
