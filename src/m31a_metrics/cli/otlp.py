@@ -221,7 +221,7 @@ def _listener(config: Config) -> str:
     """Say whose the port is: a lock tells, which only a server of this account can hold."""
     from m31a_metrics.live.otlp import install
 
-    if install.server_lock(config).is_held():
+    if install.server_lock(config, install.PORT).is_held():
         return "m31, of this account"
     try:
         socket.create_connection(("127.0.0.1", install.PORT), 1).close()

@@ -15,6 +15,7 @@ import pytest
 from m31a_metrics import config
 from m31a_metrics.config import Config
 from m31a_metrics.live import install as hooks
+from m31a_metrics.live.agents import AGENTS
 from m31a_metrics.live.install import SettingsRefused
 from m31a_metrics.live.otlp import install
 from m31a_metrics.live.otlp.senders import ENDPOINT, SENDERS, Target
@@ -280,7 +281,7 @@ def test_hooks_and_otlp_stand_beside_each_other(machine: Machine) -> None:
     """Either is taken out without the other, in whichever order."""
     for first in ("hooks", "otlp"):
         path = machine.write("claude-code", THERE["claude-code"])
-        place = hooks.place_of(hooks.AGENTS["claude-code"], machine.environ)
+        place = hooks.place_of(AGENTS["claude-code"], machine.environ)
         hooks.carry_out(hooks.plan(place, machine.config), machine.config)
         machine.install("claude-code")
         if first == "hooks":

@@ -164,7 +164,11 @@ class Collecting:
 
     def __init__(self, config: Config, host: str, *, asks_token: bool = False) -> None:
         try:
-            from m31a_metrics.live.otlp import install, receiver
+            import opentelemetry.proto.collector.trace.v1.trace_service_pb2  # noqa: F401 - missing is said now, and not at the first request
+            import uvicorn  # noqa: F401 - as above
+
+            from m31a_metrics.live.otlp import install
+            from m31a_metrics.live.otlp.receiver import Door
         except ImportError as error:
             raise ExtraNotInstalled("taking OTLP", "otel") from error
         if not config.metrics_enabled:
@@ -174,7 +178,7 @@ class Collecting:
             )
         self.token: TokenFile = install.token_file(config)
         self._config = config
-        self._door = receiver.Door(host, lambda: self.token.current().token, asks_token)
+        self._door = Door(host, lambda: self.token.current().token, asks_token)
         self._told_s: dict[str, float] = {}
 
     def receiver(self, port: int, rest: ASGIApp | None = None) -> Receiver:

@@ -108,7 +108,7 @@ def token_file(config: Config) -> TokenFile:
     return TokenFile(f"{config.live_dir}/{TOKEN_FILE}")
 
 
-def server_lock(config: Config, port: int = PORT) -> ServerLock:
+def server_lock(config: Config, port: int) -> ServerLock:
     """The lock of whoever takes OTLP at a port, on whichever addresses."""
     return ServerLock(f"{config.live_dir}/otlp.lock", "", port)
 
