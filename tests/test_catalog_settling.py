@@ -16,11 +16,20 @@ import pytest
 from msgspec.structs import replace
 
 from m31a_metrics import catalog, verdicts
+from m31a_metrics.answers import Slice
 from m31a_metrics.budgets import DAY, SESSION, Limit
 from m31a_metrics.catalog import settling
+from m31a_metrics.catalog.limits import MachineLimits
+from m31a_metrics.catalog.received import Received
 from m31a_metrics.catalog.settling import is_refresh_due, refresh, settle
 from m31a_metrics.config import Config
 from m31a_metrics.errors import SessionNotFound
+from m31a_metrics.events import LLMInteraction, SessionStart
+from m31a_metrics.live.files import files_of
+from m31a_metrics.live.otlp.receiver import Kept
+from m31a_metrics.live.otlp.telling import Key
+from m31a_metrics.model import Usage
+from m31a_metrics.questions.budget import budgeted_machine
 from m31a_metrics.timestamps import machine_today, micros
 from m31a_metrics.verdicts import MACHINE, Verdict
 from tests import children, transcripts
@@ -133,6 +142,62 @@ def test_the_day_is_of_all_sessions(config: Config, clean_home: Path, now: datet
     today = machine_today(time.time_ns() // 1000)
     assert (stop.scope, stop.until_us) == (DAY, today.day_until_us)
     assert machine.figures.today_until_us == today.day_until_us
+
+
+def invented(config: Config, session: str, now: datetime, *, verified: bool) -> None:
+    """Somebody sends ten model calls of a session, at a dollar each."""
+    key = Key("claude-code", session)
+    at_us = micros(now)
+    start = SessionStart(at_us, agent=key.agent, native_id=session)
+    calls = [
+        LLMInteraction(at_us, "", Usage(1000, 10), cost=1.0, model="x", id=f"req_{session}_{one}")
+        for one in range(10)
+    ]
+    assert Received(config).keep({key: [start, *calls]}, verified) == Kept()
+
+
+def test_no_budget_counts_what_came_without_the_token(
+    config: Config, clean_home: Path, now: datetime
+) -> None:
+    """Neither in a real session nor in one of its own, before the index reads it and after."""
+    config = replace(config, budget={"session_usd": 5, "day_usd": 5, "month_usd": 5})
+    other = "1" + transcripts.TWO[1:]
+    settled(config, clean_home, transcripts.ONE, 3, now)
+    answered(clean_home, transcripts.TWO, 2, now)
+    for session in (transcripts.ONE, transcripts.TWO, other):
+        invented(config, session, now, verified=False)
+    spent = {transcripts.ONE: 3, transcripts.TWO: 2}
+    for has_read in (False, True):
+        if has_read:
+            refresh(config, environ(clean_home))
+        for session, count in spent.items():
+            own = settled(config, clean_home, session, count, now)
+            assert own.stops == []
+            assert own.figures.session_usd == pytest.approx(count * ANSWER_USD)
+        machine = read(config, MACHINE)
+        assert machine.stops == []
+        assert machine.figures.today_usd == pytest.approx(5 * ANSWER_USD)
+    with catalog.ask(config, environ(clean_home)) as asked:
+        shown = sum(row.cost_nano for row in asked.answers.sessions(Slice()))
+        assert shown == pytest.approx(30e9 + 5 * ANSWER_USD * 1e9)
+        limits = MachineLimits(config, datetime.now(UTC))
+        granted, less = limits.granted(None), limits.unverified
+        for one in budgeted_machine(
+            asked.answers, limits.limits, limits.today, granted, less, running_count=0
+        ):
+            assert one.use.cost_nano == pytest.approx(5 * ANSWER_USD * 1e9)
+    assert set(files_of(config.live_dir, other)) >= {f"{config.live_dir}/unverified/{other}"}
+
+
+def test_what_came_with_the_token_counts(config: Config, clean_home: Path, now: datetime) -> None:
+    """In the session and in the day, as a transcript does."""
+    config = replace(config, budget={"session_usd": 5, "day_usd": 50})
+    settled(config, clean_home, transcripts.ONE, 3, now)
+    invented(config, transcripts.ONE, now, verified=True)
+    own = settled(config, clean_home, transcripts.ONE, 3, now)
+    assert own.figures.session_usd == pytest.approx(10 + 3 * ANSWER_USD)
+    assert [stop.scope for stop in own.stops] == [SESSION]
+    assert read(config, MACHINE).figures.today_usd == pytest.approx(10 + 3 * ANSWER_USD)
 
 
 def test_a_subagents_thread_counts_in_its_session_alone(

@@ -68,6 +68,12 @@ class Use(Struct, frozen=True):
         """The use in nano-USD or tokens."""
         return self.cost_nano if unit == USD else self.total_tokens
 
+    def without(self, other: Use) -> Use:
+        """What is left of it without another; never less than nothing."""
+        return Use(
+            *(max(getattr(self, one) - getattr(other, one), 0) for one in self.__struct_fields__)
+        )
+
     def per_hour(self, unit: str) -> float | None:
         """The rate of use per active hour; None while there is no active time."""
         return self.of(unit) * HOUR_US / self.active_us if self.active_us > 0 else None

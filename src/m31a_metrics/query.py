@@ -259,7 +259,8 @@ class Machine:
 
         ask = Ask(self._open().answers, Slice(), _now())
         limits = MachineLimits(self.settings, ask.now)
-        return _table(budget(ask, limits.limits, limits.today, limits.granted, whole=True))
+        asked = limits.limits, limits.today, limits.granted, limits.unverified
+        return _table(budget(ask, *asked, whole=True))
 
     def blocks(self, *, since: str = "3d", until: str = "", agents: Sequence[str] = ()) -> Table:
         """Windows of five hours, those that go on first; as `m31 blocks`. `since=""`: all."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from m31a_metrics.answers import SessionRow, Slice, TotalsRow
-from m31a_metrics.budgets import DAY, MONTH, SESSION, USD, Limit, Limits
+from m31a_metrics.answers import Answers, SessionRow, Slice, TotalsRow
+from m31a_metrics.budgets import DAY, MONTH, SESSION, USD, Limit, Limits, Use
 from m31a_metrics.questions.ask import Ask
 from m31a_metrics.questions.budget import budget, parts
 from m31a_metrics.timestamps import Today, micros
@@ -32,7 +32,10 @@ def session(name: str, ago: timedelta, cost_usd: int) -> SessionRow:
 
 
 def test_what_runs_the_day_and_the_month(zone: Callable[[str], None]) -> None:
-    """Sessions that run have a row each, with what they were allowed; then day and month."""
+    """Sessions that run have a row each, with what they were allowed; then day and month.
+
+    What nobody vouches for is not in them.
+    """
     zone("UTC")
     running, ended = session("a", timedelta(), 2), session("b", timedelta(hours=1), 9)
     answers = Invented(
@@ -43,11 +46,15 @@ def test_what_runs_the_day_and_the_month(zone: Callable[[str], None]) -> None:
     def granted(row: SessionRow | None) -> list[Limit]:
         return allowed["" if row is None else row.session_id]
 
-    (panel,) = budget(Ask(answers, Slice(), NOW), LIMITS, TODAY, granted, whole=True)
+    def unverified(asked: Answers) -> dict[str, Use]:
+        return {DAY: Use(NANO_PER_USD)} if asked is answers else {}
+
+    ask = Ask(answers, Slice(), NOW)
+    (panel,) = budget(ask, LIMITS, TODAY, granted, unverified, whole=True)
     table = panel.table
     at = [column.name for column in table.columns]
     rows = [tuple(row[at.index(name)] for name in ("which", "used", "left")) for row in table.rows]
-    assert rows == [("a", 2.0, 4.0), ("2026-06-20", 4.0, 4.0), ("2026-06", 4.0, 1.0)]
+    assert rows == [("a", 2.0, 4.0), ("2026-06-20", 3.0, 5.0), ("2026-06", 4.0, 1.0)]
     assert [which for name, which in answers.asked if name == "totals"] == [
         Slice(first_day="2026-06-20", last_day="2026-06-20"),
         Slice(first_day="2026-06-01", last_day="2026-06-20"),

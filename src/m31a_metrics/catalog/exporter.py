@@ -114,7 +114,12 @@ class Exporter:
         try:
             judged = [budgeted_session(row, limits.limits, limits.granted(row)) for row in rows]
             judged += budgeted_machine(
-                ask.answers, limits.limits, limits.today, limits.granted(None), running_count=0
+                ask.answers,
+                limits.limits,
+                limits.today,
+                limits.granted(None),
+                limits.unverified,
+                running_count=0,
             )
         except (ForeignFile, StorageError):
             return  # what a person allowed cannot be read: rather no limit than a wrong one

@@ -133,7 +133,10 @@ class _PartOf(DayOf):
 
 
 class GrowingSession:
-    """A session by its transcript, at a path; what it used is apart by the parts of `today`."""
+    """A session by its transcript, at a path; what it used is apart by the parts of `today`.
+
+    It is read for budgets: what came by OTLP without the token counts for none.
+    """
 
     def __init__(self, config: Config, agent: str, path: str, today: Today) -> None:
         self._config = config
@@ -141,7 +144,7 @@ class GrowingSession:
         self._path = path
         self._today = today
         self._price = pricer(config)
-        self._loader = Loader(config, self._price)
+        self._loader = Loader(config, self._price, verified=True)
 
     def look(self, name: str) -> Grown:
         """Read what is new of it, or all where that cannot be told.

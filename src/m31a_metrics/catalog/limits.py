@@ -8,11 +8,14 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from m31a_metrics import budgets, verdicts
-from m31a_metrics.answers import SessionRow
-from m31a_metrics.budgets import Limit
+from m31a_metrics.answers import Answers, SessionRow
+from m31a_metrics.budgets import DAY, MONTH, Limit, Use
 from m31a_metrics.catalog.records import session_name
+from m31a_metrics.catalog.unverified import SUMMED, unverified
 from m31a_metrics.config import Config
 from m31a_metrics.errors import ForeignFile
+from m31a_metrics.measures import add
+from m31a_metrics.spending import Spent, use
 from m31a_metrics.timestamps import machine_today, micros
 from m31a_metrics.units import usd
 
@@ -25,6 +28,7 @@ class MachineLimits:
     """
 
     def __init__(self, config: Config, now: datetime) -> None:
+        self._config = config
         self._live_dir = config.live_dir
         self._now_us = micros(now)
         self.limits = budgets.limits(config.budget, config.path)
@@ -33,6 +37,13 @@ class MachineLimits:
     def granted(self, row: SessionRow | None) -> list[Limit]:
         """What a person allowed in addition, and still holds."""
         return verdicts.granted(self._live_dir, name_of(row), self.today)
+
+    def unverified(self, answers: Answers) -> dict[str, Use]:
+        """What answers count of the day and the month without anybody's word for it."""
+        found = {DAY: Spent(), MONTH: Spent()}
+        for scope, spent in unverified(self._config, answers, self.today):
+            add(found[scope], spent, SUMMED)
+        return {scope: use(spent) for scope, spent in found.items()}
 
     def allow(self, row: SessionRow | None, grant: Limit) -> None:
         """Allow so much more. Raises InvalidSessionId for a session that has no verdicts."""

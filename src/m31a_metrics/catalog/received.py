@@ -22,6 +22,7 @@ from m31a_metrics.errors import MetricsError
 from m31a_metrics.events import Event, SessionStart, decoder, encode
 from m31a_metrics.journal import OTLP, OTLP_OPEN, append_shared
 from m31a_metrics.journal import names as journal_names
+from m31a_metrics.live.files import UNVERIFIED
 from m31a_metrics.live.otlp.install import OPEN_ENDING, SEEN
 from m31a_metrics.live.otlp.receiver import Kept
 from m31a_metrics.live.otlp.telling import Key
@@ -33,7 +34,7 @@ NEW_MAX = {True: 20_000, False: 500}
 OPEN_BYTES_MAX = 64 << 20
 """So much is kept within PERIOD_S of what came without it."""
 
-_SEEN_EVERY_S = 1.0
+_TOUCH_EVERY_S = 1.0
 _AGENTS_MAX = 64
 _NAMES_MAX = 10_000
 _HEAD_BYTES = 1 << 12
@@ -55,7 +56,8 @@ class Received:
         self._lock = Lock()
         self._left = {True: _Allowance(), False: _Allowance()}
         self._names: dict[Key, str] = {}
-        self._seen_s: dict[str, float] = {}
+        self._agents: set[str] = set()
+        self._touched_s: dict[str, float] = {}
         self._decode = decoder().decode
 
     def keep(self, sessions: Mapping[Key, list[Event]], is_verified: bool) -> Kept:
@@ -83,12 +85,14 @@ class Received:
         size = sum(map(len, lines))
         if not is_verified and size > left.bytes:
             return "too much was sent without the token; send it with it"
+        is_new = not os.path.isdir(directory)
+        if is_new and not left.sessions:
+            return f"more than {NEW_MAX[is_verified]:,} new sessions within an hour"
+        if not is_verified:  # before it is there: whoever counts for a budget is to know
+            self._touch(UNVERIFIED, name)
         if _is_begun(f"{directory}/{store.EVENTS}/{journal}"):
             append_shared(f"{directory}/{store.EVENTS}", lines, journal)
         else:
-            is_new = not os.path.isdir(directory)
-            if is_new and not left.sessions:
-                return f"more than {NEW_MAX[is_verified]:,} new sessions within an hour"
             left.sessions -= is_new
             Session(self._config.sessions_dir, name).append(events, journal)
         left.bytes -= size
@@ -134,23 +138,30 @@ class Received:
 
     def _see(self, agent: str, *, is_verified: bool) -> None:
         """Leave the time for `m31 otlp status`."""
-        name = agent if is_verified else agent + OPEN_ENDING
-        now_s = monotonic()
-        seen_s = self._seen_s.get(name)
-        is_known = seen_s is not None or len(self._seen_s) < _AGENTS_MAX
-        if not is_known or (seen_s is not None and now_s - seen_s < _SEEN_EVERY_S):
+        if len(self._agents) < _AGENTS_MAX:
+            self._agents.add(agent)
+        if agent not in self._agents:
             return
-        self._seen_s[name] = now_s
-        folder = f"{self._config.live_dir}/{SEEN}"
         try:
-            store.make_directory(folder)
-            descriptor = store.open_file(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT)
-            try:
-                os.utime(descriptor)
-            finally:
-                os.close(descriptor)
-        except (OSError, MetricsError):
+            self._touch(SEEN, agent if is_verified else agent + OPEN_ENDING)
+        except MetricsError:
             pass  # what was sent is kept all the same
+
+    def _touch(self, folder: str, name: str) -> None:
+        """Leave a file whose time says when. Raises ForeignFile, StorageError."""
+        path = f"{self._config.live_dir}/{folder}/{name}"
+        now_s = monotonic()
+        if now_s - self._touched_s.get(path, -_TOUCH_EVERY_S) < _TOUCH_EVERY_S:
+            return
+        store.make_directory(os.path.dirname(path))
+        descriptor = store.open_file(path, os.O_WRONLY | os.O_CREAT)
+        try:
+            os.utime(descriptor)
+        finally:
+            os.close(descriptor)
+        if len(self._touched_s) >= _NAMES_MAX:
+            self._touched_s.clear()
+        self._touched_s[path] = now_s
 
 
 def _is_begun(path: str) -> bool:

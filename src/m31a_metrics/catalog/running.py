@@ -165,6 +165,7 @@ class WatchedMachine:
                 limits.limits,
                 limits.today,
                 limits.granted(None),
+                limits.unverified,
                 running_count=len(running_sessions(asked.about(Slice()))),
             )
             period = watched(asked, budgeted)

@@ -23,6 +23,7 @@ from m31a_metrics.budgets import DAY, MONTH, SESSION, USD, Limits, Use
 from m31a_metrics.catalog.growing import GrowingSession, Grown
 from m31a_metrics.catalog.open_index import PATIENCE_S, ask
 from m31a_metrics.catalog.records import RECORDED, session_name
+from m31a_metrics.catalog.unverified import SUMMED, unverified
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, SessionForgotten
 from m31a_metrics.history import History, zones
@@ -46,7 +47,6 @@ _WAIT_S = 10.0
 _KEPT_DAYS = 35
 """How long what is left of a session lies in `live_dir`, from its last change."""
 _USED_BYTES_MAX = 1 << 16
-_SUMMED = ("cost_nano", "total_tokens", "unpriced_tokens", "active_us")
 
 
 class _Used(Struct, frozen=True):
@@ -193,15 +193,18 @@ def _machine_used(config: Config, today: Today, environ: Mapping[str, str]) -> t
             for spent, first_day in ((day, today.day), (month, f"{today.month}-01")):
                 when = Slice(first_day=first_day, last_day=today.day)
                 for row in history.totals(when):
-                    add(spent, row, _SUMMED)
+                    add(spent, row, SUMMED)
                 for one in settled:
                     own = structs.replace(when, agents=(one.agent,), session=one.native_id)
                     for known in history.sessions(own):
-                        subtract(spent, known, _SUMMED)
+                        subtract(spent, known, SUMMED)
+            apart = {SessionRef(one.agent, one.native_id) for one in settled}
+            for scope, spent in unverified(config, history, today, apart):
+                subtract(day if scope == DAY else month, spent, SUMMED)
     for one in settled:
-        add(month, one.month, _SUMMED)
+        add(month, one.month, SUMMED)
         if one.today == today.day:
-            add(day, one.day, _SUMMED)
+            add(day, one.day, SUMMED)
     return use(day), use(month)
 
 

@@ -60,9 +60,8 @@ def command(ctx: click.Context) -> None:
         return
     with asking(ctx, None) as ask:
         limits = _limits(ctx, ask)
-        panels = of_budget.budget(
-            ask, limits.limits, limits.today, limits.granted, whole=not wants_text(ctx)
-        )
+        asked = limits.limits, limits.today, limits.granted, limits.unverified
+        panels = of_budget.budget(ask, *asked, whole=not wants_text(ctx))
     emit(ctx, [panel.table for panel in panels])
 
 
@@ -161,7 +160,7 @@ def _judged(ask: Ask, row: SessionRow | None, limits: MachineLimits) -> list[Bud
     if row is not None:
         return [of_budget.budgeted_session(row, limits.limits, grants)]
     return of_budget.budgeted_machine(
-        ask.answers, limits.limits, limits.today, grants, running_count=0
+        ask.answers, limits.limits, limits.today, grants, limits.unverified, running_count=0
     )
 
 

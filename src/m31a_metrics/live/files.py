@@ -22,7 +22,9 @@ from m31a_metrics.live import statusline
 PROGRAMS = ("hook.py", "statusline.py")
 SETTINGS = "live.json"
 
-FOLDERS = ("settling", "totals", "verdicts", "warned")
+UNVERIFIED = "unverified"
+"""The folder with a file for each session of which something came by OTLP without the token."""
+FOLDERS = ("settling", "totals", UNVERIFIED, "verdicts", "warned")
 """Where a file, or some, are kept of each session."""
 
 SETTLE_EVERY_S = 3
@@ -107,7 +109,7 @@ def _is_of(file: str, name: str) -> bool:
     return file == name or (file.startswith(f"{name}.") and file[len(name) + 1 :] in _ENDINGS)
 
 
-_ENDINGS = ("json", "allow.json", "used", "lock", "next")
+_ENDINGS = ("json", "allow.json", "used", "verified", "lock", "next")
 
 
 def _first_line(text: bytes) -> bytes:

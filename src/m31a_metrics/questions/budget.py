@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from m31a_metrics import budgets
 from m31a_metrics.answers import Answers, SessionRow, Slice
@@ -15,17 +15,27 @@ from m31a_metrics.tables import budget as of_budget
 from m31a_metrics.tables.budget import Budgeted
 from m31a_metrics.timestamps import Today, local_day, micros
 
+Unverified = Callable[[Answers], Mapping[str, Use]]
+"""Gives what answers count of the day and the month, and no budget does."""
 Granted = Callable[[SessionRow | None], Sequence[Limit]]
 """Gives what a person allowed in addition: to a session, or (None) to the day and the month."""
 
 
 def budget(
-    ask: Ask, limits: Limits, today: Today, granted: Granted, *, whole: bool = False
+    ask: Ask,
+    limits: Limits,
+    today: Today,
+    granted: Granted,
+    unverified: Unverified,
+    *,
+    whole: bool = False,
 ) -> list[Panel]:
     """Each session that runs, the day and the month: used, left, the rate, when it is spent."""
     rows = running_sessions(ask)
     parts = [budgeted_session(row, limits, granted(row)) for row in rows]
-    machine = budgeted_machine(ask.answers, limits, today, granted(None), running_count=len(rows))
+    machine = budgeted_machine(
+        ask.answers, limits, today, granted(None), unverified, running_count=len(rows)
+    )
     table = of_budget.budget([*parts, *machine], micros(ask.now), whole=whole)
     return [Panel("budget", table, is_wide=True)]
 
@@ -40,11 +50,16 @@ def budgeted_machine(
     limits: Limits,
     today: Today,
     grants: Sequence[Limit],
+    unverified: Unverified,
     *,
     running_count: int,
 ) -> list[Budgeted]:
     """The machine's day and month: what was used, and what their limits say of it."""
-    used = {scope: use_of(totals_of(answers, part)) for scope, part in parts(today)}
+    less = unverified(answers)
+    used = {
+        scope: use_of(totals_of(answers, part)).without(less.get(scope, Use()))
+        for scope, part in parts(today)
+    }
     ends = {DAY: today.day_until_us, MONTH: today.month_until_us}
     names = {DAY: today.day, MONTH: today.month}
     return [

@@ -241,6 +241,7 @@ class ThisMachine:
         """What is left of the configuration's limits; nothing where they cannot be told."""
         try:
             limits = MachineLimits(self._config, ask.now)
-            return budget(ask, limits.limits, limits.today, limits.granted, whole=True)
+            asked = limits.limits, limits.today, limits.granted, limits.unverified
+            return budget(ask, *asked, whole=True)
         except MetricsError:
             return []  # `m31 budget` says what is wrong with them
