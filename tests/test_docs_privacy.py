@@ -9,7 +9,10 @@ import sqlite3
 from pathlib import Path
 
 from m31a_metrics import Collector, config
+from m31a_metrics.catalog.received import Received
 from m31a_metrics.catalog.traces import PLACES
+from m31a_metrics.events import Event, SessionStart, UserTurn
+from m31a_metrics.live.otlp.telling import Key
 from tests import transcripts
 from tests.commands import m31
 from tests.test_catalog_forget_sessions import FILLED
@@ -29,6 +32,14 @@ def patterns() -> list[re.Pattern[str]]:
         parts = map(re.escape, re.split(r"<[a-z]+>", name))
         found.append(re.compile("[^/]+".join(parts) + (".*" if name.endswith("/") else "")))
     return found
+
+
+def received(settings: config.Config) -> None:
+    """What a receiver of OTLP leaves, with its token and without."""
+    key = Key("claude-code", "sent")
+    told: list[Event] = [SessionStart(1, agent="claude-code", native_id="sent"), UserTurn(1)]
+    for verified in (True, False):
+        Received(settings).keep({key: list(told)}, verified)
 
 
 def test_every_file_below_the_home_is_named(clean_home: Path) -> None:
@@ -58,8 +69,10 @@ def test_every_file_below_the_home_is_named(clean_home: Path) -> None:
         "index",
         "prune --older-than 1 --yes",
         "hooks install codex",
+        "otlp install codex copilot-cli",
     ):
         assert m31(*line.split()).returncode in (0, 1), line
+    received(config.defaults())
     for zone in ("UTC", "Asia/Tokyo"):  # one of them is not the machine's own
         assert m31("index", TZ=zone).returncode == 0
     for fill in FILLED.values():

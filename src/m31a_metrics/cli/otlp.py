@@ -51,8 +51,8 @@ _dry_run_option = click.option("--dry-run", is_flag=True, help="Only show what w
 def command() -> None:
     """Have coding agents send what they do to m31 collect, over OTLP.
 
-    For what no transcript has: Claude Code's compaction calls, run times, waiting for
-    permission; and for agents and programs whose transcripts are not read.
+    For what no transcript has, as Claude Code's compaction requests and run times, and for
+    programs that leave no transcript.
     """
 
 

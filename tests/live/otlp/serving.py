@@ -9,7 +9,7 @@ from threading import Event, Thread
 from m31a_metrics.live.otlp.receiver import Door, Keep, Receiver
 from m31a_metrics.views.web.serving import Running, listen
 
-TOKEN = "sesame"  # noqa: S105 - invented
+TOKEN = "sesame"  # noqa: S105 - an invented one
 
 
 @contextmanager
