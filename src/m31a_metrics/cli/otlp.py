@@ -89,7 +89,8 @@ def install_command(ctx: click.Context, names: tuple[str, ...], *, dry_run: bool
         except MetricsError as error:
             refused.append(str(error))
             continue
-        rows.append((sender.name, change.path or at.token_path, state, backup or None))
+        path = change.path or install.functions_path(config)
+        rows.append((sender.name, path, state, backup or None))
         done.append(change)
     emit(ctx, [Table("OTLP", DONE_COLUMNS, rows, "")], whole=True)
     if not dry_run:
