@@ -18,7 +18,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from msgspec.json import encode
 from starlette.applications import Starlette
@@ -47,6 +47,8 @@ _REJECTED = {
 }
 _SIGNALS = {f"/v1/{signal}": signal for signal in _REJECTED}
 _SMALL_BYTES = 1 << 16
+_STEP_BYTES = 1 << 20
+_MEMBERS_MAX = 1000
 _CODES = {
     400: 3,
     401: 16,
@@ -221,6 +223,7 @@ class _Body:
             raise Refused(415, "the Content-Encoding must be gzip or identity")
         self.bytes = 0
         self._sent_bytes = 0
+        self._members = 0
         self._parts: list[bytes] = []
         self._unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16) if name == "gzip" else None
 
@@ -228,17 +231,31 @@ class _Body:
         """Take a piece in; how many bytes it is, unpacked."""
         before = self.bytes
         self._sent_bytes += len(chunk)
+        if self._sent_bytes > BODY_BYTES_MAX:  # what unpacks to nothing has no end else
+            self._refuse()
         if self._unpacking is None:
             self._put(chunk)
-        while self._unpacking is not None and chunk:
-            if self._unpacking.eof:  # one member of gzip may follow another
-                self._unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        elif chunk:
             try:
-                self._put(self._unpacking.decompress(chunk, BODY_BYTES_MAX - self.bytes + 1))
+                self._unpack(chunk)
             except zlib.error as error:
                 raise Refused(400, "the body is no gzip, as its head says") from error
-            chunk = self._unpacking.unconsumed_tail or self._unpacking.unused_data
         return self.bytes - before
+
+    def _unpack(self, chunk: bytes) -> None:
+        """Unpack a piece, a little at a time; one member of gzip may follow another."""
+        unpacking = self._unpacking
+        while unpacking is not None:
+            if unpacking.eof:
+                self._members += 1
+                if self._members >= _MEMBERS_MAX:
+                    self._refuse()
+                unpacking = self._unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            part = unpacking.decompress(chunk, _STEP_BYTES)
+            self._put(part)
+            chunk = unpacking.unused_data if unpacking.eof else unpacking.unconsumed_tail
+            if not chunk and (unpacking.eof or len(part) < _STEP_BYTES):
+                return
 
     def whole(self) -> bytes:
         """All of it. A sender that has nothing to say may send no byte at all."""
@@ -250,8 +267,11 @@ class _Body:
         self.bytes += len(part)
         self._parts.append(part)
         if self.bytes > BODY_BYTES_MAX:
-            self._parts.clear()
-            raise Refused(413, f"a request has at most {BODY_BYTES_MAX:,} bytes, unpacked")
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        self._parts.clear()
+        raise Refused(413, f"a request has at most {BODY_BYTES_MAX:,} bytes, unpacked")
 
 
 def _bare(content_type: str) -> str:
