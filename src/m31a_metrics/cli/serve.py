@@ -113,6 +113,7 @@ def command(
     follow what happens; Ctrl-C stops it.
     """
     try:
+        from m31a_metrics.views.web import safety, serving  # noqa: F401 - missing is said now
         from m31a_metrics.views.web.assets import assets
         from m31a_metrics.views.web.opening import Entrance
     except ImportError as error:
