@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from time import time_ns
 
 import pytest
 
@@ -15,11 +16,12 @@ from m31a_metrics.catalog.records import RECORDED, derived_name
 from m31a_metrics.collector import Collector
 from m31a_metrics.config import Config
 from m31a_metrics.errors import StorageError
-from m31a_metrics.events import Event, LLMInteraction, SessionStart
+from m31a_metrics.events import Event, LLMInteraction, SessionStart, UserTurn
 from m31a_metrics.journal import OTLP, OTLP_OPEN
 from m31a_metrics.live.otlp.receiver import Door, Kept, Receiver
 from m31a_metrics.live.otlp.telling import Key
 from m31a_metrics.model import Usage
+from m31a_metrics.units import HOUR_US
 from tests.live.otlp.telemetry import JSON, NOW_NS, logs
 from tests.views.web.asgi import ask
 
@@ -84,6 +86,15 @@ def test_what_came_without_the_token_is_apart(settings: Config) -> None:
     assert not Path(settings.sessions_dir, "two").exists()
     seen = {path.name for path in Path(settings.live_dir, "received").iterdir()}
     assert seen == {"claude-code", "claude-code.open"}
+
+
+def test_what_is_dated_ahead_needs_the_token(settings: Config) -> None:
+    """By then the mark that keeps it out of budgets would be gone."""
+    ahead = time_ns() // 1000 + 2 * HOUR_US
+    told: list[Event] = [SessionStart(1, agent="a", native_id="one"), UserTurn(1), UserTurn(ahead)]
+    found = Received(settings).keep({Key("a", "one"): told}, False)
+    assert (found.rejected, "later than now" in found.reason) == (3, True)
+    assert Received(settings).keep({Key("a", "one"): told}, True) == Kept()
 
 
 def test_a_session_of_another_is_not_written_into(settings: Config) -> None:

@@ -29,7 +29,7 @@ from m31a_metrics.live.files import files_of
 from m31a_metrics.live.otlp.receiver import Kept
 from m31a_metrics.live.otlp.telling import Key
 from m31a_metrics.model import Usage
-from m31a_metrics.questions.budget import budgeted_machine
+from m31a_metrics.questions.budget import budgeted_machine, budgeted_session
 from m31a_metrics.timestamps import machine_today, micros
 from m31a_metrics.verdicts import MACHINE, Verdict
 from tests import children, transcripts
@@ -186,6 +186,10 @@ def test_no_budget_counts_what_came_without_the_token(
             asked.answers, limits.limits, limits.today, granted, less, running_count=0
         ):
             assert one.use.cost_nano == pytest.approx(5 * ANSWER_USD * 1e9)
+        for row in asked.answers.sessions(Slice()):
+            judged = budgeted_session(asked.answers, row, limits.limits, [], limits.unverified)
+            told = spent.get(row.native_id, 0) * ANSWER_USD * 1e9
+            assert judged.use.cost_nano == pytest.approx(told)
     assert set(files_of(config.live_dir, other)) >= {f"{config.live_dir}/unverified/{other}"}
 
 

@@ -46,15 +46,16 @@ def test_what_runs_the_day_and_the_month(zone: Callable[[str], None]) -> None:
     def granted(row: SessionRow | None) -> list[Limit]:
         return allowed["" if row is None else row.session_id]
 
-    def unverified(asked: Answers) -> dict[str, Use]:
-        return {DAY: Use(NANO_PER_USD)} if asked is answers else {}
+    def unverified(asked: Answers, row: SessionRow | None) -> dict[str, Use]:
+        assert asked is answers
+        return {DAY if row is None else SESSION: Use(NANO_PER_USD)}
 
     ask = Ask(answers, Slice(), NOW)
     (panel,) = budget(ask, LIMITS, TODAY, granted, unverified, whole=True)
     table = panel.table
     at = [column.name for column in table.columns]
     rows = [tuple(row[at.index(name)] for name in ("which", "used", "left")) for row in table.rows]
-    assert rows == [("a", 2.0, 4.0), ("2026-06-20", 3.0, 5.0), ("2026-06", 4.0, 1.0)]
+    assert rows == [("a", 1.0, 5.0), ("2026-06-20", 3.0, 5.0), ("2026-06", 4.0, 1.0)]
     assert [which for name, which in answers.asked if name == "totals"] == [
         Slice(first_day="2026-06-20", last_day="2026-06-20"),
         Slice(first_day="2026-06-01", last_day="2026-06-20"),

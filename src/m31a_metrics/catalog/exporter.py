@@ -112,7 +112,12 @@ class Exporter:
         rows = running_sessions(ask)
         found.put(series.RUNNING, (), len(rows))
         try:
-            judged = [budgeted_session(row, limits.limits, limits.granted(row)) for row in rows]
+            judged = [
+                budgeted_session(
+                    ask.answers, row, limits.limits, limits.granted(row), limits.unverified
+                )
+                for row in rows
+            ]
             judged += budgeted_machine(
                 ask.answers,
                 limits.limits,

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from m31a_metrics import budgets, verdicts
 from m31a_metrics.answers import Answers, SessionRow
-from m31a_metrics.budgets import DAY, MONTH, Limit, Use
+from m31a_metrics.budgets import DAY, MONTH, SESSION, Limit, Use
 from m31a_metrics.catalog.records import session_name
-from m31a_metrics.catalog.unverified import SUMMED, unverified
+from m31a_metrics.catalog.unverified import SUMMED, unverified, unverified_of
 from m31a_metrics.config import Config
 from m31a_metrics.errors import ForeignFile
 from m31a_metrics.measures import add
@@ -38,8 +38,10 @@ class MachineLimits:
         """What a person allowed in addition, and still holds."""
         return verdicts.granted(self._live_dir, name_of(row), self.today)
 
-    def unverified(self, answers: Answers) -> dict[str, Use]:
-        """What answers count of the day and the month without anybody's word for it."""
+    def unverified(self, answers: Answers, row: SessionRow | None) -> dict[str, Use]:
+        """What answers count of a session, or of the day and the month, and nobody vouches for."""
+        if row is not None:
+            return {SESSION: use(unverified_of(self._config, row, self.today))}
         found = {DAY: Spent(), MONTH: Spent()}
         for scope, spent in unverified(self._config, answers, self.today):
             add(found[scope], spent, SUMMED)

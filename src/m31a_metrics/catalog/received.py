@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from threading import Lock
-from time import monotonic
+from time import monotonic, time_ns
 
 from msgspec import MsgspecError, Struct
 
@@ -27,6 +27,7 @@ from m31a_metrics.live.otlp.install import OPEN_ENDING, SEEN
 from m31a_metrics.live.otlp.receiver import Kept
 from m31a_metrics.live.otlp.telling import Key
 from m31a_metrics.session import Session
+from m31a_metrics.units import HOUR_US
 
 PERIOD_S = 3600.0
 NEW_MAX = {True: 20_000, False: 500}
@@ -37,6 +38,7 @@ OPEN_BYTES_MAX = 64 << 20
 _TOUCH_EVERY_S = 1.0
 _AGENTS_MAX = 64
 _NAMES_MAX = 10_000
+_AHEAD_US = HOUR_US
 _HEAD_BYTES = 1 << 12
 
 
@@ -79,9 +81,13 @@ class Received:
         name = self._name(key)
         directory = f"{self._config.sessions_dir}/{name}"
         journal = OTLP if is_verified else OTLP_OPEN
-        lines = [encode(one) for one in events if type(one) is not SessionStart]
-        if not lines:
+        told = [one for one in events if type(one) is not SessionStart]
+        if not told:
             return ""
+        if not is_verified and max(one.t_us for one in told) > time_ns() // 1000 + _AHEAD_US:
+            # The mark that keeps it out of budgets does not last until that time has come.
+            return "what is dated later than now is not taken without the token"
+        lines = list(map(encode, told))
         size = sum(map(len, lines))
         if not is_verified and size > left.bytes:
             return "too much was sent without the token; send it with it"

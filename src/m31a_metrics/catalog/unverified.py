@@ -26,7 +26,6 @@ from m31a_metrics.questions.budget import parts
 from m31a_metrics.spending import Spending, Spent
 from m31a_metrics.timestamps import Today
 from m31a_metrics.transcript import SessionRef
-from m31a_metrics.units import SECOND_US
 
 SUMMED = ("cost_nano", "total_tokens", "unpriced_tokens", "active_us")
 _VERIFIED_BYTES_MAX = 1 << 16
@@ -36,7 +35,6 @@ class _Verified(Struct, frozen=True):
     """What others than strangers tell of a session, as of what the index read of it."""
 
     read_us: int
-    tokens: int
     today: str
     spending: Spending
 
@@ -51,7 +49,7 @@ def unverified(
 
     `apart` are sessions that are counted by other means.
     """
-    names = _names(config.live_dir, today)
+    names = _names(config.live_dir)
     if not names:
         return
     slices = dict(parts(today))
@@ -66,29 +64,29 @@ def unverified(
         for scope, about in slices.items():
             own = structs.replace(about, agents=(row.agent,), session=row.native_id)
             for counted in [row] if scope == MONTH else answers.sessions(own):
-                # What grew since the index read it is no less than nothing.
-                yield (
-                    scope,
-                    Spent(
-                        *(
-                            max(getattr(counted, one) - getattr(told[scope], one), 0)
-                            for one in SUMMED
-                        )
-                    ),
-                )
+                yield scope, _beyond(counted, told[scope])
 
 
-def _names(live_dir: str, today: Today) -> set[str]:
-    """The sessions of which something came without the token in this month."""
-    found = set()
+def unverified_of(config: Config, row: SessionRow, today: Today) -> Spent:
+    """What a row, of all its days, counts of its session without anybody's word for it."""
+    name = _name(config, row)
+    if row.is_gone or not os.path.lexists(f"{config.live_dir}/{UNVERIFIED}/{name}"):
+        return Spent()
+    spending = _spending(config, row, name, today)
+    return Spent() if spending is None else _beyond(row, spending.in_all)
+
+
+def _beyond(counted: SessionRow, told: Spent) -> Spent:
+    """By how much a row exceeds what others told; what grew since it was read is nothing."""
+    return Spent(*(max(getattr(counted, one) - getattr(told, one), 0) for one in SUMMED))
+
+
+def _names(live_dir: str) -> set[str]:
+    """The sessions of which something came without the token, lately or in this month."""
     try:
-        with os.scandir(f"{live_dir}/{UNVERIFIED}") as entries:
-            for entry in entries:
-                if entry.stat(follow_symlinks=False).st_mtime * SECOND_US >= today.month_from_us:
-                    found.add(entry.name)
+        return set(os.listdir(f"{live_dir}/{UNVERIFIED}"))
     except OSError:
-        pass  # nothing ever did
-    return found
+        return set()  # nothing ever did
 
 
 def _name(config: Config, row: SessionRow) -> str:
@@ -108,10 +106,10 @@ def _spending(config: Config, row: SessionRow, name: str, today: Today) -> Spend
     if row.path == f"{config.sessions_dir}/{name}" and _is_all_unverified(events):
         return Spending()
     path = f"{config.live_dir}/settling/{name}.verified"
-    mark = row.updated_us, row.total_tokens, today.day
+    mark = row.updated_us, today.day
     try:
         kept = _verified.decode(store.read(path, at_most=_VERIFIED_BYTES_MAX) or b"")
-        if (kept.read_us, kept.tokens, kept.today) == mark:
+        if (kept.read_us, kept.today) == mark:
             return kept.spending
     except (MsgspecError, UnicodeDecodeError, MetricsError):
         pass  # it is made anew

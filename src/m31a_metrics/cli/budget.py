@@ -158,7 +158,8 @@ def _judged(ask: Ask, row: SessionRow | None, limits: MachineLimits) -> list[Bud
     """Judge a session; None: the day and the month."""
     grants = limits.granted(row)
     if row is not None:
-        return [of_budget.budgeted_session(row, limits.limits, grants)]
+        asked = row, limits.limits, grants, limits.unverified
+        return [of_budget.budgeted_session(ask.answers, *asked)]
     return of_budget.budgeted_machine(
         ask.answers, limits.limits, limits.today, grants, limits.unverified, running_count=0
     )

@@ -15,8 +15,8 @@ from m31a_metrics.tables import budget as of_budget
 from m31a_metrics.tables.budget import Budgeted
 from m31a_metrics.timestamps import Today, local_day, micros
 
-Unverified = Callable[[Answers], Mapping[str, Use]]
-"""Gives what answers count of the day and the month, and no budget does."""
+Unverified = Callable[[Answers, SessionRow | None], Mapping[str, Use]]
+"""Gives what answers count of a session, or (None) of the day and the month, and no budget does."""
 Granted = Callable[[SessionRow | None], Sequence[Limit]]
 """Gives what a person allowed in addition: to a session, or (None) to the day and the month."""
 
@@ -32,7 +32,7 @@ def budget(
 ) -> list[Panel]:
     """Each session that runs, the day and the month: used, left, the rate, when it is spent."""
     rows = running_sessions(ask)
-    parts = [budgeted_session(row, limits, granted(row)) for row in rows]
+    parts = [budgeted_session(ask.answers, row, limits, granted(row), unverified) for row in rows]
     machine = budgeted_machine(
         ask.answers, limits, today, granted(None), unverified, running_count=len(rows)
     )
@@ -55,7 +55,7 @@ def budgeted_machine(
     running_count: int,
 ) -> list[Budgeted]:
     """The machine's day and month: what was used, and what their limits say of it."""
-    less = unverified(answers)
+    less = unverified(answers, None)
     used = {
         scope: use_of(totals_of(answers, part)).without(less.get(scope, Use()))
         for scope, part in parts(today)
@@ -75,9 +75,15 @@ def budgeted_machine(
     ]
 
 
-def budgeted_session(row: SessionRow, limits: Limits, grants: Sequence[Limit]) -> Budgeted:
+def budgeted_session(
+    answers: Answers,
+    row: SessionRow,
+    limits: Limits,
+    grants: Sequence[Limit],
+    unverified: Unverified,
+) -> Budgeted:
     """One session: what it used, and what its limits say of it."""
-    use = use_of(row)
+    use = use_of(row).without(unverified(answers, row).get(SESSION, Use()))
     verdict = budgets.judge(limits, {SESSION: use}, grants)
     return Budgeted(SESSION, row.session_id, use, verdict, 1, None)
 

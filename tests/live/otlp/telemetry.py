@@ -9,7 +9,7 @@ from msgspec import json
 
 JSON = {"content-type": "application/json"}
 PROTOBUF = {"content-type": "application/x-protobuf"}
-NOW_NS = 1_780_000_000 * 10**9
+NOW_NS = 1_700_000_000 * 10**9
 
 
 def attributes(**values: str | int) -> list[dict[str, Any]]:
