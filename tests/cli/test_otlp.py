@@ -18,6 +18,7 @@ from urllib.error import HTTPError
 import pytest
 
 from m31a_metrics import config
+from m31a_metrics.cli import otlp
 from m31a_metrics.live import install as hooks
 from m31a_metrics.live.otlp import install
 from tests.cli.conftest import M31, Uninstall
@@ -64,7 +65,9 @@ def home(clean_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "QWEN_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
     (clean_home / ".claude").mkdir()
-    (clean_home / ".claude" / "settings.json").write_text('{\n  "model": "x"\n}\n')
+    settings = clean_home / ".claude" / "settings.json"
+    settings.write_text('{\n  "model": "x"\n}\n')
+    settings.chmod(0o644)
     return clean_home
 
 
@@ -77,7 +80,7 @@ def test_what_was_sent_is_a_session(m31: M31, clean_home: Path) -> None:
         assert post(address, logs("three"), authorization="Bearer no") == 401
         assert get(f"{address}/")[0] == 404
         port = int(address.rpartition(":")[2])
-        assert install.server_lock(config.defaults(), port).is_held()
+        assert install.is_ours(config.defaults(), port)
         process.send_signal(signal.SIGINT)
         out, said = process.communicate(timeout=30)
     assert process.returncode in (0, 130)
@@ -167,7 +170,7 @@ def test_status_says_who_sends_and_whose_the_port_is(
     m31: M31, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Set up or not, when last with the token and without, and a stranger at the port."""
-    monkeypatch.setattr(install, "PORT", 1)  # where nobody listens
+    monkeypatch.setattr(otlp, "PORT", 1)  # where nobody listens
     found = json.loads(m31("otlp", "status", "--json").out)
     assert {row["state"] for row in found["otlp"]} == {"not installed"}
     assert "nobody" in found["receiver"][0]["state"]
@@ -182,10 +185,10 @@ def test_status_says_who_sends_and_whose_the_port_is(
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", 0))
         stranger.listen()
-        monkeypatch.setattr(install, "PORT", stranger.getsockname()[1])
+        monkeypatch.setattr(otlp, "PORT", stranger.getsockname()[1])
         assert "another program" in m31("otlp", "status").out
     with collecting() as (address, _):
-        monkeypatch.setattr(install, "PORT", int(address.rpartition(":")[2]))
+        monkeypatch.setattr(otlp, "PORT", int(address.rpartition(":")[2]))
         assert "m31, of this account" in m31("otlp", "status").out
 
 

@@ -10,6 +10,7 @@ from m31a_metrics.cli.options import examples, is_bounded, sessions_dir_option, 
 from m31a_metrics.cli.options.serving import (
     OTLP_PORT,
     Collecting,
+    is_debugging,
     listening_options,
     listening_words,
     print_unit,
@@ -58,7 +59,7 @@ def command(
         words += ["--sessions-dir", settings(ctx).sessions_dir] if is_bounded(ctx) else []
         print_unit(unit, "m31-collect", "what AI agents send", words)
         return
-    collecting = Collecting(settings(ctx), host, asks_token=require_token)
+    collecting = Collecting(settings(ctx), host, asks_token=require_token, debug=is_debugging(ctx))
     from m31a_metrics.views.web.serving import Running, address_of, listen
 
     tell_tokens([collecting.token], new=new_token)

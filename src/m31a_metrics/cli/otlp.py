@@ -15,7 +15,7 @@ from m31a_metrics.cli.options import emit, examples, format_options, say, settin
 from m31a_metrics.cli.options.installing import DONE_COLUMNS, show_difference, tell_refused
 from m31a_metrics.config import Config, environment
 from m31a_metrics.errors import MetricsError
-from m31a_metrics.live.otlp.senders import SENDERS
+from m31a_metrics.live.otlp.senders import PORT, SENDERS
 from m31a_metrics.table import Cell, Column, Table, Unit
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _tell(changes: Sequence[Change], config: Config) -> None:
     if says:
         say(f"{'; '.join(says)}: none of that is kept")
     say(
-        f"whoever listens on port {install.PORT} of this machine reads what is sent, and the "
+        f"whoever listens on port {PORT} of this machine reads what is sent, and the "
         "token: keep m31 listening there: `m31 collect --print-unit systemd`"
     )
 
@@ -222,10 +222,10 @@ def _listener(config: Config) -> str:
     """Say whose the port is: a lock tells, which only a server of this account can hold."""
     from m31a_metrics.live.otlp import install
 
-    if install.server_lock(config, install.PORT).is_held():
+    if install.is_ours(config, PORT):
         return "m31, of this account"
     try:
-        socket.create_connection(("127.0.0.1", install.PORT), 1).close()
+        socket.create_connection(("127.0.0.1", PORT), 1).close()
     except OSError:
         return "nobody: start `m31 collect`"
     return "another program, which reads what is sent, the token too: `m31 collect --new-token`"

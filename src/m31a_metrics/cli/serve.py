@@ -15,7 +15,6 @@ import click
 from msgspec import Struct
 
 from m31a_metrics import catalog
-from m31a_metrics.cli import State
 from m31a_metrics.cli.options import (
     agents,
     all_folders,
@@ -35,6 +34,7 @@ from m31a_metrics.cli.options.serving import (
     OTLP_PORT,
     Collecting,
     check_no_token,
+    is_debugging,
     listening_options,
     listening_words,
     no_token_option,
@@ -128,7 +128,9 @@ def command(
     kept = CredentialsFile(f"{folder}/dashboard.json")
     page = page.lstrip("/")
     scraped = _scraped(folder) if metrics else None
-    collecting = Collecting(settings(ctx), host) if otlp else None
+    collecting = None
+    if otlp:
+        collecting = Collecting(settings(ctx), host, asks_token=False, debug=is_debugging(ctx))
     received = None if collecting is None else collecting.token
     tell_tokens([one for one in (kept, scraped, received) if one is not None], new=new_token)
     if show and kept.is_kept and (running := Entrance(folder, host, port)).is_served():
@@ -321,7 +323,7 @@ def _show(entrance: Entrance, link: str) -> None:
 
 
 def _on_bug(ctx: click.Context) -> Callable[[Exception], None]:
-    debug = isinstance(ctx.obj, State) and ctx.obj.debug
+    debug = is_debugging(ctx)
 
     def tell(error: Exception) -> None:
         if debug:

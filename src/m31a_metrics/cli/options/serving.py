@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from m31a_metrics.cli import State
 from m31a_metrics.cli.options.output import say
 from m31a_metrics.config import Config
 from m31a_metrics.errors import ConfigError, ExtraNotInstalled, MetricsError
+from m31a_metrics.live.otlp.senders import PORT as OTLP_PORT
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from m31a_metrics.credentials import CredentialsFile, ServerLock, TokenFile
     from m31a_metrics.live.otlp.receiver import Receiver
+
+__all__ = ["OTLP_PORT"]
 
 HOST = "127.0.0.1"
 UNITS = ("systemd", "launchd")
@@ -63,6 +67,11 @@ unit_option = click.option(
     type=click.Choice(UNITS),
     help="Print what runs this as a service of yours, and end.",
 )
+
+
+def is_debugging(ctx: click.Context) -> bool:
+    """Tell whether `m31 --debug` was typed."""
+    return isinstance(ctx.obj, State) and ctx.obj.debug
 
 
 def check_no_token(host: str, *, no_token: bool) -> None:
@@ -152,17 +161,17 @@ def _quoted(word: str) -> str:
 
 # Taking OTLP, beside the dashboard or alone.
 
-OTLP_PORT = 4318
 _AGAIN_S = 60.0
 
 
 class Collecting:
-    """Takes what agents send at `host` and `port`, and keeps it as the configuration says.
+    """Takes what agents send to `host`, and keeps it as the configuration says.
 
+    `asks_token` refuses what comes without the token, `debug` shows where an error comes from.
     Raises ConfigError where nothing is to be recorded, ExtraNotInstalled.
     """
 
-    def __init__(self, config: Config, host: str, *, asks_token: bool = False) -> None:
+    def __init__(self, config: Config, host: str, *, asks_token: bool, debug: bool) -> None:
         try:
             import opentelemetry.proto.collector.trace.v1.trace_service_pb2  # noqa: F401 - missing is said now, and not at the first request
             import uvicorn  # noqa: F401 - as above
@@ -179,6 +188,7 @@ class Collecting:
         self.token: TokenFile = install.token_file(config)
         self._config = config
         self._door = Door(host, lambda: self.token.current().token, asks_token)
+        self._debug = debug
         self._told_s: dict[str, float] = {}
 
     def receiver(self, port: int, rest: ASGIApp | None = None) -> Receiver:
@@ -192,7 +202,7 @@ class Collecting:
         """The lock that says that this port is ours."""
         from m31a_metrics.live.otlp import install
 
-        return install.server_lock(self._config, port)
+        return install.server_lock(self._config, self._door.host, port)
 
     def tell(self, port: int) -> None:
         """Say where it takes what agents send, and who may send."""
@@ -207,6 +217,10 @@ class Collecting:
 
     def _tell(self, error: Exception) -> None:
         """Say what is wrong, but not at each request."""
+        if self._debug:
+            import traceback
+
+            traceback.print_exception(error)
         sentence = str(error)
         if not isinstance(error, MetricsError):
             sentence = f"a request could not be taken, which is a bug ({type(error).__name__})"

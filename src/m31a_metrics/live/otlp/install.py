@@ -29,7 +29,7 @@ from m31a_metrics.live.install import (
     read_settings,
     write_settings,
 )
-from m31a_metrics.live.otlp.senders import SENDERS, Members, Sender, Target
+from m31a_metrics.live.otlp.senders import PORT, SENDERS, Members, Sender, Target
 from m31a_metrics.live.settings_json import (
     Node,
     NotStrictJSON,
@@ -46,8 +46,10 @@ FUNCTIONS = "otlp.sh"
 SEEN, OPEN_ENDING = "received", ".open"
 """The folder of `live_dir` whose files tell by their times when agents sent last, those that
 end so without the token."""
-PORT = 4318
 URL = f"http://127.0.0.1:{PORT}"
+
+_REACHED = ("127.0.0.1", "localhost", "0.0.0.0", "::")  # noqa: S104 - only compared with
+"""Who listens on one of these is reached at URL."""
 
 FORWARDING = (
     "an agent sends to one place: have that one forward to m31 "
@@ -108,9 +110,14 @@ def token_file(config: Config) -> TokenFile:
     return TokenFile(f"{config.live_dir}/{TOKEN_FILE}")
 
 
-def server_lock(config: Config, port: int) -> ServerLock:
-    """The lock of whoever takes OTLP at a port, on whichever addresses."""
-    return ServerLock(f"{config.live_dir}/otlp.lock", "", port)
+def server_lock(config: Config, host: str, port: int) -> ServerLock:
+    """The lock of whoever takes OTLP at an address."""
+    return ServerLock(f"{config.live_dir}/otlp.lock", host, port)
+
+
+def is_ours(config: Config, port: int) -> bool:
+    """Tell whether it is m31 of this account that takes what agents send to a port."""
+    return any(server_lock(config, host, port).is_held() for host in _REACHED)
 
 
 def found(environ: Mapping[str, str], home: str) -> list[Sender]:

@@ -5,10 +5,10 @@ everything is in the kernel's hands; what could not be taken is said within a 20
 be sent again; 400, 401, 403, 413 and 415 are not tried again either, 503 is. Errors have the
 body of a google.rpc.Status. (https://opentelemetry.io/docs/specs/otlp/#otlphttp)
 
-Who is refused: pages in a browser, which cannot help sending an Origin (and none gets the leave
-that CORS asks for); who calls this server by a name that it was not given, as a page does that
-re-points its own name; who brings a token that is not ours. Who brings none is let in on
-loopback alone, and is kept apart, for any account of this machine may be the one that sends.
+Who is refused: pages in a browser, which cannot help sending an Origin (and none gets the
+permission that CORS asks for); who calls this server by a name that it was not given, as a page
+does that re-points its own name; who brings a token that is not ours. Who brings none is let in
+on loopback alone, and is kept apart, for any account of this machine may be the one that sends.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class Receiver:
         if given is None and not self._door.asks_token and is_loopback(self._door.host):
             return False
         if given is None or not has_bearer(given, self._door.token()):
-            words = "send the token of `m31 otlp status` as `Authorization: Bearer TOKEN`"
+            words = "send the token that `m31 collect` names as `Authorization: Bearer TOKEN`"
             raise Refused(401, words, www_authenticate="Bearer")
         return True
 

@@ -17,6 +17,8 @@ from typing import Any
 
 from msgspec import Struct
 
+PORT = 4318
+"""Where OTLP over HTTP is sent if nobody says otherwise."""
 Members = dict[tuple[str, ...], Any]
 """What is to stand in settings, by the path of names that leads to it."""
 
