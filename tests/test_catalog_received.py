@@ -23,7 +23,7 @@ from m31a_metrics.live.otlp.telling import Key
 from m31a_metrics.model import Usage
 from m31a_metrics.units import HOUR_US
 from tests.live.otlp.telemetry import JSON, NOW_NS, logs
-from tests.views.web.asgi import ask
+from tests.views.web.asgi import send_body
 
 ONE = Key("claude-code", "one")
 NOW_US = NOW_NS // 1000
@@ -168,7 +168,7 @@ def test_a_burst_is_read_as_it_was_sent(settings: Config) -> None:
     server = Receiver(2, Door("127.0.0.1", str), Received(settings).keep, _fail)
     for first in (*range(0, 6_667, 500), 6_500):
         body = logs("one", "two", "three", count=min(500, 6_667 - first), first=first)
-        answer = ask(server, "/v1/logs", method="POST", body=(body,), **JSON)
+        answer = send_body(server, "/v1/logs", (body,), **JSON)
         assert (answer.status, answer.body) == (200, b"{}")
     loader = Loader(settings)
     for name in ("one", "two", "three"):
@@ -184,7 +184,7 @@ def test_nobodys_text_is_kept(settings: Config) -> None:
     server = Receiver(2, Door("127.0.0.1", str), Received(settings).keep, _fail)
     names = ("prompt", "tool_parameters", "arguments", "output", "error", "gen_ai__prompt", word)
     body = logs("one", count=3, more={name: f"{word} {name}" for name in names})
-    assert ask(server, "/v1/logs", method="POST", body=(body,), **JSON).status == 200
+    assert send_body(server, "/v1/logs", (body,), **JSON).status == 200
     files = [path for path in Path(settings.live_dir).parent.glob("**/*") if path.is_file()]
     assert any(path.name == OTLP_OPEN for path in files)
     assert not [path for path in files if word.encode() in path.read_bytes()]

@@ -20,7 +20,7 @@ from m31a_metrics.live.otlp import receiver
 from m31a_metrics.live.otlp.receiver import Door, Kept, Receiver
 from m31a_metrics.live.otlp.telling import Key
 from tests.live.otlp.telemetry import JSON, PROTOBUF, logs
-from tests.views.web.asgi import Answer, ask
+from tests.views.web.asgi import Answer, send_body
 
 PORT = 2
 """Of the server that tests ask."""
@@ -58,7 +58,7 @@ def send(
     """Send a body, whole or in pieces."""
     app = keeping.server() if isinstance(keeping, Keeping) else keeping
     pieces = (body,) if isinstance(body, bytes) else body
-    return ask(app, path, method=method, body=pieces, **headers)
+    return send_body(app, path, pieces, method=method, **headers)
 
 
 def message(answer: Answer) -> str:

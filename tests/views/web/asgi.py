@@ -42,15 +42,23 @@ def started(app: ASGIApp) -> Iterator[ASGIApp]:
 
 
 def ask(
+    app: ASGIApp, address: str, *, method: str = "GET", host: str = "localhost", **headers: str
+) -> Answer:
+    """Send one request and collect the answer."""
+    return send_body(app, address, (b"",), method=method, host=host, **headers)
+
+
+def send_body(
     app: ASGIApp,
     address: str,
+    body: Sequence[bytes],
+    /,
     *,
-    method: str = "GET",
+    method: str = "POST",
     host: str = "localhost",
-    body: Sequence[bytes] = (b"",),
     **headers: str,
 ) -> Answer:
-    """Send one request, its body in pieces, and collect the answer. No piece: none ever comes."""
+    """Send one request with a body in pieces. Without a piece none ever comes."""
     path, _, query = address.partition("?")
     named = {"host": host} | headers
     scope = {
