@@ -33,6 +33,22 @@ def test_whole_numbers_come_as_numbers_or_as_strings() -> None:
     assert (some[1].usage.prompt_tokens, some[1].usage.completion_tokens) == (1200, 60)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("9223372036854775807", 2**63 - 1),
+        ("-9007199254740993", -(2**53) - 1),
+        ("1e3", 1000.0),
+        ("-0.5", -0.5),
+        ("--5", None),
+        ("-", None),
+    ],
+)
+def test_a_figure_keeps_all_its_digits(written: str, meant: float | None) -> None:
+    """A float would round what a 64-bit integer holds, a negative one too."""
+    assert decoding.number(written) == meant
+
+
 def test_fields_may_be_absent_null_or_unknown() -> None:
     """JSON's null is no value; what a later version adds is passed over."""
     sent = request([span("chat", SAID) | {"links": None, "status": None, "flags": 257}])[1]

@@ -295,6 +295,7 @@ def number(value: object) -> int | float | None:
     if type(value) is not str or not 0 < len(value) <= _DIGITS_MAX:
         return None
     try:
-        return int(value) if value.isdecimal() else number(float(value))
+        # A float would round what a 64-bit integer holds.
+        return int(value) if value.removeprefix("-").isdecimal() else number(float(value))
     except ValueError:
         return None
