@@ -121,6 +121,21 @@ def test_an_update_replaces_and_a_rewind_still_costs(tmp_path: Path) -> None:
     assert not any(isinstance(event, Compaction) for event in transcript.events)
 
 
+def test_what_tools_gave_back_is_no_turn(tmp_path: Path) -> None:
+    """Version 0.61 writes it down as a user's message."""
+    given = [{"functionResponse": {"name": "run_shell_command", "response": {"output": "x"}}}]
+    said = {"type": "user", "timestamp": "2026-04-29T10:00:01Z"}
+    transcript = read(
+        tmp_path / "a.jsonl",
+        HEAD,
+        {"id": "u1", "content": [{"text": "Mend the till"}], **said},
+        answer(1, toolCalls=[shell("success", "")]),
+        {"id": "u2", "content": given, **said},
+        {"id": "u3", "content": "And the other one", **said},
+    )
+    assert sum(isinstance(event, UserTurn) for event in transcript.events) == 2
+
+
 def test_a_shorter_history_was_compacted(tmp_path: Path) -> None:
     """`$set` with fewer messages is a compaction; the summary it brings is nobody's turn."""
     summary = {"id": "s", "type": "user", "timestamp": "2026-04-29T10:00:09Z"}

@@ -80,6 +80,14 @@ def test_a_prompt_is_what_the_person_wrote(tmp_path: Path) -> None:
     assert title(document(tmp_path, told | {"displayContent": "look at @a.py"})).line == prompt.text
 
 
+def test_what_tools_gave_back_is_no_prompt(tmp_path: Path) -> None:
+    """It stands at its call; its second copy, a user's message, is not shown."""
+    given = [{"functionResponse": {"name": "run_shell_command", "response": {"output": "x"}}}]
+    path = lines(tmp_path, said("Mend the till"), answer(), said(given, "u2"))
+    parts = window(path).parts
+    assert [part.text for part in parts if part.kind is PartKind.PROMPT] == ["Mend the till"]
+
+
 def test_only_the_last_of_a_message_is_shown(tmp_path: Path) -> None:
     """It is written again when there is more of it; a change of the chat is no message."""
     path = lines(

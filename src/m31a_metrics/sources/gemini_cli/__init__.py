@@ -56,7 +56,7 @@ _REFUSED = re.compile(
 
 
 class _Message(Struct, gc=False):
-    kind: str
+    is_of_a_person: bool
     t_us: int
     model: str | None
     tokens: TokenCounts | None
@@ -102,7 +102,9 @@ class Session:
         seen = self._seen.get(key)
         if seen is None:
             self._current += 1
-            seen = self._seen[key] = _Message(message.type, self._time(message), None, None, {})
+            seen = self._seen[key] = _Message(
+                message.is_of_a_person, self._time(message), None, None, {}
+            )
         else:
             self.effects.repeated_lines += message.type == "gemini"
         seen.model = message.model or seen.model
@@ -133,7 +135,7 @@ class Session:
         calls: list[Call] = []
         for key, message in self._seen.items():
             self._see(message.t_us)
-            if message.kind == "user" and not self.subagent:
+            if message.is_of_a_person and not self.subagent:
                 events.append(UserTurn(t_us=message.t_us))
             response = f"{self.facts.native_id}:{key}"
             if message.tokens is not None:

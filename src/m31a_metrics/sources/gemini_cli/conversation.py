@@ -284,7 +284,7 @@ class _Telling:
         told = Told()
         t_us = unix_us(line.timestamp) or 0
         words, left_out = _joined(written.content)
-        if line.type == "user":
+        if line.is_of_a_person:
             # What the person wrote; the model was given the files that it names, too.
             if written.display_content:
                 words, left_out = _joined(written.display_content)

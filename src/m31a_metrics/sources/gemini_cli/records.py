@@ -13,6 +13,7 @@ from msgspec import Meta, Raw, Struct, field
 from msgspec.json import Decoder
 
 from m31a_metrics.figures import TOKENS_MAX
+from m31a_metrics.jsonlines import UNREADABLE
 
 Count = Annotated[int, Meta(ge=0, le=TOKENS_MAX)] | None
 
@@ -81,6 +82,27 @@ class Message(Struct, gc=False):
     model: str | None = None
     tokens: TokenCounts | None = None
     toolCalls: list[ToolCallRecord] | None = None
+    content: Raw = Raw()
+
+    @property
+    def is_of_a_person(self) -> bool:
+        """Tell whether a person wrote it, and it is not what tools gave back to the model."""
+        if self.type != "user":
+            return False
+        try:
+            parts = _given_decoder().decode(self.content)
+        except UNREADABLE:  # a text is no list of parts
+            return True
+        return not parts or any(not part.functionResponse for part in parts)
+
+
+class _Given(Struct, gc=False):
+    functionResponse: Raw = Raw()
+
+
+@cache
+def _given_decoder() -> Decoder[list[_Given]]:
+    return Decoder(list[_Given])
 
 
 class Chat(Struct, gc=False):
