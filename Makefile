@@ -59,13 +59,14 @@ bench: $(VENV)/.installed-bench ## measure what recording costs, beside other li
 soak: $(VENV)/.installed-dev ## the full counts of crashes, mutations and examples: minutes
 	$(BIN)/python -m pytest -m soak -s $(PYTEST_ARGS)
 
-agents: $(VENV)/.installed-dev .agents/.installed .agents/.exporters ## real agents against a scripted model: 1 GB
+agents: $(VENV)/.installed-dev .agents/.installed .agents/.exporters ## real agents against a scripted model: 1.6 GB
 	M31_AGENTS=.agents $(BIN)/python -m pytest -q -m agents tests/agents $(PYTEST_ARGS)
 
 # Each by its version: a plain name takes one that is years old where Node is not the newest.
 .agents/.installed: Makefile
 	npm install --prefix .agents --force --no-audit --no-fund @anthropic-ai/claude-code@2.1.332 \
-	  @openai/codex@0.171.0 @qwen-code/qwen-code@0.24.4
+	  @openai/codex@0.171.0 @google/gemini-cli@0.61.0 @qwen-code/qwen-code@0.24.4 \
+	  @github/copilot@1.0.102 opencode-ai@1.18.33
 	@touch $@
 
 # What programs in JavaScript send with.

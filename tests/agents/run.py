@@ -139,7 +139,87 @@ def _qwen(agents: Path, home: Path, _: Path, address: str) -> tuple[list[str], d
     return command, environment
 
 
-PREPARE = {"claude-code": _claude_code, "codex": _codex, "qwen": _qwen}
+def _gemini(agents: Path, home: Path, _: Path, address: str) -> tuple[list[str], dict[str, str]]:
+    (home / ".gemini").mkdir(exist_ok=True)
+    settings = {
+        "security": {"auth": {"selectedType": "gemini-api-key"}},
+        "general": {"enableAutoUpdate": False},
+        "privacy": {"usageStatisticsEnabled": False},
+        "tools": {"useRipgrep": False},
+    }
+    (home / ".gemini" / "settings.json").write_text(json.dumps(settings))
+    command = [
+        str(agents / "node_modules/.bin/gemini"),
+        "-p",
+        "Please do the invented work.",
+        "--yolo",
+        "-m",
+        "gemini-2.5-pro",
+    ]
+    environment = {
+        "GOOGLE_GEMINI_BASE_URL": address,
+        "GEMINI_API_KEY": "invented",
+        "GEMINI_CLI_TRUST_WORKSPACE": "true",
+        "NO_BROWSER": "1",
+    }
+    return command, environment
+
+
+def _copilot(agents: Path, _: Path, __: Path, address: str) -> tuple[list[str], dict[str, str]]:
+    command = [
+        str(agents / "node_modules/.bin/copilot"),
+        "-p",
+        "Please do the invented work.",
+        "--allow-all-tools",
+        "--allow-all-paths",
+    ]
+    environment = {
+        "COPILOT_PROVIDER_BASE_URL": f"{address}/v1",
+        "COPILOT_PROVIDER_TYPE": "openai",
+        "COPILOT_PROVIDER_API_KEY": "invented",
+        "COPILOT_MODEL": "gpt-4o",
+        "COPILOT_OFFLINE": "true",
+        "COPILOT_AUTO_UPDATE": "false",
+    }
+    return command, environment
+
+
+def _opencode(agents: Path, home: Path, _: Path, address: str) -> tuple[list[str], dict[str, str]]:
+    folder = home / ".config" / "opencode"
+    folder.mkdir(parents=True, exist_ok=True)
+    provider = {
+        "npm": "@ai-sdk/openai-compatible",
+        "name": "scripted",
+        "options": {"baseURL": f"{address}/v1", "apiKey": "invented"},
+        "models": {"gpt-4o": {"name": "gpt-4o", "limit": {"context": 128_000, "output": 4096}}},
+    }
+    settings = {
+        "autoupdate": False,
+        "share": "disabled",
+        "model": "scripted/gpt-4o",
+        "provider": {"scripted": provider},
+        "permission": {"bash": "allow", "edit": "allow", "external_directory": "allow"},
+    }
+    (folder / "opencode.json").write_text(json.dumps(settings))
+    command = [
+        str(agents / "node_modules/.bin/opencode"),
+        "run",
+        "--format",
+        "json",
+        "Please do the invented work.",
+    ]
+    off = ("AUTOUPDATE", "MODELS_FETCH", "LSP_DOWNLOAD", "DEFAULT_PLUGINS")
+    return command, {f"OPENCODE_DISABLE_{what}": "1" for what in off}
+
+
+PREPARE = {
+    "claude-code": _claude_code,
+    "codex": _codex,
+    "copilot-cli": _copilot,
+    "gemini-cli": _gemini,
+    "opencode": _opencode,
+    "qwen": _qwen,
+}
 
 
 class _Terminal:

@@ -1,8 +1,8 @@
 """A model that answers by a script, for real agents to talk to, and keeps what it served.
 
-It speaks as much of the three protocols as the agents need: Anthropic's messages, OpenAI's
-responses and chat completions, streamed. Which step comes next is told by the results of tools
-that a request holds, so that an agent may ask again, side by side and after a compaction.
+It speaks as much of four protocols as the agents need: Anthropic's messages, OpenAI's responses
+and chat completions, Gemini's content, streamed. Which step comes next is told by the results of
+tools that a request holds, so that an agent may ask again, side by side and after a compaction.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ _SUMMARY = "an <analysis> block followed by a <summary> block"
 """What Claude Code says where it wants its conversation compacted."""
 
 _TEXTS = {"side": '{"title":"x"}', "compaction": f"<summary>{DONE}</summary>"}
+
+
+_REASONING_TOKENS = 20
+"""So much of each answer's output, where a protocol says that."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._responses(body)
         elif path.endswith("/chat/completions"):
             self._chat(body)
+        elif path.endswith(("enerateContent", "GenerateContent")):
+            self._gemini(path, body)
         else:
             self.model.unknown.append(path)
             self._send(404, b"{}")
@@ -255,12 +261,8 @@ class _Handler(BaseHTTPRequestHandler):
         one = self.model.answer(kind, body.get("model", ""), done)
         message: dict[str, Any] = {"role": "assistant", "content": DONE}
         if step is not None:
-            function = {
-                "name": "run_shell_command",
-                "arguments": json.dumps(
-                    {"command": step.argument, "description": "x", "is_background": False}
-                ),
-            }
+            named = {tool.get("function", {}).get("name") for tool in body["tools"]}
+            function = _shell_tool(step, named)
             call = {"index": 0, "id": f"call_{one.id}", "type": "function", "function": function}
             message = {"role": "assistant", "content": None, "tool_calls": [call]}
         reason = "stop" if step is None else "tool_calls"
@@ -283,6 +285,30 @@ class _Handler(BaseHTTPRequestHandler):
             ]
         )
 
+    # ---- Gemini's content
+
+    def _gemini(self, path: str, body: dict[str, Any]) -> None:
+        parts = [part for content in body.get("contents", []) for part in content.get("parts", [])]
+        done = sum("functionResponse" in part for part in parts)
+        kind, step = self._next(done, has_tools=bool(body.get("tools")), is_subtask=False)
+        model = path.rpartition("/")[2].partition(":")[0]
+        one = self.model.answer(kind, model, done)
+        part: dict[str, Any] = {"text": _TEXTS.get(kind, DONE)}
+        if step is not None:
+            shell = {"name": "run_shell_command", "args": {"command": step.argument}}
+            part = {"functionCall": shell}
+        content = {"role": "model", "parts": [part]}
+        answer = {
+            "candidates": [{"content": content, "finishReason": "STOP", "index": 0}],
+            "usageMetadata": _gemini_usage(one),
+            "modelVersion": model,
+            "responseId": f"resp{one.id}",
+        }
+        if "stream" in path:
+            self._stream([json.dumps(answer)])
+        else:
+            self._send(200, json.dumps(answer).encode())
+
 
 def _anthropic_tool(step: Step) -> dict[str, Any]:
     if step.kind == "run":
@@ -299,6 +325,16 @@ def _anthropic_tool(step: Step) -> dict[str, Any]:
     }
 
 
+def _shell_tool(step: Step, named: set[str]) -> dict[str, Any]:
+    """The call of the shell tool that an agent offers, in OpenAI's words."""
+    given: dict[str, Any] = {"command": step.argument, "description": "x"}
+    if "run_shell_command" in named:
+        name, given = "run_shell_command", {**given, "is_background": False}
+    else:
+        name, given = "bash", {**given, "mode": "sync", "initial_wait": 10}
+    return {"name": name, "arguments": json.dumps(given)}
+
+
 def _anthropic_block(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The events that stream a block of an answer."""
     if block["type"] == "text":
@@ -311,6 +347,17 @@ def _anthropic_block(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield {"type": "content_block_stop", "index": 0}
 
 
+def _gemini_usage(one: Answer) -> dict[str, int]:
+    """Usage as Gemini counts it: thoughts stand beside the answer, and cached in the prompt."""
+    return {
+        "promptTokenCount": one.total_tokens - one.output_tokens,
+        "cachedContentTokenCount": one.cache_read_tokens,
+        "candidatesTokenCount": one.output_tokens - _REASONING_TOKENS,
+        "thoughtsTokenCount": _REASONING_TOKENS,
+        "totalTokenCount": one.total_tokens,
+    }
+
+
 def _openai_usage(one: Answer, prompt: str, completion: str) -> dict[str, Any]:
     """Usage as OpenAI counts it: the prompt holds what was cached; there are no paid writes."""
     cached = one.cache_read_tokens
@@ -320,6 +367,6 @@ def _openai_usage(one: Answer, prompt: str, completion: str) -> dict[str, Any]:
         f"{prompt}_tokens": whole,
         f"{prompt}_tokens_details": {"cached_tokens": cached},
         f"{completion}_tokens": one.output_tokens,
-        f"{completion}_tokens_details": {"reasoning_tokens": 20},
+        f"{completion}_tokens_details": {"reasoning_tokens": _REASONING_TOKENS},
         "total_tokens": one.total_tokens,
     }

@@ -11,12 +11,12 @@ from m31a_metrics import events, journal
 from m31a_metrics.config import read
 from m31a_metrics.live import install
 from m31a_metrics.live.agents import AGENTS
-from tests.agents.test_agents import BINARIES, Run, run
+from tests.agents.test_agents import Run, run
 
 pytestmark = pytest.mark.agents
 
 
-@pytest.fixture(scope="module", params=sorted(BINARIES))
+@pytest.fixture(scope="module", params=sorted(AGENTS))
 def hooked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of each agent with hooks."""
     return run(request.param, tmp_path_factory.mktemp("agent") / "out", "--hooks")
