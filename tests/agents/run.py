@@ -153,8 +153,6 @@ def _gemini(agents: Path, home: Path, _: Path, address: str) -> tuple[list[str],
         "-p",
         "Please do the invented work.",
         "--yolo",
-        "-m",
-        "gemini-2.5-pro",
     ]
     environment = {
         "GOOGLE_GEMINI_BASE_URL": address,

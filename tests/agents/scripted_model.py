@@ -24,7 +24,10 @@ DONE = "All invented work is finished."
 _SUMMARY = "an <analysis> block followed by a <summary> block"
 """What Claude Code says where it wants its conversation compacted."""
 
-_TEXTS = {"side": '{"title":"x"}', "compaction": f"<summary>{DONE}</summary>"}
+_SIDE = {"title": "x", "complexity_reasoning": "x", "complexity_score": 90}
+"""What is asked without tools: a title, and of Gemini how hard the work is, for which model."""
+
+_TEXTS = {"side": json.dumps(_SIDE), "compaction": f"<summary>{DONE}</summary>"}
 
 
 _REASONING_TOKENS = 20
@@ -121,6 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._chat(body)
         elif path.endswith(("enerateContent", "GenerateContent")):
             self._gemini(path, body)
+        elif "/analytics/" in path:  # Codex, at times, though it is told not to
+            self._send(200, b"{}")
         else:
             self.model.unknown.append(path)
             self._send(404, b"{}")
