@@ -1,7 +1,7 @@
 """Runs one real agent against the scripted model, in a network of its own: loopback, no more.
 
-`python -m tests.agents.run AGENT AGENTS OUT [--hooks] [--budget USD] [--long] [--typed]` makes
-OUT/home and OUT/project, installs what it is asked to, runs the agent to its end and writes
+`python -m tests.agents.run AGENT AGENTS OUT [--hooks] [--otlp] [--budget USD] [--long] [--typed]`
+makes OUT/home and OUT/project, installs what it is asked to, runs the agent to its end and writes
 OUT/served.json. It is a program of its own because a process that leaves its network cannot
 come back.
 """
@@ -22,10 +22,12 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from m31a_metrics.live.otlp.install import FUNCTIONS
 from tests.agents.scripted_model import ScriptedModel, Step
 
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
@@ -285,10 +287,56 @@ def _has_ended(pid: int) -> bool:
         return True
 
 
+_M31 = [sys.executable, "-m", "m31a_metrics"]
+
+
 def _m31(home: Path, *arguments: str) -> None:
     environment = {**os.environ, "HOME": str(home)}
-    command = [sys.executable, "-m", "m31a_metrics", *arguments]
+    command = [*_M31, *arguments]
     subprocess.run(command, env=environment, check=True, stdin=subprocess.DEVNULL)
+
+
+@contextmanager
+def _collecting(home: Path, log: Path) -> Iterator[None]:
+    """Take what is sent, as `m31 collect` does for a person."""
+    environment = {**os.environ, "HOME": str(home)}
+    with log.open("w") as errors:
+        server = subprocess.Popen(
+            [*_M31, "collect"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+    try:
+        assert server.stdout is not None
+        if not server.stdout.readline():  # the address, once it listens
+            raise OSError(None, f"m31 collect ended: {log.read_text()}")
+        yield
+    finally:
+        server.terminate()
+        server.wait(_PATIENCE_S)
+
+
+def _in_a_shell(command: list[str], functions: Path) -> list[str]:
+    """Start an agent as a person's shell does once it reads what `m31 otlp install` wrote."""
+    started = f'. {functions}; agent=$1; shift; "$agent" "$@"'
+    return ["bash", "-c", started, "bash", Path(command[0]).name, *command[1:]]
+
+
+def _run(command: list[str], environment: dict[str, str], project: Path, out: Path) -> int:
+    """Wait for an agent that asks nobody anything. Raises TimeoutExpired."""
+    with (out / "stdout").open("w") as told, (out / "stderr").open("w") as errors:
+        return subprocess.run(
+            command,
+            cwd=project,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=told,
+            stderr=errors,
+            timeout=_PATIENCE_S,
+            check=False,
+        ).returncode
 
 
 def main() -> int:
@@ -298,6 +346,7 @@ def main() -> int:
     parser.add_argument("agents", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--hooks", action="store_true")
+    parser.add_argument("--otlp", action="store_true", help="send to m31 collect, too")
     parser.add_argument("--budget", type=float, help="set up, with so many dollars a session")
     parser.add_argument("--long", action="store_true", help="work that outlasts a settling")
     parser.add_argument("--typed", action="store_true", help="before a terminal (Claude Code)")
@@ -316,22 +365,21 @@ def main() -> int:
             _m31(home, "setup", asked.agent, "--session-usd", str(asked.budget), "--yes")
         if asked.hooks:
             _m31(home, "hooks", "install", asked.agent, "--yes")
-        environment |= {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
-        if asked.typed:
-            command = [command[0], "--model", _MODEL]
-            exit_code = _type(command, {**environment, "TERM": "xterm-256color"}, project, model)
-        else:
-            with (asked.out / "stdout").open("w") as out, (asked.out / "stderr").open("w") as err:
-                exit_code = subprocess.run(
-                    command,
-                    cwd=project,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=err,
-                    timeout=_PATIENCE_S,
-                    check=False,
-                ).returncode
+        path = f"{asked.agents}/node_modules/.bin:{os.environ['PATH']}"
+        environment |= {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8"}
+        with ExitStack() as meanwhile:
+            if asked.otlp:
+                meanwhile.enter_context(_collecting(home, asked.out / "collect"))
+                _m31(home, "otlp", "install", asked.agent)
+                functions = home / ".m31a" / "live" / FUNCTIONS
+                if functions.exists():
+                    command = _in_a_shell(command, functions)
+            if asked.typed:
+                command = [command[0], "--model", _MODEL]
+                environment["TERM"] = "xterm-256color"
+                exit_code = _type(command, environment, project, model)
+            else:
+                exit_code = _run(command, environment, project, asked.out)
     served = {
         "exit_code": exit_code,
         "answers": [asdict(one) for one in model.answers],

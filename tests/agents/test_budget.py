@@ -42,10 +42,11 @@ def m31(of: Run, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_a_session_stops_at_its_budget(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [(), ("--otlp",)])
+def test_a_session_stops_at_its_budget(tmp_path: Path, more: tuple[str, ...]) -> None:
     """Claude Code's turn ends before its work does; the last call is denied and did not run."""
     limit_usd = 0.004
-    stopped = run("claude-code", tmp_path / "out", "--budget", str(limit_usd), "--long")
+    stopped = run("claude-code", tmp_path / "out", "--budget", str(limit_usd), "--long", *more)
     lines = [json.loads(line) for line in (stopped.out / "stdout").read_text().splitlines()]
     result = [line for line in lines if line.get("type") == "result"][-1]
     assert result["terminal_reason"] == "hook_stopped"
