@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from m31a_metrics.events import (
     LLMInteraction,
@@ -22,6 +23,7 @@ from m31a_metrics.live.otlp import names
 from m31a_metrics.live.otlp.decoding import JSON, PROTOBUF
 from m31a_metrics.live.otlp.telling import Key, Undecodable, told
 from m31a_metrics.model import Usage
+from m31a_metrics.witnesses import OTLP, TRANSCRIPT, Witness, join
 from tests.live.otlp.sent import TRACE, Attributes, events, log, protobuf, request, span, tell
 
 pytest.importorskip("opentelemetry.proto", reason="needs the extra `otel`")
@@ -220,6 +222,50 @@ def test_an_agent_is_known_by_its_scope_too() -> None:
     assert [*found.sessions] == [Key("claude-code", "s1")]
     assert names.emitter("codex_cli_rs", "x").agent == "codex"
     assert names.emitter("codextra", "x") is names.OTHERS
+
+
+GEMINI: Attributes = {
+    "event.name": "gemini_cli.api_response",
+    "session.id": "s1",
+    "model": "gemini-2.5-pro",
+    "input_token_count": 1200,
+    "output_token_count": 60,
+}
+TITLE: Attributes = {
+    "ai.operationId": "ai.streamText.doStream",
+    "session.id": "s1",
+    "ai.model.id": "gpt-4o",
+    "ai.usage.inputTokens": 1200,
+    "ai.usage.outputTokens": 60,
+}
+
+
+@pytest.mark.parametrize(
+    ("service", "written", "unwritten"),
+    [
+        (
+            "gemini-cli",
+            log({**GEMINI, "role": "main"}),
+            log({**GEMINI, "role": "utility_router"}),
+        ),
+        (
+            "opencode",
+            span("ai.streamText.doStream", {**TITLE, "ai.settings.maxRetries": 0}),
+            span("ai.streamText.doStream", {**TITLE, "ai.settings.maxRetries": 2}, number=2),
+        ),
+    ],
+)
+def test_a_request_that_no_transcript_has_counts_beside_it(
+    service: str, written: dict[str, Any], unwritten: dict[str, Any]
+) -> None:
+    """Which model is to answer, and a title: the transcript tells of the others alone."""
+    (own,) = (one for one in events([written], service) if isinstance(one, LLMInteraction))
+    own = replace(own, id="the transcript's")
+    sent = events([written, unwritten, unwritten], service)
+    told_by = [Witness(TRANSCRIPT, "transcript", [own]), Witness(OTLP, "otlp", sent)]
+    joined = [one for one in join(told_by).events if isinstance(one, LLMInteraction)]
+    assert len(joined) == 2
+    assert own in joined
 
 
 def test_a_command_of_claude_code_s_own_is_no_turn() -> None:
