@@ -1,9 +1,9 @@
 """Runs one real agent against the scripted model, in a network of its own: loopback, no more.
 
-`python -m tests.agents.run AGENT AGENTS OUT [--hooks] [--otlp] [--budget USD] [--long] [--typed]`
-makes OUT/home and OUT/project, installs what it is asked to, runs the agent to its end and writes
-OUT/served.json. It is a program of its own because a process that leaves its network cannot
-come back.
+`python -m tests.agents.run AGENT AGENTS OUT [--hooks] [--otlp] [--again] [--budget USD] [--long]
+[--typed]` makes OUT/home and OUT/project, installs what it is asked to, runs the agent to its
+end and writes OUT/served.json. It is a program of its own because a process that leaves its
+network cannot come back.
 """
 
 from __future__ import annotations
@@ -222,6 +222,17 @@ PREPARE = {
 }
 
 
+def _going_on(agent: str, command: list[str]) -> list[str]:
+    """The command that goes on with the session that the same command began."""
+    *first, words = command
+    if agent == "codex":
+        at = command.index("exec") + 1
+        return [*command[:at], "resume", "--last", *command[at:]]
+    if agent == "opencode":
+        return [*first, "--continue", words]
+    return [*command, *(("--resume", "latest") if agent == "gemini-cli" else ("--continue",))]
+
+
 class _Terminal:
     """A terminal with an agent in it, and a person who allows what they are asked."""
 
@@ -347,6 +358,7 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--hooks", action="store_true")
     parser.add_argument("--otlp", action="store_true", help="send to m31 collect, too")
+    parser.add_argument("--again", action="store_true", help="end, and go on with the session")
     parser.add_argument("--budget", type=float, help="set up, with so many dollars a session")
     parser.add_argument("--long", action="store_true", help="work that outlasts a settling")
     parser.add_argument("--typed", action="store_true", help="before a terminal (Claude Code)")
@@ -368,18 +380,21 @@ def main() -> int:
         path = f"{asked.agents}/node_modules/.bin:{os.environ['PATH']}"
         environment |= {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8"}
         with ExitStack() as meanwhile:
+            commands = [command]
+            if asked.again:
+                commands.append(_going_on(asked.agent, command))
             if asked.otlp:
                 meanwhile.enter_context(_collecting(home, asked.out / "collect"))
                 _m31(home, "otlp", "install", asked.agent)
                 functions = home / ".m31a" / "live" / FUNCTIONS
                 if functions.exists():
-                    command = _in_a_shell(command, functions)
+                    commands = [_in_a_shell(one, functions) for one in commands]
             if asked.typed:
                 command = [command[0], "--model", _MODEL]
                 environment["TERM"] = "xterm-256color"
                 exit_code = _type(command, environment, project, model)
             else:
-                exit_code = _run(command, environment, project, asked.out)
+                exit_code = max(_run(one, environment, project, asked.out) for one in commands)
     served = {
         "exit_code": exit_code,
         "answers": [asdict(one) for one in model.answers],

@@ -117,6 +117,20 @@ def test_the_settings_are_taken_back(sent: Run) -> None:
                 assert b"4318" not in path.read_bytes(), path
 
 
+@pytest.mark.parametrize("agent", sorted(BINARIES))
+def test_a_session_that_goes_on_counts_once(agent: str, tmp_path: Path) -> None:
+    """Its agent ended and was started anew: one session, each answer and each turn in it once."""
+    again = run(agent, tmp_path / "out", "--otlp", "--again")
+    assert again.exit_code == 0
+    joined = again.load().events
+    told = [one for one in joined if isinstance(one, events.LLMInteraction)]
+    assert sorted(map(classes_of, told)) == sorted(
+        served(answer, agent) for answer in again.answers
+    )
+    assert sum(isinstance(one, events.UserTurn) for one in joined) == 2
+    assert max(Counter(one.id for one in joined if one.id).values()) == 1
+
+
 def test_a_compaction_is_told_by_itself(tmp_path: Path) -> None:
     """With its tokens, its model and its cost: no transcript has the request, OTLP does.
 
