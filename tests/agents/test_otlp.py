@@ -128,6 +128,7 @@ def test_a_session_that_goes_on_counts_once(agent: str, tmp_path: Path) -> None:
         served(answer, agent) for answer in again.answers
     )
     assert sum(isinstance(one, events.UserTurn) for one in joined) == 2
+    assert not any(isinstance(one, events.Compaction) for one in joined)
     assert max(Counter(one.id for one in joined if one.id).values()) == 1
 
 

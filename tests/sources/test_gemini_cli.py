@@ -146,6 +146,17 @@ def test_a_shorter_history_was_compacted(tmp_path: Path) -> None:
     assert not any(isinstance(event, UserTurn) for event in transcript.events)
 
 
+def test_going_on_with_a_session_is_no_compaction(tmp_path: Path) -> None:
+    """Its process begins with a header and an empty history, and fills in what there was."""
+    context = {"id": "c", "type": "user", "timestamp": "2026-04-29T10:00:00Z"}
+    head = {"lastUpdated": "2026-04-29T10:00:00Z", "messages": [context]}
+    whole = {"lastUpdated": "2026-04-29T10:00:30Z", "messages": [context, answer(1), answer(2)]}
+    told = [HEAD, {"$set": head}, answer(1), answer(2), HEAD, {"$set": head}, {"$set": whole}]
+    transcript = read(tmp_path / "a.jsonl", *told, answer(3))
+    assert len(answers(transcript)) == 3
+    assert not any(isinstance(event, Compaction) for event in transcript.events)
+
+
 @pytest.mark.parametrize(
     ("status", "output", "success", "error"),
     [

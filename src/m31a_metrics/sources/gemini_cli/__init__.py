@@ -79,7 +79,11 @@ class Session:
         self._now_us = 0
 
     def header(self, session_id: str | None, start: str | None, kind: str | None) -> None:
-        """Take what the chat says of itself."""
+        """Take what the chat says of itself; a process that goes on with it says that anew.
+
+        Its history begins empty then, and is filled again, so less of it is no compaction.
+        """
+        self._current = 0
         facts = self.facts
         facts.native_id = session_id or facts.native_id
         started_us = unix_us(start)
