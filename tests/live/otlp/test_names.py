@@ -78,7 +78,8 @@ def test_the_page_has_each_row_of_the_table() -> None:
 def test_the_page_says_where_sessions_are_named() -> None:
     """Each agent's own attribute, and what marks a person's turn or a request of its own."""
     for who in (*names.EMITTERS, names.OTHERS):
-        for attribute in (*who.session, *who.turn_where, *who.unwritten_where):
+        own = (*who.session, *who.turn_where, *who.unwritten_where, *who.provider_and_model)
+        for attribute in own:
             assert f"`{attribute}`" in PAGE, who.agent
 
 

@@ -268,6 +268,17 @@ def test_a_request_that_no_transcript_has_counts_beside_it(
     assert own in joined
 
 
+def test_a_model_is_called_as_the_transcript_calls_it() -> None:
+    """OpenCode puts the provider before it, of which the SDK says more than that."""
+    said = {**TITLE, "ai.model.provider": "openai.responses", "gen_ai.response.model": "gpt-4o-1"}
+    (use,) = events([span("ai.streamText.doStream", said)], "opencode")
+    assert isinstance(use, LLMInteraction)
+    assert use.model == "openai/gpt-4o"
+    (use,) = events([span("ai.streamText.doStream", said)], "shop-agent")
+    assert isinstance(use, LLMInteraction)
+    assert use.model == "gpt-4o-1"
+
+
 def test_a_command_of_claude_code_s_own_is_no_turn() -> None:
     """What a person says to the agent is one, and `/compact` is not."""
     said = {"event.name": "user_prompt", "session.id": "s1", "event.sequence": 1}

@@ -70,6 +70,7 @@ class Emitter(Struct, frozen=True, kw_only=True, gc=False):
     Rules stand by the name of the log or the span; with `conventions`, spans are read by those
     where no name fits. A model call with one of the values of `turn_where` answers a person;
     one with those of `unwritten_where` stands in no transcript, and counts beside it.
+    `provider_and_model` say a model as the transcript does, which puts the provider first.
     `has_own_ids`: the ids of model calls stand in no transcript of the agent, so they only tell
     a record that was sent twice. `holds_waits`: how long a call took is measured from before a
     person is asked.
@@ -85,6 +86,7 @@ class Emitter(Struct, frozen=True, kw_only=True, gc=False):
     conventions: bool = False
     turn_where: Mapping[str, Names] = {}
     unwritten_where: Mapping[str, Names] = {}
+    provider_and_model: Names = ()
     has_own_ids: bool = True
     holds_waits: bool = True
 
@@ -487,6 +489,7 @@ OPENCODE = Emitter(
     conventions=True,
     # What goes into its database it tries again itself, the rest (titles) it leaves to the SDK.
     unwritten_where={"ai.settings.maxRetries": ("2",)},
+    provider_and_model=("ai.model.provider", "ai.model.id"),
 )
 
 OTHERS = Emitter(

@@ -232,7 +232,7 @@ _OF_CONVENTIONS = tuple(rule for rules in CONVENTIONS.values() for rule in rules
 _MARKS = tuple(dict.fromkeys(name for rule in _OF_CONVENTIONS for name in rule.where))
 _CONVENTION_NAMES = frozenset(OTHERS.session).union(
     *(rule.wanted for rule in _OF_CONVENTIONS),
-    *((*who.turn_where, *who.unwritten_where) for who in EMITTERS),
+    *((*who.turn_where, *who.unwritten_where, *who.provider_and_model) for who in EMITTERS),
 )
 
 
@@ -301,7 +301,7 @@ def _model_call(rule: Rule, got: Got, at: _At) -> LLMInteraction | None:
     usage = _usage(rule, got)
     if usage is UNKNOWN_USAGE and (at.has_failed or _first(got, fields.get("error", ()))):
         return None
-    model = _name(_first(got, fields["model"]))
+    model = _model(rule, got, at.who)
     given = _first(got, fields.get("id", ()))
     call_id = _id(given) if type(given) is str and given else ""
     cost = None
@@ -325,6 +325,15 @@ def _model_call(rule: Rule, got: Got, at: _At) -> LLMInteraction | None:
         subagent=_name(_first(got, fields.get("subagent", ()))),
         id=call_id,
     )
+
+
+def _model(rule: Rule, got: Got, who: Emitter) -> str | None:
+    """The model, as the agent's transcript calls it."""
+    if who.provider_and_model:
+        provider, model = (_name(got.get(name)) for name in who.provider_and_model)
+        if provider and model:  # of `openai.responses` the first is the provider
+            return _name(f"{provider.partition('.')[0]}/{model}")
+    return _name(_first(got, rule.fields["model"]))
 
 
 def _usage(rule: Rule, got: Got) -> Usage:
