@@ -102,3 +102,15 @@ class IndexLocked(IndexUnusable):
 
 class IndexTooNew(MetricsError):
     """A later version made the index; it is left as it is, so update or name another."""
+
+
+class FleetUnreachable(StorageError):
+    """The fleet's database does not answer; what is to be pushed waits in the index."""
+
+
+class FleetRefused(StorageError):
+    """The fleet's database refuses: its user, a right, its disk, a shard; `code` is its own."""
+
+    def __init__(self, sentence: str, code: str = "") -> None:
+        super().__init__(sentence)
+        self.code = code

@@ -31,7 +31,7 @@ from m31a_metrics.answers import (
     label_of,
     part_of,
 )
-from m31a_metrics.histogram import unpack
+from m31a_metrics.histogram import Histogram, unpack
 from m31a_metrics.measures import add_figures
 from m31a_metrics.queries import Chosen, Query, choose, grouped, only, texts
 from m31a_metrics.queries.tables import (
@@ -88,7 +88,7 @@ class Reading(ABC):
     contains = "instr({}, {}) > 0"
     """Whether a text holds another, in the engine's words."""
     joined = "GROUP_CONCAT({}, '')"
-    """Texts put one behind another, in the engine's words."""
+    """Texts put one behind another, in the engine's words; "": it adds histograms up (`ran`)."""
     left_out = ""
     """A condition that every session must meet; "" for none."""
 
@@ -99,6 +99,13 @@ class Reading(ABC):
     def one_state(self) -> AbstractContextManager[None]:
         """Hold one state for several queries, where the engine can."""
         return nullcontext()
+
+    def ran(
+        self, chosen: Chosen, keys: tuple[str, ...]
+    ) -> Iterator[tuple[tuple[Any, ...], Histogram]]:
+        """Give the histograms by these keys that the engine added up, where it does."""
+        del chosen, keys
+        return iter(())
 
     def rolled_up(
         self, table: Summed, kind: type[PartRow], chosen: Chosen, by: tuple[str, ...]
@@ -161,12 +168,16 @@ class Reading(ABC):
         own = dict(zip(numbers, map(SessionParts, rows), strict=True))
         for part in own.values():
             part.tools, part.phases = [], []
+        ran = {
+            (tool, session): one for (tool, session), one in self.ran(some, ("tool", texts.NUMBER))
+        }
         # By name, not added up: these are thousands of rows, and each is new.
-        for key, session, *sums, ran, longest_ms in self.ask(
+        for key, session, *sums in self.ask(
             texts.parts(TOOLS, some, ("tool",), joined=self.joined)
         ):
-            named = dict(zip(TOOLS.sums, sums, strict=True))
-            own[session].tools.append(ToolRow(key, 1, unpack(ran, longest_ms), **named))
+            named = dict(zip(TOOLS.sums, sums, strict=False))
+            told = unpack(*sums[-2:]) if self.joined else ran.get((key, session), Histogram())
+            own[session].tools.append(ToolRow(key, 1, told, **named))
         for key, session, *sums in self.ask(texts.parts(PHASES, some, ("phase",))):
             named = dict(zip(PHASES.sums, sums, strict=True))
             own[session].phases.append(PhaseRow(key, 1, **named))
@@ -294,14 +305,21 @@ class Reading(ABC):
         text = texts.parts if of_several_days else texts.added_up
         seen: set[tuple[object, ...]] = set()
         for values in self.ask(text(table, chosen, by, joined=self.joined)):
+            counted = values[len(by)]
+            if not counted:
+                continue  # some engines have one row of all, though there is none
             row = part_row(kind, rows, by, values)
             add_sums(table, row, values, len(by) + 1)
-            counted = values[len(by)]
             if not of_several_days:
                 row.session_count = counted
             elif (session := (counted, key_of(by, values))) not in seen:
                 seen.add(session)
                 row.session_count += 1
+        if table is TOOLS and not self.joined:
+            for values, ran in self.ran(chosen, by):
+                of_tool = part_row(kind, rows, by, values)
+                if isinstance(of_tool, ToolRow):
+                    of_tool.ran.merge(ran)
         return rows
 
     def repeated(self, by: str, query: Query) -> Iterator[tuple[str, int]]:

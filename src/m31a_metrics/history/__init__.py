@@ -14,6 +14,7 @@ from typing import Self
 
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.errors import MetricsError
+from m31a_metrics.folding.nested import Kept
 from m31a_metrics.forgotten import Forgotten
 from m31a_metrics.history import (
     erasure,
@@ -325,6 +326,10 @@ class History(IndexReading):
     def hooks_of(self, ref: SessionRef) -> list[str]:
         """The directories in which hooks may have recorded a session that others tell of."""
         return [one.path for one in self.files_of(ref) if is_recorded(one)]
+
+    def kept(self, refs: Iterable[SessionRef]) -> Iterator[Kept]:
+        """Sessions as they are kept here, for whoever keeps them elsewhere, too."""
+        yield from writing.kept(self.connection, refs)
 
     def own_ids(self, ref: SessionRef) -> set[int]:
         """The hashed ids of the events that count in a session, and in no other."""

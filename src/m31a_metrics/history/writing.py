@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from binascii import crc32
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 
 from msgspec import json
 from msgspec.structs import astuple
 
+from m31a_metrics.folding.nested import FACTS, NESTS, Kept, columns_of
 from m31a_metrics.folding.rows import Rows, blob, heal_chains, rows_of, session_days
 from m31a_metrics.histogram import unpack
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.queries.tables import EFFECTS, LLMS, LONGEST, PHASES, RAN, SESSION_SUMS, TOOLS
 from m31a_metrics.record import SessionRecord
+from m31a_metrics.transcript import SessionRef
 
 _TOLD = (
     "agent",
@@ -161,6 +163,34 @@ def rows_in(connection: sqlite3.Connection, number: int) -> Rows:
     ):
         rows.failures[tuple(key)] = count
     return rows
+
+
+def kept(connection: sqlite3.Connection, refs: Iterable[SessionRef]) -> Iterator[Kept]:
+    """Sessions as they are kept: facts, sums, and rows by table."""
+    columns = (*FACTS, *SESSION_SUMS)
+    for ref in refs:
+        found = connection.execute(
+            f"SELECT session, {', '.join(columns)} FROM sessions WHERE agent = ? AND native_id = ?",
+            ref,
+        ).fetchone()
+        if found is None:
+            continue
+        number, *values = found
+        (search,) = connection.execute(
+            "SELECT search FROM session_texts WHERE session = ?", (number,)
+        ).fetchone()
+        yield Kept(
+            dict(zip(FACTS, values, strict=False)),
+            values[len(FACTS) :],
+            search,
+            {
+                nest.table: connection.execute(
+                    f"SELECT {', '.join(columns_of(nest))} FROM {nest.table} WHERE session = ?",
+                    (number,),
+                ).fetchall()
+                for nest in NESTS
+            },
+        )
 
 
 def _facts(record: SessionRecord, days: Iterable[str], made_of: bytes) -> tuple[object, ...]:

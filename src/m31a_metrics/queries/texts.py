@@ -32,6 +32,9 @@ from m31a_metrics.queries.tables import (
 
 OF_TIME = ("day", "week", "month")
 
+NUMBER = "number"
+"""The part that each session is, by its number: two agents may have one session id."""
+
 
 class Query(Struct, frozen=True):
     """A text of SQL and the values of its parameters."""
@@ -198,6 +201,29 @@ def added_up(table: Summed, chosen: Chosen, keys: Iterable[str], *, joined: str 
     return Query(
         f"SELECT {columns}, COUNT(DISTINCT session), {_added(table, joined)} "
         f"FROM {_rows_of(table, chosen)} GROUP BY {columns}",
+        chosen.parameters,
+    )
+
+
+def ran_by(view: str, chosen: Chosen, keys: Iterable[str]) -> Query:
+    """Histograms added up by the engine: the keys, a bucket, how many calls it holds.
+
+    `view` has a row a bucket: `session`, `day`, `tool`, `phase`, `bucket`, `ran`.
+    """
+    columns = ", ".join(_column(key) for key in keys)
+    where = all_of(chosen.days, chosen.tool)
+    return Query(
+        f"SELECT {columns}, bucket, SUM(ran) FROM {view} AS d INNER JOIN {_sessions_of(chosen)} "
+        f"USING (session){where} GROUP BY {columns}, bucket",
+        chosen.parameters,
+    )
+
+
+def longest_by(chosen: Chosen, keys: Iterable[str]) -> Query:
+    """The longest call by the same keys, in ms."""
+    columns = ", ".join(_column(key) for key in keys)
+    return Query(
+        f"SELECT {columns}, MAX({LONGEST}) FROM {_rows_of(TOOLS, chosen)} GROUP BY {columns}",
         chosen.parameters,
     )
 
@@ -413,7 +439,7 @@ def _column(key: str) -> str:
         return "day"
     if label_of(key):
         return "label"
-    return "session_id" if key == "session" else key
+    return {"session": "session_id", NUMBER: "session"}.get(key, key)
 
 
 def _grouped(key: str) -> str:

@@ -1,0 +1,163 @@
+"""ClickHouse over HTTP: a query and its rows, rows in JSON and nothing back.
+
+Whatever people type goes into a query in one place, `literal`: 18.16 knows no parameters of
+its own. A connection is kept for what follows, and made anew once where the server closed it.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from msgspec import Struct, json
+
+from m31a_metrics.errors import FleetRefused, FleetUnreachable
+from m31a_metrics.queries import Query
+
+_PARAMETER = re.compile(r":([a-z_][a-z_0-9]*)")
+_CODE = re.compile(r"Code: (\d+)")
+TIMEOUT_S = 60.0
+
+
+class Address(Struct, frozen=True):
+    """Where a fleet's database is, and as whom to ask: nothing of it is ever printed whole."""
+
+    host: str
+    port: int
+    database: str
+    user: str = "default"
+    password: str = ""
+    is_secure: bool = False
+    ca_file: str = ""
+
+    def __str__(self) -> str:
+        return f"clickhouse://{self.host}:{self.port}/{self.database}"
+
+
+def literal(value: str | int) -> str:
+    """Write a value as it stands in a query."""
+    if isinstance(value, int):
+        return str(value)
+    text = value.encode("utf-8", "replace").decode()
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0")
+    return f"'{escaped}'"
+
+
+def written(query: Query) -> str:
+    """Write a query with its parameters' values in it."""
+    return _PARAMETER.sub(lambda found: literal(query.parameters[found[1]]), query.text)
+
+
+class Client:
+    """One connection to one server. Raises FleetUnreachable, FleetRefused."""
+
+    def __init__(self, address: Address, timeout_s: float = TIMEOUT_S) -> None:
+        self.address = address
+        self._timeout_s = timeout_s
+        self._connection: HTTPConnection | None = None
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def rows(self, text: str, settings: Mapping[str, str | int] = {}) -> list[list[Any]]:
+        """Give all rows of a query."""
+        answered = self._post(
+            f"{text} FORMAT JSONCompact".encode(),
+            {**settings, "output_format_json_quote_64bit_integers": 0},
+        )
+        found: _Answer = json.decode(answered, type=_Answer)
+        return found.data
+
+    def run(self, text: str, settings: Mapping[str, str | int] = {}) -> None:
+        """Run a statement that gives no rows."""
+        self._post(text.encode(), settings)
+
+    def insert(self, table: str, lines: bytes, settings: Mapping[str, str | int] = {}) -> None:
+        """Insert rows: JSON objects, one a line; all of them in one block, or none."""
+        query = f"INSERT INTO {table} FORMAT JSONEachRow"
+        self._post(lines, {**settings, "query": query})
+
+    def _post(self, body: bytes, settings: Mapping[str, str | int]) -> bytes:
+        named = urlencode({"database": self.address.database, **settings}, quote_via=quote)
+        user = f"{self.address.user}:{self.address.password}"
+        headers = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"}
+        for is_again in (False, True):
+            is_kept = self._connection is not None
+            connection = self._connection = self._connection or self._connected()
+            try:
+                connection.request("POST", f"/?{named}", body, headers)
+                answer = connection.getresponse()
+                data = answer.read()
+            except (OSError, HTTPException) as error:
+                self.close()
+                # A kept connection may have been closed meanwhile: the server's patience is 3 s.
+                if is_kept and not is_again:
+                    continue
+                raise FleetUnreachable(
+                    f"{self.address} does not answer: {getattr(error, 'strerror', None) or error}"
+                ) from error
+            if answer.status != 200:
+                raise _refused(self.address, data)
+            return data
+        raise AssertionError("not reached")
+
+    def _connected(self) -> HTTPConnection:
+        address = self.address
+        if not address.is_secure:
+            return HTTPConnection(address.host, address.port, timeout=self._timeout_s)
+        context = ssl.create_default_context(cafile=address.ca_file or None)
+        return HTTPSConnection(address.host, address.port, timeout=self._timeout_s, context=context)
+
+
+class _Answer(Struct):
+    data: list[list[Any]]
+
+
+_REASONS = {
+    "60": "a table is missing; make it: m31 fleet init",
+    "75": "its disk is full",
+    "81": "there is no such database; make it: m31 fleet init",
+    "164": "this user may only read",
+    "192": "it knows no such user",
+    "193": "the password is wrong",
+    "194": "a password is needed",
+    "279": "a shard of it does not answer",
+    "497": "this user lacks a right for that",
+    "516": "user or password is wrong",
+}
+
+
+def _refused(address: Address, data: bytes) -> FleetRefused:
+    text = data.decode("utf-8", "replace")
+    found = _CODE.search(text)
+    code = found[1] if found else ""
+    reason = _REASONS.get(code) or f"code {code or 'unknown'}"
+    return FleetRefused(f"{address} refused: {reason}", code)
+
+
+def lines_of(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Write rows as `insert` takes them, a line each."""
+    encode = json.Encoder().encode
+    for row in rows:
+        try:
+            yield encode(row) + b"\n"
+        except UnicodeEncodeError:
+            yield encode(_encodable(row)) + b"\n"
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {name: _encodable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(one) for one in value]
+    return value
