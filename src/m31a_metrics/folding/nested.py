@@ -90,9 +90,15 @@ def columns_of(nest: Nest) -> tuple[str, ...]:
     return (*own, RAN) if nest.table == TOOLS.name else tuple(own)
 
 
-def session_key(agent: str, native_id: str) -> int:
-    """The number of a session in a fleet: the same whichever machine tells of it."""
+def session_key(agent: str, native_id: str, started_us: int = 0) -> int:
+    """The number of a session in a fleet: the same whichever machine tells of it.
+
+    `started_us` (Unix microseconds) tells sessions apart whose ids are too short to differ
+    among all machines: those of Collectors have 8 hex characters, or what their host says.
+    """
     known = f"{agent}\0{native_id}".encode("utf-8", "surrogatepass")
+    if started_us:
+        known += f"\0{started_us}".encode()
     return int.from_bytes(blake2b(known, digest_size=8).digest(), "little") >> 1
 
 
@@ -130,10 +136,14 @@ def nested(kept: Kept, revision: int, who: Mapping[str, str]) -> dict[str, Any]:
     return row
 
 
-def tombstone(agent: str, native_id: str, first_day: str, revision: int) -> dict[str, Any]:
-    """Make the row that takes a session out; it lies in the session's own partition."""
+TOMBSTONE = (1 << 63) - 1
+"""The revision of a session that was forgotten: no other one is greater."""
+
+
+def tombstone(session: int, first_day: str, revision: int = TOMBSTONE) -> dict[str, Any]:
+    """Make the row that takes a session (`session_key`) out; it lies in its own partition."""
     return {
-        "session": session_key(agent, native_id),
+        "session": session,
         "revision": revision,
         "deleted": 1,
         "first_day": first_day,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
 from m31a_metrics.forgotten import Forgotten
-from m31a_metrics.history import writing
+from m31a_metrics.history import pushed, writing
 from m31a_metrics.history.ownership import (
     Files,
     KnownFile,
@@ -67,6 +67,8 @@ def clean(
     for source in leaving.values():
         if source.kind != recorded and not source.is_gone:
             pass_over(connection, forgotten, source.path, source.stamp)
+    for source in leaving.values():
+        pushed.leave(connection, _keys(connection, source), pushed.FORGOTTEN)
     for source in (*leaving.values(), *forks):
         touched |= drop(connection, source.path)
     reconcile(connection, touched, {}, changes)
@@ -75,6 +77,14 @@ def clean(
     if forgotten:
         note = (forgotten.stamp, forgotten.line_count)
         connection.execute("INSERT INTO forgotten VALUES (?, ?)", note)
+
+
+def _keys(connection: sqlite3.Connection, source: KnownFile) -> tuple[int, ...]:
+    """The numbers in fleets of the session that a file tells of."""
+    found = connection.execute(
+        "SELECT started_us FROM sessions WHERE agent = ? AND native_id = ?", source.ref
+    ).fetchone()
+    return pushed.keys_of(source.ref, found[0] if found else source.started_us)
 
 
 def _named(

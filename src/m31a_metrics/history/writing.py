@@ -13,6 +13,7 @@ from msgspec.structs import astuple
 from m31a_metrics.folding.nested import FACTS, NESTS, Kept, columns_of
 from m31a_metrics.folding.rows import Rows, blob, heal_chains, rows_of, session_days
 from m31a_metrics.histogram import unpack
+from m31a_metrics.history.pushed import LEFT, keys_of, leave
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.queries.tables import EFFECTS, LLMS, LONGEST, PHASES, RAN, SESSION_SUMS, TOOLS
 from m31a_metrics.record import SessionRecord
@@ -124,6 +125,10 @@ def remove(connection: sqlite3.Connection, agent: str, native_id: str, changes: 
     """Take a session out; False if it is not there. As `put` in all else."""
     number = _number(connection, agent, native_id)
     if number is not None:
+        (started_us,) = connection.execute(
+            "SELECT started_us FROM sessions WHERE session = ?", (number,)
+        ).fetchone()
+        leave(connection, keys_of(SessionRef(agent, native_id), started_us), LEFT)
         _take_out(connection, number, changes)
     return number is not None
 
