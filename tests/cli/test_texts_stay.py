@@ -57,6 +57,7 @@ ASKED: dict[str, list[list[str]]] = {
     "doctor": [[]],
     "prune": [["--older-than", "1", "--yes"]],
     "forget": [["gemini-1", "--yes"]],
+    "fleet": [["init", "clickhouse://localhost/team", "--print"]],
     "completion": [["bash"]],
 }
 """How each command is asked. Those that are not here read no transcript, or never end."""

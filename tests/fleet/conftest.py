@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cli.conftest import m31
 from tests.fleet.servers import Servers, a_database, running
+
+__all__ = ["m31"]
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "index": ("m31a_metrics.cli.index", "Bring the index of all sessions up to date."),
     "prune": ("m31a_metrics.cli.prune", "Forget sessions whose files were deleted long ago."),
     "forget": ("m31a_metrics.cli.forget", "Remove for good what is kept of sessions."),
+    "fleet": ("m31a_metrics.cli.fleet", "One ClickHouse for the sessions of many machines."),
     "run": ("m31a_metrics.cli.run", "Run a command and record it as a tool call."),
     "record": ("m31a_metrics.cli.record", "Record one event."),
     "setup": ("m31a_metrics.cli.setup", "Set up hooks, status line and budget, in one step."),

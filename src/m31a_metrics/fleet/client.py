@@ -121,11 +121,12 @@ class _Answer(Struct):
     data: list[list[Any]]
 
 
+_READ_ONLY = "164"
 _REASONS = {
     "60": "a table is missing; make it: m31 fleet init",
     "75": "its disk is full",
     "81": "there is no such database; make it: m31 fleet init",
-    "164": "this user may only read",
+    _READ_ONLY: "this user may only read",
     "192": "it knows no such user",
     "193": "the password is wrong",
     "194": "a password is needed",
@@ -140,6 +141,8 @@ def _refused(address: Address, data: bytes) -> FleetRefused:
     found = _CODE.search(text)
     code = found[1] if found else ""
     reason = _REASONS.get(code) or f"code {code or 'unknown'}"
+    if code == _READ_ONLY and " setting" in text:
+        reason = "this user may set nothing: give it readonly 2, not 1"
     return FleetRefused(f"{address} refused: {reason}", code)
 
 
