@@ -46,6 +46,11 @@ def states(history: History, destination: str = TO) -> dict[str, int]:
     }
 
 
+def looks(history: History) -> dict[SessionRef, bytes]:
+    """Give how each session looks."""
+    return {one.ref: one.look for one in history.looks()}
+
+
 def test_what_was_pushed_is_known_by_destination(path: str) -> None:
     """A fleet that was told of the end of a session is another's business no more."""
     with History(path) as history:
@@ -104,19 +109,31 @@ def test_a_recording_is_told_by_its_start(path: str, tmp_path: Path) -> None:
         assert history.pushed(TO)[key].state == FORGOTTEN
 
 
+def test_a_recording_that_started_otherwise_is_another(path: str) -> None:
+    """A fleet that knows it by its start is told, or it would count there twice."""
+    key = session_key("pi", "n1", 1)
+    earlier = File("/a", "n1", 0, ("a", "b", "z"))
+    with History(path) as history:
+        history.note_pushed(TO, [Pushed(key, 7, b"", b"", "2026-01-01")])
+        take(history, [earlier])
+        settle(history, {"/a": earlier, "/b": TWO})
+        assert history.pushed(TO)[key].state == LEFT
+        assert states(history) == {"n1": THERE, "n2": THERE}
+
+
 def test_a_look_changes_with_what_a_session_is(path: str) -> None:
     """A file that is read again, a session that is gone: both look otherwise; others do not."""
     one, two = SessionRef("pi", "n1"), SessionRef("pi", "n2")
     with History(path) as history:
-        before = history.looks()
+        before = looks(history)
         assert before[one] != before[two]
         grown = File("/a", "n1", 1, ("a", "b", "e"))
         take(history, [grown])
         settle(history, {"/a": grown, "/b": TWO})
-        after = history.looks()
+        after = looks(history)
         assert (after[one] != before[one], after[two] == before[two]) == (True, True)
         history.take_gone(["/b"])
-        assert history.looks()[two] != before[two]
+        assert looks(history)[two] != before[two]
 
 
 def test_lines_that_are_folded_anew_are_looked_at_again(path: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -31,6 +30,7 @@ from m31a_metrics.cli.options import (
     settings,
     warn,
 )
+from m31a_metrics.cli.options.units import always_on, unit_option
 from m31a_metrics.errors import ExtraNotInstalled, MetricsError
 
 if TYPE_CHECKING:
@@ -77,12 +77,7 @@ PORT = 8031
 @click.option(
     "--metrics", is_flag=True, help="Answer Prometheus at /metrics, by a token of its own."
 )
-@click.option(
-    "--print-unit",
-    "unit",
-    type=click.Choice(["systemd", "launchd"]),
-    help="Print what runs this as a service of yours, and end.",
-)
+@unit_option("Print what runs this as a service of yours, and end.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the address without the token.")
 @all_folders_option
 @sessions_dir_option
@@ -233,70 +228,16 @@ def _scraped(folder: str) -> TokenFile:
     return token_file(folder)
 
 
-_LABEL = "m31-serve"
-_SYSTEMD = """\
-# Save it as ~/.config/systemd/user/{label}.service, then:
-#   systemctl --user daemon-reload
-#   systemctl --user enable --now {label}
-# It ends when you log out, unless: loginctl enable-linger
-[Unit]
-Description=m31: the sessions of AI agents
-
-[Service]
-ExecStart={command}
-{environment}Restart=on-failure
-UMask=0077
-
-[Install]
-WantedBy=default.target
-"""
-
-
 def _print_unit(ctx: click.Context, unit: str) -> None:
-    """Print a unit of systemd, or the property list of launchd, that runs this command line.
-
-    A service has no shell's environment: what says where the configuration and agents' sessions
-    are is written into it.
-    """
-    from m31a_metrics.sources import FOLDER_VARIABLES
-
+    """Print what runs this command line as a service."""
     given = ctx.params
-    words = [sys.executable, "-m", "m31a_metrics", "serve", "--quiet"]
+    words = ["serve", "--quiet"]
     words += ["--host", given["host"]] if given["host"] != HOST else []
     words += ["--port", str(given["port"])] if given["port"] != PORT else []
     words += [f"--{name.replace('_', '-')}" for name in ("no_token", "metrics") if given[name]]
     words += ["--all-folders"] if all_folders(ctx) else []
     words += ["--sessions-dir", settings(ctx).sessions_dir] if is_bounded(ctx) else []
-    names = ("M31A_CONFIG", "XDG_CONFIG_HOME", *FOLDER_VARIABLES)
-    environ = {name: os.environ[name] for name in names if os.environ.get(name)}
-    if unit == "launchd":
-        import plistlib
-
-        click.echo(
-            plistlib.dumps(
-                {
-                    "Label": _LABEL,
-                    "ProgramArguments": words,
-                    "EnvironmentVariables": environ,
-                    "RunAtLoad": True,
-                    "KeepAlive": {"SuccessfulExit": False},
-                    "Umask": 0o077,
-                }
-            ).decode(),
-            nl=False,
-        )
-        return
-    lines = [f"Environment={_quoted(f'{name}={value}')}\n" for name, value in environ.items()]
-    command_line = " ".join(_quoted(word).replace("$", "$$") for word in words)
-    click.echo(
-        _SYSTEMD.format(label=_LABEL, command=command_line, environment="".join(lines)), nl=False
-    )
-
-
-def _quoted(word: str) -> str:
-    """Write a word as systemd reads one."""
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("\n", "\\n")
-    return escaped if re.fullmatch(r"[\w./:=@+,%-]+", escaped, re.ASCII) else f'"{escaped}"'
+    click.echo(always_on(unit, "m31-serve", words, os.environ), nl=False)
 
 
 class _Site(Struct, frozen=True):

@@ -36,7 +36,7 @@ from m31a_metrics.history.connection import (
     unusable,
 )
 from m31a_metrics.history.ownership import KnownFile, Part, is_recorded
-from m31a_metrics.history.pushed import Pushed
+from m31a_metrics.history.pushed import Look, Pushed
 from m31a_metrics.history.reading import IndexReading
 from m31a_metrics.history.reconcile import Fresh
 from m31a_metrics.history.rollups import Changes
@@ -280,8 +280,7 @@ class History(IndexReading):
                 touched |= source_files.forget_gone(self.connection, row.ref)
             reconcile.reconcile(self.connection, touched, {}, changes)
             for row in rows:  # a fleet keeps them
-                keys = pushed.keys_of(row.ref, row.started_us)
-                pushed.leave(self.connection, keys, pushed.THERE)
+                pushed.stay(self.connection, pushed.keys_of(row.ref, row.started_us))
 
     def forgotten(self) -> bytes:
         """The state of the list of forgotten sessions that was applied last."""
@@ -336,9 +335,9 @@ class History(IndexReading):
         """Sessions as they are kept here, for whoever keeps them elsewhere, too."""
         yield from writing.kept(self.connection, refs)
 
-    def looks(self) -> dict[SessionRef, bytes]:
-        """How each session looks, to be compared with how it looked when it was pushed."""
-        return pushed.looks(self.connection)
+    def looks(self) -> Iterator[Look]:
+        """How each session looks that is asked about, to be compared with what was pushed."""
+        return pushed.looks(self.connection, self.left_out)
 
     def pushed(self, destination: str) -> dict[int, Pushed]:
         """What went to a fleet, by the sessions' numbers there."""

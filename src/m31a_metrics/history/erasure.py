@@ -68,7 +68,7 @@ def clean(
         if source.kind != recorded and not source.is_gone:
             pass_over(connection, forgotten, source.path, source.stamp)
     for source in leaving.values():
-        pushed.leave(connection, _keys(connection, source), pushed.FORGOTTEN)
+        pushed.forget(connection, _keys(connection, source))
     for source in (*leaving.values(), *forks):
         touched |= drop(connection, source.path)
     reconcile(connection, touched, {}, changes)

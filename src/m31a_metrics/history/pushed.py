@@ -9,17 +9,19 @@ forgotten, or that turned out to be a part of others.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from m31a_metrics.folding.nested import session_key
 from m31a_metrics.transcript import SessionRef
 
-THERE, LEFT, FORGOTTEN = 0, 1, 2
-"""States of what was pushed: it stays; the index has it no more, and the fleet is to be told of
-that; it was forgotten, so that no other machine's copy of it is to be seen either."""
+THERE, LEFT, FORGOTTEN, GONE = 0, 1, 2, 3
+"""States of what was pushed: it is there; it is no session any more, and the fleet is to be
+told; it was forgotten, so that no other machine's copy of it is to be seen either; the fleet
+was told that it is no session, and what comes after that must have a greater revision."""
 
 _LOOK_BYTES = 8
 
@@ -29,6 +31,7 @@ class Pushed(Struct, frozen=True):
 
     `mark` stands for all that was sent; `look` for how the index had it then, which is quicker
     to compare. `first_day` is that of the row: it says in which partition the fleet keeps it.
+    `project` is what it was called by, for when its folder is gone.
     """
 
     session: int
@@ -36,10 +39,21 @@ class Pushed(Struct, frozen=True):
     mark: bytes
     look: bytes
     first_day: str
+    project: str = ""
     state: int = THERE
 
 
+class Look(Struct, frozen=True):
+    """A session as the index has it now."""
+
+    ref: SessionRef
+    project: str
+    started_us: int
+    look: bytes
+
+
 _COLUMNS = ", ".join(Pushed.__struct_fields__)
+_PLACES = ", ".join("?" * (len(Pushed.__struct_fields__) + 1))
 
 
 def keys_of(ref: SessionRef, started_us: int) -> tuple[int, int]:
@@ -67,11 +81,8 @@ def destinations(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[st
 def note(connection: sqlite3.Connection, destination: str, sent: Iterable[Pushed]) -> None:
     """Keep that sessions went to a fleet. Inside a transaction."""
     connection.executemany(
-        f"INSERT OR REPLACE INTO pushed (destination, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (destination, one.session, one.revision, one.mark, one.look, one.first_day, one.state)
-            for one in sent
-        ],
+        f"INSERT OR REPLACE INTO pushed (destination, {_COLUMNS}) VALUES ({_PLACES})",
+        [(destination, *astuple(one)) for one in sent],
     )
 
 
@@ -83,15 +94,31 @@ def take_out(connection: sqlite3.Connection, destination: str, keys: Iterable[in
     )
 
 
-def leave(connection: sqlite3.Connection, keys: Sequence[int], state: int) -> None:
-    """Keep that fleets are to be told that a session is no more, or (THERE) that they are not.
+def leave(connection: sqlite3.Connection, keys: Sequence[int]) -> None:
+    """Keep that fleets are to be told that these are no sessions any more. Inside a transaction."""
+    _set_state(connection, keys, LEFT, THERE)
 
-    Inside a transaction. What was forgotten stays so.
-    """
+
+def stay(connection: sqlite3.Connection, keys: Sequence[int]) -> None:
+    """Keep that fleets are not to be told of that. Inside a transaction."""
+    _set_state(connection, keys, THERE, LEFT)
+
+
+def forget(connection: sqlite3.Connection, keys: Sequence[int]) -> None:
+    """Keep that fleets are to be told that these were forgotten. Inside a transaction."""
+    among = ", ".join("?" * len(keys))
     connection.execute(
-        f"UPDATE pushed SET state = ? WHERE session IN ({', '.join('?' * len(keys))}) "
-        f"AND state <> {FORGOTTEN}",
-        (state, *keys),
+        f"UPDATE pushed SET state = {FORGOTTEN}, project = '', mark = x'', look = x'' "
+        f"WHERE session IN ({among})",
+        keys,
+    )
+
+
+def _set_state(connection: sqlite3.Connection, keys: Sequence[int], state: int, was: int) -> None:
+    among = ", ".join("?" * len(keys))
+    connection.execute(
+        f"UPDATE pushed SET state = ? WHERE state = ? AND session IN ({among})",
+        (state, was, *keys),
     )
 
 
@@ -100,20 +127,21 @@ def look_again(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE pushed SET look = x''")
 
 
-def looks(connection: sqlite3.Connection) -> dict[SessionRef, bytes]:
-    """How each session looks now: its row, and how the files that tell of it looked.
+def looks(connection: sqlite3.Connection, where: str) -> Iterator[Look]:
+    """How each session that fits looks now: its row, and how the files that tell of it looked.
 
-    Whatever is read anew was read because its file, or the rules of reading, changed.
+    Whatever is read anew was read because its file, or the rules of reading, changed. The
+    oldest come first, so that those of a month are together.
     """
     stamps: dict[tuple[str, str], list[bytes]] = {}
     for agent, native_id, stamp in connection.execute(
         "SELECT agent, native_id, stamp FROM sources ORDER BY source"
     ):
         stamps.setdefault((agent, native_id), []).append(stamp)
-    found = {}
-    rows = connection.execute("SELECT agent, native_id, * FROM sessions")
-    for agent, native_id, _, *row in rows:
+    for agent, native_id, project, started_us, _, *row in connection.execute(
+        f"SELECT agent, native_id, project, started_us, * FROM sessions WHERE {where or '1 = 1'} "
+        "ORDER BY first_day"
+    ):
         ref = SessionRef(agent, native_id)
         told = repr((row, stamps.get(ref, ()))).encode("utf-8", "surrogatepass")
-        found[ref] = blake2b(told, digest_size=_LOOK_BYTES).digest()
-    return found
+        yield Look(ref, project, started_us, blake2b(told, digest_size=_LOOK_BYTES).digest())

@@ -81,6 +81,7 @@ CREATE TABLE pushed (
     mark BLOB NOT NULL,
     look BLOB NOT NULL,
     first_day TEXT NOT NULL,
+    project TEXT NOT NULL,
     state INTEGER NOT NULL,
     PRIMARY KEY (destination, session)
 ) WITHOUT ROWID""",
