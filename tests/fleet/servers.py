@@ -1,8 +1,8 @@
 """ClickHouse servers of Debian's packages, for the time of a test, on free ports of loopback.
 
 They run out of the folder that `make fleet` unpacked, as whoever runs the tests; nothing is
-installed, and no service started. Three users: `default` without a password, `pusher`, and
-`reader`, who may set settings and read, and no more (`readonly` 2).
+installed, and no service started. Users: `default` without a password, `pusher`, `reader`, who
+may set settings and read, and no more (`readonly` 2), and `narrow`, who may only read.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ USERS = """\
    <max_memory_usage>{memory}</max_memory_usage><load_balancing>in_order</load_balancing>
   </default>
   <reader><readonly>2</readonly><max_memory_usage>{memory}</max_memory_usage></reader>
+  <narrow><readonly>1</readonly></narrow>
  </profiles>
  <users>
   <default><password></password>{only_here}<profile>default</profile></default>
@@ -48,6 +49,8 @@ USERS = """\
 <profile>default</profile></pusher>
   <reader><password_sha256_hex>{password}</password_sha256_hex>{only_here}\
 <profile>reader</profile></reader>
+  <narrow><password_sha256_hex>{password}</password_sha256_hex>{only_here}\
+<profile>narrow</profile></narrow>
  </users>
  <quotas><default/></quotas>
 </yandex>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -113,7 +114,7 @@ def test_status_as_text_and_json(
     said = m31("fleet", "status", where(own_servers, own_fleet))
     assert said.code == 0
     assert "2 machines; ClickHouse 18.16.1" in said.out
-    assert "the clock of blue is 120 minutes ahead of the server's" in said.err
+    assert re.match(r"m31: the clock of blue is 1\d\d minutes ahead of the server's", said.err)
 
     own_servers.shards[1].kill()
     said = m31("fleet", "status", where(own_servers, own_fleet), "--json")

@@ -81,7 +81,7 @@ class Client:
         self._post(text.encode(), settings)
 
     def insert(self, table: str, lines: bytes, settings: Mapping[str, str | int] = {}) -> None:
-        """Insert rows: JSON objects, one a line; all of them in one block, or none."""
+        """Insert rows: JSON objects, one a line. Where it fails, some may be there, each whole."""
         query = f"INSERT INTO {table} FORMAT JSONEachRow"
         self._post(lines, {**settings, "query": query})
 
