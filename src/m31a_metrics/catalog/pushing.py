@@ -19,7 +19,7 @@ from typing import Any
 from msgspec import Struct, json
 from msgspec.structs import replace
 
-from m31a_metrics import __version__, sources
+from m31a_metrics import sources
 from m31a_metrics.catalog.open_index import OpenIndex, ask
 from m31a_metrics.catalog.projects import repository_name
 from m31a_metrics.catalog.refresh import Progress, quiet
@@ -316,20 +316,9 @@ def push(
     return sent
 
 
-def tell(history: History, client: Client, plan: Plan, who: Who, at_us: int) -> None:
-    """Tell the fleet that this machine pushed all that it had to, at a time (Unix microseconds).
-
-    Raises FleetRefused and FleetUnreachable.
-    """
-    there = sum(one.state == THERE for one in history.pushed(plan.destination).values())
-    row = {
-        "machine": who.machine,
-        "user": who.user,
-        "pushed_us": at_us,
-        "session_count": there,
-        "version": __version__,
-    }
-    client.insert("m31a_pushes", b"".join(lines_of([row])), _SETTINGS)
+def count_there(history: History, destination: str) -> int:
+    """How many of this machine's sessions a fleet has."""
+    return sum(one.state == THERE for one in history.pushed(destination).values())
 
 
 def _batches(found: Iterable[Difference]) -> Iterator[list[Difference]]:

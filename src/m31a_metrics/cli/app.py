@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("m31a_metrics.cli.import_", "Keep other agents' transcripts as sessions here."),
     "audit": ("m31a_metrics.cli.audit", "What each counting rule did to tokens and cost."),
     "index": ("m31a_metrics.cli.index", "Bring the index of all sessions up to date."),
+    "push": ("m31a_metrics.cli.push", "Push what sessions came to into a team's ClickHouse."),
     "prune": ("m31a_metrics.cli.prune", "Forget sessions whose files were deleted long ago."),
     "forget": ("m31a_metrics.cli.forget", "Remove for good what is kept of sessions."),
     "fleet": ("m31a_metrics.cli.fleet", "One ClickHouse for the sessions of many machines."),

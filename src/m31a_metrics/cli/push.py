@@ -29,7 +29,6 @@ from m31a_metrics.table import Column, Table, Unit
 
 if TYPE_CHECKING:
     from m31a_metrics.catalog.pushing import Plan, Sent
-    from m31a_metrics.history import History
 
 _COLUMNS = [
     Column("project", "Project"),
@@ -78,10 +77,13 @@ def command(
     if unit is not None:
         _print_unit(ctx, unit)
         return
-    from m31a_metrics.catalog.pushing import differences, plan, push, spool, tell
+    from m31a_metrics import __version__
+    from m31a_metrics.catalog.pushing import count_there, differences, plan, push, spool
     from m31a_metrics.fleet.address import address_of
     from m31a_metrics.fleet.client import Client
     from m31a_metrics.fleet.identity import who
+    from m31a_metrics.fleet.schema import check_version
+    from m31a_metrics.fleet.status import note_push
 
     config, environ = settings(ctx), environment()
     to = to or config.fleet.get("to", "")
@@ -90,28 +92,33 @@ def command(
             "Push where? Give --to clickhouse://HOST/DATABASE, or set `to` in [metrics.fleet]."
         )
     address = address_of(to, config.fleet, environ)
-    named = config.fleet.get("projects")
+    own = who(config.fleet)
     failures = config.fleet.get("failures", True) and not without_failures
-    progress = reading_progress()
+    progress, everywhere = reading_progress(), all_folders(ctx)
     with (
-        spool(config, environ, all_folders=all_folders(ctx), progress=progress) as index,
+        spool(config, environ, all_folders=everywhere, progress=progress) as index,
         closing(Client(address)) as client,
     ):
-        history: History = index.history
+        history = index.history
         warn(ctx, [one.sentence for one in index.news()], index.notes)
-        going = plan(history, str(address), named, environ)
-        found = differences(
-            history, going, who(config.fleet), failures=failures, home=environ.get("HOME", "")
-        )
+        going = plan(history, str(address), config.fleet.get("projects"), environ)
+        found = differences(history, going, own, failures=failures, home=environ.get("HOME", ""))
         if dry_run:
-            _show(ctx, going, [f"{sum(bool(one.lines) for one in found):,} sessions would go."])
+            _show(ctx, going, [f"{_sessions(sum(bool(one.lines) for one in found))} would go."])
             return
         _check_named(config, going)
+        check_version(client)
         if going.is_first and not sure and not _agreed(ctx, going):
             say("nothing was pushed")
             return
-        sent = push(history, client, going, found, progress=progress)
-        tell(history, client, going, who(config.fleet), time_ns() // 1000)
+        sent = push(history, client, going, found)
+        note_push(
+            client,
+            *(own.machine, own.user),
+            version=__version__,
+            session_count=count_there(history, going.destination),
+            pushed_us=time_ns() // 1000,
+        )
     _tell(ctx, going, sent)
 
 

@@ -19,13 +19,12 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from m31a_metrics import store
 from m31a_metrics.errors import ConfigError
-from m31a_metrics.fleet.client import Address
+from m31a_metrics.fleet.client import DEFAULT_USER, Address
 
 SCHEME = "clickhouse"
 CREDENTIALS = "~/.m31a/clickhouse.toml"
 PLAIN_PORT, TLS_PORT = 8123, 8443
 
-_DEFAULT_USER = "default"
 _FORM = "clickhouse://HOST[:PORT]/DATABASE[?secure=0|1]"
 _DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
@@ -39,7 +38,7 @@ def address_of(text: str, settings: Mapping[str, Any], environ: Mapping[str, str
     """
     host, port, database, is_secure = _parts(text)
     user, password = _credentials(settings, environ)
-    if (user, password) != (_DEFAULT_USER, "") and not is_secure and not is_loopback(host):
+    if (user, password) != (DEFAULT_USER, "") and not is_secure and not is_loopback(host):
         raise ConfigError(
             f"no user and no password are sent to {host} over plain HTTP, where everybody between "
             "reads them: use TLS (without ?secure=0)"
@@ -123,7 +122,7 @@ def _credentials(settings: Mapping[str, Any], environ: Mapping[str, str]) -> tup
         user, password = _parsed(data, where) if data else ("", "")
     if ":" in user:
         raise ConfigError(f"{where} names a user with a colon, which HTTP cannot send")
-    return user or _DEFAULT_USER, password
+    return user or DEFAULT_USER, password
 
 
 def _parsed(data: bytes, path: str) -> tuple[str, str]:

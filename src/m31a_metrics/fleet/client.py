@@ -22,6 +22,8 @@ from m31a_metrics.queries import Query
 _PARAMETER = re.compile(r":([a-z_][a-z_0-9]*)")
 _CODE = re.compile(r"Code: (\d+)")
 TIMEOUT_S = 60.0
+DEFAULT_USER = "default"
+"""Whom a server takes who says no name."""
 
 
 class Address(Struct, frozen=True):
@@ -30,7 +32,7 @@ class Address(Struct, frozen=True):
     host: str
     port: int
     database: str
-    user: str = "default"
+    user: str = DEFAULT_USER
     password: str = ""
     is_secure: bool = False
     ca_file: str = ""
@@ -87,12 +89,11 @@ class Client:
 
     def _post(self, body: bytes, settings: Mapping[str, str | int]) -> bytes:
         named = urlencode({"database": self.address.database, **settings}, quote_via=quote)
-        user = f"{self.address.user}:{self.address.password}"
-        headers = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"}
+        headers = self._headers()
         for is_again in (False, True):
             is_kept = self._connection is not None
-            connection = self._connection = self._connection or self._connected()
             try:
+                connection = self._connection = self._connection or self._connected()
                 connection.request("POST", f"/?{named}", body, headers)
                 answer = connection.getresponse()
                 data = answer.read()
@@ -108,6 +109,14 @@ class Client:
                 raise _refused(self.address, data)
             return data
         raise AssertionError("not reached")
+
+    def _headers(self) -> dict[str, str]:
+        """Say who asks; nobody does where there is neither a user nor a password."""
+        address = self.address
+        if (address.user, address.password) == (DEFAULT_USER, ""):
+            return {}
+        user = f"{address.user}:{address.password}".encode()
+        return {"Authorization": f"Basic {b64encode(user).decode()}"}
 
     def _connected(self) -> HTTPConnection:
         address = self.address
