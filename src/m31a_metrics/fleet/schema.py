@@ -21,14 +21,12 @@ from m31a_metrics.folding.nested import (
     FACTS,
     MAYBE,
     NESTS,
-    RAN_BUCKET,
-    RAN_COUNT,
     REAL,
     TEXT,
     WHOLE,
     Nest,
 )
-from m31a_metrics.queries.tables import SESSION_SUMS, TOOLS
+from m31a_metrics.queries.tables import SESSION_SUMS
 
 VERSION = 1
 """Of these tables; kept in `m31a_schema`, and another one is refused."""
@@ -40,9 +38,6 @@ _TYPES = {
     REAL: "Float64",
     BUCKETS: "Array(UInt32)",
 }
-
-RAN_DAYS = "ran_days"
-"""The view of histograms: one row a bucket."""
 
 WHO = ("machine", "user")
 
@@ -244,16 +239,7 @@ def _views(source: str) -> Iterator[tuple[str, str]]:
     yield "sessions", f"SELECT {', '.join(whole)} FROM {source} WHERE deleted = 0"
     yield "session_texts", f"SELECT session, search FROM {source} WHERE deleted = 0"
     for nest in NESTS:
-        named = [name for name in nest.columns if name not in (RAN_BUCKET, RAN_COUNT)]
-        yield nest.table, _unfolded(source, nest, named)
-        if nest.table == TOOLS.name:
-            keys = ["day", *TOOLS.dimensions]
-            inner = _unfolded(source, nest, [*keys, RAN_BUCKET, RAN_COUNT])
-            unfolded = f"ARRAY JOIN {RAN_BUCKET} AS bucket, {RAN_COUNT} AS ran"
-            yield (
-                RAN_DAYS,
-                f"SELECT session, {', '.join(keys)}, bucket, ran FROM ({inner}) {unfolded}",
-            )
+        yield nest.table, _unfolded(source, nest, list(nest.columns))
 
 
 def _unfolded(source: str, nest: Nest, names: list[str]) -> str:
