@@ -57,6 +57,7 @@ ASKED: dict[str, list[list[str]]] = {
     "doctor": [[]],
     "prune": [["--older-than", "1", "--yes"]],
     "forget": [["gemini-1", "--yes"]],
+    "push": [["--dry-run", "--to", "clickhouse://localhost/team"]],
     "fleet": [["init", "clickhouse://localhost/team", "--print"]],
     "completion": [["bash"]],
 }

@@ -10,6 +10,7 @@ import pytest
 from m31a_metrics.folding.nested import session_key
 from m31a_metrics.forgotten import Leaving, remember
 from m31a_metrics.history import History, schema
+from m31a_metrics.history.erasure import fleets
 from m31a_metrics.history.pushed import FORGOTTEN, LEFT, THERE, Pushed
 from m31a_metrics.transcript import SessionRef
 from tests.history.test_source_files import File, settle, take
@@ -58,7 +59,10 @@ def test_what_was_pushed_is_known_by_destination(path: str) -> None:
         history.note_pushed(TO, [newer], [sent(TWO).session])
         assert history.pushed(TO) == {newer.session: newer}
         assert history.pushed(ELSEWHERE)[newer.session] == sent(ONE)
-        assert history.fleets_of([sent(ONE).session, sent(TWO).session]) == {TO: 1, ELSEWHERE: 2}
+        both = [SessionRef("pi", "n1"), SessionRef("pi", "n2")]
+        assert fleets(path, both) == {TO: 1, ELSEWHERE: 2}
+        history.forget_in_fleets(both[:1])
+        assert fleets(path, both) == {ELSEWHERE: 1}
         assert history.pushed("clickhouse://three:8443/team") == {}
 
 

@@ -19,12 +19,14 @@ from typing import Any
 from msgspec import Struct, json
 from msgspec.structs import replace
 
-from m31a_metrics import sources
+from m31a_metrics import __version__, sources
+from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog.open_index import OpenIndex, ask
 from m31a_metrics.catalog.projects import repository_name
 from m31a_metrics.catalog.refresh import Progress, quiet
 from m31a_metrics.config import Config
 from m31a_metrics.errors import ConfigError, IndexUnusable
+from m31a_metrics.fleet.address import destination_of
 from m31a_metrics.fleet.client import Client, lines_of
 from m31a_metrics.fleet.identity import Who, without_homes
 from m31a_metrics.folding.nested import (
@@ -36,9 +38,10 @@ from m31a_metrics.folding.nested import (
     session_key,
     tombstone,
 )
-from m31a_metrics.history import History
+from m31a_metrics.history import History, zones
 from m31a_metrics.history.pushed import FORGOTTEN, GONE, LEFT, THERE, Look, Pushed
 from m31a_metrics.timestamps import in_zone, is_zone
+from m31a_metrics.transcript import SessionRef
 
 FLEET_ZONE = "UTC"
 """Whose days a fleet's are, where the configuration names no other zone."""
@@ -48,7 +51,7 @@ BATCH_BYTES = 8 << 20
 
 _MONTHS_MAX = 50
 """So many partitions one insert may touch, at most: servers refuse more than 100."""
-_MARK_BYTES = 16
+_MARK_BYTES, _LOOK_BYTES = 16, 8
 _SETTINGS: Mapping[str, str | int] = {"insert_distributed_sync": 1}
 """Without it a cluster says that it has what lies on the disk of one of its nodes only."""
 
@@ -62,18 +65,42 @@ class Project(Struct):
 
 
 class Going(Struct):
-    """A session that may go: its number in fleets, its project's name, and what went of it."""
+    """A session that may go: its number in fleets, its project's name, and what went of it.
 
+    `look` stands for how the index has it and what is told of it.
+    """
+
+    ref: SessionRef
     key: int
-    look: Look
     project: str
+    look: bytes
     before: Pushed | None
 
     @property
     def is_unchanged(self) -> bool:
         """Tell whether it is as it was when it was pushed, as far as a look tells."""
         before = self.before
-        return before is not None and before.state == THERE and before.look == self.look.look
+        return (
+            before is not None
+            and before.state == THERE
+            and (before.look, before.project) == (self.look, self.project)
+        )
+
+
+class Telling(Struct, frozen=True):
+    """How sessions are told of: by whom, and with `failures` the lines of failures.
+
+    `home` is the person's own folder, of which no path goes.
+    """
+
+    who: Who
+    failures: bool = True
+    home: str = ""
+
+    @property
+    def mark(self) -> bytes:
+        """Stands for it, and for the rules by which this version tells."""
+        return f"{self!r} {__version__}".encode("utf-8", "surrogateescape")
 
 
 class Plan(Struct):
@@ -85,6 +112,7 @@ class Plan(Struct):
 
     destination: str
     projects: list[Project]
+    telling: Telling
     going: list[Going]
     ending: list[Pushed]
     is_first: bool
@@ -135,15 +163,14 @@ def spool(
         yield index
 
 
-def plan(
-    history: History, destination: str, named: Sequence[str] | None, environ: Mapping[str, str]
-) -> Plan:
+def plan(history: History, destination: str, named: Sequence[str] | None, telling: Telling) -> Plan:
     """Find what of an index may go to a fleet: the sessions of projects that are `named`.
 
     By whole names or patterns with `*`; None names none.
     """
     known = history.pushed(destination)
-    named_by = _Names(known, environ.get("HOME", ""))
+    named_by = _Names(known, telling.home)
+    mark = telling.mark
     projects: dict[str, Project] = {}
     going: list[Going] = []
     there: set[int] = set()
@@ -153,30 +180,55 @@ def plan(
         name = named_by.name(look.project, key)
         project = projects.get(name)
         if project is None:
-            goes = any(fnmatchcase(name, pattern) for pattern in named or ())
-            project = projects[name] = Project(name, goes)
+            project = projects[name] = Project(name, _is_named(name, named or ()))
         project.session_count += 1
         before = known.get(key)
         # What is being taken out for good, nothing would bring back.
         if project.goes and (before is None or before.state != FORGOTTEN):
-            going.append(Going(key, look, name, before))
+            own = blake2b(look.look + mark, digest_size=_LOOK_BYTES).digest()
+            going.append(Going(look.ref, key, name, own, before))
     ending = [
         one
         for one in known.values()
         if one.state == FORGOTTEN or (one.state == LEFT and one.session not in there)
     ]
     ordered = sorted(projects.values(), key=_most)
-    return Plan(destination, ordered, going, ending, is_first=not known)
+    return Plan(destination, ordered, telling, going, ending, is_first=not known)
 
 
-def key_of(look: Look) -> int:
+def never_pushed(config: Config, rows: Iterable[SessionRow], home: str) -> list[SessionRow]:
+    """Choose the sessions that the configured fleet is to have and that never went there.
+
+    Raises ConfigError for an address that is none.
+    """
+    to, named = config.fleet.get("to", ""), config.fleet.get("projects") or ()
+    rows = list(rows)
+    if not rows or not to or not named:
+        return []
+    destination = destination_of(to)
+    known: set[int] = set()
+    for path in zones.paths(config.index):
+        with History(path) as history:
+            known.update(history.pushed(destination))
+    return [
+        row
+        for row in rows
+        if key_of(row) not in known and _is_named(repository_name(row.project, home), named)
+    ]
+
+
+def key_of(session: Look | SessionRow) -> int:
     """The number of a session in fleets.
 
     Agents give ids that differ among all machines; a recording is told by its start, too.
     """
-    if sources.is_known(look.ref.agent):
-        return session_key(*look.ref)
-    return session_key(*look.ref, look.started_us)
+    if sources.is_known(session.ref.agent):
+        return session_key(*session.ref)
+    return session_key(*session.ref, session.started_us)
+
+
+def _is_named(project: str, named: Iterable[str]) -> bool:
+    return any(fnmatchcase(project, pattern) for pattern in named)
 
 
 def _most(project: Project) -> tuple[int, str]:
@@ -206,20 +258,13 @@ class _Names:
         return name
 
 
-def differences(
-    history: History, plan: Plan, who: Who, *, failures: bool, home: str = ""
-) -> Iterator[Difference]:
-    """Find what the fleet has not, or has otherwise.
-
-    `failures` False: failure lines stay here. `home` is the person's own folder, of which no
-    path goes.
-    """
+def differences(history: History, plan: Plan) -> Iterator[Difference]:
+    """Find what the fleet has not, or has otherwise."""
     yield from map(_end_of, plan.ending)
     for one in plan.going:
         if not one.is_unchanged:
-            for kept in history.kept([one.look.ref]):
-                told = without_homes(_told(kept, one, who, failures=failures), home)
-                yield _difference(one, kept, told)
+            for kept in history.kept([one.ref]):
+                yield _difference(one, kept, _told(kept, one, plan.telling))
 
 
 def _end_of(one: Pushed) -> Difference:
@@ -231,7 +276,7 @@ def _end_of(one: Pushed) -> Difference:
 
 
 def _difference(one: Going, kept: Kept, told: bytes) -> Difference:
-    key, look, before = one.key, one.look.look, one.before
+    key, look, before = one.key, one.look, one.before
     mark = blake2b(told, digest_size=_MARK_BYTES).digest()
     if before is not None and before.mark == mark:
         now = replace(before, look=look, state=THERE, project=one.project)
@@ -250,7 +295,7 @@ def _difference(one: Going, kept: Kept, told: bytes) -> Difference:
     return Difference(lines, now, key, months)
 
 
-def _told(kept: Kept, one: Going, who: Who, *, failures: bool) -> bytes:
+def _told(kept: Kept, one: Going, telling: Telling) -> bytes:
     """Write a session's row without its revision, and without what names a place."""
     project = one.project
     facts = kept.facts | {"path": "", "worktree": "", "project": project}
@@ -261,14 +306,14 @@ def _told(kept: Kept, one: Going, who: Who, *, failures: bool) -> bytes:
             kept,
             facts=facts,
             search="\n".join((*names, *models)).lower(),
-            rows=kept.rows if failures else _without_lines(kept.rows),
+            rows=kept.rows if telling.failures else _without_lines(kept.rows),
         ),
         0,
-        {"machine": who.machine, "user": who.user},
+        {"machine": telling.who.machine, "user": telling.who.user},
     )
     del row["revision"]
     row["session"] = one.key
-    return b"".join(lines_of([row]))
+    return without_homes(b"".join(lines_of([row])), telling.home)
 
 
 def _without_lines(rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tuple[Any, ...]]]:

@@ -78,7 +78,7 @@ def command(
         _print_unit(ctx, unit)
         return
     from m31a_metrics import __version__
-    from m31a_metrics.catalog.pushing import count_there, differences, plan, push, spool
+    from m31a_metrics.catalog.pushing import Telling, count_there, differences, plan, push, spool
     from m31a_metrics.fleet.address import address_of
     from m31a_metrics.fleet.client import Client
     from m31a_metrics.fleet.identity import who
@@ -94,6 +94,7 @@ def command(
     address = address_of(to, config.fleet, environ)
     own = who(config.fleet)
     failures = config.fleet.get("failures", True) and not without_failures
+    telling = Telling(own, failures=failures, home=environ.get("HOME", ""))
     progress, everywhere = reading_progress(), all_folders(ctx)
     with (
         spool(config, environ, all_folders=everywhere, progress=progress) as index,
@@ -101,8 +102,8 @@ def command(
     ):
         history = index.history
         warn(ctx, [one.sentence for one in index.news()], index.notes)
-        going = plan(history, str(address), config.fleet.get("projects"), environ)
-        found = differences(history, going, own, failures=failures, home=environ.get("HOME", ""))
+        going = plan(history, str(address), config.fleet.get("projects"), telling)
+        found = differences(history, going)
         if dry_run:
             _show(ctx, going, [f"{_sessions(sum(bool(one.lines) for one in found))} would go."])
             return
@@ -126,8 +127,8 @@ def _check_named(config: Config, going: Plan) -> None:
     """Refuse to push where nobody said what, and say which names are none."""
     from fnmatch import fnmatchcase
 
-    named = config.fleet.get("projects")
-    if not named:
+    named = config.fleet.get("projects") or ()
+    if not named and not going.ending:
         raise ConfigError(
             'nothing is pushed, for nobody said what: name projects, or "*" for all, in '
             "`projects` of [metrics.fleet]; `m31 push --dry-run` shows what they are called"
@@ -141,7 +142,7 @@ def _agreed(ctx: click.Context, going: Plan) -> bool:
     """Show what would go, and ask. Raises UsageError where nobody can be asked."""
     if wants_text(ctx):
         _show(ctx, going, [])
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _is_person_here():
         raise click.UsageError(
             f"Nothing was ever pushed to {going.destination}, and nobody can be asked here: look "
             "at `m31 push --dry-run`, then give --yes."
@@ -149,6 +150,10 @@ def _agreed(ctx: click.Context, going: Plan) -> bool:
     return click.confirm(
         f"Push {_sessions(len(going.going))} to {going.destination}, and what follows?", err=True
     )
+
+
+def _is_person_here() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _show(ctx: click.Context, going: Plan, notes: list[str]) -> None:

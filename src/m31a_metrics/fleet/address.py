@@ -49,6 +49,12 @@ def address_of(text: str, settings: Mapping[str, Any], environ: Mapping[str, str
     return Address(host, port, database, user, password, is_secure, ca_file)
 
 
+def destination_of(text: str) -> str:
+    """Write an address as `str` of it does, by which it is known what was pushed there."""
+    host, port, database, _ = _parts(text)
+    return str(Address(host, port, database))
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether what is sent to a host stays on this machine."""
     try:

@@ -343,9 +343,10 @@ class History(IndexReading):
         """What went to a fleet, by the sessions' numbers there."""
         return pushed.pushed(self.connection, destination)
 
-    def fleets_of(self, keys: Iterable[int]) -> dict[str, int]:
-        """The fleets that know any of these sessions, with how many of them each knows."""
-        return pushed.destinations(self.connection, keys)
+    def forget_in_fleets(self, refs: Iterable[SessionRef]) -> None:
+        """Keep that fleets are to be told that sessions were forgotten."""
+        with self.batch():
+            erasure.forget_in_fleets(self.connection, refs)
 
     def note_pushed(
         self, destination: str, sent: Iterable[Pushed], out: Iterable[int] = ()

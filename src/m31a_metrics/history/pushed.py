@@ -68,11 +68,12 @@ def pushed(connection: sqlite3.Connection, destination: str) -> dict[int, Pushed
 
 
 def destinations(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[str, int]:
-    """The fleets that know any of these sessions, with how many of them each knows."""
+    """The fleets that have any of these sessions, with how many of them each has."""
     found: dict[str, int] = {}
     for key in keys:
         for (destination,) in connection.execute(
-            "SELECT destination FROM pushed WHERE session = ?", [key]
+            f"SELECT destination FROM pushed WHERE session = ? AND state IN ({THERE}, {LEFT})",
+            [key],
         ):
             found[destination] = found.get(destination, 0) + 1
     return found
