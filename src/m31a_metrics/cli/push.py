@@ -16,19 +16,22 @@ from m31a_metrics.cli.options import (
     emit,
     examples,
     format_options,
+    hourly,
     reading_progress,
     say,
     settings,
+    unit_option,
     wants_text,
     warn,
 )
-from m31a_metrics.cli.options.units import hourly, unit_option
 from m31a_metrics.config import Config, environment
 from m31a_metrics.errors import ConfigError
 from m31a_metrics.table import Column, Table, Unit
 
 if TYPE_CHECKING:
-    from m31a_metrics.catalog.pushing import Plan, Sent
+    from m31a_metrics.catalog.pushing import Plan
+    from m31a_metrics.fleet.client import Client
+    from m31a_metrics.history import History
 
 _COLUMNS = [
     Column("project", "Project"),
@@ -77,13 +80,10 @@ def command(
     if unit is not None:
         _print_unit(ctx, unit)
         return
-    from m31a_metrics import __version__
-    from m31a_metrics.catalog.pushing import Telling, count_there, differences, plan, push, spool
+    from m31a_metrics.catalog.pushing import Telling, differences, plan, spool
     from m31a_metrics.fleet.address import address_of
     from m31a_metrics.fleet.client import Client
     from m31a_metrics.fleet.identity import who
-    from m31a_metrics.fleet.schema import check_version
-    from m31a_metrics.fleet.status import note_push
 
     config, environ = settings(ctx), environment()
     to = to or config.fleet.get("to", "")
@@ -92,35 +92,44 @@ def command(
             "Push where? Give --to clickhouse://HOST/DATABASE, or set `to` in [metrics.fleet]."
         )
     address = address_of(to, config.fleet, environ)
-    own = who(config.fleet)
     failures = config.fleet.get("failures", True) and not without_failures
-    telling = Telling(own, failures=failures, home=environ.get("HOME", ""))
+    telling = Telling(who(config.fleet), failures=failures, home=environ.get("HOME", ""))
     progress, everywhere = reading_progress(), all_folders(ctx)
-    with (
-        spool(config, environ, all_folders=everywhere, progress=progress) as index,
-        closing(Client(address)) as client,
-    ):
-        history = index.history
+    with spool(config, environ, all_folders=everywhere, progress=progress) as index:
         warn(ctx, [one.sentence for one in index.news()], index.notes)
-        going = plan(history, str(address), config.fleet.get("projects"), telling)
-        found = differences(history, going)
+        going = plan(index.history, str(address), config.fleet.get("projects"), telling)
         if dry_run:
-            _show(ctx, going, [f"{_sessions(sum(bool(one.lines) for one in found))} would go."])
+            count = sum(bool(one.lines) for one in differences(index.history, going))
+            _show(ctx, going, [f"{_sessions(count)} would go."])
             return
         _check_named(config, going)
-        check_version(client)
-        if going.is_first and not sure and not _agreed(ctx, going):
-            say("nothing was pushed")
-            return
-        sent = push(history, client, going, found)
-        note_push(
-            client,
-            *(own.machine, own.user),
-            version=__version__,
-            session_count=count_there(history, going.destination),
-            pushed_us=time_ns() // 1000,
-        )
-    _tell(ctx, going, sent)
+        with closing(Client(address)) as client:
+            _push(ctx, index.history, client, going, sure=sure)
+
+
+def _push(ctx: click.Context, history: History, client: Client, going: Plan, *, sure: bool) -> None:
+    """Ask where that is due, push, and say what went."""
+    from m31a_metrics import __version__
+    from m31a_metrics.catalog.pushing import count_there, differences, push
+    from m31a_metrics.fleet.schema import check_version
+    from m31a_metrics.fleet.status import note_push
+
+    check_version(client)
+    if going.is_first and not sure and not _agreed(ctx, going):
+        say("nothing was pushed")
+        return
+    sent = push(history, client, going, differences(history, going))
+    note_push(
+        client,
+        *(going.telling.who.machine, going.telling.who.user),
+        version=__version__,
+        session_count=count_there(history, going.destination),
+        pushed_us=time_ns() // 1000,
+    )
+    if not wants_text(ctx):
+        _show(ctx, going, [])
+    ended = f", took {_sessions(sent.ended_count)} out" if sent.ended_count else ""
+    say(f"pushed {_sessions(sent.session_count)} to {going.destination}{ended}")
 
 
 def _check_named(config: Config, going: Plan) -> None:
@@ -162,13 +171,6 @@ def _show(ctx: click.Context, going: Plan, notes: list[str]) -> None:
         for one in going.projects
     ]
     emit(ctx, [Table("Push", _COLUMNS, [*rows], "No session is here yet.", notes if rows else [])])
-
-
-def _tell(ctx: click.Context, going: Plan, sent: Sent) -> None:
-    if not wants_text(ctx):
-        _show(ctx, going, [])
-    ended = f", took {_sessions(sent.ended_count)} out" if sent.ended_count else ""
-    say(f"pushed {_sessions(sent.session_count)} to {going.destination}{ended}")
 
 
 def _sessions(count: int) -> str:

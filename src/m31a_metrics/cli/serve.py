@@ -20,6 +20,7 @@ from m31a_metrics.cli.options import (
     agents,
     all_folders,
     all_folders_option,
+    always_on,
     examples,
     is_bounded,
     now,
@@ -28,9 +29,9 @@ from m31a_metrics.cli.options import (
     say,
     sessions_dir_option,
     settings,
+    unit_option,
     warn,
 )
-from m31a_metrics.cli.options.units import always_on, unit_option
 from m31a_metrics.errors import ExtraNotInstalled, MetricsError
 
 if TYPE_CHECKING:

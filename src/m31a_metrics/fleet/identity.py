@@ -28,8 +28,8 @@ _KEY_BYTES_MIN = 16
 _HASH_BYTES = 6
 _MACHINE_ID = "/etc/machine-id"
 
-# /home/ann/x and /Users/ann/x as they stand in JSON, and C:\Users\ann\x, whose strokes are two.
-# A part of a longer name, as gitlab.example/users/ann, is no place of anybody.
+# /home/ada/x and /Users/ada/x as they stand in JSON, and C:\Users\ann\x, whose strokes are two.
+# A part of a longer name, as gitlab.example/users/ada, is no place of anybody.
 _HOMES = re.compile(
     rb'(?<![\w.~-])(?:(?:/usr|/var|/export)?/home|/Users|[a-z]:[\\/]+Users)[\\/]+[^/\\\s"]+',
     re.IGNORECASE,

@@ -62,12 +62,14 @@ from m31a_metrics.cli.options.slices import (
     which,
 )
 from m31a_metrics.cli.options.titles import titles_of, titles_option
+from m31a_metrics.cli.options.units import always_on, hourly, unit_option
 
 __all__ = [
     "AGENTS",
     "agents",
     "all_folders",
     "all_folders_option",
+    "always_on",
     "arranged",
     "ask_sides",
     "asked_for",
@@ -79,6 +81,7 @@ __all__ = [
     "enough",
     "examples",
     "format_options",
+    "hourly",
     "is_bounded",
     "limit_of",
     "meant",
@@ -104,6 +107,7 @@ __all__ = [
     "sort_of",
     "titles_of",
     "titles_option",
+    "unit_option",
     "wants_text",
     "warn",
     "which",

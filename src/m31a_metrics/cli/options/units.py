@@ -6,10 +6,10 @@ are is written into it. Passwords are not; they are read from files.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from random import SystemRandom
 from typing import Any
 
 import click
@@ -87,7 +87,7 @@ def hourly(unit: str, label: str, words: Sequence[str], environ: Mapping[str, st
     A service and its timer are two files of systemd's: of these, the script that writes them.
     """
     if unit == LAUNCHD:
-        minute = {"Minute": SystemRandom().randrange(60)}
+        minute = {"Minute": os.urandom(1)[0] % 60}
         return _property_list(label, words, environ, {"StartCalendarInterval": minute})
     return _HOURLY.format(label=label, service=_service(words, environ, how="Type=oneshot\n"))
 
