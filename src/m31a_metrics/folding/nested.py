@@ -86,8 +86,20 @@ NESTS = (
 
 def columns_of(nest: Nest) -> tuple[str, ...]:
     """The columns of the index's table that a nest is made of."""
+    return _COLUMNS[nest.table]
+
+
+def _own_columns(nest: Nest) -> tuple[str, ...]:
     own = [name for name in nest.columns if name not in (RAN_BUCKET, RAN_COUNT)]
     return (*own, RAN) if nest.table == TOOLS.name else tuple(own)
+
+
+# Made once: a push asks for them with each session.
+_COLUMNS = {nest.table: _own_columns(nest) for nest in NESTS}
+_ARRAYS = {
+    nest.table: tuple(f"{nest.prefix}.{name}" for name in _own_columns(nest)) for nest in NESTS
+}
+_TOOLS = next(nest for nest in NESTS if nest.table == TOOLS.name).prefix
 
 
 def session_key(agent: str, native_id: str, started_us: int = 0) -> int:
@@ -123,16 +135,15 @@ def nested(kept: Kept, revision: int, who: Mapping[str, str]) -> dict[str, Any]:
         **dict(zip(SESSION_SUMS, kept.sums, strict=True)),
         "search": kept.search,
     }
-    for nest in NESTS:
-        rows = kept.rows.get(nest.table, [])
-        columns = columns_of(nest)
-        arrays = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
-        named = dict(zip(columns, arrays, strict=True))
-        if nest.table == TOOLS.name:
-            unfolded = [unpack(packed, 0.0).buckets for packed in named.pop(RAN)]
-            named[RAN_BUCKET] = tuple(sorted(one) for one in unfolded)
-            named[RAN_COUNT] = tuple([one[at] for at in sorted(one)] for one in unfolded)
-        row |= {f"{nest.prefix}.{name}": values for name, values in named.items()}
+    for table, names in _ARRAYS.items():
+        rows = kept.rows.get(table, [])
+        row.update(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
+    unfolded = [unpack(packed, 0.0).buckets for packed in row.pop(f"{_TOOLS}.{RAN}")]
+    ordered = [sorted(one) for one in unfolded]
+    row[f"{_TOOLS}.{RAN_BUCKET}"] = ordered
+    row[f"{_TOOLS}.{RAN_COUNT}"] = [
+        [one[bucket] for bucket in buckets] for one, buckets in zip(unfolded, ordered, strict=True)
+    ]
     return row
 
 
