@@ -51,7 +51,7 @@ def rows(directory: Path, count: int = PUSHED) -> Iterator[Row]:
         return
     with running(directory / "servers") as servers:
         yield from _pushed(servers, directory, count)
-        yield from _asked(servers, count)
+        yield from _asked(servers, directory, count)
 
 
 def million(directory: Path, count: int = PUSHED) -> Iterator[Row]:
@@ -63,7 +63,7 @@ def million(directory: Path, count: int = PUSHED) -> Iterator[Row]:
         for number in range(1, COPIES):
             _copy(servers, number)
         _settle(servers)
-        yield from _asked(servers, count * COPIES)
+        yield from _asked(servers, directory, count * COPIES)
 
 
 def _is_there() -> bool:
@@ -77,7 +77,10 @@ def _pushed(servers: Servers, directory: Path, count: int) -> Iterator[Row]:
     """Push an index, as the command does it, then once more; what that takes, here and there."""
     servers.make(_DATABASE)
     home = directory / "home"
-    environ = _environ(home, servers)
+    (home / ".m31a").mkdir(parents=True)
+    config = f'[metrics.fleet]\nto = "{servers.address(_DATABASE)}"\nprojects = ["*"]\n'
+    (home / ".m31a" / "config.toml").write_text(config)
+    environ = _environ(home)
     fill(home / ".m31a" / "metrics.db", count, is_real_sized=True)
     started = perf_counter()
     peak = peak_mb(["push", "--yes"], environ, directory)
@@ -96,34 +99,28 @@ def _pushed(servers: Servers, directory: Path, count: int) -> Iterator[Row]:
         "GB",
         note=f"{each_bytes * _SESSIONS_A_DAY / 1e6:,.0f} MB a day: 10,000 developers, 10 each",
     )
-    return
-    asked = peak_mb(["tools", "--history", environ["_FLEET"]], environ, directory)
-    yield Row("peak memory of `m31 tools --history`", asked, 200, "MB")
 
 
-def _environ(home: Path, servers: Servers) -> dict[str, str]:
-    """Make the home of a machine that pushes all that it has; its environment."""
-    address = servers.address(_DATABASE)
-    (home / ".m31a").mkdir(parents=True)
-    config = f'[metrics.fleet]\nto = "{address}"\nprojects = ["*"]\n'
-    (home / ".m31a" / "config.toml").write_text(config)
+def _environ(home: Path) -> dict[str, str]:
     return {
         **os.environ,
         "HOME": str(home),
         "TZ": "UTC",
         "M31A_CLICKHOUSE_USER": "pusher",
         "M31A_CLICKHOUSE_PASSWORD": PASSWORD,
-        "_FLEET": str(address),
     }
 
 
-def _asked(servers: Servers, count: int) -> Iterator[Row]:
+def _asked(servers: Servers, directory: Path, count: int) -> Iterator[Row]:
     client = servers.client(_DATABASE, user="reader")
     reading = FleetReading(client)
     for what, _, question in QUESTIONS:
         took_ms = median_ms(lambda: question(reading), _TIMES)  # noqa: B023 - called at once
         limit = _LIMITS_MS.get(what) if count >= PUSHED * COPIES else None
         yield Row(f"{what}, of {count:,}", took_ms, limit, "ms")
+    asking = ["tools", "--history", str(servers.address(_DATABASE))]
+    peak = peak_mb(asking, _environ(directory / "home"), directory)
+    yield Row("peak memory of `m31 tools --history`", peak, 200, "MB")
 
 
 def _copy(servers: Servers, number: int) -> None:
