@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from m31a_metrics.errors import ConfigError, ForeignFile
-from m31a_metrics.fleet.address import address_of
+from m31a_metrics.fleet.address import address_of, destination_of
 from m31a_metrics.fleet.client import Address
 
 SECRET = "hunter2"  # noqa: S105 - the password that must never be repeated
@@ -47,6 +47,7 @@ def refusal(text: str, settings: dict[str, Any], environ: dict[str, str] | None 
 def test_an_address_says_host_port_database(clean_home: Path, text: str, address: Address) -> None:
     """TLS is spoken everywhere but on loopback, each with its port, unless the address says so."""
     assert address_of(text, {}, {}) == address
+    assert destination_of(text) == str(address)
 
 
 @pytest.mark.parametrize(

@@ -342,7 +342,8 @@ def push(
     Raises FleetRefused and FleetUnreachable, with all before them sent and kept, and IndexLocked.
     """
     sent = Sent()
-    total = len(plan.ending) + len(plan.going)
+    total = len(plan.ending) + sum(not one.is_unchanged for one in plan.going)
+    done = 0
     for batch in _batches(found):
         lines = b"".join(one.lines for one in batch)
         if lines:
@@ -357,7 +358,8 @@ def push(
         sent.ended_count += ended
         sent.session_count += len(went) - ended
         sent.byte_count += len(lines)
-        progress(sent.session_count + sent.ended_count, total)
+        done += len(batch)
+        progress(done, total)
     return sent
 
 

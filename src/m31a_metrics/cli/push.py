@@ -118,7 +118,8 @@ def _push(ctx: click.Context, history: History, client: Client, going: Plan, *, 
     if going.is_first and not sure and not _agreed(ctx, going):
         say("nothing was pushed")
         return
-    sent = push(history, client, going, differences(history, going))
+    found = differences(history, going)
+    sent = push(history, client, going, found, progress=reading_progress("pushing"))
     note_push(
         client,
         *(going.telling.who.machine, going.telling.who.user),

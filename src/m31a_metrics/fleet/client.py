@@ -38,7 +38,8 @@ class Address(Struct, frozen=True):
     ca_file: str = ""
 
     def __str__(self) -> str:
-        return f"clickhouse://{self.host}:{self.port}/{self.database}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"clickhouse://{host}:{self.port}/{self.database}"
 
 
 def literal(value: str | int) -> str:

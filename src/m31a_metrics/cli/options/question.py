@@ -165,20 +165,21 @@ def warn(
     say(f"{problems[0]}; {more}see `{remedy or f'm31 doctor{bounded}'}`")
 
 
-def reading_progress() -> Callable[[int, int], None]:
+def reading_progress(doing: str = "reading") -> Callable[[int, int], None]:
     """Make the function that is told how many sessions are read, and of how many.
 
     It talks to a terminal only, and only to a person who has waited a second.
     """
     started_s = monotonic()
     drawn = False
+    fifties = 0
 
     def show(done: int, total: int) -> None:
-        nonlocal drawn
+        nonlocal drawn, fifties
         if done < total:
-            if done % 50 == 0 and monotonic() - started_s > _PATIENCE_S:
-                drawn = True
-                sys.stderr.write(f"\rreading {done:,} of {total:,} sessions ")
+            if done // 50 != fifties and monotonic() - started_s > _PATIENCE_S:
+                drawn, fifties = True, done // 50
+                sys.stderr.write(f"\r{doing} {done:,} of {total:,} sessions ")
                 sys.stderr.flush()
         elif drawn:
             sys.stderr.write("\r\x1b[K")
