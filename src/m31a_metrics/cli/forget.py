@@ -125,7 +125,7 @@ def _wanted(
         raise click.UsageError("Forget what? Give a session's id, a slice, or --all.")
     sessions, slices = [], []
     for name in names:
-        named = slice_named(name)
+        named = slice_named(ctx, name)
         if named is None:
             sessions.append(name)
         elif named == Slice():

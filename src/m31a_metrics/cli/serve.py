@@ -22,6 +22,8 @@ from m31a_metrics.cli.options import (
     all_folders_option,
     always_on,
     examples,
+    fleet_of,
+    fleet_options,
     is_bounded,
     now,
     only_dir,
@@ -37,6 +39,7 @@ from m31a_metrics.errors import ExtraNotInstalled, MetricsError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from m31a_metrics.catalog.fleet import Fleet
     from m31a_metrics.views.web.credentials import Credentials, CredentialsFile, TokenFile
     from m31a_metrics.views.web.index_thread import IndexThread
     from m31a_metrics.views.web.opening import Entrance
@@ -55,6 +58,7 @@ PORT = 8031
         ("m31 serve --new-token", "lock out everybody who has the old one"),
         ("m31 serve --metrics", "with /metrics for Prometheus"),
         ("m31 serve --metrics --print-unit systemd", "to run it always"),
+        ("m31 serve --history clickhouse://ch.example/team", "of all machines that push there"),
     )
 )
 @click.option("--host", default=HOST, show_default=True, help="The address to listen on.")
@@ -81,6 +85,7 @@ PORT = 8031
 @unit_option("Print what runs this as a service of yours, and end.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the address without the token.")
 @all_folders_option
+@fleet_options
 @sessions_dir_option
 @click.pass_context
 def command(
@@ -110,6 +115,9 @@ def command(
         from m31a_metrics.views.web.safety import is_loopback
     except ImportError as error:
         raise ExtraNotInstalled("the dashboard", "web") from error
+    if fleet_of(ctx) is not None and (metrics or all_folders(ctx)):
+        given = "--metrics" if metrics else "--all-folders"
+        raise click.UsageError(f"{given} is of this machine, and goes without --history.")
     if no_token and not is_loopback(host):
         raise click.UsageError("--no-token is only for loopback, which the network cannot reach.")
     if unit is not None:
@@ -185,6 +193,9 @@ def _dashboard(ctx: click.Context, doors: Doors, by_scrapers: Doors | None) -> A
     from m31a_metrics.views.web.app import dashboard
     from m31a_metrics.views.web.index_thread import ThisMachine
 
+    fleet = fleet_of(ctx)
+    if fleet is not None:
+        return _dashboard_of(ctx, doors, fleet)
     config, alone, environ = settings(ctx), only_dir(ctx), dict(os.environ)
     everywhere, on_bug = all_folders(ctx), _on_bug(ctx)
     exporter = None
@@ -220,6 +231,30 @@ def _dashboard(ctx: click.Context, doors: Doors, by_scrapers: Doors | None) -> A
     return make(beside=beside)
 
 
+_LOOK_EVERY_S = 60.0
+"""So often an open page asks whether a fleet has anything new: machines push once an hour."""
+
+
+def _dashboard_of(ctx: click.Context, doors: Doors, fleet: Fleet) -> ASGIApp:
+    """Make the application over a fleet, after finding out that it answers."""
+    from m31a_metrics.views.web.app import dashboard
+    from m31a_metrics.views.web.index_thread import AFleet
+    from m31a_metrics.views.web.transcript import OF_FLEET
+
+    machine = AFleet(settings(ctx), dict(os.environ), fleet)
+    with machine.ask() as opened:
+        warn(ctx, (), opened.notes)
+    return dashboard(
+        machine,
+        lambda: now(ctx),
+        agents(),
+        doors,
+        _on_bug(ctx),
+        off=OF_FLEET,
+        look_every_s=_LOOK_EVERY_S,
+    )
+
+
 def _scraped(folder: str) -> TokenFile:
     """What lets scrapers in."""
     try:
@@ -238,6 +273,9 @@ def _print_unit(ctx: click.Context, unit: str) -> None:
     words += [f"--{name.replace('_', '-')}" for name in ("no_token", "metrics") if given[name]]
     words += ["--all-folders"] if all_folders(ctx) else []
     words += ["--sessions-dir", settings(ctx).sessions_dir] if is_bounded(ctx) else []
+    fleet = fleet_of(ctx)
+    if fleet is not None:
+        words += ["--history", fleet.address, *(["--partial"] if fleet.is_partial else [])]
     click.echo(always_on(unit, "m31-serve", words, os.environ), nl=False)
 
 

@@ -9,11 +9,10 @@ from msgspec.structs import replace
 
 from m31a_metrics.answers import FailureRow, SessionRow
 from m31a_metrics.fleet.client import Client, written
-from m31a_metrics.fleet.schema import WHO
 from m31a_metrics.folding.reading import SESSIONS_NAMED, Reading, latest_few
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.queries import Chosen, Dialect, Query, texts
-from m31a_metrics.transcript import SessionRef
+from m31a_metrics.queries.tables import OWNERS
 
 ROWS_MAX = 100_000
 """No query gives more rows: what an answer moves is bounded by its parts, not by the fleet."""
@@ -43,6 +42,7 @@ DIALECT = Dialect(
     week=_WEEK,
     month="substring({}, 1, 7)",
     ran="sumMap(ran_bucket, ran_count)",
+    more_facts=OWNERS,
 )
 
 
@@ -55,7 +55,6 @@ class FleetReading(Reading):
     """
 
     dialect = DIALECT
-    more_facts = WHO
 
     def __init__(self, client: Client, *, is_partial: bool = False) -> None:
         self.client = client
@@ -95,11 +94,3 @@ class FleetReading(Reading):
                 found.setdefault((tool, line), []).append(session_id)
             for row in some:
                 row.session_ids = latest_few(found.get((row.tool, row.line), ()))
-
-    def machine_of(self, ref: SessionRef) -> str:
-        """Name the machine that told of a session last; "" if the fleet has no such session."""
-        query = Query(
-            "SELECT machine FROM sessions WHERE agent = :agent AND native_id = :native_id",
-            {"agent": ref.agent, "native_id": ref.native_id},
-        )
-        return next((machine for (machine,) in self.ask(query)), "")

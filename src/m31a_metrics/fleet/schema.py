@@ -26,7 +26,7 @@ from m31a_metrics.folding.nested import (
     WHOLE,
     Nest,
 )
-from m31a_metrics.queries.tables import SESSION_SUMS
+from m31a_metrics.queries.tables import OWNERS, SESSION_SUMS
 
 VERSION = 1
 """Of these tables; kept in `m31a_schema`, and another one is refused."""
@@ -38,8 +38,6 @@ _TYPES = {
     REAL: "Float64",
     BUCKETS: "Array(UInt32)",
 }
-
-WHO = ("machine", "user")
 
 
 def statements(database: str, cluster: str = "", *, is_replicated: bool = False) -> list[str]:
@@ -175,7 +173,7 @@ class _Kept(Struct, frozen=True):
 
 def _columns() -> Iterator[str]:
     yield from ("session UInt64", "revision UInt64", "deleted UInt8")
-    yield from (f"{name} String" for name in WHO)
+    yield from (f"{name} String" for name in OWNERS)
     yield from (f"{name} {_TYPES[kind]}" for name, kind in FACTS.items())
     yield from (f"{name} Int64" for name in SESSION_SUMS)
     yield "search String"
@@ -235,7 +233,7 @@ def _distributed(database: str, cluster: str, name: str, over: str, key: str = "
 
 
 def _views(source: str) -> Iterator[tuple[str, str]]:
-    whole = ("session", *WHO, *FACTS, *SESSION_SUMS)
+    whole = ("session", *OWNERS, *FACTS, *SESSION_SUMS)
     yield "sessions", f"SELECT {', '.join(whole)} FROM {source} WHERE deleted = 0"
     yield "session_texts", f"SELECT session, search FROM {source} WHERE deleted = 0"
     for nest in NESTS:

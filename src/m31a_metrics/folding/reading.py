@@ -36,6 +36,7 @@ from m31a_metrics.measures import add_figures
 from m31a_metrics.queries import Chosen, Dialect, Query, choose, grouped, only, texts
 from m31a_metrics.queries.tables import (
     LLMS,
+    OWNERS,
     PHASES,
     SESSION_FACTS,
     SESSION_SUMS,
@@ -91,8 +92,6 @@ class Reading(ABC):
     """What standard SQL has no words for, as the engine says it."""
     left_out = ""
     """A condition that every session must meet; "" for none."""
-    more_facts: tuple[str, ...] = ()
-    """Wholes of sessions that only this engine's are told apart by."""
     has_failure_totals = False
     """Whether it keeps sums of all failures beside those of each session."""
 
@@ -249,7 +248,7 @@ class Reading(ABC):
             row = HealRow(*values)
             row.passed = None if row.passed is None else bool(row.passed)
             row.loop = bool(row.loop)
-            row.labels = _labels.decode(values[-1] or "{}")
+            row.labels = _labels.decode(values[_HEAL_LABELS] or "{}")
             rows.append(row)
         return rows
 
@@ -285,11 +284,11 @@ class Reading(ABC):
     @property
     def wholes(self) -> tuple[str, ...]:
         """What a session belongs to with all it has; labels apart."""
-        return (*WHOLES, *self.more_facts)
+        return (*WHOLES, *self.dialect.more_facts)
 
     def choose(self, which: Slice, by: Sequence[str] = ()) -> Chosen:
         """Say in the engine's SQL what a slice means, to be grouped by these parts."""
-        return grouped(choose(which, self.dialect, self.left_out), by, self.more_facts)
+        return grouped(choose(which, self.dialect, self.left_out), by)
 
     def _summed(
         self, table: Summed, kind: type[PartRow], which: Slice, by: tuple[str, ...]
@@ -319,6 +318,8 @@ def latest_few(session_ids: Iterable[str]) -> list[str]:
 
 
 _LABELS = SESSION_FACTS.index("labels")
+_HEAL_LABELS = HealRow.__struct_fields__.index("labels")
+_WHOLE_ROW = len(SessionRow.__struct_fields__)
 _MODELS, _IS_GONE = SESSION_FACTS.index("models"), SESSION_FACTS.index("is_gone")
 
 
@@ -345,6 +346,8 @@ def add_sums(table: Summed, row: ToolRow | LLMRow | PhaseRow, values: Values, be
 
 def _session_row(values: Values) -> SessionRow:
     fields = list(values)
+    if len(fields) < _WHOLE_ROW:
+        fields[len(SESSION_FACTS) : len(SESSION_FACTS)] = [""] * len(OWNERS)
     fields[_LABELS] = _labels.decode(values[_LABELS] or "{}")
     fields[_MODELS] = _models.decode(values[_MODELS])
     fields[_IS_GONE] = bool(values[_IS_GONE])

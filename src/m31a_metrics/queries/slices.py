@@ -6,7 +6,7 @@ there are: a fleet has more of these than a text of SQL may be long.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,7 +26,7 @@ class Dialect(Struct, frozen=True):
     take other letters for the same). `fits`: a text is what a pattern means, which `pattern`
     writes of one with `*`. `week` and `month` are what the days of a week of ISO 8601, or of a
     month, have in common, and what no other day has, nor "". `ran` adds up histograms, for
-    `folding.reading` to read.
+    `folding.reading` to read. `more_facts` are columns of `sessions` that not every engine has.
     """
 
     contains: str
@@ -35,6 +35,7 @@ class Dialect(Struct, frozen=True):
     week: str
     month: str
     ran: str
+    more_facts: tuple[str, ...] = ()
 
 
 class Chosen(Struct, frozen=True):
@@ -45,7 +46,6 @@ class Chosen(Struct, frozen=True):
     `is_simple`: nothing but agents, projects and whole days are chosen, so that rollups
     can answer; `projects` are then the names, None for all, where an engine has looked for
     them. `has_label`: sessions have a column `label`, the value of the label that is grouped by.
-    `more_facts` are columns of sessions that one engine alone has, and that is grouped by.
     """
 
     which: Slice
@@ -60,7 +60,6 @@ class Chosen(Struct, frozen=True):
     is_simple: bool
     projects: tuple[str, ...] | None = None
     has_label: bool = False
-    more_facts: tuple[str, ...] = ()
 
 
 def choose(which: Slice, dialect: Dialect, always: str = "") -> Chosen:
@@ -132,14 +131,8 @@ def _labelled(which: Slice, parameters: dict[str, Value]) -> Iterator[str]:
         yield f"session IN (SELECT session FROM session_labels WHERE {has_it})"
 
 
-def grouped(chosen: Chosen, by: Sequence[str], more_facts: Sequence[str] = ()) -> Chosen:
-    """The same, to be grouped by these parts: a label among them becomes a column.
-
-    So do those of `more_facts`, which are columns of this engine's sessions alone.
-    """
-    found = tuple(part for part in by if part in more_facts)
-    if found:
-        return replace(chosen, more_facts=found)
+def grouped(chosen: Chosen, by: Iterable[str]) -> Chosen:
+    """The same, to be grouped by these parts: a label among them becomes a column."""
     for part in by:
         label = label_of(part)
         if label:

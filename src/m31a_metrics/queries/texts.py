@@ -31,9 +31,6 @@ from m31a_metrics.queries.tables import (
 
 OF_TIME = ("day", "week", "month")
 
-FACTS = ("agent", "project", "branch", "session_id")
-"""Of sessions, what questions are grouped by."""
-
 
 class Query(Struct, frozen=True):
     """A text of SQL and the values of its parameters."""
@@ -48,8 +45,8 @@ def names(column: str) -> Query:
 
 
 def sessions(chosen: Chosen, order: str, limit: int | None, offset: int) -> Query:
-    """Sessions: SESSION_FACTS, then SESSION_SUMS. `order` is what follows ORDER BY."""
-    facts = ", ".join(SESSION_FACTS)
+    """Sessions: SESSION_FACTS, the engine's own, SESSION_SUMS. `order` is what follows ORDER BY."""
+    facts = ", ".join((*SESSION_FACTS, *chosen.dialect.more_facts))
     where = all_of(chosen.sessions)
     if _whole(chosen):
         text = f"SELECT {facts}, {', '.join(SESSION_SUMS)} FROM sessions{where}"
@@ -282,14 +279,18 @@ HEAL = (
 
 
 def heals(chosen: Chosen, limit: int | None) -> Query:
-    """Failures that were to be healed: agent, session_id, project, HEAL, branch, labels."""
-    facts = ("session_id", "project", "agent", "branch", "labels")
+    """Failures that were to be healed: agent, session_id, project, HEAL, branch, labels.
+
+    And what more the engine knows of their sessions.
+    """
+    more = ("branch", "labels", *chosen.dialect.more_facts)
+    facts = ("session_id", "project", "agent", *more)
     source = (
         f"heals AS d INNER JOIN {_sessions_of(chosen, *facts)} "
         f"USING (session){all_of(chosen.days, chosen.tool, chosen.phase)}"
     )
     text = (
-        f"SELECT agent, session_id, project, {', '.join(HEAL)}, branch, labels FROM {source} "
+        f"SELECT agent, session_id, project, {', '.join((*HEAL, *more))} FROM {source} "
         "ORDER BY known_nano DESC, duration_us DESC, began_us, session_id"
     )
     return Query(_limited(text, limit), chosen.parameters)
@@ -381,13 +382,13 @@ def _united(keys: str, sums: Iterable[str], chosen: Chosen, sources: Iterable[_S
 
 
 def _sessions_of(chosen: Chosen, *columns: str) -> str:
-    named = ", ".join(columns or (*FACTS, *chosen.more_facts))
-    chosen_ones = f"SELECT session, {named} FROM sessions{all_of(chosen.sessions)}"
+    named = ", ".join(("session", *columns))
+    chosen_ones = f"SELECT {named} FROM sessions{all_of(chosen.sessions)}"
     if not chosen.has_label:
         return f"({chosen_ones}) AS s"
     labelled = "SELECT session, value FROM session_labels WHERE name = :by_label"
     return (
-        f"(SELECT session, {named}, COALESCE(value, '') AS label FROM ({chosen_ones}) AS c "
+        f"(SELECT {named}, COALESCE(value, '') AS label FROM ({chosen_ones}) AS c "
         f"LEFT JOIN ({labelled}) AS l USING (session)) AS s"
     )
 
@@ -424,9 +425,10 @@ def _grouped(chosen: Chosen, *keys: str) -> str:
 
 def _joined(chosen: Chosen, keys: Iterable[str]) -> str:
     """The sessions, for rows of days that need them: to be chosen, or to be told apart."""
-    if chosen.is_of_days and all(key in _OF_TABLES for key in keys):
+    columns = [_column(key) for key in keys if not (key in _OF_TABLES or label_of(key))]
+    if chosen.is_of_days and not columns and not chosen.has_label:
         return ""
-    return f" INNER JOIN {_sessions_of(chosen)} USING (session)"
+    return f" INNER JOIN {_sessions_of(chosen, *columns)} USING (session)"
 
 
 def _of_kind(table: Summed, chosen: Chosen) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ The options are kept in `ctx.meta`, which a group and its commands share, so tha
 from m31a_metrics.cli.options.consent import person_agrees, refuse_agents
 from m31a_metrics.cli.options.declared import question_command
 from m31a_metrics.cli.options.facts import checked, said, said_options
+from m31a_metrics.cli.options.fleet import fleet_of, fleet_options
 from m31a_metrics.cli.options.output import (
     emit,
     examples,
@@ -80,6 +81,8 @@ __all__ = [
     "emit",
     "enough",
     "examples",
+    "fleet_of",
+    "fleet_options",
     "format_options",
     "hourly",
     "is_bounded",

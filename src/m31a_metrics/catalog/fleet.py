@@ -1,0 +1,162 @@
+"""Open a fleet's database for questions: the counterpart of `open_index`.
+
+A fleet has sums by day and no files, so that what asks for less than a day, or for a session's
+own file, is answered where the session lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, tzinfo
+
+from msgspec import Struct
+
+from m31a_metrics.answers import Answers, SessionRow, Slice
+from m31a_metrics.catalog.find_session import is_path, last, no_such, rows_named
+from m31a_metrics.catalog.guard import Trouble
+from m31a_metrics.catalog.hours import Exact
+from m31a_metrics.catalog.records import PartOf
+from m31a_metrics.config import Config
+from m31a_metrics.errors import (
+    ConfigError,
+    FinerThanADay,
+    FleetUnreachable,
+    MetricsError,
+    SessionElsewhere,
+    SessionNotFound,
+)
+from m31a_metrics.fleet.address import address_of
+from m31a_metrics.fleet.client import Client
+from m31a_metrics.fleet.reading import FleetReading
+from m31a_metrics.fleet.status import missing_shards
+from m31a_metrics.record import SessionRecord
+from m31a_metrics.timestamps import micros
+
+UTC_ZONE = "UTC"
+
+
+class Fleet(Struct, frozen=True):
+    """Which fleet is asked, and how: as people give it. `is_partial`: without missing shards."""
+
+    address: str
+    is_partial: bool = False
+
+
+class OpenFleet(Struct):
+    """Who answers for a fleet; `notes` name the shards that are in no answer, a sentence each.
+
+    Read as an `OpenIndex` is: no file of a fleet's can be damaged here.
+    """
+
+    answers: Answers
+    notes: list[str]
+    client: Client
+    file: str
+    is_partial: bool
+    is_in_memory: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether all shards answer."""
+        return not self.notes
+
+    @property
+    def problems(self) -> list[str]:
+        """The same as the notes."""
+        return self.notes
+
+    def troubles(self, agents: Collection[str] | None = None) -> list[Trouble]:
+        """Files that cannot be read: none, whichever agents are asked about."""
+        del agents
+        return []
+
+    def news(self, agents: Collection[str] | None = None) -> list[Trouble]:
+        """The same."""
+        return self.troubles(agents)
+
+    def look_again(self) -> list[str]:
+        """Name the shards that went away since it was opened, which notes do then, too."""
+        if not self.is_partial:
+            return []  # then their going away was an error
+        gone = [one for one in _left_out(missing_shards(self.client)) if one not in self.notes]
+        self.notes += gone
+        return gone
+
+
+def zone_of(config: Config) -> tzinfo:
+    """Give the time zone whose days a fleet's are. Raises ConfigError for one that is none."""
+    name = config.fleet.get("zone") or UTC_ZONE
+    if name == UTC_ZONE:
+        return UTC  # also where the system has no zones
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise ConfigError(
+            f"{config.path}: metrics.fleet.zone must be a time zone as Europe/Berlin, not {name!r}"
+        ) from None
+
+
+def now_in(config: Config) -> datetime:
+    """Read the clock, in a fleet's time zone, which decides what a day is there."""
+    return datetime.now(zone_of(config))
+
+
+@contextmanager
+def ask_fleet(config: Config, environ: Mapping[str, str], fleet: Fleet) -> Iterator[OpenFleet]:
+    """Open a fleet's database for questions.
+
+    Raises ConfigError, FleetUnreachable, also where a shard is missing and the answer is not to
+    be partial, and FleetRefused.
+    """
+    address = address_of(fleet.address, config.fleet, environ)
+    zone = zone_of(config)
+    with closing(Client(address)) as client:
+        missing = missing_shards(client)
+        if missing and not fleet.is_partial:
+            raise FleetUnreachable(f"{'; '.join(missing)}; --partial asks the others")
+        reading = FleetReading(client, is_partial=fleet.is_partial)
+
+        def refuse(which: Slice, within: PartOf) -> Iterable[SessionRecord]:
+            del which, within
+            raise FinerThanADay(
+                f"a fleet knows whole days ({config.fleet.get('zone') or UTC_ZONE}), and nothing "
+                "finer: ask by day, or on the machine where the sessions are"
+            )
+
+        now = datetime.now(zone)
+
+        def day_of(t_us: int) -> str:
+            return datetime.fromtimestamp(t_us // 1_000_000, zone).date().isoformat()
+
+        with closing(Exact(reading, refuse, micros(now), day_of=day_of)) as exact:
+            notes = _left_out(missing)
+            yield OpenFleet(exact, notes, client, str(address), fleet.is_partial)
+
+
+def _left_out(missing: Iterable[str]) -> list[str]:
+    return [f"{one}; its sessions are left out" for one in missing]
+
+
+def session_named(answers: Answers, name: str, config: Config) -> SessionRow:
+    """Find the session of a fleet that an id, a beginning of one or `last` names.
+
+    Raises SessionNotFound.
+    """
+    if is_path(name):
+        raise SessionNotFound(f"{name} is a file here: leave out --history")
+    if name == "last":
+        return last(answers, config)
+    rows = rows_named(answers, name)
+    if not rows:
+        raise no_such(name)
+    return rows[0]
+
+
+def elsewhere(row: SessionRow) -> MetricsError:
+    """Make what is raised where a session's file is needed: it says where that is."""
+    return SessionElsewhere(
+        f"session {row.session_id} lies on machine {row.machine or 'unknown'}; ask there"
+    )
