@@ -83,12 +83,21 @@ integrations: $(VENV)/.installed-dev .integrations/.unpacked ## export to real r
 fleet: $(VENV)/.installed-dev .fleet/.unpacked ## push to and ask real ClickHouse servers, of Debian: 16 MB
 	$(BIN)/python -m pytest -q -m 'fleet and not soak' tests/fleet $(PYTEST_ARGS)
 
-# Nothing is installed, and no service started: the server and what of its needs is not here.
+# Nothing is installed, and no service started: what is needed, and not here, is unpacked.
+define into_fleet
+cd .fleet && needed=$$(apt-get install --simulate --no-install-recommends $(1)) && \
+  apt-get download $$(echo "$$needed" | awk '/^Inst/ { print $$2 }') && \
+  for package in *.deb; do dpkg -x "$$package" . && rm "$$package" || exit 1; done
+endef
+
 .fleet/.unpacked: Makefile
 	rm -rf .fleet && mkdir .fleet
-	cd .fleet && needed=$$(apt-get install --simulate --no-install-recommends clickhouse-server) && \
-	  apt-get download $$(echo "$$needed" | awk '/^Inst/ { print $$2 }') && \
-	  for package in *.deb; do dpkg -x "$$package" . && rm "$$package" || exit 1; done
+	$(call into_fleet,clickhouse-server)
+	@touch $@
+
+# For replicas, which `make soak` tries where this is there; Java has to be: 32 MB.
+.fleet/.zookeeper: .fleet/.unpacked
+	$(call into_fleet,zookeeper)
 	@touch $@
 
 docs: $(VENV)/.installed-docs ## build the documentation into site/; a dead link fails

@@ -188,33 +188,38 @@ class Servers(Struct):
 
 @contextmanager
 def running(
-    folder: Path, how_many: int = 2, data: Sequence[Path] = (), more: str = ""
+    folder: Path,
+    how_many: int = 2,
+    data: Sequence[Path] = (),
+    more: str = "",
+    *,
+    is_replicated: bool = False,
 ) -> Iterator[Servers]:
-    """Run servers as the shards of one cluster until the block ends.
+    """Run servers as the shards of one cluster, or the replicas of one, until the block ends.
 
     `data` are folders for what they keep, where that is not to lie in `folder`; `more` goes
     into the configuration of each.
     """
     program()
-    shards = []
+    servers = []
     for number in range(how_many):
         own = folder / f"{number}"
-        shards.append(
-            Server(
-                own, data[number] if data else own / "data", free_port(), free_port(), free_port()
-            )
-        )
-    written = "".join(SHARD.format(replicas=REPLICA.format(tcp=one.tcp)) for one in shards)
-    for number, one in enumerate(shards):
-        configure(one, number, written, more=more)
-    with closing(Servers(shards)) as servers:
-        for one in shards:
+        kept = data[number] if data else own / "data"
+        servers.append(Server(own, kept, free_port(), free_port(), free_port()))
+    replicas = [REPLICA.format(tcp=one.tcp) for one in servers]
+    together = ["".join(replicas)] if is_replicated else replicas
+    shards = "".join(SHARD.format(replicas=one) for one in together)
+    for number, one in enumerate(servers):
+        at = (0, number) if is_replicated else (number, 0)
+        configure(one, shards, at, more)
+    with closing(Servers(servers)) as started:
+        for one in servers:
             one.start()
-        yield servers
+        yield started
 
 
-def configure(server: Server, number: int, shards: str, replica: int = 0, more: str = "") -> None:
-    """Write the files that a server reads."""
+def configure(server: Server, shards: str, at: tuple[int, int], more: str) -> None:
+    """Write the files that a server reads; `at` are its shard and replica."""
     for folder in (server.data / "tmp", server.folder / "format_schemas"):
         folder.mkdir(parents=True, exist_ok=True)
     password = sha256(PASSWORD.encode()).hexdigest()
@@ -230,8 +235,8 @@ def configure(server: Server, number: int, shards: str, replica: int = 0, more: 
             interserver=server.interserver,
             cluster=CLUSTER,
             shards=shards,
-            number=number,
-            replica=replica,
+            number=at[0],
+            replica=at[1],
             more=more,
         )
     )

@@ -69,7 +69,7 @@ def test_a_cluster_is_set_up(two_servers: Servers, as_pusher: None, m31: M31) ->
 
     said = m31("fleet", "init", first, "--cluster", CLUSTER)
     assert said.code == 1
-    assert f"127.0.0.1:{two_servers.shards[1].tcp} (shard 2, replica 1) is still" in said.err
+    assert f"shard 2 (127.0.0.1:{two_servers.shards[1].tcp}): 1 of 1 is still" in said.err
 
     said = m31("fleet", "init", first, second, "--cluster", CLUSTER)
     assert (said.code, said.err) == (0, "")

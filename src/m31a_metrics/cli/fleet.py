@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -146,7 +147,7 @@ def _addresses(ctx: click.Context, given: tuple[str, ...]) -> list[Address]:
     from m31a_metrics.fleet.address import address_of
 
     configured = settings(ctx).fleet
-    meant = given or ((configured["to"],) if configured.get("to") else ())
+    meant = [*dict.fromkeys(given)] or ([configured["to"]] if configured.get("to") else [])
     if not meant:
         raise click.UsageError(
             "where the fleet is: give ADDRESS, or set `to` in [metrics.fleet] of the configuration."
@@ -155,11 +156,18 @@ def _addresses(ctx: click.Context, given: tuple[str, ...]) -> list[Address]:
 
 
 def _tell_others(nodes: list[Node]) -> int:
-    """Name the nodes of the cluster that were not among the addresses; 1 if there are any."""
-    others = {at: host for at, host in nodes[0].hosts.items() if at not in {n.at for n in nodes}}
-    for (shard, replica), host in others.items():
-        say(f"{host} (shard {shard}, replica {replica}) is still to be set up: m31 fleet init")
-    return 1 if others else 0
+    """Name the shards of which a node was not among the addresses; 1 if there are any."""
+    done = Counter(node.shard for node in nodes)
+    code = 0
+    for shard, hosts in nodes[0].hosts.items():
+        if missing := len(hosts) - done[shard]:
+            what = "is" if missing == 1 else "are"
+            code = 1
+            say(
+                f"shard {shard} ({', '.join(hosts)}): {missing} of {len(hosts)} {what} still to be "
+                "set up; name the nodes together, or run this for each"
+            )
+    return code
 
 
 def _machines(status: Status) -> Table:

@@ -83,12 +83,12 @@ def rights(database: str, server: str) -> list[str]:
 
 
 class Node(Struct, frozen=True):
-    """A server whose tables were made: its version, its shard and replica, and all others'."""
+    """A server whose tables were made: its version, its shard, and the hosts of each shard."""
 
     server: str
-    at: tuple[int, int]
-    hosts: dict[tuple[int, int], str]
-    """Of its cluster, by shard and replica; none where it is alone."""
+    shard: int
+    hosts: dict[int, list[str]]
+    """Of its cluster; none where it is alone."""
 
 
 def set_up(address: Address, cluster: str, *, is_replicated: bool = False) -> Node:
@@ -142,13 +142,16 @@ def _refuse_another(client: Client, database: str) -> str | None:
 def _node(client: Client, cluster: str) -> Node:
     ((server,),) = client.rows("SELECT version()")
     if not cluster:
-        return Node(server, (1, 1), {})
+        return Node(server, 1, {})
     found = client.rows(
-        "SELECT shard_num, replica_num, host_name, port, is_local FROM system.clusters "
+        "SELECT shard_num, concat(host_name, ':', toString(port)), is_local FROM system.clusters "
         f"WHERE cluster = {literal(cluster)} ORDER BY shard_num, replica_num"
     )
-    hosts = {(shard, replica): f"{host}:{port}" for shard, replica, host, port, _ in found}
-    own = [(shard, replica) for shard, replica, _, _, is_local in found if is_local]
+    hosts: dict[int, list[str]] = {}
+    for shard, host, _ in found:
+        hosts.setdefault(shard, []).append(host)
+    # Of the replicas of its own shard a server may call each local.
+    own = [shard for shard, _, is_local in found if is_local]
     if not own:
         why = f"knows no cluster {cluster!r}" if not found else f"is not in its cluster {cluster!r}"
         raise FleetRefused(f"{client.address.host} {why}: see remote_servers in its configuration")
