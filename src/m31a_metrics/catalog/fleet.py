@@ -27,13 +27,18 @@ from m31a_metrics.errors import (
     SessionNotFound,
 )
 from m31a_metrics.fleet.address import address_of
-from m31a_metrics.fleet.client import Client
+from m31a_metrics.fleet.client import Address, Client
 from m31a_metrics.fleet.reading import FleetReading
 from m31a_metrics.fleet.status import missing_shards
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.timestamps import micros
 
 UTC_ZONE = "UTC"
+
+LOOK_TIMEOUT_S = 5.0
+"""So long it may take to say which shards answer. One that is away is known at once; one that
+hangs keeps the server that is asked waiting for minutes.
+"""
 
 
 class Fleet(Struct, frozen=True):
@@ -51,10 +56,14 @@ class OpenFleet(Struct):
 
     answers: Answers
     notes: list[str]
-    client: Client
-    file: str
+    address: Address
     is_partial: bool
     is_in_memory: bool = False
+
+    @property
+    def file(self) -> str:
+        """Tells one fleet from another."""
+        return str(self.address)
 
     @property
     def is_whole(self) -> bool:
@@ -79,7 +88,7 @@ class OpenFleet(Struct):
         """Name the shards that went away since it was opened, which notes do then, too."""
         if not self.is_partial:
             return []  # then their going away was an error
-        gone = [one for one in _left_out(missing_shards(self.client)) if one not in self.notes]
+        gone = [one for one in _left_out(_missing(self.address)) if one not in self.notes]
         self.notes += gone
         return gone
 
@@ -113,10 +122,10 @@ def ask_fleet(config: Config, environ: Mapping[str, str], fleet: Fleet) -> Itera
     """
     address = address_of(fleet.address, config.fleet, environ)
     zone = zone_of(config)
+    missing = _missing(address)
+    if missing and not fleet.is_partial:
+        raise FleetUnreachable(f"{'; '.join(missing)}; --partial asks the others")
     with closing(Client(address)) as client:
-        missing = missing_shards(client)
-        if missing and not fleet.is_partial:
-            raise FleetUnreachable(f"{'; '.join(missing)}; --partial asks the others")
         reading = FleetReading(client, is_partial=fleet.is_partial)
 
         def refuse(which: Slice, within: PartOf) -> Iterable[SessionRecord]:
@@ -133,7 +142,12 @@ def ask_fleet(config: Config, environ: Mapping[str, str], fleet: Fleet) -> Itera
 
         with closing(Exact(reading, refuse, micros(now), day_of=day_of)) as exact:
             notes = _left_out(missing)
-            yield OpenFleet(exact, notes, client, str(address), fleet.is_partial)
+            yield OpenFleet(exact, notes, address, fleet.is_partial)
+
+
+def _missing(address: Address) -> list[str]:
+    with closing(Client(address, LOOK_TIMEOUT_S)) as client:
+        return missing_shards(client)
 
 
 def _left_out(missing: Iterable[str]) -> list[str]:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from m31a_metrics import codec
-from m31a_metrics.errors import MetricsError, SessionNotFound
+from m31a_metrics.errors import FinerThanADay, MetricsError, SessionNotFound
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.questions.sessions import every, suggested
 from m31a_metrics.tables.search import by_session
@@ -275,7 +275,7 @@ class Server:
             return await answer
         except HTTPException:
             raise
-        except WrongState as error:
+        except (WrongState, FinerThanADay) as error:
             raise HTTPException(400, str(error)) from None
         except SessionNotFound as error:
             raise HTTPException(404, str(error)) from None
