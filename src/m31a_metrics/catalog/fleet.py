@@ -31,9 +31,10 @@ from m31a_metrics.fleet.client import Address, Client
 from m31a_metrics.fleet.reading import FleetReading
 from m31a_metrics.fleet.status import missing_shards
 from m31a_metrics.record import SessionRecord
-from m31a_metrics.timestamps import micros
+from m31a_metrics.timestamps import is_zone, micros
 
-UTC_ZONE = "UTC"
+FLEET_ZONE = "UTC"
+"""Whose days a fleet's are, where the configuration names no other zone."""
 
 LOOK_TIMEOUT_S = 5.0
 """So long it may take to say which shards answer. One that is away is known at once; one that
@@ -93,24 +94,28 @@ class OpenFleet(Struct):
         return gone
 
 
-def zone_of(config: Config) -> tzinfo:
-    """Give the time zone whose days a fleet's are. Raises ConfigError for one that is none."""
-    name = config.fleet.get("zone") or UTC_ZONE
-    if name == UTC_ZONE:
-        return UTC  # also where the system has no zones
-    from zoneinfo import ZoneInfo
-
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):
+def zone_name(config: Config) -> str:
+    """Name the time zone whose days a fleet's are. Raises ConfigError for one that is none."""
+    name: str = config.fleet.get("zone") or FLEET_ZONE
+    if name != FLEET_ZONE and not is_zone(name):  # that one is there without a list of zones
         raise ConfigError(
             f"{config.path}: metrics.fleet.zone must be a time zone as Europe/Berlin, not {name!r}"
-        ) from None
+        )
+    return name
 
 
 def now_in(config: Config) -> datetime:
     """Read the clock, in a fleet's time zone, which decides what a day is there."""
-    return datetime.now(zone_of(config))
+    return datetime.now(_zone(config))
+
+
+def _zone(config: Config) -> tzinfo:
+    name = zone_name(config)
+    if name == FLEET_ZONE:
+        return UTC
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(name)
 
 
 @contextmanager
@@ -121,7 +126,7 @@ def ask_fleet(config: Config, environ: Mapping[str, str], fleet: Fleet) -> Itera
     be partial, and FleetRefused.
     """
     address = address_of(fleet.address, config.fleet, environ)
-    zone = zone_of(config)
+    zone = _zone(config)
     missing = _missing(address)
     if missing and not fleet.is_partial:
         raise FleetUnreachable(f"{'; '.join(missing)}; --partial asks the others")
@@ -131,7 +136,7 @@ def ask_fleet(config: Config, environ: Mapping[str, str], fleet: Fleet) -> Itera
         def refuse(which: Slice, within: PartOf) -> Iterable[SessionRecord]:
             del which, within
             raise FinerThanADay(
-                f"a fleet knows whole days ({config.fleet.get('zone') or UTC_ZONE}), and nothing "
+                f"a fleet knows whole days ({zone_name(config)}), and nothing "
                 "finer: ask by day, or on the machine where the sessions are"
             )
 

@@ -21,11 +21,12 @@ from msgspec.structs import replace
 
 from m31a_metrics import __version__, sources
 from m31a_metrics.answers import SessionRow
+from m31a_metrics.catalog.fleet import zone_name
 from m31a_metrics.catalog.open_index import OpenIndex, ask
 from m31a_metrics.catalog.projects import repository_name
 from m31a_metrics.catalog.refresh import Progress, quiet
 from m31a_metrics.config import Config
-from m31a_metrics.errors import ConfigError, IndexUnusable
+from m31a_metrics.errors import IndexUnusable
 from m31a_metrics.fleet.address import destination_of
 from m31a_metrics.fleet.client import Client, lines_of
 from m31a_metrics.fleet.identity import Who, without_homes
@@ -40,11 +41,8 @@ from m31a_metrics.folding.nested import (
 )
 from m31a_metrics.history import History, zones
 from m31a_metrics.history.pushed import FORGOTTEN, GONE, LEFT, THERE, Look, Pushed
-from m31a_metrics.timestamps import in_zone, is_zone
+from m31a_metrics.timestamps import in_zone
 from m31a_metrics.transcript import SessionRef
-
-FLEET_ZONE = "UTC"
-"""Whose days a fleet's are, where the configuration names no other zone."""
 
 BATCH_BYTES = 8 << 20
 """So much goes in one insert, at most: a server takes some hundred times that to sort it in."""
@@ -149,11 +147,7 @@ def spool(
     Raises ConfigError for a zone that is none, IndexUnusable where the index cannot be kept,
     and what asking raises.
     """
-    name = config.fleet.get("zone") or FLEET_ZONE
-    if not is_zone(name):
-        raise ConfigError(
-            f"{config.path}: metrics.fleet.zone must be a time zone as Europe/Berlin, not {name!r}"
-        )
+    name = zone_name(config)
     with (
         in_zone(name),
         ask(config, {**environ, "TZ": name}, all_folders=all_folders, progress=progress) as index,
