@@ -141,6 +141,7 @@ _REASONS = {
     "193": "the password is wrong",
     "194": "a password is needed",
     "279": "a shard of it does not answer",
+    "396": "its answer has more than 100,000 rows: ask for less, by --since, --project or --limit",
     "497": "this user lacks a right for that",
     "516": "user or password is wrong",
 }
