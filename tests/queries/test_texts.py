@@ -46,9 +46,9 @@ STANDARD = Dialect(
 """An engine that has no words of its own."""
 
 
-def queries(which: Slice) -> list[Query]:
+def queries(which: Slice, dialect: Dialect = STANDARD) -> list[Query]:
     """Each text about a slice."""
-    chosen = choose(which, STANDARD)
+    chosen = choose(which, dialect)
     by_label = grouped(chosen, ("day", "label:x'y"))
     stretch = ("day", "2026-01-02", "")
     asked = [
@@ -93,6 +93,28 @@ def test_texts_are_portable_and_complete(which: Slice) -> None:
         assert used <= set(query.parameters), query.text
         connection.execute(query.text, dict(query.parameters)).fetchall()
     connection.close()
+
+
+POSTGRESQL = Dialect(
+    contains="strpos({}, {}) > 0",
+    fits="{} LIKE {}",
+    pattern=lambda name: name.replace("*", "%"),
+    week="date_trunc('week', CAST(NULLIF({}, '') AS date))",
+    month="substring({}, 1, 7)",
+    ran="string_agg(run_times, '')",
+    more_facts=("machine",),
+)
+
+
+@pytest.mark.parametrize("which", [Slice(), EVERYTHING, Slice(agents=())])
+def test_texts_are_standard(which: Slice) -> None:
+    """PostgreSQL's own parser takes each text, and none groups by what is no column."""
+    why = "optional: PostgreSQL's parser is not here: pip install pglast"
+    pglast = pytest.importorskip("pglast", reason=why)
+    for query in queries(which, POSTGRESQL):
+        assert "GROUP BY ''" not in query.text
+        (statement,) = pglast.parse_sql(re.sub(r":\w+", "$1", query.text))
+        assert statement.stmt is not None
 
 
 def test_values_are_never_in_the_text() -> None:
