@@ -31,6 +31,8 @@ def pretend(
     """
 
     class Connection(Client):
+        """Of a fleet that nobody connects to."""
+
         history: History | None = None
 
         def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, timedelta
 from pathlib import Path
 
@@ -185,6 +186,15 @@ def test_a_fleet_is_asked_in_python(away: list[str]) -> None:
         assert [one.startswith(AWAY) for one in fleet.problems] == [True]
     with pytest.raises(ValueError, match="leave out history"):
         query.open(".", history=ADDRESS)
+
+
+def test_the_page_about_fleets_runs(away: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Its Python asks a fleet as it says."""
+    assert not away
+    page = Path(__file__).parents[2] / "docs" / "fleet.md"
+    (block,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    exec(block.replace('since="30d"', 'since="2025-12-01"'), {})  # noqa: S102 - our own page
+    assert capsys.readouterr().out.startswith(f"{USER} ")
 
 
 def test_pages_say_where_a_session_lies(away: list[str]) -> None:
