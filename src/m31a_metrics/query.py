@@ -493,8 +493,9 @@ def open(  # noqa: A001 - `query.open()` reads as what it does
     sessions count; `all_folders` also asks about sessions of folders that the environment
     (CLAUDE_CONFIG_DIR, CODEX_HOME, ...) does not name now;
     `progress(done, total)` is told how reading goes. `history` is the address of a fleet,
-    `clickhouse://HOST[:PORT]/DATABASE`, which is asked in place of this machine; `partial`:
-    without its shards that do not answer, which `Machine.problems` names. Raises ConfigError,
+    `clickhouse://HOST[:PORT]/DATABASE`, or "fleet" for the configured one, which is asked in
+    place of this machine; `partial`: without its shards that do not answer, which
+    `Machine.problems` names. Raises ConfigError,
     StorageError, SessionNotFound where `path` is not there, and ValueError for a fleet with
     `path` or `all_folders`, which are of this machine.
     """

@@ -146,6 +146,19 @@ def test_what_makes_no_sense_is_refused(
     assert why in said.err
 
 
+def test_the_fleet_that_this_machine_pushes_to(away: list[str], m31: M31, tmp_path: Path) -> None:
+    """Need not be named by its address, and what is missing of that is said."""
+    assert not away
+    said = m31("tools", "--history", "fleet")
+    assert said.code == 4
+    assert "set `to` in [metrics.fleet]" in said.err
+    (tmp_path / ".m31a").mkdir(exist_ok=True)
+    (tmp_path / ".m31a" / "config.toml").write_text(f'[metrics.fleet]\nto = "{ADDRESS}"\n')
+    assert m31("tools", "--history", "fleet").out == m31("tools", "--history", ADDRESS).out
+    with query.open(history="fleet") as fleet:
+        assert len(list(fleet.sessions())) == 12
+
+
 def test_an_empty_fleet_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, m31: M31) -> None:
     """And not that nothing was recorded here."""
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -36,6 +36,9 @@ from m31a_metrics.timestamps import is_zone, micros
 FLEET_ZONE = "UTC"
 """Whose days a fleet's are, where the configuration names no other zone."""
 
+CONFIGURED = "fleet"
+"""In place of an address: the one that the configuration names, where this machine pushes to."""
+
 LOOK_TIMEOUT_S = 5.0
 """So long it may take to say which shards answer. One that is away is known at once; one that
 hangs keeps the server that is asked waiting for minutes.
@@ -43,7 +46,10 @@ hangs keeps the server that is asked waiting for minutes.
 
 
 class Fleet(Struct, frozen=True):
-    """Which fleet is asked, and how: as people give it. `is_partial`: without missing shards."""
+    """Which fleet is asked, and how: as people give it. `is_partial`: without missing shards.
+
+    `address` may be CONFIGURED.
+    """
 
     address: str
     is_partial: bool = False
@@ -109,6 +115,18 @@ def now_in(config: Config) -> datetime:
     return datetime.now(_zone(config))
 
 
+def _meant(fleet: Fleet, config: Config) -> str:
+    if fleet.address != CONFIGURED:
+        return fleet.address
+    to: str = config.fleet.get("to", "")
+    if not to:
+        raise ConfigError(
+            f"{CONFIGURED!r} is where this machine pushes to, and that is not known here: set `to` "
+            "in [metrics.fleet], or give clickhouse://HOST/DATABASE"
+        )
+    return to
+
+
 def _zone(config: Config) -> tzinfo:
     name = zone_name(config)
     if name == FLEET_ZONE:
@@ -125,7 +143,7 @@ def ask_fleet(config: Config, environ: Mapping[str, str], fleet: Fleet) -> Itera
     Raises ConfigError, FleetUnreachable, also where a shard is missing and the answer is not to
     be partial, and FleetRefused.
     """
-    address = address_of(fleet.address, config.fleet, environ)
+    address = address_of(_meant(fleet, config), config.fleet, environ)
     zone = _zone(config)
     missing = _missing(address)
     if missing and not fleet.is_partial:

@@ -29,7 +29,8 @@ def fleet_options(function: Decorated) -> Decorated:
         metavar="ADDRESS",
         expose_value=False,
         callback=_keep,
-        help="Ask a fleet, not this machine: clickhouse://HOST[:PORT]/DATABASE.",
+        help="Ask a fleet, not this machine: clickhouse://HOST[:PORT]/DATABASE, or `fleet`, which "
+        "is `to` in [metrics.fleet].",
     )(function)
 
 

@@ -50,7 +50,7 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
         return
     if OF_FLEET in ctx.meta:
         raise click.UsageError(
-            f"--by {ctx.meta[OF_FLEET]} is of a fleet: give --history clickhouse://HOST/DATABASE."
+            f"--by {ctx.meta[OF_FLEET]} is of a fleet: give --history fleet, or an address."
         )
     configured, environ = settings(ctx), config.environment()
     bounded = only_dir(ctx)
