@@ -188,9 +188,10 @@ def test_a_timer_runs_it_once_an_hour(
         assert 0 <= found["StartCalendarInterval"]["Minute"] < 60
         return
     folder = clean_home / ".config" / "systemd" / "user"
-    subprocess.run(["sh"], input=said.out, text=True, check=True, capture_output=True)
+    done = subprocess.run(["sh"], input=said.out, text=True, check=True, capture_output=True)
     service = (folder / "m31-push.service").read_text().splitlines()
     assert f"ExecStart={' '.join(words)}" in service
     assert r'Environment="CODEX_HOME=/a \"b\" 50%%"' in service
     assert "Type=oneshot" in service
+    assert "enable --now m31-push.timer" in done.stdout
     assert "RandomizedDelaySec=1h" in (folder / "m31-push.timer").read_text()

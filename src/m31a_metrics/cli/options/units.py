@@ -59,6 +59,8 @@ Persistent=true
 [Install]
 WantedBy=timers.target
 END
+echo "written to $folder; start it: systemctl --user daemon-reload &&" \\
+  "systemctl --user enable --now {label}.timer"
 """
 
 
