@@ -13,15 +13,17 @@ import pytest
 from msgspec.structs import replace
 
 from m31a_metrics import Collector, config, events
+from m31a_metrics.answers import SessionRow
 from m31a_metrics.catalog import pushing
 from m31a_metrics.catalog.forget_sessions import find, forget, prune
-from m31a_metrics.catalog.pushing import Plan, Sent, Telling, differences, plan, push, spool
+from m31a_metrics.catalog.pushing import Plan, Sent, Telling, differences, key_of, plan, push, spool
 from m31a_metrics.config import Config
 from m31a_metrics.errors import ConfigError, FleetUnreachable, IndexUnusable
 from m31a_metrics.fleet.client import Client
 from m31a_metrics.fleet.identity import Who
 from m31a_metrics.folding.nested import TOMBSTONE, session_key
 from m31a_metrics.history import History, zones
+from m31a_metrics.history.pushed import keys_of
 from tests import transcripts
 from tests.fleet.scripted import Scripted
 from tests.transcripts import NOW, ONE, TWO, answer, call, prompt
@@ -410,6 +412,17 @@ def test_nothing_goes_from_an_index_that_cannot_be_kept(home: Path, fleet: Fleet
     with pytest.raises(IndexUnusable, match="so nothing can be pushed"):
         pushed(home, fleet, settings=settings)
     assert not fleet.bodies
+
+
+@pytest.mark.parametrize(
+    ("agent", "by_id_alone"),
+    [("claude-code", True), ("codex", True), ("m31a", False), ("a-plugin", False)],
+)
+def test_a_session_is_known_by_what_differs_everywhere(agent: str, by_id_alone: bool) -> None:
+    """Agents' own ids do; what is recorded, or read by another package, is known by its start."""
+    row = SessionRow(agent, "one", "one", started_us=5)
+    assert key_of(row) == session_key(agent, "one", 0 if by_id_alone else 5)
+    assert key_of(row) in keys_of(row.ref, 5)
 
 
 @contextmanager

@@ -214,9 +214,10 @@ def never_pushed(config: Config, rows: Iterable[SessionRow], home: str) -> list[
 def key_of(session: Look | SessionRow) -> int:
     """The number of a session in fleets.
 
-    Agents give ids that differ among all machines; a recording is told by its start, too.
+    Agents give ids that differ among all machines. A recording is told by its start, too, and
+    so is what another package reads: whether that is installed must not make it another one.
     """
-    if sources.is_known(session.ref.agent):
+    if session.ref.agent in sources.SOURCES:
         return session_key(*session.ref)
     return session_key(*session.ref, session.started_us)
 
