@@ -12,11 +12,14 @@ from msgspec.structs import replace
 from m31a_metrics.answers import SessionParts, SessionRow, Slice, part_of
 from m31a_metrics.errors import FleetRefused
 from m31a_metrics.fleet import reading
-from m31a_metrics.fleet.client import Client
+from m31a_metrics.fleet.client import Client, lines_of
 from m31a_metrics.fleet.reading import DIALECT, ROWS_MAX, FleetReading
+from m31a_metrics.folding.nested import nested
 from m31a_metrics.folding.reading import TIMES, WHOLES, Reading
+from m31a_metrics.histogram import Histogram
 from m31a_metrics.history import History
 from m31a_metrics.queries import Query
+from m31a_metrics.record import ToolDay
 from m31a_metrics.units import DAY_US
 from tests.fleet.servers import Servers, a_database
 from tests.fleet.sessions import (
@@ -200,6 +203,34 @@ def test_weeks_are_those_of_the_calendar(client: Client) -> None:
     assert len(set(weeks.values())) == len(weeks)
     ((number,),) = client.rows(f"SELECT {DIALECT.week.format('day')} FROM (SELECT '' AS day)")
     assert number not in weeks
+
+
+def test_what_a_stranger_pushed_is_named(two_servers: Servers, whole: History) -> None:
+    """A row that no m31 writes is a sentence and no traceback; a path in it is not believed."""
+    with a_database(two_servers) as database:
+        client = two_servers.client(database)
+        row = nested(next(whole.kept([whole.sessions(Slice())[0].ref])), 1, owner(0))
+        client.insert("raw", b"".join(lines_of([row])), {"insert_distributed_sync": 1})
+        (told,) = FleetReading(client).sessions(Slice())
+        assert (row["path"] != "", told.path) == (True, "")
+        row |= {"revision": 2, "labels": "[1", "rate_limits": '{"a": 1}'}
+        client.insert("raw", b"".join(lines_of([row])), {"insert_distributed_sync": 1})
+        for ask in (FleetReading(client).sessions, FleetReading(client).rate_limits):
+            with pytest.raises(FleetRefused, match="holds a session that this m31 cannot read"):
+                ask(Slice())
+
+
+def test_a_bucket_holds_more_than_32_bits(two_servers: Servers) -> None:
+    """The calls of all machines together, however many a bucket gets."""
+    ran = Histogram({5: 2**32 - 1}, 1.0)
+    some = [
+        replace(record, tools=[ToolDay(DAYS[0], "Bash", "", ran)]) for record in records(5, seed=1)
+    ]
+    with a_database(two_servers) as database, index_of(some) as history:
+        pushed(two_servers.client(database), history)
+        (row,) = FleetReading(two_servers.client(database)).tools(Slice())
+        assert row.ran.buckets == {5: 5 * (2**32 - 1)}
+        assert [row] == history.tools(Slice())
 
 
 def test_no_answer_is_larger_than_is_allowed(

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, tzinfo
 from msgspec import Struct
 
 from m31a_metrics.answers import Answers, SessionRow, Slice
-from m31a_metrics.catalog.find_session import is_path, last, no_such, rows_named
+from m31a_metrics.catalog.find_session import LAST, is_path, last, no_such, rows_named
 from m31a_metrics.catalog.guard import Trouble
 from m31a_metrics.catalog.hours import Exact
 from m31a_metrics.catalog.records import PartOf
@@ -184,8 +184,11 @@ def session_named(answers: Answers, name: str, config: Config) -> SessionRow:
     """
     if is_path(name):
         raise SessionNotFound(f"{name} is a file here: leave out --history")
-    if name == "last":
-        return last(answers, config)
+    if name == LAST:
+        try:
+            return last(answers, config)
+        except SessionNotFound:
+            raise SessionNotFound("no session was pushed to this fleet yet: m31 push") from None
     rows = rows_named(answers, name)
     if not rows:
         raise no_such(name)

@@ -101,7 +101,7 @@ class Client:
             except (OSError, HTTPException) as error:
                 self.close()
                 # A kept connection may have been closed meanwhile: the server's patience is 3 s.
-                if is_kept and not is_again:
+                if is_kept and not is_again and not isinstance(error, TimeoutError):
                     continue
                 raise FleetUnreachable(
                     f"{self.address} does not answer: {getattr(error, 'strerror', None) or error}"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from msgspec import MsgspecError
 from msgspec.structs import replace
 
-from m31a_metrics.answers import FailureRow, SessionRow
+from m31a_metrics.answers import FailureRow, HealRow, RateLimitRow, SessionRow, Slice
+from m31a_metrics.errors import FleetRefused
 from m31a_metrics.fleet.client import Client, written
 from m31a_metrics.folding.reading import SESSIONS_NAMED, Reading, latest_few
 from m31a_metrics.histogram import Histogram
@@ -41,7 +44,8 @@ DIALECT = Dialect(
     pattern=lambda name: name.translate(_RULES),
     week=_WEEK,
     month="substring({}, 1, 7)",
-    ran="sumMap(ran_bucket, ran_count)",
+    # Without the cast a bucket begins anew at 2^32 calls.
+    ran="sumMap(ran_bucket, CAST(ran_count AS Array(UInt64)))",
     more_facts=OWNERS,
 )
 
@@ -70,10 +74,32 @@ class FleetReading(Reading):
 
     def session_rows(self, query: Query) -> list[SessionRow]:
         """Give sessions without a path: a file of that name is on another machine."""
-        rows = super().session_rows(query)
+        with self._legible():
+            rows = super().session_rows(query)
         for row in rows:
             row.path = ""
         return rows
+
+    def heals(self, which: Slice, limit: int | None = None) -> list[HealRow]:
+        """Failures that agents set out to heal, the most expensive first, then the longest."""
+        with self._legible():
+            return super().heals(which, limit)
+
+    def rate_limits(self, which: Slice) -> list[RateLimitRow]:
+        """Of each agent the limits of its provider, as they were told last."""
+        with self._legible():
+            return super().rate_limits(which)
+
+    @contextmanager
+    def _legible(self) -> Iterator[None]:
+        """Say what is wrong where a row is not as this version writes it: anybody may push."""
+        try:
+            yield
+        except MsgspecError as error:
+            raise FleetRefused(
+                f"{self.client.address} holds a session that this m31 cannot read ({error}): "
+                "update m31, or have it forgotten where it was pushed"
+            ) from error
 
     def name_sessions(self, chosen: Chosen, rows: Sequence[FailureRow]) -> None:
         """Say of ways to fail in which sessions they were seen, many of them by one query."""
