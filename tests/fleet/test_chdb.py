@@ -73,7 +73,7 @@ def test_every_answer_is_that_of_one_index(engine: Embedded, whole: History, nam
 
 def test_a_fleet_is_told_of(engine: Embedded) -> None:
     """Its version is known, a push is noted, and status reads both."""
-    note_push(engine, "red", "ann", version="0.1.0", session_count=48, pushed_us=1)
+    note_push(engine, "red", "ann", version="0.1.0", zone="UTC", session_count=48, pushed_us=1)
     assert check_version(engine) == ""
     red = next(one for one in status_of(engine).machines if one.machine == "red")
     assert red.session_count > 0

@@ -107,6 +107,7 @@ def test_status_as_text_and_json(
         note_push(
             *(client, machine, "ann"),
             version="0.1.0",
+            zone="UTC",
             session_count=1,
             pushed_us=now_us + ahead_us,
         )

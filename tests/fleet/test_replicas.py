@@ -71,7 +71,15 @@ def pushed(servers: Servers, replica: int, lines: bytes) -> None:
     """Push to one of the replicas."""
     client = servers.client("team", replica)
     client.insert("raw", lines, {"insert_distributed_sync": 1})
-    note_push(client, "red", "ann", version="0", session_count=1, pushed_us=time.time_ns() // 1000)
+    note_push(
+        client,
+        "red",
+        "ann",
+        version="0",
+        zone="UTC",
+        session_count=1,
+        pushed_us=time.time_ns() // 1000,
+    )
 
 
 def counted(servers: Servers, replica: int, of: str = "sessions") -> list[object]:

@@ -6,8 +6,16 @@ import time
 
 import pytest
 
+from m31a_metrics.errors import FleetRefused
 from m31a_metrics.fleet.schema import VERSION
-from m31a_metrics.fleet.status import Pushes, Status, missing_shards, note_push, status_of
+from m31a_metrics.fleet.status import (
+    Pushes,
+    Status,
+    check_zone,
+    missing_shards,
+    note_push,
+    status_of,
+)
 from m31a_metrics.units import MINUTE_US, SECOND_US
 from tests.fleet.servers import Servers
 
@@ -29,7 +37,11 @@ def pushed(servers: Servers, database: str, machine: str, ahead_us: int = 0) -> 
     )
     client.insert("raw", rows, {"insert_distributed_sync": 1})
     note_push(
-        *(client, machine, "ann"), version="0.1.0", session_count=2, pushed_us=now_us() + ahead_us
+        *(client, machine, "ann"),
+        version="0.1.0",
+        zone="UTC",
+        session_count=2,
+        pushed_us=now_us() + ahead_us,
     )
 
 
@@ -67,6 +79,17 @@ def test_a_clock_that_is_wrong_is_measured(two_servers: Servers, fleet: str) -> 
     assert abs(machines["slow"].ahead_us + 30 * MINUTE_US) < MINUTE_US
     received = [machines[name].received_us for name in ("fast", "slow")]
     assert all(one is not None and abs(status.now_us - one) < MINUTE_US for one in received)
+
+
+def test_days_of_two_zones_are_not_mixed(two_servers: Servers, fleet: str) -> None:
+    """Whoever pushes other days than the other machines is refused; a machine alone may change."""
+    pushed(two_servers, fleet, "red")
+    client = two_servers.client(fleet)
+
+    check_zone(client, "red", "Europe/Berlin")
+    check_zone(client, "blue", "UTC")
+    with pytest.raises(FleetRefused, match="days of UTC, of 1 other machine, .* of Europe/Berlin"):
+        check_zone(client, "blue", "Europe/Berlin")
 
 
 def test_a_machine_that_never_finished_a_push(two_servers: Servers, fleet: str) -> None:

@@ -34,6 +34,7 @@ MACHINE_COLUMNS = [
     Column("last_session_at", "Last session", Unit.TIME),
     Column("pushed_at", "Pushed", Unit.TIME),
     Column("since_push_ms", "Ago", Unit.MS),
+    Column("zone", "Days of"),
     Column("version", "m31"),
 ]
 SHARD_COLUMNS = [
@@ -183,7 +184,8 @@ def _machine(one: Pushes, now_us: int) -> tuple[Cell, ...]:
     since_ms = None if one.received_us is None else span_ms(one.received_us, now_us)
     return (
         *(one.machine, one.user or None, one.session_count),
-        *(_time(one.last_session_us), _time(one.received_us), since_ms, one.version or None),
+        *(_time(one.last_session_us), _time(one.received_us), since_ms),
+        *(one.zone or None, one.version or None),
     )
 
 

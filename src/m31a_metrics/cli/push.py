@@ -110,11 +110,14 @@ def command(
 def _push(ctx: click.Context, history: History, client: Client, going: Plan, *, sure: bool) -> None:
     """Ask where that is due, push, and say what went."""
     from m31a_metrics import __version__
+    from m31a_metrics.catalog.fleet import zone_name
     from m31a_metrics.catalog.pushing import count_there, differences, push
     from m31a_metrics.fleet.schema import check_version
-    from m31a_metrics.fleet.status import note_push
+    from m31a_metrics.fleet.status import check_zone, note_push
 
+    own, zone = going.telling.who, zone_name(settings(ctx))
     check_version(client)
+    check_zone(client, own.machine, zone)
     if going.is_first and not sure and not _agreed(ctx, going):
         say("nothing was pushed")
         return
@@ -122,8 +125,9 @@ def _push(ctx: click.Context, history: History, client: Client, going: Plan, *, 
     sent = push(history, client, going, found, progress=reading_progress("pushing"))
     note_push(
         client,
-        *(going.telling.who.machine, going.telling.who.user),
+        *(own.machine, own.user),
         version=__version__,
+        zone=zone,
         session_count=count_there(history, going.destination),
         pushed_us=time_ns() // 1000,
     )

@@ -185,7 +185,7 @@ def _columns() -> Iterator[str]:
         yield f"{nest.prefix} Nested({own})"
 
 
-_PUSHES = ("machine String", "user String", "version String", "session_count Int64")
+_PUSHES = ("machine String", "user String", "version String", "zone String", "session_count Int64")
 
 _KEPT = (
     # All revisions of a session should lie in one partition: docs/fleet.md, retention.

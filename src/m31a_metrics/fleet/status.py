@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from m31a_metrics.errors import FleetRefused
 from m31a_metrics.fleet.client import Client, literal
 from m31a_metrics.fleet.schema import VERSION, check_version
 from m31a_metrics.units import SECOND_US
@@ -35,6 +36,8 @@ class Pushes(Struct, frozen=True):
     user: str
     version: str
     """Of m31, with which it pushed last."""
+    zone: str
+    """The time zone that its days are of."""
     session_count: int
     last_session_us: int | None
     received_us: int | None
@@ -57,20 +60,48 @@ class Status(Struct, frozen=True):
 
 
 def note_push(
-    client: Client, machine: str, user: str, *, version: str, session_count: int, pushed_us: int
+    client: Client,
+    machine: str,
+    user: str,
+    *,
+    version: str,
+    zone: str,
+    session_count: int,
+    pushed_us: int,
 ) -> None:
     """Write down that a machine's push is complete.
 
-    `version` is m31's; `session_count` how many of the machine's sessions are there now;
-    `pushed_us` is by its own clock, to which the server adds what its own says.
+    `version` is m31's; `zone` the one that its days are of; `session_count` how many of
+    the machine's sessions are there now; `pushed_us` is by its own clock, to which the server
+    adds what its own says.
     """
-    values: tuple[str | int, ...] = (machine, user, version, session_count, pushed_us)
+    values: tuple[str | int, ...] = (machine, user, version, zone, session_count, pushed_us)
     written = ", ".join(map(literal, values))
     client.run(
-        "INSERT INTO m31a_pushes (machine, user, version, session_count, pushed_us, received_s) "
+        "INSERT INTO m31a_pushes "
+        "(machine, user, version, zone, session_count, pushed_us, received_s) "
         f"VALUES ({written}, toUnixTimestamp(now()))",
         {"insert_distributed_sync": 1},
     )
+
+
+def check_zone(client: Client, machine: str, zone: str) -> None:
+    """Refuse to push days of another time zone than the other machines of the fleet did.
+
+    Days of two zones cannot be told apart later. Raises FleetRefused, and what asking raises.
+    """
+    last = "SELECT machine, argMax(zone, received_s) AS days_of FROM m31a_pushes GROUP BY machine"
+    others = client.rows(
+        f"SELECT days_of, COUNT(*) FROM ({last}) WHERE machine != {literal(machine)} "
+        "GROUP BY days_of ORDER BY COUNT(*) DESC"
+    )
+    if others and zone not in (name for name, _ in others):
+        name, count = others[0]
+        raise FleetRefused(
+            f"{client.address} has days of {name}, of {count} other "
+            f"machine{'' if count == 1 else 's'}, and here they are of {zone}: set `zone` in "
+            "[metrics.fleet]"
+        )
 
 
 def missing_shards(client: Client) -> list[str]:
@@ -90,7 +121,8 @@ def status_of(client: Client) -> Status:
     ((server, now_s),) = client.rows("SELECT version(), toUnixTimestamp(now())")
     pushed = client.rows(
         "SELECT machine, argMax(user, received_s), argMax(version, received_s), "
-        "argMax(pushed_us, received_s), MAX(received_s) FROM m31a_pushes GROUP BY machine",
+        "argMax(zone, received_s), argMax(pushed_us, received_s), MAX(received_s) "
+        "FROM m31a_pushes GROUP BY machine",
         _PARTIAL,
     )
     kept = client.rows(
@@ -105,10 +137,11 @@ def _machines(pushed: list[list[Any]], kept: list[list[Any]]) -> list[Pushes]:
     machines = []
     for name in sorted({*told, *there}):
         count, last_us = there.get(name, (0, None))
-        user, version, pushed_us, received_s = told.get(name, ("", "", 0, 0))
+        user, version, zone, pushed_us, received_s = told.get(name, ("", "", "", 0, 0))
         received_us = received_s * SECOND_US or None
         ahead_us = 0 if received_us is None else pushed_us - received_us
-        machines.append(Pushes(name, user, version, count, last_us, received_us, ahead_us))
+        known = (name, user, version, zone, count, last_us)
+        machines.append(Pushes(*known, received_us, ahead_us))
     return machines
 
 
