@@ -86,13 +86,13 @@ fleet: $(VENV)/.installed-dev .fleet/.unpacked ## push to and ask real ClickHous
 # Nothing is installed, and no service started: what is needed, and not here, is unpacked.
 define into_fleet
 cd .fleet && needed=$$(apt-get install --simulate --no-install-recommends $(1)) && \
-  apt-get download $$(echo "$$needed" | awk '/^Inst/ { print $$2 }') && \
+  apt-get download $$({ echo "$$needed" | awk '/^Inst/ { print $$2 }'; printf '%s\n' $(1); } | sort -u) && \
   for package in *.deb; do dpkg -x "$$package" . && rm "$$package" || exit 1; done
 endef
 
 .fleet/.unpacked: Makefile
 	rm -rf .fleet && mkdir .fleet
-	$(call into_fleet,clickhouse-server)
+	$(call into_fleet,clickhouse-server clickhouse-common)
 	@touch $@
 
 # For replicas, which `make soak` tries where this is there; Java has to be: 32 MB.

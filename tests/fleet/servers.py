@@ -108,8 +108,7 @@ class Server(Struct):
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        library = UNPACKED / "usr" / "lib" / "x86_64-linux-gnu"
-        found = f"{library}:{UNPACKED / 'lib' / 'x86_64-linux-gnu'}"
+        found = ":".join(map(str, UNPACKED.glob("**/lib/*-linux-gnu")))
         with (self.folder / "out").open("ab") as out:
             self.process = subprocess.Popen(
                 [program(), f"--config-file={self.folder / 'config.xml'}"],
