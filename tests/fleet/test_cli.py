@@ -105,7 +105,9 @@ def test_status_as_text_and_json(
     )
     for machine, ahead_us in (("red", 0), ("blue", 2 * HOUR_US)):
         note_push(
-            *(client, machine, "ann"),
+            client,
+            machine,
+            "ann",
             version="0.1.0",
             zone="UTC",
             session_count=1,

@@ -37,7 +37,9 @@ def pushed(servers: Servers, database: str, machine: str, ahead_us: int = 0) -> 
     )
     client.insert("raw", rows, {"insert_distributed_sync": 1})
     note_push(
-        *(client, machine, "ann"),
+        client,
+        machine,
+        "ann",
         version="0.1.0",
         zone="UTC",
         session_count=2,

@@ -185,18 +185,28 @@ def _columns() -> Iterator[str]:
         yield f"{nest.prefix} Nested({own})"
 
 
-_PUSHES = ("machine String", "user String", "version String", "zone String", "session_count Int64")
+_PUSHES = (
+    *("machine String", "user String", "version String", "zone String"),
+    *("session_count Int64", "pushed_us Int64", "received_s UInt64"),
+)
 
 _KEPT = (
     # All revisions of a session should lie in one partition: docs/fleet.md, retention.
     _Kept(
-        *("raw", tuple(_columns()), "revision", "session", "session"),
+        "raw",
+        tuple(_columns()),
+        replaced_by="revision",
+        order="session",
+        key="session",
         partition=" PARTITION BY substring(first_day, 1, 7)",
     ),
     # Who pushed last: by the machine's clock, and by the server's, which decides.
     _Kept(
-        *("m31a_pushes", (*_PUSHES, "pushed_us Int64", "received_s UInt64")),
-        *("received_s", "machine", "cityHash64(machine)"),
+        "m31a_pushes",
+        _PUSHES,
+        replaced_by="received_s",
+        order="machine",
+        key="cityHash64(machine)",
     ),
 )
 
