@@ -5,7 +5,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test pytest lint style types format bench soak agents integrations docs screenshots dist clean .another
+.PHONY: help demo test pytest lint style types format bench soak agents integrations fleet docs screenshots dist clean .another
 
 # The first of these that runs, is 3.11 or newer and can make a virtual environment: the newest.
 # `make test PYTHON=/path/to/python` chooses another.
@@ -88,6 +88,26 @@ integrations: $(VENV)/.installed-dev .integrations/.unpacked ## export to real r
 	  for package in *.deb; do dpkg -x "$$package" . || exit 1; done
 	@touch $@
 
+fleet: $(VENV)/.installed-dev .fleet/.unpacked ## push to and ask real ClickHouse servers, of Debian: 16 MB
+	$(BIN)/python -m pytest -q -m 'fleet and not soak' tests/fleet $(PYTEST_ARGS)
+
+# Nothing is installed, and no service started: what is needed, and not here, is unpacked.
+define into_fleet
+cd .fleet && needed=$$(apt-get install --simulate --no-install-recommends $(1)) && \
+  apt-get download $$({ echo "$$needed" | awk '/^Inst/ { print $$2 }'; printf '%s\n' $(1); } | sort -u) && \
+  for package in *.deb; do dpkg -x "$$package" . && rm "$$package" || exit 1; done
+endef
+
+.fleet/.unpacked: Makefile
+	rm -rf .fleet && mkdir .fleet
+	$(call into_fleet,clickhouse-server clickhouse-common)
+	@touch $@
+
+# For replicas, which `make soak` tries where this is there; Java has to be: 32 MB.
+.fleet/.zookeeper: .fleet/.unpacked
+	$(call into_fleet,zookeeper)
+	@touch $@
+
 docs: $(VENV)/.installed-docs ## build the documentation into site/; a dead link fails
 	$(BIN)/mkdocs build --strict
 
@@ -99,7 +119,7 @@ dist: $(VENV)/.installed-dev ## build the wheel and the sdist into dist/
 	$(BIN)/python -m build
 
 clean: ## remove everything that these targets made
-	rm -rf $(VENV) .venv-3.* .agents .integrations dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-3.* .agents .integrations .fleet dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pyproject.toml newer than the stamp: what is needed may have changed, so install again.

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from bench.invented import EVENTS, TODAY, journals, records
 from bench.measure import M31, Row, Run, forget_index, peak_mb
 from m31a_metrics import config
-from m31a_metrics.answers import Slice
+from m31a_metrics.answers import Answers, Slice
 from m31a_metrics.catalog import ask
 from m31a_metrics.events import ToolCall
 from m31a_metrics.history import History
@@ -40,12 +40,12 @@ _MONTH = Slice(first_day=f"{TODAY:%Y-%m}-01", last_day=str(TODAY))
 _BEFORE = previous(_MONTH, datetime.combine(TODAY, time.min)) or _ALL
 
 
-def _compared(index: History) -> list[Panel]:
+def _compared(index: Answers) -> list[Panel]:
     now = datetime.combine(TODAY, time.min)
     return compare(side(Ask(index, _MONTH, now), "A"), side(Ask(index, _BEFORE, now), "B"))
 
 
-_QUESTIONS: list[tuple[str, float | None, Callable[[History], object]]] = [
+QUESTIONS: list[tuple[str, float | None, Callable[[Answers], object]]] = [
     ("the latest 50 sessions", 20, lambda index: index.sessions(_ALL, limit=50)),
     ("the 50 most expensive", None, lambda index: index.sessions(_ALL, sort="cost_nano", limit=50)),
     ("tools with percentiles, a year", 150, lambda index: index.tools(_ALL)),
@@ -60,6 +60,7 @@ _QUESTIONS: list[tuple[str, float | None, Callable[[History], object]]] = [
     ("tools of one model, 20 days", 200, lambda index: index.tools(_of_model())),
     ("20 days against the 20 before", 600, _compared),
 ]
+"""What is asked, with how long that may take of the index (ms), at 100,000 sessions."""
 
 
 def _of_model() -> Slice:
@@ -77,13 +78,13 @@ def _questions(directory: Path) -> Iterator[Row]:
     sizes_mb = []
     for count in SIZES:
         path = directory / f"{count}.db"
-        _fill(path, count)
+        fill(path, count)
         sizes_mb.append(path.stat().st_size / 1e6)
         with History(str(path)) as index:
-            for what, _, question in _QUESTIONS:
-                times_ms.setdefault(what, []).append(_median_ms(lambda: question(index)))  # noqa: B023 - called at once
+            for what, _, question in QUESTIONS:
+                times_ms.setdefault(what, []).append(median_ms(lambda: question(index)))  # noqa: B023 - called at once
             times_ms.setdefault(_GREW, []).append(_grow(index))
-    for what, limit in [*((what, limit) for what, limit, _ in _QUESTIONS), (_GREW, 20.0)]:
+    for what, limit in [*((what, limit) for what, limit, _ in QUESTIONS), (_GREW, 20.0)]:
         small, middle, large = times_ms[what]
         note = f"{small:,.2f} at 1,000, {middle:,.2f} at 10,000"
         yield Row(f"{what}, of 100,000", large, limit, "ms", note=note)
@@ -94,8 +95,9 @@ def _questions(directory: Path) -> Iterator[Row]:
 _GREW = "one session that grew, written again"
 
 
-def _fill(path: Path, count: int) -> None:
-    source = records(count)
+def fill(path: Path, count: int, *, is_real_sized: bool = False) -> None:
+    """Make an index of invented sessions."""
+    source = records(count, is_real_sized=is_real_sized)
     with History(str(path)) as index:
         while some := list(islice(source, _BATCH)):
             with index.batch():
@@ -103,9 +105,10 @@ def _fill(path: Path, count: int) -> None:
                     index.put(record)
 
 
-def _median_ms(ask: Callable[[], object]) -> float:
+def median_ms(ask: Callable[[], object], times_asked: int = _TIMES) -> float:
+    """Ask several times; the median of how long that takes."""
     times = []
-    for _ in range(_TIMES):
+    for _ in range(times_asked):
         start = perf_counter()
         ask()
         times.append((perf_counter() - start) * 1000)
@@ -122,7 +125,7 @@ def _grow(index: History) -> float:
         record.tools.append(more)
         index.put(record)
 
-    return _median_ms(put)
+    return median_ms(put)
 
 
 def _processes(directory: Path) -> Iterator[Row]:

@@ -1,7 +1,9 @@
 """Sessions that a machine invents, as many as wanted: records, and journals on the disk.
 
 A year of them, by three agents in twenty projects, most in a few; 540 events each, eight
-tools, two models, four phases; one in five goes on over midnight.
+tools, two models, four phases; one in five goes on over midnight. Those are richer than what
+people have: where bytes count, `is_real_sized` gives about what 59 real ones have on average,
+6 rows of tools, 3.5 of models and of phases, 66 calls in 31 buckets; each is another.
 """
 
 from __future__ import annotations
@@ -36,13 +38,15 @@ _KINDS = 500
 _TOKENS = [name for name in LLMSums.__struct_fields__ if name.endswith("_tokens")]
 
 
-def records(count: int, ids_each: int = 0) -> Iterator[SessionRecord]:
+def records(
+    count: int, ids_each: int = 0, *, is_real_sized: bool = False
+) -> Iterator[SessionRecord]:
     """Yield so many sessions, the latest first."""
     chance = random.Random(31)
-    kinds = [_kind(chance) for _ in range(_KINDS)]
+    kinds = [] if is_real_sized else [_kind(chance) for _ in range(_KINDS)]
     for number in range(count):
         day = TODAY - timedelta(days=number * 365 // count)
-        kind = kinds[chance.randrange(_KINDS)]
+        kind = kinds[chance.randrange(_KINDS)] if kinds else _real_sized(chance)
         spans_midnight = number % 5 == 0
         days = (str(day), str(day + timedelta(days=1)) if spans_midnight else str(day))
         began_us = int(datetime(day.year, day.month, day.day, 9, tzinfo=UTC).timestamp() * 1e6)
@@ -126,6 +130,51 @@ def _kind(chance: random.Random) -> SessionRecord:
     ]
     return SessionRecord(
         "", "", "", "", tools=tools, llms=llms, phases=phases, heals=heals, failures=failures
+    )
+
+
+def _real_sized(chance: random.Random) -> SessionRecord:
+    """A session of which each place is worked at with a few tools, by one model or two."""
+    phases = chance.sample(PHASES, chance.randint(2, 4))
+    models = MODELS[: 2 if chance.random() < 0.05 else 1]
+    tools = []
+    for phase in phases:
+        for tool in chance.sample(TOOLS, chance.randint(1, 3)):
+            row = ToolDay("", tool, phase, call_count=1 + int(chance.expovariate(0.11)))
+            usual = chance.normalvariate(5 + TOOLS.index(tool) / 2, 1)
+            for _ in range(row.call_count):
+                ran_ms = chance.lognormvariate(usual, 0.15)
+                row.ran.add(ran_ms)
+                row.ran_us += int(ran_ms * 1000)
+            row.duration_us, row.fail_count = row.ran_us, chance.randint(0, row.call_count // 4)
+            tools.append(row)
+    llms = [
+        LLMDay(
+            "",
+            model,
+            phase,
+            interaction_count=chance.randint(1, 40),
+            cost_nano=chance.randint(0, 10**9),
+            **{name: chance.randint(0, 10**6) for name in chance.sample(_TOKENS, 5)},
+        )
+        for model in models
+        for phase in phases
+    ]
+    spent = [
+        PhaseDay("", phase, active_us=chance.randint(0, 10**9), transition_count=1)
+        for phase in phases
+    ]
+    failures = [
+        FailureDay("", tool, f"exit code <n>: {chance.randint(0, 200)}", 1)
+        for tool in chance.sample(TOOLS, chance.randint(1, 3))
+    ]
+    heals = [
+        HealEpisode("", 1, phase, "Bash", "pytest", f"E: boom {chance.randint(0, 99)}", passed=True)
+        for phase in phases
+        if chance.random() < 0.4
+    ]
+    return SessionRecord(
+        "", "", "", "", tools=tools, llms=llms, phases=spent, heals=heals, failures=failures
     )
 
 

@@ -43,8 +43,10 @@ from m31a_metrics.errors import (
     SessionNotFound,
     StorageError,
 )
+from m31a_metrics.folding.nested import session_key
 from m31a_metrics.forgotten import Leaving, remember
 from m31a_metrics.history import History, erasure
+from m31a_metrics.history.pushed import Pushed
 from m31a_metrics.session import Session
 from m31a_metrics.spans import trace_id
 from m31a_metrics.transcript import SessionRef
@@ -151,6 +153,15 @@ def fill_recordings(home: Path) -> None:
     shutil.copytree(session, home / ".m31a" / "sessions" / ".import-999999999-0a" / "1-0")
 
 
+def fill_fleet(home: Path) -> None:
+    """What was pushed to a fleet: that it is to be told is kept, and whom it is about is not."""
+    rows(home)
+    with History(config.defaults().index) as history:
+        key = session_key("claude-code", ONE)
+        sent = Pushed(key, 1, b"mark", b"look", "2026-06-20", "wreckers")
+        history.note_pushed("clickhouse://there:8443/team", [sent])
+
+
 def fill_index(home: Path) -> None:
     """The index, with what a longer one left in its free pages; and one beside it."""
     rows(home)
@@ -217,6 +228,7 @@ def fill_half_written(home: Path) -> None:
 
 FILLED: dict[str, Callable[[Path], None]] = {
     "recording": fill_recordings,
+    "fleet": fill_fleet,
     "index": fill_index,
     "damaged index": fill_damaged_index,
     "rates": fill_rates,

@@ -88,3 +88,99 @@ def test_the_git_file_tells(tmp_path: Path, said: str, folder: str, repository: 
 def test_a_worktree_that_is_gone_is_told_by_its_place(gone: str, project: str) -> None:
     """Agents remove theirs at the end; where they make them is known."""
     assert placed(gone) == (project, "fix")
+
+
+def with_remote(folder: Path, *lines: str) -> Path:
+    """Make a repository whose configuration has these lines."""
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git" / "config").write_text("\n".join(["[core]", "\tbare = false", *lines]))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://github.com/Acme/Shop.git", "github.com/acme/shop"),
+        ("https://ann:t0ken@github.com/acme/shop", "github.com/acme/shop"),
+        ("https://t0ken@ch.example:8443/a/b.git/?x=t0ken", "ch.example/a/b"),
+        ("git@github.com:acme/shop.git", "github.com/acme/shop"),
+        ("work:acme/shop", "work/acme/shop"),
+        ("ssh://git@ch.example:2222/acme/shop.git", "ch.example/acme/shop"),
+        ("git+ssh://git@ch.example/acme/shop", "ch.example/acme/shop"),
+        ("ssh://ch.example/home/ada/shop.git", "ch.example/shop"),
+        ("ann@ch.example:~/shop.git", "ch.example/shop"),
+        ("ssh://ch.example/~ada/shop", "ch.example/shop"),
+        ("/srv/git/shop-bare.git", "shop"),
+        ("../other", "shop"),
+        ("file:///home/ada/other.git", "shop"),
+        (r"C:\repositories\other", "shop"),
+        ("", "shop"),
+    ],
+)
+def test_a_project_is_called_by_its_remote(tmp_path: Path, url: str, name: str) -> None:
+    """The same on all machines, without credentials and nobody's folder; else by its own name."""
+    shop = with_remote(tmp_path / "shop", '[remote "origin"]', f"\turl = {url}")
+    (shop / "src").mkdir()
+    for folder in (shop, shop / "src", shop / "gone" / "long ago"):
+        assert projects.repository_name(str(folder), "/home/ada") == name
+
+
+def test_origin_goes_before_other_remotes(tmp_path: Path) -> None:
+    """Of several remotes that one names the project; without it, the first."""
+    one = ['[remote "fork"]', "url = https://one.example/fork/shop"]
+    two = ['[remote "origin"]', "pushurl = x", "URL = https://one.example/acme/shop"]
+    branch = ['[branch "main"]', "url = https://one.example/no/remote"]
+    both = with_remote(tmp_path / "a", *branch, *one, *two)
+    assert projects.repository_name(str(both), "") == "one.example/acme/shop"
+    lone = with_remote(tmp_path / "b", *branch, *one)
+    assert projects.repository_name(str(lone), "") == "one.example/fork/shop"
+
+
+@pytest.mark.parametrize(
+    ("project", "name"),
+    [
+        ("", ""),
+        ("shop", "shop"),
+        ("acme/shop", "acme/shop"),
+        ("/srv/shop", "shop"),
+        ("/home/ada", "~"),
+        ("/Users/ada/", "~"),
+        (f"/{'root'}", "~"),
+        (r"C:\Users\Ann", "~"),
+        (r"C:\Users\Ann\shop", "shop"),
+        ("~/shop", "shop"),
+        ("~", "~"),
+        ("/", "~"),
+    ],
+)
+def test_a_project_without_a_repository_is_called_by_its_folder(project: str, name: str) -> None:
+    """Never by the name of a person's own folder; what is no folder is called as it was said."""
+    assert projects.repository_name(project, "/home/bob") == name
+
+
+def test_looking_for_a_repository_ends_at_home(tmp_path: Path) -> None:
+    """Whoever keeps their settings in a repository works in other folders all the same."""
+    home = with_remote(tmp_path / "ann", '[remote "origin"]', "url = https://one.example/ann/dots")
+    (home / "notes").mkdir()
+    assert projects.repository_name(str(home / "notes"), str(home)) == "notes"
+    assert projects.repository_name(str(home), str(home)) == "~"
+
+
+def test_a_submodule_and_a_worktree_have_the_repository_that_git_says(tmp_path: Path) -> None:
+    """A file `.git` leads to the folder of git, and that of a worktree to the shared one."""
+    shop = with_remote(tmp_path / "shop", '[remote "origin"]', "url = https://one.example/a/shop")
+    tree = tmp_path / "tree"
+    own = shop / ".git" / "worktrees" / "tree"
+    own.mkdir(parents=True)
+    (own / "commondir").write_text("../..\n")
+    tree.mkdir()
+    (tree / ".git").write_text(f"gitdir: {own}\n")
+    assert projects.repository_name(str(tree), "") == "one.example/a/shop"
+    part = shop / ".git" / "modules" / "part"
+    part.mkdir(parents=True)
+    (part / "config").write_text('[remote "origin"]\nurl = https://one.example/a/part')
+    (shop / "part").mkdir()
+    (shop / "part" / ".git").write_text("gitdir: ../.git/modules/part\n")
+    assert projects.repository_name(str(shop / "part"), "") == "one.example/a/part"
+    (shop / "part" / ".git").write_bytes(b"\xff\0 nothing of git's")
+    assert projects.repository_name(str(shop / "part"), "") == "one.example/a/shop"

@@ -24,6 +24,7 @@ TYPES = {
     "budget": ("a table", ['"10 USD"']),
     "phases": ("a table", ['"verify"']),
     "statusline": ("a table", ['"session"', "[]"]),
+    "fleet": ("a table", ['"clickhouse://ch.example/team"']),
 }
 
 
@@ -70,6 +71,12 @@ day_usd = 10
 [metrics.statusline]
 segments = ["left", "phase"]
 colors = { left = "cyan", alert = "bold" }
+[metrics.fleet]
+to = "clickhouse://ch.example/team"
+zone = "Europe/Berlin"
+projects = ["github.com/acme/*"]
+key_file = "~/team.key"
+failures = false
 """)
     assert config.read({}) == Config(
         sessions_dir=f"{clean_home}/elsewhere",
@@ -83,6 +90,13 @@ colors = { left = "cyan", alert = "bold" }
         conversations=False,
         phases={"just preview": "verify"},
         statusline={"segments": ["left", "phase"], "colors": {"left": "cyan", "alert": "bold"}},
+        fleet={
+            "to": "clickhouse://ch.example/team",
+            "zone": "Europe/Berlin",
+            "projects": ["github.com/acme/*"],
+            "key_file": f"{clean_home}/team.key",
+            "failures": False,
+        },
         path=str(file),
     )
 
@@ -131,6 +145,25 @@ def test_a_phase_must_be_one(file: Path) -> None:
 def test_a_status_line_shows_what_there_is(file: Path, line: str, words: str) -> None:
     """A segment, a colour, or a key that is not known is refused, and the nearest one named."""
     file.write_text(f"[metrics.statusline]\n{line}")
+    with pytest.raises(ConfigError) as error:
+        config.read({})
+    assert str(file) in str(error.value)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('project = ["a"]', "unknown key 'project' in [metrics.fleet]; did you mean 'projects'?"),
+        ('projects = "a"', "metrics.fleet.projects must be a list of strings, not 'a'"),
+        ("projects = [1]", "metrics.fleet.projects must be a list of strings, not [1]"),
+        ('failures = "no"', "metrics.fleet.failures must be true or false, not 'no'"),
+        ("to = 5", "metrics.fleet.to must be a string, not 5"),
+    ],
+)
+def test_a_fleet_is_told_of_as_it_is_known(file: Path, line: str, words: str) -> None:
+    """A key of [metrics.fleet] that is none, or of another type, is refused with the key it is."""
+    file.write_text(f"[metrics.fleet]\n{line}")
     with pytest.raises(ConfigError) as error:
         config.read({})
     assert str(file) in str(error.value)

@@ -29,6 +29,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("**/*.md")])
 # Whose Python is run elsewhere: tests/test_examples.py, and a test of each page's own.
 PYTHON_TESTED = {
     "README.md",
+    "docs/fleet.md",
     "docs/journal.md",
     "docs/metrics-json.md",
     "docs/prices.md",

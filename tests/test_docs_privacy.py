@@ -104,6 +104,7 @@ def test_every_place_is_named() -> None:
     text = PAGE.partition("## How it is removed")[2]
     words = {
         "recording": "recordings",
+        "fleet": "what went to a [fleet]",
         "index": "rows of every index",
         "damaged index": "damaged indexes",
         "rates": "looked-up prices",

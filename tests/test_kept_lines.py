@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics import events, kept_lines
-from m31a_metrics.kept_lines import KEY_BYTES, kept_again, kept_line, letters, with_lines
+from m31a_metrics.kept_lines import kept_again, kept_line, letters, with_lines
+from m31a_metrics.store import KEY_BYTES
 
 _real_key = kept_lines._key
 

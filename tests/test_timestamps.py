@@ -12,6 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m31a_metrics.timestamps import (
+    in_zone,
+    is_zone,
+    local_day,
     machine_today,
     micros,
     millis,
@@ -169,6 +172,26 @@ def test_a_machine_without_a_zone_has_utc(tmp_path: Path, content: bytes | None)
         "2026-06-20",
         datetime(2026, 6, 21, tzinfo=UTC),
     )
+
+
+def test_a_process_is_in_another_zone_for_a_while(zone: Callable[[str], None]) -> None:
+    """And back in its own after that, whatever happened within."""
+    at_us = micros(datetime(2026, 6, 20, 11, tzinfo=UTC))
+    zone("Etc/GMT+12")
+    with in_zone("Pacific/Kiritimati"):
+        assert local_day(at_us) == "2026-06-21"
+    with pytest.raises(KeyboardInterrupt), in_zone("Pacific/Kiritimati"):
+        raise KeyboardInterrupt
+    assert local_day(at_us) == "2026-06-19"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("UTC", True), ("Europe/Berlin", True), ("Berlin", False), ("../etc", False), ("", False)],
+)
+def test_a_zone_has_a_name(name: str, is_one: bool) -> None:
+    """As the database of time zones has it, which no path leads out of."""
+    assert is_zone(name) is is_one
 
 
 @given(at_us=st.integers(0, YEAR_10000_US - 1))

@@ -104,6 +104,11 @@ class SessionRow(SessionSums, array_like=True):
     worktree: str = ""
     """The worktree of the project's repository that it ran in, by its folder's name."""
 
+    machine: str = ""
+    """Where its files are, by the name that a fleet knows; "" for this machine."""
+    user: str = ""
+    """Whose it is, by the name that a fleet knows."""
+
     @property
     def ref(self) -> SessionRef:
         """What it is known by."""
@@ -188,6 +193,8 @@ class HealRow(Struct):
     cost_nano: int | None = None
     branch: str = ""
     labels: dict[str, str] = {}
+    machine: str = ""
+    user: str = ""
 
 
 class FailureRow(Struct):
@@ -270,8 +277,8 @@ class Answers(Protocol):
 
     `by` names what the rows are the parts of: `day`, `week`, `month`, `agent`, `project`,
     `branch`, `label:NAME`, `model`, `phase`, `tool`, `session`, or "" for the slice as one;
-    of whoever reads events (`Exact` in `catalog`) also `hour`, and of LLM use `moment`, which
-    is the Unix time of each answer in microseconds.
+    of a fleet also `machine` and `user`; of whoever reads events (`Exact` in `catalog`) also
+    `hour`, and of LLM use `moment`, which is the Unix time of each answer in microseconds.
     ValueError for a part that a question cannot be grouped by. Parts come in no certain order;
     those of time have the names that `part_of` gives, and what has no value of a part (a
     session without that label) is of the part "". Wholes of sessions, to which each belongs

@@ -3,7 +3,7 @@
     ~/.m31a/config.toml (M31A_CONFIG names another)
     [features]  metrics_enabled              M31A's own switch
     [metrics]   sessions_dir, journal, retention_days, index, failure_lines, conversations
-    [metrics.prices], [metrics.budget], [metrics.phases]
+    [metrics.prices], [metrics.budget], [metrics.phases], [metrics.fleet]
     M31A_METRICS_ENABLED=0                   overrides the switch
 
 Other tables are M31A's and are left alone. Unknown keys of `[metrics]` are an error: a
@@ -51,6 +51,7 @@ class Config(Struct, frozen=True):
     budget: dict[str, Any] = {}
     phases: dict[str, str] = {}
     statusline: dict[str, Any] = {}
+    fleet: dict[str, Any] = {}
     path: str = ""
     forgotten: str = field(default_factory=lambda: _path(f"{_HOME}/forgotten"))
     live_dir: str = field(default_factory=lambda: _path(f"{_HOME}/live"))
@@ -67,7 +68,21 @@ _TYPES: dict[str, tuple[type, str]] = {
     "budget": (dict, "a table"),
     "phases": (dict, "a table"),
     "statusline": (dict, "a table"),
+    "fleet": (dict, "a table"),
 }
+
+_FLEET: dict[str, tuple[type, str]] = {
+    "to": (str, "a string"),
+    "zone": (str, "a string"),
+    "projects": (list, "a list of strings"),
+    "machine": (str, "a string"),
+    "user": (str, "a string"),
+    "key_file": (str, "a string"),
+    "credentials": (str, "a string"),
+    "ca_file": (str, "a string"),
+    "failures": (bool, "true or false"),
+}
+_FLEET_PATHS = ("key_file", "credentials", "ca_file")
 
 SEGMENTS = ("session", "today", "left", "rate", "context", "window", "phase", "heals")
 """What a status line can show, in the order in which it does where nobody says otherwise."""
@@ -113,6 +128,7 @@ def read(environ: Mapping[str, str] | None = None) -> Config:
         limits(settings["budget"], path)
     _check_phases(settings.get("phases"), path)
     _check_statusline(settings.get("statusline") or {}, path)
+    settings["fleet"] = _fleet(settings.get("fleet") or {}, path)
     enabled = _table(tables, "features", path).get("metrics_enabled", True)
     if not isinstance(enabled, bool):
         raise ConfigError(f"{path}: features.metrics_enabled must be true or false")
@@ -215,6 +231,19 @@ def _check_statusline(table: dict[str, Any], path: str) -> None:
     for name, color in colors.items() if isinstance(colors, dict) else ():
         _check_word(name, COLORED, f"{path}: metrics.statusline.colors", "have keys of")
         _check_word(color, COLORS, f"{path}: metrics.statusline.colors.{name}", "be one of")
+
+
+def _fleet(table: dict[str, Any], path: str) -> dict[str, Any]:
+    """Give `[metrics.fleet]`, its paths absolute; what its texts mean is for whoever uses them."""
+    for key, value in table.items():
+        if key not in _FLEET:
+            near = _nearest(key, _FLEET)
+            raise ConfigError(f"{path}: unknown key {key!r} in [metrics.fleet]{near}")
+        kind, words = _FLEET[key]
+        is_of_texts = not isinstance(value, list) or all(isinstance(one, str) for one in value)
+        if not isinstance(value, kind) or not is_of_texts:
+            raise ConfigError(f"{path}: metrics.fleet.{key} must be {words}, not {value!r}")
+    return table | {key: _path(table[key]) for key in _FLEET_PATHS if table.get(key)}
 
 
 def _check_word(word: object, known: Iterable[str], where: str, must: str) -> None:

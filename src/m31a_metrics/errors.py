@@ -44,6 +44,14 @@ class SessionNotFound(MetricsError):
     """No session of that id, prefix or path; list them with `m31 sessions`."""
 
 
+class SessionElsewhere(SessionNotFound):
+    """A session of a fleet, whose file is on another machine; ask there."""
+
+
+class FinerThanADay(MetricsError):
+    """A fleet knows days, and was asked for less; ask by day, or where the sessions are."""
+
+
 class ExtraNotInstalled(MetricsError):
     """An optional part of this package is not there; install it."""
 

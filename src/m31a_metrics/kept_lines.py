@@ -21,7 +21,6 @@ from m31a_metrics.events import Event, ToolCall
 from m31a_metrics.failures import failure_line
 
 KEY = "~/.m31a/failures.key"
-KEY_BYTES = 32
 
 _ALPHABET = "abcdefghijklmnop"
 """Sixteen letters: digits could be taken for a number that somebody wrote."""
@@ -75,29 +74,8 @@ def _key() -> bytes:
     if key is None:
         try:
             # A path that still begins with a tilde is that of nobody.
-            key = (_read(path) or _made(path)) if path[:1] == "/" else b""
+            key = store.own_key(path) if path[:1] == "/" else b""
         except (MetricsError, OSError):
             key = b""  # no home that may be written to
         _keys[path] = key
     return key
-
-
-def _read(path: str) -> bytes:
-    key = store.read(path) or b""
-    return key if len(key) == KEY_BYTES else b""
-
-
-def _made(path: str) -> bytes:
-    """Make the key, unless another process is quicker: then return its one."""
-    store.make_directory(os.path.dirname(path))
-    own = f"{path}.{os.getpid()}-{os.urandom(4).hex()}"
-    store.replace(own, os.urandom(KEY_BYTES), sync=False)  # the host waits, and it can be made anew
-    try:
-        os.link(own, path)
-    except OSError:
-        if not _read(path):
-            os.replace(own, path)  # what stood there was no key, or there are no links here
-    finally:
-        if os.path.lexists(own):
-            os.unlink(own)
-    return _read(path)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from m31a_metrics.catalog import LoadedSession
+    from m31a_metrics.catalog.fleet import Fleet, OpenFleet
 
 __all__ = ["Machine", "Session", "Table", "open"]
 
@@ -135,15 +136,17 @@ class Machine:
         agents: Sequence[str],
         all_folders: bool,
         progress: Progress,
+        fleet: Fleet | None = None,
     ) -> None:
         self.settings = settings
+        self._fleet = fleet
         self._environ = environ
         self._only_dir = only_dir
         self._agents = tuple(agents) or None
         self._all_folders = all_folders
         self._progress = progress
         self._opened = ExitStack()
-        self._asking: catalog.OpenIndex | None = None
+        self._asking: catalog.OpenIndex | OpenFleet | None = None
 
     def __enter__(self) -> Self:
         self.refresh()
@@ -163,8 +166,17 @@ class Machine:
         self._opened.close()
 
     def refresh(self) -> None:
-        """Bring the index up to date. Raises IndexTooNew, StorageError."""
+        """Bring the index up to date; of a fleet, look which of its shards answer.
+
+        Raises IndexTooNew, StorageError; of a fleet FleetUnreachable, FleetRefused, ConfigError.
+        """
         self.close()
+        if self._fleet is not None:
+            from m31a_metrics.catalog.fleet import ask_fleet
+
+            opened = ask_fleet(self.settings, self._environ, self._fleet)
+            self._asking = self._opened.enter_context(opened)
+            return
         self._asking = self._opened.enter_context(
             catalog.ask(
                 self.settings,
@@ -177,9 +189,12 @@ class Machine:
 
     @property
     def problems(self) -> list[str]:
-        """What could not be read, a sentence each."""
+        """What could not be read, a sentence each: of a fleet, the shards left out."""
         asking = self._open()
-        return [*asking.notes, *(one.sentence for one in asking.troubles(self._agents))]
+        if isinstance(asking, catalog.OpenIndex):
+            return [*asking.notes, *(one.sentence for one in asking.troubles(self._agents))]
+        asking.look_again()
+        return asking.notes
 
     def sessions(
         self, *, by: str = "", sort: str | None = None, limit: int | None = None, **slice_: Any
@@ -191,12 +206,12 @@ class Machine:
 
     def session(self, name: str = "last") -> Session:
         """One session by id, unique prefix, path, or `last`. Raises SessionNotFound."""
-        answers = self._open().answers
-        row = None if catalog.is_path(name) else catalog.named(answers, name, self.settings)
+        row = self.row_named(name)
         if not isinstance(row, SessionRow):
-            return Session(self, row or name, None)
+            return Session(self, row, None)
         which = Slice(session=row.session_id, agents=(row.agent,))
-        return Session(self, row.session_id, Ask(answers, which, _now(), row.session_id))
+        ask = Ask(self._open().answers, which, self._now(), row.session_id)
+        return Session(self, row.session_id, ask)
 
     def tools(self, *, by: str = "tool", tool: str = "", **slice_: Any) -> Table:
         """Which tools are slow or fail; as `m31 tools`."""
@@ -257,7 +272,9 @@ class Machine:
         from m31a_metrics.catalog.limits import MachineLimits
         from m31a_metrics.questions.budget import budget
 
-        ask = Ask(self._open().answers, Slice(), _now())
+        if self._fleet is not None:
+            raise ValueError("limits are a machine's own: open it without history")
+        ask = Ask(self._open().answers, Slice(), self._now())
         limits = MachineLimits(self.settings, ask.now)
         asked = limits.limits, limits.today, limits.granted, limits.unverified
         return _table(budget(ask, *asked, whole=True))
@@ -303,18 +320,41 @@ class Machine:
         return self.session(name).explain()
 
     def read(self, name: str) -> LoadedSession:
-        """Read one session whole from its file. Raises SessionNotFound and what reading raises."""
+        """Read one session whole from its file. Raises SessionNotFound and what reading raises.
+
+        Of a fleet SessionElsewhere, which names the machine.
+        """
+        if self._fleet is not None:
+            from m31a_metrics.catalog.fleet import elsewhere, session_named
+
+            raise elsewhere(session_named(self._open().answers, name, self.settings))
         return catalog.load_named(
             self.settings, name, self._environ, only_dir=self._only_dir, progress=self._progress
         )
 
-    def _open(self) -> catalog.OpenIndex:
+    def row_named(self, name: str) -> SessionRow | str:
+        """The session that a name means, or the path where it may be. Raises SessionNotFound."""
+        answers = self._open().answers
+        if self._fleet is not None:
+            from m31a_metrics.catalog.fleet import session_named
+
+            return session_named(answers, name, self.settings)
+        return name if catalog.is_path(name) else catalog.named(answers, name, self.settings)
+
+    def _now(self) -> datetime:
+        if self._fleet is None:
+            return _now()
+        from m31a_metrics.catalog.fleet import now_in
+
+        return now_in(self.settings)
+
+    def _open(self) -> catalog.OpenIndex | OpenFleet:
         if self._asking is None:
             raise ValueError("this machine is closed: use it in `with query.open() as machine`")
         return self._asking
 
     def _ask(self, slice_: Mapping[str, Any]) -> Ask:
-        now = _now()
+        now = self._now()
         which = slices.narrow(now, **slice_)
         if which.agents is None and self._agents:
             which = slices.both(which, Slice(agents=self._agents), "agents")
@@ -329,7 +369,7 @@ class Machine:
         ask = self._ask(slice_)
         which = slices.slice_of(text, ask.now)
         if which is None:
-            row = catalog.named(ask.answers, text, self.settings)
+            row = self.row_named(text)
             if not isinstance(row, SessionRow):
                 raise SessionNotFound(f"no session has the id or prefix {text!r}")
             which = Slice(session=row.session_id, agents=(row.agent,))
@@ -445,16 +485,29 @@ def open(  # noqa: A001 - `query.open()` reads as what it does
     agents: Sequence[str] = (),
     all_folders: bool = False,
     progress: Progress = catalog.quiet,
+    history: str = "",
+    partial: bool = False,
 ) -> Machine:
-    """Open this machine's sessions for questions, in a `with` statement.
+    """Open this machine's sessions, or a fleet's, for questions, in a `with` statement.
 
     `path` names a sessions directory, which is then asked alone; `agents` those whose
     sessions count; `all_folders` also asks about sessions of folders that the environment
     (CLAUDE_CONFIG_DIR, CODEX_HOME, ...) does not name now;
-    `progress(done, total)` is told how reading goes. Raises ConfigError, StorageError, and
-    SessionNotFound where `path` is not there.
+    `progress(done, total)` is told how reading goes. `history` is the address of a fleet,
+    `clickhouse://HOST[:PORT]/DATABASE`, or "fleet" for the configured one, which is asked in
+    place of this machine; `partial`: without its shards that do not answer, which
+    `Machine.problems` names. Raises ConfigError,
+    StorageError, SessionNotFound where `path` is not there, and ValueError for a fleet with
+    `path` or `all_folders`, which are of this machine.
     """
     settings = config.read()
+    fleet = None
+    if history:
+        if path is not None or all_folders:
+            raise ValueError("path and all_folders are of this machine: leave out history")
+        from m31a_metrics.catalog.fleet import Fleet
+
+        fleet = Fleet(history, partial)
     if path is not None:
         directory = os.path.abspath(os.fspath(path))
         if not os.path.isdir(directory):
@@ -467,6 +520,7 @@ def open(  # noqa: A001 - `query.open()` reads as what it does
         agents=agents,
         all_folders=all_folders,
         progress=progress,
+        fleet=fleet,
     )
 
 

@@ -22,6 +22,8 @@ from m31a_metrics.errors import ForeignFile, InvalidSessionId, StorageError, Too
 FILE_BYTES_MAX = 1 << 26
 """No file that is read whole has more than 64 MiB; journals are read in chunks."""
 
+KEY_BYTES = 32
+
 METRICS = "METRICS.json"
 EVENTS = "events"
 
@@ -271,6 +273,34 @@ def create(path: str, data: bytes) -> bool:
     finally:
         _unlink(temporary)
     return True
+
+
+def own_key(path: str) -> bytes:
+    """Read this machine's key at a path, made when it is first asked for.
+
+    Of two processes that make it at once, one is quicker, and both have its one; b"" where it
+    cannot be kept.
+    """
+    key = _key_at(path)
+    if key:
+        return key
+    make_directory(os.path.dirname(path))
+    own = f"{path}.{os.getpid()}-{os.urandom(4).hex()}"
+    replace(own, os.urandom(KEY_BYTES), sync=False)  # who asks waits, and it can be made anew
+    try:
+        os.link(own, path)
+    except OSError:
+        if not _key_at(path):
+            os.replace(own, path)  # what stood there was no key, or there are no links here
+    finally:
+        if os.path.lexists(own):
+            os.unlink(own)
+    return _key_at(path)
+
+
+def _key_at(path: str) -> bytes:
+    key = read(path) or b""
+    return key if len(key) == KEY_BYTES else b""
 
 
 def _write_temporary(

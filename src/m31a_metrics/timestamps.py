@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import time
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from msgspec import Struct
@@ -143,6 +144,33 @@ def zone(environ: Mapping[str, str]) -> Zone:
         _, found, name = place.partition("/zoneinfo/")
         name = name if found else "/".join(dict.fromkeys(time.tzname))
     return Zone(name, blake2b(_changes().tobytes(), digest_size=4).hexdigest())
+
+
+def is_zone(name: str) -> bool:
+    """Tell whether a time zone has this name, as Europe/Berlin."""
+    from zoneinfo import ZoneInfo  # not where sessions are recorded
+
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        return False
+    return True
+
+
+@contextmanager
+def in_zone(name: str) -> Iterator[None]:
+    """Put this process into another time zone, with what it starts, until the block ends."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = name
+    time.tzset()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()
 
 
 LOCALTIME = "/etc/localtime"

@@ -18,6 +18,7 @@ from m31a_metrics.cli.app import COMMANDS
 from m31a_metrics.tables.datasets import DATASETS
 from tests.cli.conftest import M31
 from tests.cli.test_serve import get, serving
+from tests.fleet.scripted import serving as a_fleet
 from tests.hostile.agents import AT
 from tests.transcripts import NOW, ONE, answer, prompt, write
 
@@ -57,6 +58,8 @@ ASKED: dict[str, list[list[str]]] = {
     "doctor": [[]],
     "prune": [["--older-than", "1", "--yes"]],
     "forget": [["gemini-1", "--yes"]],
+    "push": [["--dry-run", "--to", "clickhouse://localhost/team"]],
+    "fleet": [["init", "clickhouse://localhost/team", "--print"]],
     "completion": [["bash"]],
 }
 """How each command is asked. Those that are not here read no transcript, or never end."""
@@ -218,6 +221,19 @@ def test_no_command_writes_a_text_down(home: Path, m31: M31) -> None:
     assert "export" not in shown
     assert {"report.html", "one.html", "baseline.json"} <= {path.name for path in written(home)}
     assert (home / ".m31a" / "metrics.db").is_file()
+    assert holding(home) == []
+
+
+def test_no_text_goes_to_a_fleet(home: Path, m31: M31) -> None:
+    """What is pushed holds none, of any agent; nor does it say where a home is."""
+    (home / ".m31a").mkdir(exist_ok=True)
+    (home / ".m31a" / "config.toml").write_text('[metrics.fleet]\nprojects = ["*"]\n')
+    with a_fleet() as fleet:
+        assert m31("push", "--yes", "--to", fleet.address).code == 0
+        assert {row["agent"] for row in fleet.rows} > {"claude-code", "codex", "pi"}
+        body = b"".join(fleet.bodies).lower()
+    assert WORD.encode() not in body
+    assert str(home).encode().lower() not in body
     assert holding(home) == []
 
 

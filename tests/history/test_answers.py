@@ -71,7 +71,8 @@ def by_key(rows: list[Any]) -> list[Any]:
 class Unrolled(IndexReading):
     """An engine without rollups, as a fleet's database is: `folding.Reading` itself."""
 
-    names = Reading.names
+    has_failure_totals = False
+    choose = Reading.choose
     rolled_up = Reading.rolled_up
     rolled_up_totals = Reading.rolled_up_totals
 

@@ -17,6 +17,7 @@ from m31a_metrics.catalog import OpenIndex, ask
 from m31a_metrics.catalog.forget_sessions import find, forget, prune
 from m31a_metrics.config import Config
 from m31a_metrics.history import History, zones
+from m31a_metrics.history.pushed import FORGOTTEN, Pushed
 from m31a_metrics.timestamps import zone as zone_of
 from tests import transcripts
 from tests.transcripts import NOW, ONE, TOTAL, TWO, answer, call
@@ -158,6 +159,24 @@ def test_there_are_so_many_and_no_more(settings: Config, home: Path, zone: Zone)
     assert len(there) == 1 + zones.BESIDE_MAX
     assert "Australia/Lord_Howe" in there
     assert "Asia/Tokyo" not in there
+
+
+def test_one_that_was_pushed_stays(settings: Config, home: Path, zone: Zone) -> None:
+    """Only it knows what went to a fleet, and what is still to be taken out there."""
+    names = ("UTC", "Asia/Tokyo", "America/New_York", "Europe/Berlin", "Asia/Kolkata")
+    for age_s, name in enumerate(names):
+        zone(name)
+        with ask(settings, environ(home)) as asking:
+            path = asking.history.path
+            if name == "Asia/Tokyo":
+                sent = Pushed(1, 1, b"", b"", "2026-06-20", state=FORGOTTEN)
+                asking.history.note_pushed("clickhouse://there:8443/team", [sent])
+        os.utime(path, (1_000_000 + age_s, 1_000_000 + age_s))
+    zone("Australia/Lord_Howe")
+    days(settings, home)
+    there = {found and found.name for found in zones.zones(settings.index).values()}
+    assert "Asia/Tokyo" in there
+    assert "America/New_York" not in there
 
 
 def test_pruned_is_pruned_in_all(settings: Config, home: Path, zone: Zone) -> None:

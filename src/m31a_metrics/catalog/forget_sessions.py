@@ -22,10 +22,11 @@ from m31a_metrics.catalog.follow import stamps_of
 from m31a_metrics.catalog.hours import to_now
 from m31a_metrics.catalog.import_sessions import staged_in
 from m31a_metrics.catalog.open_index import ask, left_out
+from m31a_metrics.catalog.pushing import never_pushed
 from m31a_metrics.catalog.records import RECORDED, native_id_of, read_recording
 from m31a_metrics.catalog.refresh import Progress, quiet
 from m31a_metrics.catalog.running import ACTIVE_S
-from m31a_metrics.catalog.traces import PLACES, Job, Trace
+from m31a_metrics.catalog.traces import PLACES, Job, Trace, fleets
 from m31a_metrics.config import Config
 from m31a_metrics.errors import (
     IndexUnusable,
@@ -243,11 +244,18 @@ def _named(history: History, name: str, config: Config) -> list[SessionRow]:
         return _at_path(history, name, config)
     directory = f"{config.sessions_dir}/{name}"
     rows = rows_named(history, name) or [_row_of(file) for file in history.files_called(name)]
+    rows = rows or _pruned_of(config, name)
     if not rows and name in store.session_ids(config.sessions_dir):
         rows = _unread(directory)
     if rows or _is_forgotten(config, name, directory):
         return rows
     raise no_such(name)
+
+
+def _pruned_of(config: Config, native_id: str) -> list[SessionRow]:
+    """The sessions of an id that only a fleet has."""
+    refs = [SessionRef(agent, native_id) for agent in sources.names()]
+    return [SessionRow(ref.agent, native_id, native_id) for ref in refs if fleets(config, [ref])]
 
 
 def _at_path(history: History, name: str, config: Config) -> list[SessionRow]:
@@ -423,12 +431,18 @@ def prune(
 
     `sure` forgets them, in the indexes of all time zones; else nothing is changed. Also returns
     what was wrong on the way: with the index, and with files.
-    The index is brought up to date first, so that a session whose files came back is kept.
+    The index is brought up to date first, so that a session whose files came back is kept. One
+    that is yet to be pushed to the configured fleet is left.
     Raises IndexUnusable where the index cannot be written, if `sure`.
     """
     with ask(config, environ, progress=progress, all_folders=True) as asking:
         history, notes = asking.history, list(asking.notes)
         rows = history.gone_before(micros(before))
+        left = never_pushed(config, rows, environ.get("HOME", ""))
+        if left:
+            refs = {row.ref for row in left}
+            rows = [row for row in rows if row.ref not in refs]
+            notes.append(_left_for_fleet(len(left), config.fleet["to"]))
         if sure and rows:
             if asking.is_in_memory:
                 raise IndexUnusable(f"nothing can be forgotten: {asking.notes[0]}")
@@ -438,6 +452,12 @@ def prune(
             history.prune(rows)
             history.purge()
         return rows, notes, [one.sentence for one in asking.troubles()]
+
+
+def _left_for_fleet(count: int, address: str) -> str:
+    if count == 1:
+        return f"1 session was never pushed to {address}, and stays until then: m31 push"
+    return f"{count:,} sessions were never pushed to {address}, and stay until then: m31 push"
 
 
 def _pruned(path: str, rows: Sequence[SessionRow]) -> list[str]:

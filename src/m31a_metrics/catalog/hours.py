@@ -33,6 +33,7 @@ from m31a_metrics.catalog.refresh import Progress, Reader, Told, size_of
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.events import Event
+from m31a_metrics.folding.reading import Reading
 from m31a_metrics.history import MEMORY, History, Part
 from m31a_metrics.measures import LLMSums, add
 from m31a_metrics.record import SessionRecord, joined
@@ -54,16 +55,23 @@ Load = Callable[[SessionRow], list[LoadedSession]]
 class Exact:
     """Whom to ask: the index, and events where it is not exact enough. Implements `Answers`.
 
-    `now_us` is the time of the question: what is later is not of today.
+    `now_us` is the time of the question: what is later is not of today. `day_of` tells the day
+    of a time (Unix microseconds).
     """
 
     def __init__(
-        self, history: History, divided: Divided, now_us: int, load: Load | None = None
+        self,
+        history: Reading,
+        divided: Divided,
+        now_us: int,
+        load: Load | None = None,
+        day_of: Callable[[int], str] = local_day,
     ) -> None:
         self._history = history
         self._divided = divided
         self._load = load
         self._now_us = now_us
+        self._day_of = day_of
         self._summed: dict[tuple[Slice, bool], History] = {}
         self._held = ExitStack()
 
@@ -103,7 +111,7 @@ class Exact:
     def llms(self, which: Slice, by: Sequence[str] = ("phase",)) -> list[LLMRow]:
         """LLM use by one part, or by one and model; by moment alone each answer by its time."""
         if tuple(by) == (MOMENT,):
-            return self._moments(to_now(which, self._now_us))
+            return self._moments(self._to_now(which))
         answers, which = self._within(which, *by)
         return answers.llms(which, tuple(map(_by, by)))
 
@@ -140,7 +148,7 @@ class Exact:
         Once for each file that it is made of; one whose files are gone has none, and where
         nobody can load sessions, none has any.
         """
-        which = to_now(which, self._now_us)
+        which = self._to_now(which)
         within = self._part_of(which, by=MOMENT)
         for row in self.sessions(which, descending=False):
             for one in self._load(row) if self._load else ():
@@ -148,7 +156,7 @@ class Exact:
 
     def rate_limits(self, which: Slice) -> list[RateLimitRow]:
         """The limits of providers, as they were told last, by whole sessions."""
-        return self._history.rate_limits(to_now(which, self._now_us))
+        return self._history.rate_limits(self._to_now(which))
 
     def _moments(self, which: Slice) -> list[LLMRow]:
         """LLM use by its Unix time (microseconds), model and phase, of all models."""
@@ -161,9 +169,12 @@ class Exact:
                 rows.append(found)
         return rows
 
-    def _within(self, which: Slice, *by: str) -> tuple[History, Slice]:
+    def _to_now(self, which: Slice) -> Slice:
+        return to_now(which, self._now_us, self._day_of)
+
+    def _within(self, which: Slice, *by: str) -> tuple[Reading, Slice]:
         """Who knows the sums of a slice, and how it is asked there."""
-        which = to_now(which, self._now_us)
+        which = self._to_now(which)
         by_hour = HOUR in by
         if not by_hour and which.since_us is None and which.until_us is None:
             return self._history, which
@@ -185,18 +196,18 @@ class Exact:
     def _part_of(self, which: Slice, *, by: str) -> PartOf:
         """The stretch of time that a slice means; its last day, if that is today, ends now."""
         until_us = which.until_us
-        if until_us is None and which.last_day == local_day(self._now_us):
+        if until_us is None and which.last_day == self._day_of(self._now_us):
             until_us = self._now_us + 1
         return PartOf(which.first_day, which.last_day, which.since_us, until_us, by=by)
 
 
-def to_now(which: Slice, now_us: int) -> Slice:
+def to_now(which: Slice, now_us: int, day_of: Callable[[int], str] = local_day) -> Slice:
     """A slice that has a beginning and no end reaches to now: what is later is not lately."""
     if which.last_day or which.until_us is not None:
         return which
     if which.since_us is not None:
         return replace(which, until_us=now_us + 1)
-    return replace(which, last_day=local_day(now_us)) if which.first_day else which
+    return replace(which, last_day=day_of(now_us)) if which.first_day else which
 
 
 def from_files(

@@ -3,6 +3,9 @@
 Agents write one folder in several ways, and run in worktrees of git beside each other, which
 are one repository. `.git` in a worktree's folder is a file that names the repository's; where
 the worktree is gone, the places where tools make them still tell.
+
+Beyond this machine a folder means nothing: there a project is called what its repository is
+called where it comes from (`repository_name`).
 """
 
 from __future__ import annotations
@@ -75,3 +78,100 @@ def _repository(folder: str, said: str) -> str:
         raise ValueError(said)  # a submodule's, or nobody's
     git = os.path.normpath(os.path.join(folder, found[1]))
     return os.path.dirname(git) if os.path.basename(git) in _BARE else git
+
+
+_CONFIG_BYTES = 1 << 18
+_REMOTE = re.compile(r'\[\s*remote\s+"((?:[^"\\]|\\.)*)"\s*\]', re.IGNORECASE)
+_URL = re.compile(r"url\s*=\s*(.+)", re.IGNORECASE)
+_WITH_SCHEME = re.compile(
+    r"(?:git\+)?(?:ssh|git|https?)(?:\+git|\+ssh)?://(?:[^/@]*@)?([^/]+)/(.+)"
+)
+# git@github.com:acme/shop.git; one letter before the colon is a drive of Windows.
+_LIKE_SCP = re.compile(r"(?:[^/@:]+@)?([^/@:]{2,}):(?!//)(.+)")
+_HOMES = re.compile(r"(?:.*/)?(?:home|users|~[^/]*)/.*|~.*", re.IGNORECASE)
+_A_HOME = re.compile(
+    r"/(?:root|(?:home|Users)/[^/]+)|[A-Za-z]:[/\\]Users[/\\][^/\\]+", re.IGNORECASE
+)
+_IS_FOLDER = re.compile(r"[/~]|[A-Za-z]:[/\\]")
+
+HOME_FOLDER = "~"
+"""What a person's own folder is called beyond this machine: its name is the person's."""
+
+
+def repository_name(project: str, home: str) -> str:
+    """Name a project as all machines do: by its repository's remote, as github.com/acme/shop.
+
+    Without user, password and port, in lower case; the folder's own name where the repository
+    has no remote, or is none; what was said where a project is no folder. `home` is the
+    person's own folder, at which looking for a repository ends.
+    """
+    if not _IS_FOLDER.match(project):
+        return project
+    folder = project.rstrip("/\\")
+    if folder in ("", HOME_FOLDER, home) or _A_HOME.fullmatch(folder):
+        return HOME_FOLDER
+    root, remote = _remote_above(folder, home)
+    return remote or re.split(r"[/\\]", root or folder)[-1]
+
+
+def _remote_above(folder: str, home: str) -> tuple[str, str]:
+    """Return the repository that a folder is in, and the name of its remote; "" for none."""
+    for _ in range(_DEPTH_MAX):
+        if folder == os.path.dirname(folder) or folder == home:
+            break
+        git = _git_folder(folder)
+        if git:
+            return folder, _remote_of(git)
+        folder = os.path.dirname(folder)
+    return "", ""
+
+
+def _git_folder(folder: str) -> str:
+    """Return the folder of git that a repository, worktree or submodule has; "" for none."""
+    git = os.path.join(folder, _GIT)
+    try:
+        mode = os.lstat(git).st_mode
+        if stat.S_ISDIR(mode):
+            return git
+        said = read_head(git, _HEAD_BYTES).decode()
+        if not said.startswith("gitdir:"):
+            return ""
+        named = os.path.normpath(os.path.join(folder, said[7:].strip()))
+        common = os.path.join(named, "commondir")
+        if os.path.isfile(common):
+            shared = read_head(common, _HEAD_BYTES).decode().strip()
+            return os.path.normpath(os.path.join(named, shared))
+        return named
+    except (OSError, ValueError):
+        return ""
+
+
+def _remote_of(git: str) -> str:
+    """Name the remote of a repository, `origin` before others; "" where it has none to name."""
+    try:
+        lines = read_head(os.path.join(git, "config"), _CONFIG_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    found: dict[str, str] = {}
+    remote = ""
+    for line in map(str.strip, lines.splitlines()):
+        if line.startswith("["):
+            section = _REMOTE.match(line)
+            remote = section[1] if section else ""
+        elif remote and (url := _URL.fullmatch(line)):
+            name = _plain(url[1].strip().strip('"'))
+            if name:
+                found.setdefault(remote, name)
+    return found.get("origin") or next(iter(found.values()), "")
+
+
+def _plain(url: str) -> str:
+    """Make a remote's address a name that holds no credentials and no place of a person."""
+    parts = _WITH_SCHEME.fullmatch(url) or _LIKE_SCP.fullmatch(url)
+    if parts is None:
+        return ""  # a folder of this machine
+    host = parts[1].rpartition(":")[0] if re.search(r":\d+$", parts[1]) else parts[1]
+    path = re.split(r"[?#]", parts[2])[0].strip("/").removesuffix(".git")
+    if _HOMES.fullmatch(path):
+        path = path.rpartition("/")[2]
+    return f"{host}/{path}".lower() if path else ""

@@ -23,11 +23,15 @@ from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, StorageError
 from m31a_metrics.history import History, zones
 from m31a_metrics.history.erasure import count_rows, holds_rows, is_index
+from m31a_metrics.history.erasure import fleets as fleets_in
 from m31a_metrics.live.files import FOLDERS, files_of
 from m31a_metrics.session import Session
 from m31a_metrics.session.removal import own_files, remove
 from m31a_metrics.spans import trace_id
 from m31a_metrics.transcript import SessionRef
+
+FLEET = "fleet"
+"""The place of what was pushed to fleets, which lies on no disk of this machine."""
 
 _ASIDE = re.compile(r"(.+)\.bad-\d+(-wal|-shm)?")
 
@@ -96,6 +100,28 @@ class _Recordings:
                 rmtree(folder)
             except OSError as error:
                 remaining.append(f"cannot remove {folder}: {error.strerror}")
+        return remaining
+
+
+class _Fleets:
+    """What was pushed to fleets: they are told by the next push, of pruned sessions too."""
+
+    name = FLEET
+
+    def find(self, job: Job) -> list[Trace]:
+        found = fleets(job.config, job.refs)
+        return [Trace(self.name, address, 0, 0, count) for address, count in found.items()]
+
+    def clear(self, job: Job) -> list[str]:
+        remaining: list[str] = []
+        if not self.find(job):
+            return remaining
+        for path in indexes(job.config):
+            try:
+                with History(path) as history:
+                    history.forget_in_fleets(job.refs)
+            except MetricsError as error:
+                remaining.append(str(error))
         return remaining
 
 
@@ -241,6 +267,7 @@ class _HalfWritten:
 
 PLACES: Sequence[Place] = (
     _Recordings(),
+    _Fleets(),  # before the indexes forget when a session began, which a fleet may know it by
     _Indexes(),
     _SetAside(),
     _Rates(),
@@ -249,6 +276,15 @@ PLACES: Sequence[Place] = (
     _HalfWritten(),
 )
 """In the order in which they are cleared."""
+
+
+def fleets(config: Config, refs: Sequence[SessionRef]) -> dict[str, int]:
+    """The fleets that have any of these sessions, and how many each has."""
+    found: dict[str, int] = {}
+    for path in indexes(config):
+        for address, count in fleets_in(path, refs).items():
+            found[address] = max(found.get(address, 0), count)
+    return found
 
 
 def indexes(config: Config) -> list[str]:

@@ -10,6 +10,7 @@ import click
 from m31a_metrics.cli.options import (
     ask_sides,
     examples,
+    fleet_options,
     now,
     sessions_dir_option,
     share_option,
@@ -37,6 +38,7 @@ from m31a_metrics.exports.tabular import escaped
 )
 @share_option
 @slice_options
+@fleet_options
 @sessions_dir_option
 @click.pass_context
 def command(ctx: click.Context, which: str, output: str | None, share: bool) -> None:
@@ -48,7 +50,7 @@ def command(ctx: click.Context, which: str, output: str | None, share: bool) -> 
     """
     if share and output is None:
         raise click.UsageError("--share goes with -o: give that, too.")
-    (side,) = ask_sides(ctx, [(which, slice_named(which))])
+    (side,) = ask_sides(ctx, [(which, slice_named(ctx, which))])
     made_at = now().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     written = escaped(write(baseline(side, made_at)).decode())
     if output is not None:

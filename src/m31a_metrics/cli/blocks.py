@@ -10,6 +10,7 @@ from m31a_metrics.cli.options import (
     asking,
     emit,
     examples,
+    fleet_options,
     format_options,
     sessions_dir_option,
     slice_option,
@@ -31,6 +32,7 @@ from m31a_metrics.questions.blocks import SINCE, blocks, lately
 @slice_option("until", "WHEN", "Up to and including this day.")
 @slice_option("agent", "NAME", "Only this agent; may be repeated.")
 @all_folders_option
+@fleet_options
 @sessions_dir_option
 @format_options
 @click.pass_context

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 
 import click
 
-from m31a_metrics.cli.options import examples, is_bounded, sessions_dir_option, settings
+from m31a_metrics.cli.options import (
+    always_on,
+    examples,
+    is_bounded,
+    sessions_dir_option,
+    settings,
+    unit_option,
+)
 from m31a_metrics.cli.options.serving import (
     OTLP_PORT,
     Collecting,
     is_debugging,
     listening_options,
     listening_words,
-    print_unit,
     tell_tokens,
-    unit_option,
 )
 
 
@@ -34,7 +40,7 @@ from m31a_metrics.cli.options.serving import (
     is_flag=True,
     help="Refuse what comes without the token, on loopback as well.",
 )
-@unit_option
+@unit_option("Print what runs this as a service of yours, and end.")
 @sessions_dir_option
 @click.pass_context
 def command(
@@ -57,7 +63,8 @@ def command(
         words = ["collect", *listening_words(ctx.params, OTLP_PORT)]
         words += ["--require-token"] if require_token else []
         words += ["--sessions-dir", settings(ctx).sessions_dir] if is_bounded(ctx) else []
-        print_unit(unit, "m31-collect", "what AI agents send", words)
+        what = "what AI agents send"
+        click.echo(always_on(unit, "m31-collect", what, words, os.environ), nl=False)
         return
     collecting = Collecting(settings(ctx), host, asks_token=require_token, debug=is_debugging(ctx))
     from m31a_metrics.views.web.serving import Running, address_of, listen

@@ -8,6 +8,7 @@ from m31a_metrics.cli.options import (
     ask_sides,
     emit,
     examples,
+    fleet_options,
     format_options,
     now,
     sessions_dir_option,
@@ -34,6 +35,7 @@ from m31a_metrics.slices import before
     "--all", "everything", is_flag=True, help="Show what does not differ, too, and all columns."
 )
 @slice_options
+@fleet_options
 @sessions_dir_option
 @format_options
 @click.pass_context
@@ -45,11 +47,11 @@ def command(ctx: click.Context, a: str, b: str | None, everything: bool) -> None
     compared with the one before it. Metrics are shown side by side; a rank test of the
     sessions tells a difference from noise.
     """
-    first = slice_named(a)
+    first = slice_named(ctx, a)
     if b is not None:
-        wanted = [(a, first), (b, slice_named(b))]
+        wanted = [(a, first), (b, slice_named(ctx, b))]
     else:
-        earlier = before(first, now()) if first is not None else None
+        earlier = before(first, now(ctx)) if first is not None else None
         if earlier is None:
             raise click.UsageError(f"Compare {a} with what? Only whole days have a period before.")
         wanted = [(a, first), (earlier[1], earlier[0])]

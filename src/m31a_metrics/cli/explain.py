@@ -7,6 +7,7 @@ import click
 from m31a_metrics.cli.options import (
     emit,
     examples,
+    fleet_options,
     format_options,
     read_session,
     session_argument,
@@ -25,6 +26,7 @@ from m31a_metrics.cli.options import (
     )
 )
 @session_argument
+@fleet_options
 @sessions_dir_option
 @format_options
 @click.pass_context

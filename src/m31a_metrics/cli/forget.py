@@ -125,7 +125,7 @@ def _wanted(
         raise click.UsageError("Forget what? Give a session's id, a slice, or --all.")
     sessions, slices = [], []
     for name in names:
-        named = slice_named(name)
+        named = slice_named(ctx, name)
         if named is None:
             sessions.append(name)
         elif named == Slice():
@@ -160,6 +160,8 @@ def _count(found: Found) -> str:
 
 
 def _show(ctx: click.Context, found: Found, state: str) -> None:
+    from m31a_metrics.catalog.traces import FLEET
+
     whole = not wants_text(ctx)
     kept = [
         Kept(
@@ -177,4 +179,7 @@ def _show(ctx: click.Context, found: Found, state: str) -> None:
     table = forgotten(kept, empty, whole=whole)
     if any(target.transcripts for target in found.leaving):
         table.notes.append("Transcripts stay where their agents keep them, and are not read again.")
+    for trace in found.traces:
+        if trace.place == FLEET:
+            table.notes.append(f"{trace.path} has some of them, until the next `m31 push` to it.")
     emit(ctx, [table, places(map(astuple, found.traces))], whole=True)

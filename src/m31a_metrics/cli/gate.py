@@ -13,6 +13,7 @@ from m31a_metrics.cli.options import (
     baseline_file,
     emit,
     examples,
+    fleet_options,
     format_options,
     sessions_dir_option,
     slice_named,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 @click.option("--allow-missing", is_flag=True, help="Let limits pass for which nothing is known.")
 @click.option("--list", "listed", is_flag=True, help="List the metrics and their units.")
 @slice_options
+@fleet_options
 @sessions_dir_option
 @format_options
 @click.pass_context
@@ -74,7 +76,7 @@ def command(
     """
     if listed:
         is_asked = ctx.get_parameter_source("current") is not click.core.ParameterSource.DEFAULT
-        names = names_of(ask_sides(ctx, [(current, slice_named(current))])) if is_asked else ()
+        names = names_of(ask_sides(ctx, [(current, slice_named(ctx, current))])) if is_asked else ()
         emit(ctx, [metric_list(names)])
         return 0
     if not most and not least:
@@ -101,9 +103,9 @@ def _sides(
 ) -> tuple[Side, Side | Baseline | None]:
     """Ask about what is held to limits, and about the baseline where it is no file."""
     kept = baseline_file(base) if base is not None else None
-    wanted = [(current, slice_named(current))]
+    wanted = [(current, slice_named(ctx, current))]
     if base is not None and kept is None:
-        wanted.append((base, slice_named(base)))
+        wanted.append((base, slice_named(ctx, base)))
     found, *others = ask_sides(ctx, wanted)
     return found, others[0] if others else kept
 

@@ -9,6 +9,7 @@ from m31a_metrics.cli.options import (
     asking,
     emit,
     examples,
+    fleet_options,
     format_options,
     none_because,
     sessions_dir_option,
@@ -34,6 +35,7 @@ from m31a_metrics.questions.overview import glance
 @click.argument("when", metavar="[WHEN]", required=False)
 @slice_options
 @titles_option
+@fleet_options
 @sessions_dir_option
 @format_options
 @click.pass_context
@@ -43,7 +45,7 @@ def command(ctx: click.Context, when: str | None = None) -> None:
     WHEN is a period in a word: today, yesterday, monday, 7d, 2026-06, 2026-06-01..2026-06-07.
     """
     with asking(ctx, None) as about:
-        ask = about if when is None else _of(about, when)
+        ask = about if when is None else _of(ctx, about, when)
         if ask is not about and not ask.totals.session_count and about.totals.session_count:
             _, said = slices.called(ask.which, ask.now)
             none_because(ctx, f"No session {said}. What there is: `m31 sessions`.")
@@ -51,9 +53,9 @@ def command(ctx: click.Context, when: str | None = None) -> None:
     emit(ctx, [panel.table for panel in panels])
 
 
-def _of(ask: Ask, when: str) -> Ask:
+def _of(ctx: click.Context, ask: Ask, when: str) -> Ask:
     """The same question of a period. Raises UsageError for a word that is none."""
-    which = slice_named(when)
+    which = slice_named(ctx, when)
     if which is None:
         raise click.UsageError(f"{when!r} is no time: write {slices.HOW_TIMES}.")
     try:

@@ -9,6 +9,8 @@ import click
 from m31a_metrics.cli.options import (
     asking,
     examples,
+    fleet_of,
+    fleet_options,
     now,
     only_dir,
     session_argument,
@@ -42,6 +44,7 @@ ROWS = 200
     help="The file to write.",
 )
 @share_option
+@fleet_options
 @sessions_dir_option
 @click.pass_context
 def command(ctx: click.Context, name: str | None, output: str, share: bool) -> None:
@@ -52,17 +55,22 @@ def command(ctx: click.Context, name: str | None, output: str, share: bool) -> N
     is readable by you alone; --share lets others of this machine read it.
     """
     try:
-        from m31a_metrics.views.web.index_thread import ThisMachine
+        from m31a_metrics.views.web.index_thread import AFleet, ThisMachine
         from m31a_metrics.views.web.pages import Asked, of_slice, one_session
         from m31a_metrics.views.web.report import report
         from m31a_metrics.views.web.state import State
     except ImportError as error:
         raise ExtraNotInstalled("a report", "web") from error
-    machine = ThisMachine(settings(ctx), dict(os.environ), only_dir=only_dir(ctx))
+    fleet, environ = fleet_of(ctx), dict(os.environ)
+    machine = (
+        ThisMachine(settings(ctx), environ, only_dir=only_dir(ctx))
+        if fleet is None
+        else AFleet(settings(ctx), environ, fleet)
+    )
     with asking(ctx, name) as about:
         session_id = about.session_id
         asked = Asked(about.answers, State(rows=ROWS), about.now, machine, session_id, about.which)
         pages = [one_session(asked)] if session_id else of_slice(asked)
         title = f"Session {session_id}" if session_id else str(about.scope)
-    written = report(pages, title, now())
+    written = report(pages, title, now(ctx))
     write_file(output, written.encode("utf-8", "replace"), share=share)

@@ -19,7 +19,10 @@ from m31a_metrics.cli.options import (
     agents,
     all_folders,
     all_folders_option,
+    always_on,
     examples,
+    fleet_of,
+    fleet_options,
     is_bounded,
     now,
     only_dir,
@@ -27,6 +30,7 @@ from m31a_metrics.cli.options import (
     say,
     sessions_dir_option,
     settings,
+    unit_option,
     warn,
 )
 from m31a_metrics.cli.options.serving import (
@@ -38,9 +42,7 @@ from m31a_metrics.cli.options.serving import (
     listening_options,
     listening_words,
     no_token_option,
-    print_unit,
     tell_tokens,
-    unit_option,
 )
 from m31a_metrics.credentials import CredentialsFile
 from m31a_metrics.errors import ExtraNotInstalled, MetricsError
@@ -48,6 +50,7 @@ from m31a_metrics.errors import ExtraNotInstalled, MetricsError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from m31a_metrics.catalog.fleet import Fleet
     from m31a_metrics.credentials import Credentials, TokenFile
     from m31a_metrics.views.web.index_thread import IndexThread
     from m31a_metrics.views.web.opening import Entrance
@@ -66,6 +69,7 @@ PORT = 8031
         ("m31 serve --metrics", "with /metrics for Prometheus"),
         ("m31 serve --otlp", "and take what agents send to port 4318"),
         ("m31 serve --metrics --print-unit systemd", "to run it always"),
+        ("m31 serve --history clickhouse://ch.example/team", "of all machines that push there"),
     )
 )
 @listening_options(PORT)
@@ -85,9 +89,10 @@ PORT = 8031
     show_default=True,
     help="With --otlp: the port that agents send to.",
 )
-@unit_option
+@unit_option("Print what runs this as a service of yours, and end.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the address without the token.")
 @all_folders_option
+@fleet_options
 @sessions_dir_option
 @click.pass_context
 def command(
@@ -118,9 +123,13 @@ def command(
         from m31a_metrics.views.web.opening import Entrance
     except ImportError as error:
         raise ExtraNotInstalled("the dashboard", "web") from error
+    if fleet_of(ctx) is not None and (metrics or all_folders(ctx)):
+        given = "--metrics" if metrics else "--all-folders"
+        raise click.UsageError(f"{given} is of this machine, and goes without --history.")
     check_no_token(host, no_token=no_token)
     if unit is not None:
-        print_unit(unit, "m31-serve", "the sessions of AI agents", _words(ctx))
+        what = "the sessions of AI agents"
+        click.echo(always_on(unit, "m31-serve", what, _words(ctx), os.environ), nl=False)
         return
     assets()  # says now, and not on the first page, that a part is missing
     only_dir(ctx)  # says now that the directory is not there
@@ -210,6 +219,9 @@ def _dashboard(ctx: click.Context, doors: Doors, by_scrapers: Doors | None) -> A
     from m31a_metrics.views.web.app import dashboard
     from m31a_metrics.views.web.index_thread import ThisMachine
 
+    fleet = fleet_of(ctx)
+    if fleet is not None:
+        return _dashboard_of(ctx, doors, fleet)
     config, alone, environ = settings(ctx), only_dir(ctx), dict(os.environ)
     everywhere, on_bug = all_folders(ctx), _on_bug(ctx)
     exporter = None
@@ -245,6 +257,30 @@ def _dashboard(ctx: click.Context, doors: Doors, by_scrapers: Doors | None) -> A
     return make(beside=beside)
 
 
+_LOOK_EVERY_S = 60.0
+"""So often an open page asks whether a fleet has anything new: machines push once an hour."""
+
+
+def _dashboard_of(ctx: click.Context, doors: Doors, fleet: Fleet) -> ASGIApp:
+    """Make the application over a fleet, after finding out that it answers."""
+    from m31a_metrics.views.web.app import dashboard
+    from m31a_metrics.views.web.index_thread import AFleet
+    from m31a_metrics.views.web.transcript import OF_FLEET
+
+    machine = AFleet(settings(ctx), dict(os.environ), fleet)
+    with machine.ask() as opened:
+        warn(ctx, (), opened.notes)
+    return dashboard(
+        machine,
+        lambda: now(ctx),
+        agents(),
+        doors,
+        _on_bug(ctx),
+        off=OF_FLEET,
+        look_every_s=_LOOK_EVERY_S,
+    )
+
+
 def _scraped(folder: str) -> TokenFile:
     """What lets scrapers in."""
     try:
@@ -263,7 +299,11 @@ def _words(ctx: click.Context) -> list[str]:
     ]
     words += ["--otlp-port", str(given["otlp_port"])] if given["otlp_port"] != OTLP_PORT else []
     words += ["--all-folders"] if all_folders(ctx) else []
-    return words + (["--sessions-dir", settings(ctx).sessions_dir] if is_bounded(ctx) else [])
+    words += ["--sessions-dir", settings(ctx).sessions_dir] if is_bounded(ctx) else []
+    fleet = fleet_of(ctx)
+    if fleet is not None:
+        words += ["--history", fleet.address, *(["--partial"] if fleet.is_partial else [])]
+    return words
 
 
 class _Site(Struct, frozen=True):

@@ -10,6 +10,7 @@ from m31a_metrics.cli.options import (
     by_option,
     emit,
     examples,
+    fleet_options,
     format_options,
     limit_of,
     row_options,
@@ -43,6 +44,7 @@ SCREENFUL = 50
 @by_option(PARTS, "sessions")
 @row_options
 @titles_option
+@fleet_options
 @sessions_dir_option
 @format_options
 @click.pass_context

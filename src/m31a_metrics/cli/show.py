@@ -7,6 +7,7 @@ import click
 from m31a_metrics.cli.options import (
     emit,
     examples,
+    fleet_options,
     format_options,
     read_session,
     session_argument,
@@ -29,6 +30,7 @@ from m31a_metrics.questions.session import show
 )
 @session_argument
 @titles_option
+@fleet_options
 @sessions_dir_option
 @format_options
 @click.pass_context

@@ -22,6 +22,8 @@ from m31a_metrics.queries import Query
 _PARAMETER = re.compile(r":([a-z_][a-z_0-9]*)")
 _CODE = re.compile(r"Code: (\d+)")
 TIMEOUT_S = 60.0
+DEFAULT_USER = "default"
+"""Whom a server takes who says no name."""
 
 
 class Address(Struct, frozen=True):
@@ -30,13 +32,14 @@ class Address(Struct, frozen=True):
     host: str
     port: int
     database: str
-    user: str = "default"
+    user: str = DEFAULT_USER
     password: str = ""
     is_secure: bool = False
     ca_file: str = ""
 
     def __str__(self) -> str:
-        return f"clickhouse://{self.host}:{self.port}/{self.database}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"clickhouse://{host}:{self.port}/{self.database}"
 
 
 def literal(value: str | int) -> str:
@@ -81,25 +84,24 @@ class Client:
         self._post(text.encode(), settings)
 
     def insert(self, table: str, lines: bytes, settings: Mapping[str, str | int] = {}) -> None:
-        """Insert rows: JSON objects, one a line; all of them in one block, or none."""
+        """Insert rows: JSON objects, one a line. Where it fails, some may be there, each whole."""
         query = f"INSERT INTO {table} FORMAT JSONEachRow"
         self._post(lines, {**settings, "query": query})
 
     def _post(self, body: bytes, settings: Mapping[str, str | int]) -> bytes:
         named = urlencode({"database": self.address.database, **settings}, quote_via=quote)
-        user = f"{self.address.user}:{self.address.password}"
-        headers = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"}
+        headers = self._headers()
         for is_again in (False, True):
             is_kept = self._connection is not None
-            connection = self._connection = self._connection or self._connected()
             try:
+                connection = self._connection = self._connection or self._connected()
                 connection.request("POST", f"/?{named}", body, headers)
                 answer = connection.getresponse()
                 data = answer.read()
             except (OSError, HTTPException) as error:
                 self.close()
                 # A kept connection may have been closed meanwhile: the server's patience is 3 s.
-                if is_kept and not is_again:
+                if is_kept and not is_again and not isinstance(error, TimeoutError):
                     continue
                 raise FleetUnreachable(
                     f"{self.address} does not answer: {getattr(error, 'strerror', None) or error}"
@@ -108,6 +110,14 @@ class Client:
                 raise _refused(self.address, data)
             return data
         raise AssertionError("not reached")
+
+    def _headers(self) -> dict[str, str]:
+        """Say who asks; nobody does where there is neither a user nor a password."""
+        address = self.address
+        if (address.user, address.password) == (DEFAULT_USER, ""):
+            return {}
+        user = f"{address.user}:{address.password}".encode()
+        return {"Authorization": f"Basic {b64encode(user).decode()}"}
 
     def _connected(self) -> HTTPConnection:
         address = self.address
@@ -121,15 +131,17 @@ class _Answer(Struct):
     data: list[list[Any]]
 
 
+_READ_ONLY = "164"
 _REASONS = {
     "60": "a table is missing; make it: m31 fleet init",
     "75": "its disk is full",
     "81": "there is no such database; make it: m31 fleet init",
-    "164": "this user may only read",
+    _READ_ONLY: "this user may only read",
     "192": "it knows no such user",
     "193": "the password is wrong",
     "194": "a password is needed",
     "279": "a shard of it does not answer",
+    "396": "its answer has more than 100,000 rows: ask for less, by --since, --project or --limit",
     "497": "this user lacks a right for that",
     "516": "user or password is wrong",
 }
@@ -140,6 +152,8 @@ def _refused(address: Address, data: bytes) -> FleetRefused:
     found = _CODE.search(text)
     code = found[1] if found else ""
     reason = _REASONS.get(code) or f"code {code or 'unknown'}"
+    if code == _READ_ONLY and " setting" in text:
+        reason = "this user may set nothing: give it readonly 2, not 1"
     return FleetRefused(f"{address} refused: {reason}", code)
 
 

@@ -86,13 +86,31 @@ NESTS = (
 
 def columns_of(nest: Nest) -> tuple[str, ...]:
     """The columns of the index's table that a nest is made of."""
+    return _COLUMNS[nest.table]
+
+
+def _own_columns(nest: Nest) -> tuple[str, ...]:
     own = [name for name in nest.columns if name not in (RAN_BUCKET, RAN_COUNT)]
     return (*own, RAN) if nest.table == TOOLS.name else tuple(own)
 
 
-def session_key(agent: str, native_id: str) -> int:
-    """The number of a session in a fleet: the same whichever machine tells of it."""
+# Made once: a push asks for them with each session.
+_COLUMNS = {nest.table: _own_columns(nest) for nest in NESTS}
+_ARRAYS = {
+    nest.table: tuple(f"{nest.prefix}.{name}" for name in _own_columns(nest)) for nest in NESTS
+}
+_TOOLS = next(nest for nest in NESTS if nest.table == TOOLS.name).prefix
+
+
+def session_key(agent: str, native_id: str, started_us: int = 0) -> int:
+    """The number of a session in a fleet: the same whichever machine tells of it.
+
+    `started_us` (Unix microseconds) tells sessions apart whose ids are too short to differ
+    among all machines: those of Collectors have 8 hex characters, or what their host says.
+    """
     known = f"{agent}\0{native_id}".encode("utf-8", "surrogatepass")
+    if started_us:
+        known += f"\0{started_us}".encode()
     return int.from_bytes(blake2b(known, digest_size=8).digest(), "little") >> 1
 
 
@@ -117,23 +135,26 @@ def nested(kept: Kept, revision: int, who: Mapping[str, str]) -> dict[str, Any]:
         **dict(zip(SESSION_SUMS, kept.sums, strict=True)),
         "search": kept.search,
     }
-    for nest in NESTS:
-        rows = kept.rows.get(nest.table, [])
-        columns = columns_of(nest)
-        arrays = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
-        named = dict(zip(columns, arrays, strict=True))
-        if nest.table == TOOLS.name:
-            unfolded = [unpack(packed, 0.0).buckets for packed in named.pop(RAN)]
-            named[RAN_BUCKET] = tuple(sorted(one) for one in unfolded)
-            named[RAN_COUNT] = tuple([one[at] for at in sorted(one)] for one in unfolded)
-        row |= {f"{nest.prefix}.{name}": values for name, values in named.items()}
+    for table, names in _ARRAYS.items():
+        rows = kept.rows.get(table, [])
+        row.update(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
+    unfolded = [unpack(packed, 0.0).buckets for packed in row.pop(f"{_TOOLS}.{RAN}")]
+    ordered = [sorted(one) for one in unfolded]
+    row[f"{_TOOLS}.{RAN_BUCKET}"] = ordered
+    row[f"{_TOOLS}.{RAN_COUNT}"] = [
+        [one[bucket] for bucket in buckets] for one, buckets in zip(unfolded, ordered, strict=True)
+    ]
     return row
 
 
-def tombstone(agent: str, native_id: str, first_day: str, revision: int) -> dict[str, Any]:
-    """Make the row that takes a session out; it lies in the session's own partition."""
+TOMBSTONE = (1 << 63) - 1
+"""The revision of a session that was forgotten: no other one is greater."""
+
+
+def tombstone(session: int, first_day: str, revision: int = TOMBSTONE) -> dict[str, Any]:
+    """Make the row that takes a session (`session_key`) out; it lies in its own partition."""
     return {
-        "session": session_key(agent, native_id),
+        "session": session,
         "revision": revision,
         "deleted": 1,
         "first_day": first_day,

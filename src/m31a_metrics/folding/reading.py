@@ -1,7 +1,7 @@
 """Answers out of any engine that has the index's tables: shared query texts, rows folded.
 
-What an engine does its own way, its subclass says: how it is asked, how a text is looked for
-and histograms are joined, whether answers of several queries are of one state, and what its
+What an engine does its own way, its subclass says: how it is asked, its dialect, how it gives
+histograms that it added up, whether answers of several queries are of one state, and what its
 rollups, if it has any, can answer.
 """
 
@@ -31,11 +31,12 @@ from m31a_metrics.answers import (
     label_of,
     part_of,
 )
-from m31a_metrics.histogram import Histogram, unpack
+from m31a_metrics.histogram import Histogram
 from m31a_metrics.measures import add_figures
-from m31a_metrics.queries import Chosen, Query, choose, grouped, only, texts
+from m31a_metrics.queries import Chosen, Dialect, Query, choose, grouped, only, texts
 from m31a_metrics.queries.tables import (
     LLMS,
+    OWNERS,
     PHASES,
     SESSION_FACTS,
     SESSION_SUMS,
@@ -46,7 +47,9 @@ from m31a_metrics.transcript import Effects, RateLimit
 
 TIMES = ("day", "week", "month")
 WHOLES = ("", "agent", "project", "branch")
-_SESSIONS_NAMED = 5
+THIS_WAY = "tool = :failed_tool AND line = :failed_line"
+SESSIONS_NAMED = 5
+"""So many sessions a way to fail names, the latest."""
 _models = json.Decoder(list[str])
 _labels = json.Decoder(dict[str, str])
 _limits = json.Decoder(list[RateLimit])
@@ -85,27 +88,24 @@ def of_one_state(
 class Reading(ABC):
     """The questions of `answers.Answers`, asked of an engine."""
 
-    contains = "instr({}, {}) > 0"
-    """Whether a text holds another, in the engine's words."""
-    joined = "GROUP_CONCAT({}, '')"
-    """Texts put one behind another, in the engine's words; "": it adds histograms up (`ran`)."""
+    dialect: Dialect
+    """What standard SQL has no words for, as the engine says it."""
     left_out = ""
     """A condition that every session must meet; "" for none."""
+    has_failure_totals = False
+    """Whether it keeps sums of all failures beside those of each session."""
 
     @abstractmethod
     def ask(self, query: Query) -> Iterator[tuple[Any, ...]]:
         """Give the rows of a query."""
 
+    @abstractmethod
+    def add_ran(self, histogram: Histogram, ran: Any, longest_ms: float) -> None:
+        """Add what the dialect's `ran` gave, and the longest call (ms), to a histogram."""
+
     def one_state(self) -> AbstractContextManager[None]:
         """Hold one state for several queries, where the engine can."""
         return nullcontext()
-
-    def ran(
-        self, chosen: Chosen, keys: tuple[str, ...]
-    ) -> Iterator[tuple[tuple[Any, ...], Histogram]]:
-        """Give the histograms by these keys that the engine added up, where it does."""
-        del chosen, keys
-        return iter(())
 
     def rolled_up(
         self, table: Summed, kind: type[PartRow], chosen: Chosen, by: tuple[str, ...]
@@ -119,12 +119,12 @@ class Reading(ABC):
         del chosen, by
         return None
 
-    def names(self, column: str) -> list[str]:
-        """Every project, branch or model that there is."""
-        if column == "model":
-            every = texts.added_up(LLMS, choose(Slice(), self.names, ""), ("model",))
-            return [model for model, *_ in self.ask(every)]
-        return [name for (name,) in self.ask(texts.names(column))]
+    def lasted(self, chosen: Chosen, by: str) -> Iterator[tuple[str, int, int | None]]:
+        """Give parts, how many sessions each has, and how long these lasted; a part may repeat."""
+        is_of_time = by in TIMES
+        asked = texts.lasted_on(chosen, by) if is_of_time else texts.lasted(chosen, by)
+        for part, count, lasted_us in self.ask(asked):
+            yield part_of(by, part), count, lasted_us
 
     @of_one_state
     def sessions(
@@ -144,18 +144,19 @@ class Reading(ABC):
             # What many sessions hold is found among the latest; the others need not be looked at.
             for (since_us,) in self.ask(texts.latest(_LATEST)):
                 few = replace(which, since_us=max(since_us, which.since_us or 0))
-                found = self._sessions(texts.sessions(self._choose(few), order, limit, offset))
+                found = self.session_rows(texts.sessions(self.choose(few), order, limit, offset))
                 if len(found) == limit:
                     return found
-        return self._sessions(texts.sessions(self._choose(which), order, limit, offset))
+        return self.session_rows(texts.sessions(self.choose(which), order, limit, offset))
 
-    def _sessions(self, query: Query) -> list[SessionRow]:
+    def session_rows(self, query: Query) -> list[SessionRow]:
+        """Give the sessions of a query for them."""
         return [_session_row(values) for values in self.ask(query)]
 
     @of_one_state
     def parts(self, which: Slice, limit: int) -> list[SessionParts]:
         """Sessions one by one; of more than `limit`, so many, and the same ones each time."""
-        chosen = self._choose(which)
+        chosen = self.choose(which)
         numbers = [row[0] for row in self.ask(texts.lot(chosen, limit))]
         found: list[SessionParts] = []
         for start in range(0, len(numbers), _AT_ONCE):
@@ -164,28 +165,23 @@ class Reading(ABC):
 
     def _parts_of(self, chosen: Chosen, numbers: list[int]) -> list[SessionParts]:
         some = only(chosen, numbers)
-        rows = self._sessions(texts.sessions(some, "session", None, 0))
+        rows = self.session_rows(texts.sessions(some, "session", None, 0))
         own = dict(zip(numbers, map(SessionParts, rows), strict=True))
         for part in own.values():
             part.tools, part.phases = [], []
-        ran = {
-            (tool, session): one for (tool, session), one in self.ran(some, ("tool", texts.NUMBER))
-        }
         # By name, not added up: these are thousands of rows, and each is new.
-        for key, session, *sums in self.ask(
-            texts.parts(TOOLS, some, ("tool",), joined=self.joined)
-        ):
-            named = dict(zip(TOOLS.sums, sums, strict=False))
-            told = unpack(*sums[-2:]) if self.joined else ran.get((key, session), Histogram())
-            own[session].tools.append(ToolRow(key, 1, told, **named))
-        for key, session, *sums in self.ask(texts.parts(PHASES, some, ("phase",))):
+        for key, session, *sums, ran, longest_ms in self.ask(texts.parts(TOOLS, some, "tool")):
+            row = ToolRow(key, 1, **dict(zip(TOOLS.sums, sums, strict=True)))
+            self.add_ran(row.ran, ran, longest_ms)
+            own[session].tools.append(row)
+        for key, session, *sums in self.ask(texts.parts(PHASES, some, "phase")):
             named = dict(zip(PHASES.sums, sums, strict=True))
             own[session].phases.append(PhaseRow(key, 1, **named))
         return list(own.values())
 
     def reading(self, which: Slice) -> ReadingRow:
         """What the rules of counting did to the sessions of a slice, for the audit."""
-        ((count, *sums),) = self.ask(texts.readings(self._choose(which)))
+        ((count, *sums),) = self.ask(texts.readings(self.choose(which)))
         transcripts, tokens, unpaired, damage, *effects = (figure or 0 for figure in sums)
         return ReadingRow(count, transcripts, tokens, unpaired, damage, Effects(*effects))
 
@@ -193,7 +189,7 @@ class Reading(ABC):
     def rate_limits(self, which: Slice) -> list[RateLimitRow]:
         """Of each agent the limits of its provider, as they were told last."""
         latest: dict[tuple[str, str], RateLimitRow] = {}
-        for agent, told in self.ask(texts.rate_limits(self._choose(which), _LIMITED)):
+        for agent, told in self.ask(texts.rate_limits(self.choose(which), _LIMITED)):
             for limit in _limits.decode(told):
                 known = latest.get((agent, limit.name))
                 if known is None or _told(known.limit) < _told(limit):
@@ -203,30 +199,24 @@ class Reading(ABC):
     @of_one_state
     def totals(self, which: Slice, by: str = "") -> list[TotalsRow]:
         """Sums of all kinds: one row, or one for each day, week, month, or whole of sessions."""
-        _check("totals", by, WHOLES + TIMES)
-        chosen = self._choose(which, (by,))
-        key = "day" if by in TIMES else by
+        _check("totals", by, (*self.wholes, *TIMES))
+        chosen = self.choose(which, (by,))
         found = self.rolled_up_totals(chosen, by)
         rows = {} if found is None else found
         if found is None:
-            for part, *sums in self.ask(texts.totals(chosen, key)):
+            for part, *sums in self.ask(texts.totals(chosen, by)):
                 if sums[0] is not None:
                     add_figures(total_row(rows, part_of(by, part)), SESSION_SUMS, sums)
-        counts = texts.lasted_on(chosen) if key == "day" else texts.lasted(chosen, key)
-        for part, count, lasted_us in self.ask(counts):
-            row = total_row(rows, part_of(by, part))
+        for part, count, lasted_us in self.lasted(chosen, by):
+            row = total_row(rows, part)
             row.session_count += count
             row.lasted_us += lasted_us or 0
-        if by in ("week", "month"):
-            for part, lasted_us in self.repeated(by, texts.lasting(chosen)):
-                rows[part].session_count -= 1
-                rows[part].lasted_us -= lasted_us
         return [row for row in rows.values() if row.session_count or not by]
 
     @of_one_state
     def tools(self, which: Slice, by: str = "tool") -> list[ToolRow]:
         """Calls by tool, phase, day, week, month, session, or a whole of sessions."""
-        _check("tools", by, ("tool", "phase", "session", *WHOLES, *TIMES))
+        _check("tools", by, ("tool", "phase", "session", *self.wholes, *TIMES))
         return list(self._summed(TOOLS, ToolRow, which, (by,)).values())
 
     @of_one_state
@@ -238,7 +228,7 @@ class Reading(ABC):
         keys = tuple(by)
         if len(keys) == 2 and keys[1] == "model" and keys[0] != "model":
             keys = keys[:1]
-        _check("llms", ", ".join(keys), ("phase", "model", "session", *WHOLES, *TIMES))
+        _check("llms", ", ".join(keys), ("phase", "model", "session", *self.wholes, *TIMES))
         rows = self._summed(LLMS, LLMRow, which, tuple(by))
         if len(tuple(by)) == 2:
             for key, row in rows.items():
@@ -248,17 +238,17 @@ class Reading(ABC):
     @of_one_state
     def phases(self, which: Slice, by: str = "phase") -> list[PhaseRow]:
         """Phases, or all of them together by day, week, month, session, or a whole of sessions."""
-        _check("phases", by, ("phase", "session", *WHOLES, *TIMES))
+        _check("phases", by, ("phase", "session", *self.wholes, *TIMES))
         return list(self._summed(PHASES, PhaseRow, which, (by,)).values())
 
     def heals(self, which: Slice, limit: int | None = None) -> list[HealRow]:
         """Failures that agents set out to heal, the most expensive first, then the longest."""
         rows = []
-        for values in self.ask(texts.heals(self._choose(which), limit)):
+        for values in self.ask(texts.heals(self.choose(which), limit)):
             row = HealRow(*values)
             row.passed = None if row.passed is None else bool(row.passed)
             row.loop = bool(row.loop)
-            row.labels = _labels.decode(values[-1] or "{}")
+            row.labels = _labels.decode(values[_HEAL_LABELS] or "{}")
             rows.append(row)
         return rows
 
@@ -267,14 +257,20 @@ class Reading(ABC):
         """The most frequent ways to fail first."""
         if which.phase:
             return []  # they are not kept by phase
-        chosen = self._choose(which)
-        rows = [FailureRow(*values) for values in self.ask(texts.failures(chosen, limit))]
-        for row in rows:
-            # One that went on over midnight comes twice.
-            named = texts.failed_in(chosen, row.tool, row.line, 4 * _SESSIONS_NAMED)
-            latest = dict.fromkeys(session_id for (session_id,) in self.ask(named))
-            row.session_ids = list(latest)[:_SESSIONS_NAMED]
+        chosen = self.choose(which)
+        in_totals = self.has_failure_totals and not chosen.sessions
+        asked = texts.failures(chosen, limit, in_totals=in_totals)
+        rows = [FailureRow(*values) for values in self.ask(asked)]
+        self.name_sessions(chosen, rows)
         return rows
+
+    def name_sessions(self, chosen: Chosen, rows: Sequence[FailureRow]) -> None:
+        """Say of ways to fail in which sessions they were seen, the latest few."""
+        for row in rows:
+            way = {"failed_tool": row.tool, "failed_line": row.line}
+            of_it = replace(chosen, parameters={**chosen.parameters, **way})
+            named = texts.failed_in(of_it, THIS_WAY, str(4 * SESSIONS_NAMED))
+            row.session_ids = latest_few(session_id for *_, session_id in self.ask(named))
 
     def details(
         self, of: str, which: Slice, facts: Sequence[str], columns: Sequence[str]
@@ -283,56 +279,47 @@ class Reading(ABC):
 
         `facts` of its session come before `columns` of its own; for exports.
         """
-        return self.ask(texts.details(of, self._choose(which), facts, columns))
+        return self.ask(texts.details(of, self.choose(which), facts, columns))
 
-    def _choose(self, which: Slice, by: Iterable[str] = ()) -> Chosen:
-        chosen = choose(which, self.names, self.contains, self.left_out)
-        return grouped(chosen, by)
+    @property
+    def wholes(self) -> tuple[str, ...]:
+        """What a session belongs to with all it has; labels apart."""
+        return (*WHOLES, *self.dialect.more_facts)
+
+    def choose(self, which: Slice, by: Sequence[str] = ()) -> Chosen:
+        """Say in the engine's SQL what a slice means, to be grouped by these parts."""
+        return grouped(choose(which, self.dialect, self.left_out), by)
 
     def _summed(
         self, table: Summed, kind: type[PartRow], which: Slice, by: tuple[str, ...]
     ) -> dict[tuple[str, ...], PartRow]:
         """Sum up a table by one or two keys, from its rollup where that can answer."""
-        chosen = self._choose(which, by)
+        chosen = self.choose(which, by)
         found = self.rolled_up(table, kind, chosen, by)
-        return self._from_sessions(table, kind, chosen, by) if found is None else found
-
-    def _from_sessions(
-        self, table: Summed, kind: type[PartRow], chosen: Chosen, by: tuple[str, ...]
-    ) -> dict[tuple[str, ...], PartRow]:
+        if found is not None:
+            return found
         rows: dict[tuple[str, ...], PartRow] = {}
-        of_several_days = not {"week", "month"}.isdisjoint(by)
-        text = texts.parts if of_several_days else texts.added_up
-        seen: set[tuple[object, ...]] = set()
-        for values in self.ask(text(table, chosen, by, joined=self.joined)):
+        for values in self.ask(texts.added_up(table, chosen, by)):
             counted = values[len(by)]
             if not counted:
-                continue  # some engines have one row of all, though there is none
+                continue  # what is not grouped is one row, also of none
             row = part_row(kind, rows, by, values)
-            add_sums(table, row, values, len(by) + 1)
-            if not of_several_days:
-                row.session_count = counted
-            elif (session := (counted, key_of(by, values))) not in seen:
-                seen.add(session)
-                row.session_count += 1
-        if table is TOOLS and not self.joined:
-            for values, ran in self.ran(chosen, by):
-                of_tool = part_row(kind, rows, by, values)
-                if isinstance(of_tool, ToolRow):
-                    of_tool.ran.merge(ran)
+            row.session_count += counted
+            begin = len(by) + 1
+            add_sums(table, row, values, begin)
+            if isinstance(row, ToolRow):
+                self.add_ran(row.ran, *values[begin + len(table.sums) :])
         return rows
 
-    def repeated(self, by: str, query: Query) -> Iterator[tuple[str, int]]:
-        """Each time that a session has a further day in a week or month it is counted in."""
-        seen: set[tuple[int, str]] = set()
-        for session, day, lasted_us in self.ask(query):
-            part = part_of(by, day)
-            if (session, part) in seen:
-                yield part, lasted_us
-            seen.add((session, part))
+
+def latest_few(session_ids: Iterable[str]) -> list[str]:
+    """The first few of them; one that failed so on several days comes several times."""
+    return list(dict.fromkeys(session_ids))[:SESSIONS_NAMED]
 
 
 _LABELS = SESSION_FACTS.index("labels")
+_HEAL_LABELS = HealRow.__struct_fields__.index("labels")
+_WHOLE_ROW = len(SessionRow.__struct_fields__)
 _MODELS, _IS_GONE = SESSION_FACTS.index("models"), SESSION_FACTS.index("is_gone")
 
 
@@ -353,15 +340,14 @@ def part_row(
 
 
 def add_sums(table: Summed, row: ToolRow | LLMRow | PhaseRow, values: Values, begin: int) -> None:
-    """Add the sums of a table, and its histogram behind them, from `begin` on."""
-    end = begin + len(table.sums)
-    add_figures(row, table.sums, values[begin:end])
-    if isinstance(row, ToolRow) and len(values) > end:
-        row.ran.merge_packed(*values[end:])
+    """Add the sums of a table, which stand from `begin` on."""
+    add_figures(row, table.sums, values[begin : begin + len(table.sums)])
 
 
 def _session_row(values: Values) -> SessionRow:
     fields = list(values)
+    if len(fields) < _WHOLE_ROW:
+        fields[len(SESSION_FACTS) : len(SESSION_FACTS)] = [""] * len(OWNERS)
     fields[_LABELS] = _labels.decode(values[_LABELS] or "{}")
     fields[_MODELS] = _models.decode(values[_MODELS])
     fields[_IS_GONE] = bool(values[_IS_GONE])

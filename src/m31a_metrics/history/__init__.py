@@ -8,7 +8,7 @@ the answers, `ownership` which files make a session, and which events count in i
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Self
 
@@ -19,6 +19,7 @@ from m31a_metrics.forgotten import Forgotten
 from m31a_metrics.history import (
     erasure,
     ownership,
+    pushed,
     rebuild,
     reconcile,
     source_files,
@@ -35,6 +36,7 @@ from m31a_metrics.history.connection import (
     unusable,
 )
 from m31a_metrics.history.ownership import KnownFile, Part, is_recorded
+from m31a_metrics.history.pushed import Look, Pushed
 from m31a_metrics.history.reading import IndexReading
 from m31a_metrics.history.reconcile import Fresh
 from m31a_metrics.history.rollups import Changes
@@ -270,13 +272,15 @@ class History(IndexReading):
         rows = self.sessions(Slice(), descending=False)
         return [row for row in rows if row.is_gone and row.updated_us < updated_us]
 
-    def prune(self, rows: Iterable[SessionRow]) -> None:
+    def prune(self, rows: Sequence[SessionRow]) -> None:
         """Forget sessions whose files are gone; one whose files come back is read again."""
         with self.batch() as changes:
             touched: set[SessionRef] = set()
             for row in rows:
                 touched |= source_files.forget_gone(self.connection, row.ref)
             reconcile.reconcile(self.connection, touched, {}, changes)
+            for row in rows:  # a fleet keeps them
+                pushed.stay(self.connection, pushed.keys_of(row.ref, row.started_us))
 
     def forgotten(self) -> bytes:
         """The state of the list of forgotten sessions that was applied last."""
@@ -330,6 +334,27 @@ class History(IndexReading):
     def kept(self, refs: Iterable[SessionRef]) -> Iterator[Kept]:
         """Sessions as they are kept here, for whoever keeps them elsewhere, too."""
         yield from writing.kept(self.connection, refs)
+
+    def looks(self) -> Iterator[Look]:
+        """How each session looks that is asked about, to be compared with what was pushed."""
+        return pushed.looks(self.connection, self.left_out)
+
+    def pushed(self, destination: str) -> dict[int, Pushed]:
+        """What went to a fleet, by the sessions' numbers there."""
+        return pushed.pushed(self.connection, destination)
+
+    def forget_in_fleets(self, refs: Iterable[SessionRef]) -> None:
+        """Keep that fleets are to be told that sessions were forgotten."""
+        with self.batch():
+            erasure.forget_in_fleets(self.connection, refs)
+
+    def note_pushed(
+        self, destination: str, sent: Iterable[Pushed], out: Iterable[int] = ()
+    ) -> None:
+        """Keep that sessions went to a fleet, and that others were taken out of it."""
+        with self.batch():
+            pushed.note(self.connection, destination, sent)
+            pushed.take_out(self.connection, destination, out)
 
     def own_ids(self, ref: SessionRef) -> set[int]:
         """The hashed ids of the events that count in a session, and in no other."""

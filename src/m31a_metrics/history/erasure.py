@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
 from m31a_metrics.forgotten import Forgotten
-from m31a_metrics.history import writing
+from m31a_metrics.history import pushed, writing
 from m31a_metrics.history.ownership import (
     Files,
     KnownFile,
@@ -67,6 +67,7 @@ def clean(
     for source in leaving.values():
         if source.kind != recorded and not source.is_gone:
             pass_over(connection, forgotten, source.path, source.stamp)
+    forget_in_fleets(connection, {source.ref for source in leaving.values()})
     for source in (*leaving.values(), *forks):
         touched |= drop(connection, source.path)
     reconcile(connection, touched, {}, changes)
@@ -75,6 +76,20 @@ def clean(
     if forgotten:
         note = (forgotten.stamp, forgotten.line_count)
         connection.execute("INSERT INTO forgotten VALUES (?, ?)", note)
+
+
+def forget_in_fleets(connection: sqlite3.Connection, refs: Iterable[SessionRef]) -> None:
+    """Keep that fleets are to be told that sessions were forgotten. Inside a transaction."""
+    for ref in refs:
+        pushed.forget(connection, _keys(connection, ref))
+
+
+def _keys(connection: sqlite3.Connection, ref: SessionRef) -> tuple[int, int]:
+    """The numbers of a session in fleets; one that was pruned is known by its id alone."""
+    found = connection.execute(
+        "SELECT started_us FROM sessions WHERE agent = ? AND native_id = ?", ref
+    ).fetchone()
+    return pushed.keys_of(ref, found[0] if found else 0)
 
 
 def _named(
@@ -208,6 +223,22 @@ def count_rows(path: str, refs: Iterable[SessionRef]) -> int:
             return sum(row_count(connection, ref) for ref in refs)
     except sqlite3.Error:
         return 0  # taking them out will say what is wrong
+
+
+def fleets(path: str, refs: Iterable[SessionRef]) -> dict[str, int]:
+    """The fleets that have any of these sessions, by the index at a path, and how many it has.
+
+    None where that cannot be read; those that are taken out already are not meant.
+    """
+    try:
+        with closing(_read_only(path)) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version != VERSION:
+                return {}
+            keys = {key for ref in refs for key in _keys(connection, ref)}
+            return pushed.destinations(connection, keys)
+    except sqlite3.Error:
+        return {}  # taking them out will say what is wrong
 
 
 def holds_rows(path: str, words: Sequence[bytes], *, was_index: bool) -> bool:

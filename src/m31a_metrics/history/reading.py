@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any
 
+from msgspec.structs import replace
+
 from m31a_metrics.answers import Slice, ToolRow, TotalsRow, label_of, part_of
 from m31a_metrics.folding.reading import (
-    TIMES,
     WHOLES,
     PartRow,
     Reading,
@@ -18,16 +19,34 @@ from m31a_metrics.folding.reading import (
     key_of,
     total_row,
 )
+from m31a_metrics.histogram import Histogram
 from m31a_metrics.history.rolled_up import rolled_up, rolled_up_ran
 from m31a_metrics.measures import add_figures
-from m31a_metrics.queries import Chosen, Query, choose, texts
-from m31a_metrics.queries.tables import LLMS, SESSIONS_OF, SUMMED, TOOLS, Summed
+from m31a_metrics.queries import Chosen, Dialect, Query, texts
+from m31a_metrics.queries.tables import LLMS, RAN, SESSIONS_OF, SUMMED, TOOLS, Summed
 
 _IN_NO_ROLLUP = ("branch", "session")
 
 
+_RULES = str.maketrans({"[": "[[]", "?": "[?]"})
+"""Of a name, what GLOB takes for rules: only `*` is one."""
+
+DIALECT = Dialect(
+    contains="instr({}, {}) > 0",
+    fits="{} GLOB {}",
+    pattern=lambda name: name.translate(_RULES),
+    week="date({}, '-6 days', 'weekday 1')",
+    month="substr({}, 1, 7)",
+    ran=f"GROUP_CONCAT({RAN}, '')",
+)
+"""SQLite's own words. A week is its Monday."""
+
+
 class IndexReading(Reading):
     """The questions of `answers.Answers`, asked of one connection."""
+
+    dialect = DIALECT
+    has_failure_totals = True
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -72,12 +91,17 @@ class IndexReading(Reading):
         finally:
             self.connection.execute("COMMIT")
 
-    def names(self, column: str) -> list[str]:
-        """Every project, branch or model that there is; models are in the rollups."""
-        if column == "model":
-            every = rolled_up(self.ask, LLMS, choose(Slice(), self.names, ""), ("model",))
-            return [model for (model,) in every]
-        return super().names(column)
+    def add_ran(self, histogram: Histogram, ran: str, longest_ms: float) -> None:
+        """Add histograms whose texts were put one behind another."""
+        histogram.merge_packed(ran, longest_ms)
+
+    def choose(self, which: Slice, by: Sequence[str] = ()) -> Chosen:
+        """Say in SQL what a slice means, and for the rollups which projects it does."""
+        chosen = super().choose(which, by)
+        if not (which.project and chosen.is_simple):
+            return chosen
+        known = (name for (name,) in self.ask(texts.names("project")))
+        return replace(chosen, projects=tuple(name for name in known if which.project in name))
 
     def rolled_up_totals(self, chosen: Chosen, by: str) -> dict[str, TotalsRow] | None:
         """Give the sums of `totals` out of the rollups; None where they cannot answer."""
@@ -139,14 +163,10 @@ class IndexReading(Reading):
         self, table: Summed, chosen: Chosen, by: str, rows: dict[tuple[str, ...], PartRow]
     ) -> None:
         """Count the sessions of each part from what their days add up to."""
-        key = "day" if by in TIMES else by
-        for part, count in self.ask(texts.counted(table, chosen, key)):
+        for part, count in self.ask(texts.counted(table, chosen, by)):
             row = rows.get((part_of(by, part),))
             if row is not None:
                 row.session_count += count
-        if by in ("week", "month"):
-            for part, _ in self.repeated(by, texts.used_on(table, chosen)):
-                rows[part,].session_count -= 1
 
 
 _PARTS_OF_TOTALS = [

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from m31a_metrics.history import writing
 from m31a_metrics.history.ownership import claim, held, listed
+from m31a_metrics.history.pushed import look_again
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.schema import APPLICATION, VERSION, statements
 from m31a_metrics.kept_lines import kept_again
@@ -55,6 +56,9 @@ def remake(connection: sqlite3.Connection) -> None:
     old = {name for _, name in _names(connection) if name.startswith(_OLD)}
     if f"{_OLD}zone" in old:
         _copy(connection, "zone", "1 = 1")
+    if f"{_OLD}pushed" in old:
+        _copy(connection, "pushed", "1 = 1")
+        look_again(connection)
     if {f"{_OLD}sources", f"{_OLD}sessions"} <= old:
         _copy(connection, "sources", "is_gone = 1")
         kept = (
@@ -147,6 +151,7 @@ def refold(connection: sqlite3.Connection, line_of: Callable[[str], str]) -> Non
     ).fetchall()
     connection.execute("DELETE FROM failures")
     connection.executemany("INSERT INTO failures VALUES (?, ?, ?, ?, ?)", rows)
+    look_again(connection)
     connection.execute("DELETE FROM failure_totals")
     connection.execute(
         "INSERT INTO failure_totals SELECT tool, line, SUM(count), COUNT(DISTINCT session), "

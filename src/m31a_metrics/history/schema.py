@@ -1,9 +1,10 @@
 """The tables of the index as SQLite makes them.
 
-`sources` are files, `sessions` what they tell; everything else hangs on the number of a
-session. Rollups are sums over sessions, changed in the transaction that changes these. Days
-are those of the one row of `zone`; a session's own `zone` is empty but where its days are of
-another, and its `ahead_us` is its first event that was later than the clock when it was read.
+`sources` are files, `sessions` what they tell; everything else hangs on the number of a session.
+Rollups are sums over sessions, changed in the transaction that changes these. Days are those of the
+one row of `zone`; a session's own `zone` is empty but where its days are of another, and its
+`ahead_us` is its first event that was later than the clock when it was read. `pushed` says what of
+all that went to which fleet, and outlives it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from m31a_metrics.queries.tables import (
     Summed,
 )
 
-VERSION = 9
+VERSION = 10
 """Of these tables; kept in the database as `user_version`.
 
 To be raised for stricter failure lines, too: those of sessions that are gone are folded then.
@@ -72,6 +73,19 @@ CREATE TABLE unreconciled (
 CREATE TABLE carried (
     path TEXT PRIMARY KEY, mark BLOB NOT NULL, latest INTEGER NOT NULL
 ) WITHOUT ROWID""",
+    """
+CREATE TABLE pushed (
+    destination TEXT,
+    session INTEGER,
+    revision INTEGER NOT NULL,
+    mark BLOB NOT NULL,
+    look BLOB NOT NULL,
+    first_day TEXT NOT NULL,
+    project TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    PRIMARY KEY (destination, session)
+) WITHOUT ROWID""",
+    "CREATE INDEX pushed_session ON pushed (session)",
 )
 
 _SESSIONS = (

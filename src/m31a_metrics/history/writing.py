@@ -13,6 +13,7 @@ from msgspec.structs import astuple
 from m31a_metrics.folding.nested import FACTS, NESTS, Kept, columns_of
 from m31a_metrics.folding.rows import Rows, blob, heal_chains, rows_of, session_days
 from m31a_metrics.histogram import unpack
+from m31a_metrics.history.pushed import keys_of, leave
 from m31a_metrics.history.rollups import Changes
 from m31a_metrics.queries.tables import EFFECTS, LLMS, LONGEST, PHASES, RAN, SESSION_SUMS, TOOLS
 from m31a_metrics.record import SessionRecord
@@ -93,7 +94,10 @@ def put(
         if number is None:
             number = latest = latest + 1
         else:
-            _take_out(connection, number, changes)
+            started_us = _take_out(connection, number, changes)
+            if started_us != record.started_us:  # by which fleets may know it
+                ref = SessionRef(record.agent, record.native_id)
+                leave(connection, keys_of(ref, started_us)[1:])
         rows = rows_of(record)
         _add(written, number, record, rows, made_of)
         changes.add(record.agent, record.project, rows, 1)
@@ -124,7 +128,8 @@ def remove(connection: sqlite3.Connection, agent: str, native_id: str, changes: 
     """Take a session out; False if it is not there. As `put` in all else."""
     number = _number(connection, agent, native_id)
     if number is not None:
-        _take_out(connection, number, changes)
+        ref = SessionRef(agent, native_id)
+        leave(connection, keys_of(ref, _take_out(connection, number, changes)))
     return number is not None
 
 
@@ -135,13 +140,15 @@ def _number(connection: sqlite3.Connection, agent: str, native_id: str) -> int |
     return None if found is None else int(found[0])
 
 
-def _take_out(connection: sqlite3.Connection, number: int, changes: Changes) -> None:
-    agent, project = connection.execute(
-        "SELECT agent, project FROM sessions WHERE session = ?", (number,)
+def _take_out(connection: sqlite3.Connection, number: int, changes: Changes) -> int:
+    """Take a session out, and say when it started."""
+    agent, project, started_us = connection.execute(
+        "SELECT agent, project, started_us FROM sessions WHERE session = ?", (number,)
     ).fetchone()
     changes.add(agent, project, rows_in(connection, number), -1)
     for table in (*TABLES, "sessions"):
         connection.execute(f"DELETE FROM {table} WHERE session = ?", (number,))
+    return int(started_us)
 
 
 def rows_in(connection: sqlite3.Connection, number: int) -> Rows:

@@ -81,9 +81,10 @@ def adopt(connection: sqlite3.Connection, zone: Zone) -> None:
 def retire(index: str, keep: str) -> None:
     """Remove the indexes of zones that were asked longest ago, where there are too many.
 
-    To be called when what only they know was carried over to the one at `keep`.
+    To be called when what only they know was carried over to the one at `keep`. One of which
+    something was pushed stays: it alone knows what, and what is still to be taken out there.
     """
-    others = [path for path in paths(index) if path not in (index, keep)]
+    others = [path for path in paths(index) if path not in (index, keep) and not _is_spool(path)]
     others.sort(key=_changed_ns, reverse=True)
     for path in others[BESIDE_MAX - (keep != index) :]:
         for suffix in ("", "-wal", "-shm"):
@@ -243,13 +244,26 @@ def _rows(
 
 def _zone_at(path: str) -> Zone | None:
     """The zone of the index at a path; None where nobody can tell."""
-    uri = f"file:{quote(os.path.abspath(path))}?mode=rw"  # read-only it would leave files behind
     try:
-        foreign_sqlite.check_companions(path)
-        with closing(sqlite3.connect(uri, timeout=PATIENCE_S, uri=True)) as connection:
+        with closing(_connected(path)) as connection:
             return zone_of(connection)
     except (OSError, sqlite3.Error):
         return None
+
+
+def _is_spool(path: str) -> bool:
+    """Tell whether something of the index at a path was pushed to a fleet."""
+    try:
+        with closing(_connected(path)) as connection:
+            return connection.execute("SELECT 1 FROM pushed LIMIT 1").fetchone() is not None
+    except (OSError, sqlite3.Error):
+        return False
+
+
+def _connected(path: str) -> sqlite3.Connection:
+    uri = f"file:{quote(os.path.abspath(path))}?mode=rw"  # read-only it would leave files behind
+    foreign_sqlite.check_companions(path)
+    return sqlite3.connect(uri, timeout=PATIENCE_S, uri=True)
 
 
 def _changed_ns(path: str) -> int:

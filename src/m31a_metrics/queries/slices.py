@@ -1,13 +1,12 @@
 """Which sessions and days a Slice means, as conditions in SQL.
 
-Names that are given in part or as patterns are looked up first, among the names that
-there are; the SQL then compares whole names, which every engine does alike.
+Names that are given in part or as patterns are conditions, too, and no lists of the names that
+there are: a fleet has more of these than a text of SQL may be long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from fnmatch import fnmatchcase
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,58 +14,70 @@ from msgspec.structs import replace
 from m31a_metrics.answers import Slice, label_of
 
 Value = str | int
-Names = Callable[[str], Iterable[str]]
-"""Tells which names there are: of "project", "branch" or "model"."""
-
 
 _IN_PHASES = ("phase_days", "tool_days", "llm_days")
 """What is done in phases, by its table."""
+
+
+class Dialect(Struct, frozen=True):
+    """What standard SQL has no words for, as an engine says it.
+
+    `contains`: a text holds another, as "position({}, {}) > 0" (LIKE has wildcards, and some
+    take other letters for the same). `fits`: a text is what a pattern means, which `pattern`
+    writes of one with `*`. `week` and `month` are what the days of a week of ISO 8601, or of a
+    month, have in common, and what no other day has, nor "". `ran` adds up histograms, for
+    `folding.reading` to read. `more_facts` are columns of `sessions` that not every engine has.
+    """
+
+    contains: str
+    fits: str
+    pattern: Callable[[str], str]
+    week: str
+    month: str
+    ran: str
+    more_facts: tuple[str, ...] = ()
 
 
 class Chosen(Struct, frozen=True):
     """A Slice in SQL. `sessions` and `days` are conditions, "" where all are meant.
 
     `days` is for tables with days, `tool`, `model` and `phase` for those with these columns.
+    `is_of_days`: but for the days nothing is said of sessions, so that these tables know all.
     `is_simple`: nothing but agents, projects and whole days are chosen, so that rollups
-    can answer; `projects` are then the names, None for all. `has_label`: sessions have a
-    column `label`, the value of the label that is grouped by.
+    can answer; `projects` are then the names, None for all, where an engine has looked for
+    them. `has_label`: sessions have a column `label`, the value of the label that is grouped by.
     """
 
     which: Slice
+    dialect: Dialect
     sessions: str
     days: str
     tool: str
     model: str
     phase: str
     parameters: Mapping[str, Value]
-    projects: tuple[str, ...] | None
+    is_of_days: bool
     is_simple: bool
+    projects: tuple[str, ...] | None = None
     has_label: bool = False
 
 
-def choose(which: Slice, names: Names, contains: str, always: str = "") -> Chosen:
-    """Say in SQL what a Slice means; `names` is asked where it gives parts of names.
-
-    `contains` is the engine's own way to ask whether a text holds another, as
-    "position({}, {}) > 0": LIKE has wildcards, and takes other letters for the same. `always`
-    is a condition that every session must meet.
-    """
+def choose(which: Slice, dialect: Dialect, always: str = "") -> Chosen:
+    """Say in SQL what a Slice means; `always` is a condition that every session must meet."""
     parameters: dict[str, Value] = {}
-    projects = models = None
     sessions = [always] if always else []
     if which.agents is not None:
         sessions.append(among("agent", which.agents, parameters))
     if which.project:
-        projects = tuple(name for name in names("project") if which.project in name)
-        sessions.append(among("project", projects, parameters))
+        sessions.append(dialect.contains.format("project", ":project"))
+        parameters["project"] = _storable(which.project)
     if which.branch:
-        sessions.append(among("branch", matching(which.branch, names("branch")), parameters))
+        sessions.append(_named(dialect, "branch", which.branch, parameters))
     days = between("day", which.first_day, which.last_day, parameters)
     on_days = f"session IN (SELECT session FROM session_days WHERE {days})" if days else ""
     model = ""
     if which.model:
-        models = matching(which.model, names("model"))
-        model = among("model", models, parameters)
+        model = _named(dialect, "model", which.model, parameters)
         # Of these days here too, or all rows of all days are read through.
         of_model = all_of(model, on_days)
         sessions.append(f"session IN (SELECT session FROM llm_days{of_model})")
@@ -76,25 +87,27 @@ def choose(which: Slice, names: Names, contains: str, always: str = "") -> Chose
         sessions.append(f"session IN ({' UNION ALL '.join(used)})")
     if which.session:
         sessions.append("session_id = :session_id")
-        parameters["session_id"] = which.session
+        parameters["session_id"] = _storable(which.session)
     sessions += _labelled(which, parameters)
     times = _between_moments(which, parameters)
     sessions += times
     if which.text:
         # A table of its own, for all of it is read through for each text.
-        has_text = contains.format("search", ":text")
+        has_text = dialect.contains.format("search", ":text")
         at_times = f"session IN (SELECT session FROM sessions{all_of(*times)})" if times else ""
         of_text = all_of(has_text, at_times)
         sessions.append(f"session IN (SELECT session FROM session_texts{of_text})")
-        parameters["text"] = which.text.lower()
+        parameters["text"] = _storable(which.text.lower())
     is_simple = which.since_us is None and which.until_us is None and not always
     is_simple &= not (which.branch or which.model or which.text or which.session or which.labels)
     is_simple &= not phase
+    is_of_days = not sessions
     if on_days:
         sessions.append(on_days)
     tool = among("tool", (which.tool,), parameters) if which.tool else ""
     chosen = " AND ".join(sessions)
-    return Chosen(which, chosen, days, tool, model, phase, parameters, projects, is_simple)
+    conditions = (chosen, days, tool, model, phase)
+    return Chosen(which, dialect, *conditions, parameters, is_of_days, is_simple)
 
 
 def _between_moments(which: Slice, parameters: dict[str, Value]) -> list[str]:
@@ -113,7 +126,7 @@ def _between_moments(which: Slice, parameters: dict[str, Value]) -> list[str]:
 def _labelled(which: Slice, parameters: dict[str, Value]) -> Iterator[str]:
     """One condition for each label that sessions must have."""
     for at, (name, value) in enumerate(which.labels):
-        parameters |= {f"label_name_{at}": name, f"label_value_{at}": value}
+        parameters |= {f"label_name_{at}": _storable(name), f"label_value_{at}": _storable(value)}
         has_it = f"name = :label_name_{at} AND value = :label_value_{at}"
         yield f"session IN (SELECT session FROM session_labels WHERE {has_it})"
 
@@ -123,7 +136,7 @@ def grouped(chosen: Chosen, by: Iterable[str]) -> Chosen:
     for part in by:
         label = label_of(part)
         if label:
-            parameters = {**chosen.parameters, "by_label": label}
+            parameters = {**chosen.parameters, "by_label": _storable(label)}
             return replace(chosen, parameters=parameters, has_label=True)
     return chosen
 
@@ -132,16 +145,22 @@ def only(chosen: Chosen, sessions: Iterable[int]) -> Chosen:
     """The same days, tools and models of these sessions alone, given by number."""
     parameters = dict(chosen.parameters)
     condition = among("session", sessions, parameters)
-    return replace(chosen, sessions=condition, parameters=parameters, is_simple=False)
+    return replace(
+        chosen, sessions=condition, parameters=parameters, is_of_days=False, is_simple=False
+    )
 
 
-def matching(pattern: str, names: Iterable[str]) -> list[str]:
-    """The names that a whole name, or a pattern with `*`, means."""
-    if "*" not in pattern:
-        return [pattern]
-    # Only `*` is special: brackets and question marks are letters of a name.
-    escaped = pattern.replace("[", "[[]").replace("?", "[?]")
-    return [name for name in names if fnmatchcase(name, escaped)]
+def _named(dialect: Dialect, column: str, name: str, parameters: dict[str, Value]) -> str:
+    """A column is what a whole name, or a pattern with `*`, means."""
+    if "*" not in name:
+        return among(column, (name,), parameters)
+    parameters[column] = _storable(dialect.pattern(name))
+    return dialect.fits.format(column, f":{column}")
+
+
+def _storable(text: str) -> str:
+    """A text as any engine takes it: what was no UTF-8 on a command line is nobody's name."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def among(column: str, values: Iterable[Value], parameters: dict[str, Value]) -> str:
@@ -149,7 +168,7 @@ def among(column: str, values: Iterable[Value], parameters: dict[str, Value]) ->
     keys = []
     for number, value in enumerate(values):
         keys.append(f":{column}_{number}")
-        parameters[f"{column}_{number}"] = value
+        parameters[f"{column}_{number}"] = _storable(value) if isinstance(value, str) else value
     if not keys:
         return "1 = 0"
     return f"{column} = {keys[0]}" if len(keys) == 1 else f"{column} IN ({', '.join(keys)})"

@@ -125,5 +125,10 @@ EFFECTS = Effects.__struct_fields__
 SESSION_USES = ("tool_count", "llm_count", "phase_count")
 """How many rows a session's day has in each of SUMMED."""
 
-SESSION_FACTS = tuple(name for name in SessionRow.__struct_fields__ if name not in SESSION_SUMS)
+OWNERS = ("machine", "user")
+"""Whose a session is, in a fleet's database: an index is of one machine and one person."""
+
+SESSION_FACTS = tuple(
+    name for name in SessionRow.__struct_fields__ if name not in (*SESSION_SUMS, *OWNERS)
+)
 """What is known of each session as a whole."""

@@ -1,7 +1,7 @@
 """The questions themselves, each as one text and its parameters.
 
-A text gives parts of rows; who asks folds them (weeks out of days, histograms, counts of
-sessions), because that is the same for every engine.
+A text gives a row for each part that is asked for, and who asks names it: a week and a month
+come as one of their days.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from m31a_metrics.queries.tables import (
     LONGEST,
     PHASES,
     PHASES_OF,
-    RAN,
     ROLLUPS,
     SESSION_FACTS,
     SESSION_SUMS,
@@ -32,9 +31,6 @@ from m31a_metrics.queries.tables import (
 
 OF_TIME = ("day", "week", "month")
 
-NUMBER = "number"
-"""The part that each session is, by its number: two agents may have one session id."""
-
 
 class Query(Struct, frozen=True):
     """A text of SQL and the values of its parameters."""
@@ -44,13 +40,13 @@ class Query(Struct, frozen=True):
 
 
 def names(column: str) -> Query:
-    """Every project or branch that a session has; the models are in the rollups."""
+    """Every project, or other fact of sessions, that there is."""
     return Query(f"SELECT DISTINCT {column} FROM sessions")
 
 
 def sessions(chosen: Chosen, order: str, limit: int | None, offset: int) -> Query:
-    """Sessions: SESSION_FACTS, then SESSION_SUMS. `order` is what follows ORDER BY."""
-    facts = ", ".join(SESSION_FACTS)
+    """Sessions: SESSION_FACTS, the engine's own, SESSION_SUMS. `order` is what follows ORDER BY."""
+    facts = ", ".join((*SESSION_FACTS, *chosen.dialect.more_facts))
     where = all_of(chosen.sessions)
     if _whole(chosen):
         text = f"SELECT {facts}, {', '.join(SESSION_SUMS)} FROM sessions{where}"
@@ -59,8 +55,8 @@ def sessions(chosen: Chosen, order: str, limit: int | None, offset: int) -> Quer
         parts = ", ".join(f"SUM({name}) AS sum_{name}" for name in SESSION_SUMS)
         text = (
             f"SELECT {facts}, {sums} FROM (SELECT session, {facts} FROM sessions{where}) AS s "
-            f"INNER JOIN (SELECT session, {parts} FROM {_days_of(chosen)} GROUP BY session) AS d "
-            "USING (session)"
+            f"INNER JOIN (SELECT session, {parts} FROM {_days_of(chosen)} AS p "
+            "GROUP BY session) AS d USING (session)"
         )
     text = f"{text} ORDER BY {order}"
     if limit is not None or offset:
@@ -70,43 +66,43 @@ def sessions(chosen: Chosen, order: str, limit: int | None, offset: int) -> Quer
 
 
 def totals(chosen: Chosen, key: str) -> Query:
-    """Sums of all kinds by agent, project, day, or as one (key ""): the key, SESSION_SUMS."""
+    """Sums of all kinds by part, or as one (key ""): the key, SESSION_SUMS."""
     sums = ", ".join(f"SUM({name})" for name in SESSION_SUMS)
-    source = f"{_days_of(chosen)} AS d"
-    if key != "day" or chosen.sessions:
-        source = f"{source} INNER JOIN {_sessions_of(chosen)} USING (session)"
-    return Query(f"SELECT {_column(key)}, {sums} FROM {source}{_grouped(key)}", chosen.parameters)
+    source = f"{_days_of(chosen)} AS d{_joined(chosen, (key,))}"
+    return Query(
+        f"SELECT {_selected((key,))}, {sums} FROM {source}{_grouped(chosen, key)}",
+        chosen.parameters,
+    )
 
 
 def lasted(chosen: Chosen, key: str) -> Query:
-    """Of all sessions by agent, project, or as one: how many, and how long they lasted."""
+    """Of all sessions by a whole of sessions, or as one: how many, and how long they lasted."""
     source = f"sessions{all_of(chosen.sessions)}"
     if chosen.has_label:
         source = _sessions_of(chosen, "started_us", "updated_us")
     return Query(
         f"SELECT {_column(key)}, COUNT(*), SUM(updated_us - started_us) "
-        f"FROM {source}{_grouped(key)}",
+        f"FROM {source}{_grouped(chosen, key)}",
         chosen.parameters,
     )
 
 
-def lasted_on(chosen: Chosen) -> Query:
-    """Of the sessions of each day: how many, and how long they lasted (on any day)."""
-    return Query(
-        "SELECT day, COUNT(*), SUM(updated_us - started_us) FROM session_days AS d "
-        f"INNER JOIN {_sessions_of(chosen, 'started_us', 'updated_us')} USING (session)"
-        f"{all_of(chosen.days)} GROUP BY day",
-        chosen.parameters,
+def lasted_on(chosen: Chosen, key: str) -> Query:
+    """Of the sessions of each day, week or month: how many, and how long they lasted (in all)."""
+    on_days = (
+        f"session_days AS d INNER JOIN {_sessions_of(chosen, 'started_us', 'updated_us')} "
+        f"USING (session){all_of(chosen.days)}"
     )
-
-
-def lasting(chosen: Chosen) -> Query:
-    """Each day of the sessions that had several: the session, the day, how long it lasted."""
-    condition = " AND ".join(filter(None, (chosen.sessions, "first_day <> last_day")))
+    if key == "day":
+        text = f"SELECT day, COUNT(*), SUM(updated_us - started_us) FROM {on_days} GROUP BY day"
+        return Query(text, chosen.parameters)
+    within = (
+        "SELECT MIN(day) AS began, MAX(updated_us - started_us) AS lasted_us "
+        f"FROM {on_days} GROUP BY session, {_part(chosen, key)}"
+    )
     return Query(
-        "SELECT session, day, updated_us - started_us FROM session_days AS d INNER JOIN "
-        f"(SELECT session, started_us, updated_us FROM sessions WHERE {condition}) AS s "
-        f"USING (session){all_of(chosen.days)}",
+        f"SELECT MIN(began), COUNT(*), SUM(lasted_us) FROM ({within}) AS p "
+        f"GROUP BY {_part(chosen, key, 'began')}",
         chosen.parameters,
     )
 
@@ -181,64 +177,38 @@ def rate_limits(chosen: Chosen, limit: int) -> Query:
     )
 
 
-def parts(table: Summed, chosen: Chosen, keys: Iterable[str], *, joined: str = "") -> Query:
-    """Sums of each session by some keys: the keys, the session, the sums.
+def parts(table: Summed, chosen: Chosen, key: str) -> Query:
+    """Sums of each session by a dimension: it, the session's number, the sums as `added_up`."""
+    return Query(
+        f"SELECT {key}, session, {_added(table, chosen)} "
+        f"FROM {_rows_of(table, chosen, ())} GROUP BY {key}, session",
+        chosen.parameters,
+    )
 
-    With `joined`, the engine's own way to put texts one behind another, also the histogram
-    of TOOLS: its text and its maximum.
+
+def added_up(table: Summed, chosen: Chosen, keys: Sequence[str]) -> Query:
+    """Sums of all sessions by some keys: the keys, how many sessions, the sums.
+
+    Of TOOLS also the histograms, as the engine adds them up, and the longest call in ms.
     """
-    columns = ", ".join(_column(key) for key in keys)
     return Query(
-        f"SELECT {columns}, session, {_added(table, joined)} FROM {_rows_of(table, chosen)} "
-        f"GROUP BY {columns}, session",
+        f"SELECT {_selected(keys)}, COUNT(DISTINCT session), {_added(table, chosen)} "
+        f"FROM {_rows_of(table, chosen, keys)}{_grouped(chosen, *keys)}",
         chosen.parameters,
     )
 
 
-def added_up(table: Summed, chosen: Chosen, keys: Iterable[str], *, joined: str = "") -> Query:
-    """Sums of all sessions by some keys: the keys, how many sessions, the sums; as `parts`."""
-    columns = ", ".join(_column(key) for key in keys)
-    return Query(
-        f"SELECT {columns}, COUNT(DISTINCT session), {_added(table, joined)} "
-        f"FROM {_rows_of(table, chosen)} GROUP BY {columns}",
-        chosen.parameters,
-    )
-
-
-def ran_by(view: str, chosen: Chosen, keys: Iterable[str]) -> Query:
-    """Histograms added up by the engine: the keys, a bucket, how many calls it holds.
-
-    `view` has a row a bucket: `session`, `day`, `tool`, `phase`, `bucket`, `ran`.
-    """
-    columns = ", ".join(_column(key) for key in keys)
-    where = all_of(chosen.days, chosen.tool)
-    return Query(
-        f"SELECT {columns}, bucket, SUM(ran) FROM {view} AS d INNER JOIN {_sessions_of(chosen)} "
-        f"USING (session){where} GROUP BY {columns}, bucket",
-        chosen.parameters,
-    )
-
-
-def longest_by(chosen: Chosen, keys: Iterable[str]) -> Query:
-    """The longest call by the same keys, in ms."""
-    columns = ", ".join(_column(key) for key in keys)
-    return Query(
-        f"SELECT {columns}, MAX({LONGEST}) FROM {_rows_of(TOOLS, chosen)} GROUP BY {columns}",
-        chosen.parameters,
-    )
-
-
-def _added(table: Summed, joined: str) -> str:
+def _added(table: Summed, chosen: Chosen) -> str:
     added = [f"SUM({name})" for name in table.sums]
-    if table is TOOLS and joined:
-        added += [joined.format(RAN), f"MAX({LONGEST})"]
+    if table is TOOLS:
+        added += [chosen.dialect.ran, f"MAX({LONGEST})"]
     return ", ".join(added)
 
 
-def _rows_of(table: Summed, chosen: Chosen) -> str:
+def _rows_of(table: Summed, chosen: Chosen, keys: Iterable[str]) -> str:
     name = _phase_days_of(chosen) if table is PHASES else table.name
     where = all_of(chosen.days, *_of_kind(table, chosen))
-    return f"{name} AS d INNER JOIN {_sessions_of(chosen)} USING (session){where}"
+    return f"{name} AS d{_joined(chosen, keys)}{where}"
 
 
 def rolled_up(column: str, chosen: Chosen, stretch: tuple[str, str, str], *, apart: bool) -> Query:
@@ -264,21 +234,16 @@ def straddling(table: Summed, chosen: Chosen, keys: Iterable[str]) -> Query:
     The session, the day, and the keys: rollups count these sessions where they began.
     """
     which = chosen.which
-    parameters: dict[str, Value] = {"begin": which.first_day}
+    parameters: dict[str, Value] = {**chosen.parameters, "begin": which.first_day}
     projects = among("project", chosen.projects, parameters) if chosen.projects is not None else ""
     where = all_of(
         "first_day < :begin", "last_day >= :begin", _agents(chosen, parameters), projects
     )
-    columns = ", ".join(_column(key) for key in keys)
+    columns = ", ".join("day" if key in OF_TIME else _column(key) for key in keys)
     text = (
         f"SELECT session, day, {columns} FROM {table.name} AS d INNER JOIN "
         f"(SELECT session, agent, project FROM sessions{where}) AS s USING (session)"
     )
-    parameters |= {
-        key: value
-        for key, value in chosen.parameters.items()
-        if key.startswith(("tool_", "model_", "phase_"))
-    }
     return Query(f"{text}{all_of(*_of_kind(table, chosen))}", parameters)
 
 
@@ -286,23 +251,12 @@ _USED = {table.name: use for table, use in zip(SUMMED, SESSION_USES, strict=True
 
 
 def counted(table: Summed, chosen: Chosen, key: str) -> Query:
-    """How many sessions had anything in a table, by agent, project, day, or as one."""
+    """How many sessions had anything in a table, by part, or as one."""
     where = all_of(chosen.days, f"{_USED[table.name]} > 0")
     count = "COUNT(*)" if key == "day" else "COUNT(DISTINCT session)"
     return Query(
-        f"SELECT {_column(key)}, {count} FROM session_days AS d "
-        f"INNER JOIN {_sessions_of(chosen)} USING (session){where}{_grouped(key)}",
-        chosen.parameters,
-    )
-
-
-def used_on(table: Summed, chosen: Chosen) -> Query:
-    """Each day with anything in a table of the sessions that had several days."""
-    condition = " AND ".join(filter(None, (chosen.sessions, "first_day <> last_day")))
-    where = all_of(chosen.days, f"{_USED[table.name]} > 0")
-    return Query(
-        "SELECT session, day, 0 FROM session_days AS d INNER JOIN "
-        f"(SELECT session FROM sessions WHERE {condition}) AS s USING (session){where}",
+        f"SELECT {_selected((key,))}, {count} FROM session_days AS d"
+        f"{_joined(chosen, (key,))}{where}{_grouped(chosen, key)}",
         chosen.parameters,
     )
 
@@ -325,26 +279,31 @@ HEAL = (
 
 
 def heals(chosen: Chosen, limit: int | None) -> Query:
-    """Failures that were to be healed: agent, session_id, project, HEAL, branch, labels."""
-    facts = ("session_id", "project", "agent", "branch", "labels")
+    """Failures that were to be healed: agent, session_id, project, HEAL, branch, labels.
+
+    And what more the engine knows of their sessions.
+    """
+    more = ("branch", "labels", *chosen.dialect.more_facts)
+    facts = ("session_id", "project", "agent", *more)
     source = (
         f"heals AS d INNER JOIN {_sessions_of(chosen, *facts)} "
         f"USING (session){all_of(chosen.days, chosen.tool, chosen.phase)}"
     )
     text = (
-        f"SELECT agent, session_id, project, {', '.join(HEAL)}, branch, labels FROM {source} "
+        f"SELECT agent, session_id, project, {', '.join((*HEAL, *more))} FROM {source} "
         "ORDER BY known_nano DESC, duration_us DESC, began_us, session_id"
     )
     return Query(_limited(text, limit), chosen.parameters)
 
 
-def failures(chosen: Chosen, limit: int | None) -> Query:
-    """Ways to fail: tool, line, count, sessions, last day."""
+def failures(chosen: Chosen, limit: int | None, *, in_totals: bool = False) -> Query:
+    """Ways to fail: tool, line, count, sessions, last day.
+
+    `in_totals`: out of sums of all sessions and days, which not every engine has.
+    """
     figures = "SUM(count) AS failed, COUNT(DISTINCT session), MAX(day) AS latest"
-    source, group = "failures AS d", " GROUP BY tool, line"
-    if chosen.sessions:
-        source = f"{source} INNER JOIN {_sessions_of(chosen)} USING (session)"
-    elif not chosen.days:
+    source, group = f"failures AS d{_joined(chosen, ())}", " GROUP BY tool, line"
+    if in_totals:
         figures = "failed, session_count, latest"
         source, group = "failure_totals", ""
     text = (
@@ -354,14 +313,16 @@ def failures(chosen: Chosen, limit: int | None) -> Query:
     return Query(_limited(text, limit), chosen.parameters)
 
 
-def failed_in(chosen: Chosen, tool: str, line: str, limit: int) -> Query:
-    """The latest sessions in which a tool failed in one way; each of its days counts."""
-    where = all_of(chosen.days, "tool = :failed_tool", "line = :failed_line")
+def failed_in(chosen: Chosen, ways: str, limit: str) -> Query:
+    """The latest sessions in which tools failed in some ways: tool, line, session_id.
+
+    `ways` is a condition, `limit` what follows LIMIT. A session comes once a day.
+    """
     return Query(
-        "SELECT session_id FROM failures AS d "
-        f"INNER JOIN {_sessions_of(chosen, 'session_id', 'updated_us')} USING (session){where} "
-        f"ORDER BY day DESC, updated_us DESC, session_id LIMIT {limit}",
-        {**chosen.parameters, "failed_tool": tool, "failed_line": line},
+        "SELECT tool, line, session_id FROM failures AS d "
+        f"INNER JOIN {_sessions_of(chosen, 'session_id', 'updated_us')} USING (session)"
+        f"{all_of(chosen.days, ways)} ORDER BY day DESC, updated_us DESC, session_id LIMIT {limit}",
+        chosen.parameters,
     )
 
 
@@ -421,13 +382,13 @@ def _united(keys: str, sums: Iterable[str], chosen: Chosen, sources: Iterable[_S
 
 
 def _sessions_of(chosen: Chosen, *columns: str) -> str:
-    named = ", ".join(columns or ("agent", "project", "branch", "session_id"))
-    chosen_ones = f"SELECT session, {named} FROM sessions{all_of(chosen.sessions)}"
+    named = ", ".join(("session", *columns))
+    chosen_ones = f"SELECT {named} FROM sessions{all_of(chosen.sessions)}"
     if not chosen.has_label:
         return f"({chosen_ones}) AS s"
     labelled = "SELECT session, value FROM session_labels WHERE name = :by_label"
     return (
-        f"(SELECT session, {named}, COALESCE(value, '') AS label FROM ({chosen_ones}) AS c "
+        f"(SELECT {named}, COALESCE(value, '') AS label FROM ({chosen_ones}) AS c "
         f"LEFT JOIN ({labelled}) AS l USING (session)) AS s"
     )
 
@@ -435,15 +396,39 @@ def _sessions_of(chosen: Chosen, *columns: str) -> str:
 def _column(key: str) -> str:
     if key == "":
         return "''"
-    if key in OF_TIME:
-        return "day"
     if label_of(key):
         return "label"
-    return {"session": "session_id", NUMBER: "session"}.get(key, key)
+    return "session_id" if key == "session" else key
 
 
-def _grouped(key: str) -> str:
-    return f" GROUP BY {_column(key)}" if key else ""
+def _selected(keys: Iterable[str]) -> str:
+    """What a grouped text gives of its keys: of a week or a month, the first day there is."""
+    return ", ".join("MIN(day)" if key in _OF_DAYS else _column(key) for key in keys)
+
+
+_OF_DAYS = ("week", "month")
+_OF_TABLES = ("", "tool", "model", "phase", *OF_TIME)
+"""Keys that tables with days have themselves; the others are facts of sessions."""
+
+
+def _part(chosen: Chosen, key: str, day: str = "day") -> str:
+    """What is grouped by for a key."""
+    if key in _OF_DAYS:
+        return (chosen.dialect.week if key == "week" else chosen.dialect.month).format(day)
+    return _column(key)
+
+
+def _grouped(chosen: Chosen, *keys: str) -> str:
+    columns = ", ".join(_part(chosen, key) for key in keys if key)
+    return f" GROUP BY {columns}" if columns else ""
+
+
+def _joined(chosen: Chosen, keys: Iterable[str]) -> str:
+    """The sessions, for rows of days that need them: to be chosen, or to be told apart."""
+    columns = [_column(key) for key in keys if not (key in _OF_TABLES or label_of(key))]
+    if chosen.is_of_days and not columns and not chosen.has_label:
+        return ""
+    return f" INNER JOIN {_sessions_of(chosen, *columns)} USING (session)"
 
 
 def _of_kind(table: Summed, chosen: Chosen) -> tuple[str, ...]:

@@ -86,12 +86,12 @@ def totals_of(answers: Answers, which: Slice) -> TotalsRow:
 
 
 def recorded_agents(answers: Answers) -> list[str]:
-    """The agents whose sessions a recorder keeps, in directories of their ids."""
+    """The agents whose sessions a recorder keeps, in directories of their ids; a fleet's: all."""
     return [
         session.agent
         for row in answers.totals(Slice(), "agent")
         for session in answers.sessions(Slice(agents=(row.key,)), limit=1)
-        if session.path.rpartition("/")[2] == session.session_id
+        if session.machine or session.path.rpartition("/")[2] == session.session_id
     ]
 
 

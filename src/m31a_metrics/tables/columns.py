@@ -10,6 +10,8 @@ AGENT = Column("agent", "Agent")
 PROJECT = Column("project", "Project", keeps_end=True)
 BRANCH = Column("branch", "Branch")
 WORKTREE = Column("worktree", "Worktree", keeps_end=True)
+MACHINE = Column("machine", "Machine")
+USER = Column("user", "User")
 TOOL = Column("tool", "Tool")
 PHASE = Column("phase", "Phase")
 MODEL = Column("model", "Model")
@@ -30,6 +32,8 @@ PARTS = {
     "branch": BRANCH,
     ANY_LABEL: Column("label", "Label"),
     "agent": AGENT,
+    "machine": MACHINE,
+    "user": USER,
     "tool": TOOL,
     "session": SESSION,
 }
@@ -45,7 +49,9 @@ def part(by: str) -> Column:
 TIMES = ("day", "week", "month", "hour")
 """Parts that come in the order of time; of the others the greatest comes first."""
 
-OWNERS = ("project", "agent", "branch", ANY_LABEL)
+FLEET = ("machine", "user")
+"""Parts that only a fleet is told apart by."""
+OWNERS = ("project", "agent", "branch", ANY_LABEL, *FLEET)
 """Parts that say whose a session is."""
 
 STARTED = Column("started_at", "Started", Unit.TIME)

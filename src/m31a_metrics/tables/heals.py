@@ -176,6 +176,8 @@ def _key(row: HealRow, by: str) -> str:
         "agent": row.agent,
         "branch": row.branch,
         "session": row.session_id,
+        "machine": row.machine,
+        "user": row.user,
     }
     return row.labels.get(label_of(by), "") if label_of(by) else keys[by]
 

@@ -180,7 +180,7 @@ def sessions(rows: Sequence[SessionRow], scope: Scope, *, whole: bool = False) -
 
     `whole` gives the columns that a terminal has no room for, with ids and paths whole.
     """
-    table = session_table("Sessions", rows, whole=whole)
+    table = _owned(session_table("Sessions", rows, whole=whole), rows)
     table.empty = NOTHING_YET
     table.answer = _answer(rows, scope.totals)
     if len(rows) < scope.totals.session_count:
@@ -194,6 +194,22 @@ def sessions(rows: Sequence[SessionRow], scope: Scope, *, whole: bool = False) -
         )
     table.notes += unpriced(sum(row.unpriced_tokens for row in rows))
     return table
+
+
+def _owned(table: Table, rows: Sequence[SessionRow]) -> Table:
+    """Say of a fleet's sessions whose they are, and on which machine."""
+    if not any(row.machine for row in rows):
+        return table
+    names = [column.name for column in table.columns]
+    at = names.index("agent") + 1 if "agent" in names else len(names)
+    return replace(
+        table,
+        columns=[*table.columns[:at], columns.MACHINE, columns.USER, *table.columns[at:]],
+        rows=[
+            (*cells[:at], row.machine or None, row.user or None, *cells[at:])
+            for cells, row in zip(table.rows, rows, strict=True)
+        ],
+    )
 
 
 def _answer(rows: Sequence[SessionRow], totals: TotalsRow) -> str:
@@ -420,7 +436,7 @@ def lasted_ms(row: SessionRow) -> int | None:
 
 def listing(title: str, rows: Sequence[SessionRow], empty: str) -> Table:
     """List sessions on a page, in the order given."""
-    table = Table(title, LISTED, [_listed(row) for row in rows], empty)
+    table = _owned(Table(title, LISTED, [_listed(row) for row in rows], empty), rows)
     if any(row.is_gone for row in rows):
         table.notes.append("Some of these are known from the index alone: their files are gone.")
     return counted_only(table, columns.RARE)

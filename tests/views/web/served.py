@@ -121,13 +121,17 @@ def served(
     doors: Doors = OPEN,
     conversations: Conversing | None = None,
     searching: Searching | None = None,
+    off: str = "",
 ) -> Iterator[str]:
     """Serve a machine's sessions; gives the address of the overview, without its last slash."""
     listening = listen("127.0.0.1", 0)
     bugs: list[Exception] = []
     clock = partial(datetime.now, datetime.now().astimezone().tzinfo)
     app = dashboard(
-        machine, clock, AGENTS, doors, bugs.append, conversations=conversations, searching=searching
+        *(machine, clock, AGENTS, doors, bugs.append),
+        conversations=conversations,
+        searching=searching,
+        off=off,
     )
     started = threading.Event()
     running = Running(app, started.set)

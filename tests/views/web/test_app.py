@@ -168,7 +168,15 @@ def test_every_address_for_programs_is_described(base: str) -> None:
     assert told["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     assert {"token": []} in told["security"]
     nothing = Transcripts(None, SWITCHED_OFF)
-    server = Server(Invented([]), lambda: NOW, (), print, transcripts=nothing, searching=None)
+    server = Server(
+        Invented([]),
+        lambda: NOW,
+        (),
+        print,
+        transcripts=nothing,
+        searching=None,
+        look_every_s=60,
+    )
     routes = {
         route.path.replace(":path", "")
         for route in server.routes()

@@ -17,6 +17,7 @@ The options are kept in `ctx.meta`, which a group and its commands share, so tha
 from m31a_metrics.cli.options.consent import person_agrees, refuse_agents
 from m31a_metrics.cli.options.declared import question_command
 from m31a_metrics.cli.options.facts import checked, said, said_options
+from m31a_metrics.cli.options.fleet import fleet_of, fleet_options
 from m31a_metrics.cli.options.output import (
     emit,
     examples,
@@ -62,12 +63,14 @@ from m31a_metrics.cli.options.slices import (
     which,
 )
 from m31a_metrics.cli.options.titles import titles_of, titles_option
+from m31a_metrics.cli.options.units import always_on, hourly, unit_option
 
 __all__ = [
     "AGENTS",
     "agents",
     "all_folders",
     "all_folders_option",
+    "always_on",
     "arranged",
     "ask_sides",
     "asked_for",
@@ -78,7 +81,10 @@ __all__ = [
     "emit",
     "enough",
     "examples",
+    "fleet_of",
+    "fleet_options",
     "format_options",
+    "hourly",
     "is_bounded",
     "limit_of",
     "meant",
@@ -104,6 +110,7 @@ __all__ = [
     "sort_of",
     "titles_of",
     "titles_option",
+    "unit_option",
     "wants_text",
     "warn",
     "which",

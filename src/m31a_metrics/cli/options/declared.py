@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import click
 
+from m31a_metrics.cli.options.fleet import fleet_options
 from m31a_metrics.cli.options.output import (
     emit,
     examples,
@@ -53,6 +54,7 @@ def question_command(
     for add in (
         format_options,
         sessions_dir_option,
+        fleet_options,
         *((row_options, by_option(parts, question.__name__)) if parts else ()),
         *(slice_option(*one) for one in _options(narrowed or {})),
         slice_options,

@@ -15,13 +15,16 @@ from msgspec.structs import replace
 from m31a_metrics import config
 from m31a_metrics.answers import Answers, Slice
 from m31a_metrics.cli.options.empty import where_looked
+from m31a_metrics.cli.options.fleet import fleet_of
 from m31a_metrics.cli.options.output import LOOKED, NONE, SESSIONS_DIR, say, settings
+from m31a_metrics.cli.options.rows import OF_FLEET
 from m31a_metrics.cli.options.slices import agents_meant, all_folders, asked_for, now, which
 from m31a_metrics.errors import SessionNotFound
 from m31a_metrics.questions.ask import Ask, recorded_agents, totals_of, why_none
 
 if TYPE_CHECKING:
     from m31a_metrics.catalog import LoadedSession
+    from m31a_metrics.catalog.fleet import Fleet
     from m31a_metrics.comparison.baseline import Baseline
     from m31a_metrics.comparison.sides import Side
 
@@ -40,6 +43,15 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
     """
     from m31a_metrics import catalog
 
+    fleet = fleet_of(ctx)
+    if fleet is not None:
+        with _asking_fleet(ctx, fleet, name) as ask:
+            yield ask
+        return
+    if OF_FLEET in ctx.meta:
+        raise click.UsageError(
+            f"--by {ctx.meta[OF_FLEET]} is of a fleet: give --history fleet, or an address."
+        )
     configured, environ = settings(ctx), config.environment()
     bounded = only_dir(ctx)
     if name is not None:
@@ -83,6 +95,32 @@ def asking(ctx: click.Context, name: str | None) -> Iterator[Ask]:
                 say(sentence)
 
 
+@contextmanager
+def _asking_fleet(ctx: click.Context, fleet: Fleet, name: str | None) -> Iterator[Ask]:
+    """Open the answers of a fleet, about one session or the slice asked for."""
+    from m31a_metrics.catalog.fleet import ask_fleet, session_named
+
+    if all_folders(ctx):
+        raise click.UsageError("--all-folders is of this machine, and goes without --history.")
+    configured = settings(ctx)
+    with ask_fleet(configured, config.environment(), fleet) as opened:
+        for note in opened.notes:
+            say(note)
+        if name is not None:
+            _only_one(ctx)
+            row = session_named(opened.answers, name, configured)
+            which_one = Slice(agents=(row.agent,), session=row.session_id)
+            yield Ask(opened.answers, which_one, now(ctx), row.session_id)
+        else:
+            found = Ask(opened.answers, meant(which(ctx), opened.answers), now(ctx))
+            ctx.meta[NONE] = why_none(found, asked_for(ctx), ())
+            if _is_empty(found):
+                ctx.meta[NONE] = f"No session was pushed to {opened.file} yet."
+            yield found
+        for note in opened.look_again():
+            say(note)
+
+
 def _is_empty(ask: Ask) -> bool:
     """Tell whether there is no session at all, of whatever slice."""
     return not (ask.totals.session_count or totals_of(ask.answers, Slice()).session_count)
@@ -116,6 +154,12 @@ def read_session(ctx: click.Context, name: str) -> LoadedSession:
     from m31a_metrics import catalog
 
     _only_one(ctx)
+    if fleet_of(ctx) is not None:
+        with asking(ctx, name) as ask:
+            from m31a_metrics.catalog.fleet import elsewhere
+            from m31a_metrics.questions.sessions import asked_for as one_asked_for
+
+            raise elsewhere(one_asked_for(ask))
     one = catalog.load_named(
         settings(ctx),
         name,
@@ -165,20 +209,21 @@ def warn(
     say(f"{problems[0]}; {more}see `{remedy or f'm31 doctor{bounded}'}`")
 
 
-def reading_progress() -> Callable[[int, int], None]:
+def reading_progress(doing: str = "reading") -> Callable[[int, int], None]:
     """Make the function that is told how many sessions are read, and of how many.
 
     It talks to a terminal only, and only to a person who has waited a second.
     """
     started_s = monotonic()
     drawn = False
+    fifties = 0
 
     def show(done: int, total: int) -> None:
-        nonlocal drawn
+        nonlocal drawn, fifties
         if done < total:
-            if done % 50 == 0 and monotonic() - started_s > _PATIENCE_S:
-                drawn = True
-                sys.stderr.write(f"\rreading {done:,} of {total:,} sessions ")
+            if done // 50 != fifties and monotonic() - started_s > _PATIENCE_S:
+                drawn, fifties = True, done // 50
+                sys.stderr.write(f"\r{doing} {done:,} of {total:,} sessions ")
                 sys.stderr.flush()
         elif drawn:
             sys.stderr.write("\r\x1b[K")
@@ -194,13 +239,13 @@ _READ_MAX = 64 << 20
 """Bytes; a baseline of ten thousand tools has some 7 MB."""
 
 
-def slice_named(text: str) -> Slice | None:
+def slice_named(ctx: click.Context, text: str) -> Slice | None:
     """Read a slice in a word; None for what may be a session. Raises UsageError."""
     from m31a_metrics.slices import slice_of
     from m31a_metrics.sources import is_by_name_only
 
     try:
-        which = slice_of(text, now())
+        which = slice_of(text, now(ctx))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     for agent in (which.agents or ()) if which is not None else ():

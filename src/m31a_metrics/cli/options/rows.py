@@ -11,7 +11,7 @@ import click
 from m31a_metrics.answers import label_of
 from m31a_metrics.cli.options.output import Decorated, wants_text
 from m31a_metrics.table import Table
-from m31a_metrics.tables.columns import ANY_LABEL, PARTS, TIMES
+from m31a_metrics.tables.columns import ANY_LABEL, FLEET, PARTS, TIMES
 from m31a_metrics.tables.order import limited, ordered, unknown_column
 from m31a_metrics.tables.phrases import listed
 from m31a_metrics.validation import label_name_of
@@ -19,6 +19,8 @@ from m31a_metrics.validation import label_name_of
 SCREENFUL = 20
 """So many rows a terminal shows of a long answer."""
 
+OF_FLEET = "m31.of_fleet"
+"""Key in `ctx.meta`: a part that is grouped by, and that only a fleet has."""
 _SORT = "m31.sort"
 _LIMIT = "m31.limit"
 _ALL = "m31.all"
@@ -30,7 +32,9 @@ def by_option(parts: Sequence[str], question: str) -> Callable[[Decorated], Deco
     Another part is refused with the parts that it has, and the nearest word.
     """
 
-    def check(_ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
+    def check(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
+        if value in FLEET:
+            ctx.meta[OF_FLEET] = value
         if value is None or value in parts:
             return value
         if label_of(value) and ANY_LABEL in parts:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["OTLP_PORT"]
 
 HOST = "127.0.0.1"
-UNITS = ("systemd", "launchd")
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -61,12 +57,6 @@ no_token_option = click.option(
     is_flag=True,
     help="Ask for no token: every account on this machine can read it. Only on loopback.",
 )
-unit_option = click.option(
-    "--print-unit",
-    "unit",
-    type=click.Choice(UNITS),
-    help="Print what runs this as a service of yours, and end.",
-)
 
 
 def is_debugging(ctx: click.Context) -> bool:
@@ -97,66 +87,6 @@ def listening_words(given: Mapping[str, Any], port: int) -> list[str]:
     """--host and --port as they were given, where they are not what they are anyway."""
     words = ["--host", given["host"]] if given["host"] != HOST else []
     return words + (["--port", str(given["port"])] if given["port"] != port else [])
-
-
-_SYSTEMD = """\
-# Save it as ~/.config/systemd/user/{label}.service, then:
-#   systemctl --user daemon-reload
-#   systemctl --user enable --now {label}
-# It ends when you log out, unless: loginctl enable-linger
-[Unit]
-Description=m31: {what}
-
-[Service]
-ExecStart={command}
-{environment}Restart=on-failure
-UMask=0077
-
-[Install]
-WantedBy=default.target
-"""
-
-
-def print_unit(unit: str, label: str, what: str, words: Sequence[str]) -> None:
-    """Print a unit of systemd, or the property list of launchd, that runs `m31` with these words.
-
-    A service has no shell's environment: what says where the configuration and agents' sessions
-    are is written into it.
-    """
-    from m31a_metrics.sources import FOLDER_VARIABLES
-
-    words = [sys.executable, "-m", "m31a_metrics", *words]
-    names = ("M31A_CONFIG", "XDG_CONFIG_HOME", *FOLDER_VARIABLES)
-    environ = {name: os.environ[name] for name in names if os.environ.get(name)}
-    if unit == "launchd":
-        import plistlib
-
-        click.echo(
-            plistlib.dumps(
-                {
-                    "Label": label,
-                    "ProgramArguments": words,
-                    "EnvironmentVariables": environ,
-                    "RunAtLoad": True,
-                    "KeepAlive": {"SuccessfulExit": False},
-                    "Umask": 0o077,
-                }
-            ).decode(),
-            nl=False,
-        )
-        return
-    lines = [f"Environment={_quoted(f'{name}={value}')}\n" for name, value in environ.items()]
-    command_line = " ".join(_quoted(word).replace("$", "$$") for word in words)
-    click.echo(
-        _SYSTEMD.format(label=label, what=what, command=command_line, environment="".join(lines)),
-        nl=False,
-    )
-
-
-def _quoted(word: str) -> str:
-    """Write a word as systemd reads one."""
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("\n", "\\n")
-    return escaped if re.fullmatch(r"[\w./:=@+,%-]+", escaped, re.ASCII) else f'"{escaped}"'
 
 
 # Taking OTLP, beside the dashboard or alone.

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from m31a_metrics import slices
 from m31a_metrics.answers import Slice
 from m31a_metrics.cli.options.empty import not_read
+from m31a_metrics.cli.options.fleet import fleet_of
 from m31a_metrics.cli.options.output import Decorated, settings
 from m31a_metrics.timestamps import local
 
@@ -160,8 +161,12 @@ class _AgentOption(click.Option):
         return record and (record[0], f"{record[1]}  [{', '.join(agents())}]")
 
 
-def now() -> datetime:
-    """Read the clock, in the person's zone."""
+def now(ctx: click.Context | None = None) -> datetime:
+    """Read the clock, in the person's zone; with `ctx`, in that of the fleet that is asked."""
+    if ctx is not None and fleet_of(ctx) is not None:
+        from m31a_metrics.catalog.fleet import now_in
+
+        return now_in(settings(ctx))
     return local(datetime.now(UTC))
 
 
@@ -193,7 +198,7 @@ def which(ctx: click.Context) -> Slice:
     """Make the slice that the options ask for. Raises UsageError where they make no sense."""
     kept: dict[str, Any] = dict(ctx.meta.get(_SLICE, {}))
     try:
-        return slices.narrow(now(), agents=kept.pop("agent", ()), **kept)
+        return slices.narrow(now(ctx), agents=kept.pop("agent", ()), **kept)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
 

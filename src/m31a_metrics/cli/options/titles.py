@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from m31a_metrics.answers import SessionRow
+from m31a_metrics.cli.options.fleet import fleet_of
 from m31a_metrics.cli.options.output import Decorated, settings, wants_text
 from m31a_metrics.conversation import Title
 
@@ -47,8 +48,8 @@ def titles_of(ctx: click.Context) -> TitlesOf | None:
     None where they are not, or where the setting switches them off.
     """
     is_asked = _TITLES in ctx.meta
-    if not is_asked and not wants_text(ctx):
-        return None
+    if fleet_of(ctx) is not None or (not is_asked and not wants_text(ctx)):
+        return None  # a fleet's sessions have their files elsewhere
     from m31a_metrics.catalog.conversations import Conversations
 
     conversations = Conversations(settings(ctx))

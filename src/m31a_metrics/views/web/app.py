@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from m31a_metrics import codec
-from m31a_metrics.errors import MetricsError, SessionNotFound
+from m31a_metrics.errors import FinerThanADay, MetricsError, SessionNotFound
 from m31a_metrics.model import SessionMetrics
 from m31a_metrics.questions.sessions import every, suggested
 from m31a_metrics.tables.search import by_session
@@ -29,7 +29,7 @@ from m31a_metrics.views.web.api import API, METRICS_NAME, described
 from m31a_metrics.views.web.assets import assets
 from m31a_metrics.views.web.html import LIVE, Html, Place
 from m31a_metrics.views.web.index_thread import IndexThread, Machine, Opened
-from m31a_metrics.views.web.live import STREAMS_MAX, Live
+from m31a_metrics.views.web.live import EVERY_S, STREAMS_MAX, Live
 from m31a_metrics.views.web.pages import (
     PAGES,
     Asked,
@@ -82,6 +82,7 @@ class Server:
         *,
         transcripts: Transcripts,
         searching: Searching | None,
+        look_every_s: float,
     ) -> None:
         self.index = IndexThread(machine)
         self._transcripts = transcripts
@@ -92,7 +93,7 @@ class Server:
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="m31-marks")
         self._searcher = ThreadPoolExecutor(1, thread_name_prefix="m31-search")
         self._on_bug = on_bug
-        self.live = Live(self.index.seen, on_bug)
+        self.live = Live(self.index.seen, on_bug, every_s=look_every_s)
         self._clock = clock
         self._html = Html(agents, live=True)
 
@@ -274,7 +275,7 @@ class Server:
             return await answer
         except HTTPException:
             raise
-        except WrongState as error:
+        except (WrongState, FinerThanADay) as error:
             raise HTTPException(400, str(error)) from None
         except SessionNotFound as error:
             raise HTTPException(404, str(error)) from None
@@ -328,16 +329,27 @@ def dashboard(
     *,
     conversations: Conversing | None = None,
     searching: Searching | None = None,
+    off: str = "",
+    look_every_s: float = EVERY_S,
     beside: Callable[[ASGIApp, IndexThread], ASGIApp] = lambda app, _: app,
 ) -> ASGIApp:
     """Make the server as an ASGI application. `agents` can be chosen from on its pages.
 
     What was said in sessions is shown where `conversations` reads it, and searched where
-    `searching` does, if the doors are this person's own. `beside` puts before it what answers
-    of the same index and has doors of its own.
+    `searching` does, if the doors are this person's own, and `off` does not say why it is not.
+    So often (`look_every_s`) is looked whether something is new. `beside` puts before it what
+    answers of the same index and has doors of its own.
     """
-    transcripts = Transcripts(conversations, why_off(doors, conversations))
-    server = Server(machine, clock, agents, on_bug, transcripts=transcripts, searching=searching)
+    transcripts = Transcripts(conversations, off or why_off(doors, conversations))
+    server = Server(
+        machine,
+        clock,
+        agents,
+        on_bug,
+        transcripts=transcripts,
+        searching=searching,
+        look_every_s=look_every_s,
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -17,6 +17,7 @@ from m31a_metrics.active_time import Stretch
 from m31a_metrics.answers import Answers, SessionRow
 from m31a_metrics.catalog import LoadedSession, OpenIndex
 from m31a_metrics.catalog.exporter import Index
+from m31a_metrics.catalog.fleet import Fleet, OpenFleet, ask_fleet
 from m31a_metrics.catalog.limits import MachineLimits
 from m31a_metrics.catalog.load import load_row
 from m31a_metrics.config import Config
@@ -202,6 +203,28 @@ class IndexThread:
 
 def _seen(opened: Opened) -> Hashable:
     return tuple(opened.notes), state_of(opened.answers)
+
+
+class AFleet:
+    """The sessions that many machines pushed to a fleet; their files are on these."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str], fleet: Fleet) -> None:
+        self._config = config
+        self._environ = environ
+        self._fleet = fleet
+
+    def ask(self, *, in_memory: bool = False) -> AbstractContextManager[OpenFleet]:
+        """Open the fleet's database, in whose place no index can answer."""
+        del in_memory
+        return ask_fleet(self._config, self._environ, self._fleet)
+
+    def read(self, row: SessionRow) -> None:
+        """Read nothing: the file is on the session's machine, which its page names."""
+
+    def budget(self, ask: Ask) -> list[Panel]:
+        """Nothing is left or used up: limits are a machine's own."""
+        del ask
+        return []
 
 
 class ThisMachine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from msgspec import Struct
@@ -19,6 +19,7 @@ from m31a_metrics.questions.phases import phases_over_time
 from m31a_metrics.questions.sessions import find, listed, metrics_of, rows_listed, session
 from m31a_metrics.questions.tools import tools_over_time
 from m31a_metrics.table import Panel, Table
+from m31a_metrics.tables.columns import MACHINE
 from m31a_metrics.tables.order import ordered, unknown_column
 from m31a_metrics.tables.sessions import SORTABLE, labelled
 from m31a_metrics.tables.timeline import Only, timeline
@@ -159,13 +160,14 @@ def one_session(asked: Asked) -> Page:
     told = asked.machine.read(row)
     state = asked.state
     only = Only(state.tool, state.phase, state.stretch_us)
-    course = (
-        timeline(told.events, told.price, told.active, told.phases, only)
-        if told is not None
-        else ()
-    )
+    course: Iterable[Panel] = ()
+    if told is not None:
+        course = timeline(told.events, told.price, told.active, told.phases, only)
+    elif row.machine:
+        where = f"Only its file tells its course, and lies on machine {row.machine}: ask there."
+        course = [Panel("timeline", Table("Timeline", [MACHINE], [], where), is_wide=True)]
     panels = session(asked.everything, row, course, only)
-    known = (row.agent, row.project, row.branch, labelled(row.labels))
+    known = (row.agent, row.project, row.branch, labelled(row.labels), row.machine, row.user)
     where = " · ".join(part for part in known if part)
     return Page("session", row.session_id, panels, under=where, form="", rows=[row])
 

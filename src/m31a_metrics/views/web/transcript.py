@@ -46,6 +46,9 @@ KEPT_MAX, KEPT_BYTES_MAX = 8, 16_000_000
 """The marks of so many sessions are kept, of so many bytes in all."""
 IMAGE_BYTES_MAX = 30_000_000
 
+OF_FLEET = (
+    "A fleet has figures alone: what was said in a session is shown on the machine where it lies."
+)
 SWITCHED_OFF = (
     "Conversations are switched off: `conversations = false` in [metrics] of the configuration."
 )
@@ -156,9 +159,14 @@ class Transcripts:
     def shown(self, reading: Reading) -> Shown:
         """Read what a page shows: a window from the place or the id on that is asked for."""
         conversations = self._conversations
+        row, query = reading.row, reading.query
+        if row.machine:
+            lies = (
+                f"This session lies on machine {clean(row.machine)}: what was said is shown there."
+            )
+            return Shown(sentence=lies)
         if self.off or conversations is None:
             return Shown(sentence=self.off)
-        row, query = reading.row, reading.query
         if row.agent == RECORDED:
             return Shown(sentence=OF_RECORDED)
         try:
