@@ -43,8 +43,8 @@ _GOES, _STAYS = "goes", "stays here"
 
 @click.command(
     epilog=examples(
-        ("m31 push --dry-run", "which projects would go, and how many sessions"),
-        ("m31 push --to clickhouse://ch.example/team", "to another fleet than the configured one"),
+        ("m31 push --dry-run", "projects and sessions that would go"),
+        ("m31 push --to clickhouse://ch.example/team", "to another fleet"),
         ("m31 push --print-unit systemd | sh", "once an hour"),
     )
     + "\n\nExit codes: 0 pushed, 2 nobody could be asked, 4 the fleet does not answer or refuses; "
