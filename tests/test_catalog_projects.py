@@ -88,3 +88,24 @@ def test_the_git_file_tells(tmp_path: Path, said: str, folder: str, repository: 
 def test_a_worktree_that_is_gone_is_told_by_its_place(gone: str, project: str) -> None:
     """Agents remove theirs at the end; where they make them is known."""
     assert placed(gone) == (project, "fix")
+
+
+def test_the_project_around_a_folder_is_its_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From wherever in it, a worktree's too; without one it is the folder; never the home."""
+    home, shop = tmp_path / "home", tmp_path / "home" / "shop"
+    (shop / "src").mkdir(parents=True)
+    (home / "notes").mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    git(shop, "init", "--quiet")
+    commit(shop, "refs/heads/other", {"src/a.py": b"1"})
+    git(shop, "worktree", "add", "--quiet", str(tmp_path / "tree"), "other")
+    for folder in (shop, shop / "src", tmp_path / "tree" / "src", f"{shop}/"):
+        assert projects.around(str(folder)) == str(shop)
+    git(home, "init", "--quiet")  # whoever keeps their settings so
+    assert projects.around(str(home / "notes")) == str(home / "notes")
+    (tmp_path / "by-another-name").symlink_to(home)
+    monkeypatch.setenv("HOME", str(tmp_path / "by-another-name"))
+    for folder in (home, tmp_path, "/"):
+        assert projects.around(str(folder)) == ""

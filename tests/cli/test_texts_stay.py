@@ -61,7 +61,7 @@ ASKED: dict[str, list[list[str]]] = {
 }
 """How each command is asked. Those that are not here read no transcript, or never end."""
 
-NOT_ASKED = {"watch", "serve", "run", "record", "setup", "hooks", "statusline", "demo"}
+NOT_ASKED = {"watch", "serve", "run", "record", "setup", "hooks", "mcp", "statusline", "demo"}
 
 
 def said(part: str) -> str:

@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "record": ("m31a_metrics.cli.record", "Record one event."),
     "setup": ("m31a_metrics.cli.setup", "Set up hooks, status line and budget, in one step."),
     "hooks": ("m31a_metrics.cli.hooks", "Have coding agents tell m31 what they do."),
+    "mcp": ("m31a_metrics.cli.mcp", "Let coding agents ask about their own sessions."),
     "statusline": (
         "m31a_metrics.cli.statusline",
         "What Claude Code shows below its prompt: cost, budget, context.",

@@ -56,8 +56,9 @@ def choose(which: Slice, names: Names, contains: str, always: str = "") -> Chose
     sessions = [always] if always else []
     if which.agents is not None:
         sessions.append(among("agent", which.agents, parameters))
-    if which.project:
-        projects = tuple(name for name in names("project") if which.project in name)
+    if which.project or which.folder:
+        named = (name for name in names("project") if which.project in name)
+        projects = tuple(name for name in named if _is_within(name, which.folder))
         sessions.append(among("project", projects, parameters))
     if which.branch:
         sessions.append(among("branch", matching(which.branch, names("branch")), parameters))
@@ -133,6 +134,11 @@ def only(chosen: Chosen, sessions: Iterable[int]) -> Chosen:
     parameters = dict(chosen.parameters)
     condition = among("session", sessions, parameters)
     return replace(chosen, sessions=condition, parameters=parameters, is_simple=False)
+
+
+def _is_within(project: str, folder: str) -> bool:
+    """Tell whether a project is a folder, or one in it; every one is in ""."""
+    return not folder or project == folder or project.startswith(f"{folder.rstrip('/')}/")
 
 
 def matching(pattern: str, names: Iterable[str]) -> list[str]:
