@@ -17,6 +17,7 @@ from time import time_ns
 
 from msgspec import MsgspecError, Struct
 from msgspec.json import decode, encode
+from msgspec.structs import replace
 
 from m31a_metrics import store
 from m31a_metrics.config import Config
@@ -28,7 +29,8 @@ from m31a_metrics.live.settings_files import Before, Wanted
 from m31a_metrics.live.settings_json import NotStrictJSON, is_blank
 from m31a_metrics.units import YEAR_10000_US
 
-NOTES = "installed.json"
+NOTES, MCP_NOTES = "installed.json", "mcp-installed.json"
+"""Of hooks and status lines, and of MCP servers: one file may hold either."""
 TROUBLE = "trouble"
 BACKUPS = "backups"
 BACKUPS_MAX = 20
@@ -59,12 +61,16 @@ class Place(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """What is to be done to a settings file: its text before and after; None is no file."""
+    """What is to be done to a settings file: its text before and after; None is no file.
+
+    `notes` names the file that `note` is kept in.
+    """
 
     place: Place
     before: str | None
     after: str | None
     note: Before
+    notes: str = NOTES
 
     def is_one(self) -> bool:
         """Tell whether there is anything to do."""
@@ -136,7 +142,7 @@ def place_of(agent: Agent, environ: Mapping[str, str], *, project: str = "") -> 
     toml = f"{home}/config.toml"
     # Codex reads both files, and warns where both have hooks.
     is_free = agent.name == "codex" and not os.path.lexists(path)
-    if is_free and settings_toml.has_hooks(_tables(toml, _read(toml))):
+    if is_free and settings_toml.has_hooks(tables_of(toml, read_settings(toml))):
         return Place(agent, toml)
     return Place(agent, path)
 
@@ -145,11 +151,11 @@ def plan(
     place: Place, config: Config, *, status_line: bool = False, replaces: bool = False
 ) -> Change:
     """Say what installing would change. Raises SettingsRefused, StorageError, ForeignFile."""
-    text = _read(place.path)
+    text = read_settings(place.path)
     _check_allowed(place, text)
     entries = place.agent.entries(config.live_dir, budget=bool(config.budget))
     if place.is_toml:
-        return _toml_plan(place, text or "", entries, _notes(config).before(place.path))
+        return _toml_plan(place, text or "", entries, note_of(place, config))
     wanted = Wanted(
         entries,
         config.live_dir,
@@ -157,28 +163,28 @@ def plan(
         replaces and place.agent.has_statusline,
     )
     try:
-        after, note = settings_files.with_ours(text, _notes(config).before(place.path), wanted)
+        after, note = settings_files.with_ours(text, note_of(place, config), wanted)
     except NotStrictJSON as error:
-        raise _refused(place, error) from error
+        raise refused_for(place, error) from error
     return Change(place, text, after, note)
 
 
 def plan_removal(place: Place, config: Config) -> Change:
     """Say what removing would change. Raises SettingsRefused, StorageError, ForeignFile."""
-    text = _read(place.path)
-    note = _notes(config).before(place.path)
+    text = read_settings(place.path)
+    note = note_of(place, config)
     try:
         if text is None:
             after: str | None = None
         elif place.is_toml:
-            _tables(place.path, text)
+            tables_of(place.path, text)
             after = settings_toml.take_hooks_out(text)
             if note is not None and after != text:
                 after = after.removesuffix(note.text)
         else:
             after = settings_files.without_ours(text, note)
     except NotStrictJSON as error:
-        raise _refused(place, error) from error
+        raise refused_for(place, error) from error
     return Change(place, text, after, note or Before())
 
 
@@ -189,12 +195,13 @@ def carry_out(change: Change, config: Config) -> str:
     """
     place = change.place
     target = os.path.realpath(place.path)  # whoever keeps all settings in one folder links to them
-    if _read(place.path) != change.before:
+    if read_settings(place.path) != change.before:
         raise SettingsRefused(f"{place.path} was changed this moment, and is left alone; try again")
     store.make_directory(config.live_dir)
     backup = _back_up(change, config)
-    notes = _notes(config)
-    _write_notes(config, notes.files | {place.path: _Note(place.agent.name, change.note)})
+    files = _notes(config, change.notes).files
+    note = _Note(place.agent.name, _first_found(change, config))
+    _write_notes(config, files | {place.path: note}, change.notes)
     if change.after is None:
         store.remove(target)
     else:
@@ -206,11 +213,22 @@ def carry_out(change: Change, config: Config) -> str:
     return backup
 
 
-def forget_note(place: Place, config: Config) -> None:
+def forget_note(place: Place, config: Config, notes: str = NOTES) -> None:
     """Drop the note on a file in which nothing of ours is left."""
-    notes = _notes(config)
-    if place.path in notes.files:
-        _write_notes(config, {path: one for path, one in notes.files.items() if path != place.path})
+    files = _notes(config, notes).files
+    if place.path in files:
+        kept = {path: one for path, one in files.items() if path != place.path}
+        _write_notes(config, kept, notes)
+
+
+def note_of(place: Place, config: Config, notes: str = NOTES) -> Before | None:
+    """What is noted of a file as it was before anything of ours stood in it."""
+    return _notes(config, notes).before(place.path)
+
+
+def noted_paths(config: Config, notes: str) -> dict[str, str]:
+    """The files in which something was installed, each with its agent's name."""
+    return {path: note.agent for path, note in _notes(config, notes).files.items()}
 
 
 def put_programs(config: Config, *, python: str) -> None:
@@ -224,14 +242,14 @@ def put_programs(config: Config, *, python: str) -> None:
 
 def look(place: Place, config: Config) -> Installed:
     """What is installed in a settings file. Raises SettingsRefused, StorageError, ForeignFile."""
-    text = _read(place.path)
+    text = read_settings(place.path)
     entries: dict[str, list[Entry]] = {}
     line = ""
     try:
         if text is None or is_blank(text):
             pass
         elif place.is_toml:
-            entries = settings_toml.our_hooks(_tables(place.path, text))
+            entries = settings_toml.our_hooks(tables_of(place.path, text))
         else:
             entries = settings_files.ours(text)
             if place.agent.has_statusline and settings_files.has_our_status_line(text):
@@ -239,7 +257,7 @@ def look(place: Place, config: Config) -> Installed:
             elif place.agent.has_statusline and settings_files.has_status_line(text):
                 line = "another"
     except NotStrictJSON as error:
-        raise _refused(place, error) from error
+        raise refused_for(place, error) from error
     wanted = place.agent.entries(config.live_dir, budget=bool(config.budget))
     return Installed(
         place,
@@ -252,10 +270,10 @@ def look(place: Place, config: Config) -> Installed:
 
 
 def noted_places(config: Config) -> Iterator[Place]:
-    """The files in which something was installed, projects' ones too."""
-    for path, note in _notes(config).files.items():
-        if note.agent in AGENTS:
-            yield Place(AGENTS[note.agent], path)
+    """The files in which hooks were installed, projects' ones too."""
+    for path, name in noted_paths(config, NOTES).items():
+        if name in AGENTS:
+            yield Place(AGENTS[name], path)
 
 
 def troubles(live_dir: str) -> list[Trouble]:
@@ -281,18 +299,11 @@ def forget_troubles(live_dir: str) -> None:
     store.remove(f"{live_dir}/{TROUBLE}")
 
 
-# ---- inside
+def read_settings(path: str) -> str | None:
+    """Read settings, by way of a link too; None is no file.
 
-
-def _fired_s(config: Config, agent: Agent) -> float | None:
-    try:
-        return os.stat(f"{config.live_dir}/fired/{agent.name}").st_mtime
-    except OSError:
-        return None
-
-
-def _read(path: str) -> str | None:
-    """Read settings, by way of a link too. Raises SettingsRefused for what is no text."""
+    Raises SettingsRefused for what is no text, StorageError, ForeignFile.
+    """
     data = store.read(os.path.realpath(path))
     if data is None:
         return None
@@ -304,25 +315,37 @@ def _read(path: str) -> str | None:
         raise SettingsRefused(f"{path}, {place}; nothing was changed") from error
 
 
-def _tables(path: str, text: str | None) -> dict[str, object]:
+def tables_of(path: str, text: str | None) -> dict[str, object]:
+    """Read TOML; no file has no tables. Raises SettingsRefused."""
     try:
         return tomllib.loads(text or "")
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsRefused(f"{path} is not valid TOML: {error}; nothing was changed") from error
 
 
-def _refused(place: Place, error: NotStrictJSON) -> SettingsRefused:
+def refused_for(place: Place, error: NotStrictJSON) -> SettingsRefused:
+    """Make the error of settings that their agent reads otherwise than we do."""
     return SettingsRefused(
         f"{place.path}, {error}; {place.agent.title} reads no such file, and nothing was changed: "
         "put it right first"
     )
 
 
+# ---- inside
+
+
+def _fired_s(config: Config, agent: Agent) -> float | None:
+    try:
+        return os.stat(f"{config.live_dir}/fired/{agent.name}").st_mtime
+    except OSError:
+        return None
+
+
 def _check_allowed(place: Place, text: str | None) -> None:
     """Refuse where hooks would never run. Raises SettingsRefused."""
     if place.agent.name == "codex":
         toml = f"{os.path.dirname(place.path)}/config.toml"
-        if settings_toml.is_switched_off(_tables(toml, _read(toml))):
+        if settings_toml.is_switched_off(tables_of(toml, read_settings(toml))):
             raise SettingsRefused(
                 f"{toml} says `hooks = false` under [features], so Codex would run none: remove it"
             )
@@ -353,7 +376,7 @@ def _managed() -> Iterator[tuple[str, str | None]]:
             names = []
         for one in (path, *(f"{more}/{name}" for name in names if name.endswith(".json"))):
             try:
-                yield one, _read(one)
+                yield one, read_settings(one)
             except MetricsError:
                 continue  # not for us to read
 
@@ -361,7 +384,7 @@ def _managed() -> Iterator[tuple[str, str | None]]:
 def _toml_plan(
     place: Place, text: str, entries: Mapping[str, Entry], before: Before | None
 ) -> Change:
-    there = settings_toml.our_hooks(_tables(place.path, text))
+    there = settings_toml.our_hooks(tables_of(place.path, text))
     wanted = {event: one["hooks"] for event, one in entries.items()}
     if there == wanted:
         return Change(place, text, text, before or Before())
@@ -397,13 +420,22 @@ def _back_up(change: Change, config: Config) -> str:
     return path
 
 
-def _notes(config: Config) -> _Notes:
+def _first_found(change: Change, config: Config) -> Before:
+    """The note of a change; a file that is there by another installation of ours was not there."""
+    found = [note_of(change.place, config, one) for one in (NOTES, MCP_NOTES)]
+    made = next((one for one in found if one is not None and one.was != settings_files.THERE), None)
+    if made is None or change.place.is_toml or change.note.was != settings_files.THERE:
+        return change.note
+    return replace(change.note, was=made.was, text=made.text)
+
+
+def _notes(config: Config, notes: str) -> _Notes:
     """What is noted; nothing where that is gone or damaged: then less comes back by itself."""
     try:
-        return decode(store.read(f"{config.live_dir}/{NOTES}") or b"", type=_Notes)
+        return decode(store.read(f"{config.live_dir}/{notes}") or b"", type=_Notes)
     except (MsgspecError, ForeignFile):
         return _Notes()
 
 
-def _write_notes(config: Config, files: dict[str, _Note]) -> None:
-    store.replace(f"{config.live_dir}/{NOTES}", encode(_Notes(1, files)) + b"\n")
+def _write_notes(config: Config, files: dict[str, _Note], notes: str) -> None:
+    store.replace(f"{config.live_dir}/{notes}", encode(_Notes(1, files)) + b"\n")

@@ -172,12 +172,19 @@ def ask_package(
     return str(text), bool(is_error)
 
 
+def put_first(folder: str) -> None:
+    """Let packages of a folder come before installed ones, but not before Python's own."""
+    if folder not in sys.path:
+        installed = (at for at, path in enumerate(sys.path) if path.endswith("-packages"))
+        sys.path.insert(next(installed, len(sys.path)), folder)
+
+
 def main(options: list[str]) -> int:
     """Serve on this process's own streams."""
     here = os.path.dirname(os.path.abspath(__file__))
     package = os.path.dirname(here)
     if os.path.basename(package) == "m31a_metrics":  # no copy, but the package's own file
-        sys.path.append(os.path.dirname(package))
+        put_first(os.path.dirname(package))
     with open(os.path.join(here, "mcp_tools.json"), encoding="utf-8") as file:
         said = json.load(file)
     all_projects, debug = ALL_PROJECTS in options, DEBUG in options
