@@ -1,7 +1,7 @@
 """Runs one real agent against the scripted model, in a network of its own: loopback, no more.
 
-`python -m tests.agents.run AGENT AGENTS OUT [--hooks] [--budget USD] [--long] [--typed]` makes
-OUT/home and OUT/project, installs what it is asked to, runs the agent to its end and writes
+`python -m tests.agents.run AGENT AGENTS OUT [--mcp] [--hooks] [--budget USD] [--long] [--typed]`
+makes OUT/home and OUT/project, installs what it is asked to, runs the agent to its end and writes
 OUT/served.json. It is a program of its own because a process that leaves its network cannot
 come back.
 """
@@ -36,6 +36,12 @@ _ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]|\s")
 """What a screen is drawn with between its letters, blanks among it."""
 _KEY = "sk-ant-invented-00000000000000000000"
 _MODEL = "claude-sonnet-4-5"
+
+
+_BY_COMMAND = {
+    "mcpServers": {"m31": {"command": sys.executable, "args": ["-m", "m31a_metrics", "mcp"]}}
+}
+"""The server as a person may write it down: the command, not what it starts."""
 
 
 def leave_the_network() -> None:
@@ -219,6 +225,8 @@ def main() -> int:
     parser.add_argument("agent", choices=PREPARE)
     parser.add_argument("agents", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--mcp", action="store_true", help="with m31's tools, which it asks")
+    parser.add_argument("--mcp-config", action="store_true", help="so, by a file (Claude Code)")
     parser.add_argument("--hooks", action="store_true")
     parser.add_argument("--budget", type=float, help="set up, with so many dollars a session")
     parser.add_argument("--long", action="store_true", help="work that outlasts a settling")
@@ -231,9 +239,16 @@ def main() -> int:
     steps = _steps(project, asked.agent)
     if asked.long:
         steps = [Step("run", f"echo {number}; sleep 2") for number in range(_LONG_STEPS)]
+    if asked.mcp or asked.mcp_config:
+        # Without a subagent, which works beside the questions about what was done.
+        steps = [*steps[:2], Step("ask", "tools"), Step("ask", "session")]
     model = ScriptedModel(steps)
     with model.serving() as address:
         command, environment = PREPARE[asked.agent](asked.agents, home, project, address)
+        if asked.mcp:
+            _m31(home, "mcp", "install", asked.agent, "--yes")
+        if asked.mcp_config:
+            command += ["--mcp-config", json.dumps(_BY_COMMAND)]
         if asked.budget is not None:
             _m31(home, "setup", asked.agent, "--session-usd", str(asked.budget), "--yes")
         if asked.hooks:
@@ -258,6 +273,7 @@ def main() -> int:
         "exit_code": exit_code,
         "answers": [asdict(one) for one in model.answers],
         "unknown": model.unknown,
+        "told": model.told,
     }
     (asked.out / "served.json").write_text(json.dumps(served))
     return 0
