@@ -14,12 +14,12 @@ from m31a_metrics.config import read
 from m31a_metrics.events import ToolCall
 from m31a_metrics.live import install, mcp_settings
 from m31a_metrics.live.mcp_settings import CLIENTS
-from tests.agents.test_agents import BINARIES, Run, run
+from tests.agents.test_agents import Run, run
 
 pytestmark = pytest.mark.agents
 
 SHELLS = {"claude-code": "Bash", "codex": "exec_command", "qwen": "run_shell_command"}
-WAYS = [*((agent, "--mcp") for agent in sorted(BINARIES)), ("claude-code", "--mcp-config")]
+WAYS = [*((agent, "--mcp") for agent in SHELLS), ("claude-code", "--mcp-config")]
 
 
 @pytest.fixture(scope="module", params=WAYS, ids="".join)
@@ -33,7 +33,8 @@ def text_of(told: Any) -> str:
     """What a tool told the model, whatever its agent wraps it in."""
     if isinstance(told, str):
         return told
-    return next(part["text"] for part in told if part["text"].startswith("project "))
+    found: str = next(part["text"] for part in told if part["text"].startswith("project "))
+    return found
 
 
 def rows(text: str, first: str) -> list[dict[str, str]]:
