@@ -113,6 +113,14 @@ class Call(Struct):
         value: int = self.given.get("limit", ROWS)
         return value
 
+    @property
+    def enough(self) -> int | None:
+        """So many rows of a list in its own order show what is wanted, and that there are more.
+
+        None: all of them, because they are to be added up, or put into another order.
+        """
+        return None if self.text("by") or self.text("sort") else self.limit + 1
+
 
 class Tool(Struct, frozen=True):
     """A question as a tool. `parts` are what `by` takes."""
@@ -195,19 +203,19 @@ def _cost(call: Call) -> list[Panel]:
 
 
 def _heals(call: Call) -> list[Panel]:
-    limit = None if call.text("sort") else call.limit + 1
-    return of_phases.heals(_of_one(call), by=call.text("by"), limit=limit)
+    return of_phases.heals(_of_one(call), by=call.text("by"), limit=call.enough)
 
 
 def _errors(call: Call) -> list[Panel]:
     ask = _of_one(call)
     if call.text("tool"):
         ask = ask.narrowed(tool=call.text("tool"))
-    limit = None if call.text("sort") else call.limit + 1
-    return of_tools.errors(ask, by=call.text("by"), limit=limit)
+    return of_tools.errors(ask, by=call.text("by"), limit=call.enough)
 
 
 def _blocks(call: Call) -> list[Panel]:
+    if call.started.folder:
+        call.notes.append("Of this project's use alone: a provider counts all of it.")
     return of_blocks.blocks(of_blocks.lately(call.ask))
 
 
