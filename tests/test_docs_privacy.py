@@ -58,6 +58,7 @@ def test_every_file_below_the_home_is_named(clean_home: Path) -> None:
         "index",
         "prune --older-than 1 --yes",
         "hooks install codex",
+        "mcp install claude-code",
     ):
         assert m31(*line.split()).returncode in (0, 1), line
     for zone in ("UTC", "Asia/Tokyo"):  # one of them is not the machine's own

@@ -206,6 +206,22 @@ def test_a_bug_is_no_end(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert "words" not in text
 
 
+def test_what_is_added_up_is_all_there_is(folders: Path) -> None:
+    """A list is cut where the index reads it; parts and other orders need all of it."""
+    for given, enough in (
+        ({}, mcp.ROWS + 1),
+        ({"limit": 5}, 6),
+        ({"limit": 5, "by": "phase"}, None),
+    ):
+        one = mcp.Call(None, None, given, [])  # type: ignore[arg-type]
+        assert one.enough == enough
+    assert len(rows(ask("sessions", limit=1))) == 1
+    assert "there are more" in ask("sessions", limit=1)
+    (row,) = rows(ask("sessions", by="agent", limit=1))
+    assert row["session_count"] == "2"
+    assert folders.exists()
+
+
 def _table(count: int, by: str = "tool") -> Table:
     columns = [Column(by, by), Column("n", "N", Unit.COUNT), Column("bar", "B", Unit.BAR)]
     return Table("Many", columns, [(f"{by} {at} " + "x" * 500, at, 0.5) for at in range(count)])
