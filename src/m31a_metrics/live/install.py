@@ -194,22 +194,12 @@ def carry_out(change: Change, config: Config) -> str:
     Raises SettingsRefused where the file is another by now, StorageError, ForeignFile.
     """
     place = change.place
-    target = os.path.realpath(place.path)  # whoever keeps all settings in one folder links to them
-    if read_settings(place.path) != change.before:
-        raise SettingsRefused(f"{place.path} was changed this moment, and is left alone; try again")
+    backup = back_up(place.path, place.agent.name, change.before, config)
     store.make_directory(config.live_dir)
-    backup = _back_up(change, config)
     files = _notes(config, change.notes).files
     note = _Note(place.agent.name, _first_found(change, config))
     _write_notes(config, files | {place.path: note}, change.notes)
-    if change.after is None:
-        store.remove(target)
-    else:
-        folder = os.path.dirname(target)
-        if not os.path.isdir(folder):
-            os.makedirs(folder, 0o700)
-        mode = stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else 0o600
-        store.replace(target, change.after.encode("utf-8", "surrogatepass"), mode=mode)
+    write_settings(place.path, change.after)
     return backup
 
 
@@ -300,10 +290,7 @@ def forget_troubles(live_dir: str) -> None:
 
 
 def read_settings(path: str) -> str | None:
-    """Read settings, by way of a link too; None is no file.
-
-    Raises SettingsRefused for what is no text, StorageError, ForeignFile.
-    """
+    """Read settings, by way of a link too. Raises SettingsRefused for what is no text."""
     data = store.read(os.path.realpath(path))
     if data is None:
         return None
@@ -313,6 +300,52 @@ def read_settings(path: str) -> str | None:
         before = data[: error.start].decode()
         place = NotStrictJSON("this is no UTF-8", before, len(before))
         raise SettingsRefused(f"{path}, {place}; nothing was changed") from error
+
+
+def managed() -> Iterator[tuple[str, str | None]]:
+    """What a company sets for Claude Code: each file's path and text, where we may read it."""
+    for path in MANAGED:
+        more = f"{path.removesuffix('.json')}.d"
+        try:
+            names = sorted(os.listdir(more))
+        except OSError:
+            names = []
+        for one in (path, *(f"{more}/{name}" for name in names if name.endswith(".json"))):
+            try:
+                yield one, read_settings(one)
+            except MetricsError:
+                continue  # not for us to read
+
+
+def back_up(path: str, agent: str, before: str | None, config: Config) -> str:
+    """Keep what stands in settings; give where, "" where nothing does.
+
+    Raises SettingsRefused where that is another by now, StorageError, ForeignFile.
+    """
+    if read_settings(path) != before:
+        raise SettingsRefused(f"{path} was changed this moment, and is left alone; try again")
+    if before is None:
+        return ""
+    folder = f"{config.live_dir}/{BACKUPS}"
+    store.make_directory(folder)
+    kept = f"{folder}/{time_ns() // 1_000_000}-{agent}-{os.path.basename(path)}"
+    store.replace(kept, before.encode())
+    for old in sorted(os.listdir(folder))[:-BACKUPS_MAX]:
+        store.remove(f"{folder}/{old}")
+    return kept
+
+
+def write_settings(path: str, after: str | None) -> None:
+    """Put settings in place at once, their mode kept; None removes them. Raises StorageError."""
+    target = os.path.realpath(path)  # whoever keeps all settings in one folder links to them
+    if after is None:
+        store.remove(target)
+        return
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        os.makedirs(folder, 0o700)
+    mode = stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else 0o600
+    store.replace(target, after.encode("utf-8", "surrogatepass"), mode=mode)
 
 
 def tables_of(path: str, text: str | None) -> dict[str, object]:
@@ -352,7 +385,7 @@ def _check_allowed(place: Place, text: str | None) -> None:
         return
     files = [(place.path, text)]
     if place.agent.name == "claude-code":
-        files += _managed()
+        files += managed()
     for path, one in files:
         for name in _FORBIDDING:
             try:
@@ -365,20 +398,6 @@ def _check_allowed(place: Place, text: str | None) -> None:
                     f"{path} says `{name}`, so {place.agent.title} would run no hook of ours: "
                     f"{whose}"
                 )
-
-
-def _managed() -> Iterator[tuple[str, str | None]]:
-    for path in MANAGED:
-        more = f"{path.removesuffix('.json')}.d"
-        try:
-            names = sorted(os.listdir(more))
-        except OSError:
-            names = []
-        for one in (path, *(f"{more}/{name}" for name in names if name.endswith(".json"))):
-            try:
-                yield one, read_settings(one)
-            except MetricsError:
-                continue  # not for us to read
 
 
 def _toml_plan(
@@ -405,19 +424,6 @@ def _toml_plan(
             "[[hooks.EVENT]]; nothing was changed"
         )
     return Change(place, text, after, Before(text=ending))
-
-
-def _back_up(change: Change, config: Config) -> str:
-    if change.before is None:
-        return ""
-    folder = f"{config.live_dir}/{BACKUPS}"
-    store.make_directory(folder)
-    name = os.path.basename(change.place.path)
-    path = f"{folder}/{time_ns() // 1_000_000}-{change.place.agent.name}-{name}"
-    store.replace(path, change.before.encode())
-    for old in sorted(os.listdir(folder))[:-BACKUPS_MAX]:
-        store.remove(f"{folder}/{old}")
-    return path
 
 
 def _first_found(change: Change, config: Config) -> Before:
