@@ -92,6 +92,7 @@ def test_each_agent_has_it_where_it_looks(tmp_path: Path, config: Config, name: 
         else json.loads(text)["mcpServers"]["m31"]
     )
     assert entry["command"] == PYTHON
+    assert ("CODEX_HOME" in entry.get("env_vars", ())) == (name == "codex")
     assert entry["args"] == ["-P", "-E", f"{config.live_dir}/mcp_server.py"]
     assert mcp_settings.look(where, config) == mcp_settings.Found(where, "installed", False)
     assert not add(where, config).is_one()

@@ -78,6 +78,10 @@ CLIENTS = {
 """By the names of the agents. Each was measured: its own command lists what stands there."""
 
 
+PASSED_ON = (*(one.agent.variable for one in CLIENTS.values()), "M31A_CONFIG", "TZ")
+"""What says where sessions are, and when days begin. Codex passes on HOME, LANG and PATH alone."""
+
+
 class Found(Struct, frozen=True):
     """What stands in a file: `installed`, `outdated`, `another` of our name, or "" for nothing."""
 
@@ -191,8 +195,10 @@ def _entry(place: Place, config: Config, *, python: str, all_projects: bool) -> 
         command, *args = SHARED
     else:
         command, args = python, ["-P", "-E", f"{config.live_dir}/{PROGRAM}"]
-    kind: Entry = {"type": "stdio"} if place.agent.name == "claude-code" else {}
-    return {**kind, "command": command, "args": [*args, *more]}
+    entry: Entry = {"command": command, "args": [*args, *more]}
+    if place.agent.name == "claude-code":
+        return {"type": "stdio", **entry}
+    return entry | {"env_vars": list(PASSED_ON)} if place.is_toml else entry
 
 
 def _there(place: Place, text: str | None) -> Entry | None:
