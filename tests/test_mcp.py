@@ -111,9 +111,12 @@ def test_every_tool_speaks_of_this_project_alone(folders: Path) -> None:
 def test_another_projects_session_is_not_there(folders: Path) -> None:
     """By its id, by a beginning of it, or as a side of a comparison."""
     for name in (TWO, TWO[:6], str(folders), "../app-other", "nothing"):
-        assert refused("session", session=name).startswith("no such session in project")
+        assert "no session has the id or prefix" in refused("session", session=name)
         assert refused("compare", a=name, b="all")
         assert refused("tools", session=name)
+    several = refused("session", session=ONE[:8])
+    assert "is the beginning of several sessions" in several
+    assert TWO[:8] not in several
     assert "No session of project" in ask("tools", project="app-other")
 
 

@@ -168,9 +168,7 @@ def _named(call: Call, name: str) -> SessionRow:
     try:
         return catalog.indexed(answers, name, started.settings, started.scope)
     except SessionNotFound as error:
-        raise SessionNotFound(
-            f"no such session in {started}: the tool `sessions` lists them"
-        ) from (error)
+        raise SessionNotFound(f"in {started}, {error}") from error
 
 
 def _sessions(call: Call) -> list[Panel]:
@@ -470,7 +468,8 @@ def _slice(given: Mapping[str, str], now: datetime) -> Slice:
 def _agent(ask: Ask, text: str) -> str:
     """The whole name of the agent that is meant. Raises WrongArguments."""
     names = [name for name in sources.names() if not sources.is_by_name_only(name)]
-    known = list(dict.fromkeys(("m31a", *names, *sorted(recorded_agents(ask.answers)))))
+    recorded = recorded_agents(ask.answers, Slice(folder=ask.which.folder))
+    known = list(dict.fromkeys(("m31a", *names, *sorted(recorded))))
     try:
         return slices.agent_meant(text, known, known)
     except ValueError as error:
