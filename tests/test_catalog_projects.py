@@ -184,3 +184,24 @@ def test_a_submodule_and_a_worktree_have_the_repository_that_git_says(tmp_path: 
     assert projects.repository_name(str(shop / "part"), "") == "one.example/a/part"
     (shop / "part" / ".git").write_bytes(b"\xff\0 nothing of git's")
     assert projects.repository_name(str(shop / "part"), "") == "one.example/a/shop"
+
+
+def test_the_project_around_a_folder_is_its_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From wherever in it, a worktree's too; without one it is the folder; never the home."""
+    home, shop = tmp_path / "home", tmp_path / "home" / "shop"
+    (shop / "src").mkdir(parents=True)
+    (home / "notes").mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    git(shop, "init", "--quiet")
+    commit(shop, "refs/heads/other", {"src/a.py": b"1"})
+    git(shop, "worktree", "add", "--quiet", str(tmp_path / "tree"), "other")
+    for folder in (shop, shop / "src", tmp_path / "tree" / "src", f"{shop}/"):
+        assert projects.around(str(folder)) == str(shop)
+    git(home, "init", "--quiet")  # whoever keeps their settings so
+    assert projects.around(str(home / "notes")) == str(home / "notes")
+    (tmp_path / "by-another-name").symlink_to(home)
+    monkeypatch.setenv("HOME", str(tmp_path / "by-another-name"))
+    for folder in (home, tmp_path, "/"):
+        assert projects.around(str(folder)) == ""

@@ -70,6 +70,7 @@ def test_every_file_below_the_home_is_named(clean_home: Path) -> None:
         "prune --older-than 1 --yes",
         "hooks install codex",
         "otlp install codex copilot-cli",
+        "mcp install claude-code",
     ):
         assert m31(*line.split()).returncode in (0, 1), line
     received(config.defaults())

@@ -50,7 +50,7 @@ def test_every_question_of_the_command_line_is_a_method() -> None:
     not_questions = {
         "baseline", "completion", "demo", "doctor", "import", "index", "prune", "record",
         "export", "grep", "open", "report", "run", "serve", "show", "watch", "forget",
-        "setup", "hooks", "statusline", "collect", "otlp", "fleet", "push",
+        "setup", "hooks", "mcp", "statusline", "collect", "otlp", "fleet", "push",
     }  # fmt: skip
     missing = [name for name in COMMANDS if name not in not_questions]
     assert [name for name in missing if not hasattr(query.Machine, name)] == []

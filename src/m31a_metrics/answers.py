@@ -55,7 +55,8 @@ class Slice(Struct, frozen=True):
     of every sum. `since_us` and `until_us` (Unix microseconds) are bounds within a day, the
     latter not included: an index, which knows days, leaves out a session that has no event
     between them, and whoever reads events what is outside of them. `agents` None: all.
-    `project` is a part of the project's path; `model` and `branch` are whole names, or
+    `project` is a part of the project's path; `folder` is one that the project is, or lies in;
+    `model` and `branch` are whole names, or
     patterns with `*`; `model` also leaves out the LLM use of other models. `text` is a part
     of the id, project, branch, agent or a model, in any case. `session` is one session's id.
     `tool` leaves out the calls and failures of other tools. `phase` leaves out what was done in
@@ -77,6 +78,7 @@ class Slice(Struct, frozen=True):
     until_us: int | None = None
     labels: tuple[tuple[str, str], ...] = ()
     phase: str = ""
+    folder: str = ""
 
 
 class SessionRow(SessionSums, array_like=True):

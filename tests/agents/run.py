@@ -1,9 +1,9 @@
 """Runs one real agent against the scripted model, in a network of its own: loopback, no more.
 
-`python -m tests.agents.run AGENT AGENTS OUT [--hooks] [--otlp] [--again] [--budget USD] [--long]
-[--typed]` makes OUT/home and OUT/project, installs what it is asked to, runs the agent to its
-end and writes OUT/served.json. It is a program of its own because a process that leaves its
-network cannot come back.
+`python -m tests.agents.run AGENT AGENTS OUT [--hooks] [--otlp] [--mcp] [--again] [--budget USD]
+[--long] [--typed]` makes OUT/home and OUT/project, installs what it is asked to, runs the agent
+to its end and writes OUT/served.json. It is a program of its own because a process that leaves
+its network cannot come back.
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ _ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]|\s")
 """What a screen is drawn with between its letters, blanks among it."""
 _KEY = "sk-ant-invented-00000000000000000000"
 _MODEL = "claude-sonnet-4-5"
+
+
+_BY_COMMAND = {
+    "mcpServers": {"m31": {"command": sys.executable, "args": ["-m", "m31a_metrics", "mcp"]}}
+}
+"""The server as a person may write it down: the command, not what it starts."""
 
 
 def leave_the_network() -> None:
@@ -350,55 +356,88 @@ def _run(command: list[str], environment: dict[str, str], project: Path, out: Pa
         ).returncode
 
 
-def main() -> int:
-    """Run an agent; its own exit code is written down and is not ours."""
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("agent", choices=PREPARE)
     parser.add_argument("agents", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--mcp", action="store_true", help="with m31's tools, which it asks")
+    parser.add_argument("--mcp-config", action="store_true", help="so, by a file (Claude Code)")
     parser.add_argument("--hooks", action="store_true")
     parser.add_argument("--otlp", action="store_true", help="send to m31 collect, too")
     parser.add_argument("--again", action="store_true", help="end, and go on with the session")
     parser.add_argument("--budget", type=float, help="set up, with so many dollars a session")
     parser.add_argument("--long", action="store_true", help="work that outlasts a settling")
     parser.add_argument("--typed", action="store_true", help="before a terminal (Claude Code)")
-    asked = parser.parse_args()
+    return parser.parse_args()
+
+
+def _steps_of(asked: argparse.Namespace, project: Path) -> list[Step]:
+    steps = _steps(project, asked.agent)
+    if asked.long:
+        steps = [Step("run", f"echo {number}; sleep 2") for number in range(_LONG_STEPS)]
+    if asked.mcp or asked.mcp_config:
+        # Without a subagent, which works beside the questions about what was done.
+        steps = [*steps[:2], Step("ask", "tools"), Step("ask", "session")]
+    return steps
+
+
+def _set_up(asked: argparse.Namespace, home: Path) -> None:
+    """Install what the agent is to have of m31."""
+    if asked.mcp:
+        _m31(home, "mcp", "install", asked.agent, "--yes")
+    if asked.budget is not None:
+        _m31(home, "setup", asked.agent, "--session-usd", str(asked.budget), "--yes")
+    if asked.hooks:
+        _m31(home, "hooks", "install", asked.agent, "--yes")
+
+
+def _work(
+    asked: argparse.Namespace,
+    command: list[str],
+    environment: dict[str, str],
+    project: Path,
+    model: ScriptedModel,
+) -> int:
+    """Run an agent to its end, as often as it is asked to; its exit code."""
+    home = asked.out / "home"
+    if asked.mcp_config:
+        command += ["--mcp-config", json.dumps(_BY_COMMAND)]
+    with ExitStack() as meanwhile:
+        commands = [command]
+        if asked.again:
+            commands.append(_going_on(asked.agent, command))
+        if asked.otlp:
+            meanwhile.enter_context(_collecting(home, asked.out / "collect"))
+            _m31(home, "otlp", "install", asked.agent)
+            functions = home / ".m31a" / "live" / FUNCTIONS
+            if functions.exists():
+                commands = [_in_a_shell(one, functions) for one in commands]
+        if asked.typed:
+            terminal = environment | {"TERM": "xterm-256color"}
+            return _type([command[0], "--model", _MODEL], terminal, project, model)
+        return max(_run(one, environment, project, asked.out) for one in commands)
+
+
+def main() -> int:
+    """Run an agent; its own exit code is written down and is not ours."""
+    asked = _arguments()
     leave_the_network()
     home, project = asked.out / "home", asked.out / "project"
     home.mkdir(parents=True)
     project.mkdir()
-    steps = _steps(project, asked.agent)
-    if asked.long:
-        steps = [Step("run", f"echo {number}; sleep 2") for number in range(_LONG_STEPS)]
-    model = ScriptedModel(steps)
+    model = ScriptedModel(_steps_of(asked, project))
     with model.serving() as address:
         command, environment = PREPARE[asked.agent](asked.agents, home, project, address)
-        if asked.budget is not None:
-            _m31(home, "setup", asked.agent, "--session-usd", str(asked.budget), "--yes")
-        if asked.hooks:
-            _m31(home, "hooks", "install", asked.agent, "--yes")
+        _set_up(asked, home)
         path = f"{asked.agents}/node_modules/.bin:{os.environ['PATH']}"
         environment |= {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8"}
-        with ExitStack() as meanwhile:
-            commands = [command]
-            if asked.again:
-                commands.append(_going_on(asked.agent, command))
-            if asked.otlp:
-                meanwhile.enter_context(_collecting(home, asked.out / "collect"))
-                _m31(home, "otlp", "install", asked.agent)
-                functions = home / ".m31a" / "live" / FUNCTIONS
-                if functions.exists():
-                    commands = [_in_a_shell(one, functions) for one in commands]
-            if asked.typed:
-                command = [command[0], "--model", _MODEL]
-                environment["TERM"] = "xterm-256color"
-                exit_code = _type(command, environment, project, model)
-            else:
-                exit_code = max(_run(one, environment, project, asked.out) for one in commands)
+        exit_code = _work(asked, command, environment, project, model)
     served = {
         "exit_code": exit_code,
         "answers": [asdict(one) for one in model.answers],
         "unknown": model.unknown,
+        "told": model.told,
     }
     (asked.out / "served.json").write_text(json.dumps(served))
     return 0

@@ -27,6 +27,9 @@ _SUMMARY = "an <analysis> block followed by a <summary> block"
 _SIDE = {"title": "x", "complexity_reasoning": "x", "complexity_score": 90}
 """What is asked without tools: a title, and of Gemini how hard the work is, for which model."""
 
+_OWN = {"session": "own"}
+"""What a tool of m31's is asked: of the session that it is asked in."""
+
 _TEXTS = {"side": json.dumps(_SIDE), "compaction": f"<summary>{DONE}</summary>"}
 
 
@@ -36,7 +39,7 @@ _REASONING_TOKENS = 20
 
 @dataclass(frozen=True)
 class Step:
-    """A call that the model asks for; `kind` is run, write or delegate."""
+    """A call that the model asks for; `kind` is run, write, delegate or ask: a tool of m31's."""
 
     kind: str
     argument: str
@@ -66,9 +69,10 @@ class Answer:
 
 @dataclass
 class ScriptedModel:
-    """The server's state: the script, and the answers so far."""
+    """The server's state: the script, the answers so far, and what tools last told the model."""
 
     steps: list[Step]
+    told: list[Any] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -150,6 +154,12 @@ class _Handler(BaseHTTPRequestHandler):
                 lines.append(f"{named}data: {json.dumps(event)}\n\n")
         self._send(200, "".join(lines).encode(), "text/event-stream")
 
+    def _heard(self, told: list[Any]) -> int:
+        """Keep what tools told, where it is more than before; how often they did."""
+        if len(told) > len(self.model.told):
+            self.model.told = told
+        return len(told)
+
     def _next(self, done: int, *, has_tools: bool, is_subtask: bool) -> tuple[str, Step | None]:
         """What is asked for now, after so many results of tools, and by whom."""
         if not has_tools:
@@ -163,12 +173,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _messages(self, body: dict[str, Any]) -> None:
         messages = body.get("messages", [])
-        done = sum(
-            part.get("type") == "tool_result"
+        told = [
+            part.get("content")
             for message in messages
             if isinstance(message.get("content"), list)
             for part in message["content"]
-        )
+            if part.get("type") == "tool_result"
+        ]
+        done = self._heard(told)
         is_subtask = SUBTASK in json.dumps(messages[:1])
         kind, step = self._next(done, has_tools=bool(body.get("tools")), is_subtask=is_subtask)
         if _SUMMARY in json.dumps(messages[-1:]):
@@ -220,7 +232,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _responses(self, body: dict[str, Any]) -> None:
         items: list[dict[str, Any]] = body["input"] if isinstance(body.get("input"), list) else []
-        done = sum(str(item.get("type", "")).endswith("_output") for item in items)
+        done = self._heard(
+            [one.get("output") for one in items if str(one.get("type", "")).endswith("_output")]
+        )
         kind, step = self._next(done, has_tools=bool(body.get("tools")), is_subtask=False)
         one = self.model.answer(kind, body.get("model", ""), done)
         item: dict[str, Any] = {
@@ -239,6 +253,9 @@ class _Handler(BaseHTTPRequestHandler):
                 "name": "exec_command",
                 "arguments": json.dumps({"cmd": step.argument}),
             }
+            if step.kind == "ask":
+                item |= {"name": step.argument, "namespace": "mcp__m31"}
+                item["arguments"] = json.dumps(_OWN)
         response = {
             "id": f"resp_{one.id}",
             "object": "response",
@@ -261,13 +278,16 @@ class _Handler(BaseHTTPRequestHandler):
     # ---- OpenAI's chat completions
 
     def _chat(self, body: dict[str, Any]) -> None:
-        done = sum(message.get("role") == "tool" for message in body.get("messages", []))
+        messages = body.get("messages", [])
+        done = self._heard([one.get("content") for one in messages if one.get("role") == "tool"])
         kind, step = self._next(done, has_tools=bool(body.get("tools")), is_subtask=False)
         one = self.model.answer(kind, body.get("model", ""), done)
         message: dict[str, Any] = {"role": "assistant", "content": DONE}
         if step is not None:
             named = {tool.get("function", {}).get("name") for tool in body["tools"]}
             function = _shell_tool(step, named)
+            if step.kind == "ask":
+                function = {"name": f"mcp__m31__{step.argument}", "arguments": json.dumps(_OWN)}
             call = {"index": 0, "id": f"call_{one.id}", "type": "function", "function": function}
             message = {"role": "assistant", "content": None, "tool_calls": [call]}
         reason = "stop" if step is None else "tool_calls"
@@ -294,14 +314,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _gemini(self, path: str, body: dict[str, Any]) -> None:
         parts = [part for content in body.get("contents", []) for part in content.get("parts", [])]
-        done = sum("functionResponse" in part for part in parts)
+        done = self._heard(
+            [part["functionResponse"] for part in parts if "functionResponse" in part]
+        )
         kind, step = self._next(done, has_tools=bool(body.get("tools")), is_subtask=False)
         model = path.rpartition("/")[2].partition(":")[0]
         one = self.model.answer(kind, model, done)
         part: dict[str, Any] = {"text": _TEXTS.get(kind, DONE)}
         if step is not None:
-            shell = {"name": "run_shell_command", "args": {"command": step.argument}}
-            part = {"functionCall": shell}
+            call = {"name": "run_shell_command", "args": {"command": step.argument}}
+            if step.kind == "ask":
+                call = {"name": f"mcp_m31_{step.argument}", "args": _OWN}
+            part = {"functionCall": call}
         content = {"role": "model", "parts": [part]}
         answer = {
             "candidates": [{"content": content, "finishReason": "STOP", "index": 0}],
@@ -318,6 +342,8 @@ class _Handler(BaseHTTPRequestHandler):
 def _anthropic_tool(step: Step) -> dict[str, Any]:
     if step.kind == "run":
         return {"name": "Bash", "input": {"command": step.argument, "description": "x"}}
+    if step.kind == "ask":
+        return {"name": f"mcp__m31__{step.argument}", "input": _OWN}
     if step.kind == "write":
         return {"name": "Write", "input": {"file_path": step.argument, "content": "invented\n"}}
     return {

@@ -49,6 +49,7 @@ class Run:
         self.exit_code: int = served["exit_code"]
         self.answers = [Answer(**one) for one in served["answers"]]
         self.unknown: list[str] = served["unknown"]
+        self.told: list[Any] = served["told"]
 
     def load(self) -> LoadedSession:
         """Read the session as the commands do: its transcript, and what else told of it here."""

@@ -71,6 +71,7 @@ NOT_ASKED = {
     "record",
     "setup",
     "hooks",
+    "mcp",
     "statusline",
     "demo",
     "collect",

@@ -217,6 +217,7 @@ class Naive:
         return (
             (which.agents is None or record.agent in which.agents)
             and which.project in record.project
+            and f"{record.project}/".startswith(f"{which.folder}/" if which.folder else "")
             and (not which.branch or fnmatchcase(record.branch, which.branch))
             and (not which.model or any(fnmatchcase(llm.model, which.model) for llm in record.llms))
             and (not which.phase or any(one.phase == which.phase for one in _parts(record)))

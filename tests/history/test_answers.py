@@ -28,6 +28,7 @@ WHOLES = ("", "agent", "project", "branch", "label:prompt")
 bounds = st.one_of(
     st.tuples(st.just("agents"), st.sampled_from([(), ("codex", "pi"), ("pi",)])),
     st.tuples(st.just("project"), st.sampled_from(["/src", "lib", "nowhere"])),
+    st.tuples(st.just("folder"), st.sampled_from(["/src", "/src/app", "/src/ap", "/nowhere"])),
     st.tuples(st.just("model"), st.sampled_from(["opus-4", "opus*", "gpt"])),
     st.tuples(st.just("branch"), st.sampled_from(["main", "feat/*"])),
     st.tuples(

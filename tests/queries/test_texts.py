@@ -37,6 +37,7 @@ OURS_ALONE = re.compile(
 
 STANDARD = Dialect(
     contains="replace({0}, {1}, '') <> {0}",
+    begins="{} >= {}",
     fits="{} > {}",
     pattern=str.upper,
     week="substring({}, 1, 8)",
@@ -97,6 +98,7 @@ def test_texts_are_portable_and_complete(which: Slice) -> None:
 
 POSTGRESQL = Dialect(
     contains="strpos({}, {}) > 0",
+    begins="strpos({}, {}) = 1",
     fits="{} LIKE {}",
     pattern=lambda name: name.replace("*", "%"),
     week="date_trunc('week', CAST(NULLIF({}, '') AS date))",

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from time import time_ns
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from m31a_metrics import events, sources, store
 from m31a_metrics.answers import Answers, SessionRow, Slice
@@ -26,6 +27,7 @@ from m31a_metrics.units import WITHIN
 LAST = "last"
 """Names the session with the latest event. One whose id is `last` is found by its path."""
 
+_EVERY = Slice()
 _CANDIDATES_SHOWN = 5
 _AHEAD_MAX = 50
 """So many sessions with an event later than now may be passed over."""
@@ -253,6 +255,15 @@ def is_path(name: str) -> bool:
     return os.path.exists(name) and not os.path.isdir(name)
 
 
+def indexed(answers: Answers, name: str, config: Config, which: Slice) -> SessionRow:
+    """Find the same among the sessions of a slice that the index has. Raises SessionNotFound."""
+    if name == LAST:
+        return last(answers, config, which)
+    for row in rows_named(answers, name, which):
+        return row
+    raise no_such(name)
+
+
 def named(answers: Answers, name: str, config: Config) -> SessionRow | str:
     """Find the session that an id, a beginning of one or `last` names.
 
@@ -270,14 +281,14 @@ def named(answers: Answers, name: str, config: Config) -> SessionRow | str:
     raise no_such(name)
 
 
-def last(answers: Answers, config: Config) -> SessionRow:
-    """Give the session with the latest event, of those in which anything happened.
+def last(answers: Answers, config: Config, which: Slice = _EVERY) -> SessionRow:
+    """Give the session of a slice with the latest event, of those in which anything happened.
 
     Raises SessionNotFound.
     """
     now_us, ahead = _now_us(), None
     for at in range(0, _LOOKED_AT_MAX, _AHEAD_MAX):
-        rows = answers.sessions(Slice(), limit=_AHEAD_MAX, offset=at)
+        rows = answers.sessions(which, limit=_AHEAD_MAX, offset=at)
         for row in rows:
             if not _has_happened(answers, row):
                 continue
@@ -310,14 +321,14 @@ def _has_happened(answers: Answers, row: SessionRow) -> bool:
     return counted < row.fail_count
 
 
-def rows_named(answers: Answers, name: str) -> list[SessionRow]:
+def rows_named(answers: Answers, name: str, which: Slice = _EVERY) -> list[SessionRow]:
     """Find the sessions of one id, or of one that a beginning of it names; none is no error.
 
     Raises SessionNotFound for the beginning of several ids.
     """
-    rows = answers.sessions(Slice(session=name)) if name else []
+    rows = answers.sessions(replace(which, session=name)) if name else []
     if not rows and name:
-        begun = answers.sessions(Slice(text=name))
+        begun = answers.sessions(replace(which, text=name))
         rows = [row for row in begun if row.session_id.startswith(name)]
     names = sorted({row.session_id for row in rows})
     if len(names) > 1:

@@ -39,6 +39,30 @@ def place(record: SessionRecord) -> SessionRecord:
     return record
 
 
+def around(folder: str) -> str:
+    """Return the project of whoever works in a folder: its repository, or the folder itself.
+
+    A worktree is the repository that it is of; a repository that the person's home is in is no
+    project. "" for a folder that the home is in, for that would be all there is.
+    """
+    at = plain_folder(folder)
+    if _holds_home(at):
+        return ""
+    for _ in range(_DEPTH_MAX):
+        if os.path.lexists(os.path.join(at, _GIT)):
+            return _placed(at)[0]
+        at = os.path.dirname(at)
+        if _holds_home(at):
+            break
+    return _placed(folder)[0]
+
+
+def _holds_home(folder: str) -> bool:
+    home = os.path.expanduser("~")
+    inside = f"{folder.rstrip('/')}/"
+    return any(f"{one.rstrip('/')}/".startswith(inside) for one in (home, os.path.realpath(home)))
+
+
 @lru_cache(maxsize=4_096)
 def _placed(project: str) -> tuple[str, str]:
     """Return the project of a folder, and the name of its worktree ("": it is in none).

@@ -53,6 +53,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hooks": ("m31a_metrics.cli.hooks", "Have coding agents tell m31 what they do."),
     "collect": ("m31a_metrics.cli.collect", "Take what agents send over OTLP, as sessions."),
     "otlp": ("m31a_metrics.cli.otlp", "Have agents send to m31 collect, and see whether they do."),
+    "mcp": ("m31a_metrics.cli.mcp", "Let coding agents ask about their own sessions."),
     "statusline": (
         "m31a_metrics.cli.statusline",
         "What Claude Code shows below its prompt: cost, budget, context.",

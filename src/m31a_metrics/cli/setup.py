@@ -1,4 +1,4 @@
-"""`m31 setup`: hooks, status line and budget in one step, with one question."""
+"""`m31 setup`: hooks, status line, budget and MCP server in one step, with one question."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from m31a_metrics.cli.options import (
 from m31a_metrics.cli.options.installing import (
     DONE_COLUMNS,
     carried_out,
+    mcp_places,
+    mcp_planned,
     places_of,
     planned,
     show_changes,
@@ -44,6 +46,7 @@ COLUMNS = [
 
 # What Claude Code itself counts for a hook and a tool call, and a start of Python alone.
 _TOLD, _ASKED, _SHOWN = "5 ms a tool call", "22 ms a tool call, which waits", "12 ms each 1.5 s"
+_LISTED = "2,500 tokens a session"  # its list of tools, where the agent reads all of it
 _USD = click.FloatRange(0, 1e9, min_open=True)
 
 
@@ -51,8 +54,9 @@ _USD = click.FloatRange(0, 1e9, min_open=True)
     epilog=examples(
         ("m31 setup", "show what would be installed, and ask"),
         ("m31 setup --session-usd 5 --day-usd 20", "with a budget that stops agents"),
+        ("m31 setup --mcp", "and let agents ask about their own sessions"),
         ("m31 setup --dry-run", "only show it, with each line"),
-        ("m31 hooks remove", "undo it"),
+        ("m31 hooks remove", "undo it; and m31 mcp remove"),
     )
     + "\n\nExit codes: 0 done or declined, 1 some settings refuse it, 3 no agent is here."
 )
@@ -60,6 +64,7 @@ _USD = click.FloatRange(0, 1e9, min_open=True)
 @click.option("--session-usd", metavar="USD", type=_USD, help="Stop a session that cost USD.")
 @click.option("--day-usd", metavar="USD", type=_USD, help="Stop agents on a day that cost USD.")
 @click.option("--month-usd", metavar="USD", type=_USD, help="Stop them in a month that cost USD.")
+@click.option("--mcp", is_flag=True, help="Let agents ask about their own sessions, over MCP.")
 @click.option("--no-statusline", is_flag=True, help="Leave the status line as it is.")
 @click.option("--replace-statusline", is_flag=True, help="Put m31's in the place of another.")
 @click.option("--yes", "sure", is_flag=True, help="Do not ask.")
@@ -89,16 +94,23 @@ def command(ctx: click.Context, /, names: tuple[str, ...], **asked: float | bool
         statusline=not asked["no_statusline"],
         replaces=bool(asked["replace_statusline"]),
     )
-    page = _page(changes, config, budget)
+    agents = list(dict.fromkeys(change.place.agent.name for change in changes))
+    servers = _servers(agents, config, refused if asked["mcp"] else [])
+    wanted = [*changes, *(servers if asked["mcp"] else ())]
+    page = _page(changes, config, budget, servers, has_mcp=bool(asked["mcp"]))
     if wants_text(ctx):
         emit(ctx, [page], whole=True)
-    is_done = not (budget or any(change.is_one() for change in changes))
+    is_done = not (budget or any(change.is_one() for change in wanted))
     if is_done:
         say("everything is set up; see whether it tells: `m31 hooks status`")
     elif asked["dry_run"]:
-        show_changes(ctx, changes)
+        show_changes(ctx, wanted)
     elif asked["sure"] or person_agrees("Set this up?", "sets agents up", {}):
         rows = _set_up(changes, config, refused, budget)
+        if asked["mcp"]:  # planned again: a file may have the hooks in it by now
+            again = _servers(agents, config, refused)
+            rows += carried_out(again, config, refused, dry_run=False)
+            say("and the MCP server with `m31 mcp remove`")
         emit(ctx, [Table("Done", DONE_COLUMNS, rows, "")], whole=True)
         return tell_refused(refused)
     else:
@@ -131,7 +143,19 @@ def _budget_file(config: Config, limits: dict[str, float]) -> tuple[str, str]:
     return path, configuration.with_budget(text, limits, path)
 
 
-def _page(changes: list[Change], config: Config, budget: tuple[str, str] | None) -> Table:
+def _servers(agents: list[str], config: Config, refused: list[str]) -> list[Change]:
+    """Plan the MCP server for agents; what refuses it is added to `refused`."""
+    return mcp_planned(mcp_places(agents, False, refused), config, refused) if agents else []
+
+
+def _page(
+    changes: list[Change],
+    config: Config,
+    budget: tuple[str, str] | None,
+    servers: list[Change],
+    *,
+    has_mcp: bool,
+) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for change in changes:
         agent = change.place.agent
@@ -140,6 +164,10 @@ def _page(changes: list[Change], config: Config, budget: tuple[str, str] | None)
         if agent.has_statusline:
             state = _line_state(change)
             rows.append((f"{agent.title}: status line", change.place.path, _SHOWN, state))
+    for change in servers:
+        state = _hooks_state(change) if has_mcp or not change.is_one() else "`--mcp` adds it"
+        what = f"{change.place.agent.title}: MCP server"
+        rows.append((what, change.place.path, _LISTED, state))
     limits = ", ".join(f"{name} {value}" for name, value in config.budget.items())
     where = budget[0] if budget else config.path or None
     state = f"to be set: {limits}" if budget else limits or "none: `--session-usd 5` sets one"

@@ -40,6 +40,7 @@ _RULES = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_", "*": "%"})
 
 DIALECT = Dialect(
     contains="position({}, {}) > 0",
+    begins="position({}, {}) = 1",
     fits="{} LIKE {}",
     pattern=lambda name: name.translate(_RULES),
     week=_WEEK,

@@ -22,7 +22,7 @@ from m31a_metrics.folding.reading import (
 from m31a_metrics.histogram import Histogram
 from m31a_metrics.history.rolled_up import rolled_up, rolled_up_ran
 from m31a_metrics.measures import add_figures
-from m31a_metrics.queries import Chosen, Dialect, Query, texts
+from m31a_metrics.queries import Chosen, Dialect, Query, is_of_project, texts
 from m31a_metrics.queries.tables import LLMS, RAN, SESSIONS_OF, SUMMED, TOOLS, Summed
 
 _IN_NO_ROLLUP = ("branch", "session")
@@ -33,6 +33,7 @@ _RULES = str.maketrans({"[": "[[]", "?": "[?]"})
 
 DIALECT = Dialect(
     contains="instr({}, {}) > 0",
+    begins="instr({}, {}) = 1",
     fits="{} GLOB {}",
     pattern=lambda name: name.translate(_RULES),
     week="date({}, '-6 days', 'weekday 1')",
@@ -98,10 +99,10 @@ class IndexReading(Reading):
     def choose(self, which: Slice, by: Sequence[str] = ()) -> Chosen:
         """Say in SQL what a slice means, and for the rollups which projects it does."""
         chosen = super().choose(which, by)
-        if not (which.project and chosen.is_simple):
+        if not ((which.project or which.folder) and chosen.is_simple):
             return chosen
         known = (name for (name,) in self.ask(texts.names("project")))
-        return replace(chosen, projects=tuple(name for name in known if which.project in name))
+        return replace(chosen, projects=tuple(name for name in known if is_of_project(name, which)))
 
     def rolled_up_totals(self, chosen: Chosen, by: str) -> dict[str, TotalsRow] | None:
         """Give the sums of `totals` out of the rollups; None where they cannot answer."""

@@ -19,7 +19,8 @@ from m31a_metrics.config import COLORS, SEGMENTS, Config
 from m31a_metrics.errors import ForeignFile
 from m31a_metrics.live import statusline
 
-PROGRAMS = ("hook.py", "statusline.py")
+PROGRAMS = ("hook.py", "statusline.py", "mcp_server.py", "mcp_tools.json")
+"""What is copied, the last being what the one before it says."""
 SETTINGS = "live.json"
 
 UNVERIFIED = "unverified"
@@ -64,8 +65,12 @@ def install_files(config: Config, *, python: str = "") -> list[str]:
     written = []
     for name in PROGRAMS:
         text = store.read(os.path.join(os.path.dirname(__file__), name))
-        if text is not None and _body(path := f"{config.live_dir}/{name}") != text:
-            store.replace(path, _first_line(text) + text)
+        path = f"{config.live_dir}/{name}"
+        if text is None:
+            continue
+        is_code = name.endswith(".py")
+        if (_body(path) if is_code else _there(path)) != text:
+            store.replace(path, _first_line(text) + text if is_code else text)
             written.append(path)
     path = f"{config.live_dir}/{SETTINGS}"
     settings = encode(settings_of(config, python or _interpreter(path))) + b"\n"

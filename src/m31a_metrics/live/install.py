@@ -17,6 +17,7 @@ from time import time_ns
 
 from msgspec import MsgspecError, Struct
 from msgspec.json import decode, encode
+from msgspec.structs import replace
 
 from m31a_metrics import store
 from m31a_metrics.config import Config
@@ -28,7 +29,8 @@ from m31a_metrics.live.settings_files import Before, Wanted
 from m31a_metrics.live.settings_json import NotStrictJSON, is_blank
 from m31a_metrics.units import YEAR_10000_US
 
-NOTES = "installed.json"
+NOTES, MCP_NOTES = "installed.json", "mcp-installed.json"
+"""Of hooks and status lines, and of MCP servers: one file may hold either."""
 TROUBLE = "trouble"
 BACKUPS = "backups"
 BACKUPS_MAX = 20
@@ -59,12 +61,16 @@ class Place(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """What is to be done to a settings file: its text before and after; None is no file."""
+    """What is to be done to a settings file: its text before and after; None is no file.
+
+    `notes` names the file that `note` is kept in.
+    """
 
     place: Place
     before: str | None
     after: str | None
     note: Before
+    notes: str = NOTES
 
     def is_one(self) -> bool:
         """Tell whether there is anything to do."""
@@ -136,7 +142,7 @@ def place_of(agent: Agent, environ: Mapping[str, str], *, project: str = "") -> 
     toml = f"{home}/config.toml"
     # Codex reads both files, and warns where both have hooks.
     is_free = agent.name == "codex" and not os.path.lexists(path)
-    if is_free and settings_toml.has_hooks(_tables(toml, read_settings(toml))):
+    if is_free and settings_toml.has_hooks(tables_of(toml, read_settings(toml))):
         return Place(agent, toml)
     return Place(agent, path)
 
@@ -149,7 +155,7 @@ def plan(
     _check_allowed(place, text)
     entries = place.agent.entries(config.live_dir, budget=bool(config.budget))
     if place.is_toml:
-        return _toml_plan(place, text or "", entries, _notes(config).before(place.path))
+        return _toml_plan(place, text or "", entries, note_of(place, config))
     wanted = Wanted(
         entries,
         config.live_dir,
@@ -157,28 +163,28 @@ def plan(
         replaces and place.agent.has_statusline,
     )
     try:
-        after, note = settings_files.with_ours(text, _notes(config).before(place.path), wanted)
+        after, note = settings_files.with_ours(text, note_of(place, config), wanted)
     except NotStrictJSON as error:
-        raise _refused(place, error) from error
+        raise refused_for(place, error) from error
     return Change(place, text, after, note)
 
 
 def plan_removal(place: Place, config: Config) -> Change:
     """Say what removing would change. Raises SettingsRefused, StorageError, ForeignFile."""
     text = read_settings(place.path)
-    note = _notes(config).before(place.path)
+    note = note_of(place, config)
     try:
         if text is None:
             after: str | None = None
         elif place.is_toml:
-            _tables(place.path, text)
+            tables_of(place.path, text)
             after = settings_toml.take_hooks_out(text)
             if note is not None and after != text:
                 after = after.removesuffix(note.text)
         else:
             after = settings_files.without_ours(text, note)
     except NotStrictJSON as error:
-        raise _refused(place, error) from error
+        raise refused_for(place, error) from error
     return Change(place, text, after, note or Before())
 
 
@@ -189,17 +195,30 @@ def carry_out(change: Change, config: Config) -> str:
     """
     place = change.place
     backup = back_up(place.path, place.agent.name, change.before, config)
-    notes = _notes(config)
-    _write_notes(config, notes.files | {place.path: _Note(place.agent.name, change.note)})
+    store.make_directory(config.live_dir)
+    files = _notes(config, change.notes).files
+    note = _Note(place.agent.name, _first_found(change, config))
+    _write_notes(config, files | {place.path: note}, change.notes)
     write_settings(place.path, change.after)
     return backup
 
 
-def forget_note(place: Place, config: Config) -> None:
+def forget_note(place: Place, config: Config, notes: str = NOTES) -> None:
     """Drop the note on a file in which nothing of ours is left."""
-    notes = _notes(config)
-    if place.path in notes.files:
-        _write_notes(config, {path: one for path, one in notes.files.items() if path != place.path})
+    files = _notes(config, notes).files
+    if place.path in files:
+        kept = {path: one for path, one in files.items() if path != place.path}
+        _write_notes(config, kept, notes)
+
+
+def note_of(place: Place, config: Config, notes: str = NOTES) -> Before | None:
+    """What is noted of a file as it was before anything of ours stood in it."""
+    return _notes(config, notes).before(place.path)
+
+
+def noted_paths(config: Config, notes: str) -> dict[str, str]:
+    """The files in which something was installed, each with its agent's name."""
+    return {path: note.agent for path, note in _notes(config, notes).files.items()}
 
 
 def put_programs(config: Config, *, python: str) -> None:
@@ -220,7 +239,7 @@ def look(place: Place, config: Config) -> Installed:
         if text is None or is_blank(text):
             pass
         elif place.is_toml:
-            entries = settings_toml.our_hooks(_tables(place.path, text))
+            entries = settings_toml.our_hooks(tables_of(place.path, text))
         else:
             entries = settings_files.ours(text)
             if place.agent.has_statusline and settings_files.has_our_status_line(text):
@@ -228,7 +247,7 @@ def look(place: Place, config: Config) -> Installed:
             elif place.agent.has_statusline and settings_files.has_status_line(text):
                 line = "another"
     except NotStrictJSON as error:
-        raise _refused(place, error) from error
+        raise refused_for(place, error) from error
     wanted = place.agent.entries(config.live_dir, budget=bool(config.budget))
     return Installed(
         place,
@@ -241,10 +260,10 @@ def look(place: Place, config: Config) -> Installed:
 
 
 def noted_places(config: Config) -> Iterator[Place]:
-    """The files in which something was installed, projects' ones too."""
-    for path, note in _notes(config).files.items():
-        if note.agent in AGENTS:
-            yield Place(AGENTS[note.agent], path)
+    """The files in which hooks were installed, projects' ones too."""
+    for path, name in noted_paths(config, NOTES).items():
+        if name in AGENTS:
+            yield Place(AGENTS[name], path)
 
 
 def troubles(live_dir: str) -> list[Trouble]:
@@ -329,6 +348,22 @@ def write_settings(path: str, after: str | None) -> None:
     store.replace(target, after.encode("utf-8", "surrogatepass"), mode=mode)
 
 
+def tables_of(path: str, text: str | None) -> dict[str, object]:
+    """Read TOML; no file has no tables. Raises SettingsRefused."""
+    try:
+        return tomllib.loads(text or "")
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SettingsRefused(f"{path} is not valid TOML: {error}; nothing was changed") from error
+
+
+def refused_for(place: Place, error: NotStrictJSON) -> SettingsRefused:
+    """Make the error of settings that their agent reads otherwise than we do."""
+    return SettingsRefused(
+        f"{place.path}, {error}; {place.agent.title} reads no such file, and nothing was changed: "
+        "put it right first"
+    )
+
+
 # ---- inside
 
 
@@ -339,25 +374,11 @@ def _fired_s(config: Config, agent: Agent) -> float | None:
         return None
 
 
-def _tables(path: str, text: str | None) -> dict[str, object]:
-    try:
-        return tomllib.loads(text or "")
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SettingsRefused(f"{path} is not valid TOML: {error}; nothing was changed") from error
-
-
-def _refused(place: Place, error: NotStrictJSON) -> SettingsRefused:
-    return SettingsRefused(
-        f"{place.path}, {error}; {place.agent.title} reads no such file, and nothing was changed: "
-        "put it right first"
-    )
-
-
 def _check_allowed(place: Place, text: str | None) -> None:
     """Refuse where hooks would never run. Raises SettingsRefused."""
     if place.agent.name == "codex":
         toml = f"{os.path.dirname(place.path)}/config.toml"
-        if settings_toml.is_switched_off(_tables(toml, read_settings(toml))):
+        if settings_toml.is_switched_off(tables_of(toml, read_settings(toml))):
             raise SettingsRefused(
                 f"{toml} says `hooks = false` under [features], so Codex would run none: remove it"
             )
@@ -382,7 +403,7 @@ def _check_allowed(place: Place, text: str | None) -> None:
 def _toml_plan(
     place: Place, text: str, entries: Mapping[str, Entry], before: Before | None
 ) -> Change:
-    there = settings_toml.our_hooks(_tables(place.path, text))
+    there = settings_toml.our_hooks(tables_of(place.path, text))
     wanted = {event: one["hooks"] for event, one in entries.items()}
     if there == wanted:
         return Change(place, text, text, before or Before())
@@ -405,13 +426,22 @@ def _toml_plan(
     return Change(place, text, after, Before(text=ending))
 
 
-def _notes(config: Config) -> _Notes:
+def _first_found(change: Change, config: Config) -> Before:
+    """The note of a change; a file that is there by another installation of ours was not there."""
+    found = [note_of(change.place, config, one) for one in (NOTES, MCP_NOTES)]
+    made = next((one for one in found if one is not None and one.was != settings_files.THERE), None)
+    if made is None or change.place.is_toml or change.note.was != settings_files.THERE:
+        return change.note
+    return replace(change.note, was=made.was, text=made.text)
+
+
+def _notes(config: Config, notes: str) -> _Notes:
     """What is noted; nothing where that is gone or damaged: then less comes back by itself."""
     try:
-        return decode(store.read(f"{config.live_dir}/{NOTES}") or b"", type=_Notes)
+        return decode(store.read(f"{config.live_dir}/{notes}") or b"", type=_Notes)
     except (MsgspecError, ForeignFile):
         return _Notes()
 
 
-def _write_notes(config: Config, files: dict[str, _Note]) -> None:
-    store.replace(f"{config.live_dir}/{NOTES}", encode(_Notes(1, files)) + b"\n")
+def _write_notes(config: Config, files: dict[str, _Note], notes: str) -> None:
+    store.replace(f"{config.live_dir}/{notes}", encode(_Notes(1, files)) + b"\n")

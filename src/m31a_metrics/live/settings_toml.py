@@ -1,4 +1,6 @@
-"""Hooks in Codex's `config.toml`, for whoever has theirs there: Codex warns of a second file.
+"""Codex's `config.toml`: MCP servers, and hooks for whoever has theirs there.
+
+Codex warns of hooks in two files.
 
 tomlkit keeps every byte of what it does not change. What is added and taken out again leaves
 the file as it was, which is tried before anything is written.
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
 HOOKS = "hooks"
+MCP_SERVERS = "mcp_servers"
 
 
 def has_hooks(tables: Mapping[str, Any]) -> bool:
@@ -62,6 +65,33 @@ def our_hooks(tables: Mapping[str, Any]) -> dict[str, list[Entry]]:
     for event, _, group in _ours(tables):
         found.setdefault(event, []).extend(group)
     return found
+
+
+def add_server(text: str, name: str, entry: Entry) -> str:
+    """Add an MCP server. Raises ExtraNotInstalled."""
+    document = _parse(text)
+    from tomlkit import item, table
+
+    servers = document.setdefault(MCP_SERVERS, table(is_super_table=True))
+    servers.append(name, item(entry))
+    return document.as_string()
+
+
+def take_server_out(text: str, name: str) -> str:
+    """Take an MCP server out, with what it leaves empty. Raises ExtraNotInstalled."""
+    document = _parse(text)
+    servers = document[MCP_SERVERS]
+    del servers[name]
+    if not servers:
+        del document[MCP_SERVERS]
+    return document.as_string()
+
+
+def server(tables: Mapping[str, Any], name: str) -> Entry | None:
+    """The MCP server of a name; None where there is none."""
+    servers = tables.get(MCP_SERVERS)
+    there = servers.get(name) if isinstance(servers, Mapping) else None
+    return dict(there) if isinstance(there, Mapping) else None
 
 
 def _parse(text: str) -> TOMLDocument:

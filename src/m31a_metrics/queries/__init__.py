@@ -6,7 +6,7 @@ common table expressions, no window functions, no function that only one of them
 Parameters are written `:name`. DDL and writing are each engine's own.
 """
 
-from m31a_metrics.queries.slices import Chosen, Dialect, choose, grouped, only
+from m31a_metrics.queries.slices import Chosen, Dialect, choose, grouped, is_of_project, only
 from m31a_metrics.queries.texts import Query
 
-__all__ = ["Chosen", "Dialect", "Query", "choose", "grouped", "only"]
+__all__ = ["Chosen", "Dialect", "Query", "choose", "grouped", "is_of_project", "only"]

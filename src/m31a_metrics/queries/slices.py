@@ -23,13 +23,15 @@ class Dialect(Struct, frozen=True):
     """What standard SQL has no words for, as an engine says it.
 
     `contains`: a text holds another, as "position({}, {}) > 0" (LIKE has wildcards, and some
-    take other letters for the same). `fits`: a text is what a pattern means, which `pattern`
-    writes of one with `*`. `week` and `month` are what the days of a week of ISO 8601, or of a
-    month, have in common, and what no other day has, nor "". `ran` adds up histograms, for
-    `folding.reading` to read. `more_facts` are columns of `sessions` that not every engine has.
+    take other letters for the same); `begins`: it begins with it. `fits`: a text is what a
+    pattern means, which `pattern` writes of one with `*`. `week` and `month` are what the days
+    of a week of ISO 8601, or of a month, have in common, and what no other day has, nor "".
+    `ran` adds up histograms, for `folding.reading` to read. `more_facts` are columns of
+    `sessions` that not every engine has.
     """
 
     contains: str
+    begins: str
     fits: str
     pattern: Callable[[str], str]
     week: str
@@ -71,6 +73,11 @@ def choose(which: Slice, dialect: Dialect, always: str = "") -> Chosen:
     if which.project:
         sessions.append(dialect.contains.format("project", ":project"))
         parameters["project"] = _storable(which.project)
+    if which.folder:
+        begins = dialect.begins.format("project", ":within")
+        sessions.append(f"(project = :folder OR {begins})")
+        parameters["folder"] = _storable(which.folder)
+        parameters["within"] = _storable(_within(which.folder))
     if which.branch:
         sessions.append(_named(dialect, "branch", which.branch, parameters))
     days = between("day", which.first_day, which.last_day, parameters)
@@ -156,6 +163,17 @@ def _named(dialect: Dialect, column: str, name: str, parameters: dict[str, Value
         return among(column, (name,), parameters)
     parameters[column] = _storable(dialect.pattern(name))
     return dialect.fits.format(column, f":{column}")
+
+
+def is_of_project(name: str, which: Slice) -> bool:
+    """Tell whether a slice means a project, by a part of its name and by the folder it is in."""
+    folder = which.folder
+    is_within = not folder or name == folder or name.startswith(_within(folder))
+    return is_within and which.project in name
+
+
+def _within(folder: str) -> str:
+    return f"{folder.rstrip('/')}/"
 
 
 def _storable(text: str) -> str:

@@ -17,6 +17,8 @@ from m31a_metrics.tables.names import day_name, last_part
 from m31a_metrics.tables.phrases import Scope
 from m31a_metrics.tables.trend import grain
 
+_EVERY = Slice()
+
 
 class Ask(Struct):
     """Whom to ask, about which slice, at what time (with the zone that decides what a day is).
@@ -85,12 +87,15 @@ def totals_of(answers: Answers, which: Slice) -> TotalsRow:
     return rows[0] if rows else TotalsRow()
 
 
-def recorded_agents(answers: Answers) -> list[str]:
-    """The agents whose sessions a recorder keeps, in directories of their ids; a fleet's: all."""
+def recorded_agents(answers: Answers, which: Slice = _EVERY) -> list[str]:
+    """The agents of a slice whose sessions a recorder keeps, by directories of their ids.
+
+    Of a fleet: all.
+    """
     return [
         session.agent
-        for row in answers.totals(Slice(), "agent")
-        for session in answers.sessions(Slice(agents=(row.key,)), limit=1)
+        for row in answers.totals(which, "agent")
+        for session in answers.sessions(replace(which, agents=(row.key,)), limit=1)
         if session.machine or session.path.rpartition("/")[2] == session.session_id
     ]
 

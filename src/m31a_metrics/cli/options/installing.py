@@ -1,4 +1,4 @@
-"""What `m31 hooks` and `m31 setup` do alike: plan changes, show them, carry them out."""
+"""What `m31 hooks`, `mcp` and `setup` do alike: plan changes, show them, carry them out."""
 
 from __future__ import annotations
 
@@ -65,6 +65,46 @@ def planned(
             change = install.plan(place, config, status_line=statusline, replaces=replaces)
             changes.append(change)
         except install.SettingsRefused as error:
+            refused.append(str(error))
+    return changes
+
+
+def mcp_places(names: Sequence[str], project: bool, refused: list[str]) -> list[Place]:
+    """Where the MCP server belongs. Leaves where no agent is here and none named."""
+    from m31a_metrics.live import install, mcp_settings
+
+    environ = environment()
+    clients = [mcp_settings.CLIENTS[name] for name in dict.fromkeys(names)]
+    if project and not names:
+        clients = [mcp_settings.CLIENTS["claude-code"]]
+    clients = clients or mcp_settings.found(environ)
+    if not clients:
+        say("no agent that asks over MCP is here; name one to install for it all the same")
+        raise click.exceptions.Exit(NOT_THERE)
+    places = []
+    for client in clients:
+        try:
+            where = os.getcwd() if project else ""
+            places.append(mcp_settings.place_of(client, environ, project=where))
+        except install.SettingsRefused as error:
+            refused.append(str(error))
+    return places
+
+
+def mcp_planned(
+    places: Iterable[Place], config: Config, refused: list[str], *, all_projects: bool = False
+) -> list[Change]:
+    """Plan what installing the MCP server changes; what refuses it is added to `refused`."""
+    from m31a_metrics.errors import ExtraNotInstalled
+    from m31a_metrics.live import install, mcp_settings
+
+    changes = []
+    for place in places:
+        try:
+            changes.append(
+                mcp_settings.plan(place, config, python=sys.executable, all_projects=all_projects)
+            )
+        except (install.SettingsRefused, ExtraNotInstalled) as error:
             refused.append(str(error))
     return changes
 
