@@ -82,7 +82,7 @@ class Server:
         *,
         transcripts: Transcripts,
         searching: Searching | None,
-        look_every_s: float,
+        look_every_s: float = EVERY_S,
     ) -> None:
         self.index = IndexThread(machine)
         self._transcripts = transcripts
