@@ -37,7 +37,7 @@ from m31a_metrics.questions import tools as of_tools
 from m31a_metrics.questions.ask import Ask, recorded_agents
 from m31a_metrics.table import Cell, Panel, Table, Unit
 from m31a_metrics.tables import cost, errors, heals, phases, sessions, tools
-from m31a_metrics.tables.columns import ANY_LABEL, TIMES
+from m31a_metrics.tables.columns import ANY_LABEL, FLEET, TIMES
 from m31a_metrics.tables.order import ordered, unknown_column
 from m31a_metrics.validation import label_name_of
 
@@ -260,6 +260,12 @@ _SLICE = (
 )
 _SIDE = "7d, 2026-06, 2026-06-01..2026-06-07, all, branch=x, model=x*, label:NAME=x (joined by ,)"
 
+
+def _here(parts: Sequence[str]) -> tuple[str, ...]:
+    """The parts that one machine's sessions have."""
+    return tuple(part for part in parts if part not in FLEET)
+
+
 TOOLS = {
     tool.name: tool
     for tool in (
@@ -268,7 +274,7 @@ TOOLS = {
             "List sessions, latest first: when, how long, calls, tokens, cost.",
             (*_SLICE, Parameter("text", "Only with this in id, project, branch, agent or model.")),
             _sessions,
-            sessions.PARTS,
+            _here(sessions.PARTS),
         ),
         Tool(
             "session",
@@ -281,35 +287,35 @@ TOOLS = {
             "Which tools are slow or fail: calls, fail rate, p50 to max, time they ran.",
             (_SESSION, *_SLICE, _TOOL),
             _tools,
-            tools.PARTS,
+            _here(tools.PARTS),
         ),
         Tool(
             "phases",
             "Which phases (explore, plan, execute, verify, ...) take time and money.",
             (_SESSION, *_SLICE),
             _phases,
-            phases.PARTS,
+            _here(phases.PARTS),
         ),
         Tool(
             "cost",
             "Tokens by class and cost in USD, by phase and model, or by another part.",
             (_SESSION, *_SLICE),
             _cost,
-            cost.PARTS,
+            _here(cost.PARTS),
         ),
         Tool(
             "heals",
             "What failed, and how many attempts, how much time and money it took to heal it.",
             (_SESSION, *_SLICE),
             _heals,
-            heals.PARTS,
+            _here(heals.PARTS),
         ),
         Tool(
             "errors",
             "The most frequent ways in which tools fail, as normalised lines.",
             (_SESSION, *_SLICE, _TOOL),
             _errors,
-            errors.PARTS,
+            _here(errors.PARTS),
         ),
         Tool(
             "blocks",

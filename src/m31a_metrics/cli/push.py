@@ -29,9 +29,9 @@ from m31a_metrics.errors import ConfigError
 from m31a_metrics.table import Column, Table, Unit
 
 if TYPE_CHECKING:
+    from m31a_metrics.catalog.open_index import OpenIndex
     from m31a_metrics.catalog.pushing import Plan
     from m31a_metrics.fleet.client import Client
-    from m31a_metrics.history import History
 
 _COLUMNS = [
     Column("project", "Project"),
@@ -104,10 +104,10 @@ def command(
             return
         _check_named(config, going)
         with closing(Client(address)) as client:
-            _push(ctx, index.history, client, going, sure=sure)
+            _push(ctx, index, client, going, sure=sure)
 
 
-def _push(ctx: click.Context, history: History, client: Client, going: Plan, *, sure: bool) -> None:
+def _push(ctx: click.Context, index: OpenIndex, client: Client, going: Plan, *, sure: bool) -> None:
     """Ask where that is due, push, and say what went."""
     from m31a_metrics import __version__
     from m31a_metrics.catalog.fleet import zone_name
@@ -121,14 +121,14 @@ def _push(ctx: click.Context, history: History, client: Client, going: Plan, *, 
     if going.is_first and not sure and not _agreed(ctx, going):
         say("nothing was pushed")
         return
-    found = differences(history, going)
-    sent = push(history, client, going, found, progress=reading_progress("pushing"))
+    found = differences(index.history, going)
+    sent = push(index.history, client, going, found, progress=reading_progress("pushing"))
     note_push(
         client,
         *(own.machine, own.user),
         version=__version__,
         zone=zone,
-        session_count=count_there(history, going.destination),
+        session_count=count_there(index.history, going.destination),
         pushed_us=time_ns() // 1000,
     )
     if not wants_text(ctx):
