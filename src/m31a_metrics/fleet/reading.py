@@ -60,6 +60,7 @@ class FleetReading(Reading):
     """
 
     dialect = DIALECT
+    sessions_at_once = 4_000  # each text reads the whole fleet; 256 KiB are what one may have
 
     def __init__(self, client: Client, *, is_partial: bool = False) -> None:
         self.client = client

@@ -60,9 +60,6 @@ _LIMITED = 200
 _LATEST = 1_000
 """So many of the latest sessions are looked at for a text before all are."""
 
-_AT_ONCE = 500
-"""Sessions that are asked for by number in one text."""
-
 Values = Sequence[Any]
 """A row of a query."""
 PartRow = TypeVar("PartRow", ToolRow, LLMRow, PhaseRow)
@@ -92,6 +89,8 @@ class Reading(ABC):
     """What standard SQL has no words for, as the engine says it."""
     left_out = ""
     """A condition that every session must meet; "" for none."""
+    sessions_at_once = 500
+    """So many are asked for by number in one text."""
     has_failure_totals = False
     """Whether it keeps sums of all failures beside those of each session."""
 
@@ -159,8 +158,9 @@ class Reading(ABC):
         chosen = self.choose(which)
         numbers = [row[0] for row in self.ask(texts.lot(chosen, limit))]
         found: list[SessionParts] = []
-        for start in range(0, len(numbers), _AT_ONCE):
-            found += self._parts_of(chosen, sorted(numbers[start : start + _AT_ONCE]))
+        at_once = self.sessions_at_once
+        for start in range(0, len(numbers), at_once):
+            found += self._parts_of(chosen, sorted(numbers[start : start + at_once]))
         return found
 
     def _parts_of(self, chosen: Chosen, numbers: list[int]) -> list[SessionParts]:
