@@ -137,6 +137,36 @@ def test_the_callback_may_raise_it(tmp_path: Path) -> None:
     assert [answer(collector), answer(collector)] == [True, False]
 
 
+def test_it_can_be_asked_before_a_request(tmp_path: Path) -> None:
+    """Who asks hears of a budget that is used up what a record call says, and nothing before."""
+    collector = Collector("s1", tmp_path, budget=Budget(tokens=15))
+    collector.check_budget()
+    assert [answer(collector), answer(collector)] == [False, True]
+    with pytest.raises(BudgetExceeded, match="session s1 has used 20 tokens of 15 tokens"):
+        collector.check_budget()
+    collector.stop()
+    with pytest.raises(BudgetExceeded):  # what the session held already
+        Collector("s1", tmp_path, budget=Budget(tokens=15)).check_budget()
+    Collector("s2", tmp_path).check_budget()
+
+
+@pytest.mark.parametrize("raises", [True, False])
+def test_asking_goes_by_the_callback(tmp_path: Path, *, raises: bool) -> None:
+    """Where the host decides itself, a request is refused if its callback raised, and only then."""
+
+    def decide(error: BudgetExceeded) -> None:
+        if raises:
+            raise error
+
+    collector = Collector("s1", tmp_path, budget=Budget(tokens=10, on_exceeded=decide))
+    assert answer(collector) is raises
+    if raises:
+        with pytest.raises(BudgetExceeded):
+            collector.check_budget()
+    else:
+        collector.check_budget()
+
+
 def test_the_hosts_own_callback_goes_on(tmp_path: Path, warnings: Warnings) -> None:
     """`on_event` hears each event, the one that crosses too, and what it raises is logged."""
     heard: list[str] = []
@@ -184,6 +214,7 @@ def test_switched_off_it_limits_nothing(tmp_path: Path) -> None:
     """A Collector that does not record counts nothing, so it stops nobody."""
     collector = Collector("s1", tmp_path, enabled=False, budget=Budget(tokens=1))
     assert not answer(collector)
+    collector.check_budget()
 
 
 @pytest.mark.parametrize(

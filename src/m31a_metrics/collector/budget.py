@@ -84,6 +84,7 @@ class Meter:
         self._on_event = on_event
         self._used = _of(held)
         self._is_told = False
+        self._refused: BudgetExceeded | None = None  # what the callback raised
         # By process: in a forked child a thread that it does not have may hold the parent's.
         # Reentrant: a signal handler may record, too.
         self._locks: dict[int, RLock] = {}
@@ -101,6 +102,18 @@ class Meter:
         if error is not None:
             self._tell(error)
 
+    def check(self) -> None:
+        """Raise BudgetExceeded where it is used up, and a record call would."""
+        if self._on_exceeded is not None:
+            if self._refused is not None:
+                raise self._refused
+            return
+        with self._locks.setdefault(getpid(), RLock()):
+            used = self._used
+        error = self._judged(used)
+        if error is not None:
+            raise error
+
     def _count(self, event: Event) -> BudgetExceeded | None:
         if type(event) is LLMInteraction:
             use = self._use_of(event)
@@ -110,6 +123,9 @@ class Meter:
             return None
         with self._locks.setdefault(getpid(), RLock()):
             self._used = used = _added(self._used, use)
+        return self._judged(used)
+
+    def _judged(self, used: Use) -> BudgetExceeded | None:
         stops = budgets.judge(self._limits, {SESSION: used}).stops
         return BudgetExceeded(self._words(stops[0], used)) if stops else None
 
@@ -142,7 +158,8 @@ class Meter:
             return
         try:
             self._on_exceeded(error)
-        except BudgetExceeded:
+        except BudgetExceeded as refused:
+            self._refused = refused
             raise
         except Exception as raised:  # noqa: BLE001 - a host's own code may raise anything
             exception("on_exceeded raised", raised)

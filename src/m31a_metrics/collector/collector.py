@@ -23,6 +23,7 @@ from msgspec import MsgspecError
 from msgspec.structs import replace
 
 from m31a_metrics import events, validation
+from m31a_metrics.collector.in_force import Stay
 from m31a_metrics.collector.log import exception, info, warn
 from m31a_metrics.collector.scopes import HealScope, P, PhaseScope, R, ToolScope, recorded
 from m31a_metrics.collector.writer import NO_MEMORY, SessionWriter
@@ -40,7 +41,7 @@ from m31a_metrics.session import Session
 from m31a_metrics.units import LARGEST
 
 if TYPE_CHECKING:
-    from m31a_metrics.collector.budget import Budget
+    from m31a_metrics.collector.budget import Budget, Meter
     from m31a_metrics.config import Config
 
 _join = b"".join
@@ -107,6 +108,8 @@ class Collector:
         session = Session("" if sessions_dir is None else os.fspath(sessions_dir), session_id)
         self.session_id = session_id
         self.enabled = enabled
+        self._stay = Stay()
+        self._phase_entered: str | None = None
         if not enabled:
             self.__class__ = _disabled()
             return
@@ -117,11 +120,12 @@ class Collector:
         self._succeeded = self._writer.succeeded
         self._failed = self._writer.failed
         self._after = on_event
+        self._meter: Meter | None = None
         if budget is not None:
             from m31a_metrics.collector.budget import Meter
 
             held, price = self.snapshot(), session.price
-            self._after = Meter(budget, session_id, held, price, on_event)
+            self._after = self._meter = Meter(budget, session_id, held, price, on_event)
 
     def __repr__(self) -> str:
         """Say which session this is, where it lies, and where its events go."""
@@ -234,7 +238,7 @@ class Collector:
 
     def record_phase_transition(self, phase: str) -> None:
         """Record that a phase was entered."""
-        phase = validation.text(phase, "phase")
+        self._phase_entered = phase = validation.text(phase, "phase")
         self._take(events.PhaseTransition(time_ns() // 1000, phase))
 
     def record_phase_duration(self, phase: str, duration_ms: int | float, success: bool) -> None:
@@ -352,6 +356,19 @@ class Collector:
         """Return a deep copy of the session so far: what it held, and what was recorded."""
         return self._writer.snapshot()
 
+    @property
+    def phase_entered(self) -> str | None:
+        """The phase that this Collector entered last, left or not; None before the first."""
+        return self._phase_entered
+
+    def check_budget(self) -> None:
+        """Raise BudgetExceeded where the budget is used up: to be asked before a request.
+
+        As a record call does, so not where the budget's callback did not raise it.
+        """
+        if self._meter is not None:
+            self._meter.check()
+
     def detail(self) -> SessionDetail:
         """Return percentiles, models, the latest events and the course of the session.
 
@@ -385,16 +402,18 @@ class Collector:
         )
 
     def __enter__(self) -> Self:
+        self._stay.enter(self)
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stay.leave()
         self.stop()
 
     async def __aenter__(self) -> Self:
-        return self
+        return self.__enter__()
 
     async def __aexit__(self, *_: object) -> None:
-        self.stop()
+        self.__exit__()
 
 
 def journalled(event: Event) -> Event:

@@ -36,7 +36,20 @@ class _Unmeasured:
 
 
 class _PhaseScope(_Unmeasured, PhaseScope):
-    pass
+    """In force as any other, so that nobody else records what is done in it."""
+
+    def __enter__(self) -> Self:
+        self._stay.enter(self._collector, self._name)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stay.leave()
+        super().__exit__(kind, error, traceback)
 
 
 class _ToolScope(_Unmeasured, ToolScope):
@@ -106,6 +119,9 @@ class Disabled:
         name: str,  # noqa: ARG002 - Collector's signature
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return lambda function: function
+
+    def check_budget(self) -> None:
+        pass
 
     def snapshot(self) -> SessionMetrics:
         return SessionMetrics()

@@ -26,6 +26,7 @@ from types import (
 from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast
 
 from m31a_metrics import validation
+from m31a_metrics.collector.in_force import Stay
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -108,12 +109,22 @@ class _Scope:
 
 
 class PhaseScope(_Scope):
-    """A workflow phase: a transition on entering, its duration and outcome on leaving."""
+    """A workflow phase: a transition on entering, its duration and outcome on leaving.
+
+    Inside it what SDKs are heard to do (`m31a_metrics.live`) is recorded by its Collector, as
+    done in this phase.
+    """
+
+    def __init__(self, collector: Recorder, name: str) -> None:
+        super().__init__(collector, name)
+        self._stay = Stay()
 
     def _begin(self) -> None:
         self._collector.record_phase_transition(self._name)
+        self._stay.enter(self._collector, self._name)
 
     def _end(self, duration_ms: float) -> None:
+        self._stay.leave()
         self._collector.record_phase_duration(self._name, duration_ms, self.success)
 
 
