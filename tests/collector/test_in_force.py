@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from m31a_metrics import Collector
-from m31a_metrics.collector import in_force
+from m31a_metrics.collector.scopes import in_force
 
 
 def here() -> tuple[str, str | None] | None:
     """The session and the phase in force."""
-    found = in_force.get()
+    found = in_force()
     return None if found is None else (found.collector.session_id, found.phase)
 
 
@@ -61,10 +61,11 @@ def test_tasks_have_their_own(tmp_path: Path) -> None:
         await asyncio.sleep(0)
         return here()
 
-    async def both() -> list[list[tuple[str, str | None] | None]]:
-        return await asyncio.gather(session("a"), session("b"))
+    async def both() -> None:
+        seen = await asyncio.gather(session("a"), session("b"))
+        assert list(seen) == [[(name, "execute")] * 3 for name in ("a", "b")]
 
-    assert asyncio.run(both()) == [[(name, "execute")] * 3 for name in ("a", "b")]
+    asyncio.run(both())
 
 
 def test_a_thread_begins_with_nothing(tmp_path: Path) -> None:

@@ -23,9 +23,8 @@ from msgspec import MsgspecError
 from msgspec.structs import replace
 
 from m31a_metrics import events, validation
-from m31a_metrics.collector.in_force import Stay
 from m31a_metrics.collector.log import exception, info, warn
-from m31a_metrics.collector.scopes import HealScope, P, PhaseScope, R, ToolScope, recorded
+from m31a_metrics.collector.scopes import HealScope, P, PhaseScope, R, Stay, ToolScope, recorded
 from m31a_metrics.collector.writer import NO_MEMORY, SessionWriter
 from m31a_metrics.errors import BudgetExceeded, ConfigError, StorageError
 from m31a_metrics.events import (

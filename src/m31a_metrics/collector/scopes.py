@@ -1,11 +1,16 @@
 """The `with` forms: measure what happens inside, record it on the way out.
 
-All work with `with` and `async with` alike, and never swallow an exception.
+All work with `with` and `async with` alike, and never swallow an exception. Inside a Collector
+and its phases it is known which they are (`in_force`), for those whom nobody passes either: the
+attachments to SDKs (`m31a_metrics.live`). It is known by a context variable, so that one process
+records many sessions at once: a task has what the code had that created it, and a thread that is
+started has nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar, Token
 from functools import partial, update_wrapper, wraps
 from inspect import (
     CO_ITERABLE_COROUTINE,
@@ -23,10 +28,9 @@ from types import (
     TracebackType,
     coroutine,
 )
-from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast
+from typing import Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar, cast
 
 from m31a_metrics import validation
-from m31a_metrics.collector.in_force import Stay
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,6 +63,45 @@ class Recorder(Protocol):
         self, phase: str, success: bool, duration_ms: int | float | None = None
     ) -> None:
         """Record how a self-heal ended."""
+
+
+class InForce(NamedTuple):
+    """A Collector, and its phase of the innermost `phase()` around; None without one."""
+
+    collector: Any
+    phase: str | None
+
+
+_in_force: ContextVar[InForce | None] = ContextVar("m31a_metrics.in_force", default=None)
+
+in_force = _in_force.get
+"""Which Collector the code that asks runs inside of; None outside of all."""
+
+
+class Stay:
+    """Puts a Collector in force from `enter` to `leave`, and what was in force before back then.
+
+    One that is left in another context than it was entered in changes nothing there: a
+    generator that is closed by the garbage collector is.
+    """
+
+    __slots__ = ("_tokens",)
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[InForce | None]] = []
+
+    def enter(self, collector: Any, phase: str | None = None) -> None:
+        """Put it in force in this context, and in those that are copied from it."""
+        self._tokens.append(_in_force.set(InForce(collector, phase)))
+
+    def leave(self) -> None:
+        """Put back what was in force when it was entered last."""
+        if not self._tokens:
+            return
+        try:
+            _in_force.reset(self._tokens.pop())
+        except ValueError:
+            pass
 
 
 class _Scope:
