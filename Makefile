@@ -5,7 +5,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test pytest lint style types format bench soak agents integrations fleet docs screenshots dist clean .another
+.PHONY: help demo test pytest lint style types format bench soak agents sdks integrations fleet docs screenshots dist clean .another
 
 # The first of these that runs, is 3.11 or newer and can make a virtual environment: the newest.
 # `make test PYTHON=/path/to/python` chooses another.
@@ -76,6 +76,28 @@ agents: $(VENV)/.installed-dev .agents/.installed .agents/.exporters ## real age
 	  @opentelemetry/exporter-trace-otlp-http@0.223.1
 	@touch $@
 
+# The oldest releases that are supported, as far as they go together, and the newest there are:
+# `rm -rf .sdks` has those installed anew.
+SDKS_oldest := openai==1.66.0 anthropic==0.60.0 opentelemetry-sdk==1.36.0 langchain-core==0.3.86 \
+  langgraph==0.3.34 langchain-openai==0.3.8 langchain-anthropic==0.3.18
+SDKS_oldest-agents := openai-agents==0.2.6 openai==1.99.9 pydantic-ai-slim[openai]==1.0.0 \
+  opentelemetry-sdk==1.36.0
+SDKS_newest := openai anthropic opentelemetry-sdk langchain-core langgraph langchain-openai \
+  langchain-anthropic openai-agents pydantic-ai-slim[openai]
+SDKS := oldest oldest-agents newest
+
+sdks: $(SDKS:%=.sdks/%/.installed) ## Python SDKs, oldest and newest, against a local server: 900 MB
+	@for one in $(SDKS); do \
+	  echo "SDKs: $$one"; \
+	  .sdks/$$one/bin/python -m pytest -q -m sdks -W ignore::ResourceWarning tests/sdks \
+	    $(PYTEST_ARGS) || exit 1; \
+	done
+
+.sdks/%/.installed: Makefile | $(BIN)/python
+	$(BIN)/python -m venv --clear .sdks/$*
+	.sdks/$*/bin/python -m pip install --quiet --editable . hypothesis pytest $(SDKS_$*)
+	@touch $@
+
 # rotel, a receiver of OTLP, has wheels for some Pythons alone: without it its tests are skipped.
 integrations: $(VENV)/.installed-dev .integrations/.unpacked ## export to real receivers, of Debian and PyPI: 90 MB
 	-$(BIN)/python -m pip install --quiet --pre rotel==0.0.1a15
@@ -119,7 +141,7 @@ dist: $(VENV)/.installed-dev ## build the wheel and the sdist into dist/
 	$(BIN)/python -m build
 
 clean: ## remove everything that these targets made
-	rm -rf $(VENV) .venv-3.* .agents .integrations .fleet dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-3.* .agents .integrations .fleet .sdks dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pyproject.toml newer than the stamp: what is needed may have changed, so install again.

@@ -6,6 +6,8 @@ environments of their own. What an SDK or a release of it warns of is not what i
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +31,9 @@ def shared_server() -> Iterator[Server]:
     """One server for all tests."""
     with serving() as server:
         yield server
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of clients that SDKs keep, which nobody closes
+        gc.collect()
 
 
 @pytest.fixture

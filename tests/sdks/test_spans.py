@@ -162,7 +162,7 @@ def test_nothing_of_ours_reaches_the_host(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("ours")
 
-    for holder, name in ((collector, "record"), (collector, "check_budget"), (live, "span_event")):
+    for holder, name in ((collector, "record"), (collector, "check_budget"), (live, "_tell")):
         with monkeypatch.context() as patch:
             patch.setattr(holder, name, fail)
             emit(provider, **CHAT)

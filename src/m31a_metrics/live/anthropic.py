@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from m31a_metrics.figures import text, tokens
+from m31a_metrics.figures import text
 from m31a_metrics.live.attachments import Answer, Detach, is_count
-from m31a_metrics.live.stainless import Dialect, get
+from m31a_metrics.live.stainless import Dialect, count, reader
 from m31a_metrics.live.stainless import attach as attach_client
 from m31a_metrics.model import Usage
 
@@ -36,8 +36,12 @@ def attach(collector: Collector | None, target: object | None = None) -> Detach:
     """
     import anthropic
 
-    dialect = Dialect(anthropic, ("Anthropic", "AsyncAnthropic"), _is_inference, _Reading)
-    return attach_client(collector, target, dialect)
+    return attach_client(collector, target, dialect(anthropic, ("Anthropic", "AsyncAnthropic")))
+
+
+def dialect(module: Any, clients: tuple[str, str]) -> Dialect:
+    """How this SDK speaks: a module with its streams, and clients of these names."""
+    return Dialect(module, clients, _is_inference, _Reading)
 
 
 def _is_inference(path: str) -> bool:
@@ -56,25 +60,28 @@ class _Reading:
 
     def see(self, part: Any) -> None:
         """Read a message, or an event of its stream."""
-        kind = get(part, "type")
-        if kind == "message_start":
-            self._begin(get(part, "message"))
-        elif kind == "message_delta":
-            self._use(get(part, "usage"))
-            self._is_final = is_count(self._used.get("output_tokens"))
-        elif kind == "message":
+        read = reader(part)
+        kind = read(part, "type", None)
+        if kind == "message":
             self._begin(part)
             self._is_final = True
+        elif kind == "message_start":
+            self._begin(read(part, "message", None))
+        elif kind == "message_delta":
+            self._use(read(part, "usage", None))
+            self._is_final = is_count(self._used.get("output_tokens"))
 
     def _begin(self, message: Any) -> None:
-        self._answer.response_id = text(get(message, "id"))
-        self._answer.model = text(get(message, "model"))
-        self._use(get(message, "usage"))
+        read = reader(message)
+        self._answer.response_id = text(read(message, "id", None))
+        self._answer.model = text(read(message, "model", None))
+        self._use(read(message, "usage", None))
 
     def _use(self, used: Any) -> None:
         """Take what is said: counts are those until now, and what is not said again stays."""
+        read = reader(used)
         for name in _USED:
-            value = get(used, name)
+            value = read(used, name, None)
             if value is not None:
                 self._used[name] = value
 
@@ -83,24 +90,30 @@ class _Reading:
         answer, used = self._answer, self._used
         if not self._is_final or not is_count(used.get("input_tokens")):
             return answer
-        read = tokens(used.get("cache_read_input_tokens"))
-        written = tokens(used.get("cache_creation_input_tokens"))
-        by_age = used.get("cache_creation")
-        written_5m = tokens(get(by_age, "ephemeral_5m_input_tokens"))
-        written_1h = tokens(get(by_age, "ephemeral_1h_input_tokens"))
-        if written_5m + written_1h < written:
-            written_5m = written - written_1h
+        cached = count(used.get("cache_read_input_tokens"))
+        written_5m = count(used.get("cache_creation_input_tokens"))
+        written_1h = _of(used, "cache_creation", "ephemeral_1h_input_tokens")
+        if written_1h:
+            written_5m = max(
+                written_5m - written_1h, _of(used, "cache_creation", "ephemeral_5m_input_tokens")
+            )
         answer.usage = Usage(
-            tokens(used["input_tokens"]) + read + written_5m + written_1h,
-            tokens(used.get("output_tokens")),
-            cache_read_tokens=read,
+            count(used["input_tokens"]) + cached + written_5m + written_1h,
+            count(used.get("output_tokens")),
+            cache_read_tokens=cached,
             cache_write_5m_tokens=written_5m,
             cache_write_1h_tokens=written_1h,
-            reasoning_tokens=tokens(get(used.get("output_tokens_details"), "thinking_tokens")),
+            reasoning_tokens=_of(used, "output_tokens_details", "thinking_tokens"),
         )
         answer.tier = _tier(used)
-        answer.web_search_count = tokens(get(used.get("server_tool_use"), "web_search_requests"))
+        answer.web_search_count = _of(used, "server_tool_use", "web_search_requests")
         return answer
+
+
+def _of(used: dict[str, Any], name: str, part: str) -> int:
+    """A count in a part of the usage, which need not be there."""
+    found = used.get(name)
+    return 0 if found is None else count(reader(found)(found, part, None))
 
 
 _USED = (

@@ -21,7 +21,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import ContextVar
 from itertools import count
-from os import getpid
+from os import register_at_fork
 from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ from msgspec import Struct
 from m31a_metrics.collector.log import exception
 from m31a_metrics.collector.scopes import in_force
 from m31a_metrics.errors import BudgetExceeded
-from m31a_metrics.events import LLMInteraction, ToolCall
+from m31a_metrics.events import LLMInteraction
 from m31a_metrics.figures import call_key
 from m31a_metrics.model import UNKNOWN_USAGE, Usage, WorkflowPhase
 
@@ -77,23 +77,22 @@ class _Exchange:
 class _Heard:
     """Answers of one id: how often each attachment heard of one, and when any was recorded."""
 
-    __slots__ = ("is_repeated", "recorded", "times")
+    __slots__ = ("recorded", "times")
 
-    def __init__(self) -> None:
-        self.times: dict[int, int] = {}
-        self.recorded: list[int] = []  # numbers from the row that attachments have theirs from
-        self.is_repeated = False
+    def __init__(self, first: tuple[int, int] | None) -> None:
+        # Numbers from the row that attachments have theirs from tell what was before what.
+        self.times: dict[int, int] = {} if first is None else {first[0]: 1}
+        self.recorded: list[int] = [] if first is None else [first[1]]
 
     def is_new(self, number: int, *, is_theirs: bool) -> bool:
         """Hear of an answer once more; tell whether this attachment is to record it."""
         if len(self.recorded) >= _REPEATS_MAX:
             self.times.clear()
-            self.recorded.clear()
+            self.recorded[:] = (-1,)  # there was one, before all
         self.times[number] = times = self.times.get(number, 0) + 1
         # What was recorded before this attachment was made, it cannot have heard of.
         if is_theirs or times <= len(self.recorded) - bisect_right(self.recorded, number):
             return False
-        self.is_repeated = self.is_repeated or bool(self.recorded)
         self.recorded.append(next(_numbers))
         return True
 
@@ -104,16 +103,25 @@ model_exchange: _Current = ContextVar("m31a_metrics.model_exchange", default=Non
 _tool_exchange: _Current = ContextVar("m31a_metrics.tool_exchange", default=None)
 
 _numbers = count()
-# By process: in a forked child a thread that it does not have may hold the parent's. Reentrant:
-# the garbage collector may end a stream while its thread holds it.
-_locks: dict[int, RLock] = {}
-_heard: OrderedDict[tuple[int, str], _Heard] = OrderedDict()
-"""By Collector and response id."""
+_lock = RLock()  # the garbage collector may end a stream while its thread holds it
+_heard: OrderedDict[tuple[int, str], _Heard | tuple[int, int]] = OrderedDict()
+"""By Collector and response id; as long as one attachment heard of it once: which, and when."""
+
+
+def _in_child() -> None:
+    global _lock
+    _lock = RLock()  # a thread that a forked child does not have may hold the parent's
+
+
+register_at_fork(after_in_child=_in_child)
 
 
 def is_count(value: object) -> bool:
     """Tell whether a count of tokens was reported."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    kind = type(value)
+    if kind is int or kind is float:
+        return value >= 0  # type: ignore[operator]  # mypy does not know `kind`
+    return False
 
 
 _were_said: set[str] = set()
@@ -220,15 +228,13 @@ class Call:
         """The model answered, and will say no more."""
         self._over(answer.response_id, lambda: self._record(answer))
 
-    def ran(self, name: str, *, success: bool, error: str | None = None) -> None:
-        """The tool ran, until now."""
-        ran_ms = self._ran_ms()
+    def ran(
+        self, name: str, *, success: bool, error: str | None = None, ran_ms: float | None = None
+    ) -> None:
+        """The tool ran, for so long; None: until now."""
+        took_ms = self._ran_ms() if ran_ms is None else ran_ms
         record = self.collector.record_tool_call
-        self._over("", lambda: record(name or "unknown", success, ran_ms, error=error))
-
-    def told(self, event: ToolCall) -> None:
-        """The tool ran as an event says."""
-        self._over("", lambda: self.collector.record(event))
+        self._over("", lambda: record(name or "unknown", success, took_ms, error=error))
 
     def _over(self, response_id: str, record: Callable[[], None]) -> None:
         if self._is_over:
@@ -260,18 +266,19 @@ class Call:
             exchange.response_id = response_id
         if not response_id:
             return not is_theirs
-        with _locks.setdefault(getpid(), RLock()):
-            key = (id(self.collector), response_id)
+        key = (id(self.collector), response_id)
+        with _lock:
             heard = _heard.get(key)
-            if heard is None:
-                heard = _heard[key] = _Heard()
+            if heard is None and not is_theirs:
+                _heard[key] = self._number, next(_numbers)
                 if len(_heard) > _IDS_MAX:
                     _heard.popitem(last=False)
-            else:
-                _heard.move_to_end(key)
-            is_new = heard.is_new(self._number, is_theirs=is_theirs)
-            self._is_repeated = heard.is_repeated
-            return is_new
+                return True
+            if not isinstance(heard, _Heard):
+                heard = _heard[key] = _Heard(heard)
+            _heard.move_to_end(key)
+            self._is_repeated = bool(heard.recorded)
+            return heard.is_new(self._number, is_theirs=is_theirs)
 
     def _record(self, answer: Answer) -> None:
         t_us = time_ns() // 1000

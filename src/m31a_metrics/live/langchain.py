@@ -22,7 +22,6 @@ from langchain_core.tracers import context as langchain_context
 from m31a_metrics.figures import text, tokens
 from m31a_metrics.live.attachments import Answer, Attachment, Call, Detach, harmless, is_count
 from m31a_metrics.live.openai import usage_of
-from m31a_metrics.live.stainless import get
 from m31a_metrics.model import UNKNOWN_USAGE, Usage
 
 if TYPE_CHECKING:
@@ -173,8 +172,8 @@ class _Handler(BaseCallbackHandler):
         if self.is_attached:
             call = self._attachment.tool_call()
             if call is not None:
-                name = more.get("name") or get(serialized or {}, "name")
-                self._tools[run_id] = call, text(name)
+                told = serialized if isinstance(serialized, dict) else {}
+                self._tools[run_id] = call, text(more.get("name") or told.get("name"))
 
     def on_tool_end(self, output: Any, *, run_id: Any, **_: Any) -> None:
         """A tool has run; it may say of itself that it failed."""

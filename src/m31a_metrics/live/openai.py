@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from m31a_metrics.figures import text, tokens
+from m31a_metrics.figures import text
 from m31a_metrics.live.attachments import Answer, Detach, is_count
-from m31a_metrics.live.stainless import Dialect, get
+from m31a_metrics.live.stainless import Dialect, count, reader
 from m31a_metrics.live.stainless import attach as attach_client
 from m31a_metrics.model import UNKNOWN_USAGE, Usage
 
@@ -38,8 +38,12 @@ def attach(collector: Collector | None, target: object | None = None) -> Detach:
     """
     import openai
 
-    dialect = Dialect(openai, ("OpenAI", "AsyncOpenAI"), _is_inference, _Reading)
-    return attach_client(collector, target, dialect)
+    return attach_client(collector, target, dialect(openai, ("OpenAI", "AsyncOpenAI")))
+
+
+def dialect(module: Any, clients: tuple[str, str]) -> Dialect:
+    """How this SDK speaks: a module with its streams, and clients of these names."""
+    return Dialect(module, clients, _is_inference, _Reading)
 
 
 def _is_inference(path: str) -> bool:
@@ -56,20 +60,20 @@ class _Reading:
 
     def see(self, part: Any) -> None:
         """Read an answer, a chunk of a chat, or an event of a response."""
-        response = get(part, "response")
-        if response is None or isinstance(response, str):
-            response = part
-        answer = self._answer
-        used = get(response, "usage")
+        read, response, answer = reader(part), part, self._answer
+        used = read(part, "usage", None)
+        if used is None:  # or it is an event, and of what it tells
+            found = read(part, "response", None)
+            if found is not None and type(found) is not str:
+                response, used = found, read(found, "usage", None)
         if used is not None:
             usage = usage_of(used)
             if usage is not UNKNOWN_USAGE:
                 answer.usage = usage
         if not answer.response_id:
-            answer.response_id = text(get(response, "id"))
-        if not answer.model:
-            answer.model = text(get(response, "model"))
-        tier = get(response, "service_tier")
+            answer.response_id = text(read(response, "id", None))
+            answer.model = text(read(response, "model", None))
+        tier = read(response, "service_tier", None)
         if tier in _TIERS:
             answer.tier = tier
 
@@ -80,19 +84,31 @@ class _Reading:
 
 def usage_of(used: Any) -> Usage:
     """What OpenAI's API says that an answer used, in either of its APIs."""
-    prompt, details = get(used, "prompt_tokens"), get(used, "prompt_tokens_details")
-    completion, parts = get(used, "completion_tokens"), get(used, "completion_tokens_details")
+    read = reader(used)
+    prompt, names = read(used, "prompt_tokens", None), _CHAT
     if prompt is None:
-        prompt, details = get(used, "input_tokens"), get(used, "input_tokens_details")
-        completion, parts = get(used, "output_tokens"), get(used, "output_tokens_details")
-    if not is_count(prompt):
+        prompt, names = read(used, "input_tokens", None), _RESPONSES
+    if type(prompt) is not int and not is_count(prompt):
         return UNKNOWN_USAGE
-    total = get(used, "total_tokens")
+    completion, details, parts = names
+    of_prompt, of_completion = read(used, details, None), read(used, parts, None)
+    total = read(used, "total_tokens", None)
+    cached = written = reasoning = None
+    if of_prompt is not None:
+        read_part = reader(of_prompt)
+        cached = read_part(of_prompt, "cached_tokens", None)
+        written = read_part(of_prompt, "cache_write_tokens", None)
+    if of_completion is not None:
+        reasoning = reader(of_completion)(of_completion, "reasoning_tokens", None)
     return Usage(
-        tokens(prompt),
-        tokens(completion),
-        tokens(total) if is_count(total) else None,
-        cache_read_tokens=tokens(get(details, "cached_tokens")),
-        cache_write_5m_tokens=tokens(get(details, "cache_write_tokens")),
-        reasoning_tokens=tokens(get(parts, "reasoning_tokens")),
+        count(prompt),
+        count(read(used, completion, None)),
+        count(total) if total is not None and is_count(total) else None,
+        cache_read_tokens=count(cached) if cached else 0,
+        cache_write_5m_tokens=count(written) if written else 0,
+        reasoning_tokens=count(reasoning) if reasoning else 0,
     )
+
+
+_CHAT = ("completion_tokens", "prompt_tokens_details", "completion_tokens_details")
+_RESPONSES = ("output_tokens", "input_tokens_details", "output_tokens_details")

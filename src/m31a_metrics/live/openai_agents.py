@@ -19,7 +19,6 @@ from m31a_metrics.errors import BudgetExceeded
 from m31a_metrics.figures import text
 from m31a_metrics.live.attachments import Answer, Attachment, Call, Detach, harmless
 from m31a_metrics.live.openai import usage_of
-from m31a_metrics.live.stainless import get
 from m31a_metrics.model import UNKNOWN_USAGE
 
 if TYPE_CHECKING:
@@ -93,11 +92,11 @@ class _Processor(tracing.TracingProcessor):
         if call is None:
             return
         told = span.span_data
-        if told.type == "function":
-            call.ran(text(told.name), success=span.error is None, error=_words(span.error))
-            return
         answer: Answer | None
         try:
+            if told.type == "function":
+                call.ran(text(told.name), success=span.error is None, error=_words(span.error))
+                return
             answer = _answer(told)
         except Exception as error:  # noqa: BLE001 - the host goes on whatever is wrong here
             harmless("an answer could not be read", error)
@@ -119,20 +118,20 @@ def _answer(told: Any) -> Answer | None:
 
     Tokens of which there are none at all were not reported.
     """
-    response = get(told, "response")
+    response = getattr(told, "response", None)
     if response is not None:
-        usage, response_id = usage_of(get(response, "usage")), text(get(response, "id"))
-        return Answer(usage, text(get(response, "model")), response_id)
-    used = get(told, "usage")
-    if used is None and not get(told, "output"):
+        usage, response_id = usage_of(response.usage), text(response.id)
+        return Answer(usage, text(response.model), response_id)
+    used = getattr(told, "usage", None)
+    if used is None and not getattr(told, "output", None):
         return None
     usage = usage_of(used)
-    return Answer(usage if usage.total else UNKNOWN_USAGE, text(get(told, "model")))
+    return Answer(usage if usage.total else UNKNOWN_USAGE, text(getattr(told, "model", None)))
 
 
 def _words(error: Any) -> str | None:
     """What a span says of a failure: of it, what tools themselves say is kept."""
     if error is None:
         return None
-    data = get(error, "data")
-    return text(get(data, "error")) or text(get(error, "message"))
+    data = error.get("data") or {}
+    return text(data.get("error")) or text(error.get("message"))

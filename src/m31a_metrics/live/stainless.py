@@ -12,13 +12,15 @@ from __future__ import annotations
 import weakref
 from _thread import allocate_lock
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from enum import Enum
+from functools import lru_cache, wraps
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import json
 
 from m31a_metrics.errors import BudgetExceeded
+from m31a_metrics.figures import TOKENS_MAX, tokens
 from m31a_metrics.live.attachments import Answer, Attachment, Call, Detach, harmless, model_exchange
 
 if TYPE_CHECKING:
@@ -37,6 +39,12 @@ class Reading(Protocol):
         """What is known by now."""
 
 
+class _Kind(Enum):
+    """What a request gives: an answer, a stream, a response that is not parsed, or the client's."""
+
+    WHOLE, STREAM, RAW, HTTP = range(4)
+
+
 class Dialect:
     """What an SDK has of its own: its clients, which paths ask a model, how answers read.
 
@@ -52,8 +60,22 @@ class Dialect:
     ) -> None:
         self.clients = tuple(_with_request(getattr(module, name)) for name in names)
         self.streams = (module.Stream, module.AsyncStream)
-        self.is_inference = is_inference
         self.reading = reading
+
+        @lru_cache(256)
+        def asks_model(method: str, url: str) -> bool:
+            return method.lower() == "post" and is_inference(url.partition("?")[0].rstrip("/"))
+
+        @lru_cache(256)
+        def kind(of: type) -> _Kind:
+            if issubclass(of, self.streams):
+                return _Kind.STREAM
+            if hasattr(of, "parse") and hasattr(of, "http_request"):
+                return _Kind.RAW
+            return _Kind.HTTP if hasattr(of, "content") and hasattr(of, "headers") else _Kind.WHOLE
+
+        self.asks_model: Callable[[str, str], bool] = asks_model
+        self.kind: Callable[[type], _Kind] = kind
 
 
 def _with_request(client: type) -> type:
@@ -61,9 +83,15 @@ def _with_request(client: type) -> type:
     return next(one for one in client.__mro__ if "request" in vars(one))
 
 
-def get(part: Any, name: str) -> Any:
-    """An attribute of an object of the SDK, or a member of a mapping; None where there is none."""
-    return part.get(name) if isinstance(part, Mapping) else getattr(part, name, None)
+def reader(part: Any) -> Callable[[Any, str, None], Any]:
+    """How to read of an object of the SDK, or of a dictionary: None where there is none."""
+    return dict.get if type(part) is dict else getattr
+
+
+def count(value: object) -> int:
+    """A count of tokens; 0 for what is none."""
+    # Most are plain, and quicker told than asked for.
+    return value if type(value) is int and 0 <= value <= TOKENS_MAX else tokens(value)
 
 
 def attach(collector: Collector | None, target: object | None, dialect: Dialect) -> Detach:
@@ -158,10 +186,9 @@ class _Override:
         calls: list[Call] = []
         try:
             options = named["options"] if "options" in named else arguments[self._options_at]
-            path = options.url.partition("?")[0].rstrip("/")
-            if options.method.lower() != "post" or not self.dialect.is_inference(path):
+            if not self.dialect.asks_model(options.method, options.url):
                 return calls
-            for attachment in tuple(self.attachments):
+            for attachment in self.attachments:
                 call = attachment.model_call(claims=True)
                 if call is not None:
                     calls.append(call)
@@ -266,25 +293,41 @@ class _Followed:
 
 
 def _follow(response: Any, calls: list[Call], dialect: Dialect, *, is_stream: bool) -> None:
-    followed = _Followed(calls, dialect.reading())
+    reading = dialect.reading()
+    followed = None
     try:
-        if isinstance(response, dialect.streams):
+        kind = dialect.kind(type(response))
+        if kind is _Kind.WHOLE:
+            reading.see(response)
+            answer = reading.answer()
+            for call in calls:
+                call.answered(answer)
+            return
+        followed = _Followed(calls, reading)
+        if kind is _Kind.STREAM:
             _follow_stream(response, followed)
             return
-        if hasattr(type(response), "parse") and hasattr(response, "http_response"):
+        if kind is _Kind.HTTP:
+            followed.see_json(response.content)
+        else:
             if is_stream:
                 _follow_raw_stream(response, followed, dialect)
             else:
                 _follow_raw(response, followed)
             return
-        body = getattr(response, "content", None)
-        if isinstance(body, bytes):  # the HTTP client's own response was asked for
-            followed.see_json(body)
-        else:
-            followed.see(response)
     except Exception as error:  # noqa: BLE001 - the host goes on whatever is wrong here
-        harmless("an answer could not be followed", error)
-    followed.end()
+        harmless("an answer could not be read", error)
+    (followed or _Followed(calls, _Unread())).end()
+
+
+class _Unread:
+    """What is known of an answer that could not be read."""
+
+    def see(self, part: Any) -> None:
+        pass
+
+    def answer(self) -> Answer:
+        return Answer()
 
 
 class _Parts:

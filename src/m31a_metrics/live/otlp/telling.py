@@ -86,36 +86,6 @@ def told(signal: str, body: bytes, content_type: str) -> Told:
     return Told(telling.sessions, telling.rejected, telling.reason)
 
 
-def span_tells(attributes: Mapping[str, Any]) -> Tells | None:
-    """Say what a span of this process is about, by the conventions; it may just have begun."""
-    rule = _of_conventions(attributes)
-    return None if rule is None else rule.tells
-
-
-def span_event(
-    attributes: Mapping[str, Any], t_us: int, duration_ms: float, *, has_failed: bool
-) -> LLMInteraction | ToolCall | None:
-    """Read a span of this process by the conventions; None for what tells of neither event.
-
-    Its id is that of the response or the call; "" where the span has none.
-    """
-    rule = _of_conventions(attributes)
-    if rule is None:
-        return None
-    got = {name: value for name, value in attributes.items() if name in _CONVENTION_NAMES}
-    at = _At(t_us, duration_ms, has_failed, own_id="")
-    return (
-        _model_call(rule, got, at) if rule.tells is Tells.MODEL_CALL else _tool_call(rule, got, at)
-    )
-
-
-def _of_conventions(attributes: Mapping[str, Any]) -> Rule | None:
-    for name in _MARKS:
-        if name in attributes:
-            return _fitting(_OF_CONVENTIONS, dict(attributes))
-    return None
-
-
 Got = dict[str, Scalar]
 
 
