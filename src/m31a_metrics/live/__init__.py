@@ -1,4 +1,4 @@
-"""Live in coding agents: what they run at a hook and for their status line, and its files."""
+"""Live: what coding agents run at a hook and for their status line; and attachments to SDKs."""
 
 from m31a_metrics.live.files import install_files
 
