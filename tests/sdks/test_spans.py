@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from m31a_metrics import Budget, BudgetExceeded, Collector
+from m31a_metrics import Budget, BudgetExceeded, Collector, Usage
+from m31a_metrics.live.attachments import Answer, Attachment
 from tests.sdks.conftest import Recorded, recorded
 from tests.sdks.server import Server
 
@@ -20,6 +22,7 @@ pytest.importorskip(
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
+from m31a_metrics.live import openai as live_openai
 from m31a_metrics.live import spans as live
 
 CHAT: dict[str, Any] = {
@@ -128,6 +131,38 @@ def test_several_hear_and_one_records(collector: Collector, provider: TracerProv
     assert recorded(collector).answers == 2
 
 
+def test_a_request_in_a_framework_in_a_span(collector: Collector, provider: TracerProvider) -> None:
+    """Of three that hear of one request, inside one another, one records it, with ids or without.
+
+    The innermost knows it best, though it ends last, as a stream that is left does.
+    """
+    for ids in (("", "", ""), ("r1", "", ""), ("r2", "r2", "r2")):
+        before = recorded(collector).answers
+        attributes = CHAT | {"gen_ai.response.id": ids[2]}
+        span = provider.get_tracer("t").start_span("s", attributes=attributes)
+        framework = Attachment(collector).model_call()
+        inner = Attachment(collector).model_call(claims=True)
+        assert framework is not None
+        assert inner is not None
+        framework.answered(Answer(Usage(1, 1), response_id=ids[1]))
+        span.end()
+        assert recorded(collector).answers == before
+        inner.answered(Answer(Usage(5, 5), response_id=ids[0]))
+        assert recorded(collector).answers == before + 1
+    assert recorded(collector) == Recorded(3, 15, 15)
+
+
+def test_ids_tell_where_a_context_was_lost(collector: Collector, provider: TracerProvider) -> None:
+    """What is heard of in another context, after it or before, counts once by its id."""
+    first, second = Attachment(collector), Attachment(collector)
+    for order in ((first, second), (second, first)):
+        for one in order:
+            call = Context().run(one.model_call)
+            assert call is not None
+            call.answered(Answer(Usage(5, 5), response_id=f"resp_{order[0].number}"))
+    assert recorded(collector).answers == 2
+
+
 def test_no_text_gets_in(collector: Collector, provider: TracerProvider, tmp_path: Path) -> None:
     """Of attributes that hold what was said, nothing is kept, whatever name they have."""
     said = "the quick brown fox, and more than a name"
@@ -184,8 +219,11 @@ def test_detached_it_is_as_before(collector: Collector) -> None:
         live.attach(collector, "provider")
 
 
-def test_pydantic_ai(collector: Collector, provider: TracerProvider, server: Server) -> None:
-    """An agent's answers and tools are the server's, streamed and not."""
+@pytest.mark.parametrize("is_over_openai", [False, True], ids=["alone", "over openai"])
+def test_pydantic_ai(
+    collector: Collector, provider: TracerProvider, server: Server, *, is_over_openai: bool
+) -> None:
+    """An agent's answers and tools are the server's, streamed and not, whoever else hears them."""
     reason = "optional: pip install 'pydantic-ai-slim[openai]', or run make sdks"
     pydantic_ai = pytest.importorskip("pydantic_ai", reason=reason)
     from openai import AsyncOpenAI
@@ -205,8 +243,11 @@ def test_pydantic_ai(collector: Collector, provider: TracerProvider, server: Ser
                 async for _ in stream.stream_text():
                     pass
 
+    detach = live_openai.attach(collector) if is_over_openai else None
     asyncio.run(ask())
     pydantic_ai.Agent.instrument_all(False)
+    if detach is not None:
+        detach()
     assert recorded(collector) == Recorded(*server.totals)
     assert server.totals[0] == 4
     if not pydantic_ai.__version__.startswith(
