@@ -197,7 +197,7 @@ def test_nothing_of_ours_reaches_the_host(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("ours")
 
-    for holder, name in ((collector, "record"), (collector, "check_budget"), (live, "_tell")):
+    for holder, name in ((collector, "record"), (collector, "check_budget"), (live, "_answered")):
         with monkeypatch.context() as patch:
             patch.setattr(holder, name, fail)
             emit(provider, **CHAT)

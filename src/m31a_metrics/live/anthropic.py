@@ -79,11 +79,11 @@ class _Reading:
 
     def _use(self, used: Any) -> None:
         """Take what is said: counts are those until now, and what is not said again stays."""
-        read = reader(used)
+        read, mine = reader(used), self._used
         for name in _USED:
             value = read(used, name, None)
             if value is not None:
-                self._used[name] = value
+                mine[name] = value
 
     def answer(self) -> Answer:
         """What is known by now."""

@@ -75,30 +75,30 @@ class _Processor(SpanProcessor):
     def __init__(self, attachment: Attachment) -> None:
         self.is_attached = True
         self._attachment = attachment
-        self._open: dict[int, Call] = {}
+        self._open: dict[int, tuple[Call, bool]] = {}  # the latter: of a model
 
     def on_start(self, span: Any, parent_context: Any = None) -> None:  # noqa: ARG002 - its signature
         """A model is about to be asked, or a tool to run. Raises BudgetExceeded."""
-        attributes = span.attributes
-        if not attributes or not self.is_attached:
+        if not self.is_attached:
             return
-        tells = _tells(attributes.copy())  # a plain dictionary is read five times as fast
+        tells = _tells(span.attributes.copy())  # a plain dictionary is read five times as fast
         if tells is None:
             return
         is_model = tells is Tells.MODEL_CALL
         call = self._attachment.model_call() if is_model else self._attachment.tool_call()
         if call is not None:
-            self._open[span.context.span_id] = call
+            self._open[span.context.span_id] = call, is_model
             if len(self._open) > _OPEN_MAX:
                 self._open.pop(next(iter(self._open)), None)
 
     def on_end(self, span: Any) -> None:
         """A model has answered, or a tool has run."""
-        call = self._open.pop(span.context.span_id, None)
-        if call is None:
+        found = self._open.pop(span.context.span_id, None)
+        if found is None:
             return
+        call, is_model = found
         try:
-            _tell(call, span)
+            (_answered if is_model else _ran)(call, span)
         except Exception as error:  # noqa: BLE001 - the host goes on whatever is wrong here
             harmless("a span could not be read", error)
             call.failed()
@@ -145,12 +145,10 @@ def _said(attributes: dict[str, Any], places: dict[str, tuple[str, int]]) -> dic
     """What the attributes say, by the table's words for it; of several the first of the table."""
     said: dict[str, Any] = {}
     ranks: dict[str, int] = {}
-    for name, value in attributes.items():
-        place = places.get(name)
-        if place is not None:
-            field, rank = place
-            if rank <= ranks.get(field, rank):
-                said[field], ranks[field] = value, rank
+    for name in places.keys() & attributes.keys():
+        field, rank = places[name]
+        if rank <= ranks.get(field, rank):
+            said[field], ranks[field] = attributes[name], rank
     return said
 
 
@@ -160,19 +158,17 @@ def _name(value: object) -> str:
     return value if isinstance(value, str) and _NAME.fullmatch(value) else ""
 
 
-def _tell(call: Call, span: Any) -> None:
-    """Say how a call ended."""
-    attributes = span.attributes.copy()
-    has_failed = span.status.status_code is _ERROR
+def _ran(call: Call, span: Any) -> None:
+    said = _said(span.attributes.copy(), _OF_TOOLS)
+    has_failed = span.status.status_code is _ERROR or said.get("error") or said.get("exit_code")
     ran_ms = max(span.end_time - span.start_time, 0) / 1e6
-    if _tells(attributes) is Tells.TOOL_CALL:
-        said = _said(attributes, _OF_TOOLS)
-        has_failed = bool(has_failed or said.get("error") or said.get("exit_code"))
-        call.ran(_name(said.get("tool", "")), success=not has_failed, ran_ms=ran_ms)
-        return
-    answer = _answer(_said(attributes, _OF_MODELS))
-    answer.duration_ms = ran_ms
-    if has_failed and answer.usage is UNKNOWN_USAGE:
+    call.ran(_name(said.get("tool", "")), success=not has_failed, ran_ms=ran_ms)
+
+
+def _answered(call: Call, span: Any) -> None:
+    answer = _answer(_said(span.attributes.copy(), _OF_MODELS))
+    answer.duration_ms = max(span.end_time - span.start_time, 0) / 1e6
+    if answer.usage is UNKNOWN_USAGE and span.status.status_code is _ERROR:
         call.failed()
     else:
         call.answered(answer)
@@ -194,6 +190,6 @@ def _answer(said: dict[str, Any]) -> Answer:
             cache_write_1h_tokens=written_1h,
             reasoning_tokens=reasoning,
         )
-    if said.get("currency", "USD") == "USD":
+    if "cost_usd" in said and said.get("currency", "USD") == "USD":
         answer.cost = stated_cost(said.get("cost_usd"), answer.model or "")
     return answer
