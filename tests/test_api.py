@@ -52,6 +52,7 @@ SIGNATURES = {
     "record_bisect_outcome": "(phase, success)",
     "record_edit_strategy": "(strategy)",
     "record": "(event)",
+    "check_budget": "()",
     "snapshot": "()",
     "detail": "()",
     "flush": "()",
@@ -144,10 +145,10 @@ def test_methods_take_what_was_promised(name: str) -> None:
 
 
 def test_no_other_method_is_public(tmp_path: Path) -> None:
-    """What a host can see of a Collector is the contract, its id and its switch."""
+    """What a host can see of a Collector is the contract, its id, its switch and its phase."""
     with Collector("session", tmp_path) as collector:
         public = {name for name in dir(collector) if not name.startswith("_")}
-    assert public == {*SIGNATURES, "enabled", "session_id"}
+    assert public == {*SIGNATURES, "enabled", "phase_entered", "session_id"}
 
 
 def test_a_disabled_collector_takes_the_same_calls(tmp_path: Path) -> None:

@@ -139,12 +139,12 @@ class _Override:
         self.attachments: list[Attachment] = [] if attachments is None else attachments
         self.dialect = dialect
         self._owner = weakref.ref(owner)
-        self._copies: list[_Override] = []
+        self._copies: weakref.WeakSet[_Override] = weakref.WeakSet()
         self._before: dict[str, Any] = {}
         self._methods: dict[str, Any] = {}
         is_class = isinstance(owner, type)
         self._options_at = 2 if is_class else 1  # a method of a client is bound already
-        is_async = iscoroutinefunction(owner.request)
+        is_async = issubclass(owner if is_class else type(owner), dialect.clients[1])
         self._put(owner, "request", (_async_request if is_async else _request)(self, owner.request))
         for name in () if is_class else ("copy", "with_options"):
             if hasattr(owner, name):
@@ -158,7 +158,7 @@ class _Override:
 
     def restore(self) -> None:
         """Put back what was there, but where somebody else came since: there it passes all on."""
-        for copy in self._copies:
+        for copy in list(self._copies):
             copy.restore()
         owner = self._owner()
         for name, method in self._methods.items():
@@ -174,7 +174,7 @@ class _Override:
         def copy(*arguments: Any, **named: Any) -> Any:
             client = original(*arguments, **named)
             try:
-                self._copies.append(_Override(client, self.dialect, self.attachments))
+                self._copies.add(_Override(client, self.dialect, self.attachments))
             except Exception as error:  # noqa: BLE001 - the host goes on whatever is wrong here
                 harmless("a copy of a client could not be followed", error)
             return client
