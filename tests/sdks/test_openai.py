@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,14 @@ def test_each_session_has_its_own(attached: Collector, server: Server, tmp_path:
             assert one.prompt + other.prompt + whole.prompt == server.totals[1]
 
     asyncio.run(both())
+
+
+def test_threads(attached: Collector, client: Any, server: Server) -> None:
+    """Threads that ask at once lose nothing, nor count anything twice."""
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: chat(client), range(24)))
+    assert recorded(attached) == Recorded(*server.totals)
+    assert server.totals[0] == 24
 
 
 def test_a_session_that_is_switched_off_is_recorded_nowhere(

@@ -175,7 +175,9 @@ def _answered(call: Call, span: Any) -> None:
 
 
 def _answer(said: dict[str, Any]) -> Answer:
-    answer = Answer(model=_name(said.get("model", "")), response_id=_name(said.get("id", "")))
+    response_id = said.get("id", "")  # each is another: nothing to remember
+    is_id = isinstance(response_id, str) and _NAME.fullmatch(response_id)
+    answer = Answer(model=_name(said.get("model", "")), response_id=response_id if is_id else "")
     prompt, completion = said.get("prompt"), said.get("completion")
     if is_count(prompt) or is_count(completion):
         cached = count(said.get("cache_read", 0))
