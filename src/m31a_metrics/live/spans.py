@@ -166,9 +166,11 @@ def _ran(call: Call, span: Any) -> None:
 
 
 def _answered(call: Call, span: Any) -> None:
-    answer = _answer(_said(span.attributes.copy(), _OF_MODELS))
+    said = _said(span.attributes.copy(), _OF_MODELS)
+    answer = _answer(said)
     answer.duration_ms = max(span.end_time - span.start_time, 0) / 1e6
-    if answer.usage is UNKNOWN_USAGE and span.status.status_code is _ERROR:
+    has_failed = span.status.status_code is _ERROR or said.get("error")
+    if has_failed and answer.usage is UNKNOWN_USAGE:
         call.failed()
     else:
         call.answered(answer)
