@@ -79,7 +79,7 @@ def test_the_page_says_where_sessions_are_named() -> None:
     """Each agent's own attribute, and what marks a person's turn or a request of its own."""
     for who in (*names.EMITTERS, names.OTHERS):
         own = (*who.session, *who.turn_where, *who.unwritten_where, *who.provider_and_model)
-        for attribute in own:
+        for attribute in (*own, *filter(None, (who.parent,))):
             assert f"`{attribute}`" in PAGE, who.agent
 
 

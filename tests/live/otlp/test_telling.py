@@ -279,6 +279,33 @@ def test_a_model_is_called_as_the_transcript_calls_it() -> None:
     assert use.model == "gpt-4o-1"
 
 
+def test_a_subagent_with_a_session_of_its_own_counts_in_its_parent_s() -> None:
+    """OpenCode's model calls name the parent; a tool call whose session nobody knows is left."""
+    parent = "ai.request.headers.x-parent-session-id"
+    tool = {"ai.operationId": "ai.toolCall", "ai.toolCall.name": "bash"}
+    spans = [
+        span("ai.toolCall", {**tool, "session.id": "s2", "ai.toolCall.id": "c1"}),
+        span("ai.streamText.doStream", {**TITLE, "session.id": "s2", parent: "s1"}, number=2),
+        span("ai.streamText.doStream", {**TITLE, "session.id": "s3", parent: "s2"}, number=3),
+        span("ai.toolCall", {**tool, "session.id": "s4", "ai.toolCall.id": "c2"}, number=4),
+    ]
+    found = tell(spans, "opencode").sessions
+    assert list(found) == [Key("opencode", "s1")]
+    start, *rest = found[Key("opencode", "s1")]
+    assert isinstance(start, SessionStart)
+    assert start.native_id == "s1"
+    assert [type(one) for one in rest] == [ToolCall, LLMInteraction, LLMInteraction]
+    assert {one.subagent for one in rest if isinstance(one, LLMInteraction | ToolCall)} == {
+        "subagent"
+    }
+    circle = [
+        span("ai.streamText.doStream", {**TITLE, "session.id": one, parent: other}, number=number)
+        for number, (one, other) in enumerate([("s1", "s2"), ("s2", "s3"), ("s3", "s2")], 1)
+    ]
+    kept = [one for some in tell(circle, "opencode").sessions.values() for one in some[1:]]
+    assert len(kept) == 3
+
+
 def test_a_command_of_claude_code_s_own_is_no_turn() -> None:
     """What a person says to the agent is one, and `/compact` is not."""
     said = {"event.name": "user_prompt", "session.id": "s1", "event.sequence": 1}
@@ -408,7 +435,9 @@ def test_nobody_s_text_gets_into_an_event(agent: str) -> None:
         }
         said.pop("error.type")  # of a request it says that nobody answered
         record = log(said | {"event.name": name}) if name else span("chat", said)
-        found = tell([record], who.services[0], {"service.version": _words})
+        of_subagent = {**TITLE, who.session[0]: _words, who.parent or "x": _words}
+        records = [record, span("chat", of_subagent, number=2)] if who.parent else [record]
+        found = tell(records, who.services[0], {"service.version": _words})
         assert found.sessions
         _is_sound(found, without="words")
 

@@ -71,6 +71,8 @@ class Emitter(Struct, frozen=True, kw_only=True, gc=False):
     where no name fits. A model call with one of the values of `turn_where` answers a person;
     one with those of `unwritten_where` stands in no transcript, and counts beside it.
     `provider_and_model` say a model as the transcript does, which puts the provider first.
+    `parent`: a subagent has a session of its own, and this attribute of its model calls names
+    the session that it counts in; what a request tells of a session without such is nobody's.
     `has_own_ids`: the ids of model calls stand in no transcript of the agent, so they only tell
     a record that was sent twice. `holds_waits`: how long a call took is measured from before a
     person is asked.
@@ -87,6 +89,7 @@ class Emitter(Struct, frozen=True, kw_only=True, gc=False):
     turn_where: Mapping[str, Names] = {}
     unwritten_where: Mapping[str, Names] = {}
     provider_and_model: Names = ()
+    parent: str = ""
     has_own_ids: bool = True
     holds_waits: bool = True
 
@@ -490,6 +493,7 @@ OPENCODE = Emitter(
     # What goes into its database it tries again itself, the rest (titles) it leaves to the SDK.
     unwritten_where={"ai.settings.maxRetries": ("2",)},
     provider_and_model=("ai.model.provider", "ai.model.id"),
+    parent="ai.request.headers.x-parent-session-id",
 )
 
 OTHERS = Emitter(

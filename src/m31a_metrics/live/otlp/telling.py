@@ -13,6 +13,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from m31a_metrics.events import (
     Compaction,
     Event,
@@ -83,6 +85,7 @@ def told(signal: str, body: bytes, content_type: str) -> Told:
     for batch in batches:
         if signal != METRICS and batch.scope != OWN_SCOPE:
             telling.take(batch, is_logs=signal == LOGS)
+    telling.place_subagents()
     return Told(telling.sessions, telling.rejected, telling.reason)
 
 
@@ -111,6 +114,7 @@ class _Telling:
         self.reason = ""
         self._reader = reader
         self._keys: dict[tuple[str, object, str], Key] = {}
+        self._parents: dict[Key, Key] = {}
 
     def take(self, batch: Batch, *, is_logs: bool) -> None:
         service = batch.resource.get("service.name")
@@ -167,6 +171,29 @@ class _Telling:
                 turn = UserTurn(t_us=max(asked_us, 0), id=f"{at.own_id}:turn")
                 self._add(who, batch, key, got, turn)
 
+            if who.parent and rule.tells is Tells.MODEL_CALL:
+                parent = got.get(who.parent)
+                is_one = type(parent) is str and bool(parent)
+                self._parents[key] = Key(key.agent, _id(str(parent))) if is_one else key
+
+    def place_subagents(self) -> None:
+        """Move what is of subagents with sessions of their own to the sessions they count in.
+
+        Only model calls say whose a session is, and end when the calls of tools that they asked
+        for have ended: both are sent together, or the agent's own files have the call.
+        """
+        of_own = {who.agent for who in EMITTERS if who.parent}
+        for key in [one for one in self.sessions if one.agent in of_own]:
+            parent = self._parents.get(key)
+            if parent == key:
+                continue
+            start, *rest = self.sessions.pop(key)
+            if parent is not None:
+                for _ in range(_DEPTH_MAX):
+                    parent = self._parents.get(parent, parent)
+                start = replace(start, native_id=parent.native_id)
+                self.sessions.setdefault(parent, [start]).extend(map(_of_subagent, rest))
+
     def _has_time(self, t_us: int) -> bool:
         if 0 < t_us < YEAR_10000_US:
             return True
@@ -216,6 +243,17 @@ class _Telling:
 
 
 _NS_PER_MS = 1_000_000
+
+
+def _of_subagent(event: Event) -> Event:
+    if isinstance(event, LLMInteraction | ToolCall) and not event.subagent:
+        return replace(event, subagent="subagent")
+    return event
+
+
+_DEPTH_MAX = 8
+"""So deep subagents ask for subagents; a sender may also name sessions in a circle."""
+
 _FAILED = (2, "STATUS_CODE_ERROR")
 
 
@@ -233,6 +271,7 @@ _MARKS = tuple(dict.fromkeys(name for rule in _OF_CONVENTIONS for name in rule.w
 _CONVENTION_NAMES = frozenset(OTHERS.session).union(
     *(rule.wanted for rule in _OF_CONVENTIONS),
     *((*who.turn_where, *who.unwritten_where, *who.provider_and_model) for who in EMITTERS),
+    (who.parent for who in EMITTERS if who.parent),
 )
 
 
