@@ -66,7 +66,9 @@ def _steps(project: Path, agent: str) -> list[Step]:
         Step("run", "cat /nowhere/invented"),
     ]
     if agent == "claude-code":
-        steps += [Step("write", str(project / "invented.txt")), Step("delegate", "look around")]
+        steps.append(Step("write", str(project / "invented.txt")))
+    if agent in ("claude-code", "copilot-cli", "opencode"):
+        steps.append(Step("delegate", "look around"))
     return steps
 
 

@@ -280,14 +280,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _chat(self, body: dict[str, Any]) -> None:
         messages = body.get("messages", [])
         done = self._heard([one.get("content") for one in messages if one.get("role") == "tool"])
-        kind, step = self._next(done, has_tools=bool(body.get("tools")), is_subtask=False)
+        is_subtask = _is_subtask(messages)
+        kind, step = self._next(done, has_tools=bool(body.get("tools")), is_subtask=is_subtask)
         one = self.model.answer(kind, body.get("model", ""), done)
         message: dict[str, Any] = {"role": "assistant", "content": DONE}
         if step is not None:
             named = {tool.get("function", {}).get("name") for tool in body["tools"]}
-            function = _shell_tool(step, named)
-            if step.kind == "ask":
-                function = {"name": f"mcp__m31__{step.argument}", "arguments": json.dumps(_OWN)}
+            function = _openai_tool(step, named)
             call = {"index": 0, "id": f"call_{one.id}", "type": "function", "function": function}
             message = {"role": "assistant", "content": None, "tool_calls": [call]}
         reason = "stop" if step is None else "tool_calls"
@@ -346,24 +345,42 @@ def _anthropic_tool(step: Step) -> dict[str, Any]:
         return {"name": f"mcp__m31__{step.argument}", "input": _OWN}
     if step.kind == "write":
         return {"name": "Write", "input": {"file_path": step.argument, "content": "invented\n"}}
+    return {"name": "Task", "input": _delegation(step)}
+
+
+def _openai_tool(step: Step, named: set[str]) -> dict[str, Any]:
+    """The call in OpenAI's words, of a tool that the agent offers."""
+    given: dict[str, Any]
+    if step.kind == "ask":
+        name, given = f"mcp__m31__{step.argument}", dict(_OWN)
+    elif step.kind == "run":
+        name = "run_shell_command" if "run_shell_command" in named else "bash"
+        given = {"command": step.argument, "description": "x", "is_background": False}
+        given |= {"mode": "sync", "initial_wait": 10}
+    else:
+        name, given = "task", _delegation(step)
+        given |= {"agent_type": "general-purpose", "name": "small", "mode": "sync"}
+        if "webfetch" in named:  # OpenCode's
+            given["subagent_type"] = "general"
+    return {"name": name, "arguments": json.dumps(given)}
+
+
+def _delegation(step: Step) -> dict[str, Any]:
     return {
-        "name": "Task",
-        "input": {
-            "description": "a small subtask",
-            "prompt": f"{SUBTASK}: {step.argument}",
-            "subagent_type": "general-purpose",
-        },
+        "description": "a small subtask",
+        "prompt": f"{SUBTASK}: {step.argument}",
+        "subagent_type": "general-purpose",
     }
 
 
-def _shell_tool(step: Step, named: set[str]) -> dict[str, Any]:
-    """The call of the shell tool that an agent offers, in OpenAI's words."""
-    given: dict[str, Any] = {"command": step.argument, "description": "x"}
-    if "run_shell_command" in named:
-        name, given = "run_shell_command", {**given, "is_background": False}
-    else:
-        name, given = "bash", {**given, "mode": "sync", "initial_wait": 10}
-    return {"name": name, "arguments": json.dumps(given)}
+def _is_subtask(messages: list[dict[str, Any]]) -> bool:
+    """Tell whether the conversation begins with a subagent's task."""
+    for message in messages:
+        if message.get("role") == "assistant":
+            break
+        if SUBTASK in json.dumps(message):
+            return True
+    return False
 
 
 def _anthropic_block(block: dict[str, Any]) -> Iterator[dict[str, Any]]:

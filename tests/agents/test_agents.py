@@ -97,12 +97,13 @@ def served(answer: Answer, agent: str) -> Classes:
     return (whole, answer.cache_read_tokens, 0, 0, answer.output_tokens)
 
 
-def outcomes(agent: str) -> list[tuple[bool, bool]]:
-    """Whether each call succeeded, and was denied: a command that fails, and others that do not.
+_SUCCEED = {"claude-code": 4, "copilot-cli": 3, "opencode": 3}
+"""A command, a subagent and its command; of Claude Code a file. The others run a command."""
 
-    Claude Code is asked for a file, too, and for a subagent, which runs a command.
-    """
-    return [(False, False)] + [(True, False)] * (4 if agent == "claude-code" else 1)
+
+def outcomes(agent: str) -> list[tuple[bool, bool]]:
+    """Whether each call succeeded, and was denied: a command that fails, and others that do not."""
+    return [(False, False)] + [(True, False)] * _SUCCEED.get(agent, 1)
 
 
 def test_tokens_are_those_that_were_served(plain: Run) -> None:
