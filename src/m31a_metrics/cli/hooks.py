@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,9 +20,12 @@ from m31a_metrics.cli.options import (
 )
 from m31a_metrics.cli.options.installing import (
     DONE_COLUMNS,
+    ask_to_install,
     carried_out,
     places_of,
     planned,
+    removals,
+    removed,
     show_changes,
     tell_needs,
     tell_refused,
@@ -33,7 +35,7 @@ from m31a_metrics.live.agents import AGENTS
 from m31a_metrics.table import Cell, Column, Table, Unit
 
 if TYPE_CHECKING:
-    from m31a_metrics.live.install import Change, Installed, Place
+    from m31a_metrics.live.install import Installed, Place
 
 STATUS_COLUMNS = [
     Column("agent", "Agent"),
@@ -94,9 +96,7 @@ def install_command(
     line, dry_run = asked["statusline"], asked["dry_run"]
     changes = planned(places, config, refused, statusline=line, replaces=line)
     show_changes(ctx, changes)
-    is_asking = not (asked["sure"] or dry_run) and sys.stdin.isatty() and sys.stderr.isatty()
-    if is_asking and any(change.is_one() for change in changes):
-        click.confirm("Install this?", abort=True, err=True)
+    ask_to_install(changes, sure=asked["sure"], dry_run=dry_run)
     rows = carried_out(changes, config, refused, dry_run=dry_run)
     emit(ctx, [Table("Hooks", DONE_COLUMNS, rows, "")], whole=True)
     if not dry_run:
@@ -122,28 +122,15 @@ def remove_command(ctx: click.Context, names: tuple[str, ...], project: bool, dr
         refuse_agents(_REMOVES, environ)
     config = settings(ctx)
     refused: list[str] = []
-    changes: list[Change] = []
-    for place in _installed_places(config, names, project):
-        try:
-            change = install.plan_removal(place, config)
-        except install.SettingsRefused as error:
-            refused.append(str(error))
-            continue
-        if change.is_one():
-            changes.append(change)
+    places = _installed_places(config, names, project)
+    changes = removals(places, config, refused, install.plan_removal)
     if dry_run:
         show_changes(ctx, changes)
     question = f"Remove hooks from {', '.join(one.place.path for one in changes)}?"
     if changes and not dry_run and not person_agrees(question, _REMOVES, environ):
         say("nothing was removed")
         return 0
-    rows: list[tuple[Cell, ...]] = []
-    for change in changes:
-        backup = "" if dry_run else install.carry_out(change, config)
-        if not dry_run:
-            install.forget_note(change.place, config)
-        state = "would be removed" if dry_run else "removed"
-        rows.append((change.place.agent.name, change.place.path, state, backup or None))
+    rows = removed(changes, config, dry_run=dry_run)
     empty = "" if refused else "No hooks of m31 are installed. Install them: `m31 hooks install`"
     emit(ctx, [Table("Hooks", DONE_COLUMNS, rows, empty)], whole=True)
     return tell_refused(refused)

@@ -19,9 +19,12 @@ from m31a_metrics.cli.options import (
 )
 from m31a_metrics.cli.options.installing import (
     DONE_COLUMNS,
+    ask_to_install,
     carried_out,
     mcp_places,
     mcp_planned,
+    removals,
+    removed,
     show_changes,
     tell_refused,
 )
@@ -108,9 +111,7 @@ def install_command(
     changes = mcp_planned(places, config, refused, all_projects=asked["all_projects"])
     show_changes(ctx, changes)
     dry_run = asked["dry_run"]
-    is_asking = not (asked["sure"] or dry_run) and sys.stdin.isatty() and sys.stderr.isatty()
-    if is_asking and any(change.is_one() for change in changes):
-        click.confirm("Install this?", abort=True, err=True)
+    ask_to_install(changes, sure=asked["sure"], dry_run=dry_run)
     rows = carried_out(changes, config, refused, dry_run=dry_run)
     emit(ctx, [Table("MCP", DONE_COLUMNS, rows, "")], whole=True)
     return tell_refused(refused)
@@ -124,26 +125,14 @@ def install_command(
 @click.pass_context
 def remove_command(ctx: click.Context, names: tuple[str, ...], project: bool, dry_run: bool) -> int:
     """Take the server out of AGENT, or of all; every other byte of their settings stays."""
-    from m31a_metrics.live import install, mcp_settings
+    from m31a_metrics.live import mcp_settings
 
-    config, refused, changes = settings(ctx), list[str](), []
-    for place in _known_places(config, names, project):
-        try:
-            change = mcp_settings.plan_removal(place, config)
-        except install.SettingsRefused as error:
-            refused.append(str(error))
-            continue
-        if change.is_one():
-            changes.append(change)
+    config, refused = settings(ctx), list[str]()
+    places = _known_places(config, names, project)
+    changes = removals(places, config, refused, mcp_settings.plan_removal)
     if dry_run:
         show_changes(ctx, changes)
-    rows: list[tuple[Cell, ...]] = []
-    for change in changes:
-        backup = "" if dry_run else install.carry_out(change, config)
-        if not dry_run:
-            install.forget_note(change.place, config, change.notes)
-        state = "would be removed" if dry_run else "removed"
-        rows.append((change.place.agent.name, change.place.path, state, backup or None))
+    rows = removed(changes, config, dry_run=dry_run)
     empty = "" if refused else "No agent has the server of m31. Install it: `m31 mcp install`"
     emit(ctx, [Table("MCP", DONE_COLUMNS, rows, empty)], whole=True)
     return tell_refused(refused)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import unified_diff
 from typing import TYPE_CHECKING
 
@@ -107,6 +107,48 @@ def mcp_planned(
         except (install.SettingsRefused, ExtraNotInstalled) as error:
             refused.append(str(error))
     return changes
+
+
+def removals(
+    places: Iterable[Place],
+    config: Config,
+    refused: list[str],
+    plan: Callable[[Place, Config], Change],
+) -> list[Change]:
+    """Plan what removing changes, where it changes anything; what refuses is added to `refused`."""
+    from m31a_metrics.live import install
+
+    changes = []
+    for place in places:
+        try:
+            change = plan(place, config)
+        except install.SettingsRefused as error:
+            refused.append(str(error))
+            continue
+        if change.is_one():
+            changes.append(change)
+    return changes
+
+
+def removed(changes: Iterable[Change], config: Config, *, dry_run: bool) -> list[tuple[Cell, ...]]:
+    """Carry removals out; a row of DONE_COLUMNS for each."""
+    from m31a_metrics.live import install
+
+    rows: list[tuple[Cell, ...]] = []
+    for change in changes:
+        backup = "" if dry_run else install.carry_out(change, config)
+        if not dry_run:
+            install.forget_note(change.place, config, change.notes)
+        state = "would be removed" if dry_run else "removed"
+        rows.append((change.place.agent.name, change.place.path, state, backup or None))
+    return rows
+
+
+def ask_to_install(changes: Iterable[Change], *, sure: bool, dry_run: bool) -> None:
+    """Ask whoever sits at a terminal, where something would change; a no ends the command."""
+    is_asking = not (sure or dry_run) and sys.stdin.isatty() and sys.stderr.isatty()
+    if is_asking and any(change.is_one() for change in changes):
+        click.confirm("Install this?", abort=True, err=True)
 
 
 def show_changes(ctx: click.Context, changes: Iterable[Change]) -> None:
