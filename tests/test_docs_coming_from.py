@@ -34,7 +34,7 @@ def test_each_command_of_ours_is_there(line: str) -> None:
     """Its name is in the list of commands, and it knows each option that is written behind it."""
     command: click.Command = app
     words = [WRITTEN.get(word, word) for word in shlex.split(line)[1:]]
-    context = click.Context(app, info_name="m31")
+    context = click.Context(app, info_name="m31", **app.context_settings)
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         _, below, words = command.resolve_command(context, words)  # raises for one of no name
         assert below is not None

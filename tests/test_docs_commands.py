@@ -99,7 +99,9 @@ def test_command_lines_on_our_pages_can_be_typed(page: Path) -> None:
     for block in BLOCK.findall(page.read_text(encoding="utf-8")):
         for line in OURS.findall(block):
             ours = shlex.split(END.split(line)[0])[1:]
-            context = click.Context(app, info_name="m31", resilient_parsing=True)
+            context = click.Context(
+                app, info_name="m31", resilient_parsing=True, **app.context_settings
+            )
             command: click.Command = app
             while isinstance(command, click.Group) and ours and not ours[0].startswith("-"):
                 below = command.get_command(context, ours.pop(0))

@@ -23,7 +23,7 @@ from m31a_metrics.measures import (
     subtract,
 )
 from m31a_metrics.model import LLMMetric, ModelMetric, PhaseMetric, ToolMetric
-from m31a_metrics.queries.tables import PHASES_OF, SESSION_FACTS, SESSIONS_OF, SUMMED
+from m31a_metrics.queries.tables import OWNERS, PHASES_OF, SESSION_FACTS, SESSIONS_OF, SUMMED
 from m31a_metrics.record import LLMDay, PhaseDay, ToolDay
 
 NAMES = LLMSums.__struct_fields__
@@ -85,7 +85,8 @@ def test_what_is_told_of_sessions_and_phases_comes_from_one_table_each() -> None
     assert sorted(PhaseTotals.__struct_fields__) == sorted(
         [*own, *(name for names in PHASES_OF.values() for name in names)]
     )
-    assert SESSION_FACTS + SessionSums.__struct_fields__ == SessionRow.__struct_fields__
+    told = SESSION_FACTS + OWNERS + SessionSums.__struct_fields__
+    assert told == SessionRow.__struct_fields__
 
 
 def test_figures_of_metrics_are_those_that_are_sums() -> None:

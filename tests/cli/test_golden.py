@@ -43,7 +43,7 @@ def test_output_is_as_it_was(
     name: str, m31: M31, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every command of the review writes, in a pipe, just what its golden file holds."""
-    monkeypatch.setattr(question, "now", lambda: machine.NOW)
+    monkeypatch.setattr(question, "now", lambda *_: machine.NOW)
     monkeypatch.delenv("COLUMNS")
     said = m31(*CASES[name])
     assert (said.code, said.err) == (0, "")

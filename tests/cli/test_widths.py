@@ -72,7 +72,7 @@ def ask(clean_home: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Ask a question at a width; what it writes to stdout."""
     several_agents.record(clean_home)
     for module in (question, options_slices):
-        monkeypatch.setattr(module, "now", lambda: NOW)
+        monkeypatch.setattr(module, "now", lambda *_: NOW)
     monkeypatch.setenv("NO_COLOR", "1")
 
     def asked(*arguments: str, width: int | None = None) -> str:
