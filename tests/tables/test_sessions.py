@@ -79,6 +79,15 @@ def test_a_part_of_the_list_says_so() -> None:
     assert table.notes[1].startswith("140 tokens are unpriced")
 
 
+def test_the_most_expensive_of_a_part_is_told_as_that() -> None:
+    """One that is not listed may have cost more, so nothing is said of all."""
+    answers = indexed([record(f"s{n}", use("x", 1.0 + n, 70), days_ago=n) for n in range(3)])
+    few = sessions(answers.sessions(ALL, limit=2), scope(answers))
+    assert few.answer.startswith("$6.00 in 3 sessions; of these 2 the most in s1, $2.00")
+    every = sessions(answers.sessions(ALL), scope(answers))
+    assert every.answer.startswith("$6.00 in 3 sessions; the most in s2, $3.00")
+
+
 def test_sessions_whose_source_is_gone_are_told() -> None:
     """They count, and the reader knows why no file is to be found."""
     answers = indexed([record("a"), record("b")])

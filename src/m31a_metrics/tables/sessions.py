@@ -218,9 +218,12 @@ def _answer(rows: Sequence[SessionRow], totals: TotalsRow) -> str:
         return ""
     most = max(rows, key=lambda row: row.cost_nano)
     shorter = shortened((row.agent, row.session_id) for row in rows)
+    most_in = answer.most(shorter[most.session_id], most) if len(rows) > 1 else ""
+    if most_in and len(rows) < totals.session_count:
+        most_in = f"of these {len(rows)} {most_in}"  # another one may have cost more
     return answer.sentence(
         answer.spent_in(totals),
-        answer.most(shorter[most.session_id], most) if len(rows) > 1 else "",
+        most_in,
         answer.failed([totals]),
         answer.healed([totals]),
     )
