@@ -150,6 +150,18 @@ def test_agents_narrow_every_question(machine: query.Machine) -> None:
         assert len(only.sessions()) == 2
 
 
+def test_agents_go_by_what_people_call_them(clean_home: Path) -> None:
+    """As on the command line; a name that no agent has is an error, and no empty answer."""
+    with Collector("one", clean_home / ".m31a" / "sessions", agent="claude-code") as collector:
+        collector.record_tool_call("Bash", True, 12.5)
+    with query.open(agents=["claude"]) as machine:
+        assert [row["agent"] for row in machine.sessions().to_dicts()] == ["claude-code"]
+    with query.open() as machine:
+        assert len(machine.sessions(agents=["claude"])) == 1
+        with pytest.raises(ValueError, match="'clawd' is not one of"):
+            machine.sessions(agents=["clawd"])
+
+
 def test_what_is_closed_cannot_be_asked(machine: query.Machine) -> None:
     """It says how to open it."""
     machine.close()

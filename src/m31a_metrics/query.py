@@ -30,10 +30,11 @@ from msgspec.structs import replace
 
 from m31a_metrics import catalog, config, slices
 from m31a_metrics.answers import SessionRow, Slice
+from m31a_metrics.catalog.agents import agents_meant
 from m31a_metrics.errors import ExtraNotInstalled, SessionNotFound
 from m31a_metrics.exports import tabular
 from m31a_metrics.model import SessionDetail, SessionMetrics
-from m31a_metrics.questions.ask import Ask
+from m31a_metrics.questions.ask import Ask, recorded_agents
 from m31a_metrics.table import Panel
 from m31a_metrics.table import Table as _Table
 
@@ -358,7 +359,8 @@ class Machine:
         which = slices.narrow(now, **slice_)
         if which.agents is None and self._agents:
             which = slices.both(which, Slice(agents=self._agents), "agents")
-        return Ask(self._open().answers, which, now)
+        answers = self._open().answers
+        return Ask(answers, agents_meant(which, lambda: recorded_agents(answers)), now)
 
     def _answer(
         self, question: Callable[..., list[Panel]], slice_: Mapping[str, Any], **options: Any

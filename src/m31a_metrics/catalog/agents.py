@@ -8,15 +8,18 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from m31a_metrics import sources
+from m31a_metrics.answers import Slice
 from m31a_metrics.catalog.guard import Trouble, bug
 from m31a_metrics.catalog.records import RECORDED
 from m31a_metrics.errors import MetricsError
 from m31a_metrics.foreign_files import Folders, in_the_way, is_absent
+from m31a_metrics.slices import agent_meant
 from m31a_metrics.units import WITHIN
 
 _WORTH_A_PROCESS_BYTES = 32 << 20
@@ -46,6 +49,20 @@ def paths(agent: str, environ: Mapping[str, str], troubles: list[Trouble]) -> It
         troubles.append(Trouble(agent, "", bug(f"finding the sessions of {agent}", error)))
     for place, reason in folders.troubles.items():
         troubles.append(Trouble(agent, place, f"cannot read {place}: {reason}"))
+
+
+def agents_meant(which: Slice, recorded: Callable[[], Iterable[str]]) -> Slice:
+    """Put agents' whole names in the place of beginnings of them and of what people call them.
+
+    A Collector may say any name, so that only whoever has the sessions can tell: these are
+    `recorded`. Raises ValueError for a name that no agent has, and for one that several have.
+    """
+    if all(name == RECORDED or sources.is_known(name) for name in which.agents or ()):
+        return which
+    known = list(dict.fromkeys((RECORDED, *sources.names(), *sorted(recorded()))))
+    by_beginning = [name for name in known if not sources.is_by_name_only(name)]
+    meant = [agent_meant(name, known, by_beginning) for name in which.agents or ()]
+    return replace(which, agents=tuple(dict.fromkeys(meant)))
 
 
 class Roots:

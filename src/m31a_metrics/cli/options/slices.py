@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
-from msgspec.structs import replace
 
 from m31a_metrics import slices
 from m31a_metrics.answers import Slice
@@ -116,25 +115,20 @@ def is_agent(name: str) -> bool:
 
 
 def agents_meant(about: Slice, recorded: Callable[[], Iterable[str]]) -> Slice:
-    """Put agents' whole names in the place of beginnings of them and of what people call them.
+    """Put agents' whole names in the place of what people call them, as the catalog does.
 
-    A Collector may say any name, so that only whoever has the sessions can tell: these are
-    `recorded`. Raises ValueError for a name that no agent has, and for one that several have.
+    Raises ValueError for a name that no agent has, with what is said of one that is not read.
     """
-    from m31a_metrics.sources import is_by_name_only
-
     unsure = [name for name in about.agents or () if not is_agent(name)]
     if not unsure:
         return about
-    known = list(dict.fromkeys((*agents(), *sorted(recorded()))))
-    open_names = [name for name in known if not is_by_name_only(name)]
+    from m31a_metrics.catalog import agents as known
+
     try:
-        names = {name: slices.agent_meant(name, known, open_names) for name in unsure}
+        return known.agents_meant(about, recorded)
     except ValueError as error:
         unread = " ".join(filter(None, map(not_read, unsure)))
         raise ValueError(f"{error} {unread}.") if unread else error from None
-    meant = dict.fromkeys(names.get(name, name) for name in about.agents or ())
-    return replace(about, agents=tuple(meant))
 
 
 class _Agent(click.ParamType[str]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 
 from msgspec import Struct
@@ -10,8 +11,9 @@ from msgspec.structs import replace
 
 from m31a_metrics import slices
 from m31a_metrics.answers import Answers, SessionRow, Slice
+from m31a_metrics.catalog.agents import agents_meant
 from m31a_metrics.model import SessionMetrics
-from m31a_metrics.questions.ask import Ask
+from m31a_metrics.questions.ask import Ask, recorded_agents
 from m31a_metrics.questions.blocks import blocks, lately
 from m31a_metrics.questions.compare import compare, side
 from m31a_metrics.questions.overview import overview, running_sessions
@@ -45,6 +47,8 @@ class Asked(Struct):
     def ask(self) -> Ask:
         """The slice that the page is about, to be asked of. Raises WrongState."""
         which = self.state.slice(self.now) if self.chosen is None else self.chosen
+        with suppress(ValueError):  # a name that nobody has yet shows a page of nothing
+            which = agents_meant(which, lambda: recorded_agents(self.answers))
         return Ask(self.answers, which, self.now)
 
     @property
