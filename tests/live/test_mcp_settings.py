@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from m31a_metrics.config import Config
 from m31a_metrics.live import install, mcp_settings
 from m31a_metrics.live.agents import AGENTS
-from m31a_metrics.live.install import MCP_NOTES, NOTES, Change, Place, SettingsRefused
+from m31a_metrics.live.install import MCP, Change, Place, SettingsRefused
 from m31a_metrics.live.mcp_settings import CLIENTS
 from tests.live.test_settings_files import SETTINGS
 
@@ -69,7 +68,7 @@ def remove(where: Place, config: Config) -> None:
     change = mcp_settings.plan_removal(where, config)
     if change.is_one():
         install.carry_out(change, config)
-    install.forget_note(where, config, MCP_NOTES)
+    install.forget_note(where.path, config, MCP)
 
 
 def content(where: Place) -> bytes | None:
@@ -127,32 +126,6 @@ def test_toml_comes_back_byte_by_byte(tmp_path: Path, config: Config, text: str 
     assert content(where) == before
 
 
-@pytest.mark.parametrize("text", [None, "", "{}", '{"mcpServers": {}}'])
-@pytest.mark.parametrize("order", list(permutations(("+hooks", "+mcp", "-hooks", "-mcp"))))
-def test_hooks_in_the_same_file_do_not_matter(
-    tmp_path: Path, config: Config, order: tuple[str, ...], text: str | None
-) -> None:
-    """Qwen Code has both in one file: whatever comes and goes first, in the end it is as before."""
-    where = place(tmp_path, "qwen", text)
-    before = content(where)
-    for step in (*order, "-hooks", "-mcp"):
-        if step == "+mcp":
-            add(where, config)
-        elif step == "-mcp":
-            remove(where, config)
-        else:
-            change = (
-                install.plan(where, config)
-                if step == "+hooks"
-                else install.plan_removal(where, config)
-            )
-            if change.is_one():
-                install.carry_out(change, config)
-            if step == "-hooks":
-                install.forget_note(where, config, NOTES)
-    assert content(where) == before
-
-
 def test_what_was_written_behind_it_stays(tmp_path: Path, config: Config) -> None:
     """A table that came since is whole when ours is taken out before it."""
     where = place(tmp_path, "codex", 'model = "x"\n')
@@ -197,9 +170,10 @@ def test_a_projects_file_names_the_command(tmp_path: Path, config: Config) -> No
         ("claude-code", '{"mcpServers": {"m31": 5}}', "not ours"),
         ("claude-code", '{"mcpServers": []}', "column 16: servers are an object"),
         ("claude-code", "[]", "column 1: settings are an object"),
-        ("gemini-cli", '{\n  // mine\n  "a": 1}', "line 2, column 3: a comment"),
+        ("qwen", '{\n  // mine\n  "a": 1}', "line 2, column 3: a comment"),
+        ("gemini-cli", '{\n  // mine\n  "a": 1,}', "line 3, column 10: a comma too many"),
         ("codex", '[mcp_servers.m31]\nurl = "x"\n', "not ours"),
-        ("codex", "[mcp_servers]\n", "in a way that nothing can be added to"),
+        ("codex", "mcp_servers = {}\n", "in a way that nothing can be added to"),
         ("codex", "[", "not valid TOML"),
     ],
 )

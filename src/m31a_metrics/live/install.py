@@ -4,6 +4,9 @@ A change is planned first, from the file as it is, so that it can be shown; then
 what was there is kept in `~/.m31a/live/backups`, what cannot be seen of it any more is noted in
 `installed.json` beside that, and the file is replaced at once, its mode kept. A file that
 changed in between is left alone.
+
+MCP servers and settings for OTLP may stand in the same file, and are noted in the same place:
+whether there was a file once, before the first of the three, and of each what it must undo.
 """
 
 from __future__ import annotations
@@ -29,8 +32,9 @@ from m31a_metrics.live.settings_files import Before, Wanted
 from m31a_metrics.live.settings_json import NotStrictJSON, is_blank
 from m31a_metrics.units import YEAR_10000_US
 
-NOTES, MCP_NOTES = "installed.json", "mcp-installed.json"
-"""Of hooks and status lines, and of MCP servers: one file may hold either."""
+NOTES = "installed.json"
+HOOKS, MCP, OTLP = "hooks", "mcp", "otlp"
+"""What is installed: hooks and status lines, MCP servers, settings for OTLP."""
 TROUBLE = "trouble"
 BACKUPS = "backups"
 BACKUPS_MAX = 20
@@ -63,14 +67,14 @@ class Place(Struct, frozen=True):
 class Change(Struct, frozen=True):
     """What is to be done to a settings file: its text before and after; None is no file.
 
-    `notes` names the file that `note` is kept in.
+    `kind` is what is installed, which `note` undoes.
     """
 
     place: Place
     before: str | None
     after: str | None
     note: Before
-    notes: str = NOTES
+    kind: str = HOOKS
 
     def is_one(self) -> bool:
         """Tell whether there is anything to do."""
@@ -101,18 +105,17 @@ class Trouble(Struct):
     last_us: int
 
 
-class _Note(Struct, frozen=True):
+class _File(Struct, frozen=True):
+    """What is noted of a file: what it was before all, and what each kind must undo."""
+
     agent: str
     before: Before
+    kinds: dict[str, Before]
 
 
 class _Notes(Struct, frozen=True):
     format: int = 1
-    files: dict[str, _Note] = {}
-
-    def before(self, path: str) -> Before | None:
-        note = self.files.get(path)
-        return None if note is None else note.before
+    files: dict[str, _File] = {}
 
 
 def found(environ: Mapping[str, str]) -> list[Agent]:
@@ -155,7 +158,7 @@ def plan(
     _check_allowed(place, text)
     entries = place.agent.entries(config.live_dir, budget=bool(config.budget))
     if place.is_toml:
-        return _toml_plan(place, text or "", entries, note_of(place, config))
+        return _toml_plan(place, text or "", entries, note_of(place.path, config, HOOKS))
     wanted = Wanted(
         entries,
         config.live_dir,
@@ -163,7 +166,7 @@ def plan(
         replaces and place.agent.has_statusline,
     )
     try:
-        after, note = settings_files.with_ours(text, note_of(place, config), wanted)
+        after, note = settings_files.with_ours(text, note_of(place.path, config, HOOKS), wanted)
     except NotStrictJSON as error:
         raise refused_for(place, error) from error
     return Change(place, text, after, note)
@@ -172,15 +175,13 @@ def plan(
 def plan_removal(place: Place, config: Config) -> Change:
     """Say what removing would change. Raises SettingsRefused, StorageError, ForeignFile."""
     text = read_settings(place.path)
-    note = note_of(place, config)
+    note = note_of(place.path, config, HOOKS)
     try:
         if text is None:
             after: str | None = None
         elif place.is_toml:
             tables_of(place.path, text)
-            after = settings_toml.take_hooks_out(text)
-            if note is not None and after != text:
-                after = after.removesuffix(note.text)
+            after = _without_toml(text, note or Before())
         else:
             after = settings_files.without_ours(text, note)
     except NotStrictJSON as error:
@@ -195,30 +196,55 @@ def carry_out(change: Change, config: Config) -> str:
     """
     place = change.place
     backup = back_up(place.path, place.agent.name, change.before, config)
-    store.make_directory(config.live_dir)
-    files = _notes(config, change.notes).files
-    note = _Note(place.agent.name, _first_found(change, config))
-    _write_notes(config, files | {place.path: note}, change.notes)
+    note, kind = change.note, change.kind
+    keep_note(place.path, change.before, note, config, agent=place.agent.name, kind=kind)
     write_settings(place.path, change.after)
     return backup
 
 
-def forget_note(place: Place, config: Config, notes: str = NOTES) -> None:
-    """Drop the note on a file in which nothing of ours is left."""
-    files = _notes(config, notes).files
-    if place.path in files:
-        kept = {path: one for path, one in files.items() if path != place.path}
-        _write_notes(config, kept, notes)
+def keep_note(
+    path: str, before: str | None, note: Before, config: Config, *, agent: str, kind: str
+) -> None:
+    """Note what one kind must undo in a file; the first one notes what that was.
+
+    `before` is what stands there. Raises StorageError.
+    """
+    store.make_directory(config.live_dir)
+    files = _notes(config).files
+    first = Before(note.was, note.text)
+    kinds: dict[str, Before] = {}
+    # What nothing stands in by now begins anew, whatever was installed once.
+    if path in files and before is not None and not is_blank(before):
+        first, kinds = files[path].before, files[path].kinds
+    own = replace(note, was=settings_files.THERE, text="")
+    _write_notes(config, files | {path: _File(agent, first, kinds | {kind: own})})
 
 
-def note_of(place: Place, config: Config, notes: str = NOTES) -> Before | None:
+def forget_note(path: str, config: Config, kind: str) -> None:
+    """Drop what one kind noted of a file, for nothing of it is left there."""
+    files = _notes(config).files
+    if path not in files:
+        return
+    file = files.pop(path)
+    kinds = {one: note for one, note in file.kinds.items() if one != kind}
+    if kinds:
+        files[path] = replace(file, kinds=kinds)
+    _write_notes(config, files)
+
+
+def note_of(path: str, config: Config, kind: str) -> Before | None:
     """What is noted of a file as it was before anything of ours stood in it."""
-    return _notes(config, notes).before(place.path)
+    file = _notes(config).files.get(path)
+    note = None if file is None else file.kinds.get(kind)
+    if file is None or note is None:
+        return None
+    return replace(note, was=file.before.was, text=file.before.text)
 
 
-def noted_paths(config: Config, notes: str) -> dict[str, str]:
+def noted_paths(config: Config, kind: str) -> dict[str, str]:
     """The files in which something was installed, each with its agent's name."""
-    return {path: note.agent for path, note in _notes(config, notes).files.items()}
+    files = _notes(config).files
+    return {path: file.agent for path, file in files.items() if kind in file.kinds}
 
 
 def put_programs(config: Config, *, python: str) -> None:
@@ -261,7 +287,7 @@ def look(place: Place, config: Config) -> Installed:
 
 def noted_places(config: Config) -> Iterator[Place]:
     """The files in which hooks were installed, projects' ones too."""
-    for path, name in noted_paths(config, NOTES).items():
+    for path, name in noted_paths(config, HOOKS).items():
         if name in AGENTS:
             yield Place(AGENTS[name], path)
 
@@ -407,41 +433,32 @@ def _toml_plan(
     wanted = {event: one["hooks"] for event, one in entries.items()}
     if there == wanted:
         return Change(place, text, text, before or Before())
-    plain = settings_toml.take_hooks_out(text)
-    if there and before is not None:
-        plain = plain.removesuffix(before.text)
-    # A last line without an end would go on with what is added: the note is of this newline.
-    ending = "" if plain.endswith("\n") else "\n"
-    plain += ending
-    after = settings_toml.add_hooks(plain, entries)
+    plain = _without_toml(text, before or Before()) or ""
+    after, note = settings_toml.put_in(plain, lambda one: settings_toml.add_hooks(one, entries))
     try:
         is_whole = settings_toml.our_hooks(tomllib.loads(after)) == wanted
     except tomllib.TOMLDecodeError:
         is_whole = False
-    if not is_whole or settings_toml.take_hooks_out(after) != plain:
+    if not is_whole or _without_toml(after, note) != plain:
         raise SettingsRefused(
             f"{place.path} has its hooks in a way that nothing can be added to: write them as "
             "[[hooks.EVENT]]; nothing was changed"
         )
-    return Change(place, text, after, Before(text=ending))
+    return Change(place, text, after, note)
 
 
-def _first_found(change: Change, config: Config) -> Before:
-    """The note of a change; a file that is there by another installation of ours was not there."""
-    found = [note_of(change.place, config, one) for one in (NOTES, MCP_NOTES)]
-    made = next((one for one in found if one is not None and one.was != settings_files.THERE), None)
-    if made is None or change.place.is_toml or change.note.was != settings_files.THERE:
-        return change.note
-    return replace(change.note, was=made.was, text=made.text)
+def _without_toml(text: str, note: Before) -> str | None:
+    less = settings_toml.taken_out(text, note, settings_toml.take_hooks_out)
+    return settings_files.given_back(text, less, note)
 
 
-def _notes(config: Config, notes: str) -> _Notes:
+def _notes(config: Config) -> _Notes:
     """What is noted; nothing where that is gone or damaged: then less comes back by itself."""
     try:
-        return decode(store.read(f"{config.live_dir}/{notes}") or b"", type=_Notes)
+        return decode(store.read(f"{config.live_dir}/{NOTES}") or b"", type=_Notes)
     except (MsgspecError, ForeignFile):
         return _Notes()
 
 
-def _write_notes(config: Config, files: dict[str, _Note], notes: str) -> None:
-    store.replace(f"{config.live_dir}/{notes}", encode(_Notes(1, files)) + b"\n")
+def _write_notes(config: Config, files: dict[str, _File]) -> None:
+    store.replace(f"{config.live_dir}/{NOTES}", encode(_Notes(1, files)) + b"\n")

@@ -16,21 +16,23 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from m31a_metrics.config import Config
-from m31a_metrics.live import install, settings_toml
+from m31a_metrics.live import install, settings_files, settings_toml
 from m31a_metrics.live.agents import AGENTS, Agent, Entry
-from m31a_metrics.live.install import MCP_NOTES, Change, Place, SettingsRefused
+from m31a_metrics.live.install import MCP, Change, Place, SettingsRefused
 from m31a_metrics.live.mcp_server import ALL_PROJECTS
-from m31a_metrics.live.settings_files import BLANK, MISSING, Before
+from m31a_metrics.live.settings_files import Before, given_back
 from m31a_metrics.live.settings_json import (
     Node,
     NotStrictJSON,
     add_member,
+    begun,
     decoded,
     is_blank,
     scan,
-    take_out,
+    take_member_out,
 )
 
 NAME = "m31"
@@ -40,11 +42,15 @@ SHARED = (NAME, "mcp")
 
 
 class Client(Struct, frozen=True):
-    """An agent that asks servers: the file where a person's stand, and one of a project's."""
+    """An agent that asks servers: the file where a person's stand, and one of a project's.
+
+    `comments`: it reads settings that have some.
+    """
 
     agent: Agent
     file: str
     project_file: str = ""
+    comments: bool = False
 
     def path(self, environ: Mapping[str, str]) -> str:
         """Where the person's servers stand."""
@@ -72,7 +78,7 @@ CLIENTS = {
         Client(AGENTS["claude-code"], ".claude.json", ".mcp.json"),
         Client(AGENTS["codex"], "config.toml"),
         Client(AGENTS["qwen"], "settings.json"),
-        Client(_GEMINI, "settings.json"),
+        Client(_GEMINI, "settings.json", comments=True),
     )
 }
 """By the names of the agents. Each was measured: its own command lists what stands there."""
@@ -133,38 +139,36 @@ def plan(place: Place, config: Config, *, python: str, all_projects: bool) -> Ch
         raise SettingsRefused(
             f"{place.path} has a server {NAME} that is not ours: give it another name first"
         )
-    before = install.note_of(place, config, MCP_NOTES)
+    before = install.note_of(place.path, config, MCP)
     if there == wanted:
-        return Change(place, text, text, before or Before(), MCP_NOTES)
+        return Change(place, text, text, before or Before(), MCP)
     plain = _without(place, text, before)
-    was = MISSING if plain is None else BLANK if is_blank(plain) else "there"
-    note = Before(was, plain or "" if was == BLANK else "", _empty(place, plain))
+    first = settings_files.found(plain)
     if place.is_toml:
-        # A last line without an end would go on with what is added.
-        ended = plain or ""
-        ended += "" if not plain or plain.endswith("\n") else "\n"
-        after = settings_toml.add_server(ended, NAME, wanted)
-        left = settings_toml.take_server_out(after, NAME)
-        note = Before(was, left.removeprefix(plain or ""))  # this newline, and a blank line
+        after, put = settings_toml.put_in(
+            plain or "", lambda one: settings_toml.add_server(one, NAME, wanted)
+        )
+        note = replace(put, was=first.was, text=first.text)
     else:
         try:
-            after = _added(plain, wanted)
+            after, empty = _added(place, begun(plain), wanted)
         except NotStrictJSON as error:
             raise install.refused_for(place, error) from error
+        note = replace(first, empty=empty)
     if _there(place, after) != wanted or _without(place, after, note) != plain:
         raise SettingsRefused(
             f"{place.path} has its servers in a way that nothing can be added to; nothing was "
             "changed"
         )
-    return Change(place, text, after, note, MCP_NOTES)
+    return Change(place, text, after, note, MCP)
 
 
 def plan_removal(place: Place, config: Config) -> Change:
     """Say what removing would change. Raises SettingsRefused, StorageError, ForeignFile."""
     text = install.read_settings(place.path)
-    note = install.note_of(place, config, MCP_NOTES)
+    note = install.note_of(place.path, config, MCP)
     after = _without(place, text, note)
-    return Change(place, text, after, note or Before(), MCP_NOTES)
+    return Change(place, text, after, note or Before(), MCP)
 
 
 def look(place: Place, config: Config) -> Found:
@@ -182,7 +186,7 @@ def look(place: Place, config: Config) -> Found:
 
 def noted_places(config: Config) -> list[Place]:
     """The files in which the server was installed, projects' ones too."""
-    noted = install.noted_paths(config, MCP_NOTES)
+    noted = install.noted_paths(config, MCP)
     return [Place(CLIENTS[name].agent, path) for path, name in noted.items() if name in CLIENTS]
 
 
@@ -208,7 +212,7 @@ def _there(place: Place, text: str | None) -> Entry | None:
     if place.is_toml:
         return settings_toml.server(install.tables_of(place.path, text), NAME)
     try:
-        servers = _servers(text, scan(text))
+        servers = _servers(text, _root(place, text))
         node = None if servers is None else servers.get(NAME)
         value = None if node is None else decoded(text, node)
     except NotStrictJSON as error:
@@ -223,22 +227,16 @@ def _without(place: Place, text: str | None, note: Before | None) -> str | None:
         return text
     note = note or Before()
     if place.is_toml:
-        less = settings_toml.take_server_out(text, NAME)
-        if text.startswith(less):  # ours was the last, and nothing stands behind what it brought
-            less = less.removesuffix(note.text)
-        return None if note.was == MISSING and is_blank(less) else less
-    root = scan(text)
-    servers = _servers(text, root)
-    if servers is None:
-        return text
-    at = max(at for at, member in enumerate(servers.members) if member.name == NAME)
-    if len(servers.members) > 1 or SERVERS in note.empty:
-        return take_out(text, servers, at)
-    number = max(at for at, member in enumerate(root.members) if member.name == SERVERS)
-    less = take_out(text, root, number)
-    if scan(less).members or note.was not in (MISSING, BLANK):
-        return less
-    return None if note.was == MISSING else note.text
+        less = settings_toml.taken_out(
+            text, note, lambda one: settings_toml.take_server_out(one, NAME)
+        )
+        return given_back(text, less, note)
+    less = take_member_out(text, _root(place, text), (SERVERS, NAME), note.empty)
+    return given_back(text, less, note)
+
+
+def _root(place: Place, text: str) -> Node:
+    return scan(text, comments=CLIENTS[place.agent.name].comments)
 
 
 def _servers(text: str, root: Node) -> Node | None:
@@ -251,19 +249,10 @@ def _servers(text: str, root: Node) -> Node | None:
     return servers
 
 
-def _empty(place: Place, text: str | None) -> tuple[str, ...]:
-    if text is None or is_blank(text) or place.is_toml:
-        return ()
-    servers = _servers(text, scan(text))
-    return (SERVERS,) if servers is not None and not servers.members else ()
-
-
-def _added(text: str | None, entry: Entry) -> str:
-    if text is None or is_blank(text):
-        newline = "\r\n" if text and "\r\n" in text else "\n"
-        text = f"{text or ''}{{{newline}}}{newline}"
-    root = scan(text)
+def _added(place: Place, text: str, entry: Entry) -> tuple[str, tuple[str, ...]]:
+    """Add our entry; name the list of servers if that was there, with nothing in it."""
+    root = _root(place, text)
     servers = _servers(text, root)
     if servers is None:
-        return add_member(text, root, SERVERS, {NAME: entry})
-    return add_member(text, servers, NAME, entry)
+        return add_member(text, root, SERVERS, {NAME: entry}), ()
+    return add_member(text, servers, NAME, entry), () if servers.members else (SERVERS,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from m31a_metrics.live.agents import HOOK, STATUSLINE, Entry, is_ours, shell_command
 from m31a_metrics.live.settings_json import (
@@ -12,8 +13,10 @@ from m31a_metrics.live.settings_json import (
     NotStrictJSON,
     add_item,
     add_member,
+    begun,
     decoded,
     is_blank,
+    is_empty_object,
     replace_value,
     scan,
     take_out,
@@ -24,19 +27,21 @@ HOOKS_MEMBER, STATUSLINE_MEMBER = "hooks", "statusLine"
 THERE, BLANK, MISSING = "there", "blank", "missing"
 
 
-class Before(Struct, frozen=True):
+class Before(Struct, frozen=True, omit_defaults=True):
     """What cannot be seen of a file any more once ours stands in it.
 
-    `was` tells whether there was a file, and `text` what stood in one without settings (of TOML
-    the newline that its last line had to get);
-    `empty` names hooks and events that had nothing in them, `status_line` is the text of the
-    one that ours took the place of.
+    `was` tells whether there was a file, and `text` what stood in one without settings: of
+    several installations in a file those of the first. The others are of one installation:
+    `empty` names objects and lists that had nothing in them, `replaced` is the text of what
+    ours took the place of, by its path of names, None where nothing stood; `edits` are the texts
+    that were put into TOML, each with the one that it took the place of.
     """
 
     was: str = THERE
     text: str = ""
     empty: tuple[str, ...] = ()
-    status_line: str | None = None
+    replaced: dict[str, str | None] = {}
+    edits: tuple[tuple[str, str], ...] = ()
 
 
 class Wanted(Struct, frozen=True):
@@ -60,12 +65,9 @@ def with_ours(text: str | None, before: Before | None, wanted: Wanted) -> tuple[
         return text, before or Before()
     has_status_line = text is not None and not is_blank(text) and has_our_status_line(text)
     plain = without_ours(text, before)
-    if plain is None or is_blank(plain):
-        newline = "\r\n" if plain and "\r\n" in plain else "\n"
-        was = Before(MISSING) if plain is None else Before(BLANK, plain)
-        made = f"{plain or ''}{{{newline}}}{newline}"
-    else:
-        was, made = Before(empty=tuple(_empty(plain))), plain
+    was = found(plain)
+    made = begun(plain)
+    was = replace(was, empty=tuple(_empty(made)))
     made = _with_hooks(made, wanted.entries)
     root = _root(made)
     theirs = root.get(STATUSLINE_MEMBER)
@@ -73,7 +75,7 @@ def with_ours(text: str | None, before: Before | None, wanted: Wanted) -> tuple[
         made = add_member(made, root, STATUSLINE_MEMBER, status_line(wanted.live_dir))
     elif theirs is not None and (wanted.replaces or has_status_line):
         raw = made[theirs.start : theirs.end]
-        was = Before(was.was, was.text, was.empty, raw)
+        was = replace(was, replaced={STATUSLINE_MEMBER: raw})
         made = replace_value(made, theirs, _compact(status_line(wanted.live_dir)))
     return made, was
 
@@ -86,12 +88,21 @@ def without_ours(text: str | None, before: Before | None) -> str | None:
     changed = text
     while (less := _less(changed, before)) is not None:
         changed = less
-    if changed != text and not _root(changed).members:
-        if before.was == MISSING:
-            return None
-        if before.was == BLANK:
-            return before.text
-    return changed
+    return given_back(text, changed, before)
+
+
+def found(text: str | None) -> Before:
+    """What a file is before the first of ours stands in it."""
+    if text is None:
+        return Before(MISSING)
+    return Before(BLANK, text) if is_blank(text) else Before()
+
+
+def given_back(text: str, less: str, before: Before) -> str | None:
+    """What is to be of a file from which ours was taken: as it was, where nothing else is in it."""
+    if less == text or before.was == THERE or not (is_empty_object(less) or is_blank(less)):
+        return less
+    return None if before.was == MISSING else before.text
 
 
 def ours(text: str) -> dict[str, list[Entry]]:
@@ -220,8 +231,9 @@ def _less(text: str, before: Before) -> str | None:
             if changed is not None:
                 return changed
         if member.name == STATUSLINE_MEMBER and is_ours(STATUSLINE, _decoded(text, member.node)):
-            if before.status_line is not None:
-                return replace_value(text, member.node, before.status_line)
+            theirs = before.replaced.get(STATUSLINE_MEMBER)
+            if theirs is not None:
+                return replace_value(text, member.node, theirs)
             return take_out(text, root, number)
     return None
 

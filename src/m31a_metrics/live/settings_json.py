@@ -23,6 +23,7 @@ DEPTH_MAX = 100
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SPACE_OR_COMMENTS = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*(?s:.*?)\*/)*")
+_COMMENT = re.compile(r"//[^\n]*|/\*(?s:.*?)\*/")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 _SCALAR = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _MARK = "\ufeff"
@@ -84,7 +85,11 @@ def scan(text: str, *, comments: bool = False) -> Node:
 
 
 def decoded(text: str, node: Node) -> object:
-    """The value of a node."""
+    """The value of a node, without the comments in it."""
+    if node.is_object():
+        return {one.name: decoded(text, one.node) for one in node.members}
+    if node.is_array():
+        return [decoded(text, one) for one in node.items()]
     value: object = json.loads(text[node.start : node.end])
     return value
 
@@ -92,6 +97,19 @@ def decoded(text: str, node: Node) -> object:
 def is_blank(text: str) -> bool:
     """Tell whether a file holds nothing at all, which agents take for no settings."""
     return not text.removeprefix(_MARK).strip(" \t\r\n")
+
+
+def begun(text: str | None) -> str:
+    """Settings that something can be added to, where there are none yet; else as they are."""
+    if text is not None and not is_blank(text):
+        return text
+    newline = "\r\n" if text and "\r\n" in text else "\n"
+    return f"{text or ''}{{{newline}}}{newline}"
+
+
+def is_empty_object(text: str) -> bool:
+    """Tell whether an object stands in a file, and neither a member nor a comment."""
+    return "".join(text.removeprefix(_MARK).split()) == "{}"
 
 
 class _Scanner:
@@ -181,6 +199,24 @@ def take_out(text: str, parent: Node, index: int) -> str:
     return text[:start] + text[end:]
 
 
+def take_member_out(text: str, root: Node, path: tuple[str, str], empty: tuple[str, ...]) -> str:
+    """Take a member of a member out, and with it the outer one where nothing else is in it.
+
+    One of those in `empty` stays. Of several of a name the last is meant.
+    """
+    for number, outer in reversed(list(enumerate(root.members))):
+        if outer.name != path[0]:
+            continue
+        for at, one in reversed(list(enumerate(outer.node.members))):
+            if one.name != path[1]:
+                continue
+            if len(outer.node.members) > 1 or path[0] in empty:
+                return take_out(text, outer.node, at)
+            return take_out(text, root, number)
+        return text
+    return text
+
+
 def replace_value(text: str, node: Node, raw: str) -> str:
     """Put another text in the place of a value."""
     return text[: node.start] + raw + text[node.end :]
@@ -195,8 +231,9 @@ class _Style(Struct):
 
 def _style(text: str) -> _Style:
     newline = "\r\n" if "\r\n" in text else "\n"
-    indented = re.search(r"\n([ \t]+)\S", text)
-    return _Style(newline, indented[1] if indented else "  ")
+    # The least, for what stands deeper is moved in by several; more than 8 are never one.
+    indented = min(re.findall(r"\n([ \t]{1,8})[^ \t\r\n]", text), key=len, default="  ")
+    return _Style(newline, indented)
 
 
 def _add(text: str, parent: Node, prefix: str, value: object) -> str:
@@ -208,7 +245,7 @@ def _add(text: str, parent: Node, prefix: str, value: object) -> str:
         return text[:at] + added + text[at:]
     last = parent.members[-1]
     before = parent.members[-2].node.end if len(parent.members) > 1 else parent.start
-    between = text[text.rfind(",", before, last.start) + 1 or before + 1 : last.start]
+    between = _COMMENT.sub("", text[before : last.start]).lstrip("{[").replace(",", "", 1)
     at = last.node.end
     if "\n" in between:
         base = between.rpartition("\n")[2]

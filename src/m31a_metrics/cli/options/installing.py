@@ -138,7 +138,7 @@ def removed(changes: Iterable[Change], config: Config, *, dry_run: bool) -> list
     for change in changes:
         backup = "" if dry_run else install.carry_out(change, config)
         if not dry_run:
-            install.forget_note(change.place, config, change.notes)
+            install.forget_note(change.place.path, config, change.kind)
         state = "would be removed" if dry_run else "removed"
         rows.append((change.place.agent.name, change.place.path, state, backup or None))
     return rows

@@ -1,9 +1,9 @@
 """Having agents send to this machine, seeing whether they do, and ending it.
 
-What is changed in an agent's settings is noted in `~/.m31a/live/otlp.json` with what stood
-there. A file that nobody changed since gets its bytes back; of another one only what is still
-ours is taken out. What an agent must be started with stands in `~/.m31a/live/otlp.sh`, which a
-person's shell reads: no variable of OpenTelemetry's is set for all programs.
+What is changed in an agent's settings is noted as that of hooks is (`live/install.py`), so that
+every byte comes back; in which file of which agent, in `~/.m31a/live/otlp.json`. What an agent
+must be started with stands in `~/.m31a/live/otlp.sh`, which a person's shell reads: no variable
+of OpenTelemetry's is set for all programs.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from hashlib import sha256
-from json import loads
 
 from msgspec import MsgspecError, Struct
 from msgspec.json import decode, encode
@@ -21,27 +19,36 @@ from msgspec.structs import replace
 from m31a_metrics import store
 from m31a_metrics.config import Config
 from m31a_metrics.credentials import ServerLock, TokenFile
-from m31a_metrics.errors import ExtraNotInstalled, ForeignFile
+from m31a_metrics.errors import ForeignFile
+from m31a_metrics.live import settings_files, settings_toml
 from m31a_metrics.live.install import (
+    OTLP,
     SettingsRefused,
     back_up,
+    forget_note,
+    keep_note,
     managed,
+    note_of,
     read_settings,
+    tables_of,
     write_settings,
 )
 from m31a_metrics.live.otlp.senders import PORT, SENDERS, Members, Sender, Target
+from m31a_metrics.live.settings_files import Before, given_back
 from m31a_metrics.live.settings_json import (
     Node,
     NotStrictJSON,
     add_member,
+    begun,
+    decoded,
     is_blank,
     replace_value,
     scan,
-    take_out,
+    take_member_out,
 )
 
 TOKEN_FILE = "otlp.token"  # noqa: S105 - the name of the file, not a secret
-NOTES = "otlp.json"
+SENDING = "otlp.json"
 FUNCTIONS = "otlp.sh"
 SEEN, OPEN_ENDING = "received", ".open"
 """The folder of `live_dir` whose files tell by their times when agents sent last, those that
@@ -66,15 +73,15 @@ _HEAD = """\
 class Change(Struct, frozen=True):
     """What is to be done for an agent: its settings' text before and after; None is no file.
 
-    `path` is "" where there is no file of settings. `was` is what stood where ours is put, as
-    it was written, None where nothing did; `starts`: the shell is to start it anew.
+    `path` is "" where there is no file of settings. `note` undoes it; `starts`: the shell is
+    to start it anew.
     """
 
     sender: Sender
     path: str
     before: str | None
     after: str | None
-    was: dict[str, str | None] = {}
+    note: Before = Before()
     starts: bool = False
 
     def is_one(self) -> bool:
@@ -82,13 +89,10 @@ class Change(Struct, frozen=True):
         return self.before != self.after or self.starts
 
 
-class _Note(Struct, frozen=True):
-    """What was done: in which file, what it was, and what was made of it (SHA-256)."""
+class _Installed(Struct, frozen=True):
+    """What was done: in which file, and whether the shell starts the agent."""
 
     path: str
-    before: str | None
-    after: str
-    was: dict[str, str | None] = {}
     starts: bool = False
 
 
@@ -154,21 +158,22 @@ def plan(
 ) -> Change:
     """Say what installing would change. Raises SettingsRefused, StorageError, ForeignFile."""
     path = path_of(sender, environ, home)
-    note = _notes(config).get(sender.name)
+    done = _all_installed(config).get(sender.name)
     _check_environment(sender, environ)
-    starts = sender.starts and not (note and note.starts and _has_function(sender, config, at))
+    starts = sender.starts and not (done and done.starts and _has_function(sender, config, at))
     if not path:
         return Change(sender, path, None, None, starts=starts)
     text = read_settings(path)
-    own = note if note is not None and note.path == path else None
-    plain = text if own is None else _without(sender, text, own)
+    own = note_of(path, config, OTLP)
+    plain = text if own is None else _without(sender, path, text, own)
     _check_elsewhere(sender, path, plain)
     wanted = sender.members(at)
     if text is not None and _values(sender, path, text, wanted) == wanted:
-        was = own.was if own is not None else {}
-        return Change(sender, path, text, text, was, starts=starts)
-    after, was = _with(sender, path, plain, wanted)
-    return Change(sender, path, text, after, was, starts=starts)
+        return Change(sender, path, text, text, own or Before(), starts=starts)
+    after, note = _with(sender, path, plain, wanted)
+    first = settings_files.found(plain)
+    note = replace(note, was=first.was, text=first.text)
+    return Change(sender, path, text, after, note, starts=starts)
 
 
 def plan_removal(sender: Sender, config: Config) -> Change | None:
@@ -176,12 +181,13 @@ def plan_removal(sender: Sender, config: Config) -> Change | None:
 
     Raises SettingsRefused, StorageError, ForeignFile.
     """
-    note = _notes(config).get(sender.name)
-    if note is None:
+    done = _all_installed(config).get(sender.name)
+    if done is None:
         return None
-    text = read_settings(note.path) if note.path else None
-    after = _without(sender, text, note)
-    return Change(sender, note.path, text, after, note.was, starts=note.starts)
+    text = read_settings(done.path) if done.path else None
+    note = note_of(done.path, config, OTLP) or Before()
+    after = _without(sender, done.path, text, note)
+    return Change(sender, done.path, text, after, note, starts=done.starts)
 
 
 def install(change: Change, config: Config, at: Target) -> str:
@@ -190,17 +196,12 @@ def install(change: Change, config: Config, at: Target) -> str:
     Raises SettingsRefused where the file is another by now, StorageError, ForeignFile.
     """
     sender, kept = change.sender, ""
-    notes = _notes(config)
-    old = notes.get(sender.name)
     if change.before != change.after:
         kept = back_up(change.path, sender.name, change.before, config)
-    before = change.before if old is None or old.path != change.path else old.before
-    if change.before == change.after and old is not None:
-        note = replace(old, starts=sender.starts)
-    else:
-        digest = _digest(change.after)
-        note = _Note(change.path, before, digest, change.was, sender.starts)
-    _write_notes(config, notes | {sender.name: note})
+        before, note = change.before, change.note
+        keep_note(change.path, before, note, config, agent=sender.name, kind=OTLP)
+    done = _Installed(change.path, sender.starts)
+    _write_installed(config, _all_installed(config) | {sender.name: done})
     if change.before != change.after:
         write_settings(change.path, change.after)
     _write_functions(config, at)
@@ -213,9 +214,10 @@ def remove(change: Change, config: Config) -> str:
     if change.before != change.after:
         kept = back_up(change.path, change.sender.name, change.before, config)
         write_settings(change.path, change.after)
-    notes = _notes(config)
-    notes.pop(change.sender.name, None)
-    _write_notes(config, notes)
+    forget_note(change.path, config, OTLP)
+    installed = _all_installed(config)
+    installed.pop(change.sender.name, None)
+    _write_installed(config, installed)
     _write_functions(config, target(config))
     return kept
 
@@ -223,13 +225,13 @@ def remove(change: Change, config: Config) -> str:
 def status(sender: Sender, config: Config, environ: Mapping[str, str], home: str) -> Status:
     """Look how an agent is set up. Raises SettingsRefused, StorageError, ForeignFile."""
     path = path_of(sender, environ, home)
-    note = _notes(config).get(sender.name)
+    done = _all_installed(config).get(sender.name)
     at = target(config)
     state = "not installed"
     text = read_settings(path) if path else None
     wanted = sender.members(at)
     is_current = not wanted or (text is not None and _values(sender, path, text, wanted) == wanted)
-    if note is not None:
+    if done is not None:
         starts = not sender.starts or _has_function(sender, config, at)
         state = "installed" if is_current and starts else "outdated"
     elif _elsewhere(sender, path, text):
@@ -298,7 +300,7 @@ def _values(sender: Sender, path: str, text: str, wanted: Members) -> Members:
 def _value(sender: Sender, path: str, text: str, place: tuple[str, ...]) -> object:
     """What stands at a place, None where nothing does. Raises SettingsRefused."""
     if sender.is_toml:
-        value: object = _tables(path, text)
+        value: object = tables_of(path, text)
         for name in place:
             value = value.get(name) if isinstance(value, dict) else None
         return value
@@ -309,22 +311,19 @@ def _value(sender: Sender, path: str, text: str, place: tuple[str, ...]) -> obje
         node = node.get(name) if node is not None else None
     if node is None:
         return None
-    raw = text[node.start : node.end]
     try:
-        plain: object = loads(raw)
-    except (ValueError, RecursionError):
-        return raw  # comments are in it
-    return plain
+        return decoded(text, node)
+    except ValueError:
+        return text[node.start : node.end]  # a number of thousands of digits
 
 
-def _with(
-    sender: Sender, path: str, text: str | None, wanted: Members
-) -> tuple[str, dict[str, str | None]]:
-    """Put in what is wanted; give the text, and what stood in its places."""
+def _with(sender: Sender, path: str, text: str | None, wanted: Members) -> tuple[str, Before]:
+    """Put in what is wanted; give the text, and the note that undoes it."""
     if sender.is_toml:
         return _with_exporter(path, text or "", wanted)
-    made = text if text is not None and not is_blank(text) else "{\n}\n"
+    made = begun(text)
     was: dict[str, str | None] = {}
+    empty: set[str] = set()
     for place, value in wanted.items():
         root = _root(sender, path, made)
         parent = root.get(place[0])
@@ -334,38 +333,38 @@ def _with(
             continue
         if not parent.is_object():
             raise SettingsRefused(f"{path}: {place[0]} is no object in {{ }}; nothing was changed")
+        if not parent.members:
+            empty.add(place[0])
         node = parent.get(place[1])
         was["/".join(place)] = None if node is None else made[node.start : node.end]
         if node is None:
             made = add_member(made, parent, place[1], value)
         else:
             made = replace_value(made, node, encode(value).decode())
-    return made, was
+    return made, Before(replaced=was, empty=tuple(sorted(empty)))
 
 
-def _without(sender: Sender, text: str | None, note: _Note) -> str | None:
-    """Give back what was there; of a file that was changed since only ours is taken out."""
-    if text is None or not note.path:
+def _without(sender: Sender, path: str, text: str | None, note: Before) -> str | None:
+    """Give back what was there, and let stay what somebody changed since."""
+    if text is None or is_blank(text):
         return text
-    if _digest(text) == note.after:
-        return note.before
     if sender.is_toml:
-        return _without_exporter(note.path, text)
+        otel = tables_of(path, text).get("otel")
+        if not isinstance(otel, dict) or not _is_exporter(otel.get("exporter")):
+            return text
+        less = settings_toml.taken_out(text, note, settings_toml.take_exporter_out)
+        return given_back(text, less, note)
     made = text
-    for name, raw in reversed(note.was.items()):
-        above, _, own = name.partition("/")
-        root = _root(sender, note.path, made)
-        parent = root.get(above)
-        names = [member.name for member in parent.members] if parent is not None else []
-        if parent is None or own not in names:
-            continue
-        if raw is not None:
-            made = replace_value(made, parent.members[names.index(own)].node, raw)
-        elif len(names) > 1:
-            made = take_out(made, parent, names.index(own))
-        else:
-            made = take_out(made, root, [member.name for member in root.members].index(above))
-    return made
+    for name, raw in reversed(note.replaced.items()):
+        outer, _, inner = name.partition("/")
+        root = _root(sender, path, made)
+        parent = root.get(outer)
+        node = parent.get(inner) if parent is not None else None
+        if raw is None:
+            made = take_member_out(made, root, (outer, inner), note.empty)
+        elif node is not None:
+            made = replace_value(made, node, raw)
+    return given_back(text, made, note)
 
 
 def _root(sender: Sender, path: str, text: str) -> Node:
@@ -380,77 +379,41 @@ def _root(sender: Sender, path: str, text: str) -> Node:
     return root
 
 
-def _tables(path: str, text: str) -> dict[str, object]:
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SettingsRefused(f"{path} is not valid TOML: {error}; nothing was changed") from error
-
-
-def _with_exporter(path: str, text: str, wanted: Members) -> tuple[str, dict[str, str | None]]:
+def _with_exporter(path: str, text: str, wanted: Members) -> tuple[str, Before]:
     """Put Codex's exporter in. Raises ExtraNotInstalled."""
-    if not isinstance(_tables(path, text).get("otel", {}), dict):
+    (exporter,) = wanted.values()
+    if not isinstance(tables_of(path, text).get("otel", {}), dict):
         raise SettingsRefused(f"{path}: otel is no table; nothing was changed")
+    made, note = settings_toml.put_in(text, lambda one: settings_toml.add_exporter(one, exporter))
     try:
-        import tomlkit
-    except ImportError as error:
-        raise ExtraNotInstalled("changing Codex's config.toml", "live") from error
-    document = tomlkit.parse(text)
-    for (table, name), value in wanted.items():
-        if table not in document:
-            document.add(table, tomlkit.table())
-        inline = tomlkit.inline_table()
-        for kind, exporter in value.items():
-            inner = tomlkit.inline_table()
-            for key, one in exporter.items():
-                inner.append(key, one)
-            inline.append(kind, inner)
-        document[table][name] = inline
-    made = document.as_string()
-    if tomllib.loads(made).get("otel", {}).get("exporter") != wanted[("otel", "exporter")]:
+        otel = tomllib.loads(made)["otel"]
+    except tomllib.TOMLDecodeError:
+        otel = {}
+    if otel.get("exporter") != exporter:
         raise SettingsRefused(f"{path}: [otel] cannot be added to; nothing was changed")
-    return made, {}
-
-
-def _without_exporter(path: str, text: str) -> str:
-    """Take Codex's exporter out, if it is ours."""
-    otel = _tables(path, text).get("otel")
-    if not isinstance(otel, dict) or not _is_exporter(otel.get("exporter")):
-        return text
-    import tomlkit
-
-    document = tomlkit.parse(text)
-    if len(otel) == 1:
-        del document["otel"]
-    else:
-        del document["otel"]["exporter"]
-    return document.as_string()
+    return made, note
 
 
 # ---- our own files
 
 
-def _digest(text: str | None) -> str:
-    return sha256((text or "").encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _notes(config: Config) -> dict[str, _Note]:
-    """What is noted; nothing where that is gone or damaged: then less comes back by itself."""
+def _all_installed(config: Config) -> dict[str, _Installed]:
+    """What is installed by agents; nothing where that is gone or damaged."""
     try:
-        return decode(store.read(f"{config.live_dir}/{NOTES}") or b"", type=dict[str, _Note])
+        return decode(store.read(f"{config.live_dir}/{SENDING}") or b"", type=dict[str, _Installed])
     except (MsgspecError, ForeignFile):
         return {}
 
 
-def _write_notes(config: Config, notes: Mapping[str, _Note]) -> None:
+def _write_installed(config: Config, installed: Mapping[str, _Installed]) -> None:
     store.make_directory(config.live_dir)
-    store.replace(f"{config.live_dir}/{NOTES}", encode(notes) + b"\n")
+    store.replace(f"{config.live_dir}/{SENDING}", encode(installed) + b"\n")
 
 
 def _write_functions(config: Config, at: Target) -> None:
     """Write the functions of those that are installed; remove the file where none has one."""
     path = functions_path(config)
-    senders = [SENDERS[name] for name in _notes(config) if name in SENDERS]
+    senders = [SENDERS[name] for name in _all_installed(config) if name in SENDERS]
     functions = [sender.function(at) for sender in senders if sender.starts]
     if functions:
         store.replace(path, "\n".join([_HEAD.format(path=path), *functions]).encode())
