@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,3 +177,26 @@ def test_every_order_gives_every_byte_back(machine: Machine, name: str, layout: 
                 open_ends.append((after, now))
             assert len(seen) < 100  # nothing grows from time to time
     assert len(seen) > len(KINDS[name])
+
+
+def test_what_a_person_wrote_in_between_stays(machine: Machine) -> None:
+    """Behind one of ours, in a file that we made: it keeps its table, and the rest is gone."""
+    path = machine.home / ".codex" / "config.toml"
+    machine.add("codex", MCP)
+    machine.add("codex", OTLP)
+    with path.open("a") as file:
+        file.write('environment = "dev"\n\n[tui]\nx = 1\n')
+    machine.remove("codex", MCP)
+    machine.remove("codex", OTLP)
+    left = path.read_text()
+    assert tomllib.loads(left) == {"otel": {"environment": "dev"}, "tui": {"x": 1}}
+
+
+def test_a_file_that_a_person_emptied_since_begins_anew(machine: Machine) -> None:
+    """It is empty in the end, although ours once made it."""
+    path = machine.home / ".qwen" / "settings.json"
+    machine.add("qwen", HOOKS)
+    path.write_bytes(b"\n")
+    machine.add("qwen", OTLP)
+    machine.remove("qwen", OTLP)
+    assert path.read_bytes() == b"\n"
