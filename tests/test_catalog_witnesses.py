@@ -6,8 +6,10 @@ Replays what real agents sent (../shared/captures): what their scripted model se
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +17,21 @@ import pytest
 from msgspec.structs import replace
 
 from m31a_metrics import Collector, config, events, journal
-from m31a_metrics.answers import Slice
+from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.catalog import ask
+from m31a_metrics.catalog.agents import Place
 from m31a_metrics.catalog.find_session import load_named
+from m31a_metrics.catalog.import_sessions import import_transcripts
 from m31a_metrics.catalog.load import LoadedSession, Loader
+from m31a_metrics.catalog.refresh import quiet
 from m31a_metrics.config import Config
 from m31a_metrics.events import UNATTRIBUTED, AgentTotals, Event, ToolCall
+from m31a_metrics.model import Usage
 from m31a_metrics.session import Session
 from m31a_metrics.units import nano_usd
 from m31a_metrics.witnesses import call_id
 from tests.live.otlp.sent import arrive
+from tests.sources.golden import GOLDEN
 
 
 def lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -323,3 +330,132 @@ def test_a_kill_loses_only_what_no_witness_had(
         assert one.record.user_turn_count == 1
         assert one.record.compaction_count == 1
         assert sum(tool.call_count for tool in one.record.tools) == len(calls_of(one))
+
+
+PARENT = "019fc710-e100-7000-8000-000000000001"
+CHILD = "019fc711-2f20-7000-8000-000000000002"
+"""A thread of Codex, and that of its subagent, whose name OTLP uses as that of any thread."""
+BEGAN_US, READ_US = 1_785_751_221_500_000, 1_785_751_225_050_000
+SERVED = [2040, 920, 3050]
+
+
+def tell_of_threads(settings: Config, *threads: str, name: str = journal.OTLP) -> None:
+    """Have OTLP tell of threads as Codex does: answers without ids, how long calls ran."""
+    told: dict[str, list[Event]] = {
+        PARENT: [
+            events.UserTurn(BEGAN_US - 20_500_000),
+            events.LLMInteraction(BEGAN_US - 500_000, "", Usage(2000, 40), id="otlp:1"),
+            events.ToolCall(1_785_751_264_010_000, "exec_command", True, 2_700, id="call_exec"),
+            events.LLMInteraction(BEGAN_US + 44_500_000, "", Usage(3000, 50), id="otlp:3"),
+        ],
+        CHILD: [
+            events.UserTurn(BEGAN_US),
+            events.ToolCall(READ_US, "exec_command", False, 37, id="call_read"),
+            events.LLMInteraction(READ_US + 950_000, "", Usage(900, 20), id="otlp:2"),
+        ],
+    }
+    for thread in threads:
+        start = events.SessionStart(BEGAN_US, agent="codex", native_id=thread)
+        Session(settings.sessions_dir, thread).append([start, *told[thread]], name)
+
+
+def write_rollouts(home: Path) -> Path:
+    """Have Codex write both threads down; return the parent's."""
+    root = home / ".codex"
+    shutil.copytree(GOLDEN / "codex" / "subagent-0.146", root)
+    (path,) = root.rglob(f"*{PARENT}.jsonl")
+    return path
+
+
+def in_index(settings: Config, home: Path) -> list[SessionRow]:
+    """The sessions of the index, once it was brought up to date."""
+    with ask(settings, {"HOME": str(home)}) as asking:
+        return list(asking.answers.sessions(Slice()))
+
+
+def ran_ms(one: LoadedSession) -> list[float]:
+    """How long the calls ran of which OTLP told, the subagent's first."""
+    calls = calls_of(one)
+    return [calls[name].duration_ms for name in ("call_read", "call_exec")]
+
+
+def tokens_of(one: LoadedSession) -> int:
+    """The tokens of a session."""
+    return sum(row.total_tokens for row in one.record.llms)
+
+
+STEPS = ("parent's OTLP", "subagent's OTLP", "rollouts")
+
+
+@pytest.mark.parametrize("order", [*permutations(STEPS)], ids=", ".join)
+def test_what_otlp_tells_of_a_subagent_is_joined_in_whatever_order(
+    settings: Config, clean_home: Path, order: Sequence[str]
+) -> None:
+    """Codex's subagent is no session of its own while a session has its rollout."""
+    for step in order:
+        if step == "rollouts":
+            write_rollouts(clean_home)
+        else:
+            tell_of_threads(settings, PARENT if step.startswith("parent") else CHILD)
+        in_index(settings, clean_home)
+    (row,) = in_index(settings, clean_home)
+    assert (row.session_id, row.interaction_count, row.total_tokens) == (PARENT, 3, sum(SERVED))
+    assert (row.user_turn_count, row.call_count, row.fail_count) == (1, 5, 2)
+    one = load_named(settings, PARENT, {"HOME": str(clean_home)})
+    assert ran_ms(one) == [37, 2_700]
+    assert row.duration_us == sum(tool.total_duration_ms for tool in one.metrics.tools) * 1000
+    assert calls_of(one)["call_read"].subagent == "explorer"
+    assert tokens_of(one) == sum(SERVED)
+
+
+def test_a_subagent_is_counted_once_when_rollouts_go(settings: Config, clean_home: Path) -> None:
+    """The session stays as it was read; of an index made anew, what OTLP told is all there is."""
+    path = write_rollouts(clean_home)
+    tell_of_threads(settings, CHILD)
+    before = in_index(settings, clean_home)
+    shutil.rmtree(clean_home / ".codex")
+    after = in_index(settings, clean_home)
+    assert [(row.session_id, row.total_tokens) for row in after] == [(PARENT, sum(SERVED))]
+    assert [row.duration_us for row in after] == [row.duration_us for row in before]
+    Path(settings.index).unlink()
+    (alone,) = in_index(settings, clean_home)
+    assert (alone.session_id, alone.total_tokens) == (CHILD, SERVED[1])
+    write_rollouts(clean_home)
+    assert [row.path for row in in_index(settings, clean_home)] == [str(path)]
+
+
+def test_a_subagent_whose_rollout_goes_is_what_otlp_told(
+    settings: Config, clean_home: Path
+) -> None:
+    """Its parent's rollout alone tells that it ended, and not what it used."""
+    path = write_rollouts(clean_home)
+    tell_of_threads(settings, CHILD)
+    in_index(settings, clean_home)
+    (rollout,) = clean_home.rglob(f"*{CHILD}.jsonl")
+    rollout.unlink()
+    os.utime(path)  # until it changes, its session stays as it was read
+    rows = {row.session_id: row.total_tokens for row in in_index(settings, clean_home)}
+    assert rows == {PARENT: SERVED[0] + SERVED[2], CHILD: SERVED[1]}
+
+
+def test_a_copy_of_a_session_holds_its_subagents(settings: Config, clean_home: Path) -> None:
+    """Where rollouts are gone, their imported copy counts once with what OTLP told."""
+    path = write_rollouts(clean_home)
+    import_transcripts(settings, [Place("codex", str(path), 0, 0)], quiet)
+    shutil.rmtree(clean_home / ".codex")
+    tell_of_threads(settings, CHILD)
+    (row,) = in_index(settings, clean_home)
+    assert (row.session_id, row.total_tokens, row.call_count) == (PARENT, sum(SERVED), 5)
+
+
+def test_one_transcript_is_read_with_what_its_subagents_sent(
+    settings: Config, clean_home: Path
+) -> None:
+    """Budgets and the live screen read it by itself, with no index to ask."""
+    path = write_rollouts(clean_home)
+    alone = Loader(settings).load("codex", str(path))
+    tell_of_threads(settings, PARENT, CHILD)
+    one = Loader(settings).load("codex", str(path), goes_on=True)
+    assert ran_ms(one) == [37, 2_700]
+    assert one.record.user_turn_count == alone.record.user_turn_count == 1
+    assert tokens_of(one) == tokens_of(alone) == sum(SERVED)

@@ -201,6 +201,25 @@ def _impossible_usage(usage: Usage) -> str:
     return ""
 
 
+def subagent_id(native_id: str) -> str:
+    """The id of the event that a subagent ended whose own transcript was read with a session.
+
+    `native_id` is what its agent calls that transcript. What is recorded under it tells of the
+    same, so that this id also says which session such a recording counts in.
+    """
+    return f"{_SUBAGENT}{native_id}"
+
+
+def subagent_of_id(event_id: str | None) -> str:
+    """What an agent calls a subagent's transcript, by `subagent_id`; "" for any other id."""
+    if event_id is None or not event_id.startswith(_SUBAGENT):
+        return ""
+    return event_id.removeprefix(_SUBAGENT)
+
+
+_SUBAGENT = "agent:"
+
+
 class Transcript(Struct):
     """One session of another agent.
 

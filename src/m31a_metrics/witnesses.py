@@ -9,7 +9,7 @@ about, the list is the same, and without one of them it holds what the others kn
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from m31a_metrics.events import (
     LLMInteraction,
     Mode,
     PermissionWait,
+    SessionStart,
     Subagent,
     ToolCall,
     ToolEnd,
@@ -31,7 +32,7 @@ from m31a_metrics.events import (
     UserTurn,
 )
 from m31a_metrics.model import UNKNOWN_USAGE
-from m31a_metrics.transcript import Call
+from m31a_metrics.transcript import Call, subagent_of_id
 from m31a_metrics.units import SECOND_US
 
 TRANSCRIPT, COPY, HOOKS, OTLP, OTLP_OPEN, UNREAD = 0, 1, 2, 3, 4, 9
@@ -84,7 +85,8 @@ def join(witnesses: Iterable[Witness], *, only_fields: bool = False) -> Joined:
     made of several files, one of them takes what only others know.
     """
     ranked = sorted(witnesses, key=lambda one: (one.rank, one.name))
-    told = [(one.rank, _in_order(one)) for one in ranked]
+    subagents = subagents_in(ranked[0].events) if len(ranked) > 1 else {}
+    told = [(one.rank, _in_order(_as_subagent(one, subagents))) for one in ranked]
     totals = [event for _, events in told for event in events if type(event) is AgentTotals]
     if not told:
         return Joined([], [])
@@ -102,6 +104,40 @@ def join(witnesses: Iterable[Witness], *, only_fields: bool = False) -> Joined:
         joined = _without_seen([*joined, *untold], untold)
     joined.sort(key=_time)
     return Joined(joined, sorted(totals, key=_total_order))
+
+
+def subagents_in(events: Iterable[Event]) -> dict[str, str]:
+    """The subagents whose own transcripts are in a session, by their ids, with their names."""
+    return {
+        native_id: event.name
+        for event in events
+        if type(event) is Subagent and (native_id := subagent_of_id(event.id))
+    }
+
+
+def _as_subagent(one: Witness, subagents: Mapping[str, str]) -> Witness:
+    """What a witness of a subagent knows of the session that the subagent counts in.
+
+    What it was asked is no person's turn, and what it says of itself not all of the session's.
+    """
+    names = [
+        subagents[event.native_id]
+        for event in one.events
+        if type(event) is SessionStart and event.native_id and event.native_id in subagents
+    ]
+    if not names:
+        return one
+    events = [
+        replace(event, subagent=event.subagent or names[0])
+        if isinstance(event, LLMInteraction | ToolCall)
+        else event
+        for event in one.events
+        if isinstance(event, _OF_SUBAGENT)
+    ]
+    return one._replace(events=events)
+
+
+_OF_SUBAGENT = (LLMInteraction, ToolCall, ToolStart, ToolEnd, Subagent, PermissionWait)
 
 
 def _first_told(told: _Ordered, calls: _Calls) -> Iterator[Event]:

@@ -220,7 +220,7 @@ class Loader:
             )
         transcript.take_out_impossible(path)
         if witnesses is None:
-            witnesses = self.hooks_of(transcript.facts, path)
+            witnesses = self.hooks_of(transcript, path)
         totals = self._join(transcript, path, skip, witnesses, only_fields=only_fields)
         inference = _inferred(transcript, self._config)
         is_fork = bool(skip or transcript.facts.parent_id)
@@ -228,11 +228,14 @@ class Loader:
         told = _OfTranscript(path, transcript, inference, self.price, goes_on=goes_on)
         return LoadedSession(path, agent, self._config, self.price, told)
 
-    def hooks_of(self, facts: Facts, path: str) -> list[str]:
-        """Find what hooks and OTLP told of a transcript's session: the directory of its id."""
-        name = records.session_name(facts.agent, facts.native_id, path)
-        directory = f"{self._config.sessions_dir}/{name}"
-        return [directory] if shared_in(f"{directory}/{store.EVENTS}") else []
+    def hooks_of(self, transcript: Transcript, path: str) -> list[str]:
+        """Find what hooks and OTLP told of a transcript's session, and of its subagents.
+
+        That is in the directories of their ids.
+        """
+        names = records.recorded_names(transcript.facts, path, transcript.events)
+        directories = [f"{self._config.sessions_dir}/{name}" for name in names]
+        return [one for one in directories if shared_in(f"{one}/{store.EVENTS}")]
 
     def _witnesses(self, directories: Iterable[str]) -> list[Witness]:
         told = [

@@ -37,7 +37,7 @@ from m31a_metrics.timestamps import LATEST_US, local_day, local_hour
 from m31a_metrics.transcript import Damage, Facts, SessionRef, Transcript
 from m31a_metrics.units import QUARTER_HOUR_US, YEAR_10000_US, file_of
 from m31a_metrics.validation import LABELS_MAX, is_label
-from m31a_metrics.witnesses import COPY, HOOKS, Witness, join
+from m31a_metrics.witnesses import COPY, HOOKS, Witness, join, subagents_in
 
 if TYPE_CHECKING:
     from m31a_metrics.phases import Episode, Inference
@@ -52,6 +52,13 @@ def session_name(agent: str, native_id: str, path: str) -> str:
         return store.check_session_id(native_id)
     except InvalidSessionId:
         return derived_name(agent, native_id or path)
+
+
+def recorded_names(facts: Facts, path: str, events: Iterable[Event]) -> list[str]:
+    """The directories in which hooks and OTLP tell of a transcript, its session's first."""
+    names = [session_name(facts.agent, facts.native_id, path)]
+    names += [session_name(facts.agent, one, "") for one in subagents_in(events)]
+    return list(dict.fromkeys(names))
 
 
 def derived_name(agent: str, identity: str) -> str:

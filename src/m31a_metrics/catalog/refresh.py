@@ -38,7 +38,7 @@ from m31a_metrics.rates import remember
 from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
 from m31a_metrics.timestamps import Zone
-from m31a_metrics.transcript import SessionRef
+from m31a_metrics.transcript import SessionRef, subagent_id
 from m31a_metrics.units import WITHIN, file_of
 from m31a_metrics.witnesses import COPY, HOOKS, TRANSCRIPT
 
@@ -50,7 +50,7 @@ def quiet(_done: int, _total: int) -> None:
     """Nobody watches."""
 
 
-_READING = 5
+_READING = 6
 """To be raised when the same files are to be told of differently: all are read again then."""
 _BATCH = 250
 """Files whose sessions are written in one transaction: a tenth of a second, in which those
@@ -413,8 +413,11 @@ class Reader:
         rank = HOOKS if record.is_recorded else COPY
         if record.agent == RECORDED:
             rank = TRANSCRIPT
-        # An id means the same elsewhere only where it is another agent's own.
+        # An id means the same elsewhere only where it is another agent's own. Who hooks tell of
+        # may be a subagent: then a transcript holds the event that it ended.
         ids = hashed(record.ids) if rank == COPY else []
+        if rank == HOOKS:
+            ids = hashed([subagent_id(record.native_id)])
         record.ids = []
         return Told(record, rank, ids)
 

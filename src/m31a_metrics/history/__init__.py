@@ -35,7 +35,7 @@ from m31a_metrics.history.connection import (
     remember,
     unusable,
 )
-from m31a_metrics.history.ownership import KnownFile, Part, is_recorded
+from m31a_metrics.history.ownership import KnownFile, Part
 from m31a_metrics.history.pushed import Look, Pushed
 from m31a_metrics.history.reading import IndexReading
 from m31a_metrics.history.reconcile import Fresh
@@ -328,8 +328,8 @@ class History(IndexReading):
         return ownership.sources(self.connection, "path = ?", (path,), unread=True)
 
     def hooks_of(self, ref: SessionRef) -> list[str]:
-        """The directories in which hooks may have recorded a session that others tell of."""
-        return [one.path for one in self.files_of(ref) if is_recorded(one)]
+        """The directories in which hooks may have recorded a session, or one of its subagents."""
+        return [one.path for one in ownership.Files(self.connection).recordings(ref)]
 
     def kept(self, refs: Iterable[SessionRef]) -> Iterator[Kept]:
         """Sessions as they are kept here, for whoever keeps them elsewhere, too."""

@@ -172,13 +172,15 @@ class Files:
 
     def _make_parts(self, ref: SessionRef) -> Iterator[Part]:
         known = self._of(ref)
-        recorded = sorted((one.path, one.stamp) for one in known if is_recorded(one))
+        recorded = sorted((one.path, one.stamp) for one in self.recordings(ref))
         has_parts = False
         for source in sorted(_present(known), key=_within_session):
             skip: set[int] = set()
+            if source.rank == HOOKS and self._is_of_subagent(source):
+                continue  # it is a witness of the session that has its transcript
             # What was recorded here is read whole or not at all.
             for other, shared in self.shared(source) if source.rank == TRANSCRIPT else ():
-                if self._comes_first(other, source):
+                if other.rank != HOOKS and self._comes_first(other, source):
                     skip |= shared
             if has_parts and not source.ids:
                 continue  # another copy of a session in which nothing has an id
@@ -199,13 +201,37 @@ class Files:
             )
             has_parts = True
 
+    def recordings(self, ref: SessionRef) -> list[KnownFile]:
+        """What hooks and OTLP told of a session, and of subagents whose transcripts it has.
+
+        All that shares an event with a recording is the transcript of its subagent, or a copy.
+        """
+        found = {one.path: one for one in self._of(ref) if is_recorded(one)}
+        for source in _present(self._of(ref)):
+            for other, _ in self.shared(source) if source.rank != HOOKS else ():
+                if other.rank == HOOKS and other.agent == ref.agent and is_recorded(other):
+                    found[other.path] = other
+        return list(found.values())
+
+    def _is_of_subagent(self, recording: KnownFile) -> bool:
+        """Tell whether a transcript of another session holds what a recording tells of.
+
+        One that is gone, too: its session stays as it was read.
+        """
+        return any(
+            other.rank != HOOKS and other.agent == recording.agent and other.ref != recording.ref
+            for other, _ in self.shared(recording)
+        )
+
     def _copies(self, ref: SessionRef) -> Iterator[Part]:
         """Transcripts with nothing of their own, of which this session is to tell."""
         others = {
             other.path: other
             for source in _present(self._of(ref))
+            if source.rank != HOOKS
             for other, shared in self.shared(source)
-            if other.agent == ref.agent
+            if other.rank != HOOKS
+            and other.agent == ref.agent
             and other.ref != ref
             and not other.is_gone
             and not self._has_own(other, shared)

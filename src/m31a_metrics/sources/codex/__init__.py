@@ -28,10 +28,10 @@ from m31a_metrics.sources.codex.records import (
     kind_decoder,
     line_decoder,
 )
-from m31a_metrics.sources.codex.thread import NAME, Thread
+from m31a_metrics.sources.codex.thread import NAME, Thread, ended_id
 from m31a_metrics.sources.shared import merge, named, take_records
 from m31a_metrics.timestamps import moment, uuid7_us
-from m31a_metrics.transcript import Damage, Transcript
+from m31a_metrics.transcript import Damage, Transcript, subagent_id
 from m31a_metrics.units import DAY_US
 
 # Where Codex keeps its threads, and which of them are one session.
@@ -265,13 +265,14 @@ def _merge(parent: Transcript, path: str, skip: frozenset[str], seen: set[str]) 
     except (NotThisFormat, StorageError) as error:
         parent.damage.add(path, error)
         return
-    ended_id = f"agent:{child.facts.native_id}"
-    ended = [e for e in parent.events if isinstance(e, Subagent) and e.id == ended_id]
+    native_id = child.facts.native_id
+    told_id = ended_id(native_id)
+    ended = [e for e in parent.events if isinstance(e, Subagent) and e.id == told_id]
     parent.events = [event for event in parent.events if event not in ended]
     merge(
         parent,
         child,
         thread.subagent or "subagent",
         success=ended[0].success if ended else thread.turn_ended,
-        ended_id=ended_id,
+        ended_id=subagent_id(native_id) if native_id else None,
     )

@@ -285,8 +285,13 @@ class Thread:
         self._ended_agents.add(thread_id)
         success = status.completed is not None or None if status.errored is None else False
         self._events.append(
-            Subagent(t_us=t_us, name=name or "subagent", success=success, id=f"agent:{thread_id}")
+            Subagent(t_us=t_us, name=name or "subagent", success=success, id=ended_id(thread_id))
         )
+
+
+def ended_id(thread_id: str) -> str:
+    """The id of a subagent's end as its parent's thread has it, for where there is no other."""
+    return f"ended:{thread_id}"
 
 
 def ended_item(payload: Payload) -> Payload | None:

@@ -44,7 +44,7 @@ from m31a_metrics.sources.opencode.records import (
 from m31a_metrics.sources.opencode.store import Turn
 from m31a_metrics.sources.shared import CallIds, summed, tool_call
 from m31a_metrics.timestamps import span_ms, unix_us
-from m31a_metrics.transcript import PROMPT_CHARS, Call, Transcript
+from m31a_metrics.transcript import PROMPT_CHARS, Call, Transcript, subagent_id
 
 # The model's responses within a message: what each cost, and the key its copies share.
 
@@ -324,7 +324,8 @@ class Fold:
         name = task.name or text(info.agent) or "subagent"
         session = _Session(self, info, name)
         session.take(turns)
-        if session.last_us:
+        event_id = subagent_id(session_id)
+        if session.last_us and event_id not in self.skip:
             self.transcript.events.append(
                 Subagent(
                     t_us=session.last_us,
@@ -332,6 +333,7 @@ class Fold:
                     usage=summed(session.used) if session.used else None,
                     duration_ms=span_ms(session.first_us, session.last_us),
                     success=task.success,
+                    id=event_id,
                 )
             )
 
