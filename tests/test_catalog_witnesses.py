@@ -21,6 +21,7 @@ from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.catalog import ask
 from m31a_metrics.catalog.agents import Place
 from m31a_metrics.catalog.find_session import load_named
+from m31a_metrics.catalog.forget_sessions import find, forget
 from m31a_metrics.catalog.import_sessions import import_transcripts
 from m31a_metrics.catalog.load import LoadedSession, Loader
 from m31a_metrics.catalog.refresh import quiet
@@ -459,3 +460,29 @@ def test_one_transcript_is_read_with_what_its_subagents_sent(
     assert ran_ms(one) == [37, 2_700]
     assert one.record.user_turn_count == alone.record.user_turn_count == 1
     assert tokens_of(one) == tokens_of(alone) == sum(SERVED)
+
+
+def test_what_strangers_send_of_a_subagent_adds_no_use(settings: Config, clean_home: Path) -> None:
+    """A budget leaves out what came without the token by a session's name, which this has not."""
+    path = write_rollouts(clean_home)
+    start = events.SessionStart(BEGAN_US, agent="codex", native_id=CHILD)
+    late = events.LLMInteraction(BEGAN_US + 10**9, "", Usage(5_000, 500), id="otlp:9")
+    call = events.ToolCall(READ_US, "exec_command", False, 37, id="call_read")
+    for name, tokens in ((journal.OTLP_OPEN, sum(SERVED)), (journal.OTLP, sum(SERVED) + 5_500)):
+        Session(settings.sessions_dir, CHILD).append([start, call, late], name)
+        one = Loader(settings).load("codex", str(path))
+        assert tokens_of(one) == tokens
+        assert calls_of(one)["call_read"].duration_ms == 37
+
+
+def test_a_subagent_is_forgotten_with_its_session(settings: Config, clean_home: Path) -> None:
+    """What OTLP told of it goes, and what comes of it later is not read."""
+    environ = {"HOME": str(clean_home)}
+    write_rollouts(clean_home)
+    tell_of_threads(settings, CHILD)
+    (target,) = (found := find(settings, environ, [PARENT], [])).targets
+    assert target.recordings == [f"{settings.sessions_dir}/{CHILD}"]
+    assert forget(settings, found) == []
+    assert not Path(settings.sessions_dir, CHILD).exists()
+    tell_of_threads(settings, CHILD)
+    assert in_index(settings, clean_home) == []

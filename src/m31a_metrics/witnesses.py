@@ -119,6 +119,8 @@ def _as_subagent(one: Witness, subagents: Mapping[str, str]) -> Witness:
     """What a witness of a subagent knows of the session that the subagent counts in.
 
     What it was asked is no person's turn, and what it says of itself not all of the session's.
+    What came without the token adds no use: budgets know it by the name of the session, and
+    this has another.
     """
     names = [
         subagents[event.native_id]
@@ -133,6 +135,7 @@ def _as_subagent(one: Witness, subagents: Mapping[str, str]) -> Witness:
         else event
         for event in one.events
         if isinstance(event, _OF_SUBAGENT)
+        and not (one.rank == OTLP_OPEN and type(event) is LLMInteraction)
     ]
     return one._replace(events=events)
 

@@ -321,6 +321,9 @@ def _target(history: History, row: SessionRow) -> Target:
             (target.gone if file.is_gone else target.transcripts).append(file.path)
         else:
             (target.gone if file.is_gone else target.recordings).append(file.path)
+    for path in history.hooks_of(row.ref):
+        if path not in files:
+            target.recordings.append(path)  # of a subagent, which is part of this session
     if not files and os.path.isdir(row.path):
         target.recordings.append(row.path)
     return target

@@ -35,7 +35,7 @@ from m31a_metrics.record import SessionRecord
 from m31a_metrics.session import Session
 from m31a_metrics.tally import Price
 from m31a_metrics.tally.live import LiveTally
-from m31a_metrics.transcript import Call, Damage, Facts, SessionRef, Transcript
+from m31a_metrics.transcript import Call, Damage, Facts, SessionRef, Transcript, subagent_id
 from m31a_metrics.witnesses import TRANSCRIPT, Witness, call_id, join, request_id, with_calls
 
 if TYPE_CHECKING:
@@ -515,6 +515,9 @@ class Unread:
             self._list.has_session(record.ref)
             or self._list.has_recording(record.path, recording.started_us)
             or self._is_copy(record.agent, recording.events)
+            or not self._list.ids.get(record.agent, set()).isdisjoint(
+                hashed([subagent_id(record.native_id)])
+            )
         ):
             raise self._refusal(record.path)
 

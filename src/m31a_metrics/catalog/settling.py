@@ -88,7 +88,9 @@ def settle(
         except SessionForgotten:
             return
         _judge_session(config, name, limits, today, grown)
-        if not grown.is_part:
+        if grown.is_part:
+            store.remove(_used_path(config, name))  # of before its file was there to say so
+        else:
             _keep_used(config, SessionRef(agent, native_id), name, today, grown)
         _judge_machine(config, limits, environ)
 
@@ -230,7 +232,11 @@ def _keep_used(config: Config, ref: SessionRef, name: str, today: Today, grown: 
     spending = grown.spending
     day, month = spending.within(DAY), spending.within(MONTH, DAY)
     used = _Used(ref.agent, ref.native_id, time_ns() // 1000, today.day, day, month)
-    store.replace(f"{config.live_dir}/settling/{name}.used", encode(used), sync=False)
+    store.replace(_used_path(config, name), encode(used), sync=False)
+
+
+def _used_path(config: Config, name: str) -> str:
+    return f"{config.live_dir}/settling/{name}.used"
 
 
 def _used_since(live_dir: str, since_us: int) -> Iterator[_Used]:

@@ -27,7 +27,7 @@ from m31a_metrics.history.rollups import Changes
 from m31a_metrics.history.schema import APPLICATION, VERSION
 from m31a_metrics.history.source_files import drop
 from m31a_metrics.transcript import SessionRef
-from m31a_metrics.witnesses import TRANSCRIPT, UNREAD
+from m31a_metrics.witnesses import COPY, UNREAD
 
 PATIENCE_S = 5.0
 """How long a process that is in the middle of reading is waited for."""
@@ -111,12 +111,15 @@ def _named(
 def _sharing(
     connection: sqlite3.Connection, forgotten: Forgotten, since: int
 ) -> Iterator[KnownFile]:
-    """Transcripts that are there and hold events of sessions forgotten since a line of the list."""
+    """Files that are there and hold events of sessions forgotten since a line of the list.
+
+    Of what was recorded that is what tells of a subagent of one of them.
+    """
     for agent, ids in forgotten.ids_since(since).items():
         numbers = {number for _, number in may_hold(connection, ids)}
         for some in chunks(sorted(numbers)):
-            where = f"source IN ({places(some)}) AND agent = ? AND rank = ? AND is_gone = 0"
-            for source in sources_where(connection, where, (*some, agent, TRANSCRIPT)):
+            where = f"source IN ({places(some)}) AND agent = ? AND rank <> ? AND is_gone = 0"
+            for source in sources_where(connection, where, (*some, agent, COPY)):
                 if not ids.isdisjoint(source.ids):
                     yield source
 
