@@ -20,7 +20,8 @@ from m31a_metrics import Collector, config, events, journal
 from m31a_metrics.answers import SessionRow, Slice
 from m31a_metrics.catalog import ask
 from m31a_metrics.catalog.agents import Place
-from m31a_metrics.catalog.find_session import load_named
+from m31a_metrics.catalog.find_session import ask_named, load_named
+from m31a_metrics.catalog.follow import follow, latest
 from m31a_metrics.catalog.forget_sessions import find, forget
 from m31a_metrics.catalog.import_sessions import import_transcripts
 from m31a_metrics.catalog.load import LoadedSession, Loader
@@ -486,3 +487,35 @@ def test_a_subagent_is_forgotten_with_its_session(settings: Config, clean_home: 
     assert not Path(settings.sessions_dir, CHILD).exists()
     tell_of_threads(settings, CHILD)
     assert in_index(settings, clean_home) == []
+
+
+def test_a_subagents_name_is_its_sessions(settings: Config, clean_home: Path) -> None:
+    """Whoever asks for it is shown the session that has its rollout; without that, what came."""
+    environ = {"HOME": str(clean_home)}
+    tell_of_threads(settings, CHILD)
+    assert load_named(settings, CHILD, environ).record.session_id == CHILD
+    write_rollouts(clean_home)
+    assert load_named(settings, CHILD, environ).record.session_id == PARENT
+    with ask_named(settings, CHILD, environ) as asked:
+        (row,) = asked.answers.sessions(asked.which)
+    assert (asked.session_id, row.total_tokens) == (PARENT, sum(SERVED))
+
+
+def test_a_subagent_is_followed_in_its_session(settings: Config, clean_home: Path) -> None:
+    """What it sends is news of its parent, which is what runs, and is read again for it."""
+    environ = {"HOME": str(clean_home)}
+    path = write_rollouts(clean_home)
+    (place,) = latest(settings, environ)
+    followed = follow(settings, None, environ)
+    followed.look()
+    tell_of_threads(settings, CHILD)
+    (told,) = latest(settings, environ)
+    assert told.path == place.path == str(path)
+    assert told.changed_us > place.changed_us
+    before = followed.metrics()
+    followed._rest_until_s = 0.0  # type: ignore[attr-defined]
+    followed.look()
+    assert followed.session_id == PARENT
+    assert sum(one.total_duration_ms for one in followed.metrics().tools) < sum(
+        one.total_duration_ms for one in before.tools
+    )

@@ -145,11 +145,21 @@ def load_named(
     if is_path(name):
         return _at_path(name, config)
     with _asking(config, name, environ, only_dir=only_dir, progress=progress) as asking:
-        row = named(asking.answers, name, config)
+        row = _named_here(asking, name, config)
         hooks = [] if isinstance(row, str) else asking.history.hooks_of(row.ref)
     one = _of_row(row, name, config, environ, hooks, only_dir=only_dir)
     one.notes = asking.notes
     return one
+
+
+def _named_here(asking: OpenIndex, name: str, config: Config) -> SessionRow | str:
+    """Find what a name means; of a subagent that is the session that it is part of."""
+    row = named(asking.answers, name, config)
+    ref = asking.history.with_transcript_of(row) if isinstance(row, str) else None
+    if ref is None:
+        return row
+    which = Slice(agents=(ref.agent,), session=ref.native_id)
+    return next(iter(asking.answers.sessions(which)), row)
 
 
 def _asking(
@@ -213,7 +223,7 @@ def ask_named(
     """
     if not is_path(name):
         with _asking(config, name, environ, only_dir=only_dir, progress=progress) as asking:
-            row = named(asking.answers, name, config)
+            row = _named_here(asking, name, config)
             if isinstance(row, str):
                 name = row
             else:

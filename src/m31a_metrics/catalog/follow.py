@@ -22,7 +22,7 @@ from m31a_metrics.catalog.agents import Place, places
 from m31a_metrics.catalog.find_session import load_named
 from m31a_metrics.catalog.guard import guarded
 from m31a_metrics.catalog.load import LoadedSession, Loader
-from m31a_metrics.catalog.records import RECORDED
+from m31a_metrics.catalog.records import RECORDED, recorded_names
 from m31a_metrics.config import Config
 from m31a_metrics.errors import MetricsError, SessionForgotten, SessionNotFound, StorageError
 from m31a_metrics.events import SessionStart, decoder
@@ -121,10 +121,12 @@ class _Sums(Struct):
     record: SessionRecord
     metrics: SessionMetrics
     detail: SessionDetail
+    recorded: list[str]
 
     @classmethod
     def of(cls, loaded: LoadedSession) -> _Sums:
-        return cls(loaded.record, loaded.metrics, loaded.detail)
+        recorded = recorded_names(loaded.facts, loaded.path, loaded.events)
+        return cls(loaded.record, loaded.metrics, loaded.detail, recorded)
 
 
 class FollowedFile:
@@ -136,10 +138,10 @@ class FollowedFile:
         self.agent = agent
         self._path = path
         self._config = config
+        self._sums = None if loaded is None else _Sums.of(loaded)
         # A transcript that was read to find it was read as one that is over.
         self._stamp = self._stamps() if loaded is not None and agent == RECORDED else None
         self._rest_until_s = 0.0
-        self._sums = None if loaded is None else _Sums.of(loaded)
         self._refused: SessionForgotten | None = None
         self._lock = Lock()
 
@@ -153,7 +155,8 @@ class FollowedFile:
 
     def _stamps(self) -> list[tuple[int, int]]:
         stamps = stamps_of(self._path)
-        for name in sorted(_names(self._path)):
+        names = _names(self._path).union(() if self._sums is None else self._sums.recorded)
+        for name in sorted(names):
             directory = f"{self._config.sessions_dir}/{name}"
             if name and _is_told_by_hooks(directory):
                 stamps += _stamps(directory)
@@ -271,8 +274,15 @@ def latest(config: Config, environ: Mapping[str, str], *, only_dir: bool = False
 
     Raises StorageError where the sessions directory cannot be listed, if it is all.
     """
-    found = [] if only_dir else places(sources.present(environ), environ)
+    present = [] if only_dir else sources.present(environ)
+    found = places(present, environ)
     named = {name: at for at, place in enumerate(found) for name in _names(place.path)}
+    at_path = {place.path: at for at, place in enumerate(found)}
+    try:
+        subagents = sources.subagent_sessions(present, environ)
+    except MetricsError:
+        subagents = {}  # finding its sessions says what is wrong
+    named |= {one: at_path[path] for one, path in subagents.items() if path in at_path}
     try:
         for name in store.session_ids(config.sessions_dir):
             directory = f"{config.sessions_dir}/{name}"

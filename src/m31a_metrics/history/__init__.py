@@ -331,6 +331,12 @@ class History(IndexReading):
         """The directories in which hooks may have recorded a session, or one of its subagents."""
         return [one.path for one in ownership.Files(self.connection).recordings(ref)]
 
+    def with_transcript_of(self, path: str) -> SessionRef | None:
+        """The session that a recording of its subagent counts in; None: it is of none."""
+        for one in self.files_at(path):
+            return ownership.Files(self.connection).with_transcript_of(one)
+        return None
+
     def kept(self, refs: Iterable[SessionRef]) -> Iterator[Kept]:
         """Sessions as they are kept here, for whoever keeps them elsewhere, too."""
         yield from writing.kept(self.connection, refs)

@@ -176,7 +176,7 @@ class Files:
         has_parts = False
         for source in sorted(_present(known), key=_within_session):
             skip: set[int] = set()
-            if source.rank == HOOKS and self._is_of_subagent(source):
+            if self.with_transcript_of(source) is not None:
                 continue  # it is a witness of the session that has its transcript
             # What was recorded here is read whole or not at all.
             for other, shared in self.shared(source) if source.rank == TRANSCRIPT else ():
@@ -213,15 +213,19 @@ class Files:
                     found[other.path] = other
         return list(found.values())
 
-    def _is_of_subagent(self, recording: KnownFile) -> bool:
-        """Tell whether a transcript of another session holds what a recording tells of.
+    def with_transcript_of(self, recording: KnownFile) -> SessionRef | None:
+        """The session that has the transcript of which a subagent's recording tells.
 
-        One that is gone, too: its session stays as it was read.
+        Also where that is gone, for its session stays as it was read. None: there is none.
         """
-        return any(
-            other.rank != HOOKS and other.agent == recording.agent and other.ref != recording.ref
+        if recording.rank != HOOKS:
+            return None
+        holders = {
+            other.ref
             for other, _ in self.shared(recording)
-        )
+            if other.rank != HOOKS and other.agent == recording.agent
+        }
+        return min(holders - {recording.ref}, default=None)
 
     def _copies(self, ref: SessionRef) -> Iterator[Part]:
         """Transcripts with nothing of their own, of which this session is to tell."""

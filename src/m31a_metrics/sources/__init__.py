@@ -64,6 +64,17 @@ class Rooted(Source, Protocol):
         ...
 
 
+class Spawning(Source, Protocol):
+    """What a module offers besides where a subagent's transcript has an id of its own.
+
+    Under which its agent may tell hooks, or by OTLP, what it does.
+    """
+
+    def subagent_sessions(self, environ: Mapping[str, str]) -> Mapping[str, str]:
+        """Name the transcripts, by their ids, that are read with another: with its path."""
+        ...
+
+
 class ByName(Source, Protocol):
     """What a module offers besides where nobody can see that its agent is here."""
 
@@ -275,6 +286,15 @@ def roots(name: str, environ: Mapping[str, str]) -> Sequence[str] | None:
         return None
     look = getattr(source(name), "roots", None)
     return None if look is None else cast("Sequence[str] | None", look(environ))
+
+
+def subagent_sessions(agents: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Name the subagents' transcripts that are read with another of these agents': its path."""
+    found: dict[str, str] = {}
+    for name in agents:
+        look = getattr(source(name), "subagent_sessions", None)
+        found |= {} if look is None else look(environ)
+    return found
 
 
 def detect(path: str) -> tuple[str, Transcript]:

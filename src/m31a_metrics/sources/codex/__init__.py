@@ -62,7 +62,29 @@ def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator
 
     The thread of a subagent is part of its parent's session, unless that is gone.
     """
-    folders = folders or Folders()
+    paths = _paths(environ, folders or Folders())
+    threads = {thread_id(name) for name in paths}
+    for path in paths.values():
+        parent = parent_id(path)
+        if not parent or parent not in threads or parent == thread_id(path):
+            yield path
+
+
+def subagent_sessions(environ: Mapping[str, str]) -> dict[str, str]:
+    """Name the threads of subagents that are part of another's session, with that one's path."""
+    threads = {thread_id(name): path for name, path in _paths(environ, Folders()).items()}
+    found = {}
+    for thread, path in threads.items():
+        met = {thread}
+        while (parent := parent_id(path)) in threads and parent not in met:
+            met.add(parent)
+            path = threads[parent]
+        if len(met) > 1:
+            found[thread] = path
+    return found
+
+
+def _paths(environ: Mapping[str, str], folders: Folders) -> dict[str, str]:
     paths: dict[str, str] = {}
     for root in roots(environ):
         for directory, found in folders.walk(root):
@@ -70,11 +92,7 @@ def find(environ: Mapping[str, str], folders: Folders | None = None) -> Iterator
                 if name.endswith(_SUFFIXES):
                     plain = name.removesuffix(COMPRESSED)
                     paths.setdefault(plain, os.path.join(directory, name))
-    threads = {thread_id(name) for name in paths}
-    for path in paths.values():
-        parent = parent_id(path)
-        if not parent or parent not in threads or parent == thread_id(path):
-            yield path
+    return paths
 
 
 def roots(environ: Mapping[str, str]) -> list[str]:
@@ -173,7 +191,7 @@ def _listed(directory: str) -> tuple[str, ...]:
     return tuple(name for name in names if name.endswith(_SUFFIXES) and len(name) > _ID_CHARS)
 
 
-__all__ = ["NAME", "find", "read", "roots"]
+__all__ = ["NAME", "find", "read", "roots", "subagent_sessions"]
 
 _ENVELOPES = ("session_meta", "turn_context", "response_item", "event_msg")
 
