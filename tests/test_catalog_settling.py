@@ -30,6 +30,7 @@ from m31a_metrics.live.otlp.receiver import Kept
 from m31a_metrics.live.otlp.telling import Key
 from m31a_metrics.model import Usage
 from m31a_metrics.questions.budget import budgeted_machine, budgeted_session
+from m31a_metrics.session import Session
 from m31a_metrics.timestamps import machine_today, micros
 from m31a_metrics.verdicts import MACHINE, Verdict
 from tests import children, transcripts
@@ -217,6 +218,25 @@ def test_a_subagents_thread_counts_in_its_session_alone(
     assert read(config, MACHINE).figures.today_usd == 0
     settled(config, clean_home, transcripts.ONE, 1, now)
     assert read(config, MACHINE).figures.today_usd == pytest.approx(3 * ANSWER_USD)
+
+
+def test_what_hooks_told_of_a_subagent_counts_until_its_transcript_is_there(
+    config: Config, clean_home: Path, now: datetime
+) -> None:
+    """Before, nobody can know whose it is; then its session has it, and it is no second one."""
+    name, at_us = "agent-0badcafe", micros(now)
+    told = LLMInteraction(at_us, "", Usage(100, 10), model="claude-sonnet-4-5", cost=0.5)
+    start = SessionStart(at_us, agent="claude-code", native_id=name)
+    Session(config.sessions_dir, name).append([start, told])
+    agents = clean_home / ".claude" / "projects" / "p"
+    path = agents / transcripts.ONE / "subagents" / f"{name}.jsonl"
+    settle(config, "claude-code", name, str(path), environ(clean_home))
+    assert read(config, MACHINE).figures.today_usd == pytest.approx(0.5)
+    written = answered(clean_home, transcripts.TWO, 2, now)
+    path.parent.mkdir(parents=True)
+    written.rename(path)
+    settle(config, "claude-code", name, str(path), environ(clean_home))
+    assert read(config, MACHINE).figures.today_usd == 0
 
 
 def test_sessions_of_before_are_in_the_month_alone(

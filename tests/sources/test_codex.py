@@ -576,6 +576,18 @@ def test_a_subagent_is_part_of_its_parent(tmp_path: Path) -> None:
     ]
 
 
+def test_threads_of_subagents_are_told_with_their_session(tmp_path: Path) -> None:
+    """A subagent's subagent, too; one whose parent is gone is in no other's session."""
+    day = tmp_path / "sessions" / "2026" / "07" / "01"
+    deeper, alone = (f"{CHILD[:-1]}{digit}" for digit in "ef")
+    for thread, parent in ((CHILD, PARENT), (deeper, CHILD), (alone, FORK)):
+        read(day / f"rollout-x-{thread}.jsonl", spawned(thread, parent))
+    path = day / f"rollout-x-{PARENT}.jsonl"
+    read(path, line("09:00:00", "session_meta", **META))
+    found = codex.subagent_sessions({"CODEX_HOME": str(tmp_path)})
+    assert found == {CHILD: str(path), deeper: str(path)}
+
+
 def test_a_subagent_without_its_parent_is_a_session(tmp_path: Path) -> None:
     """When the parent's thread is gone, what the subagent spent is still found."""
     child = "019f1cf1-3e00-7000-8000-000000000009"
