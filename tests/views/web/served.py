@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime
 from functools import partial
 from http.client import HTTPConnection
+from weakref import finalize
 
 from msgspec import Struct
 
@@ -70,6 +71,9 @@ class Invented:
         assert not in_memory  # it is there already
         if self._history is None:  # here, in the thread that will ask
             self._history = History(MEMORY)
+            # Whoever starts the application itself forgets to close it. By `__del__` that would
+            # come behind the end of the connection, where both are in one circle.
+            self._ending = finalize(self, self._history.close)
             with self._history.batch():
                 for record in self._records:
                     self._history.put(record)
@@ -82,11 +86,8 @@ class Invented:
     def close(self) -> None:
         """Let go of the index."""
         if self._history is not None:
-            self._history.close()
+            self._ending()
             self._history = None
-
-    def __del__(self) -> None:
-        self.close()  # whoever starts the application itself forgets to
 
     def budget(self, _: Ask, /) -> list[Panel]:
         return []
