@@ -140,6 +140,9 @@ _REASONS = {
     "192": "it knows no such user",
     "193": "the password is wrong",
     "194": "a password is needed",
+    "241": "the question takes more memory than this user may have: ask for less, by --since or "
+    "--project, or raise max_memory_usage in its profile; where many pushes came at once, wait "
+    "until their parts are merged",
     "279": "a shard of it does not answer",
     "396": "its answer has more than 100,000 rows: ask for less, by --since, --project or --limit",
     "497": "this user lacks a right for that",
